@@ -1,0 +1,110 @@
+"""The `cvr` command: a lazy click group over the two commands/ folders. No logic lives here."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cvr_data.errors import CvrError, did_you_mean
+
+ROOT = Path(__file__).resolve().parent
+SECTIONS = {
+    "Start here": ("quickstart", "run"),
+    "Build a dataset": (
+        "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "export", "publish",
+    ),
+    "Benchmark": ("bench", "compare", "report"),
+}  # fmt: skip
+"""The order of `cvr --help`; a command that is not named here is listed under "Look"."""
+
+
+class LazyGroup(click.Group):
+    """Finds a command by its file name and imports only the one that runs."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(_command_files())
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command, importing its file."""
+        files = _command_files()
+        if name not in files:
+            return None
+        module = import_module(files[name])
+        return getattr(module, name.replace("-", "_") + ("_" if name == "import" else ""))
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command to run, or end in one line that names the nearest ones."""
+        if args and not args[0].startswith("-") and args[0] not in _command_files():
+            raise CvrError(f"Unknown command {args[0]!r}. {did_you_mean(args[0], _command_files())}")
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, reading the first docstring line of each file without importing it."""
+        files = _command_files()
+        named = {name for names in SECTIONS.values() for name in names}
+        sections = {**SECTIONS, "Look": tuple(name for name in sorted(files) if name not in named)}
+        for title, names in sections.items():
+            rows = [(name, _summary(files[name])) for name in names if name in files]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="cvr", message="cvr %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def group(debug: bool) -> None:
+    """Build composed-video-retrieval datasets and benchmark models on them.
+
+    Example: cvr quickstart
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one line and exit code 2, Ctrl-C is 130."""
+    arguments = sys.argv[1:] if args is None else args
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except CvrError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"cvr: {error}", err=True)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("cvr: interrupted; run the same command again to resume.", err=True)
+        return 130
+    except OSError as error:
+        if "--debug" in arguments or error.errno not in (13, 20, 28, 30, 122):
+            raise
+        click.echo(f"cvr: {error.filename or 'disk'}: {error.strerror}.", err=True)
+        return 2
+
+
+def _command_files() -> dict[str, str]:
+    """Name -> module of every file in the two commands/ folders that holds a command."""
+    files = {}
+    for package in ("cvr_data", "cvr_bench"):
+        for path in (ROOT / package / "commands").glob("*.py"):
+            if not path.stem.startswith("_") and path.stem != "options":
+                files[path.stem.rstrip("_").replace("_", "-")] = f"{package}.commands.{path.stem}"
+    return files
+
+
+def _summary(module: str) -> str:
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    first_line = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    return first_line.strip('"').rstrip(".").strip()

@@ -1,0 +1,1 @@
+"""Trains and scores composed-video-retrieval models with numbers that can be trusted."""

@@ -1,0 +1,1 @@
+"""Commands of the bench, one file each: parse, call one function, print."""

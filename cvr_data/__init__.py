@@ -1,0 +1,1 @@
+"""Builds composed-video-retrieval datasets: captioned videos to published triplets."""

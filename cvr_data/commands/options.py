@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+PATH = click.Path(path_type=Path)
+
+
+def out_option(default: str, meaning: str = "Folder to write.") -> Decorator:
+    """Return `--out/-O FOLDER`."""
+    return click.option("--out", "-O", type=FOLDER, default=default, show_default=True, help=meaning)
+
+
+option_option = click.option(
+    "--option",
+    "-o",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the component; see `cvr show NAME`.",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+workers_option = click.option(
+    "--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes."
+)
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")

@@ -1,0 +1,21 @@
+"""Show what a component or prompt is for and which options it takes."""
+
+import click
+
+
+@click.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show what the component or prompt NAME is for, its options, their defaults and meanings.
+
+    Example: cvr show one-word
+    """
+    from cvr_data.families import find_component
+    from cvr_data.prompts import prompt_names, prompt_text
+
+    if name in prompt_names():
+        click.echo(prompt_text(name))
+        return
+    for kind, family in find_component(name):
+        click.secho(f"{name} ({kind})", bold=True)
+        click.echo(family.describe(name))

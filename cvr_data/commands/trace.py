@@ -1,0 +1,33 @@
+"""Show everything a folder was made from, back to the first input."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import PATH, json_option
+
+
+@click.command()
+@click.argument("folder", type=PATH)
+@json_option
+def trace(folder: Path, as_json: bool) -> None:
+    """Show what FOLDER was made from: stages, rows, what was dropped and why, commands.
+
+    Example: cvr trace annotations/quickstart
+    """
+    from cvr_data.trace import trace_of
+
+    steps = trace_of(folder)
+    if as_json:
+        click.echo(json.dumps(steps, indent=1))
+        return
+    for step in steps:
+        indent = "  " * step["depth"]
+        click.secho(f"{indent}{step['path']}", bold=True)
+        if step["stage"] is None:
+            click.echo(f"{indent}  {step['problem'] or 'file'}")
+            continue
+        dropped = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
+        click.echo(f"{indent}  {step['stage']}, {step['rows']} rows, dropped: {dropped}, {step['seconds']} s")
+        click.echo(f"{indent}  $ {step['command']}")

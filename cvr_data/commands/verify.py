@@ -1,0 +1,31 @@
+"""Check that the files of a folder are as they were made."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import PATH
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, type=PATH)
+def verify(folders: tuple[Path, ...]) -> None:
+    """Check every file of each of FOLDERS against the checksums in its manifest.
+
+    Example: cvr verify pairs annotations/quickstart
+    """
+    from cvr_data.artifacts import open_artifact
+    from cvr_data.artifacts import verify as problems_of
+    from cvr_data.errors import CvrError
+
+    damaged = []
+    for folder in folders:
+        problems = problems_of(folder)
+        click.echo(
+            f"{folder}: {open_artifact(folder).stage}, {len(open_artifact(folder).manifest['files'])} files, {'damaged' if problems else 'good'}"
+        )
+        for problem in problems:
+            click.echo(f"  {problem}")
+        damaged += [str(folder)] if problems else []
+    if damaged:
+        raise CvrError(f"Damaged: {', '.join(damaged)}; run the command in its manifest again with --overwrite.")

@@ -1,0 +1,47 @@
+"""Every family of components, by name: what `cvr list` and `cvr show` look through."""
+
+from importlib import import_module
+
+from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.registry import Family
+
+PACKAGES = {
+    "corpora": "cvr_data.corpora",
+    "encoders": "cvr_data.encoders",
+    "mining": "cvr_data.mining",
+    "filters": "cvr_data.filters",
+    "backends": "cvr_data.backends",
+    "formats": "cvr_data.formats",
+    "datasets": "cvr_bench.datasets",
+    "models": "cvr_bench.models",
+}
+"""Kind -> package; strings, because the builder never imports the bench."""
+
+
+def families() -> dict[str, Family]:
+    """Return all families."""
+    return {kind: one_family(kind) for kind in PACKAGES}
+
+
+def one_family(kind: str) -> Family:
+    """Return a family by its kind.
+
+    Raises:
+        CvrError: there is no such family.
+    """
+    if kind not in PACKAGES:
+        raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, PACKAGES)}")
+    return getattr(import_module(PACKAGES[kind]), kind.upper())
+
+
+def find_component(name: str) -> list[tuple[str, Family]]:
+    """Return (kind, family) of every family that has a component of that name.
+
+    Raises:
+        CvrError: none has.
+    """
+    found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
+    if not found:
+        everything = [known for family in families().values() for known in family.names()]
+        raise CvrError(f"Unknown component {name!r}. {did_you_mean(name, everything)}")
+    return found

@@ -1,0 +1,1 @@
+"""Prompt and row to request, to backend, to parsed and linted text."""

@@ -1,0 +1,159 @@
+"""The Arrow schema of every table: the project's vocabulary in one file.
+
+A field that is not nullable is a required column. Tables may carry more columns; `check_columns` stands at every
+border. Ids are content hashes, so the same inputs give the same ids on any machine and in any order.
+"""
+
+import hashlib
+import json
+
+import pyarrow as pa
+
+from cvr_data.errors import CvrError, did_you_mean, first_few
+
+CHANGE = pa.struct([("kind", pa.string()), ("slot", pa.string()), ("before", pa.string()), ("after", pa.string())])
+"""One difference between two captions: kind is static or action, slot is object, attribute, action, scene ..."""
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+VIDEOS = pa.schema(
+    [
+        _required("video_id", pa.string()),
+        _required("captions", pa.list_(pa.string())),
+        _required("source", pa.string()),
+        ("description", pa.string()),
+        ("path", pa.string()),
+        ("url", pa.string()),
+        ("duration_s", pa.float64()),
+        ("licence", pa.string()),
+        ("content_sha256", pa.string()),
+        ("split", pa.string()),
+        ("group_id", pa.string()),
+    ]
+)
+PAIRS = pa.schema(
+    [
+        _required("pair_id", pa.string()),
+        _required("reference_id", pa.string()),
+        _required("target_id", pa.string()),
+        _required("reference_caption", pa.string()),
+        _required("target_caption", pa.string()),
+        _required("strategy", pa.string()),
+        _required("changes", pa.list_(CHANGE)),
+        ("text_similarity", pa.float32()),
+        ("visual_similarity", pa.float32()),
+        ("split", pa.string()),
+        ("reference_group_id", pa.string()),
+        ("target_group_id", pa.string()),
+    ]
+)
+MODIFICATIONS = pa.schema(
+    [
+        _required("modification_id", pa.string()),
+        _required("pair_id", pa.string()),
+        ("modification", pa.string()),
+        _required("style", pa.string()),
+        _required("backend", pa.string()),
+        _required("model", pa.string()),
+        _required("prompt", pa.string()),
+        _required("prompt_sha256", pa.string()),
+        _required("seed", pa.int64()),
+        ("raw", pa.string()),
+        _required("status", pa.string()),
+        _required("reasons", pa.list_(pa.string())),
+        ("tokens_in", pa.int32()),
+        ("tokens_out", pa.int32()),
+    ]
+)
+TRIPLETS = pa.schema(
+    [
+        _required("triplet_id", pa.string()),
+        _required("query_id", pa.string()),
+        _required("reference_id", pa.string()),
+        _required("target_id", pa.string()),
+        _required("modification", pa.string()),
+        _required("style", pa.string()),
+        _required("split", pa.string()),
+        ("reference_group_id", pa.string()),
+        ("target_group_id", pa.string()),
+        ("reference_caption", pa.string()),
+        ("target_caption", pa.string()),
+        ("changes", pa.list_(CHANGE)),
+        ("frame_scores", pa.list_(pa.float32())),
+        ("text_similarity", pa.float32()),
+        ("visual_similarity", pa.float32()),
+        ("pair_id", pa.string()),
+        ("modification_id", pa.string()),
+        ("backend", pa.string()),
+        ("model", pa.string()),
+    ]
+)
+
+
+def content_id(*parts: str) -> str:
+    """Return 16 hex digits of the sha256 of the parts as a JSON list."""
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def text_id(text: str) -> str:
+    """Return the id under which a text's features are stored."""
+    return content_id(text)
+
+
+def pair_id(reference_id: str, target_id: str, reference_caption: str, target_caption: str) -> str:
+    """Return the id of an ordered pair of videos and the captions that made them one."""
+    return content_id(reference_id, target_id, reference_caption, target_caption)
+
+
+def modification_id(*, pair_id: str, style: str, backend: str, model: str, prompt_sha256: str, seed: int) -> str:
+    """Return the id of one text written for one pair."""
+    return content_id(pair_id, style, backend, model, prompt_sha256, str(seed))
+
+
+def triplet_id(reference_id: str, modification: str, target_id: str) -> str:
+    """Return the id of a triplet."""
+    return content_id(reference_id, modification, target_id)
+
+
+def query_id(reference_id: str, modification: str) -> str:
+    """Return the id of a composed query: triplets that share it are one query with several targets."""
+    return content_id(reference_id, modification)
+
+
+def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
+    """Return the table with the columns of `schema` first, cast; absent optional ones are null, others follow.
+
+    Raises:
+        CvrError: a required column is absent or has nulls, or a column cannot be cast.
+    """
+    columns = [_column(table, field, where) for field in schema]
+    others = [name for name in table.column_names if name not in schema.names]
+    return pa.table(
+        columns + [table.column(name) for name in others],
+        schema=pa.schema([*schema, *(table.schema.field(name) for name in others)]),
+    )
+
+
+def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
+    if field.name not in table.column_names:
+        if not field.nullable:
+            hint = did_you_mean(field.name, table.column_names)
+            raise CvrError(f"{where}: column {field.name!r} is missing. {hint}")
+        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    column = table.column(field.name)
+    if column.type != field.type:
+        try:
+            column = column.cast(field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            detail = str(error).splitlines()[0]
+            raise CvrError(
+                f"{where}: column {field.name!r} should be {field.type}, got {column.type} ({detail})."
+            ) from None
+    if not field.nullable and column.null_count:
+        rows = [row for row, value in enumerate(column.is_null().to_pylist()) if value]
+        raise CvrError(f"{where}: column {field.name!r} has no value in rows {first_few(rows)}.")
+    return column
