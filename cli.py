@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import click
 
 from cvr_data.errors import CvrError, did_you_mean
 
-ROOT = Path(__file__).resolve().parent
+PACKAGES = ("cvr_data", "cvr_bench")
 SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
-        "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "export", "publish",
+        "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "export",
+        "publish",
     ),
     "Benchmark": ("bench", "compare", "report"),
 }  # fmt: skip
@@ -97,14 +99,22 @@ def run(arguments: list[str]) -> int:
 def _command_files() -> dict[str, str]:
     """Name -> module of every file in the two commands/ folders that holds a command."""
     files = {}
-    for package in ("cvr_data", "cvr_bench"):
-        for path in (ROOT / package / "commands").glob("*.py"):
+    for package in PACKAGES:
+        for path in (_folder(package) / "commands").glob("*.py"):
             if not path.stem.startswith("_") and path.stem != "options":
                 files[path.stem.rstrip("_").replace("_", "-")] = f"{package}.commands.{path.stem}"
     return files
 
 
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise CvrError(f"The package {package} is not installed.")
+    return Path(spec.origin).parent
+
+
 def _summary(module: str) -> str:
-    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    package, *inside = module.split(".")
+    path = _folder(package).joinpath(*inside).with_suffix(".py")
     first_line = path.read_text(encoding="utf-8").split("\n", 1)[0]
     return first_line.strip('"').rstrip(".").strip()

@@ -112,9 +112,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def __enter__(self) -> "ArtifactWriter":
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
-            raise CvrError(
-                f"{self.path} holds another artifact ({_difference(found, self.identity)}); use --overwrite or another --out."
-            )
+            difference = _difference(found, self.identity)
+            raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
             _clear(self.path)
         self.path.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 PROJECT = "cvr"
 RECORDED = (
-    "accelerate", "av", "datasets", "numpy", "pandas", "pyarrow", "sentence-transformers", "spacy", "torch", "transformers",
+    "accelerate", "av", "datasets", "numpy", "pandas", "pyarrow", "sentence-transformers", "spacy",
+    "torch", "transformers",
 )  # fmt: skip
 
 

@@ -47,8 +47,8 @@ class VideoInfo:
 def sample_indices(total: int, count: int, sampler: str = "uniform") -> np.ndarray:
     """Return the frame numbers to decode, rising, at most `count` of `total`.
 
-    uniform takes the middle of each of `count` equal segments, as CoVR does
-    (https://github.com/lucas-ventura/CoVR): boundaries b = int(linspace(0, total, n + 1)), index (b_k + b_k+1 - 1) // 2.
+    uniform takes the middle of each of `count` equal segments, as CoVR does (https://github.com/lucas-ventura/CoVR):
+    boundaries b = int(linspace(0, total, n + 1)), index (b_k + b_k+1 - 1) // 2.
 
     Raises:
         CvrError: unknown sampler.

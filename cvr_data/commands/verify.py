@@ -21,9 +21,9 @@ def verify(folders: tuple[Path, ...]) -> None:
     damaged = []
     for folder in folders:
         problems = problems_of(folder)
-        click.echo(
-            f"{folder}: {open_artifact(folder).stage}, {len(open_artifact(folder).manifest['files'])} files, {'damaged' if problems else 'good'}"
-        )
+        manifest = open_artifact(folder).manifest
+        state = "damaged" if problems else "good"
+        click.echo(f"{folder}: {manifest['stage']}, {len(manifest['files'])} files, {state}")
         for problem in problems:
             click.echo(f"  {problem}")
         damaged += [str(folder)] if problems else []
