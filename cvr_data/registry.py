@@ -86,11 +86,11 @@ class Family:
 
 def parse_config(config_class: type, options: Options, *, where: str) -> Any:
     """Return `config_class` built from text options, each value parsed by its field's annotation."""
-    pairs = list(options.items()) if isinstance(options, Mapping) else [_split_option(text, where) for text in options]
+    pairs = options if isinstance(options, Mapping) else split_options(options, where)
     hints = typing.get_type_hints(config_class)
     names = [field.name for field in dataclasses.fields(config_class)]
     values = {}
-    for key, text in pairs:
+    for key, text in pairs.items():
         name = key.replace("-", "_")
         if name not in names:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
@@ -99,6 +99,11 @@ def parse_config(config_class: type, options: Options, *, where: str) -> Any:
         return config_class(**values)
     except (ValueError, TypeError) as error:
         raise CvrError(f"{where}: {error}") from None
+
+
+def split_options(options: Sequence[str], where: str) -> dict[str, str]:
+    """Return `key=value` texts as a mapping; the last of two with the same key wins."""
+    return dict(_split_option(text, where) for text in options)
 
 
 def config_dict(config: Any) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""Run the steps of a recipe file, resuming what is already done."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--in", "folder", type=FOLDER, default=".", show_default=True, help="Folder to work in.")
+@click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
+@click.option("--dry-run", is_flag=True, help="Print the command lines and stop.")
+def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> None:
+    """Run the steps of RECIPE, a YAML file or the name of a built-in one.
+
+    Example: cvr run recipe.yaml -o seed=1
+    """
+    from cvr_bench.recipes import RECIPE_FOLDERS
+    from cvr_data.recipe import find_recipe, load_recipe, run_recipe
+    from cvr_data.registry import split_options
+
+    loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
+    if dry_run:
+        for step in loaded.steps:
+            click.echo("cvr " + " ".join(step))
+        return
+    group = click.get_current_context().find_root().command
+    timings = run_recipe(
+        loaded,
+        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False),
+        folder,
+        lambda line: click.echo(line, err=True),
+    )
+    click.echo(f"{loaded.name}: {len(timings)} steps, {sum(timing.seconds for timing in timings):.1f} s")
