@@ -1,0 +1,60 @@
+"""What all tests share: the command line in-process, real data if it is there, one thread."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: its exit code, what it printed, and what it said on stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cvr(capsys):
+    """Run a command line in this process, as the shell would: `cvr("list", "models")`."""
+    import cli
+
+    def run(*words: str | Path) -> Outcome:
+        capsys.readouterr()
+        code = cli.run([str(word) for word in words])
+        printed = capsys.readouterr()
+        return Outcome(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def one_line_error(cvr):
+    """Run a command that must fail with exit code 2 and one line on stderr; return the line."""
+
+    def run(*words: str | Path) -> str:
+        outcome = cvr(*words)
+        assert outcome.code == 2, outcome
+        lines = [line for line in outcome.err.splitlines() if line.startswith("cvr: ")]
+        assert len(lines) == 1, outcome.err
+        assert "Traceback" not in outcome.err
+        return lines[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real annotation files, or a skip that says where it was looked for."""
+    folder = Path(os.environ.get("CVR_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data is not at {folder} (set CVR_DATA)")
+    return folder

@@ -1,0 +1,92 @@
+"""cli: quick, listed, and every mistake is one line."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = sorted(cli._command_files())
+
+
+def test_help_answers_quickly_and_imports_nothing_heavy():
+    code = (
+        "import sys, cli; cli.run(['--help']); print(sorted({'torch','pyarrow','pandas','spacy'} & set(sys.modules)))"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert time.monotonic() - started < 3  # 0.1 s alone; the bound leaves room for a loaded machine
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(cvr, command):
+    outcome = cvr(command, "--help")
+    assert outcome.code == 0
+    example = re.search(r"Example:\s+cvr ([\w-]+)", outcome.out)
+    assert example, outcome.out
+    assert example.group(1) == command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_file_imports_nothing_heavy(command):
+    code = (
+        f"import sys, importlib; importlib.import_module({cli._command_files()[command]!r});"
+        "print(sorted({'torch', 'pyarrow', 'pandas', 'spacy', 'transformers', 'av'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(one_line_error):
+    assert "Unknown command 'mine-pair'. Did you mean: mine-pairs?" in one_line_error("mine-pair")
+
+
+def test_ctrl_c_is_130_and_says_how_to_go_on(capsys, monkeypatch):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.group, "main", interrupted)
+    assert cli.run(["list"]) == 130
+    assert capsys.readouterr().err == "cvr: interrupted; run the same command again to resume.\n"
+
+
+def test_a_full_disk_is_one_line(capsys, monkeypatch):
+    def full(**_):
+        raise OSError(28, "No space left on device", "part-00000.parquet")
+
+    monkeypatch.setattr(cli.group, "main", full)
+    assert cli.run(["list"]) == 2
+    assert capsys.readouterr().err == "cvr: part-00000.parquet: No space left on device.\n"
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    from cvr_data.errors import CvrError
+
+    with pytest.raises(CvrError, match="does not exist"):
+        cli.run(["--debug", "verify", str(tmp_path / "none")])
+
+
+def test_verify_and_trace_read_any_folder(cvr, one_line_error, tmp_path):
+    import pyarrow as pa
+
+    from cvr_data.artifacts import ArtifactWriter
+
+    with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
+        writer.write_part(0, pa.table({"x": [1, 2]}))
+        writer.finish()
+    with ArtifactWriter(tmp_path / "out", stage="next", inputs={"numbers": tmp_path / "in"}) as writer:
+        writer.write_part(0, pa.table({"x": [1]}), dropped=pa.table({"x": [2], "drop_reason": ["even"]}))
+        writer.finish()
+    assert "next, 1 files, good" not in cvr("verify", tmp_path / "out").out
+    assert cvr("verify", tmp_path / "out").out.strip().endswith("next, 2 files, good")
+    traced = cvr("trace", tmp_path / "out").out
+    assert "next, 1 rows, dropped: 1 even" in traced
+    assert "numbers, 2 rows, dropped: none" in traced
+    (tmp_path / "in" / "part-00000.parquet").write_bytes(b"x")
+    assert "Damaged:" in one_line_error("verify", tmp_path / "in")
