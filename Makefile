@@ -1,0 +1,48 @@
+# On a new machine: `make quickstart` runs the main job, `make test` passes all tests.
+#
+# PYTHON       the interpreter that makes .venv (3.11 to 3.13)
+# TORCH_INDEX  where to take torch from; on a machine without a GPU
+#              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves some gigabytes
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TORCH_OPTIONS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
+# Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
+FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
+
+.PHONY: quickstart test check bench real install clean
+
+quickstart: $(VENV)/.installed
+	$(FAST) $(BIN)/cvr quickstart
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev
+	for file in benchmarks/*.py; do $(FAST) $(BIN)/python $$file || exit 1; done
+
+real: $(VENV)/.installed
+	$(FAST) $(BIN)/cvr run real --in real
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+	$(PIP) install $(TORCH_OPTIONS) -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf build dist quickstart .pytest_cache .mypy_cache .ruff_cache
