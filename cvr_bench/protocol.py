@@ -1,0 +1,73 @@
+"""What was measured, as data: two results may stand in one column only if their protocols are equal.
+
+A protocol says how the gallery is made, what happens to the reference video, how ties and several targets count, and
+how videos and texts reach the model. Its key is the hash of its fields.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_type_hints
+
+from cvr_data.artifacts import key_of
+from cvr_data.errors import CvrError, did_you_mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """The rules of one measurement."""
+
+    gallery: str = "split"
+    """What is ranked: `split` is every video of the scored split, targets, references and distractors, each once;
+    `targets` only the videos that answer some query."""
+    reference: Literal["exclude", "keep"] = "exclude"
+    """Whether a query's own reference video is left out of its ranking, as CoVR and FDCA do."""
+    ties: Literal["against"] = "against"
+    """A gallery video that scores exactly as high as the target ranks before it: a constant model ranks last."""
+    several_targets: Literal["best"] = "best"
+    """A query with several targets is found when the best of them is."""
+    target_pooling: Literal["mean"] = "mean"
+    """How the frames of a gallery video become its score; never with the help of the query's own annotation."""
+    frames: str = "8 uniform"
+    """Frames per video and their sampler, as the embeddings were made."""
+    text_template: str = "$modification"
+    """What the model reads."""
+    post_processing: Literal["none"] = "none"
+    """What is done to the scores of a query in the light of other queries."""
+    missing_videos: Literal["error"] = "error"
+    """What happens when a video of the gallery has no features."""
+    selection_split: str = "val"
+    """The split on which a checkpoint is chosen."""
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            choices, value = get_args(hint), getattr(self, name)
+            if choices and value not in choices:
+                raise CvrError(f"protocol: {name} cannot be {value!r}. {did_you_mean(str(value), choices)}")
+
+    @property
+    def key(self) -> str:
+        """The hash of all fields."""
+        return key_of(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Protocol":
+        """Return the protocol that `to_json` gave.
+
+        Raises:
+            CvrError: a field is unknown, or its value is not allowed.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in fields:
+            if name not in names:
+                raise CvrError(f"protocol: unknown field {name!r}. {did_you_mean(name, names)}")
+        return cls(**fields)
+
+    def differences(self, other: "Protocol") -> list[str]:
+        """Return one line per field that differs, `reference: exclude, not keep`; none if they are equal."""
+        mine, theirs = self.to_json(), other.to_json()
+        return [f"{name}: {mine[name]}, not {theirs[name]}" for name in mine if mine[name] != theirs[name]]

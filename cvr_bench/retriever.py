@@ -1,0 +1,113 @@
+"""What a model is to the bench: it indexes a gallery and scores queries against it, higher is better.
+
+A model whose score is a dot product wraps two functions in `DenseRetriever`; late interaction and re-ranking implement
+`Retriever` themselves.
+"""
+
+# Shapes: Q queries, G gallery items, D embedding.
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cvr_bench.task import Item, Query
+from cvr_bench.training_set import TripletBatch
+from cvr_data.errors import CvrError, first_few
+from cvr_data.video import Video
+
+BATCH = 512
+"""Videos or queries that go through the encoders at once."""
+
+Losses = Mapping[str, Tensor]
+"""Name -> scalar; the one called `loss` is minimised, the others are logged."""
+
+
+class Retriever(Protocol):
+    """Anything that ranks a gallery for a query."""
+
+    def index(self, gallery: Sequence[Item]) -> None:
+        """Prepare the gallery; no relevance label is seen."""
+
+    def score(self, queries: Sequence[Query]) -> Tensor:
+        """Return scores_QG, higher is better, columns in the order of the indexed gallery."""
+
+
+class TrainableRetriever(Retriever, Protocol):
+    """A retriever that learns from triplets."""
+
+    module: nn.Module
+    """What is trained and saved."""
+
+    def training_step(self, batch: TripletBatch) -> Losses:
+        """Return the losses of a batch, with gradients."""
+
+
+class DenseRetriever:
+    """Scores by the dot product of a query embedding and a gallery embedding, in float32.
+
+    Args:
+        encode_queries: queries -> (Q, D).
+        encode_videos: gallery videos -> (G, D).
+        module: what is trained; None for a model without parameters. It is in eval mode while it indexes and scores.
+        training_step: batch -> losses; needed where there is a module to train.
+    """
+
+    def __init__(
+        self,
+        encode_queries: Callable[[Sequence[Query]], Tensor],
+        encode_videos: Callable[[Sequence[Video]], Tensor],
+        *,
+        module: nn.Module | None = None,
+        training_step: Callable[[TripletBatch], Losses] | None = None,
+    ):
+        self.encode_queries = encode_queries
+        self.encode_videos = encode_videos
+        self.module = module
+        self.training_step = training_step
+        self.gallery_GD: Tensor | None = None
+
+    def index(self, gallery: Sequence[Item]) -> None:
+        """Embed the gallery and keep it.
+
+        Raises:
+            CvrError: an item is not a video.
+        """
+        texts = [item.item_id for item in gallery if item.video is None]
+        if texts:
+            raise CvrError(f"This model ranks videos only; gallery item {first_few(texts)} is a text.")
+        videos = [item.video for item in gallery if item.video is not None]
+        with evaluating(self.module):
+            self.gallery_GD = _in_batches(self.encode_videos, videos)
+
+    def embed(self, queries: Sequence[Query]) -> Tensor:
+        """Return the query embeddings, (Q, D) float32."""
+        with evaluating(self.module):
+            return _in_batches(self.encode_queries, queries)
+
+    def score(self, queries: Sequence[Query]) -> Tensor:
+        """Return scores_QG, the dot product with every gallery embedding."""
+        if self.gallery_GD is None:
+            raise ValueError("index(gallery) comes before score(queries).")
+        return self.embed(queries) @ self.gallery_GD.T
+
+
+@contextmanager
+def evaluating(module: nn.Module | None) -> Iterator[None]:
+    """Switch gradients and dropout off inside the block."""
+    was_training = module is not None and module.training
+    if module is not None:
+        module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if module is not None:
+            module.train(was_training)
+
+
+def _in_batches(encode: Callable[[Sequence], Tensor], values: Sequence) -> Tensor:
+    parts = [encode(values[start : start + BATCH]).float().cpu() for start in range(0, len(values), BATCH)]
+    return torch.cat(parts)

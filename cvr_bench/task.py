@@ -1,0 +1,125 @@
+"""What is to be ranked: queries, a gallery in which every item stands once, and the targets of each query.
+
+    Task(name="toy", queries=[Query("q1", Item("v1", Video("v1")), "make it a cat")],
+         gallery=[Item("v1", Video("v1")), Item("v2", Video("v2"))], targets={"q1": frozenset({"v2"})})
+
+A task is checked when it is built, so that a wrong number cannot come from a wrong task.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cvr_bench.protocol import Protocol
+from cvr_data.errors import CvrError, first_few
+from cvr_data.video import Video
+
+KS = (1, 5, 10, 50)
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something a query refers to or a gallery holds: a video (an image is a video of one frame) or a text."""
+
+    item_id: str
+    video: Video | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """A composed query: reference video and modification text, either of which a task may lack."""
+
+    query_id: str
+    reference: Item | None
+    modification: str | None
+    description: str | None = None
+    """A text that describes the reference, for benchmarks that give one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One benchmark, ready to be scored."""
+
+    name: str
+    queries: Sequence[Query]
+    gallery: Sequence[Item]
+    targets: Mapping[str, frozenset[str]]
+    """query_id -> item_ids that answer it."""
+    candidates: Mapping[str, frozenset[str]] | None = None
+    """query_id -> the part of the gallery it is ranked against; None is all of it, for every query."""
+    ks: tuple[int, ...] = KS
+    protocol: Protocol = field(default_factory=Protocol)
+    slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Slice name (kind, slot, backend, ...) -> query_id -> value; a query may be absent."""
+
+    def __post_init__(self) -> None:
+        _check_ids(self)
+        _check_queries(self)
+        _check_candidates(self)
+        if not self.ks or list(self.ks) != sorted(set(self.ks)) or self.ks[0] < 1:
+            raise CvrError(f"{self.name}: ks should be rising numbers from 1, got {self.ks}.")
+
+    @property
+    def exclude_reference(self) -> bool:
+        """Whether a query's own reference video is left out of its ranking."""
+        return self.protocol.reference == "exclude"
+
+    def is_allowed(self, query: Query, item_id: str) -> bool:
+        """Return whether the item is ranked for the query."""
+        if self.exclude_reference and query.reference is not None and query.reference.item_id == item_id:
+            return False
+        return self.candidates is None or item_id in self.candidates[query.query_id]
+
+
+def _check_ids(task: Task) -> None:
+    if not task.queries:
+        raise CvrError(f"{task.name}: there is no query.")
+    for what, ids in (
+        ("query", [query.query_id for query in task.queries]),
+        ("gallery item", [item.item_id for item in task.gallery]),
+    ):
+        repeated = [name for name, count in Counter(ids).items() if count > 1]
+        if repeated:
+            raise CvrError(f"{task.name}: {what} {first_few(repeated)} stands more than once.")
+    empty = [item.item_id for item in task.gallery if item.video is None and item.text is None]
+    if empty:
+        raise CvrError(f"{task.name}: gallery item {first_few(empty)} is neither a video nor a text.")
+
+
+def _check_queries(task: Task) -> None:
+    gallery = {item.item_id for item in task.gallery}
+    known = {query.query_id for query in task.queries}
+    blank = [query.query_id for query in task.queries if query.reference is None and query.modification is None]
+    if blank:
+        raise CvrError(f"{task.name}: query {first_few(blank)} has neither a reference nor a modification.")
+    lost = [query_id for query_id in known if not task.targets.get(query_id)]
+    if lost:
+        raise CvrError(f"{task.name}: query {first_few(sorted(lost))} has no target.")
+    stray = sorted(known.symmetric_difference(task.targets))
+    if stray:
+        raise CvrError(f"{task.name}: targets are given for query {first_few(stray)}, which is not there.")
+    outside = sorted({item_id for ids in task.targets.values() for item_id in ids} - gallery)
+    if outside:
+        raise CvrError(f"{task.name}: target {first_few(outside)} is not in the gallery.")
+    for name, values in task.slices.items():
+        if unknown := sorted(set(values) - known):
+            raise CvrError(f"{task.name}: slice {name!r} names query {first_few(unknown)}, which is not there.")
+
+
+def _check_candidates(task: Task) -> None:
+    if task.candidates is not None:
+        gallery = {item.item_id for item in task.gallery}
+        without = [query.query_id for query in task.queries if not task.candidates.get(query.query_id)]
+        if without:
+            raise CvrError(f"{task.name}: query {first_few(without)} has no candidates.")
+        outside = sorted({item_id for ids in task.candidates.values() for item_id in ids} - gallery)
+        if outside:
+            raise CvrError(f"{task.name}: candidate {first_few(outside)} is not in the gallery.")
+    hidden = [
+        query.query_id
+        for query in task.queries
+        if not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
+    ]
+    if hidden:
+        raise CvrError(f"{task.name}: no target left to find for query {first_few(hidden)}.")

@@ -1,0 +1,97 @@
+"""Triplets to learn from, and the batches a model's `training_step` gets."""
+
+# Shapes: B triplets, T frames, L tokens, D embedding.
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_data.errors import CvrError
+from cvr_data.video import Video
+
+
+@dataclass(frozen=True, kw_only=True)
+class TripletBatch:
+    """Some triplets with the features of their three parts."""
+
+    reference: VideoFeatures
+    modification: TextFeatures
+    target: VideoFeatures
+    target_ids: list[str]
+    target_group_ids: list[str]
+    """Near-duplicate cluster of each target (its own id where it has none): equal ones are no negatives."""
+    references: list[Video]
+    modifications: list[str]
+    extra: dict[str, list[Any]] = field(default_factory=dict)
+    """The other columns of the triplets, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """The triplets of one split; features are read batch by batch."""
+
+    reference_ids: Sequence[str]
+    modifications: Sequence[str]
+    target_ids: Sequence[str]
+    target_group_ids: Sequence[str]
+    videos: Mapping[str, Video] = field(default_factory=dict)
+    """video_id -> Video; an id that is absent has stored features only."""
+    extra: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.target_ids)
+
+    @classmethod
+    def from_table(
+        cls, triplets: pa.Table, videos: Mapping[str, Video] | None = None, extra: Sequence[str] = ()
+    ) -> "TrainingSet":
+        """Return the training set of a triplets table; `extra` names further columns that batches carry.
+
+        Raises:
+            CvrError: the table has no row.
+        """
+        if not triplets.num_rows:
+            raise CvrError("There is no triplet to train on.")
+        target_ids = triplets.column("target_id").to_pylist()
+        group_ids = triplets.column("target_group_id").to_pylist()
+        return cls(
+            reference_ids=triplets.column("reference_id").to_pylist(),
+            modifications=triplets.column("modification").to_pylist(),
+            target_ids=target_ids,
+            target_group_ids=[group or target for group, target in zip(group_ids, target_ids, strict=True)],
+            videos=dict(videos or {}),
+            extra={name: triplets.column(name).to_pylist() for name in extra},
+        )
+
+    def batches(
+        self, batch_size: int, generator: torch.Generator, encoder: Encoder, *, drop_last: bool = False
+    ) -> Iterator[TripletBatch]:
+        """Yield all triplets once, shuffled; `drop_last` leaves out a smaller last batch (never the only one)."""
+        order = torch.randperm(len(self), generator=generator).tolist()
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            if drop_last and start and len(rows) < batch_size:
+                return
+            yield self.batch(rows, encoder)
+
+    def batch(self, rows: Sequence[int], encoder: Encoder) -> TripletBatch:
+        """Return the batch of the given rows."""
+        references = [self._video(self.reference_ids[row]) for row in rows]
+        modifications = [self.modifications[row] for row in rows]
+        return TripletBatch(
+            reference=encoder.encode_videos(references),
+            modification=encoder.encode_texts(modifications),
+            target=encoder.encode_videos([self._video(self.target_ids[row]) for row in rows]),
+            target_ids=[self.target_ids[row] for row in rows],
+            target_group_ids=[self.target_group_ids[row] for row in rows],
+            references=references,
+            modifications=modifications,
+            extra={name: [values[row] for row in rows] for name, values in self.extra.items()},
+        )
+
+    def _video(self, video_id: str) -> Video:
+        return self.videos.get(video_id) or Video(video_id)
