@@ -1,0 +1,185 @@
+"""Batched decoding with a causal LM: the tokens that all prompts begin with are read once and their cache shared.
+
+Each row draws from its own generator, seeded by its request, so what is sampled does not depend on the batch.
+"""
+
+# Shapes: B rows of a batch, P prefix tokens, L padded suffix tokens, V vocabulary.
+
+import copy
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from cvr_data.errors import CvrError
+from cvr_data.generation.request import Answer, Request, completion_text
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class CausalLM:
+    """A loaded model with its tokenizer and how to batch."""
+
+    model: Any
+    tokenizer: Any
+    is_chat: bool
+    batch: int
+    share_prefix: bool
+    ends_line: dict[int, bool] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls, name: str | Path, *, is_chat: bool, dtype: str, device: str, batch: int, share_prefix: bool
+    ) -> "CausalLM":
+        """Return the model of a folder or Hub id, ready to write.
+
+        Raises:
+            CvrError: there is no such model, or chat is wanted of one without a chat template.
+        """
+        transformers_logging.disable_progress_bar()
+        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(name)
+            model = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype)).to(chosen).eval()
+        except (OSError, ValueError) as error:
+            raise CvrError(f"Cannot load the language model {str(name)!r}: {str(error).splitlines()[0]}") from None
+        if is_chat and tokenizer.chat_template is None:
+            raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")
+        logger.info("Loaded %s on %s", name, chosen)
+        return cls(model, tokenizer, is_chat, batch, share_prefix)
+
+    def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        """Yield (position, answer) of requests with equal parameters, shortest prompts first."""
+        prompts = [self.tokens(request) for request in requests]
+        room = self.model.config.max_position_embeddings - requests[0].parameters.max_tokens
+        for number, prompt in enumerate(prompts):
+            if len(prompt) > room:
+                yield number, Answer(text=None, error=f"prompt of {len(prompt)} tokens exceeds the model's {room}")
+        order = sorted((n for n, prompt in enumerate(prompts) if len(prompt) <= room), key=lambda n: len(prompts[n]))
+        if not order:
+            return
+        shared = _common_prefix([prompts[number] for number in order]) if self.share_prefix else 0
+        prefix_cache = self._read_prefix(prompts[order[0]][:shared])
+        for start in range(0, len(order), self.batch):
+            chosen = order[start : start + self.batch]
+            suffixes = [prompts[number][shared:] for number in chosen]
+            written = self._write_batch(suffixes, [requests[number] for number in chosen], prefix_cache, shared)
+            for number, tokens in zip(chosen, written, strict=True):
+                text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+                yield number, Answer(text=text, tokens_in=len(prompts[number]), tokens_out=len(tokens))
+
+    def tokens(self, request: Request) -> list[int]:
+        """Return the prompt's tokens, as a chat or as one text to continue."""
+        if not self.is_chat:
+            return self.tokenizer(completion_text(request))["input_ids"]
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    @torch.inference_mode()
+    def _read_prefix(self, prefix: Sequence[int]) -> Any:
+        if not prefix:
+            return None
+        tokens_1P = torch.tensor([list(prefix)], device=self.model.device)
+        return self.model(input_ids=tokens_1P, use_cache=True, logits_to_keep=1).past_key_values
+
+    @torch.inference_mode()
+    def _write_batch(
+        self, suffixes: list[list[int]], requests: list[Request], prefix_cache: Any, shared: int
+    ) -> list[list[int]]:
+        inputs_BL, mask_BX = _left_padded(suffixes, shared, self.model.device)
+        positions_BL = (mask_BX.cumsum(dim=1) - 1).clamp(min=0)[:, shared:]
+        cache = copy.deepcopy(prefix_cache)
+        if cache is not None:
+            cache.batch_repeat_interleave(len(suffixes))
+        pick = _Picker(requests)
+        written: list[list[int]] = [[] for _ in requests]
+        is_open = [True] * len(requests)
+        for _ in range(requests[0].parameters.max_tokens):
+            output = self.model(
+                input_ids=inputs_BL,
+                attention_mask=mask_BX,
+                position_ids=positions_BL,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            cache = output.past_key_values
+            chosen_B = pick(output.logits[:, -1].float().cpu())
+            for row, token in enumerate(chosen_B.tolist()):
+                if is_open[row]:
+                    is_open[row] = self._extend(written[row], token, requests[row].one_line)
+            if not any(is_open):
+                break
+            inputs_BL = chosen_B[:, None].to(self.model.device)
+            mask_BX = torch.nn.functional.pad(mask_BX, (0, 1), value=1)
+            positions_BL = positions_BL[:, -1:] + 1
+        return written
+
+    def _extend(self, written: list[int], token: int, one_line: bool) -> bool:
+        if token in self._end_tokens:
+            return False
+        if one_line and self._ends_line(token):
+            return not written
+        written.append(token)
+        return True
+
+    def _ends_line(self, token: int) -> bool:
+        if token not in self.ends_line:
+            self.ends_line[token] = "\n" in self.tokenizer.decode([token])
+        return self.ends_line[token]
+
+    @property
+    def _end_tokens(self) -> set[int]:
+        configured = self.model.generation_config.eos_token_id
+        found = configured if isinstance(configured, list) else [configured]
+        return {token for token in [*found, self.tokenizer.eos_token_id] if token is not None}
+
+
+class _Picker:
+    """Chooses each row's next token: the best, or one of the `top_k` drawn with the row's own generator."""
+
+    def __init__(self, requests: Sequence[Request]):
+        self.temperature = requests[0].parameters.temperature
+        self.top_k = requests[0].parameters.top_k
+        self.generators = [torch.Generator().manual_seed(_row_seed(request)) for request in requests]
+
+    def __call__(self, logits_BV: Tensor) -> Tensor:
+        if self.temperature == 0:
+            return logits_BV.argmax(dim=-1)
+        count = min(self.top_k or logits_BV.shape[-1], logits_BV.shape[-1])
+        values_BK, tokens_BK = (logits_BV / self.temperature).topk(count, dim=-1)
+        noise_BK = torch.stack([torch.rand(count, generator=generator) for generator in self.generators])
+        # Adding Gumbel noise and taking the best is a draw from the softmax.
+        best_B1 = (values_BK - (-noise_BK.clamp(min=1e-20).log()).log()).argmax(dim=-1, keepdim=True)
+        return tokens_BK.gather(1, best_B1)[:, 0]
+
+
+def _row_seed(request: Request) -> int:
+    text = f"{request.parameters.seed} {request.messages[-1].content}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big")
+
+
+def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """Return how many tokens all prompts begin with, leaving each at least one of its own."""
+    shortest, longest = min(prompts), max(prompts)
+    limit = min(len(prompt) for prompt in prompts) - 1
+    differs = (place for place, (one, other) in enumerate(zip(shortest, longest, strict=False)) if one != other)
+    return min(next(differs, limit), limit)
+
+
+def _left_padded(suffixes: Sequence[Sequence[int]], shared: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    length = max(map(len, suffixes))
+    inputs_BL = torch.tensor([[0] * (length - len(row)) + list(row) for row in suffixes], device=device)
+    mask_BX = torch.tensor(
+        [[1] * shared + [0] * (length - len(row)) + [1] * len(row) for row in suffixes], device=device
+    )
+    return inputs_BL, mask_BX

@@ -1,0 +1,93 @@
+"""Templates, no language model: CoVR's nine for short texts, and ours with explicit negation for static and action.
+
+The template of a pair depends on the seed and the pair alone, never on the order of the pairs.
+
+Source: rule-based baseline of Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746),
+tools/scripts/webvid_covr_rulebased.py. Two things differ: that code passes the removed word for both slots of every
+template, so that its texts never name the target's word; here each slot gets its own word. And with the default lint
+"remove W", which names nothing of the target, is rejected and another template drawn.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cvr_data.generation.request import Answer, Backend, Request
+
+SHORT = (
+    "remove {before}",
+    "take out {before} and add {after}",
+    "change {before} for {after}",
+    "replace {before} with {after}",
+    "replace {before} with {after}",
+    "replace {before} by {after}",
+    "make the {before} into {after}",
+    "add {after}",
+    "change it to {after}",
+)
+"""CoVR's list; "replace .. with .." is there twice, so it is drawn twice as often."""
+THING = (
+    "show {after} instead of {before}",
+    "use {after} rather than {before}",
+    "it should be {after}, not {before}",
+    "change it to {after}, not {before}",
+    "with {after} instead of {before}",
+)
+QUALITY = (
+    "make it {after} instead of {before}",
+    "it should be {after}, not {before}",
+    "{after} rather than {before}",
+    "change it to {after}, not {before}",
+    "the same but {after} instead of {before}",
+)
+ACTION = (
+    "{after} instead of {before}",
+    "change the action to {after}, not {before}",
+    "now {after} rather than {before}",
+    "{after}, not {before}",
+    "the action is {after} instead of {before}",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options."""
+
+
+TINY = Config()
+
+
+def load(config: Config) -> Backend:
+    """Return the backend."""
+    return RulesBackend()
+
+
+class RulesBackend:
+    """Draws a template for each pair."""
+
+    is_pure = True
+    model = "rules"
+
+    def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        """Yield the answers in order."""
+        for number, request in enumerate(requests):
+            templates = templates_for(request)
+            template = templates[draw(request, len(templates))]
+            before, after = request.change.before.lower(), request.change.after.lower()
+            text = template.format(before=before, after=after)
+            yield number, Answer(text=text, tokens_in=0, tokens_out=len(text.split()))
+
+
+def templates_for(request: Request) -> tuple[str, ...]:
+    """Return the templates that fit the request's style and change."""
+    if request.style == "action" or (request.style != "short" and request.change.kind == "action"):
+        return ACTION
+    if request.style == "static":
+        return QUALITY if request.change.slot == "attribute" else THING
+    return SHORT
+
+
+def draw(request: Request, count: int) -> int:
+    """Return a number below `count` that depends on the seed and the pair alone."""
+    digest = hashlib.sha256(f"{request.parameters.seed} {request.style} {request.pair_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % count

@@ -1,0 +1,110 @@
+"""A causal language model of Hugging Face, on this machine: batched, length-sorted, the shared prompt read once.
+
+    cvr generate-modifications pairs --style short --llm transformers -o model=path/or/hub-id -o form=chat
+
+The default is SmolLM2-135M-Instruct, which needs no account and no download beyond its package. Greedy text may differ
+with the batch a row falls into (bfloat16); what makes a run repeatable is the request cache.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cvr_data.backends._smollm2 import NAME, smollm2_folder
+from cvr_data.generation.request import Answer, Backend, Request
+
+if TYPE_CHECKING:
+    from cvr_data.backends._causal_lm import CausalLM
+
+_EDGE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    model: str = NAME
+    """A folder with a causal LM, or a Hub id; the default comes as a package."""
+    form: Literal["completion", "chat"] = "completion"
+    """How the prompt is laid out. The 135M model follows a completion better; chat suits models of 1B and more."""
+    dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
+    """Weights and activations."""
+    batch: int = field(default=32, metadata={"output": False})
+    """Prompts decoded together."""
+    device: str = field(default="auto", metadata={"output": False})
+    """cpu, cuda, cuda:1, or auto: the GPU if there is one."""
+    share_prefix: bool = field(default=True, metadata={"output": False})
+    """Read the words that all prompts begin with once. Off for models without a plain key-value cache."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch must be at least 1, got {self.batch}.")
+
+
+TINY = Config()
+
+
+def load(config: Config) -> Backend:
+    """Return the backend; the model is loaded with the first `write`."""
+    return TransformersBackend(config)
+
+
+class TransformersBackend:
+    """Writes with a causal language model."""
+
+    is_pure = False
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.model = model_name(config)
+        self._engine: CausalLM | None = None
+
+    def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        """Yield answers batch by batch, shortest prompts first."""
+        if not requests:
+            return
+        engine = self._started()
+        by_parameters: dict[tuple[int, float, int, bool], list[int]] = {}
+        for number, request in enumerate(requests):
+            asked = request.parameters
+            key = (asked.max_tokens, asked.temperature, asked.top_k, request.one_line)
+            by_parameters.setdefault(key, []).append(number)
+        for numbers in by_parameters.values():
+            for position, answer in engine.write([requests[number] for number in numbers]):
+                yield numbers[position], answer
+
+    def _started(self) -> "CausalLM":
+        if self._engine is None:
+            from cvr_data.backends._causal_lm import CausalLM
+
+            folder = smollm2_folder() if self.config.model == NAME else self.config.model
+            self._engine = CausalLM.load(
+                folder,
+                is_chat=self.config.form == "chat",
+                dtype=self.config.dtype,
+                device=self.config.device,
+                batch=self.config.batch,
+                share_prefix=self.config.share_prefix,
+            )
+        return self._engine
+
+
+def model_name(config: Config) -> str:
+    """Return what names the model in rows and cache keys: for a folder its name and a hash of its files."""
+    folder = Path(config.model)
+    name = f"{folder.name}@{fingerprint(folder)}" if folder.is_dir() else config.model
+    unusual = [value for value, usual in ((config.form, "completion"), (config.dtype, "bfloat16")) if value != usual]
+    return " ".join([name, *unusual])
+
+
+def fingerprint(folder: Path) -> str:
+    """Return 12 hex digits of a hash of the file sizes, and the first and last megabyte of each file."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_EDGE_BYTES))
+            file.seek(max(0, size - _EDGE_BYTES))
+            digest.update(file.read(_EDGE_BYTES))
+    return digest.hexdigest()[:12]

@@ -1,0 +1,40 @@
+"""What the lint checks share: the columns they read, and how a row gets its reason."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+COLUMNS = ("modification", "style", "reference_caption", "target_caption", "changes")
+"""Columns the checks read; an absent one is null."""
+
+Row = dict[str, Any]
+
+
+def drop_where(table: pa.Table, reason: Callable[[Row], str | None]) -> pa.Table:
+    """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
+    reasons = pa.array([reason(row) for row in rows_of(table)], pa.string())
+    if "drop_reason" not in table.column_names:
+        return table.append_column("drop_reason", reasons)
+    index = table.column_names.index("drop_reason")
+    earlier = table.column("drop_reason").to_pylist()
+    merged = [old if old is not None else new for old, new in zip(earlier, reasons.to_pylist(), strict=True)]
+    return table.set_column(index, "drop_reason", pa.array(merged, pa.string()))
+
+
+def rows_of(table: pa.Table) -> Iterator[Row]:
+    """Yield the rows as dicts of the columns that lint reads; text is never None, changes is a list."""
+    absent = [name for name in COLUMNS if name not in table.column_names]
+    for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():
+        row.update(dict.fromkeys(absent))
+        row["changes"] = row["changes"] or []
+        for name in COLUMNS[:-1]:
+            row[name] = row[name] or ""
+        yield row
+
+
+def changes_of(row: Row) -> list[dict[str, str]]:
+    """Return the changes that the style is about: static and action texts leave out the other kind."""
+    kind = row["style"]
+    alike = [change for change in row["changes"] if change["kind"] == kind]
+    return alike or row["changes"]

@@ -1,0 +1,34 @@
+"""Lint: drop texts that do not ask for the target's concept.
+
+The concept (`after` of a change) must be named, in any form of the word, outside of a negation: "make the ball red
+instead of blue" names blue only to take it back.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, changes_of, drop_where
+from cvr_data.generation.words import mentions, split_negated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "misses_change" where an `after` concept is not asked for.
+
+    Rows without a change that has an `after` are kept: there is nothing to miss.
+    """
+
+    def reason(row: Row) -> str | None:
+        wanted = [change["after"] for change in changes_of(row) if change["after"]]
+        affirmed = split_negated(row["modification"]).affirmed
+        return None if all(mentions(affirmed, concept) for concept in wanted) else "misses_change"
+
+    return drop_where(table, reason)

@@ -1,0 +1,36 @@
+"""Lint: drop texts that are one of the two captions, word for word.
+
+Such a text says nothing about what changes; a text that merely holds most of the target caption is `lint-leak`'s.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import words_of
+
+_ARTICLES = {"a", "an", "the"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "copied_caption" where the modification is a caption, articles apart."""
+
+    def reason(row: Row) -> str | None:
+        text = _without_articles(row["modification"])
+        captions = (_without_articles(row["reference_caption"]), _without_articles(row["target_caption"]))
+        return "copied_caption" if text and text in captions else None
+
+    return drop_where(table, reason)
+
+
+def _without_articles(text: str) -> list[str]:
+    return [word for word in words_of(text) if word not in _ARTICLES]

@@ -1,0 +1,33 @@
+"""Lint: drop texts without a word.
+
+Source: our own check; the commonest failure of a small language model is to end at once.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import words_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    min_words: int = 1
+    """Fewer words than this are no text."""
+
+    def __post_init__(self) -> None:
+        if self.min_words < 1:
+            raise ValueError(f"min_words must be at least 1, got {self.min_words}.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "empty" where the modification has too few words."""
+
+    def reason(row: Row) -> str | None:
+        return "empty" if len(words_of(row["modification"])) < config.min_words else None
+
+    return drop_where(table, reason)

@@ -1,0 +1,36 @@
+"""Lint: drop static and action texts that do not exclude what they should.
+
+FDCA learns what a query excludes by cutting the words "instead of", "rather than" and "not" out of the text, so its
+negation view needs texts where the excluded concept is named and stands after one of them.
+
+Source: FDCA, ICLR 2025, and its FineCVR texts of retained, injected and excluded concepts.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, changes_of, drop_where
+from cvr_data.generation.words import mentions, split_negated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    styles: tuple[str, ...] = ("static", "action")
+    """Styles that promise to name the excluded concept."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "excluded_not_negated" where a `before` concept is not taken back."""
+
+    def reason(row: Row) -> str | None:
+        if row["style"] not in config.styles:
+            return None
+        negated = split_negated(row["modification"]).negated
+        excluded = [change["before"] for change in changes_of(row) if change["before"]]
+        return None if all(mentions(negated, concept) for concept in excluded) else "excluded_not_negated"
+
+    return drop_where(table, reason)

@@ -1,0 +1,44 @@
+"""Lint: drop texts that repeat most of the target caption.
+
+Such a text finds the target alone, and the query no longer needs its video. What counts is how much of the *unchanged*
+part of the target caption the text repeats: naming the change is its job.
+
+Source: our own rule, after the text-only baselines that come close to composed ones on generated test sets
+(Ventura et al., AAAI 2024, https://arxiv.org/abs/2308.14746, table of baselines).
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, changes_of, drop_where
+from cvr_data.generation.words import content_words, has_word, words_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    max_share: float = 0.67
+    """Largest share of the unchanged content words of the target caption that a text may repeat."""
+    min_repeated: int = 3
+    """Fewer repeated words than this are no leak: in "a man plays a guitar" there is little else to name."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_share <= 1:
+            raise ValueError(f"max_share must be between 0 and 1, got {self.max_share}.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "leaks_target" where the text repeats too much of the target caption."""
+
+    def reason(row: Row) -> str | None:
+        changed = [word for change in changes_of(row) for word in words_of(change["after"] or "")]
+        unchanged = {word for word in content_words(words_of(row["target_caption"])) if word not in changed}
+        text = words_of(row["modification"])
+        repeated = sum(has_word(text, word) for word in unchanged)
+        leaks = repeated >= config.min_repeated and repeated > config.max_share * len(unchanged)
+        return "leaks_target" if leaks else None
+
+    return drop_where(table, reason)

@@ -1,0 +1,46 @@
+"""Lint: drop texts that change nothing: "turn the horse into a horse", "keep it the same"."""
+
+import re
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import content_words, replaced, same_word, split_negated
+
+_NOTHING = re.compile(
+    r"\b(?:no|without|nothing|not)\s+(?:any\s+)?change[sd]?\b|\bkeep (?:it|the video|everything)\b.*\bsame\b"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "no_op" where what is put in equals what is taken out."""
+
+    def reason(row: Row) -> str | None:
+        text = row["modification"].lower()
+        return "no_op" if _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text) else None
+
+    return drop_where(table, reason)
+
+
+def _into_itself(text: str) -> bool:
+    sides = replaced(text)
+    return sides is not None and _equal(content_words(sides[0]), content_words(sides[1]))
+
+
+def _instead_of_itself(text: str) -> bool:
+    affirmed, negated = split_negated(text)
+    taken_back = content_words(negated)
+    return bool(taken_back) and all(any(same_word(word, other) for other in affirmed) for word in taken_back)
+
+
+def _equal(old: list[str], new: list[str]) -> bool:
+    return len(old) == len(new) > 0 and all(same_word(one, other) for one, other in zip(old, new, strict=True))

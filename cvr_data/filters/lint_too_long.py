@@ -1,0 +1,43 @@
+"""Lint: drop texts longer than their style allows.
+
+Source: CoVR's texts have 4.8 words on average (Ventura et al., AAAI 2024, https://arxiv.org/abs/2308.14746); dense ones
+31 (Thawakar et al., ICCV 2025, https://arxiv.org/abs/2508.14039). The limits leave room above both.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import words_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    short: int = 12
+    """Most words of a short text."""
+    static: int = 20
+    """Most words of a static text: it also names what is excluded."""
+    action: int = 20
+    """Most words of an action text."""
+    dense: int = 80
+    """Most words of a dense text."""
+    other: int = 80
+    """Most words of a style of your own."""
+
+    def __post_init__(self) -> None:
+        if min(self.short, self.static, self.action, self.dense, self.other) < 1:
+            raise ValueError("a limit must be at least 1 word.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "too_long" where the modification exceeds the limit of its style."""
+
+    def reason(row: Row) -> str | None:
+        style = row["style"] if row["style"] in ("short", "static", "action", "dense") else "other"
+        return "too_long" if len(words_of(row["modification"])) > getattr(config, style) else None
+
+    return drop_where(table, reason)

@@ -1,0 +1,52 @@
+"""What a pair asks for: the change that a style describes, and the variables of a prompt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cvr_data.generation.request import Change
+
+Pair = Mapping[str, Any]
+
+
+def change_of(pair: Pair, kind: str) -> Change | None:
+    """Return the pair's change of a kind (any, static, action), or None where it has none with both sides.
+
+    Several changes are joined with "and". A pair whose changes were never typed is read as CoVR's rules read it: the
+    first word that differs.
+    """
+    changes = pair["changes"] or ([_first_difference(pair)] if kind == "any" else [])
+    alike = [change for change in changes if kind in ("any", change["kind"]) and change["before"] and change["after"]]
+    if not alike:
+        return None
+    return Change(
+        kind=alike[0]["kind"],
+        slot=alike[0]["slot"] if len(alike) == 1 else "several",
+        before=" and ".join(change["before"] for change in alike),
+        after=" and ".join(change["after"] for change in alike),
+    )
+
+
+def variables_of(pair: Pair, change: Change) -> dict[str, str]:
+    """Return the variables a prompt may use: the text columns of the pair, and what changes and stays."""
+    columns = {name: value for name, value in pair.items() if isinstance(value, str)}
+    reference, target = _words(pair["reference_caption"]), _words(pair["target_caption"])
+    return {
+        **columns,
+        "kind": change.kind,
+        "slot": change.slot,
+        "before": change.before,
+        "after": change.after,
+        "excluded": change.before,
+        "injected": change.after,
+        "retained": " ".join(word for word in reference if word in target),
+    }
+
+
+def _first_difference(pair: Pair) -> dict[str, str]:
+    words = zip(_words(pair["reference_caption"]), _words(pair["target_caption"]), strict=False)
+    before, after = next(((one, other) for one, other in words if one != other), ("", ""))
+    return {"kind": "", "slot": "", "before": before, "after": after}
+
+
+def _words(caption: str) -> Sequence[str]:
+    return caption.lower().replace(".", "").replace(",", "").split()
