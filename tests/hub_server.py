@@ -1,0 +1,263 @@
+"""A loopback server that speaks the part of the Hugging Face Hub's HTTP protocol that uploads and downloads need.
+
+    with HubServer() as hub:
+        subprocess.run([...], env={**os.environ, **hub.environment(tmp_path)})
+
+Repositories live in memory. A refused token answers 401; `hub.fail_next(status)` answers the next request with it.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+TOKEN = "hf_loopback_secret_token"
+API = re.compile(r"/api/(datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<rest>.*))?$")
+FILE = re.compile(r"/(?:datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$")
+LFS = re.compile(r"/(?:datasets/)?[^/]+/[^/]+\.git/info/lfs/objects/batch$")
+
+
+@dataclass
+class Repo:
+    """Commits from the first to the newest: (commit id, path -> sha256 of the content, title)."""
+
+    private: bool = False
+    commits: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+
+    def commit(self, files: dict[str, str], title: str) -> str:
+        text = json.dumps([len(self.commits), sorted(files.items()), title])
+        self.commits.append((hashlib.sha1(text.encode()).hexdigest(), files, title))
+        return self.commits[-1][0]
+
+    def at(self, revision: str) -> tuple[str, dict[str, str]] | None:
+        """Return (commit id, files) of `main` or a commit id."""
+        for oid, files, _ in reversed(self.commits):
+            if revision in ("main", "refs/heads/main", oid):
+                return oid, files
+        return None
+
+
+class HubServer:
+    """The server, its repositories and blobs; `requests` is the log of (method, path)."""
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Repo] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.failures: list[int] = []
+        self.lock = threading.RLock()
+        handler = type("Handler", (HubHandler,), {"hub": self})
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def __enter__(self) -> "HubServer":
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+    def environment(self, home: Path, token: str = TOKEN) -> dict[str, str]:
+        """Return the variables that point huggingface_hub and datasets at this server, with caches under `home`."""
+        settings = {"HF_ENDPOINT": self.url, "HF_TOKEN": token, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
+        return {**settings, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+    def files(self, repo: str) -> dict[str, bytes]:
+        """Return path -> content of the newest commit."""
+        return {path: self.blobs[sha] for path, sha in self.repos[repo].commits[-1][1].items()}
+
+    def fail_next(self, *statuses: int) -> None:
+        """Answer the next requests with these statuses."""
+        self.failures.extend(statuses)
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: HubServer
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing on stderr."""
+
+    def do_HEAD(self) -> None:
+        self.route()
+
+    def do_GET(self) -> None:
+        self.route()
+
+    def do_POST(self) -> None:
+        self.route()
+
+    def do_PUT(self) -> None:
+        self.route()
+
+    def route(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = unquote(urlsplit(self.path).path)
+        with self.hub.lock:
+            self.hub.requests.append((self.command, path))
+            if self.hub.failures:
+                self.answer({"error": "told to fail"}, self.hub.failures.pop(0))
+            elif path.startswith("/upload/"):
+                self.hub.blobs[path.rsplit("/", 1)[1]] = self.body
+                self.answer({})
+            elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                self.answer({"error": "Invalid credentials"}, 401)
+            elif path == "/api/repos/create":
+                self.create()
+            elif path == "/api/validate-yaml":
+                self.answer({"errors": [], "warnings": []})
+            elif LFS.match(path):
+                self.lfs_batch()
+            elif match := FILE.match(path):
+                self.file(match["id"], match["revision"], match["path"])
+            elif match := API.match(path):
+                self.api(match["id"], match["rest"] or "")
+            else:
+                self.answer({"error": "no such route"}, 404, "EntryNotFound")
+
+    def answer(self, value: Any, status: int = 200, code: str = "", headers: dict[str, str] | None = None) -> None:
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, text)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def create(self) -> None:
+        wanted = json.loads(self.body)
+        name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
+        answer = {"url": f"{self.hub.url}/datasets/{name}", "id": name}
+        if name in self.hub.repos:
+            self.answer({**answer, "error": "You already created this repo"}, 409)
+            return
+        self.hub.repos[name] = Repo(private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
+        self.hub.repos[name].commit({}, "initial commit")
+        self.answer(answer)
+
+    def lfs_batch(self) -> None:
+        objects = []
+        for item in json.loads(self.body)["objects"]:
+            upload = {"upload": {"href": f"{self.hub.url}/upload/{item['oid']}", "header": {}}}
+            objects.append({**item, **({} if item["oid"] in self.hub.blobs else {"actions": upload})})
+        headers = {"Content-Type": "application/vnd.git-lfs+json"}
+        self.answer({"transfer": "basic", "objects": objects}, headers=headers)
+
+    def file(self, repo_id: str, revision: str, path: str) -> None:
+        found = self.found(repo_id, revision)
+        if found is None:
+            return
+        oid, files = found
+        if path not in files:
+            self.answer({"error": "Entry not found"}, 404, "EntryNotFound", {"X-Repo-Commit": oid})
+            return
+        content, status = self.hub.blobs[files[path]], 200
+        headers = {"ETag": f'"{files[path]}"', "X-Repo-Commit": oid, "Accept-Ranges": "bytes"}
+        if match := re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
+            start, stop = int(match[1]), min(int(match[2] or len(content) - 1), len(content) - 1)
+            headers["Content-Range"] = f"bytes {start}-{stop}/{len(content)}"
+            content, status = content[start : stop + 1], 206
+        self.answer(content, status, headers=headers)
+
+    def found(self, repo_id: str, revision: str) -> tuple[str, dict[str, str]] | None:
+        """Return (commit id, files), or answer 404 and return None."""
+        if repo_id not in self.hub.repos:
+            self.answer({"error": "Repository not found"}, 404, "RepoNotFound")
+            return None
+        found = self.hub.repos[repo_id].at(revision)
+        if found is None:
+            self.answer({"error": "Revision not found"}, 404, "RevisionNotFound")
+        return found
+
+    def api(self, repo_id: str, rest: str) -> None:
+        action, _, tail = rest.partition("/")
+        revision, _, path = (tail or "main").partition("/")
+        found = self.found(repo_id, revision)
+        if found is None:
+            return
+        oid, files = found
+        repo = self.hub.repos[repo_id]
+        if action == "preupload":
+            self.preupload(files)
+        elif action == "commit":
+            self.commit(repo, repo_id, oid)
+        elif action == "tree":
+            self.tree(files, path)
+        elif action == "paths-info":
+            wanted = json.loads(self.body)["paths"]
+            self.answer([self.entry(files, name) for name in wanted if name in everything(files)])
+        elif action == "commits":
+            self.answer([{"id": commit, "title": title, "message": "", "date": "2026-01-01T00:00:00.000Z",
+                          "authors": [{"user": "user"}]} for commit, _, title in reversed(repo.commits)])  # fmt: skip
+        elif action == "refs":
+            branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": oid}
+            self.answer({"branches": [branch], "converts": [], "tags": [], "pullRequests": []})
+        else:
+            files_info = [{"rfilename": name} for name in sorted(files)]
+            self.answer({"_id": repo_id, "id": repo_id, "sha": oid, "private": repo.private, "siblings": files_info,
+                         "tags": [], "downloads": 0, "likes": 0, "disabled": False, "gated": False})  # fmt: skip
+
+    def preupload(self, files: dict[str, str]) -> None:
+        """Parquet and media go by LFS: `datasets` deletes a shard after preupload, so "regular" would lose it."""
+        modes = []
+        for item in json.loads(self.body)["files"]:
+            is_text = item["path"].endswith((".md", ".json", ".csv", ".gitattributes", ".txt", ".yaml"))
+            modes.append({"path": item["path"], "uploadMode": "regular" if is_text else "lfs", "shouldIgnore": False,
+                          "oid": files.get(item["path"])})  # fmt: skip
+        self.answer({"files": modes})
+
+    def commit(self, repo: Repo, repo_id: str, head: str) -> None:
+        lines = [json.loads(line) for line in self.body.splitlines() if line.strip()]
+        files, title = dict(repo.commits[-1][1]), ""
+        for line in lines:
+            kind, value = line["key"], line["value"]
+            if kind == "header":
+                title = value["summary"]
+                if value.get("parentCommit") not in (None, head):
+                    self.answer({"error": "A commit has happened since."}, 412)
+                    return
+            elif kind == "file":
+                content = base64.b64decode(value["content"])
+                sha = hashlib.sha256(content).hexdigest()
+                self.hub.blobs[sha], files[value["path"]] = content, sha
+            elif kind == "lfsFile":
+                files[value["path"]] = value["oid"]
+            elif kind == "deletedFile":
+                files.pop(value["path"], None)
+            elif kind == "deletedFolder":
+                files = {path: sha for path, sha in files.items() if not path.startswith(value["path"])}
+        oid = repo.commit(files, title)
+        url = f"{self.hub.url}/datasets/{repo_id}/commit/{oid}"
+        self.answer({"success": True, "commitOid": oid, "commitUrl": url})
+
+    def entry(self, files: dict[str, str], path: str) -> dict[str, Any]:
+        if path not in files:
+            return {"type": "directory", "path": path, "oid": "0" * 40, "size": 0}
+        size = len(self.hub.blobs[files[path]])
+        entry = {"type": "file", "path": path, "oid": files[path], "size": size}
+        return {**entry, "lfs": {"oid": files[path], "size": size, "pointerSize": 130}}
+
+    def tree(self, files: dict[str, str], folder: str) -> None:
+        inside = [path for path in everything(files) if not folder or path.startswith(f"{folder}/")]
+        if folder and not inside:
+            self.answer({"error": "Folder not found"}, 404, "EntryNotFound")
+            return
+        if "recursive=true" not in self.path.lower():
+            inside = [path for path in inside if path.rpartition("/")[0] == folder]
+        self.answer([self.entry(files, path) for path in inside])
+
+
+def everything(files: Iterable[str]) -> list[str]:
+    """Return the files and every folder that holds one."""
+    folders = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+    return sorted({*files, *folders})
