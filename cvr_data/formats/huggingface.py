@@ -1,0 +1,102 @@
+"""HuggingFace `DatasetDict` with `Video` columns, saved so that `datasets.load_from_disk` opens it.
+
+Each row has `reference_video` and `target_video` beside our columns. By default they are stored undecoded, so a row
+is `{"path": …, "bytes": …}` and needs no decoder; `cast_column("target_video", Video())` decodes with torchcodec.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.errors import CvrError
+from cvr_data.tables import TRIPLETS, check_columns
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict, Features
+
+SPLITS = ("train", "val", "test")
+VIDEO_COLUMNS = {"reference_video": "reference_id", "target_video": "target_id"}
+STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    embed: bool = False
+    """Put the bytes of each video into each row that uses it, so that the folder can be moved; else local paths."""
+    decode: bool = False
+    """Let `datasets` decode a video when its row is read, which needs torchcodec."""
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write `out` as `DatasetDict.save_to_disk` does and return [out].
+
+    `videos` gives the media: its `path` column, absolute; a video without one is None.
+    """
+    to_dataset_dict(config, triplets, videos).save_to_disk(str(out))
+    return [out]
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a saved DatasetDict, without its videos, in the order train, val, test.
+
+    Raises:
+        CvrError: the folder holds no saved DatasetDict, or a column is missing.
+    """
+    from datasets import load_from_disk
+
+    if not (path / "dataset_dict.json").is_file():
+        raise CvrError(f"{path} holds no saved DatasetDict (no dataset_dict.json).")
+    splits = load_from_disk(str(path))
+    tables = []
+    for split in [split for split in SPLITS if split in splits]:
+        table = splits[split].with_format("arrow")[:].drop_columns(list(VIDEO_COLUMNS)).replace_schema_metadata(None)
+        tables.append(check_columns(table, TRIPLETS, f"{path}/{split}"))
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None = None) -> "DatasetDict":
+    """Return one Dataset per split that has rows, with `reference_video` and `target_video` columns."""
+    from datasets import Dataset, DatasetDict
+
+    media = {} if videos is None else _media(videos, embed=config.embed)
+    table = with_videos(triplets, media)
+    features = features_of(table.schema, decode=config.decode)
+    return DatasetDict(
+        {
+            split: Dataset(rows.cast(features.arrow_schema))
+            for split in SPLITS
+            if (rows := table.filter(pc.equal(table.column("split"), split))).num_rows
+        }
+    )
+
+
+def with_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Table:
+    """Return the triplets with the two video columns after the others; `media` is id -> {"path", "bytes"}."""
+    table = triplets
+    for name, id_column in VIDEO_COLUMNS.items():
+        stored = [media.get(video_id) for video_id in triplets.column(id_column).to_pylist()]
+        table = table.append_column(name, pa.array(stored, STORED_VIDEO))
+    return table
+
+
+def features_of(schema: pa.Schema, *, decode: bool) -> "Features":
+    """Return the `datasets` features of a table made by `with_videos`."""
+    from datasets import Features, Video
+
+    plain = pa.schema([field for field in schema if field.name not in VIDEO_COLUMNS])
+    features = Features.from_arrow_schema(plain)
+    return Features({**features, **{name: Video(decode=decode) for name in VIDEO_COLUMNS}})
+
+
+def _media(videos: pa.Table, *, embed: bool) -> dict[str, dict[str, Any]]:
+    media = {}
+    for video_id, path in zip(videos["video_id"].to_pylist(), videos["path"].to_pylist(), strict=True):
+        if path is not None and Path(path).is_file():
+            content = Path(path).read_bytes() if embed else None
+            media[video_id] = {"path": Path(path).name if embed else path, "bytes": content}
+    return media
