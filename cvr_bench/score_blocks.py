@@ -1,0 +1,139 @@
+"""The scores of some queries against an indexed gallery, block by block, so that the whole matrix is never held."""
+
+# Shapes: Q queries of a chunk, G gallery items, C gallery columns of a block, D embedding.
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvr_bench.retriever import DenseRetriever, Retriever
+from cvr_bench.task import Item, Query
+from cvr_data.errors import first_few
+
+COLUMNS = 4096
+"""Gallery columns of a block."""
+MATRIX_BYTES = 2**27
+"""Largest (Q, G) matrix asked of a retriever that scores by itself."""
+PAIRS = 8192
+"""Pairs of vectors multiplied at once."""
+
+PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(rows, columns) -> float32 scores that do not depend on what else is scored."""
+
+
+@dataclass(frozen=True)
+class ScoreBlocks:
+    """The scores of some queries."""
+
+    blocks: Iterable[tuple[int, np.ndarray]]
+    """(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
+    pair_scores: PairScores
+    """The exact scores of single cells."""
+    margins_Q: np.ndarray
+    """How far a block's scores may be from the exact ones, float32; 0 where they are those."""
+
+
+class Scorer:
+    """Gives the score blocks of a retriever whose gallery is indexed, `columns` gallery items wide."""
+
+    def __init__(self, retriever: Retriever, gallery: Sequence[Item], columns: int = COLUMNS):
+        self.retriever = retriever
+        self.gallery = gallery
+        self.columns = columns
+        self.longest = 0.0
+        if isinstance(retriever, DenseRetriever):
+            assert retriever.gallery_GD is not None
+            _check_embeddings(retriever.gallery_GD, "gallery item", [item.item_id for item in gallery])
+            self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
+
+    def rows_at_once(self, chunk: int) -> int:
+        """Return how many queries to score at once, at most `chunk`."""
+        if isinstance(self.retriever, DenseRetriever):
+            return chunk
+        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery))))
+
+    def score(self, queries: Sequence[Query]) -> ScoreBlocks:
+        """Return the scores of the queries.
+
+        Raises:
+            ValueError: a score is NaN or infinite, or the shape is not (queries, gallery).
+        """
+        if isinstance(self.retriever, DenseRetriever):
+            return self._score_dense(self.retriever, queries)
+        scores_QG = _matrix(self.retriever, queries, len(self.gallery))
+        return ScoreBlocks(
+            blocks=_matrix_blocks(scores_QG, self.columns),
+            pair_scores=lambda rows, columns: scores_QG[rows, columns],
+            margins_Q=np.zeros(len(queries), dtype=np.float32),
+        )
+
+    def _score_dense(self, retriever: DenseRetriever, queries: Sequence[Query]) -> ScoreBlocks:
+        gallery_GD = retriever.gallery_GD
+        assert gallery_GD is not None
+        queries_QD = retriever.embed(queries)
+        _check_embeddings(queries_QD, "query", [query.query_id for query in queries])
+        return ScoreBlocks(
+            blocks=_product_blocks(queries_QD, gallery_GD, self.columns),
+            pair_scores=exact_pair_scores(queries_QD, gallery_GD),
+            margins_Q=product_margins(queries_QD, self.longest),
+        )
+
+
+def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
+    """Return a function that gives the float32 nearest to the exact dot product of given pairs."""
+
+    def pair_scores(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        scores = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), PAIRS):
+            pairs = slice(start, start + PAIRS)
+            products = queries_QD[rows[pairs]].double() * gallery_GD[columns[pairs]].double()
+            scores[pairs] = products.sum(dim=1).float().numpy()
+        return scores
+
+    return pair_scores
+
+
+def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
+    """Return, per query, how far a float32 dot product with a vector of at most that length can be from the exact one.
+
+    Source: the bound n u |x||y| on the rounding error of an inner product summed in any order, Higham, Accuracy and
+    Stability of Numerical Algorithms, 2002, section 3.1, plus one rounding of the exact value.
+    """
+    unit = 2.0**-24
+    bound_Q = queries_QD.double().norm(dim=1) * longest
+    return ((queries_QD.shape[1] + 2) * unit * bound_Q).float().numpy()
+
+
+def _check_embeddings(rows: Tensor, what: str, names: Sequence[str]) -> None:
+    if rows.ndim != 2 or len(rows) != len(names):
+        raise ValueError(f"Expected one embedding per {what}, ({len(names)}, D), got {tuple(rows.shape)}.")
+    broken = (~rows.isfinite().all(dim=1)).nonzero().flatten().tolist()
+    if broken:
+        raise ValueError(f"The embedding of {what} {first_few(names[row] for row in broken)} is NaN or infinite.")
+
+
+def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
+    with torch.no_grad():
+        scores_QG = retriever.score(queries).float().cpu().numpy()
+    if scores_QG.shape != (len(queries), width):
+        raise ValueError(f"Expected scores of shape ({len(queries)}, {width}), got {scores_QG.shape}.")
+    broken = np.flatnonzero(~np.isfinite(scores_QG).all(axis=1))
+    if len(broken):
+        raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
+    return scores_QG
+
+
+def _matrix_blocks(scores_QG: np.ndarray, columns: int) -> Iterator[tuple[int, np.ndarray]]:
+    for first in range(0, scores_QG.shape[1], columns):
+        yield first, np.array(scores_QG[:, first : first + columns], order="C")
+
+
+def _product_blocks(queries_QD: Tensor, gallery_GD: Tensor, columns: int) -> Iterator[tuple[int, np.ndarray]]:
+    room = torch.empty(len(queries_QD) * min(columns, len(gallery_GD)))
+    for first in range(0, len(gallery_GD), columns):
+        part_CD = gallery_GD[first : first + columns]
+        block_QC = room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
+        yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()

@@ -1,0 +1,127 @@
+"""metrics: hand-checked numbers, slow formulas, and the whole bootstrap distribution of a tiny sample."""
+
+import itertools
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvr_bench.metrics import (
+    average_precision,
+    bootstrap_interval,
+    chance_recall,
+    mean_average_precision,
+    mean_rank,
+    mean_recall,
+    median_rank,
+    paired_bootstrap,
+    recall,
+)
+
+RANKS = np.array([1, 2, 5, 6, 11, 60])
+
+
+def test_recalls_and_rank_statistics_of_six_ranks():
+    assert recall(RANKS, 1) == pytest.approx(100 / 6)
+    assert recall(RANKS, 5) == 50.0
+    assert recall(RANKS, 10) == pytest.approx(400 / 6)
+    assert recall(RANKS, 50) == pytest.approx(500 / 6)
+    assert mean_recall(RANKS, (1, 5, 10, 50)) == pytest.approx((100 / 6 + 50 + 400 / 6 + 500 / 6) / 4)
+    assert median_rank(RANKS) == 5.5
+    assert mean_rank(RANKS) == pytest.approx(85 / 6)
+
+
+def test_average_precision_divides_by_what_could_be_found():
+    assert average_precision([1, 3], 5) == pytest.approx(100 * (1 + 2 / 3) / 2)
+    assert average_precision([1, 3, 9, 12], 2) == pytest.approx(100 * 1 / 2)
+    assert average_precision([7], 5) == 0.0
+    assert mean_average_precision([[1], [2]], 5) == pytest.approx(75.0)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=12).filter(any), st.integers(1, 12))
+def test_average_precision_is_the_sum_over_all_places(relevant, k):
+    places = [place for place, is_target in enumerate(relevant, start=1) if is_target]
+    expected = sum(
+        sum(relevant[:place]) / place * relevant[place - 1] for place in range(1, min(k, len(relevant)) + 1)
+    ) / min(k, len(places))
+    assert average_precision(places, k) == pytest.approx(100 * expected)
+
+
+def test_chance_is_the_share_of_orders_that_hit():
+    def share(n, targets, k):
+        orders = list(itertools.permutations(range(n)))
+        return sum(any(place < targets for place in order[:k]) for order in orders) / len(orders)
+
+    allowed, targets = np.array([5, 4, 5]), np.array([1, 2, 1])
+    for k in (1, 2, 5, 50):
+        expected = 100 * (2 * share(5, 1, k) + share(4, 2, k)) / 3
+        assert chance_recall(allowed, targets, k) == pytest.approx(expected)
+    assert chance_recall(np.array([1_000_000]), np.array([1]), 50) == pytest.approx(100 * 50 / 1_000_000)
+
+
+def every_resample(values, clusters):
+    """Each of the equally likely means of a cluster bootstrap, by drawing every list of clusters."""
+    groups = [[v for v, c in zip(values, clusters, strict=True) if c == name] for name in sorted(set(clusters))]
+    for drawn in itertools.product(groups, repeat=len(groups)):
+        pooled = [value for group in drawn for value in group]
+        yield sum(pooled) / len(pooled)
+
+
+@pytest.mark.parametrize(
+    ("values", "clusters"),
+    [([0, 100, 100, 0, 100], list("abcde")), ([0, 100, 100, 0, 25, 75], list("aabbcd"))],
+    ids=["one query per target", "targets shared by queries"],
+)
+def test_the_interval_is_that_of_every_possible_resample(values, clusters):
+    means = sorted(every_resample(values, clusters))
+    interval = bootstrap_interval(np.array(values), clusters, seed=1, resamples=200_000)
+    assert interval.value == pytest.approx(np.mean(values))
+    below = [sum(mean < interval.low - 1e-9 for mean in means), sum(mean <= interval.low + 1e-9 for mean in means)]
+    above = [sum(mean > interval.high + 1e-9 for mean in means), sum(mean >= interval.high - 1e-9 for mean in means)]
+    for strictly, loosely in (below, above):
+        assert strictly / len(means) <= 0.027
+        assert loosely / len(means) >= 0.023
+
+
+def test_shared_targets_widen_the_interval():
+    values = np.repeat([0.0, 100.0], 50)
+    alone = bootstrap_interval(values, [str(n) for n in range(100)])
+    shared = bootstrap_interval(values, [str(n // 10) for n in range(100)])
+    width = 2 * 1.96 * 50 / math.sqrt(100)
+    assert alone.high - alone.low == pytest.approx(width, rel=0.1)
+    assert shared.high - shared.low == pytest.approx(width * math.sqrt(10), rel=0.1)
+
+
+def test_the_interval_depends_on_the_seed_and_the_values_not_on_their_order():
+    values, clusters = np.array([0, 100, 100, 0, 100, 0.0]), list("abcdef")
+    first = bootstrap_interval(values, clusters, seed=3)
+    assert first == bootstrap_interval(values[::-1], clusters[::-1], seed=3)
+
+
+def test_a_paired_difference_is_surer_than_two_intervals():
+    generator = np.random.default_rng(0)
+    worse = np.where(generator.random(400) < 0.5, 100.0, 0.0)
+    better = np.maximum(worse, np.where(generator.random(400) < 0.05, 100.0, 0.0))
+    clusters = [str(n) for n in range(400)]
+    difference = paired_bootstrap(better, worse, clusters)
+    assert difference.value == pytest.approx(better.mean() - worse.mean())
+    assert difference.excludes_zero
+    assert bootstrap_interval(worse, clusters).high > bootstrap_interval(better, clusters).low
+    assert not paired_bootstrap(worse, worse, clusters).excludes_zero
+
+
+def test_values_without_partner_are_an_error():
+    with pytest.raises(ValueError, match="One cluster per value"):
+        bootstrap_interval(np.zeros(3), ["a", "b"])
+    with pytest.raises(ValueError, match="Pairs are needed"):
+        paired_bootstrap(np.zeros(3), np.zeros(2), ["a", "b", "c"])
+
+
+def test_ten_thousand_resamples_of_2556_queries_are_quick():
+    values = np.random.default_rng(0).integers(0, 5, 2556) * 25.0
+    started = time.perf_counter()
+    bootstrap_interval(values, [str(n // 2) for n in range(2556)])
+    assert time.perf_counter() - started < 2  # about 0.02 s alone
