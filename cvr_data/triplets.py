@@ -10,6 +10,7 @@ same two videos, is one triplet and stays with the source that comes first.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import starmap
 from typing import Literal
 
@@ -62,12 +63,10 @@ def run(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
     reasons.add("reference_is_target", _is_true(pc.equal(rows.column("reference_id"), rows.column("target_id"))))
     reasons.add_of_rest("straddles_splits", lambda rest: _straddling(rows.take(rest)))
     reasons.add_of_rest("duplicate", lambda rest: _repeated(rows.column("triplet_id").take(rest)))
-    for cap, column, reason in (
-        (config.max_per_target, "target_id", "over_target_cap"),
-        (config.max_per_text, "modification", "over_text_cap"),
-    ):
-        if cap:
-            reasons.add_of_rest(reason, lambda rest, c=cap, name=column: _over_cap(rows.take(rest), name, c))
+    if config.max_per_target:
+        reasons.add_of_rest("over_target_cap", partial(_over_cap, rows, "target_id", config.max_per_target))
+    if config.max_per_text:
+        reasons.add_of_rest("over_text_cap", partial(_over_cap, rows, "modification", config.max_per_text))
     rows = rows.append_column("drop_reason", pa.array(reasons.reasons, pa.string()))
     return rows.sort_by([(name, "ascending") for name in ORDER])
 
@@ -167,8 +166,9 @@ def _repeated(values: pa.ChunkedArray) -> np.ndarray:
     return is_repeated
 
 
-def _over_cap(rows: pa.Table, column: str, cap: int) -> np.ndarray:
-    """Whether `cap` better rows of the same split, style, backend and value of the column exist."""
+def _over_cap(table: pa.Table, column: str, cap: int, rest: np.ndarray) -> np.ndarray:
+    """Whether `cap` better rows of the same split, style, backend and value of the column are among the rest."""
+    rows = table.take(rest)
     names = ("split", "style", "backend", column)
     keys = list(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
     codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
