@@ -17,9 +17,9 @@ from cvr_data.errors import CvrError, did_you_mean
 class Protocol:
     """The rules of one measurement."""
 
-    gallery: str = "split"
+    gallery: Literal["split", "named"] = "split"
     """What is ranked: `split` is every video of the scored split, targets, references and distractors, each once;
-    `targets` only the videos that answer some query."""
+    `named` only the targets and references that its triplets name."""
     reference: Literal["exclude", "keep"] = "exclude"
     """Whether a query's own reference video is left out of its ranking, as CoVR and FDCA do."""
     ties: Literal["against"] = "against"
@@ -34,8 +34,8 @@ class Protocol:
     """What the model reads."""
     post_processing: Literal["none"] = "none"
     """What is done to the scores of a query in the light of other queries."""
-    missing_videos: Literal["error"] = "error"
-    """What happens when a video of the gallery has no features."""
+    missing_videos: Literal["leave-out"] = "leave-out"
+    """What happens to gallery videos without features, and to queries about them: they are left out and counted."""
     selection_split: str = "val"
     """The split on which a checkpoint is chosen."""
 

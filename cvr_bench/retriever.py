@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cvr_bench.task import Item, Query
 from cvr_bench.training_set import TripletBatch
+from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError, first_few
 from cvr_data.video import Video
 
@@ -92,6 +93,17 @@ class DenseRetriever:
         if self.gallery_GD is None:
             raise ValueError("index(gallery) comes before score(queries).")
         return self.embed(queries) @ self.gallery_GD.T
+
+
+def check_one_space(encoder: Encoder, model: str) -> None:
+    """Refuse an encoder whose videos and texts cannot be compared.
+
+    Raises:
+        CvrError: their widths differ.
+    """
+    if encoder.dim != encoder.text_dim:
+        widths = f"{encoder.dim} and {encoder.text_dim} wide"
+        raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")
 
 
 @contextmanager

@@ -120,8 +120,8 @@ def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.nd
         scores_QG = retriever.score(queries).float().cpu().numpy()
     if scores_QG.shape != (len(queries), width):
         raise ValueError(f"Expected scores of shape ({len(queries)}, {width}), got {scores_QG.shape}.")
-    broken = np.flatnonzero(~np.isfinite(scores_QG).all(axis=1))
-    if len(broken):
+    broken = np.flatnonzero(~np.isfinite(scores_QG).all(axis=1)).tolist()
+    if broken:
         raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
     return scores_QG
 

@@ -52,6 +52,8 @@ class Task:
     protocol: Protocol = field(default_factory=Protocol)
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Slice name (kind, slot, backend, ...) -> query_id -> value; a query may be absent."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What the data holds but cannot be scored, such as "gallery videos without features" -> how many."""
 
     def __post_init__(self) -> None:
         _check_ids(self)
@@ -70,6 +72,31 @@ class Task:
         if self.exclude_reference and query.reference is not None and query.reference.item_id == item_id:
             return False
         return self.candidates is None or item_id in self.candidates[query.query_id]
+
+
+def references(queries: Sequence[Query]) -> list[Video]:
+    """Return the reference video of each query.
+
+    Raises:
+        CvrError: a query has none.
+    """
+    videos = [query.reference.video if query.reference is not None else None for query in queries]
+    lacking = [query.query_id for query, video in zip(queries, videos, strict=True) if video is None]
+    if lacking:
+        raise CvrError(f"This model needs a reference video; query {first_few(lacking)} has none.")
+    return [video for video in videos if video is not None]
+
+
+def modifications(queries: Sequence[Query]) -> list[str]:
+    """Return the modification text of each query.
+
+    Raises:
+        CvrError: a query has none.
+    """
+    lacking = [query.query_id for query in queries if query.modification is None]
+    if lacking:
+        raise CvrError(f"This model needs a modification text; query {first_few(lacking)} has none.")
+    return [query.modification or "" for query in queries]
 
 
 def _check_ids(task: Task) -> None:

@@ -1,0 +1,201 @@
+"""Any triplets of ours: what `cvr build-triplets` wrote, or a file of a published layout (CSV or Parquet).
+
+    load(Config(data=Path("annotations/quickstart")))       # the task of its test split
+
+Rows that share `query_id` are one query with several targets. The gallery is every video of the split, which the videos
+table tells; a file that comes without one ranks the videos its triplets name.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_bench.protocol import Protocol
+from cvr_bench.task import Item, Query, Task
+from cvr_bench.training_set import TrainingSet
+from cvr_data.artifacts import MANIFEST, open_artifact
+from cvr_data.embeddings import FeatureStore
+from cvr_data.errors import CvrError
+from cvr_data.formats import FORMATS
+from cvr_data.tables import TRIPLETS, VIDEOS, check_columns
+from cvr_data.video import Video
+
+STAGES = ("triplets", "build-triplets")
+READERS = {".csv": "webvid-covr", ".parquet": "parquet"}
+SEVERAL = "several"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    data: Path
+    """A triplets folder, a CSV or Parquet file, or a folder of them."""
+    embeddings: Path | None = None
+    """Whose videos can be ranked; None takes all videos to be readable."""
+    videos: Path | None = None
+    """The videos artifact that says which split a video is in."""
+    split: Literal["train", "val", "test"] = "test"
+    """The split to score."""
+    reference: Literal["exclude", "keep"] = "exclude"
+    """Whether the query's own video is left out of its ranking."""
+
+
+EXAMPLE = [
+    {"reference_id": "v1", "modification": "make it a cat", "target_id": "v2", "split": "test", "style": "short"},
+    {"reference_id": "v1", "modification": "make it snow", "target_id": "v3", "split": "test", "style": "short"},
+]
+
+
+def load(config: Config) -> Task:
+    """Return the task of one split.
+
+    Raises:
+        CvrError: the data cannot be read, has no row of the split, or none that can be scored.
+    """
+    rows = rows_of_split(read_triplets(config.data), config.split, config.data)
+    store = FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
+    named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
+    listed = _videos_of_split(config)
+    wanted = sorted(named | (listed or set()))
+    gallery = [video_id for video_id in wanted if store is None or store.has_video(video_id)]
+    scored = _rows_within(rows, set(gallery))
+    if not scored.num_rows:
+        raise CvrError(f"{config.embeddings} has features of no query of {config.data}; pass --embeddings.")
+    counts = {
+        "gallery videos without features": len(wanted) - len(gallery),
+        "queries about videos without features": _distinct(rows, "query_id") - _distinct(scored, "query_id"),
+    }
+    return Task(
+        name=task_name(config.data),
+        queries=_queries(scored),
+        gallery=[Item(video_id, Video(video_id)) for video_id in gallery],
+        targets=_targets(scored),
+        protocol=Protocol(
+            gallery="split" if listed is not None else "named",
+            reference=config.reference,
+            frames=_frames(store),
+        ),
+        slices=_slices(scored),
+        left_out={what: count for what, count in counts.items() if count},
+    )
+
+
+def load_training_set(config: Config) -> TrainingSet:
+    """Return the triplets of a split to learn from; those about videos without features are left out.
+
+    Raises:
+        CvrError: there is none.
+    """
+    rows = rows_of_split(read_triplets(config.data), config.split, config.data)
+    if config.embeddings:
+        store = FeatureStore.open(config.embeddings, space="raw")
+        rows = _rows_within(rows, set(store.video_ids))
+    extra = [name for name in ("reference_caption", "target_caption", "backend", "style") if name in rows.column_names]
+    return TrainingSet.from_table(rows, extra=extra)
+
+
+def read_triplets(path: Path) -> pa.Table:
+    """Return the triplets of a folder or file.
+
+    Raises:
+        CvrError: there is none, another artifact lies there, or a column is missing.
+    """
+    if (path / MANIFEST).exists():
+        artifact = open_artifact(path)
+        if artifact.stage not in STAGES:
+            raise CvrError(f"{path} was made by {artifact.stage!r}; triplets are made by cvr build-triplets.")
+        return check_columns(artifact.read(), TRIPLETS, str(path))
+    if not path.exists():
+        raise CvrError(f"{path} does not exist.")
+    for suffix, name in READERS.items():
+        if path.suffix == suffix or (path.is_dir() and any(path.glob(f"*{suffix}"))):
+            reader = FORMATS.get(name)
+            return check_columns(reader.read(reader.Config(), path), TRIPLETS, str(path))
+    raise CvrError(f"{path} holds no triplets: neither an artifact nor a {' or '.join(READERS)} file.")
+
+
+def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
+    """Return the rows of a split.
+
+    Raises:
+        CvrError: there is none; the splits that are there are named.
+    """
+    rows = triplets.filter(pc.equal(triplets.column("split"), split))
+    if not rows.num_rows:
+        counts = sorted(triplets.column("split").value_counts().to_pylist(), key=lambda entry: entry["values"])
+        found = ", ".join(f"{entry['values']} {entry['counts']}" for entry in counts) or "none at all"
+        raise CvrError(f"{where} has no triplet of split {split!r} (it has: {found}); pass --split.")
+    return rows
+
+
+def task_name(path: Path) -> str:
+    """Return what a data set is called in tables and folder names."""
+    return path.resolve().stem if path.suffix in READERS else path.resolve().name
+
+
+def _videos_of_split(config: Config) -> set[str] | None:
+    if config.videos is None:
+        return None
+    videos = check_columns(open_artifact(config.videos).read(), VIDEOS, str(config.videos))
+    if videos.column("split").null_count == videos.num_rows:
+        return None
+    return set(videos.filter(pc.equal(videos.column("split"), config.split)).column("video_id").to_pylist())
+
+
+def _rows_within(rows: pa.Table, video_ids: set[str]) -> pa.Table:
+    known = pa.array(sorted(video_ids), pa.string())
+    is_known = [pc.is_in(rows.column(name), known) for name in ("reference_id", "target_id")]
+    return rows.filter(pc.and_(*is_known))
+
+
+def _distinct(rows: pa.Table, column: str) -> int:
+    return pc.count_distinct(rows.column(column)).as_py()
+
+
+def _queries(rows: pa.Table) -> list[Query]:
+    queries = {}
+    for row in rows.select(["query_id", "reference_id", "modification"]).to_pylist():
+        reference = Item(row["reference_id"], Video(row["reference_id"]))
+        queries.setdefault(row["query_id"], Query(row["query_id"], reference, row["modification"]))
+    return list(queries.values())
+
+
+def _targets(rows: pa.Table) -> dict[str, frozenset[str]]:
+    targets: dict[str, set[str]] = defaultdict(set)
+    for row in rows.select(["query_id", "target_id"]).to_pylist():
+        targets[row["query_id"]].add(row["target_id"])
+    return {query_id: frozenset(ids) for query_id, ids in targets.items()}
+
+
+def _slices(rows: pa.Table) -> dict[str, dict[str, str]]:
+    """Values of a query whose rows disagree are `several`."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    names = ["query_id", "style", "backend", "changes"]
+    for row in rows.select(names).to_pylist():
+        for name, values in _slice_values(row).items():
+            found[name][row["query_id"]].update(values)
+    return {
+        name: {query_id: values.pop() if len(values) == 1 else SEVERAL for query_id, values in of_query.items()}
+        for name, of_query in found.items()
+    }
+
+
+def _slice_values(row: Mapping[str, Any]) -> dict[str, Iterable[str]]:
+    changes: Sequence[Mapping[str, str | None]] = row["changes"] or ()
+    values: dict[str, set[str | None]] = {
+        "kind": {change["kind"] for change in changes},
+        "slot": {change["slot"] for change in changes},
+        "backend": {row["backend"]},
+        "style": {row["style"]},
+    }
+    known = {name: {value for value in of_row if value} for name, of_row in values.items()}
+    return {name: of_row for name, of_row in known.items() if of_row}
+
+
+def _frames(store: FeatureStore | None) -> str:
+    options = store.encoder if store is not None else {}
+    return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"

@@ -1,0 +1,38 @@
+"""Give every video the same score: it ranks last, because ties count against a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cvr_bench.task import Item, Query
+from cvr_data.encoders._protocol import Encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Takes no option."""
+
+
+TINY = Config()
+
+
+def load(config: Config, encoder: Encoder) -> "ConstantRetriever":
+    """Return the model; the encoder is not used."""
+    return ConstantRetriever()
+
+
+class ConstantRetriever:
+    """Knows how large the gallery is, and nothing else."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def index(self, gallery: Sequence[Item]) -> None:
+        """Count the gallery."""
+        self.size = len(gallery)
+
+    def score(self, queries: Sequence[Query]) -> Tensor:
+        """Return scores_QG, all zero."""
+        return torch.zeros(len(queries), self.size)

@@ -1,0 +1,27 @@
+"""Rank by likeness to the reference video alone; what it finds needs no text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from cvr_bench.retriever import DenseRetriever
+from cvr_bench.task import Query, references
+from cvr_data.encoders._protocol import Encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Takes no option."""
+
+
+TINY = Config()
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever:
+    """Return the model: the cosine of mean frame embeddings."""
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        return encoder.encode_videos(references(queries)).pooled_BD()
+
+    return DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
