@@ -1,0 +1,46 @@
+"""Join modification texts with their pairs into a dataset folder."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, option_option, overwrite_option
+
+
+@click.command("build-triplets")
+@click.argument("modifications", nargs=-1, required=True, type=FOLDER)
+@click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: annotations/<name>]")
+@click.option("--name", help="Name of the dataset.  [default: that of the videos]")
+@click.option("--pairs", type=FOLDER, help="The pairs, if the manifest of the texts no longer leads to them.")
+@click.option("--videos", type=FOLDER, help="The videos, if the manifest of the pairs no longer leads to them.")
+@click.option("--embeddings", type=FOLDER, help="Embeddings with fitted heads: gives each triplet its frame_scores.")
+@option_option
+@overwrite_option
+def build_triplets(
+    modifications: tuple[Path, ...],
+    out: Path | None,
+    name: str | None,
+    pairs: Path | None,
+    videos: Path | None,
+    embeddings: Path | None,
+    options: tuple[str, ...],
+    overwrite: bool,
+) -> None:
+    """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
+
+    Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Options (-o):
+    max_per_target, max_per_text, default_split. Of equal triplets the first folder's stays.
+
+    Example: cvr build-triplets modifications/short-rules --embeddings embeddings
+    """
+    from cvr_data import build_triplets as building
+    from cvr_data.registry import parse_config
+    from cvr_data.statistics import counts_text
+    from cvr_data.triplets import Config
+
+    config = parse_config(Config, options, where="build-triplets")
+    sources = building.find_sources(modifications, pairs=pairs, videos=videos, embeddings=embeddings)
+    chosen = name or (out.name if out else building.default_name(sources))
+    folder = out or Path("annotations") / chosen
+    artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
+    click.echo(f"{folder}: {artifact.manifest['rows']} triplets, dropped: {counts_text(artifact.manifest['dropped'])}")

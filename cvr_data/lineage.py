@@ -1,0 +1,72 @@
+"""What an artifact was made from, first to last, and the funnel of rows on the way.
+
+for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunnelStep:
+    """One step that removed or made rows; `rows_in` is None where a step makes rows of another kind."""
+
+    stage: str
+    step: str
+    rows_in: int | None
+    rows_out: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as manifests hold it."""
+        values = asdict(self)
+        return {"stage": self.stage, "step": self.step, "in": values["rows_in"], "out": self.rows_out,
+                "dropped": dict(self.dropped)}  # fmt: skip
+
+
+def lineage(folders: Iterable[Path]) -> list[Artifact]:
+    """Return the artifacts in the folders and all they were made from, each once, inputs before what uses them.
+
+    Inputs that are files, or that are gone, are left out; `cvr trace` shows those.
+    """
+    found: dict[Path, Artifact] = {}
+
+    def visit(folder: Path) -> None:
+        path = folder.resolve()
+        if path in found or not (path / MANIFEST).is_file():
+            return
+        artifact = open_artifact(folder)
+        for entry in artifact.manifest["inputs"].values():
+            visit(Path(os.path.normpath(folder / entry["path"])))
+        found[path] = artifact
+
+    for folder in folders:
+        visit(Path(folder))
+    return list(found.values())
+
+
+def funnel_of(artifacts: Iterable[Artifact]) -> list[FunnelStep]:
+    """Return the steps of all artifacts whose rows are videos, pairs, texts or triplets, in order."""
+    return [step for artifact in artifacts if artifact.stage != "embed" for step in funnel_of_one(artifact.manifest)]
+
+
+def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:
+    """Return the steps of one artifact: those it recorded under `funnel`, or one from its counts."""
+    stage = manifest["stage"]
+    if recorded := [entry for entry in manifest.get("funnel", []) if entry.get("stage", stage) == stage]:
+        return [
+            FunnelStep(
+                stage=stage, step=entry["step"], rows_in=entry["in"], rows_out=entry["out"], dropped=entry["dropped"]
+            )
+            for entry in recorded
+        ]
+    dropped = manifest["dropped"]
+    rows = manifest["rows"]
+    settings = manifest["config"]
+    step = " ".join(str(settings[name]) for name in ("prompt", "backend") if settings.get(name)) or stage
+    return [FunnelStep(stage=stage, step=step, rows_in=rows + sum(dropped.values()), rows_out=rows, dropped=dropped)]

@@ -1,0 +1,71 @@
+"""Small artifacts for tests, from videos to texts: `write_texts(tmp_path)` and `cvr build-triplets` on what it wrote."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, check_columns, modification_id, pair_id
+from cvr_data.video import write_mp4
+
+CAPTIONS = {"r1": "a red ball", "b1": "a blue ball", "g1": "a green ball", "r2": "a red cube", "b2": "a blue cube"}
+LICENCES = {"r1": "CC-BY-4.0", "b1": "CC-BY-4.0", "g1": None, "r2": "MIT", "b2": "MIT"}
+SPLITS = {"r1": "train", "b1": "train", "g1": "train", "r2": "test", "b2": "test"}
+PAIRS_OF = (("r1", "b1"), ("r1", "g1"), ("r2", "b2"), ("b2", "r2"))
+COLOURS = {"r": (220, 30, 30), "g": (30, 160, 30), "b": (30, 30, 220)}
+
+
+def write_artifact(folder: Path, stage: str, rows: list[dict[str, Any]], schema: pa.Schema, **inputs: Path) -> Path:
+    """Write rows as an artifact of one part."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in names}
+    with ArtifactWriter(folder, stage=stage, inputs=inputs) as writer:
+        writer.write_part(0, check_columns(pa.table(columns), schema, "test"))
+        writer.finish()
+    return folder
+
+
+def write_videos(folder: Path) -> Path:
+    """Write five videos in two splits; r1 to b2 have a file, g1 has a url only and no licence."""
+    (folder.parent / "media").mkdir(exist_ok=True)
+    rows = []
+    for name, caption in CAPTIONS.items():
+        path = folder.parent / "media" / f"{name}.mp4"
+        if name != "g1":
+            write_mp4(path, np.full((4, 32, 32, 3), COLOURS[name[0]], np.uint8))
+        rows.append({"video_id": name, "captions": [caption], "source": "filmed" if LICENCES[name] else "found",
+                     "path": str(path.resolve()) if name != "g1" else None, "licence": LICENCES[name],
+                     "url": f"https://example.org/{name}.mp4" if name == "g1" else None, "duration_s": 0.5,
+                     "split": SPLITS[name]})  # fmt: skip
+    return write_artifact(folder, "import-tiny", rows, VIDEOS)
+
+
+def write_pairs(folder: Path, videos: Path) -> Path:
+    """Write four pairs of the videos."""
+    rows = []
+    for reference, target in PAIRS_OF:
+        captions = (CAPTIONS[reference], CAPTIONS[target])
+        before, after = (caption.split()[1] for caption in captions)
+        rows.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
+                     "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
+                     "changes": [{"kind": "static", "slot": "attribute", "before": before, "after": after}],
+                     "split": SPLITS[reference]})  # fmt: skip
+    return write_artifact(folder, "mine-pairs", rows, PAIRS, videos=videos)
+
+
+def write_texts(folder: Path, *, style: str = "short", verb: str = "make it") -> Path:
+    """Write videos, pairs and a text per pair under `folder` and return the folder of texts; the last is rejected."""
+    videos = folder / "videos" if (folder / "videos").exists() else write_videos(folder / "videos")
+    pairs = folder / "pairs" if (folder / "pairs").exists() else write_pairs(folder / "pairs", videos)
+    rows = []
+    for place, (reference, target) in enumerate(PAIRS_OF):
+        one = pair_id(reference, target, CAPTIONS[reference], CAPTIONS[target])
+        is_ok = place < len(PAIRS_OF) - 1
+        rows.append({"modification_id": modification_id(pair_id=one, style=style, backend="rules", model="rules",
+                                                        prompt_sha256="0", seed=0),
+                     "pair_id": one, "modification": f"{verb} {CAPTIONS[target].split()[1]}", "style": style,
+                     "backend": "rules", "model": "rules", "prompt": style, "prompt_sha256": "0", "seed": 0,
+                     "status": "ok" if is_ok else "rejected", "reasons": [] if is_ok else ["copied"]})  # fmt: skip
+    return write_artifact(folder / style, "generate-modifications", rows, MODIFICATIONS, pairs=pairs)
