@@ -88,6 +88,11 @@ def chance_recall(allowed: np.ndarray, targets: np.ndarray, k: int) -> float:
     return float(100.0 * np.average(found, weights=counts))
 
 
+def target_clusters(target_ids: Sequence[Sequence[str]]) -> list[str]:
+    """Return one name per query, equal for queries with the same targets: what a bootstrap draws together."""
+    return [" ".join(sorted(ids)) for ids in target_ids]
+
+
 def bootstrap_interval(
     values: np.ndarray, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:

@@ -36,8 +36,8 @@ class Config:
     """A triplets folder, a CSV or Parquet file, or a folder of them."""
     embeddings: Path | None = None
     """Whose videos can be ranked; None takes all videos to be readable."""
-    videos: Path | None = None
-    """The videos artifact that says which split a video is in."""
+    videos: tuple[Path, ...] = ()
+    """The videos artifacts that say which split a video is in."""
     split: Literal["train", "val", "test"] = "test"
     """The split to score."""
     reference: Literal["exclude", "keep"] = "exclude"
@@ -138,12 +138,14 @@ def task_name(path: Path) -> str:
 
 
 def _videos_of_split(config: Config) -> set[str] | None:
-    if config.videos is None:
-        return None
-    videos = check_columns(open_artifact(config.videos).read(), VIDEOS, str(config.videos))
-    if videos.column("split").null_count == videos.num_rows:
-        return None
-    return set(videos.filter(pc.equal(videos.column("split"), config.split)).column("video_id").to_pylist())
+    """The ids of all videos of the split; None where no table tells them."""
+    found: set[str] = set()
+    is_told = False
+    for path in config.videos:
+        videos = check_columns(open_artifact(path).read(), VIDEOS, str(path))
+        is_told |= videos.column("split").null_count < videos.num_rows
+        found.update(videos.filter(pc.equal(videos.column("split"), config.split)).column("video_id").to_pylist())
+    return found if is_told else None
 
 
 def _rows_within(rows: pa.Table, video_ids: set[str]) -> pa.Table:
@@ -157,7 +159,7 @@ def _distinct(rows: pa.Table, column: str) -> int:
 
 
 def _queries(rows: pa.Table) -> list[Query]:
-    queries = {}
+    queries: dict[str, Query] = {}
     for row in rows.select(["query_id", "reference_id", "modification"]).to_pylist():
         reference = Item(row["reference_id"], Video(row["reference_id"]))
         queries.setdefault(row["query_id"], Query(row["query_id"], reference, row["modification"]))

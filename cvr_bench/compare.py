@@ -1,0 +1,160 @@
+"""Compare two results on the same queries: the paired difference, its interval, and what it says.
+
+Results of different protocols or galleries are not put side by side; what differs is said instead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_bench.metrics import Interval, paired_bootstrap, target_clusters
+from cvr_bench.results import Result, metric_names, metric_values
+from cvr_data.errors import CvrError, did_you_mean, first_few
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second on some queries, in points of percent."""
+
+    queries: int
+    clusters: int
+    intervals: Mapping[str, Interval]
+    """Metric -> difference of it."""
+    first: Mapping[str, float]
+    second: Mapping[str, float]
+
+    def verdict(self, metric: str, first: str, second: str) -> str:
+        """Return which of the two is better, as far as the interval tells."""
+        interval = self.intervals[metric]
+        if not interval.excludes_zero:
+            return f"no clear difference: the interval of the {metric} difference contains 0"
+        better, worse = (first, second) if interval.value > 0 else (second, first)
+        return f"{better} is better than {worse}: the interval of the {metric} difference excludes 0"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results on the queries that both have."""
+
+    first: str
+    second: str
+    whole: Difference
+    slices: Mapping[str, Difference]
+    """Value of the slice -> the difference within it; empty where none was asked for."""
+    only_first: int
+    """Queries that only the first result has."""
+    only_second: int
+
+
+def compare(first: Result, second: Result, *, by: str | None = None, seed: int = 0) -> Comparison:
+    """Return the paired differences of all recalls, resampled by target, of all queries and per value of slice `by`.
+
+    Raises:
+        CvrError: the protocols or galleries differ, no query is shared, or there is no such slice.
+    """
+    _check_comparable(first, second)
+    table, other = _shared(first.ranks, second.ranks)
+    if not table.num_rows:
+        raise CvrError(f"{first.path} and {second.path} have no query in common.")
+    _check_targets(table, other, second)
+    names = _names(first, second)
+    return Comparison(
+        *names,
+        whole=_difference(table, other, first.ks, seed),
+        slices=_slices(first, table, other, by, seed) if by else {},
+        only_first=first.ranks.num_rows - table.num_rows,
+        only_second=second.ranks.num_rows - table.num_rows,
+    )
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as JSON values."""
+    names = (comparison.first, comparison.second)
+    return {
+        "first": comparison.first,
+        "second": comparison.second,
+        "only_first": comparison.only_first,
+        "only_second": comparison.only_second,
+        **_difference_json(comparison.whole, names),
+        "slices": {value: _difference_json(part, names) for value, part in comparison.slices.items()},
+    }
+
+
+def _difference_json(difference: Difference, names: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "queries": difference.queries,
+        "clusters": difference.clusters,
+        "difference": {
+            metric: {
+                "first": difference.first[metric],
+                "second": difference.second[metric],
+                "value": interval.value,
+                "interval": [interval.low, interval.high],
+                "verdict": difference.verdict(metric, *names),
+            }
+            for metric, interval in difference.intervals.items()
+        },
+    }
+
+
+def _check_comparable(first: Result, second: Result) -> None:
+    problems = first.protocol.differences(second.protocol)
+    for what in ("gallery", "ks"):
+        mine, theirs = first.record["task"][what], second.record["task"][what]
+        if mine != theirs:
+            problems.append(f"{what}: {mine}, not {theirs}")
+    if not problems and first.record["task"]["gallery_id"] != second.record["task"]["gallery_id"]:
+        problems.append("gallery: as many videos, but not the same ones")
+    if problems:
+        raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
+
+
+def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
+    row_of = {query_id: row for row, query_id in enumerate(second.column("query_id").to_pylist())}
+    pairs = [
+        (row, row_of[query_id])
+        for row, query_id in enumerate(first.column("query_id").to_pylist())
+        if query_id in row_of
+    ]
+    rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return first.take(rows[:, 0]), second.take(rows[:, 1])
+
+
+def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
+    columns = [part.column(name).to_pylist() for part in (table, other) for name in ("query_id", "target_ids")]
+    changed = [name for name, mine, _, theirs in zip(*columns, strict=True) if sorted(mine) != sorted(theirs)]
+    if changed:
+        raise CvrError(f"{second.path} was scored with other targets for query {first_few(changed)}.")
+
+
+def _names(first: Result, second: Result) -> tuple[str, str]:
+    if first.model != second.model:
+        return first.model, second.model
+    return str(first.path), str(second.path)
+
+
+def _difference(first: pa.Table, second: pa.Table, ks: Sequence[int], seed: int) -> Difference:
+    clusters = target_clusters(first.column("target_ids").to_pylist())
+    ranks = [table.column("rank").to_numpy() for table in (first, second)]
+    values = {name: [metric_values(rank, name, ks) for rank in ranks] for name in metric_names(ks)}
+    return Difference(
+        queries=first.num_rows,
+        clusters=len(set(clusters)),
+        intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
+        first={name: float(both[0].mean()) for name, both in values.items()},
+        second={name: float(both[1].mean()) for name, both in values.items()},
+    )
+
+
+def _slices(first: Result, table: pa.Table, other: pa.Table, by: str, seed: int) -> dict[str, Difference]:
+    if by not in first.slice_names:
+        raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
+    values = table.column(by).to_pylist()
+    differences = {}
+    for value in sorted({value for value in values if value is not None}):
+        is_in = pa.array([found == value for found in values])
+        differences[value] = _difference(table.filter(is_in), other.filter(is_in), first.ks, seed)
+    return differences

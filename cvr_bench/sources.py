@@ -1,0 +1,131 @@
+"""Which triplets to score, and where the features and the split of their videos lie.
+
+A triplets folder names what it was made from, and that names what it was made from in turn, so `embeddings` and
+`videos` are found by following manifests, nearest first.
+"""
+
+import json
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cvr_data
+from cvr_bench.datasets.triplets import STAGES
+from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
+from cvr_data.errors import CvrError
+
+FOLDER = "annotations"
+SAMPLE = "synthetic"
+"""Name of the packaged sample in the annotations folder."""
+DEPTH = 4
+"""How far below the current folder an annotations folder is looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What a model is scored on."""
+
+    data: Path
+    embeddings: Path
+    videos: tuple[Path, ...]
+    """Whose split column says what the gallery is; none for a data set that comes without."""
+    choice: str
+    """Why this data: in words, for the user."""
+
+
+def newest_triplets(root: Path) -> Path | None:
+    """Return the triplets folder finished last, in `root`/annotations or another annotations folder below."""
+    packaged = (sample_folder() / SAMPLE).resolve()
+    folders = [path for folder in _annotation_folders(root) for path in _children(folder) if path.resolve() != packaged]
+    found = [(key, path) for path in folders if (key := _age(path))]
+    return max(found)[1] if found else None
+
+
+def follow(data: Path, name: str) -> tuple[Path, ...]:
+    """Return the inputs called `name` (or `name-2`, ...) of the artifact, else of what it was made from; may be none.
+
+    Raises:
+        CvrError: one has moved or changed since.
+    """
+    waiting = deque([data])
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.popleft()
+        if path.resolve() in seen or not (path / MANIFEST).exists():
+            continue
+        seen.add(path.resolve())
+        artifact = open_artifact(path)
+        names = [found for found in artifact.manifest["inputs"] if re.fullmatch(rf"{name}(-\d+)?", found)]
+        if names:
+            return tuple(artifact.input_path(found) for found in sorted(names))
+        waiting.extend(_inputs(artifact))
+    return ()
+
+
+def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sources:
+    """Return the triplets with the features and videos they were made from.
+
+    Raises:
+        CvrError: their features are not known.
+    """
+    found = (embeddings,) if embeddings else follow(data, "embeddings")
+    if not found:
+        raise CvrError(f"{data} does not say where its videos' features are; pass --embeddings (see cvr embed).")
+    videos = follow(data, "videos") or follow(found[0], "videos")
+    return Sources(data=data, embeddings=found[0], videos=videos, choice=choice)
+
+
+def default_data(root: Path) -> tuple[Path, str]:
+    """Return the triplets to score when none are named, and why these.
+
+    Raises:
+        CvrError: none were built and no sample is packaged.
+    """
+    built = newest_triplets(root)
+    if built is not None:
+        return built, "the triplets built last"
+    sample = sample_folder() / SAMPLE
+    if not sample.exists():
+        raise CvrError(f"There are no triplets below {root}; name some with --data, or make them: cvr quickstart")
+    return sample, "the packaged sample, as no triplets were built here"
+
+
+def sample_folder() -> Path:
+    """Return the folder of packaged annotations: inside the installed package, or of the checkout."""
+    package = Path(cvr_data.__file__).resolve().parent
+    packaged = package / FOLDER
+    return packaged if packaged.is_dir() else package.parent / FOLDER
+
+
+def _inputs(artifact: Artifact) -> Iterator[Path]:
+    for entry in artifact.manifest["inputs"].values():
+        yield Path(os.path.normpath(artifact.path / entry["path"]))
+
+
+def _annotation_folders(root: Path) -> Iterator[Path]:
+    for folder, names, _ in os.walk(root):
+        here = Path(folder)
+        if here.name == FOLDER:
+            yield here
+        depth = len(here.relative_to(root).parts)
+        names[:] = sorted(name for name in names if not name.startswith(".")) if depth < DEPTH else []
+
+
+def _children(folder: Path) -> list[Path]:
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+
+
+def _age(path: Path) -> tuple[str, int] | None:
+    """When a triplets folder was finished; None for anything else."""
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        return None
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    is_triplets = isinstance(content, dict) and content.get("stage") in STAGES and "finished" in content
+    return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None

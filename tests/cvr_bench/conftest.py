@@ -1,0 +1,93 @@
+"""A tiny world on disk: videos with splits, hash embeddings, and triplets of two sources of text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.tables import TRIPLETS, VIDEOS, check_columns, query_id, triplet_id
+
+SPLITS = {"train": 24, "val": 8, "test": 12}
+WORDS = ("red", "blue", "green", "small")
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the artifacts lie; each names what it was made from."""
+
+    folder: Path
+
+    @property
+    def videos(self) -> Path:
+        return self.folder / "videos"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.folder / "embeddings"
+
+    @property
+    def triplets(self) -> Path:
+        return self.folder / "annotations" / "tiny"
+
+
+def video_rows() -> list[dict]:
+    return [
+        {"video_id": f"{split}{number:02d}", "captions": [f"a {split} clip {number}"], "source": "tiny", "split": split}
+        for split, count in SPLITS.items()
+        for number in range(count)
+    ]
+
+
+def triplet_rows() -> list[dict]:
+    """Each video but the last two of a split asks for the next one, in two wordings; one query has two targets."""
+    rows = []
+    for split, count in SPLITS.items():
+        for number in range(count - 3):
+            reference, target = f"{split}{number:02d}", f"{split}{number + 1:02d}"
+            word = WORDS[number % len(WORDS)]
+            change = {"kind": "static" if number % 2 else "action", "slot": "attribute", "before": "x", "after": word}
+            for backend, text in (("rules", f"make it {word}"), ("echo", f"it should be {word} now")):
+                rows.append(triplet_row(split, reference, text, target, backend, change))
+        first = rows[-1]
+        rows.append(triplet_row(split, f"{split}00", "make it red", f"{split}02", "rules", first["changes"][0]))
+    return rows
+
+
+def triplet_row(split, reference, text, target, backend, change) -> dict:
+    return {
+        "triplet_id": triplet_id(reference, text, target),
+        "query_id": query_id(reference, text),
+        "reference_id": reference,
+        "target_id": target,
+        "modification": text,
+        "style": "short",
+        "split": split,
+        "changes": [change],
+        "backend": backend,
+    }
+
+
+def write_triplets(path: Path, rows: list[dict], inputs: dict[str, Path]) -> None:
+    with ArtifactWriter(path, stage="build-triplets", inputs=inputs) as writer:
+        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), TRIPLETS, "triplets"))
+        writer.finish()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> World:
+    from cvr_data.embed import embed
+    from cvr_data.encoders import ENCODERS
+
+    made = World(tmp_path_factory.mktemp("world"))
+    with ArtifactWriter(made.videos, stage="import-tiny") as writer:
+        writer.write_part(0, check_columns(pa.Table.from_pylist(video_rows()), VIDEOS, "videos"))
+        writer.finish()
+    embed(made.videos, "hash", ENCODERS.get("hash").Config(dim=16, frames=2), made.embeddings)
+    inputs = {"videos": made.videos, "embeddings": made.embeddings}
+    with ArtifactWriter(made.folder / "pairs", stage="mine-pairs", inputs=inputs) as writer:
+        writer.write_part(0, pa.table({"pair_id": ["p"]}))
+        writer.finish()
+    write_triplets(made.triplets, triplet_rows(), {"pairs": made.folder / "pairs"})
+    return made
