@@ -9,7 +9,8 @@ The text is `string.Template`: `$before` is a variable. `cvr show short` prints 
 import hashlib
 import json
 import string
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Prompt:
     lead: str = ""
     """Stands before the answer when the chat is flattened into a completion."""
     examples: tuple[Mapping[str, str], ...] = ()
-    """Few-shot examples: the variables of `user`, and `modification`."""
+    """Few-shot examples: the variables of `user`, `modification`, and the slots of change (`slot`) it is shown for."""
     max_examples: int = 100
     """How many examples are shown. A retry shows others, so that a stubborn row is asked differently."""
     schema: Mapping[str, Any] = field(default_factory=dict)
@@ -69,10 +70,10 @@ class Prompt:
         """The JSON schema as text; empty for plain text."""
         return json.dumps(_plain(self.schema), sort_keys=True) if self.schema else ""
 
-    def introduction(self, attempt: int = 0) -> tuple[Message, ...]:
+    def introduction(self, attempt: int = 0, slot: str = "") -> tuple[Message, ...]:
         """Return what stands before the question: system, and the attempt's examples as turns."""
         turns = [Message("system", self.system)] if self.system else []
-        for example in self.shown_examples(attempt):
+        for example in self.shown_examples(attempt, slot):
             turns.append(self.question(example))
             turns.append(Message("assistant", self._answer(example["modification"])))
         return tuple(turns)
@@ -85,16 +86,20 @@ class Prompt:
         """
         return Message("user", self.render(self.user, variables))
 
-    def shown_examples(self, attempt: int) -> list[Mapping[str, str]]:
-        """Return the examples of an attempt: the first ones, then others, chosen by the attempt's number alone."""
-        if attempt == 0 or len(self.examples) <= self.max_examples:
-            return list(self.examples[: self.max_examples])
+    def shown_examples(self, attempt: int, slot: str) -> list[Mapping[str, str]]:
+        """Return the examples for a change of `slot` (of any slot if none is of that): the first, later others.
+
+        Which others depends on the attempt's number alone, so that prompts go on sharing what they begin with.
+        """
+        fitting = [example for example in self.examples if slot in example.get("slot", "").split()]
+        pool = fitting or _in_turns(self.examples)
+        if attempt == 0 or len(pool) <= self.max_examples:
+            return pool[: self.max_examples]
 
         def rank(number: int) -> str:
             return hashlib.sha256(f"{attempt} {number}".encode()).hexdigest()
 
-        chosen = sorted(range(len(self.examples)), key=rank)[: self.max_examples]
-        return [self.examples[number] for number in chosen]
+        return [pool[number] for number in sorted(range(len(pool)), key=rank)[: self.max_examples]]
 
     def render(self, template: str, variables: Mapping[str, str]) -> str:
         """Return the template with its variables filled in; each on one line, as captions may hold line breaks."""
@@ -158,9 +163,10 @@ def load_prompt(name: str) -> Prompt:
     for key in ("summary", "source", "style", "changes", "user"):
         if not isinstance(content.get(key), str) or not content[key].strip():
             raise CvrError(f"{path}: a prompt needs {key!r}, a text.")
-    text = {key: content[key].strip() for key in ("system", "user", "lead") if key in content}
-    examples = tuple({key: str(value) for key, value in entry.items()} for entry in content.get("examples") or ())
-    prompt = Prompt(**{**content, **text, "name": path.stem, "examples": examples})
+    text: dict[str, Any] = {key: content[key].strip() for key in ("system", "user", "lead") if key in content}
+    examples = tuple({str(key): str(value) for key, value in entry.items()} for entry in content.get("examples") or ())
+    values: dict[str, Any] = {**content, **text, "name": path.stem, "examples": examples}
+    prompt = Prompt(**values)
     _check(prompt, path)
     return prompt
 
@@ -187,6 +193,17 @@ def _check(prompt: Prompt, path: Path) -> None:
         prompt.parameters(1, 1)
     except (TypeError, ValueError) as error:
         raise CvrError(f"{path}: decoding or retry: {error}") from None
+
+
+def _in_turns(examples: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Return the examples with their slots taking turns: attribute, object, action, attribute ..."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for example in examples:
+        slot = example.get("slot", "")
+        turns.append((seen[slot], example))
+        seen[slot] += 1
+    return [example for _, example in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _plain(value: Any) -> Any:

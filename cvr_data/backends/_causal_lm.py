@@ -48,9 +48,10 @@ class CausalLM:
         chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         try:
             tokenizer = AutoTokenizer.from_pretrained(name)
-            model = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype)).to(chosen).eval()
+            model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype))
         except (OSError, ValueError) as error:
             raise CvrError(f"Cannot load the language model {str(name)!r}: {str(error).splitlines()[0]}") from None
+        model = model.to(chosen).eval()
         if is_chat and tokenizer.chat_template is None:
             raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")
         logger.info("Loaded %s on %s", name, chosen)
@@ -170,9 +171,10 @@ def _row_seed(request: Request) -> int:
 
 def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """Return how many tokens all prompts begin with, leaving each at least one of its own."""
-    shortest, longest = min(prompts), max(prompts)
+    # What the first and the last in alphabetical order share, all share.
+    first, last = min(map(list, prompts)), max(map(list, prompts))
     limit = min(len(prompt) for prompt in prompts) - 1
-    differs = (place for place, (one, other) in enumerate(zip(shortest, longest, strict=False)) if one != other)
+    differs = (place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
     return min(next(differs, limit), limit)
 
 

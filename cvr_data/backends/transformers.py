@@ -64,12 +64,13 @@ class TransformersBackend:
         if not requests:
             return
         engine = self._started()
-        by_parameters: dict[tuple[int, float, int, bool], list[int]] = {}
+        alike: dict[tuple[object, ...], list[int]] = {}
         for number, request in enumerate(requests):
             asked = request.parameters
-            key = (asked.max_tokens, asked.temperature, asked.top_k, request.one_line)
-            by_parameters.setdefault(key, []).append(number)
-        for numbers in by_parameters.values():
+            introduction = request.messages[:-1]
+            key = (introduction, asked.max_tokens, asked.temperature, asked.top_k, request.one_line)
+            alike.setdefault(key, []).append(number)
+        for numbers in alike.values():
             for position, answer in engine.write([requests[number] for number in numbers]):
                 yield numbers[position], answer
 

@@ -74,6 +74,6 @@ def _show_dry_run(plan: "DryRun") -> None:
         click.secho(f"prompt {number}", bold=True)
         click.echo(text + "\n")
     click.echo(
-        f"{plan.pairs} pairs, {plan.without_change} without a change of this kind, {plan.cached} answers in the cache; "
-        f"about {round(plan.prompt_words * 1.4)} prompt tokens to read."
+        f"{plan.pairs} pairs: {plan.without_change} without such a change, {plan.cached} answered by the cache, "
+        f"{plan.to_ask} requests to ask, about {round(plan.prompt_words * 1.4)} prompt tokens."
     )

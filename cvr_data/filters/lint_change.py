@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, changes_of, drop_where
-from cvr_data.generation.words import mentions, split_negated
+from cvr_data.generation.words import Sides, mentions, split_negated, words_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,14 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """
 
     def reason(row: Row) -> str | None:
-        wanted = [change["after"] for change in changes_of(row) if change["after"]]
-        affirmed = split_negated(row["modification"]).affirmed
-        return None if all(mentions(affirmed, concept) for concept in wanted) else "misses_change"
+        sides = split_negated(row["modification"])
+        wanted = [change for change in changes_of(row) if change["after"]]
+        return None if all(_asks_for(change, sides) for change in wanted) else "misses_change"
 
     return drop_where(table, reason)
+
+
+def _asks_for(change: dict[str, str], sides: Sides) -> bool:
+    after = change["after"]
+    takes_it_back = mentions(sides.negated, after) and not mentions(words_of(change["before"] or ""), after)
+    return mentions(sides.affirmed, after) and not takes_it_back

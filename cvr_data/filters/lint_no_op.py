@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import content_words, replaced, same_word, split_negated
+from cvr_data.generation.words import content_words, has_word, mentions, replaced, same_word, split_negated
 
 _NOTHING = re.compile(
     r"\b(?:no|without|nothing|not)\s+(?:any\s+)?change[sd]?\b|\bkeep (?:it|the video|everything)\b.*\bsame\b"
@@ -26,7 +26,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def reason(row: Row) -> str | None:
         text = row["modification"].lower()
-        return "no_op" if _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text) else None
+        return "no_op" if _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text, row) else None
 
     return drop_where(table, reason)
 
@@ -36,10 +36,12 @@ def _into_itself(text: str) -> bool:
     return sides is not None and _equal(content_words(sides[0]), content_words(sides[1]))
 
 
-def _instead_of_itself(text: str) -> bool:
+def _instead_of_itself(text: str, row: Row) -> bool:
     affirmed, negated = split_negated(text)
+    if any(mentions(negated, change["before"] or "") for change in row["changes"]):
+        return False  # "turn the red ball blue instead of red"
     taken_back = content_words(negated)
-    return bool(taken_back) and all(any(same_word(word, other) for other in affirmed) for word in taken_back)
+    return bool(taken_back) and all(has_word(affirmed, word) for word in taken_back)
 
 
 def _equal(old: list[str], new: list[str]) -> bool:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_QUOTES = "\"'`*\u201c\u201d\u2018\u2019"
+_QUOTES = re.compile('["`*\u201c\u201d]')
 
 
 def parse_answer(raw: str, *, lead: str = "", schema: Mapping[str, Any] | None = None) -> str | None:
@@ -26,7 +26,7 @@ def _tidy(line: str, lead: str) -> str:
     text = " ".join(line.split())
     if lead and text.lower().startswith(lead.lower()):
         text = text[len(lead) :]
-    text = text.strip().strip(_QUOTES).strip()
+    text = _QUOTES.sub("", text).strip().strip("'\u2018\u2019").strip()
     return re.sub(r"[\s.]+$", "", text)
 
 
@@ -42,7 +42,14 @@ def _json_object(raw: str) -> dict[str, Any] | None:
 
 
 def _fits(found: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
-    types = {"string": str, "number": (int, float), "integer": int, "boolean": bool, "array": list, "object": dict}
+    types: dict[str, type | tuple[type, ...]] = {
+        "string": str,
+        "number": (int, float),
+        "integer": int,
+        "boolean": bool,
+        "array": list,
+        "object": dict,
+    }
     for key in schema.get("required", ()):
         if key not in found:
             return False

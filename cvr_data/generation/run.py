@@ -24,8 +24,18 @@ from cvr_data.filters import FILTERS
 from cvr_data.generation.cache import RequestCache
 from cvr_data.generation.draft import Draft, lint_table, modifications_of, start_drafts
 from cvr_data.generation.lint import lint_reasons
-from cvr_data.generation.pairs import variables_of
-from cvr_data.generation.request import NO_ANSWER, Answer, Backend, Request, completion_text, request_key
+from cvr_data.generation.pairs import Pair, variables_of
+from cvr_data.generation.request import (
+    NO_ANSWER,
+    Answer,
+    Backend,
+    Change,
+    Message,
+    Parameters,
+    Request,
+    completion_text,
+    request_key,
+)
 from cvr_data.progress import Progress
 from cvr_data.prompts import Prompt, load_prompt
 from cvr_data.registry import config_dict
@@ -133,6 +143,7 @@ class Generator:
         self.cache: RequestCache | None = None
         self.progress: Progress | None = None
         self.tally = Tally()
+        self.introductions: dict[tuple[int, str], tuple[Message, ...]] = {}
 
     def texts_for(self, pairs: pa.Table) -> pa.Table:
         """Return the modifications of the pairs, one row each, in order."""
@@ -149,24 +160,24 @@ class Generator:
 
     def requests(self, drafts: Sequence[Draft], attempt: int) -> list[Request]:
         """Return what the attempt asks, one request per draft; all of them have a change."""
-        seed = self.config.seed * SEEDS + attempt
-        parameters = self.prompt.parameters(attempt, seed)
-        introduction = self.prompt.introduction(attempt)
-        return [
-            Request(
-                pair_id=draft.pair["pair_id"],
-                style=self.prompt.style,
-                change=draft.change,
-                messages=(*introduction, self.prompt.question(variables_of(draft.pair, draft.change))),
-                lead=self.prompt.lead,
-                one_line=not self.prompt.schema,
-                schema=self.prompt.schema_text,
-                prompt_sha256=self.prompt.sha256,
-                parameters=parameters,
-            )
-            for draft in drafts
-            if draft.change is not None
-        ]
+        parameters = self.prompt.parameters(attempt, self.config.seed * SEEDS + attempt)
+        return [self._request(draft.pair, draft.change, attempt, parameters) for draft in drafts if draft.change]
+
+    def _request(self, pair: Pair, change: Change, attempt: int, parameters: Parameters) -> Request:
+        if (attempt, change.slot) not in self.introductions:
+            self.introductions[attempt, change.slot] = self.prompt.introduction(attempt, change.slot)
+        question = self.prompt.question(variables_of(pair, change))
+        return Request(
+            pair_id=pair["pair_id"],
+            style=self.prompt.style,
+            change=change,
+            messages=(*self.introductions[attempt, change.slot], question),
+            lead=self.prompt.lead,
+            one_line=not self.prompt.schema,
+            schema=self.prompt.schema_text,
+            prompt_sha256=self.prompt.sha256,
+            parameters=parameters,
+        )
 
     def _attempt(self, drafts: Sequence[Draft], attempt: int) -> None:
         requests = self.requests(drafts, attempt)
@@ -187,7 +198,7 @@ class Generator:
         known = self.cache.get(keys)
         # Pairs of other videos with the same captions ask the same: it is asked once.
         new = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
-        self.tally.cached += len(keys) - len(new)
+        self.tally.cached += sum(key in known for key in keys)
         if attempt == 0 and self.progress is not None:
             self.progress.advance(len(keys) - len(new), f"{len(keys) - len(new)} from the cache")
         asked = self._ask(list(new.values()), attempt, keys=list(new))
@@ -206,15 +217,20 @@ class Generator:
         return answers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """What a run would do: how many texts, how many requests are new, and the first prompts as text."""
+    """What the first attempt of a run would do."""
 
     pairs: int
     without_change: int
     cached: int
+    """Pairs whose answer is in the cache."""
+    to_ask: int
+    """Requests; pairs with the same captions share one."""
     prompt_words: int
+    """Of all requests together."""
     shown: list[str]
+    """The first prompts as text."""
 
 
 def dry_run(pairs: Path, config: Config, *, cache: Path, show: int = 3) -> DryRun:
@@ -223,17 +239,18 @@ def dry_run(pairs: Path, config: Config, *, cache: Path, show: int = 3) -> DryRu
     generator = Generator(config)
     drafts = start_drafts(table, generator.prompt, 0)
     requests = generator.requests([draft for draft in drafts if draft.change is not None], attempt=0)
+    keys = [request_key(generator.backend.model, request) for request in requests]
     known: dict[str, Answer] = {}
     if cache.exists() and not generator.backend.is_pure:
         with RequestCache(cache) as opened:
-            known = opened.get(request_key(generator.backend.model, request) for request in requests)
-    new = {key: req for req in requests if (key := request_key(generator.backend.model, req)) not in known}
-    texts = [completion_text(request) for request in new.values()]
+            known = opened.get(keys)
+    new = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
     return DryRun(
         pairs=len(drafts),
         without_change=len(drafts) - len(requests),
-        cached=len(requests) - len(new),
-        prompt_words=sum(len(text.split()) for text in texts),
+        cached=sum(key in known for key in keys),
+        to_ask=len(new),
+        prompt_words=sum(len(completion_text(request).split()) for request in new.values()),
         shown=[completion_text(request) for request in requests[:show]],
     )
 

@@ -1,0 +1,54 @@
+"""rules: CoVR's nine templates with each slot filled by its own word, drawn per pair, not per position."""
+
+from collections import Counter
+
+from cvr_data.backends.rules import SHORT, Config, load
+from cvr_data.generation.request import Change, Parameters, Request
+from cvr_data.generation.words import mentions, split_negated
+
+# The list of webvid_covr_rulebased.py as covr.md quotes it, by hand for ball -> cube.
+NINE = Counter(
+    [
+        "remove ball", "take out ball and add cube", "change ball for cube", "replace ball with cube",
+        "replace ball with cube", "replace ball by cube", "make the ball into cube", "add cube", "change it to cube",
+    ]
+)  # fmt: skip
+
+
+def request(number=0, *, style="short", seed=0, kind="static", slot="object"):
+    change = Change(kind=kind, slot=slot, before="Ball", after="cube")
+    return Request(pair_id=f"pair-{number}", style=style, change=change, messages=(), parameters=Parameters(seed=seed))
+
+
+def texts(requests):
+    return [answer.text for _, answer in load(Config()).write(requests)]
+
+
+def test_the_short_templates_are_covr_s_nine():
+    assert Counter(template.format(before="ball", after="cube") for template in SHORT) == NINE
+
+
+def test_each_template_is_drawn_as_often_as_it_is_listed():
+    count = Counter(texts([request(number) for number in range(9000)]))
+    assert set(count) == set(NINE)
+    for text, times in NINE.items():
+        assert abs(count[text] - 1000 * times) < 150 * times, text
+
+
+def test_a_pair_s_text_does_not_depend_on_the_others():
+    requests = [request(number) for number in range(50)]
+    assert texts(requests)[::-1] == texts(requests[::-1])
+    assert texts(requests[7:8]) == texts(requests)[7:8]
+
+
+def test_another_seed_draws_other_templates():
+    assert texts([request(n) for n in range(50)]) != texts([request(n, seed=1) for n in range(50)])
+
+
+def test_static_and_action_texts_name_both_concepts_and_negate_the_old_one():
+    for style, kind, slot in [("static", "static", "object"), ("static", "static", "attribute"),
+                              ("action", "action", "action")]:  # fmt: skip
+        for text in set(texts([request(n, style=style, kind=kind, slot=slot) for n in range(200)])):
+            affirmed, negated = split_negated(text)
+            assert mentions(affirmed, "cube") and not mentions(affirmed, "ball"), text
+            assert mentions(negated, "ball"), text
