@@ -1,0 +1,37 @@
+"""Read captioned videos: a rendered world, WebVid, any table, a folder."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import PATH, json_option, option_option, out_option, overwrite_option
+
+
+@click.command("import")
+@click.argument("corpus")
+@click.argument("source", required=False, type=PATH)
+@option_option
+@out_option("videos")
+@overwrite_option
+@json_option
+def import_(
+    corpus: str, source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
+) -> None:
+    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCE, which is `-o path=SOURCE`.
+
+    Example: cvr import synthetic --out videos -o train=400
+    """
+    from cvr_data.corpora import CORPORA
+    from cvr_data.import_videos import import_videos
+
+    if source is not None:
+        options = (f"path={source}", *options)
+    artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
+    manifest = artifact.manifest
+    if as_json:
+        click.echo(json.dumps(manifest, indent=1, sort_keys=True))
+        return
+    click.echo(f"{out}: {manifest['rows']} videos, {manifest['seconds']:.1f} s")
+    for reason, count in manifest["dropped"].items():
+        click.echo(f"  dropped {count} {reason}")

@@ -1,0 +1,111 @@
+"""Renders a clip of the synthetic world: an object that acts in front of a scene, seen by a camera."""
+
+# Shapes: T frames, H, W height and width, 3 colours.
+
+import hashlib
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from cvr_data.corpora._synthetic_concepts import Concept
+from cvr_data.corpora._synthetic_objects import draw_object
+from cvr_data.corpora._synthetic_scenes import paint_scene
+
+FPS = 12
+FRAMES = (14, 16, 18, 20, 22)
+"""A clip lasts 1.2 to 1.8 s."""
+MARGIN = 1.6
+"""The background is so many times as wide as the picture: room for the camera to move."""
+RADIUS = {"small": 0.18, "medium": 0.27, "large": 0.37}
+"""Half the width of an object, as a share of the picture."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the object is: offsets as shares of the picture, degrees, relative size, opacity."""
+
+    x: float = 0.0
+    y: float = 0.0
+    angle: float = 0.0
+    scale: float = 1.0
+    opacity: float = 1.0
+
+
+def render(concept: Concept, seed: str, size: int) -> np.ndarray:
+    """Return the frames of a clip, uint8 RGB (T, size, size, 3); the same seed gives the same frames."""
+    digest = hashlib.sha256(seed.encode()).digest()
+    generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    count = FRAMES[generator.integers(0, len(FRAMES))]
+    scene_HW3 = paint_scene(concept.scene, round(size * MARGIN), generator)
+    scene = Image.fromarray(scene_HW3.astype(np.uint8))
+    sprite = draw_object(concept.object, concept.colour, concept.texture, generator)
+    rest = Pose(x=generator.uniform(-0.09, 0.09), y=generator.uniform(-0.09, 0.09), angle=generator.uniform(-10, 10))
+    rest = replace(rest, scale=RADIUS[concept.size] * generator.uniform(0.92, 1.08))
+    drift = generator.uniform(-0.02, 0.02, 2)
+    frames = []
+    for number in range(count):
+        moment = number / (count - 1)
+        view = _view(scene, concept.camera, moment, size, drift)
+        frames.append(np.asarray(_place(view, sprite, _pose(concept.action, moment, rest))))
+    return np.stack(frames)
+
+
+def _view(scene: Image.Image, camera: str, moment: float, size: int, drift: np.ndarray) -> Image.Image:
+    """Return what the camera sees of the scene; even a still one drifts a little."""
+    width = size / scene.width
+    x, y = 0.5 + drift * math.sin(moment * math.pi)
+    reach = (1 - width) / 2
+    if camera == "pans":
+        x += reach * (2 * moment - 1)
+    elif camera == "tilts":
+        y += reach * (1 - 2 * moment)
+    elif camera == "zooms":
+        width *= 1.45 - 0.95 * moment
+    x, y = (float(np.clip(value, width / 2, 1 - width / 2)) for value in (x, y))
+    box = [value * scene.width for value in (x - width / 2, y - width / 2, x + width / 2, y + width / 2)]
+    return scene.resize((size, size), Image.Resampling.BILINEAR, box=tuple(box))
+
+
+def _pose(action: str, moment: float, rest: Pose) -> Pose:
+    """Return the pose at a moment between 0 and 1."""
+    way = 2 * moment - 1
+    turn = 2 * math.pi * moment
+    if action in ("moves left", "moves right"):
+        return replace(rest, x=0.36 * (way if action == "moves right" else -way))
+    if action in ("moves up", "moves down"):
+        return replace(rest, y=0.36 * (way if action == "moves down" else -way))
+    if action == "bounces":
+        return replace(rest, y=0.3 - 0.6 * abs(math.sin(1.25 * turn)))
+    if action == "spins":
+        return replace(rest, angle=rest.angle + 540 * moment)
+    if action in ("grows", "shrinks"):
+        return replace(rest, scale=rest.scale * (1 + 0.5 * (way if action == "grows" else -way)))
+    if action == "fades":
+        return replace(rest, opacity=1 - 0.92 * moment)
+    if action == "circles":
+        return replace(rest, x=0.27 * math.cos(1.5 * turn), y=0.27 * math.sin(1.5 * turn))
+    if action == "shakes":
+        return replace(rest, x=rest.x + 0.09 * math.sin(8 * turn), angle=rest.angle + 16 * math.cos(7 * turn))
+    if action == "blinks":
+        return replace(rest, opacity=1.0 if math.sin(3.5 * turn) >= 0 else 0.0)
+    lean = 42 * math.sin(1.5 * turn)
+    return replace(rest, x=0.45 * math.sin(math.radians(lean)), angle=lean)
+
+
+def _place(view: Image.Image, sprite: Image.Image, pose: Pose) -> Image.Image:
+    size = view.width
+    width = max(4, round(2 * pose.scale * size))
+    turned = sprite.resize((width, width), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    turned = turned.rotate(pose.angle, Image.Resampling.BILINEAR, expand=True)
+    if pose.opacity < 1:
+        turned.putalpha(turned.getchannel("A").point([round(value * pose.opacity) for value in range(256)]))
+    left = round(size / 2 + pose.x * size - turned.width / 2)
+    top = round(size / 2 + pose.y * size - turned.height / 2)
+    shadow = Image.new("RGBA", turned.size)
+    shadow.putalpha(turned.getchannel("A").filter(ImageFilter.BoxBlur(3)).point([value // 3 for value in range(256)]))
+    offset = max(2, size // 32)
+    view.paste(shadow, (left + offset, top + offset), shadow)
+    view.paste(turned, (left, top), turned)
+    return view
