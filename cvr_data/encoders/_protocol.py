@@ -46,7 +46,11 @@ class Encoder(Protocol):
 
     name: str
     dim: int
+    """Width of frame embeddings; 0 where videos are not encoded."""
     text_dim: int
+    """Width of token and text embeddings; 0 where texts are not encoded."""
+    runs_on: str
+    """Device and type of the products, such as `cpu bfloat16`: what a manifest records."""
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame.
@@ -59,13 +63,17 @@ class Encoder(Protocol):
         """Return one embedding per token and one per text."""
 
 
-class FrameEncoder(Protocol):
-    """An encoder whose decoding is apart from its network, so that `cvr embed` can overlap the two."""
+class FrameEncoder(Encoder, Protocol):
+    """An encoder of videos whose decoding is apart from its network, so that `cvr embed` can overlap the two."""
 
     frame_dim: int
 
     def read_video(self, video: Video) -> np.ndarray:
-        """Return the sampled frames, uint8 (T, H, W, 3); all videos have one H and W."""
+        """Return the sampled frames, uint8 (T, H, W, 3); all videos have one H and W.
+
+        Raises:
+            UnreadableVideo: no file, or one that gives no frame.
+        """
 
     def encode_frames(self, frames: np.ndarray) -> Tensor:
         """Return (frames, D) float32."""
