@@ -22,6 +22,14 @@ class FunnelStep:
     rows_out: int
     dropped: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], stage: str = "") -> "FunnelStep":
+        """Return the step of an entry in a manifest; `stage` is used where the entry names none."""
+        return cls(
+            stage=entry.get("stage", stage), step=entry["step"], rows_in=entry["in"], rows_out=entry["out"],
+            dropped=entry["dropped"],
+        )  # fmt: skip
+
     def as_json(self) -> dict[str, Any]:
         """Return the entry as manifests hold it."""
         values = asdict(self)
@@ -59,12 +67,7 @@ def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:
     """Return the steps of one artifact: those it recorded under `funnel`, or one from its counts."""
     stage = manifest["stage"]
     if recorded := [entry for entry in manifest.get("funnel", []) if entry.get("stage", stage) == stage]:
-        return [
-            FunnelStep(
-                stage=stage, step=entry["step"], rows_in=entry["in"], rows_out=entry["out"], dropped=entry["dropped"]
-            )
-            for entry in recorded
-        ]
+        return [FunnelStep.from_json(entry, stage) for entry in recorded]
     dropped = manifest["dropped"]
     rows = manifest["rows"]
     settings = manifest["config"]

@@ -1,4 +1,4 @@
-"""Small artifacts for tests, from videos to texts: `write_texts(tmp_path)` and `cvr build-triplets` on what it wrote."""
+"""Small artifacts for tests, from videos to texts: `write_texts(tmp_path)`; `cvr build-triplets` goes on from there."""
 
 from pathlib import Path
 from typing import Any

@@ -3,7 +3,8 @@
     with HubServer() as hub:
         subprocess.run([...], env={**os.environ, **hub.environment(tmp_path)})
 
-Repositories live in memory. A refused token answers 401; `hub.fail_next(status)` answers the next request with it.
+Repositories live in memory. A refused token answers 401; `hub.fail_next(status)` answers the next request with it,
+`hub.upload_failures` the next uploads of a large file.
 """
 
 import base64
@@ -52,6 +53,7 @@ class HubServer:
         self.blobs: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.failures: list[int] = []
+        self.upload_failures: list[int] = []
         self.lock = threading.RLock()
         handler = type("Handler", (HubHandler,), {"hub": self})
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -105,6 +107,8 @@ class HubHandler(BaseHTTPRequestHandler):
             self.hub.requests.append((self.command, path))
             if self.hub.failures:
                 self.answer({"error": "told to fail"}, self.hub.failures.pop(0))
+            elif path.startswith("/upload/") and self.hub.upload_failures:
+                self.answer({"error": "told to fail"}, self.hub.upload_failures.pop(0))
             elif path.startswith("/upload/"):
                 self.hub.blobs[path.rsplit("/", 1)[1]] = self.body
                 self.answer({})

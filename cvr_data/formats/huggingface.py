@@ -1,7 +1,8 @@
 """HuggingFace `DatasetDict` with `Video` columns, saved so that `datasets.load_from_disk` opens it.
 
-Each row has `reference_video` and `target_video` beside our columns. By default they are stored undecoded, so a row
-is `{"path": …, "bytes": …}` and needs no decoder; `cast_column("target_video", Video())` decodes with torchcodec.
+Each row has `reference_video` and `target_video` beside our columns; `datasets` copies a video's bytes into every row
+that uses it, so the folder can be moved. By default they are stored undecoded: a row holds `{"path": …, "bytes": …}`
+and needs no decoder, and `cast_column("target_video", Video())` decodes with torchcodec.
 """
 
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    embed: bool = False
-    """Put the bytes of each video into each row that uses it, so that the folder can be moved; else local paths."""
+    embed: bool = True
+    """Copy the bytes of the videos into the rows; false leaves the video columns empty, and the folder small."""
     decode: bool = False
     """Let `datasets` decode a video when its row is read, which needs torchcodec."""
 
@@ -63,7 +64,7 @@ def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None 
     """Return one Dataset per split that has rows, with `reference_video` and `target_video` columns."""
     from datasets import Dataset, DatasetDict
 
-    media = {} if videos is None else _media(videos, embed=config.embed)
+    media = _media(videos) if videos is not None and config.embed else {}
     table = with_videos(triplets, media)
     features = features_of(table.schema, decode=config.decode)
     return DatasetDict(
@@ -93,10 +94,6 @@ def features_of(schema: pa.Schema, *, decode: bool) -> "Features":
     return Features({**features, **{name: Video(decode=decode) for name in VIDEO_COLUMNS}})
 
 
-def _media(videos: pa.Table, *, embed: bool) -> dict[str, dict[str, Any]]:
-    media = {}
-    for video_id, path in zip(videos["video_id"].to_pylist(), videos["path"].to_pylist(), strict=True):
-        if path is not None and Path(path).is_file():
-            content = Path(path).read_bytes() if embed else None
-            media[video_id] = {"path": Path(path).name if embed else path, "bytes": content}
-    return media
+def _media(videos: pa.Table) -> dict[str, dict[str, Any]]:
+    rows = zip(videos["video_id"].to_pylist(), videos["path"].to_pylist(), strict=True)
+    return {video_id: {"path": path, "bytes": None} for video_id, path in rows if path and Path(path).is_file()}

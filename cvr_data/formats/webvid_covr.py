@@ -18,6 +18,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -118,7 +119,7 @@ def _cells(triplets: pa.Table, name: str) -> list[str]:
     if name == "scores":
         return [str([round(score, 4) for score in scores or []]) for scores in values]
     if name in NUMBERS:
-        return ["" if value is None else f"{value:.8g}" for value in values]
+        return ["" if value is None else str(np.float32(value)) for value in values]  # shortest text of the same float
     return ["" if value is None else str(value) for value in values]
 
 

@@ -35,14 +35,22 @@ def test_rows_hold_the_path_of_each_video_that_is_there(tmp_path, videos):
     assert splits["test"][0]["target_video"]["path"] == str(tmp_path / "a.mp4")
 
 
-def test_embedded_videos_travel_with_the_folder(tmp_path, videos):
+def test_videos_travel_with_the_folder(tmp_path, videos):
     from datasets import load_from_disk
 
-    write(Config(embed=True), TABLE, tmp_path / "out", videos)
+    write(Config(), TABLE, tmp_path / "out", videos)
     content = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "a.mp4").unlink()
-    video = load_from_disk(str(tmp_path / "out"))["train"][0]["reference_video"]
-    assert video == {"path": "a.mp4", "bytes": content}
+    row = load_from_disk(str(tmp_path / "out"))["train"][0]
+    assert row["reference_video"] == {"path": "a.mp4", "bytes": content}
+    assert row["target_video"] is None
+
+
+def test_videos_can_be_left_out(tmp_path, videos):
+    from datasets import load_from_disk
+
+    write(Config(embed=False), TABLE, tmp_path / "out", videos)
+    assert load_from_disk(str(tmp_path / "out"))["train"][0]["reference_video"] is None
 
 
 def test_the_columns_are_videos_for_datasets(videos):

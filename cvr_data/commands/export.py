@@ -1,0 +1,30 @@
+"""Write triplets in a published layout: WebVid-CoVR CSV, Parquet, DatasetDict."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, option_option, out_option
+
+
+@click.command()
+@click.argument("triplets", type=FOLDER)
+@click.option("--format", "-f", "format_name", required=True, help="A name in `cvr list formats`.")
+@out_option("export")
+@click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
+@option_option
+def export(triplets: Path, format_name: str, out: Path, videos: Path | None, options: tuple[str, ...]) -> None:
+    """Write the TRIPLETS folder in another layout.
+
+    Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
+    """
+    from cvr_data.dataset import open_dataset
+    from cvr_data.errors import CvrError
+    from cvr_data.formats import FORMATS
+
+    component, config = FORMATS.get(format_name), FORMATS.config(format_name, options)
+    dataset = open_dataset(triplets, videos=videos)
+    if out.exists() and any(out.iterdir()):
+        raise CvrError(f"{out} is not empty; name another --out.")
+    for path in component.write(config, dataset.triplets, out, dataset.videos):
+        click.echo(path)
