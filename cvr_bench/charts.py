@@ -1,0 +1,271 @@
+"""Draws the report's charts: pure functions from numbers to SVG text.
+
+    curves([Curve("fdca", [(1, 20.0), (10, 60.0)], "s1")], size=Size(720, 320), x_label="K")
+
+Colours and fonts come from the page's style sheet through class names (`s1` ... `s6` for what is compared, `b1` ...
+`b4` for baselines), so one drawing serves light and dark pages. Every text is escaped.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+FONT = 13
+"""Height of a label, in the units of the drawing: pixels at its natural width."""
+LETTER = 0.56 * FONT
+"""Width of a letter, on average, of a common sans-serif font."""
+WIDE, NARROW = 880.0, 330.0
+"""Natural width of a drawing in a wide window and on a phone."""
+TICKS_LOG = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Natural width and height of a drawing."""
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The same chart drawn for wide windows and for phones."""
+
+    wide: str
+    narrow: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart, labelled at its end."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+    style: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """An estimate with its interval, one row of a dot chart."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    style: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of a bar chart."""
+
+    label: str
+    value: float
+    note: str
+
+
+@dataclass(frozen=True)
+class FunnelBar:
+    """One step of a funnel: how many rows came in, how many stayed, and why the others left."""
+
+    unit: str
+    """What is counted (videos, pairs, ...); bars of one unit share a scale."""
+    label: str
+    before: int
+    after: int
+    losses: Sequence[tuple[str, int]]
+    follows: bool = True
+    """Whether its rows are what the bar above kept; False for steps side by side."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps values from `domain` to positions in `range`, linearly or by their logarithm."""
+
+    domain: tuple[float, float]
+    range: tuple[float, float]
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """Return the position of the value."""
+        low, high, value = (math.log(part) if self.log else part for part in (*self.domain, value))
+        share = (value - low) / (high - low) if high > low else 0.5
+        return self.range[0] + share * (self.range[1] - self.range[0])
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Return round numbers from `low` to `high`, steps of 1, 2 or 5 times a power of ten, about `count` of them."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, 10) for number in range(first, last + 1)]
+
+
+def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Return the positions moved as little as needed to stand `gap` apart within `low` and `high`, order kept."""
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
+    placed: list[float] = []
+    for index in order:
+        placed.append(max(positions[index], placed[-1] + gap if placed else low))
+    ceiling = high
+    for rank in reversed(range(len(placed))):
+        placed[rank] = min(placed[rank], ceiling)
+        ceiling = placed[rank] - gap
+    moved = [0.0] * len(positions)
+    for rank, index in enumerate(order):
+        moved[index] = placed[rank]
+    return moved
+
+
+def number(value: float) -> str:
+    """Return a number as an axis shows it: no needless digits, thousands apart."""
+    return f"{value:,.0f}" if abs(value - round(value)) < 1e-9 else f"{value:,.4g}"
+
+
+def wrap(words: Sequence[str], width: float) -> list[str]:
+    """Return the words joined by spaces into lines no wider than `width` where a word allows it."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 1 + len(word) <= width / LETTER:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def drawing(body: Sequence[str], size: Size, title: str, style: str = "") -> str:
+    """Return an SVG element named by `title` for those who cannot see it."""
+    name = escape(title, quote=True)
+    return (
+        f'<svg class="chart {style}" viewBox="0 0 {size.width:g} {size.height:g}" width="{size.width:g}" '
+        f'height="{size.height:g}" role="img" aria-label="{name}">' + "".join(body) + "</svg>"
+    )
+
+
+def text(x: float, y: float, content: str, style: str = "label", anchor: str = "start") -> str:
+    """Return a text element whose baseline starts, ends or is centred at (x, y)."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def line(start: tuple[float, float], end: tuple[float, float], style: str) -> str:
+    """Return a straight line."""
+    (x1, y1), (x2, y2) = start, end
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
+
+
+def rectangle(x: float, y: float, width: float, height: float, style: str, hint: str = "") -> str:
+    """Return a rectangle; `hint` shows while the pointer rests on it."""
+    shape = f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" class="{style}"'
+    return f"{shape}><title>{escape(hint)}</title></rect>" if hint else f"{shape}/>"
+
+
+def curves(lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_label: str, log_x: bool = False) -> str:
+    """Return lines over a common grid, each labelled at its right end instead of in a legend."""
+    points = [point for curve in lines for point in curve.points]
+    if not points:
+        return drawing([text(8, 24, "No points to draw.", "muted")], Size(size.width, 40), title)
+    margin = max((len(curve.label) for curve in lines), default=0) * LETTER + 16
+    left, right, top, bottom = 40.0, size.width - margin, 26.0, size.height - 36.0
+    highest = max(y for _, y in points)
+    y_ticks = nice_ticks(0.0, highest * 1.02 or 1.0)
+    x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
+    x_scale = Scale((x_low, x_high), (left, right), log=log_x)
+    y_scale = Scale((0.0, max(highest * 1.02, y_ticks[-1]) or 1.0), (bottom, top))
+    x_ticks = [tick for tick in TICKS_LOG if x_low <= tick <= x_high] if log_x else nice_ticks(x_low, x_high, 6)
+    body = [text(0, 12, y_label, "axis"), text((left + right) / 2, size.height - 4, x_label, "axis", "middle")]
+    for tick in y_ticks:
+        body.append(line((left, y_scale(tick)), (right, y_scale(tick)), "grid"))
+        body.append(text(left - 6, y_scale(tick) + 4, number(tick), "axis", "end"))
+    for tick in x_ticks:
+        body.append(text(x_scale(tick), bottom + 17, number(tick), "axis", "middle"))
+        body.append(line((x_scale(tick), bottom), (x_scale(tick), bottom + 4), "grid"))
+    ends = [y_scale(curve.points[-1][1]) + 4 for curve in lines]
+    places = spread(ends, FONT + 2, top + 4, bottom + 4)
+    for curve, place in zip(lines, places, strict=True):
+        path = " ".join(f"{x_scale(x):.1f},{y_scale(y):.1f}" for x, y in curve.points)
+        body.append(f'<polyline points="{path}" class="line {curve.style}"><title>{escape(curve.label)}</title>')
+        body.append("</polyline>")
+        end_x, end_y = x_scale(curve.points[-1][0]), y_scale(curve.points[-1][1])
+        body.append(line((end_x + 2, end_y), (right + 7, place - 4), f"leader {curve.style}"))
+        body.append(text(right + 9, place, curve.label, f"label ink {curve.style}"))
+    return drawing(body, size, title)
+
+
+def dots(
+    rows: Sequence[Dot], *, width: float, title: str, domain: tuple[float, float], axis: str = "", zero: bool = False
+) -> str:
+    """Return one row per estimate: its label, a dot, the interval as a line and the value; `zero` marks 0."""
+    step, top = 22.0, 8.0
+    left = max((len(row.label) for row in rows), default=0) * LETTER + 14
+    right, bottom = width - 48.0, top + step * len(rows)
+    scale = Scale(domain, (left, right))
+    body = []
+    for tick in nice_ticks(*domain, count=max(2, int((right - left) / 60))):
+        body.append(line((scale(tick), top), (scale(tick), bottom), "grid"))
+        body.append(text(scale(tick), bottom + 16, number(tick), "axis", "middle"))
+    if zero:
+        body.append(line((scale(0), top - 4), (scale(0), bottom), "zero"))
+    for index, row in enumerate(rows):
+        middle = top + step * (index + 0.5)
+        hint = f"{row.label}: {row.value:.1f} ({row.low:.1f} to {row.high:.1f})"
+        body.append(text(left - 10, middle + 4, row.label, "label", "end"))
+        body.append(f"<g><title>{escape(hint)}</title>")
+        body.append(line((scale(row.low), middle), (scale(row.high), middle), f"whisker {row.style}"))
+        body.append(f'<circle cx="{scale(row.value):.1f}" cy="{middle:.1f}" r="4.5" class="dot {row.style}"/></g>')
+        body.append(text(width, middle + 4, f"{row.value:.1f}", "value", "end"))
+    height = bottom + (38 if axis else 22)
+    if axis:
+        body.append(text((left + right) / 2, height - 4, axis, "axis", "middle"))
+    return drawing(body, Size(width, height), title)
+
+
+def bars(rows: Sequence[Bar], *, width: float, title: str) -> str:
+    """Return one bar per row, label above, note at the right end."""
+    step, longest = 38.0, max((row.value for row in rows), default=0.0) or 1.0
+    note = max((len(row.note) for row in rows), default=0) * LETTER + 10
+    body = []
+    for index, row in enumerate(rows):
+        top = index * step
+        room = max(1, int(width / LETTER))
+        label = row.label if len(row.label) <= room else row.label[: room - 1] + "…"
+        body.append(text(0, top + 13, label, "label"))
+        body.append(rectangle(0, top + 19, (width - note) * row.value / longest, 9, "bar", f"{row.label}: {row.note}"))
+        body.append(text((width - note) * row.value / longest + 7, top + 28, row.note, "value"))
+    return drawing(body, Size(width, max(step * len(rows), 1)), title)
+
+
+def funnel(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
+    """Return the steps from top to bottom: what stays flows on, what leaves is the pale end of each bar.
+
+    Bars of one unit share a linear scale; where the unit changes a new heading and a new scale begin.
+    """
+    body: list[str] = []
+    y, height = 0.0, 14.0
+    for index, step in enumerate(steps):
+        starts_unit = index == 0 or steps[index - 1].unit != step.unit
+        if starts_unit:
+            y += 20 + (12 if index else 0)
+            body.append(text(0, y - 4, step.unit.capitalize(), "heading"))
+        most = max((max(other.before, other.after) for other in steps if other.unit == step.unit), default=0) or 1
+        scale = Scale((0, most), (0, width))
+        counts = f"{step.before:,} → {step.after:,}" if step.before != step.after else f"{step.after:,}"
+        body += [text(0, y + 14, step.label, "label"), text(width, y + 14, counts, "value", "end")]
+        y += 20
+        kept, all_rows = max(scale(step.after), 2.0 * bool(step.after)), scale(step.before)
+        body.append(rectangle(0, y, kept, height, "kept", f"{step.label}: {step.after:,} of {step.before:,} stay"))
+        body.append(rectangle(kept, y, all_rows - kept, height, "lost", f"{step.before - step.after:,} leave"))
+        y = bar_end = y + height
+        reasons = wrap([f"−{count:,} {reason}".replace(" ", "\u00a0") for reason, count in step.losses], width)
+        for reason_line in reasons:
+            y += 16
+            body.append(text(0, y, reason_line.replace("\u00a0", " ").replace(" −", "   −"), "muted"))
+        y += 10
+        if index + 1 < len(steps) and steps[index + 1].unit == step.unit and steps[index + 1].follows:
+            next_y, next_kept = y + 20, scale(steps[index + 1].before)
+            corners = f"0,{bar_end:.1f} {kept:.1f},{bar_end:.1f} {next_kept:.1f},{next_y:.1f} 0,{next_y:.1f}"
+            body.insert(0, f'<polygon points="{corners}" class="flow"/>')
+    return drawing(body, Size(width, y), title)

@@ -1,0 +1,76 @@
+"""Holds the clips a report shows, each once, small enough to stand inside the page as data URIs."""
+
+import base64
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cvr_data.video import UnreadableVideo, probe, read_frames, write_mp4
+
+MAX_BYTES = 120_000
+"""Larger files are made smaller before they are embedded."""
+FRAMES = 24
+"""Frames kept of a clip that is made smaller."""
+LONG_SIDE = 224
+"""Pixels of the longer side of a clip that is made smaller."""
+
+
+@dataclass
+class ClipShelf:
+    """Media paths by video id, and the data URI of every clip asked for so far."""
+
+    paths: dict[str, Path]
+    uris: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """video_id -> why there is no clip."""
+
+    def has(self, video_id: str) -> bool:
+        """Return whether the clip can be shown, embedding it the first time."""
+        if video_id not in self.uris and video_id not in self.unreadable:
+            path = self.paths.get(video_id)
+            if path is None:
+                self.unreadable[video_id] = "no media file is known"
+                return False
+            try:
+                self.uris[video_id] = data_uri(path)
+            except UnreadableVideo as error:
+                self.unreadable[video_id] = str(error)
+        return video_id in self.uris
+
+
+def data_uri(path: Path) -> str:
+    """Return an MP4 file as a data URI; one that is large, or no MP4, is sampled and scaled down first.
+
+    Raises:
+        UnreadableVideo: the file is missing, broken or has no frame.
+    """
+    if path.suffix.lower() == ".mp4" and path.is_file() and path.stat().st_size <= MAX_BYTES:
+        probe(path)
+        content = path.read_bytes()
+    else:
+        content = _smaller(path)
+    return f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
+
+
+def _smaller(path: Path) -> bytes:
+    from PIL import Image
+
+    frames = read_frames(path, FRAMES)
+    height, width = frames.shape[1:3]
+    ratio = min(1.0, LONG_SIDE / max(height, width))
+    shape = [max(2, 2 * round(side * ratio / 2)) for side in (width, height)]
+    small = [Image.fromarray(frame).resize(shape, Image.Resampling.BICUBIC) for frame in frames]
+    with tempfile.TemporaryDirectory() as folder:
+        smaller = Path(folder) / "clip.mp4"
+        write_mp4(smaller, np.stack([np.asarray(image) for image in small]), fps=_fps(path, len(frames)))
+        return smaller.read_bytes()
+
+
+def _fps(path: Path, frames: int) -> int:
+    """Frames per second that keep the clip's duration."""
+    if frames == 1:
+        return 1
+    duration_s = probe(path).duration_s
+    return min(30, max(1, round(frames / duration_s))) if duration_s > 0 else 8

@@ -1,0 +1,43 @@
+"""Write one self-contained page about a dataset and the models scored on it."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, PATH, seed_option
+
+
+@click.command()
+@click.argument("results", nargs=-1, type=FOLDER)
+@click.option("--triplets", type=PATH, help="Triplets folder or file.  [default: what the results were scored on]")
+@click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
+@click.option("--timings", type=PATH, help="timings.json of cvr run: adds the seconds of each step.")
+@click.option(
+    "--format", "kind", type=click.Choice(["html", "md"]), help="Kind of page.  [default: by the ending of --out]"
+)
+@click.option("--out", "-O", type=PATH, default="report.html", show_default=True, help="File to write.")
+@seed_option
+def report(
+    results: tuple[Path, ...],
+    triplets: Path | None,
+    videos: Path | None,
+    timings: Path | None,
+    kind: str | None,
+    out: Path,
+    seed: int,
+) -> None:
+    """Write a page about RESULTS, folders made by cvr bench, and about the triplets they were scored on.
+
+    The HTML page holds its clips, drawings and style, and opens without a network.
+
+    Example: cvr report results/* --timings timings.json -O report.html
+    """
+    from cvr_bench.report import build_report, to_html, to_markdown, write_report
+
+    page = build_report(results, triplets=triplets, videos=videos, timings=timings, seed=seed)
+    is_markdown = kind == "md" or (kind is None and out.suffix == ".md")
+    content = to_markdown(page) if is_markdown else to_html(page)
+    write_report(content, out)
+    missing = len(page.clips.unreadable)
+    note = f", {missing} clips cannot be shown" if missing and not is_markdown else ""
+    click.echo(f"{out}: {len(content.encode()) / 1e6:.1f} MB, {len(results)} results{note}")

@@ -1,0 +1,175 @@
+"""One page about a dataset and the models scored on it: self-contained HTML, or Markdown.
+
+    report = build_report([Path("results/fdca-quickstart")])
+    Path("report.html").write_text(to_html(report), encoding="utf-8")
+
+The HTML needs nothing beside itself: style, script, drawings and clips are inside, and it may load nothing else.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+from cvr_bench.charts import NARROW, WIDE, Bar, Figure, bars
+from cvr_bench.clips import ClipShelf
+from cvr_bench.metrics import Interval
+from cvr_bench.report_dataset import DatasetPart, dataset_part
+from cvr_bench.report_group import Group, group
+from cvr_bench.report_scores import groups
+from cvr_bench.results import Result, read_result
+from cvr_data.artifacts import open_artifact, write_bytes
+from cvr_data.errors import CvrError
+from cvr_data.lineage import lineage
+from cvr_data.versions import installed_versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything on the page."""
+
+    title: str
+    made: str
+    command: str
+    seed: int
+    versions: dict[str, str]
+    dataset: DatasetPart | None
+    groups: list[Group]
+    timings: list[Bar]
+    timings_figure: Figure | None
+    commands: list[str]
+
+    @property
+    def clips(self) -> ClipShelf:
+        """The clips that may be shown."""
+        return self.dataset.clips if self.dataset else ClipShelf({})
+
+    @property
+    def captions(self) -> dict[str, str]:
+        """video_id -> its first caption."""
+        return self.dataset.captions if self.dataset else {}
+
+
+def build_report(
+    results: Sequence[Path],
+    *,
+    triplets: Path | None = None,
+    videos: Path | None = None,
+    timings: Path | None = None,
+    seed: int = 0,
+) -> Report:
+    """Return what the page says of the results and of the triplets they were scored on.
+
+    Raises:
+        CvrError: nothing to report, a folder that is no result, or triplets or videos that have moved or changed.
+    """
+    found = [read_result(path) for path in dict.fromkeys(results)]
+    data = triplets or _scored_triplets(found)
+    if not found and data is None:
+        raise CvrError("There is nothing to report; name a result folder, or --triplets.")
+    dataset = dataset_part(data, videos=videos, seed=seed) if data is not None else None
+    steps = _read_timings(timings) if timings else []
+    return Report(
+        title=dataset.name if dataset else found[0].record["task"]["name"],
+        made=date.today().isoformat(),
+        command=" ".join(["cvr", *sys.argv[1:]]),
+        seed=seed,
+        versions=installed_versions(),
+        dataset=dataset,
+        groups=[group(entries, seed) for entries in groups(found)],
+        timings=steps,
+        timings_figure=_timings_figure(steps) if steps else None,
+        commands=_commands(found, data, steps),
+    )
+
+
+def to_html(report: Report) -> str:
+    """Return the page as HTML that loads nothing from outside itself."""
+    environment = _environment(autoescape=True)
+    environment.globals.update(clip_of=report.clips.has, caption_of=lambda video_id: report.captions.get(video_id, ""))
+    page = environment.get_template("report.html.j2")
+    body = page.render(report=report)
+    clips = json.dumps(report.clips.uris, separators=(",", ":")).replace("<", "\\u003c")
+    # Clips are known only once the page has asked for them, and are too long to go through the template.
+    before, _, after = body.rpartition("__CLIPS__")
+    return before + clips + after
+
+
+def to_markdown(report: Report) -> str:
+    """Return the tables and texts of the page as Markdown."""
+    environment = _environment(autoescape=False)
+    environment.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
+    return environment.get_template("report.md.j2").render(report=report)
+
+
+def write_report(content: str, out: Path) -> None:
+    """Write the page, whole or not at all.
+
+    Raises:
+        CvrError: `out` is a folder.
+    """
+    if out.is_dir():
+        raise CvrError(f"{out} is a folder; --out is the file to write, such as {out / 'report.html'}.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, content.encode())
+
+
+def _environment(*, autoescape: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("cvr_bench"),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(cell=_cell, bounds=_bounds, drawn=Markup)
+    return environment
+
+
+def _cell(text: object) -> str:
+    """The text as one cell of a Markdown table."""
+    flat = " ".join(str(text).split())
+    return str(escape(flat)).replace("|", "\\|").replace("`", "\\`")
+
+
+def _bounds(interval: Interval, form: str = ".1f") -> str:
+    return f"{interval.low:{form}} to {interval.high:{form}}"
+
+
+def _scored_triplets(results: Sequence[Result]) -> Path | None:
+    """The first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
+    for result in results:
+        artifact = open_artifact(result.path)
+        if "triplets" in artifact.manifest["inputs"]:
+            return artifact.input_path("triplets")
+    return None
+
+
+def _read_timings(path: Path) -> list[Bar]:
+    if not path.is_file():
+        raise CvrError(f"{path} does not exist.")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [Bar(entry["command"], float(entry["seconds"]), f"{entry['seconds']:.1f} s") for entry in entries]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        raise CvrError(
+            f'{path} should be a JSON list of {{"command": "...", "seconds": ...}}, as cvr run writes it.'
+        ) from None
+
+
+def _timings_figure(steps: Sequence[Bar]) -> Figure:
+    title = "Seconds per step: " + ", ".join(f"{step.label} {step.note}" for step in steps)
+    return Figure(*(bars(steps, width=width, title=title) for width in (WIDE, NARROW)))
+
+
+def _commands(results: Sequence[Result], data: Path | None, steps: Sequence[Bar]) -> list[str]:
+    """Every command line that led here, in order, each once."""
+    made = [artifact.manifest["command"] for artifact in lineage([data])] if data is not None else []
+    scored = [result.record["command"] for result in results]
+    return list(dict.fromkeys([step.label for step in steps] or [*made, *scored]))
