@@ -55,7 +55,7 @@ class _Layout:
     allowed: np.ndarray
 
 
-def evaluate(retriever: Retriever, task: Task, *, chunk: int = 1024, columns: int = COLUMNS) -> Ranks:
+def evaluate(retriever: Retriever, task: Task, *, chunk: int = 256, columns: int = COLUMNS) -> Ranks:
     """Return the ranks of every query of the task; blocks of `chunk` queries and `columns` items are held at once.
 
     Raises:

@@ -14,7 +14,7 @@ from cvr_bench.task import Item, Query
 from cvr_data.errors import first_few
 
 COLUMNS = 4096
-"""Gallery columns of a block."""
+"""Gallery columns of a block: with 256 queries it stays in the cache of one core."""
 MATRIX_BYTES = 2**27
 """Largest (Q, G) matrix asked of a retriever that scores by itself."""
 PAIRS = 8192

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cvr_data
-from cvr_bench.datasets.triplets import STAGES
+from cvr_bench.datasets.triplets import STAGES, check_triplets
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
 from cvr_data.errors import CvrError
 
@@ -69,8 +69,9 @@ def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sou
     """Return the triplets with the features and videos they were made from.
 
     Raises:
-        CvrError: their features are not known.
+        CvrError: there are no triplets, or their features are not known.
     """
+    check_triplets(data)
     found = (embeddings,) if embeddings else follow(data, "embeddings")
     if not found:
         raise CvrError(f"{data} does not say where its videos' features are; pass --embeddings (see cvr embed).")

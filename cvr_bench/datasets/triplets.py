@@ -98,24 +98,42 @@ def load_training_set(config: Config) -> TrainingSet:
     return TrainingSet.from_table(rows, extra=extra)
 
 
+def check_triplets(path: Path) -> None:
+    """Refuse a path that holds no triplets, without reading them.
+
+    Raises:
+        CvrError: there is nothing, or something else.
+    """
+    if not path.exists():
+        raise CvrError(f"{path} does not exist.")
+    if (path / MANIFEST).exists():
+        artifact = open_artifact(path)
+        if artifact.stage not in STAGES:
+            raise CvrError(f"{path} was made by {artifact.stage!r}; triplets are made by cvr build-triplets.")
+    elif _reader(path) is None:
+        raise CvrError(f"{path} holds no triplets: neither an artifact nor a {' or '.join(READERS)} file.")
+
+
 def read_triplets(path: Path) -> pa.Table:
     """Return the triplets of a folder or file.
 
     Raises:
         CvrError: there is none, another artifact lies there, or a column is missing.
     """
-    if (path / MANIFEST).exists():
-        artifact = open_artifact(path)
-        if artifact.stage not in STAGES:
-            raise CvrError(f"{path} was made by {artifact.stage!r}; triplets are made by cvr build-triplets.")
-        return check_columns(artifact.read(), TRIPLETS, str(path))
-    if not path.exists():
-        raise CvrError(f"{path} does not exist.")
+    check_triplets(path)
+    name = _reader(path)
+    if (path / MANIFEST).exists() and (name is None or any(path.glob("part-*.parquet"))):
+        return check_columns(open_artifact(path).read(), TRIPLETS, str(path))
+    reader = FORMATS.get(str(name))
+    return check_columns(reader.read(reader.Config(), path), TRIPLETS, str(path))
+
+
+def _reader(path: Path) -> str | None:
+    """The format of a file, or of the files in a folder."""
     for suffix, name in READERS.items():
         if path.suffix == suffix or (path.is_dir() and any(path.glob(f"*{suffix}"))):
-            reader = FORMATS.get(name)
-            return check_columns(reader.read(reader.Config(), path), TRIPLETS, str(path))
-    raise CvrError(f"{path} holds no triplets: neither an artifact nor a {' or '.join(READERS)} file.")
+            return name
+    return None
 
 
 def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:

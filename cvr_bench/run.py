@@ -1,0 +1,173 @@
+"""Bench one model on one data set: load it, train it if it trains, score it, write the result.
+
+A result that already stands there, made in the very same way, is read instead of being made again.
+"""
+
+import dataclasses
+import hashlib
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvr_bench.datasets import triplets
+from cvr_bench.evaluate import evaluate
+from cvr_bench.models import MODELS
+from cvr_bench.results import STAGE, Result, read_result, write_result
+from cvr_bench.retriever import DenseRetriever, Retriever
+from cvr_bench.sources import Sources
+from cvr_data.artifacts import MANIFEST, ArtifactWriter
+from cvr_data.encoders import ENCODERS
+from cvr_data.encoders._protocol import Encoder
+from cvr_data.errors import CvrError
+from cvr_data.registry import config_dict, parse_config, split_options
+from cvr_data.versions import installed_versions
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A model to be benched, and how."""
+
+    model: str
+    options: Sequence[str] = ()
+    """`key=value` of the model's Config."""
+    train_options: Sequence[str] = ()
+    """`key=value` of the TrainConfig."""
+    checkpoint: Path | None = None
+    """Trained weights: scored as they are."""
+    split: str = "test"
+    seed: int = 0
+
+
+def bench_all(
+    runs: Sequence[Run], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
+) -> list[Result]:
+    """Return the results of several models on one data set, each in `out`/<model>-<data>.
+
+    Raises:
+        CvrError: options or a checkpoint of one model are given to several, or what `bench` raises.
+    """
+    if len(runs) > 1 and any(run.options or run.checkpoint for run in runs):
+        raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
+    folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
+    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
+
+
+def bench(run: Run, sources: Sources, out: Path, *, overwrite: bool = False) -> Result:
+    """Return the result of a run, written to `out`.
+
+    Raises:
+        CvrError: the data lacks what the model needs, or `out` holds another result.
+    """
+    component = MODELS.get(run.model)
+    config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
+    encoder = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(sources.embeddings)}))
+    retriever = component.load(config, encoder)
+    train_config = _train_config(run, retriever)
+    identity = {
+        "model": run.model,
+        "options": config_dict(config),
+        "train": config_dict(train_config) if train_config else None,
+        "split": run.split,
+        "seed": run.seed,
+        "source_sha256": hashlib.sha256(Path(str(component.__file__)).read_bytes()).hexdigest(),
+    }
+    writer = ArtifactWriter(
+        out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
+    )
+    if writer.finished() is None:
+        task = triplets.load(_data_config(sources, run.split))
+        with writer:
+            started = time.monotonic()
+            training = _prepare(run, retriever, encoder, sources, train_config, out)
+            prepared = time.monotonic()
+            ranks = evaluate(retriever, task)
+            seconds = {"train": prepared - started, "score": time.monotonic() - prepared}
+            about = {**identity, **_about(run, sources, retriever, encoder), "training": training, "seconds": seconds}
+            write_result(writer, task, ranks, run.seed, about)
+    return read_result(out)
+
+
+def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
+    return {
+        "parameters": _parameters(retriever),
+        "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
+        "checkpoint": str(run.checkpoint) if run.checkpoint else None,
+        "features": {"encoder": encoder.name, "dim": encoder.dim, "runs_on": encoder.runs_on},
+        "command": " ".join(["cvr", *sys.argv[1:]]),
+        "versions": installed_versions(),
+    }
+
+
+def is_trainable(retriever: Retriever) -> bool:
+    """Return whether the model learns from triplets."""
+    return getattr(retriever, "training_step", None) is not None
+
+
+def _with_seed(config_class: type, options: Sequence[str], run: Run) -> dict[str, str]:
+    """The options, with the run's seed where the Config has one and none is given."""
+    given = split_options(options, run.model)
+    has_seed = "seed" in {field.name for field in dataclasses.fields(config_class)}
+    return {**({"seed": str(run.seed)} if has_seed else {}), **given}
+
+
+def _train_config(run: Run, retriever: Retriever) -> Any:
+    """The TrainConfig of a model that is to be trained; None for one that is scored as it is."""
+    if not is_trainable(retriever):
+        if run.checkpoint is not None:
+            raise CvrError(f"{run.model} has no parameters, so --checkpoint has nothing to load into.")
+        return None
+    if run.checkpoint is not None:
+        if run.train_options:
+            raise CvrError("--checkpoint scores without training, so -t has no meaning beside it.")
+        return None
+    from cvr_bench.train import TrainConfig  # accelerate takes seconds to import
+
+    return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+
+
+def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
+    files = [sources.data]
+    if sources.data.is_dir() and not (sources.data / MANIFEST).exists():
+        files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
+    named: dict[str, Sequence[Path]] = {"triplets": files, "embeddings": [sources.embeddings], "videos": sources.videos}
+    if run.checkpoint is not None:
+        named["checkpoint"] = [run.checkpoint]
+    return {
+        name if number == 1 else f"{name}-{number}": path
+        for name, paths in named.items()
+        for number, path in enumerate(paths, start=1)
+    }
+
+
+def _data_config(sources: Sources, split: str) -> triplets.Config:
+    options = {"data": str(sources.data), "embeddings": str(sources.embeddings), "split": split}
+    config = parse_config(triplets.Config, options, where="--split")
+    return dataclasses.replace(config, videos=sources.videos)
+
+
+def _prepare(
+    run: Run, retriever: Any, encoder: Encoder, sources: Sources, config: Any, out: Path
+) -> dict[str, Any] | None:
+    """Train the model, or load its checkpoint; say how it was trained."""
+    if run.checkpoint is not None:
+        from cvr_bench.train import load_checkpoint
+
+        load_checkpoint(retriever, run.checkpoint)
+    if config is None:
+        return None
+    from cvr_bench.train import train
+
+    training_set = triplets.load_training_set(_data_config(sources, "train"))
+    validation_task = triplets.load(_data_config(sources, "val"))
+    report = train(retriever, training_set, validation_task, config, encoder, out)
+    return {"options": config_dict(config), "triplets": len(training_set), **dataclasses.asdict(report)}
+
+
+def _parameters(retriever: Retriever) -> int:
+    module = retriever.module if isinstance(retriever, DenseRetriever) else getattr(retriever, "module", None)
+    return sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0

@@ -1,0 +1,102 @@
+"""cvr bench, cvr compare: one table, result folders, and one line for every mistake."""
+
+import json
+import shutil
+
+import pytest
+
+from cvr_bench.results import read_result
+from cvr_data.artifacts import verify
+
+PLAIN = ("random", "constant", "visual-only", "text-only", "sum")
+
+
+@pytest.fixture
+def in_world(world, tmp_path, monkeypatch):
+    """A copy of the tiny world as the current folder."""
+    shutil.copytree(world.folder, tmp_path / "world")
+    monkeypatch.chdir(tmp_path / "world")
+
+
+def models(*names):
+    return [word for name in names for word in ("--model", name)]
+
+
+def test_several_models_stand_in_one_table(cvr, in_world, tmp_path):
+    outcome = cvr("bench", *models(*PLAIN))
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[0] == "Scoring test of annotations/tiny (the triplets built last), features from embeddings"
+    assert "tiny (test): 18 queries, gallery of 12 videos, references left out, ties count against the model" in lines
+    table = {line.split()[0]: line.split() for line in outcome.out.split("\n\n")[1].splitlines()}
+    assert {*PLAIN, "(chance)"} <= set(table)
+    assert table["constant"][-1] == "18"  # every query ties
+    assert "R@1 by backend  echo (9)" in outcome.out
+    for name in PLAIN:
+        assert verify(tmp_path / "world" / "results" / f"{name}-tiny") == []
+
+
+def test_a_constant_model_ranks_last_and_scores_nothing(cvr, in_world):
+    assert cvr("bench", "--model", "constant").code == 0
+    from pathlib import Path
+
+    result = read_result(Path("results/constant-tiny"))
+    ranks = result.ranks.to_pylist()
+    assert {row["rank"] for row in ranks if len(row["target_ids"]) == 1} == {11}
+    assert {row["rank"] for row in ranks if len(row["target_ids"]) == 2} == {10}
+    assert result.record["metrics"]["R@1"]["value"] == 0.0
+
+
+def test_a_second_run_reads_the_first(cvr, in_world, tmp_path):
+    first = cvr("bench", "--model", "sum")
+    manifest = (tmp_path / "world/results/sum-tiny/manifest.json").read_bytes()
+    assert cvr("bench", "--model", "sum").out == first.out
+    assert (tmp_path / "world/results/sum-tiny/manifest.json").read_bytes() == manifest
+
+
+def test_other_options_want_another_folder(cvr, one_line_error, in_world):
+    assert cvr("bench", "--model", "sum").code == 0
+    line = one_line_error("bench", "--model", "sum", "-o", "text_weight=0.9")
+    assert "results/sum-tiny holds another artifact (options" in line
+    assert cvr("bench", "--model", "sum", "-o", "text_weight=0.9", "--out", "other").code == 0
+    assert cvr("bench", "--model", "sum", "-o", "text_weight=0.9", "--overwrite").code == 0
+
+
+def test_json_holds_every_result(cvr, in_world):
+    found = json.loads(cvr("bench", *models("random", "sum"), "--json").out)
+    assert [entry["model"] for entry in found] == ["random", "sum"]
+    assert set(found[0]["metrics"]) == {"R@1", "R@5", "R@10", "R@50", "mean"}
+    assert found[1]["path"] == "results/sum-tiny"
+
+
+def test_two_results_are_compared(cvr, in_world):
+    cvr("bench", *models("sum", "constant"))
+    outcome = cvr("compare", "results/sum-tiny", "results/constant-tiny", "--by", "backend")
+    assert outcome.code == 0, outcome.err
+    assert "18 queries" in outcome.out
+    assert "rules" in outcome.out
+    values = json.loads(cvr("compare", "results/sum-tiny", "results/constant-tiny", "--json").out)
+    assert len(values["difference"]["R@10"]["interval"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "fdcaa"], "Unknown name 'fdcaa' in models. Did you mean: fdca"),
+        (["--model", "sum", "-o", "weight=1"], "sum: unknown option 'weight'. Did you mean: text_weight"),
+        (["--model", "sum", "--model", "random", "-o", "text_weight=1"], "-o and --checkpoint belong to one model"),
+        (["--model", "sum", "--split", "dev"], "split: 'dev' is not allowed"),
+        (["--model", "sum", "--data", "nowhere"], "nowhere"),
+        (["--model", "sum", "--data", "embeddings"], "triplets are made by cvr build-triplets"),
+        (["--model", "sum", "--embeddings", "videos"], "'embed'"),
+        (["--model", "sum", "--checkpoint", "x"], "sum has no parameters"),
+    ],
+)
+def test_a_mistake_is_one_line(one_line_error, in_world, words, message):
+    assert message in one_line_error("bench", *words)
+
+
+def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp_path):
+    (tmp_path / "some_test.csv").write_text("pth1,pth2,edit\na,b,make it red\n")
+    line = one_line_error("bench", "--model", "sum", "--data", tmp_path / "some_test.csv")
+    assert "pass --embeddings" in line
