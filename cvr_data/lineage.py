@@ -11,6 +11,9 @@ from typing import Any
 
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
 
+FEATURES = ("embed", "fit-heads")
+"""Stages whose rows are no videos, pairs, texts or triplets."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FunnelStep:
@@ -60,7 +63,9 @@ def lineage(folders: Iterable[Path]) -> list[Artifact]:
 
 def funnel_of(artifacts: Iterable[Artifact]) -> list[FunnelStep]:
     """Return the steps of all artifacts whose rows are videos, pairs, texts or triplets, in order."""
-    return [step for artifact in artifacts if artifact.stage != "embed" for step in funnel_of_one(artifact.manifest)]
+    return [
+        step for artifact in artifacts if artifact.stage not in FEATURES for step in funnel_of_one(artifact.manifest)
+    ]
 
 
 def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:

@@ -57,6 +57,7 @@ def leaks(triplets: pa.Table) -> dict[str, Any]:
 
 def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
     texts = triplets.column("modification").to_pylist()
+    words = {text: words_of(text) for text in set(texts)}
     video_ids = set(_ends(triplets, "id"))
     queries = Counter(triplets.column("query_id").to_pylist())
     return {
@@ -67,9 +68,9 @@ def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
         "references": len(set(triplets.column("reference_id").to_pylist())),
         "targets": len(set(triplets.column("target_id").to_pylist())),
         "groups": len({group for group in _ends(triplets, "group_id") if group is not None}) or None,
-        "texts": len(set(texts)),
-        "words": len({word for text in texts for word in words_of(text)}),
-        "words_per_text": summary(len(words_of(text)) for text in texts),
+        "texts": len(words),
+        "words": len({word for found in words.values() for word in found}),
+        "words_per_text": summary(len(words[text]) for text in texts),
         "triplets_per_target": summary(Counter(triplets.column("target_id").to_pylist()).values()),
         "triplets_per_text": summary(Counter(texts).values()),
         "styles": _counts(triplets, "style"),

@@ -126,3 +126,18 @@ def test_frame_scores_are_cosines_of_text_and_frames():
         text_D = encoder.encode_texts([text]).pooled_BD[0]
         expected = [float(torch.dot(frame_D, text_D)) for frame_D in frames_TD]
         assert found[row] == pytest.approx(expected, abs=6e-5)
+
+
+def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
+    assert cvr("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings").code == 0
+    outcome = cvr("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    artifact = open_artifact(tmp_path / "out")
+    assert artifact.input_path("embeddings").resolve() == (tmp_path / "embeddings").resolve()
+    encoder = hash_encoder.load(hash_encoder.Config())
+    for row in artifact.read().to_pylist():
+        path = tmp_path / "media" / f"{row['target_id']}.mp4"
+        video = Video(row["target_id"], path if path.exists() else None)
+        frames_TD = encoder.encode_videos([video]).frames_BTD[0]
+        text_D = encoder.encode_texts([row["modification"]]).pooled_BD[0]
+        assert row["frame_scores"] == pytest.approx((frames_TD @ text_D).tolist(), abs=2e-3)  # stored as float16
