@@ -18,7 +18,7 @@ CHANGE_SLOTS = {
 """Slot of the world -> slot of `changes` in the tables."""
 UNSAID = {"texture": "plain", "size": "medium", "camera": "still"}
 
-NOUNS = {
+NOUNS: dict[str, dict[str, tuple[str, ...]]] = {
     "object": {
         "ball": ("ball", "sphere"),
         "cube": ("cube", "box"),
@@ -48,7 +48,7 @@ NOUNS = {
         "bookshelf": ("bookshelf",),
     },
 }
-ADJECTIVES = {
+ADJECTIVES: dict[str, dict[str, tuple[str, ...]]] = {
     "colour": {
         name: (name,) for name in ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
     },
@@ -80,7 +80,7 @@ def _ways(particle: str) -> tuple[Verb, ...]:
     )
 
 
-VERBS = {
+VERBS: dict[str, dict[str, tuple[Verb, ...]]] = {
     "action": {
         "moves left": _ways("left"),
         "moves right": _ways("right"),
@@ -103,7 +103,9 @@ VERBS = {
     },
 }
 VALUES: dict[str, tuple[str, ...]] = {
-    slot: tuple({**NOUNS, **ADJECTIVES, **VERBS}[slot]) + ((UNSAID[slot],) if slot in UNSAID else ()) for slot in SLOTS
+    slot: (*NOUNS.get(slot, ()), *ADJECTIVES.get(slot, ()), *VERBS.get(slot, ()))
+    + ((UNSAID[slot],) if slot in UNSAID else ())
+    for slot in SLOTS
 }
 """Slot -> its values; one that is left unsaid comes last."""
 
@@ -145,4 +147,5 @@ def word_meanings() -> dict[str, tuple[str, str]]:
             for verb in choices:
                 forms = {verb.particle} if verb.particle else {verb.base, verb.third, verb.gerund}
                 meanings |= dict.fromkeys(forms, (slot, value))
-    return {**meanings, "mountain": ("scene", "mountains"), "wood": ("scene", "forest")}
+    unsaid = {value: (slot, value) for slot, value in UNSAID.items()}
+    return {**meanings, **unsaid, "mountain": ("scene", "mountains"), "wood": ("scene", "forest")}

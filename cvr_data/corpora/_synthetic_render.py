@@ -64,8 +64,8 @@ def _view(scene: Image.Image, camera: str, moment: float, size: int, drift: np.n
     elif camera == "zooms":
         width *= 1.45 - 0.95 * moment
     x, y = (float(np.clip(value, width / 2, 1 - width / 2)) for value in (x, y))
-    box = [value * scene.width for value in (x - width / 2, y - width / 2, x + width / 2, y + width / 2)]
-    return scene.resize((size, size), Image.Resampling.BILINEAR, box=tuple(box))
+    left, top, side = (x - width / 2) * scene.width, (y - width / 2) * scene.width, width * scene.width
+    return scene.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
 def _pose(action: str, moment: float, rest: Pose) -> Pose:

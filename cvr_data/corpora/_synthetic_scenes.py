@@ -103,22 +103,25 @@ def _city(side: int, generator: np.random.Generator) -> Picture:
     image = Image.fromarray(_gradient(side, (45, 35, 85), (205, 120, 130)).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     for depth in (0, 1):
-        x = -generator.integers(0, 12)
-        while x < side:
-            width, top = (
-                int(generator.integers(side // 11, side // 5)),
-                side * generator.uniform(0.12, 0.5) + depth * side * 0.2,
-            )
-            grey = int(generator.integers(28, 50)) + 38 * (1 - depth)
-            draw.rectangle([x, top, x + width, side], fill=(grey, grey + 4, grey + 18))
-            for left in range(int(x) + 3, int(x) + width - 4, 7):
-                for upper in range(int(top) + 4, side, 8):
-                    if generator.random() < 0.5:
-                        draw.rectangle(
-                            [left, upper, left + 3, upper + 4], fill=(255, 215, int(generator.integers(90, 160)))
-                        )
-            x += width + int(generator.integers(1, 6))
+        left = -int(generator.integers(0, 12))
+        while left < side:
+            width = int(generator.integers(side // 11, side // 5))
+            top = int(side * (generator.uniform(0.12, 0.5) + 0.2 * depth))
+            _building(draw, left, top, width, grey=int(generator.integers(28, 50)) + 38 * (1 - depth), side=side)
+            _windows(draw, range(left + 3, left + width - 4, 7), range(top + 4, side, 8), generator)
+            left += width + int(generator.integers(1, 6))
     return np.asarray(image, float)
+
+
+def _building(draw: ImageDraw.ImageDraw, left: int, top: int, width: int, *, grey: int, side: int) -> None:
+    draw.rectangle((left, top, left + width, max(side, top)), fill=(grey, grey + 4, grey + 18))
+
+
+def _windows(draw: ImageDraw.ImageDraw, columns: range, rows: range, generator: np.random.Generator) -> None:
+    for x in columns:
+        for y in rows:
+            if generator.random() < 0.5:
+                draw.rectangle((x, y, x + 3, y + 4), fill=(255, 215, int(generator.integers(90, 160))))
 
 
 def _mountains(side: int, generator: np.random.Generator) -> Picture:
@@ -211,7 +214,7 @@ def _bookshelf(side: int, generator: np.random.Generator) -> Picture:
     for top in range(-int(generator.integers(0, height)), side, height):
         x = 0
         while x < side:
-            width, gap = int(generator.integers(5, 12)), int(generator.integers(2, height // 4))
+            width, gap = int(generator.integers(5, 12)), int(generator.integers(2, max(3, height // 4)))
             back = tuple(int(value) for value in generator.integers(40, 190, 3) * np.array((1.0, 0.75, 0.6)))
             draw.rectangle([x, top + gap, x + width - 1, top + height - 6], fill=back)
             draw.line([x + 1, top + gap + 6, x + width - 2, top + gap + 6], fill=(225, 200, 130))

@@ -10,7 +10,7 @@ Splits are drawn apart, test first, from seeds of their own; a concept of one sp
 
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cvr_data.corpora._synthetic_concepts import SLOTS, UNSAID, VALUES, VERBS, Concept
 from cvr_data.corpora._synthetic_descriptions import describe
@@ -31,7 +31,7 @@ MISSING = 0.08
 """Share of the cells of a grid that have no clip, so that not everything asked for exists."""
 REPEATED = 0.05
 OWN_WORDING = 0.06
-VAGUE = 0.04
+VAGUE = 0.03
 DISTRACTORS = 0.15
 """Share of all clips of a split."""
 
@@ -110,10 +110,9 @@ class _SplitSampler:
             if generator.random() < MISSING:
                 continue
             own = draw_wording(self.split, generator) if generator.random() < OWN_WORDING else wording
-            omitted = _draw_omitted(concept, generator) if generator.random() < VAGUE else None
-            drafts.append(_Draft(concept, own, family, "family", omitted))
-            if generator.random() < REPEATED:
-                drafts.append(_Draft(concept, own, family, "repeat", omitted))
+            vague = _vague(concept, own, family, generator) if generator.random() < VAGUE else None
+            draft = vague or _Draft(concept, own, family)
+            drafts += [draft, replace(draft, role="repeat")] if generator.random() < REPEATED else [draft]
         return drafts
 
     def _distractor(self) -> _Draft:
@@ -179,9 +178,15 @@ def _is_two_words(action: str) -> bool:
     return bool(VERBS["action"][action][0].particle)
 
 
-def _draw_omitted(concept: Concept, generator: random.Random) -> str | None:
-    said = [slot for slot in ("colour", "texture", "size") if getattr(concept, slot) != UNSAID.get(slot)]
-    return generator.choice(said)
+def _vague(concept: Concept, wording: Wording, family: int, generator: random.Random) -> _Draft | None:
+    """Return a clip with one more attribute than its caption says, if there is one the caption need not say."""
+    unsaid = [slot for slot in ("texture", "size") if getattr(concept, slot) == UNSAID[slot]]
+    if not unsaid:
+        return None
+    slot = generator.choice(unsaid)
+    said = [value for value in VALUES[slot] if value != UNSAID[slot]]
+    shown = replace(concept, **{slot: generator.choice(said)})
+    return _Draft(shown, wording, family, omitted=slot)
 
 
 def _values(concept: Concept) -> dict[str, str]:

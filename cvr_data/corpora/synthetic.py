@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -126,7 +127,7 @@ def _write(job: tuple[Clip, int, Path]) -> _Written:
 def _table(clips: Sequence[Clip], written: Sequence[_Written] | None) -> pa.Table:
     rows = []
     for number, clip in enumerate(clips):
-        row = {
+        row: dict[str, Any] = {
             "video_id": clip.video_id,
             "captions": [clip.caption],
             "source": "synthetic",
