@@ -24,7 +24,7 @@ def test_videos_are_found_through_the_manifest(built, tmp_path):
     assert paths["g1"] is None
 
 
-@pytest.mark.parametrize("name", ["webvid-covr", "parquet", "huggingface"])
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_an_exported_layout_is_read_back_with_the_same_triplets(built, tmp_path, cvr, name):
     outcome = cvr("export", built, "--format", name, "-O", tmp_path / "out")
     assert outcome.code == 0, outcome.err

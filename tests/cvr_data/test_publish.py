@@ -165,7 +165,7 @@ def test_files_of_an_older_push_do_not_stay(built, tmp_path):
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("status", "message"),
-    [(401, "refused the token"), (403, "may not write to user/tiny"), (429, "limits the rate"), (500, "answered 500")],
+    [(401, "refused the token"), (429, "limits the rate"), (500, "answered 500")],
 )
 def test_what_the_hub_refuses_is_one_line(built, tmp_path, status, message):
     with HubServer() as hub:
