@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvr_bench.checkpoints import WEIGHTS
 from cvr_bench.datasets import triplets
 from cvr_bench.evaluate import evaluate
 from cvr_bench.models import MODELS
@@ -125,7 +126,7 @@ def _train_config(run: Run, retriever: Retriever) -> Any:
         if run.train_options:
             raise CvrError("--checkpoint scores without training, so -t has no meaning beside it.")
         return None
-    from cvr_bench.train import TrainConfig  # accelerate takes seconds to import
+    from cvr_bench.train_config import TrainConfig
 
     return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
 
@@ -136,7 +137,8 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
         files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
     named: dict[str, Sequence[Path]] = {"triplets": files, "embeddings": [sources.embeddings], "videos": sources.videos}
     if run.checkpoint is not None:
-        named["checkpoint"] = [run.checkpoint]
+        is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
+        named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
     return {
         name if number == 1 else f"{name}-{number}": path
         for name, paths in named.items()
@@ -160,7 +162,7 @@ def _prepare(
         load_checkpoint(retriever, run.checkpoint)
     if config is None:
         return None
-    from cvr_bench.train import train
+    from cvr_bench.train import train  # accelerate takes seconds to import
 
     training_set = triplets.load_training_set(_data_config(sources, "train"))
     validation_task = triplets.load(_data_config(sources, "val"))

@@ -146,7 +146,7 @@ def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
     if not rows.num_rows:
         counts = sorted(triplets.column("split").value_counts().to_pylist(), key=lambda entry: entry["values"])
         found = ", ".join(f"{entry['values']} {entry['counts']}" for entry in counts) or "none at all"
-        raise CvrError(f"{where} has no triplet of split {split!r} (it has: {found}); pass --split.")
+        raise CvrError(f"{where} has no triplet of split {split!r} (it has: {found}).")
     return rows
 
 

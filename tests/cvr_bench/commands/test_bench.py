@@ -36,11 +36,9 @@ def test_several_models_stand_in_one_table(cvr, in_world, tmp_path):
         assert verify(tmp_path / "world" / "results" / f"{name}-tiny") == []
 
 
-def test_a_constant_model_ranks_last_and_scores_nothing(cvr, in_world):
+def test_a_constant_model_ranks_last_and_scores_nothing(cvr, in_world, tmp_path):
     assert cvr("bench", "--model", "constant").code == 0
-    from pathlib import Path
-
-    result = read_result(Path("results/constant-tiny"))
+    result = read_result(tmp_path / "world/results/constant-tiny")
     ranks = result.ranks.to_pylist()
     assert {row["rank"] for row in ranks if len(row["target_ids"]) == 1} == {11}
     assert {row["rank"] for row in ranks if len(row["target_ids"]) == 2} == {10}
@@ -79,6 +77,37 @@ def test_two_results_are_compared(cvr, in_world):
     assert len(values["difference"]["R@10"]["interval"]) == 2
 
 
+def test_a_trained_model_is_chosen_on_val_and_scored_again_from_its_checkpoint(cvr, in_world, tmp_path):
+    small = ["-o", "width=8", "-o", "heads=2"]
+    outcome = cvr("bench", "--model", "fdca", *small, "-t", "epochs=2", "-t", "batch_size=16")
+    assert outcome.code == 0, outcome.err
+    trained = read_result(tmp_path / "world/results/fdca-tiny")
+    training = trained.record["training"]
+    assert training["triplets"] == 43
+    assert training["epochs"] == 2
+    assert training["best"] == max(row["mean"] for row in training["history"])
+    assert verify(trained.path) == []
+    again = cvr("bench", "--model", "fdca", *small, "--checkpoint", "results/fdca-tiny", "--out", "again")
+    assert again.code == 0, again.err
+    scored = read_result(tmp_path / "world/again/fdca-tiny")
+    assert scored.record["training"] is None
+    assert scored.ranks.equals(trained.ranks)
+    weights = cvr("bench", "--model", "fdca", *small, "--checkpoint", "results/fdca-tiny/training", "--out", "third")
+    assert weights.code == 0, weights.err
+
+
+def test_the_seed_reaches_the_weights_and_the_training(cvr, in_world, tmp_path):
+    cvr("bench", "--model", "fdca", "-o", "width=8", "-o", "heads=2", "-t", "epochs=1", "--seed", "3")
+    record = read_result(tmp_path / "world/results/fdca-tiny").record
+    assert (record["seed"], record["options"]["seed"], record["train"]["seed"]) == (3, 3, 3)
+
+
+def test_training_options_of_a_model_that_does_not_train_are_remarked(cvr, in_world):
+    outcome = cvr("bench", "--model", "sum", "-t", "epochs=2")
+    assert outcome.code == 0
+    assert "sum does not train; -t has no effect on it." in outcome.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -90,6 +119,9 @@ def test_two_results_are_compared(cvr, in_world):
         (["--model", "sum", "--data", "embeddings"], "triplets are made by cvr build-triplets"),
         (["--model", "sum", "--embeddings", "videos"], "'embed'"),
         (["--model", "sum", "--checkpoint", "x"], "sum has no parameters"),
+        (["--model", "fdca", "--checkpoint", "x"], "x does not exist"),
+        (["--model", "fdca", "--checkpoint", "x", "-t", "epochs=1"], "-t has no meaning beside it"),
+        (["--model", "fdca", "-t", "epoch=1"], "train: unknown option 'epoch'. Did you mean: epochs"),
     ],
 )
 def test_a_mistake_is_one_line(one_line_error, in_world, words, message):

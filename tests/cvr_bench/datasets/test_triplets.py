@@ -87,7 +87,7 @@ def test_training_rows_are_those_of_the_split(world):
 
 def test_a_split_that_is_not_there_names_those_that_are(world, tmp_path):
     (tmp_path / "webvid8m-covr_test.csv").write_text(CSV)
-    with pytest.raises(CvrError, match=r"has no triplet of split 'val' \(it has: test 2\); pass --split"):
+    with pytest.raises(CvrError, match=r"has no triplet of split 'val' \(it has: test 2\)"):
         load(Config(data=tmp_path, split="val"))
 
 
