@@ -19,7 +19,8 @@ from cvr_bench.models import MODELS
 from cvr_bench.results import STAGE, Result, read_result, write_result
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.sources import Sources
-from cvr_data.artifacts import MANIFEST, ArtifactWriter
+from cvr_data.artifacts import MANIFEST, ArtifactWriter, open_artifact
+from cvr_data.embeddings import HEADS_FOLDER
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError
@@ -98,7 +99,7 @@ def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -
         "parameters": _parameters(retriever),
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
         "checkpoint": str(run.checkpoint) if run.checkpoint else None,
-        "features": {"encoder": encoder.name, "dim": encoder.dim, "runs_on": encoder.runs_on},
+        "features": {**open_artifact(sources.embeddings).manifest["config"], "dim": encoder.dim},
         "command": " ".join(["cvr", *sys.argv[1:]]),
         "versions": installed_versions(),
     }
@@ -136,6 +137,8 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
     if sources.data.is_dir() and not (sources.data / MANIFEST).exists():
         files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
     named: dict[str, Sequence[Path]] = {"triplets": files, "embeddings": [sources.embeddings], "videos": sources.videos}
+    if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
+        named["heads"] = [sources.embeddings / HEADS_FOLDER]
     if run.checkpoint is not None:
         is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
         named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
