@@ -174,6 +174,11 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / RUNNING).unlink(missing_ok=True)
         return Artifact(self.path, manifest)
 
+    def discard(self) -> None:
+        """Remove what was written, and the folder: for a run that no second try can finish."""
+        _clear(self.path)
+        self.path.rmdir()
+
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
         if self.overwrite or not (self.path / MANIFEST).exists():

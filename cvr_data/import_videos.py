@@ -23,37 +23,39 @@ def import_videos(corpus: ModuleType, config: Any, out: Path, *, overwrite: bool
     """
     name = corpus.__name__.rsplit(".", 1)[-1].replace("_", "-")
     inputs = corpus.inputs(config)
-    for path in inputs.values():
-        if not path.exists():
-            raise CvrError(f"{path} does not exist.")
     writer = ArtifactWriter(
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
         config=config_dict(config),
-        inputs={key: path for key, path in inputs.items() if path.is_file()},
+        inputs=inputs,
         overwrite=overwrite,
     )
     if (done := writer.finished()) is not None:
         return done
     with writer, Progress(f"import-{name}", corpus.count(config), "videos") as progress:
-        kept = dropped = 0
-        for index, table in enumerate(_checked(corpus.load(config, out), name)):
-            good, bad = split_dropped(table)
-            if not writer.has_part(index):
-                writer.write_part(index, good, dropped=bad)
-            kept, dropped = kept + good.num_rows, dropped + bad.num_rows
-            progress.advance(table.num_rows, f"{dropped} dropped")
-        if not kept:
-            raise CvrError(_nothing_left(name, inputs, dropped))
+        try:
+            kept = _write_parts(writer, _checked(corpus.load(config, out), name), progress)
+            if not kept:
+                raise CvrError(f"{', '.join(map(str, inputs.values())) or name}: no row can be used.")
+        except CvrError:
+            # A source that is wrong will be no better on the next run: nothing half-written stays.
+            writer.discard()
+            raise
         return writer.finish()
+
+
+def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: Progress) -> int:
+    kept = dropped = 0
+    for index, table in enumerate(tables):
+        good, bad = split_dropped(table)
+        if not writer.has_part(index):
+            writer.write_part(index, good, dropped=bad)
+        kept, dropped = kept + good.num_rows, dropped + bad.num_rows
+        progress.advance(table.num_rows, f"{dropped} dropped")
+    return kept
 
 
 def _checked(tables: Iterator[pa.Table], name: str) -> Iterator[pa.Table]:
     for table in tables:
         yield check_columns(table, VIDEOS, f"import-{name}")
-
-
-def _nothing_left(name: str, inputs: dict[str, Path], dropped: int) -> str:
-    where = ", ".join(str(path) for path in inputs.values()) or name
-    return f"{where}: no row." if not dropped else f"{where}: none of the {dropped} rows can be used."

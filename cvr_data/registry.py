@@ -95,6 +95,9 @@ def parse_config(config_class: type, options: Options, *, where: str) -> Any:
         if name not in names:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
         values[name] = text if not isinstance(text, str) else _parse(text, hints[name], f"{where}: option {name}")
+    for field in dataclasses.fields(config_class):
+        if field.name not in values and _default_text(field) == "(required)":
+            raise CvrError(f"{where}: option {field.name} is required: -o {field.name}=VALUE.")
     try:
         return config_class(**values)
     except (ValueError, TypeError) as error:

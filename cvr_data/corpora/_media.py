@@ -1,0 +1,40 @@
+"""Looks at media files before they enter a table: can a frame be decoded, how long is it, what are its bytes."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvr_data.video import UnreadableVideo, probe, read_frames
+
+THREADS = 4
+"""Opening files is mostly waiting."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found in a media file; `drop_reason` says why it cannot be used."""
+
+    duration_s: float | None = None
+    sha256: str | None = None
+    drop_reason: str | None = None
+    detail: str | None = None
+
+
+def look_at(paths: Sequence[Path]) -> list[Look]:
+    """Return a look at each file, in order; one that is missing or has no frame to decode gets its reason."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(_look_at_one, paths))
+
+
+def _look_at_one(path: Path) -> Look:
+    if not path.is_file():
+        return Look(drop_reason="missing_file", detail=f"{path}: no such file")
+    try:
+        read_frames(path, count=1, sampler="first")
+        duration_s = probe(path).duration_s or None
+    except UnreadableVideo as error:
+        return Look(drop_reason="unreadable_video", detail=str(error))
+    with path.open("rb") as file:
+        return Look(duration_s, hashlib.file_digest(file, "sha256").hexdigest())

@@ -1,0 +1,92 @@
+"""WebVid's CSV: videoid, contentUrl, duration, page_dir, name.
+
+    cvr import webvid results_2M_val.csv -o media=webvid/videos
+
+`name` is the caption. With `media`, files lie where the usual downloader puts them, at page_dir/videoid.mp4; rows whose
+file is missing or gives no frame are dropped with the reason. Without it, the table has captions and addresses only.
+
+Source: Bain et al., ICCV 2021 (https://arxiv.org/abs/2104.00650). The data set was withdrawn by its authors in 2024.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from cvr_data.corpora._rows import Row, check_file, read_rows
+from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
+
+VERSION = 1
+COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
+LICENCE = "WebVid terms: non-commercial research"
+_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    path: Path = field(metadata={"output": False})
+    """The CSV file."""
+    media: Path | None = None
+    """Folder with page_dir/videoid.mp4."""
+    check: bool = True
+    """With `media`: open every file and decode its first frame."""
+    split: Literal["train", "val", "test"] | None = None
+    """The split of all its videos; by default `cvr split` decides."""
+    repeated: Literal["error", "captions", "drop"] = "error"
+    """What rows of one videoid are: a mistake, its captions, or (all but the first) dropped."""
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads.
+
+    Raises:
+        CvrError: the file is missing, empty, or lacks a column.
+    """
+    check_file(config.path, COLUMNS)
+    return {"table": config.path}
+
+
+def count(config: Config) -> int | None:
+    """Return how many rows `load` gives, where that is known without reading."""
+    return None
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices."""
+    entries = (_entry(config, row) for rows in read_rows(config.path, COLUMNS) for row in rows)
+    yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), "webvid", check=config.check)
+
+
+def duration_s(text: str) -> float | None:
+    """Return the seconds of an ISO 8601 duration such as PT00H01M17S; None if it is none."""
+    found = _DURATION.fullmatch(text)
+    if not found or not any(found.groups()):
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _entry(config: Config, row: Row) -> Entry:
+    values = row.values
+    entry = Entry(
+        video_id=values.get("videoid") or "",
+        captions=[values["name"]] if values.get("name") else [],
+        values={
+            "url": values.get("contentUrl"),
+            "duration_s": duration_s(values.get("duration") or ""),
+            "licence": LICENCE,
+            "split": config.split,
+        },
+        drop_reason=row.drop_reason,
+        detail=row.detail,
+    )
+    if not entry.video_id:
+        entry.drop("no_id", f"row {row.number}: no videoid")
+    if not entry.captions:
+        entry.drop("no_caption", f"row {row.number}: no name")
+    if config.media is not None:
+        entry.path = config.media / (values.get("page_dir") or "") / f"{entry.video_id}.mp4"
+    return entry
