@@ -1,0 +1,40 @@
+"""Learn the space in which frames and captions meet."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, json_option, option_option, overwrite_option
+
+
+@click.command()
+@click.argument("embeddings", type=FOLDER, default="embeddings")
+@click.option("--videos", type=FOLDER, help="Captions and splits; by default what the embeddings were made from.")
+@option_option
+@overwrite_option
+@json_option
+def fit_heads(embeddings: Path, videos: Path | None, options: tuple[str, ...], overwrite: bool, as_json: bool) -> None:
+    """Fit two small heads to the train split of EMBEDDINGS, and report text-to-video R@K on the val split.
+
+    The heads are written into EMBEDDINGS/heads; from then on its features are read in their space.
+
+    Example: cvr fit-heads embeddings --videos videos-split
+    """
+    from cvr_data.artifacts import open_artifact
+    from cvr_data.fit_heads import Config
+    from cvr_data.fit_heads import fit_heads as fit
+    from cvr_data.registry import parse_config
+
+    source = videos or open_artifact(embeddings, "embed").input_path("videos")
+    artifact = fit(embeddings, source, parse_config(Config, options, where="fit-heads"), overwrite=overwrite)
+    report = artifact.manifest["report"]
+    if as_json:
+        click.echo(json.dumps(report, indent=1, sort_keys=True))
+        return
+    trained = artifact.manifest["trained_on"]["videos"]
+    click.echo(f"{artifact.path}: fitted on {trained} train videos in {artifact.manifest['seconds']} s")
+    scores = "  ".join(f"{name} {value}" for name, value in report.items() if name.startswith("R@"))
+    click.echo(
+        f"text to video ({report['split']}): {scores}  ({report['queries']} captions, {report['gallery']} videos)"
+    )

@@ -1,0 +1,33 @@
+"""Group near-duplicate videos and give every video a split."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, option_option, out_option, overwrite_option
+
+
+@click.command()
+@click.argument("videos", type=FOLDER, default="videos")
+@click.option("--embeddings", type=FOLDER, help="Stored features; without them only equal frames are grouped.")
+@option_option
+@out_option("videos-split")
+@overwrite_option
+def split(videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool) -> None:
+    """Write VIDEOS again with `group_id` and `split`; a split that the corpus gave wins.
+
+    A train video that looks like one of the val or test videos is dropped with a reason.
+
+    Example: cvr split videos --embeddings embeddings -o threshold=0.95
+    """
+    from cvr_data.near_duplicates import Config
+    from cvr_data.registry import parse_config
+    from cvr_data.split import split_artifact
+
+    config = parse_config(Config, options, where="split")
+    artifact = split_artifact(videos, embeddings, config, out, overwrite=overwrite)
+    manifest = artifact.manifest
+    counts = ", ".join(f"{count} {name}" for name, count in manifest["splits"].items())
+    click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")
+    for reason, count in manifest["dropped"].items():
+        click.echo(f"  dropped {count}: {reason}")

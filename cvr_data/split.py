@@ -1,0 +1,80 @@
+"""Writes a videos artifact again, with near-duplicate groups and splits."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.corpora._paths import resolve_media
+from cvr_data.engine import split_dropped
+from cvr_data.near_duplicates import (
+    SPLITS,
+    VERSION,
+    Config,
+    equal_pairs,
+    group_ids,
+    media_hashes,
+    similar_pairs,
+    split_videos,
+)
+from cvr_data.registry import config_dict
+from cvr_data.tables import VIDEOS, check_columns
+
+
+def split_artifact(
+    videos: Path, embeddings: Path | None, config: Config, out: Path, *, overwrite: bool = False
+) -> Artifact:
+    """Return the artifact of videos with `group_id` and `split`.
+
+    Without embeddings the media are decoded, and only videos of equal perceptual hash are grouped. Videos without
+    features are groups of their own.
+
+    Raises:
+        CvrError: not a videos table, an unknown split, or embeddings of none of the videos.
+    """
+    inputs = {"videos": videos} if embeddings is None else {"videos": videos, "embeddings": embeddings}
+    writer = ArtifactWriter(
+        out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
+    )
+    if (done := writer.finished()) is not None:
+        return done
+    table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
+    with writer:
+        groups = _groups(table, videos, embeddings, config)
+        kept, dropped = split_dropped(split_videos(config, _moved(table, videos, out), groups))
+        writer.write_part(0, kept, dropped=dropped)
+        counts = Counter(kept.column("split").to_pylist())
+        sizes = Counter(groups)
+        return writer.finish(
+            splits={name: counts[name] for name in reversed(SPLITS)},
+            groups=len(sizes),
+            largest_group=max(sizes.values(), default=0),
+        )
+
+
+def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Config) -> list[str]:
+    ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
+    if embeddings is None:
+        return group_ids(ids, equal_pairs(media_hashes([path and resolve_media(videos, path) for path in paths])))
+    from cvr_data.embeddings import FeatureStore
+
+    store = FeatureStore.open(embeddings, space="raw")
+    rows = [row for row, video_id in enumerate(ids) if store.has_video(video_id)]
+    known = [ids[row] for row in rows] or ids  # none known: let the store name the first
+    pairs = [
+        *similar_pairs(store.pooled(known).numpy(), config.threshold),
+        *equal_pairs(store.perceptual_hashes(known)),
+    ]
+    return group_ids(ids, ((rows[first], rows[second]) for first, second in pairs))
+
+
+def _moved(table: pa.Table, videos: Path, out: Path) -> pa.Table:
+    """Return the table with its relative paths made relative to the folder it is written to."""
+    base = os.path.relpath(videos.resolve(), out.resolve())
+    paths = [
+        path if path is None or Path(path).is_absolute() else Path(os.path.normpath(Path(base) / path)).as_posix()
+        for path in table.column("path").to_pylist()
+    ]
+    return table.set_column(table.column_names.index("path"), VIDEOS.field("path"), pa.array(paths, pa.string()))
