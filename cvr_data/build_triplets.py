@@ -21,7 +21,6 @@ from cvr_data.encoders import ENCODERS
 from cvr_data.engine import PART_ROWS, split_dropped
 from cvr_data.errors import CvrError
 from cvr_data.formats import FORMATS
-from cvr_data.frame_scores import with_frame_scores
 from cvr_data.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.registry import config_dict
 from cvr_data.statistics import SPLITS, statistics
@@ -159,6 +158,7 @@ def _join(config: Config, sources: Sources) -> tuple[pa.Table, pa.Table]:
 
 def _scored(triplets: pa.Table, embeddings: Path) -> pa.Table:
     from cvr_data.embeddings import FeatureStore
+    from cvr_data.frame_scores import with_frame_scores
 
     encoder = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
     return with_frame_scores(triplets, encoder, FeatureStore.open(embeddings).video_ids)
