@@ -1,0 +1,86 @@
+"""Trained weights on disk: our safetensors, and the published `.pt` files of FDCA and the CLIP4Cir Combiner."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from cvr_data.errors import CvrError, first_few
+
+WEIGHTS = "model.safetensors"
+TRAINING = "training"
+"""The folder, beside a result, that training writes."""
+WRAPPERS = ("Combiner", "state_dict", "model")
+"""Names under which published files keep their weights."""
+FROZEN = "clip_model."
+"""Published FDCA files hold the frozen CLIP as well; features take its place."""
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write the weights of a module; the file appears whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    temporary = path.with_suffix(".partial")
+    save_file(weights, temporary)
+    temporary.replace(path)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load weights into a module.
+
+    Args:
+        module: what they are for; every weight must be there, of the same shape.
+        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote.
+
+    Raises:
+        CvrError: the file is absent, unreadable, unsafe to load, or of another model.
+    """
+    file = _find(path)
+    weights = {name: tensor for name, tensor in _read(file).items() if not name.startswith(FROZEN)}
+    expected = module.state_dict()
+    lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
+    for what, names in (("lacks", lacking), ("also holds", surplus)):
+        if names:
+            raise CvrError(f"{file} is of another model or other options: it {what} {first_few(names)}.")
+    for name, tensor in expected.items():
+        if weights[name].shape != tensor.shape:
+            found, allowed = tuple(weights[name].shape), tuple(tensor.shape)
+            raise CvrError(f"{file} is of other options: {name} has shape {found}, the model {allowed}.")
+    module.load_state_dict(weights)
+
+
+def _find(path: Path) -> Path:
+    for file in (path, path / WEIGHTS, path / TRAINING / WEIGHTS):
+        if file.is_file():
+            return file
+    raise CvrError(f"There is no checkpoint at {path}: neither a file nor a folder with {TRAINING}/{WEIGHTS}.")
+
+
+def _read(file: Path) -> Mapping[str, Tensor]:
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        if not zipfile.is_zipfile(file):
+            raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CvrError(f"Cannot read the checkpoint {file}: {reason}") from None
+    while isinstance(content, Mapping):
+        inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    weights = (
+        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        if isinstance(content, Mapping)
+        else {}
+    )
+    if not weights:
+        raise CvrError(f"{file} holds no weights.")
+    return weights

@@ -1,0 +1,129 @@
+"""Combine mean frame and text embedding with CLIP4Cir's Combiner: a gated sum plus a learned part.
+
+Source: Baldrati et al., "Conditioned and composed image retrieval combining and partially fine-tuning CLIP-based
+features", CVPRW 2022, and TOMM 2023 (https://arxiv.org/abs/2308.11485); parameter names as in the code
+github.com/ABaldrati/CLIP4Cir, so its published weights load. A video is the mean of its frames; `fixed` mode differs
+from `faithful` only in training: the loss goes both ways, with a learned temperature, and leaves out false negatives.
+"""
+
+# Shapes: B triplets, D embedding, P projection.
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cvr_bench.checkpoints import load_weights
+from cvr_bench.losses import false_negatives, info_nce, similarities
+from cvr_bench.placement import device_of, on_device
+from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.seeding import seeded
+from cvr_bench.task import Query, modifications, references
+from cvr_bench.training_set import TripletBatch
+from cvr_data.encoders._protocol import Encoder
+
+LOGIT_SCALE = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    mode: Literal["fixed", "faithful"] = "fixed"
+    """`faithful` trains as released: queries to targets only, every other target a negative, logits times 100."""
+    projection: int | None = None
+    """Width of either projection; None is 4 times the embedding, as released."""
+    hidden: int | None = None
+    """Width of the hidden layers; None is 8 times the embedding, as released."""
+    dropout: float = 0.5
+    """As released."""
+    temperature: float = 0.07
+    """Of `fixed`, at the start; it is learned."""
+    checkpoint: Path | None = None
+    """Trained weights, ours or the published ones (mode `faithful`); None starts from random ones."""
+    seed: int = 0
+    """Of the first weights."""
+
+
+TINY = Config(projection=4, hidden=4)
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever:
+    """Return the model over frozen features.
+
+    Raises:
+        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
+    """
+    check_one_space(encoder, "combiner")
+    with seeded(config.seed):
+        module = Combiner(
+            encoder.dim,
+            projection=config.projection or 4 * encoder.dim,
+            hidden=config.hidden or 8 * encoder.dim,
+            dropout=config.dropout,
+            temperature=config.temperature if config.mode == "fixed" else None,
+        )
+    if config.checkpoint is not None:
+        load_weights(module, config.checkpoint)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        device = device_of(module)
+        video_BD = encoder.encode_videos(references(queries)).pooled_BD().to(device)
+        return module(video_BD, encoder.encode_texts(modifications(queries)).pooled_BD.to(device))
+
+    def training_step(batch: TripletBatch) -> Losses:
+        batch = on_device(batch, device_of(module))
+        query_BD = module(batch.reference.pooled_BD(), batch.modification.pooled_BD)
+        logits_BB = module.scale * similarities(query_BD, batch.target.pooled_BD())
+        if config.mode == "faithful":
+            return {"loss": info_nce(logits_BB, symmetric=False)}
+        ignored_BB = false_negatives(batch.target_ids, batch.target_group_ids).to(logits_BB.device)
+        return {"loss": info_nce(logits_BB, ignored_BB)}
+
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        module=module,
+        training_step=training_step,
+    )
+
+
+class Combiner(nn.Module):
+    """(video, text) -> query embedding.
+
+    Args:
+        dim: of both embeddings.
+        projection: width of either projection.
+        hidden: width of the hidden layers.
+        dropout: after both projections and the hidden layers.
+        temperature: where a learned one starts; None is a constant scale of 100.
+    """
+
+    def __init__(self, dim: int, *, projection: int, hidden: int, dropout: float, temperature: float | None):
+        super().__init__()
+        self.text_projection_layer = nn.Linear(dim, projection)
+        self.image_projection_layer = nn.Linear(dim, projection)
+        self.combiner_layer = nn.Linear(2 * projection, hidden)
+        self.output_layer = nn.Linear(hidden, dim)
+        self.dynamic_scalar = nn.Sequential(
+            nn.Linear(2 * projection, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1), nn.Sigmoid()
+        )
+        self.drop = nn.Dropout(dropout)
+        self.log_scale = None if temperature is None else nn.Parameter(torch.tensor(math.log(1 / temperature)))
+
+    @property
+    def scale(self) -> Tensor | float:
+        """What similarities are multiplied by."""
+        return LOGIT_SCALE if self.log_scale is None else self.log_scale.exp().clamp(max=LOGIT_SCALE)
+
+    def forward(self, video_BD: Tensor, text_BD: Tensor) -> Tensor:
+        """Return query_BD, unit length."""
+        text_BP = self.drop(F.relu(self.text_projection_layer(text_BD)))
+        video_BP = self.drop(F.relu(self.image_projection_layer(video_BD)))
+        both_BP = torch.cat([text_BP, video_BP], dim=-1)
+        learned_BD = self.output_layer(self.drop(F.relu(self.combiner_layer(both_BP))))
+        share_B1 = self.dynamic_scalar(both_BP).to(video_BD.dtype)
+        return F.normalize((learned_BD + torch.lerp(video_BD, text_BD, share_B1)).float(), dim=-1)

@@ -1,0 +1,181 @@
+"""Tell apart what a text retains, injects and excludes, and fuse it with the reference video (FDCA).
+
+`faithful` gives the numbers of the released code and loads its weights. `fixed` (the default) is what the paper
+describes; where it differs from the released code:
+
+- tokens look at the frames by cross-attention; as released, the attention has one key, so the video has no influence;
+- the two fusions run over frames and tokens; as released, over sequences of length one (30 % of the weights are dead);
+- retrieval uses both branches; as released, the token branch is trained and then thrown away;
+- every logit has a temperature, learned; losses go both ways; equal targets and near-duplicates are no negatives;
+- the view without negation drops whole words; as released, letters inside words too (another -> aher);
+- the triplet loss counts the rows in which the two views of the text differ; it could not move the others.
+
+Source: Wu et al., ICLR 2025 (https://openreview.net/forum?id=wGa2plE8ka), code github.com/May2333/FDCA.
+"""
+
+# Shapes: B triplets, D embedding.
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cvr_bench.checkpoints import load_weights
+from cvr_bench.losses import false_negatives, info_nce, similarities, triplet_margin
+from cvr_bench.models._fdca_faithful import FaithfulFdca, FaithfulLosses, TextView
+from cvr_bench.models._fdca_fixed import Composed, FixedFdca, masked_mean
+from cvr_bench.models._negation import without_negation, without_negation_as_released
+from cvr_bench.placement import device_of, on_device
+from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.seeding import seeded
+from cvr_bench.task import Query, modifications, references
+from cvr_bench.training_set import TripletBatch
+from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    mode: Literal["fixed", "faithful"] = "fixed"
+    """What the paper describes, or what was released."""
+    width: int = 128
+    """Inside the `fixed` network; the released width follows from the embeddings."""
+    heads: int = 4
+    """Attention heads of `fixed`; as released 8."""
+    depth: int | None = None
+    """Layers of each of the two fusions; None is 1 for `fixed`, which is enough for some thousand triplets, and 6 for
+    `faithful`, as released."""
+    dropout: float | None = None
+    """None is 0.1 for `fixed` and 0.5 for `faithful`, as released."""
+    temperature: float = 0.07
+    """Of `fixed`, at the start; it is learned."""
+    token_branch: bool = True
+    """Whether `fixed` retrieves with both branches."""
+    token_weight: float = 1.0
+    """Of the token branch's loss in `fixed`."""
+    retained_weight: float = 0.1
+    """Of the loss in `fixed` that has the retained text match the reference video."""
+    triplet_weight: float = 1.0
+    """Of the loss in `fixed` that keeps the query away from what the text excludes; as released 10."""
+    margin: float = 0.2
+    """Of that loss, in Euclidean distance of unit vectors; as released."""
+    checkpoint: Path | None = None
+    """Trained weights, ours or (mode `faithful`) the published ones; None starts from random ones."""
+    seed: int = 0
+    """Of the first weights."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads or self.width % 2:
+            raise ValueError(f"width must be even and a multiple of heads, got {self.width} and {self.heads}.")
+
+
+TINY = Config(width=8, heads=2)
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever:
+    """Return the model over frozen features.
+
+    Raises:
+        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
+    """
+    check_one_space(encoder, "fdca")
+    build = _faithful if config.mode == "faithful" else _fixed
+    return build(config, encoder)
+
+
+def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
+    with seeded(config.seed):
+        module = FixedFdca(
+            encoder.dim,
+            width=config.width,
+            depth=config.depth or 1,
+            heads=config.heads,
+            dropout=0.1 if config.dropout is None else config.dropout,
+            temperature=config.temperature,
+            token_branch=config.token_branch,
+        )
+
+    def encode_queries(reference: VideoFeatures, text: TextFeatures) -> Tensor:
+        return module(reference, text).query_BD
+
+    def training_step(batch: TripletBatch) -> Losses:
+        batch = on_device(batch, device_of(module))
+        composed = module(batch.reference, batch.modification)
+        changed = [row for row, text in enumerate(batch.modifications) if without_negation(text) != text]
+        negative_BD = composed.query_BD.clone()
+        if changed:
+            texts = encoder.encode_texts([without_negation(batch.modifications[row]) for row in changed])
+            reference = VideoFeatures(batch.reference.frames_BTD[changed], batch.reference.mask_BT[changed])
+            negative_BD[changed] = module(reference, on_device(texts, device_of(module))).query_BD
+        return _fixed_losses(config, module.scale, composed, negative_BD, changed, batch)
+
+    return _retriever(config, encoder, module, encode_queries, training_step)
+
+
+def _fixed_losses(
+    config: Config, scale: Tensor, composed: Composed, negative_BD: Tensor, changed: list[int], batch: TripletBatch
+) -> Losses:
+    target_BD, video_BD = batch.target.pooled_BD(), batch.reference.pooled_BD()
+    ignored_BB = false_negatives(batch.target_ids, batch.target_group_ids).to(target_BD.device)
+    same_reference_BB = false_negatives([video.video_id for video in batch.references]).to(target_BD.device)
+    counted_B = torch.zeros(len(target_BD), dtype=torch.bool, device=target_BD.device)
+    counted_B[changed] = True
+    parts = {
+        "query": info_nce(scale * similarities(composed.query_BD, target_BD), ignored_BB),
+        "token": config.token_weight * info_nce(scale * similarities(composed.token_BD, target_BD), ignored_BB),
+        "retained": config.retained_weight
+        * info_nce(scale * similarities(composed.retained_BD, video_BD), same_reference_BB),
+        "triplet": config.triplet_weight
+        * triplet_margin(target_BD, composed.query_BD, negative_BD, margin=config.margin, counted_B=counted_B),
+    }
+    return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+
+
+def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
+    with seeded(config.seed):
+        depth, dropout = config.depth or 6, 0.5 if config.dropout is None else config.dropout
+        module = FaithfulFdca(encoder.dim, depth=depth, dropout=dropout)
+
+    def encode_queries(reference: VideoFeatures, text: TextFeatures) -> Tensor:
+        return module.encode_query(_mean_frame(reference), text.pooled_BD)
+
+    def training_step(batch: TripletBatch) -> Losses:
+        stripped = encoder.encode_texts([without_negation_as_released(text) for text in batch.modifications])
+        batch, stripped = on_device(batch, device_of(module)), on_device(stripped, device_of(module))
+        composition = module.compose(_mean_frame(batch.reference), _view(batch.modification), _view(stripped))
+        return FaithfulLosses.of(composition, _mean_frame(batch.target)).named()
+
+    return _retriever(config, encoder, module, encode_queries, training_step)
+
+
+def _retriever(
+    config: Config,
+    encoder: Encoder,
+    module: nn.Module,
+    encode: Callable[[VideoFeatures, TextFeatures], Tensor],
+    training_step: Callable[[TripletBatch], Losses],
+) -> DenseRetriever:
+    if config.checkpoint is not None:
+        load_weights(module, config.checkpoint)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        device = device_of(module)
+        reference = on_device(encoder.encode_videos(references(queries)), device)
+        return encode(reference, on_device(encoder.encode_texts(modifications(queries)), device))
+
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        module=module,
+        training_step=training_step,
+    )
+
+
+def _mean_frame(features: VideoFeatures) -> Tensor:
+    return masked_mean(features.frames_BTD, features.mask_BT)
+
+
+def _view(features: TextFeatures) -> TextView:
+    return TextView(features.pooled_BD, features.tokens_BLD, features.mask_BL)
