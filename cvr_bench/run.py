@@ -55,11 +55,19 @@ def bench_all(
     """
     if len(runs) > 1 and any(run.options or run.checkpoint for run in runs):
         raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
+    encoder = open_features(sources)
     folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
-    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
+    return [
+        bench(run, sources, encoder, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)
+    ]
 
 
-def bench(run: Run, sources: Sources, out: Path, *, overwrite: bool = False) -> Result:
+def open_features(sources: Sources) -> Encoder:
+    """Return the encoder that serves the stored features; it encodes and remembers texts that are not stored."""
+    return ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(sources.embeddings)}))
+
+
+def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite: bool = False) -> Result:
     """Return the result of a run, written to `out`.
 
     Raises:
@@ -67,7 +75,6 @@ def bench(run: Run, sources: Sources, out: Path, *, overwrite: bool = False) -> 
     """
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    encoder = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(sources.embeddings)}))
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
     identity = {

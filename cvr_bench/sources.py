@@ -14,8 +14,10 @@ from pathlib import Path
 
 import cvr_data
 from cvr_bench.datasets.triplets import STAGES, check_triplets
+from cvr_bench.remade import corpus_of, remake
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
 from cvr_data.errors import CvrError
+from cvr_data.model_packages import cache_folder
 
 FOLDER = "annotations"
 SAMPLE = "synthetic"
@@ -68,10 +70,18 @@ def follow(data: Path, name: str) -> tuple[Path, ...]:
 def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sources:
     """Return the triplets with the features and videos they were made from.
 
+    Those of a data set that ships without them are made again, once.
+
     Raises:
         CvrError: there are no triplets, or their features are not known.
     """
     check_triplets(data)
+    corpus = corpus_of(data)
+    if corpus is not None:
+        if embeddings is not None:
+            return Sources(data=data, embeddings=embeddings, videos=follow(embeddings, "videos"), choice=choice)
+        remade = remake(corpus, cache_folder())
+        return Sources(data=data, embeddings=remade.embeddings, videos=(remade.videos,), choice=choice)
     found = (embeddings,) if embeddings else follow(data, "embeddings")
     if not found:
         raise CvrError(f"{data} does not say where its videos' features are; pass --embeddings (see cvr embed).")
