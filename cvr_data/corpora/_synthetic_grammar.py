@@ -21,7 +21,7 @@ TEST_PATTERNS = (
     "there is {a things} {doing} at the {scene}",
     "in front of the {scene} {a things} {does}",
     "footage of {a things} that {does} by the {scene}",
-    "close up of the {things} {doing} with the {scene} behind",
+    "close view of the {things} {doing} with the {scene} behind",
     "the {things} {does} over the {scene}",
     "the {scene} with {a things} {doing} above",
     "{a things} can be seen {doing} near the {scene}",
