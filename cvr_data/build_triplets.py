@@ -9,7 +9,7 @@ Pairs and videos are found by following the manifests; a path that is given wins
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,28 +101,54 @@ def build_triplets(sources: Sources, out: Path, config: Config, *, name: str, ov
     if (done := writer.finished()) is not None:
         return done
     kept, dropped = _join(config, sources)
-    if sources.embeddings is not None:
-        kept = _scored(kept, sources.embeddings)
-    videos = read_videos(sources.videos)
     artifacts = lineage(sources.named().values())
     own = FunnelStep(
         stage=STAGE, step=STAGE, rows_in=kept.num_rows + dropped.num_rows, rows_out=kept.num_rows,
         dropped=_reasons(dropped),
     )  # fmt: skip
-    funnel = [*funnel_of(artifacts), own]
+    made_of = MadeOf(
+        lineage=artifacts,
+        funnel=[*funnel_of(artifacts), own],
+        commands=[*commands_of(artifacts), " ".join(["cvr", *sys.argv[1:]])],
+        versions=installed_versions(),
+    )
     with writer:
-        for index, start in enumerate(range(0, kept.num_rows, PART_ROWS)):
-            writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
-        numbers = statistics(kept, videos)
-        _write_files(writer, kept, numbers)
-        card = Card(
-            name=name, triplets=kept, numbers=numbers, funnel=funnel, lineage=artifacts,
-            sources=sources_of(videos, used_videos(kept)), configs={"default": _csv_names(kept)},
-            files=_digests(out), versions=installed_versions(),
-            commands=list(dict.fromkeys([*commands_of(artifacts), " ".join(["cvr", *sys.argv[1:]])])),
-        )  # fmt: skip
-        writer.write_file("README.md", render_card(card).encode())
-        return writer.finish(name=name, funnel=[step.as_json() for step in funnel])
+        kept = kept if sources.embeddings is None else _scored(kept, sources.embeddings)
+        return write_dataset(writer, name, kept, dropped, videos=read_videos(sources.videos), made_of=made_of)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeOf:
+    """Where a dataset comes from, for its card and manifest."""
+
+    lineage: Sequence[Artifact]
+    funnel: Sequence[FunnelStep]
+    commands: Sequence[str]
+    versions: Mapping[str, str]
+
+
+def write_dataset(
+    writer: ArtifactWriter, name: str, kept: pa.Table, dropped: pa.Table, *, videos: pa.Table | None, made_of: MadeOf
+) -> Artifact:
+    """Write parts, CSVs, statistics and the card through an open writer, and finish it."""
+    for index, start in enumerate(range(0, kept.num_rows, PART_ROWS)):
+        writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
+    numbers = statistics(kept, videos)
+    _write_files(writer, kept, numbers)
+    card = Card(
+        name=name,
+        triplets=kept,
+        numbers=numbers,
+        funnel=made_of.funnel,
+        lineage=made_of.lineage,
+        sources=sources_of(videos, used_videos(kept)),
+        configs={"default": _csv_names(kept)},
+        files=_digests(writer.path),
+        versions=made_of.versions,
+        commands=list(dict.fromkeys(made_of.commands)),
+    )
+    writer.write_file("README.md", render_card(card).encode())
+    return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
 
 
 def read_videos(folders: Iterable[Path]) -> pa.Table | None:
