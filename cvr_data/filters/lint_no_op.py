@@ -1,4 +1,4 @@
-"""Lint: drop texts that change nothing: "turn the horse into a horse", "keep it the same"."""
+"""Lint: drop texts that change nothing: "turn the horse into a horse", "let the ball be a ball", "keep it the same"."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import content_words, has_word, mentions, replaced, same_word, split_negated
+from cvr_data.generation.words import content_words, has_word, mentions, replaced, same_word, split_negated, words_of
 
 _NOTHING = re.compile(
     r"\b(?:no|without|nothing|not)\s+(?:any\s+)?change[sd]?\b|\bkeep (?:it|the video|everything)\b.*\bsame\b"
@@ -26,7 +26,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def reason(row: Row) -> str | None:
         text = row["modification"].lower()
-        return "no_op" if _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text, row) else None
+        is_no_op = (
+            _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text, row) or _says_it_twice(text, row)
+        )
+        return "no_op" if is_no_op else None
 
     return drop_where(table, reason)
 
@@ -42,6 +45,14 @@ def _instead_of_itself(text: str, row: Row) -> bool:
         return False  # "turn the red ball blue instead of red"
     taken_back = content_words(negated)
     return bool(taken_back) and all(has_word(affirmed, word) for word in taken_back)
+
+
+def _says_it_twice(text: str, row: Row) -> bool:
+    if replaced(text) is not None:
+        return False  # "change the pepper to a green pepper"
+    affirmed = content_words(split_negated(text).affirmed)
+    wanted = [word for change in row["changes"] for word in content_words(words_of(change["after"] or ""))]
+    return any(sum(same_word(word, other) for other in affirmed) > 1 for word in wanted)
 
 
 def _equal(old: list[str], new: list[str]) -> bool:

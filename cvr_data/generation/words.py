@@ -34,6 +34,11 @@ EDIT_WORDS = frozenset(
 )
 """Words a modification may use although neither caption has them."""
 
+_PREPOSITIONS = frozenset(
+    "in on at over under above below behind beside near by with from into onto across along around through between "
+    "against before inside outside past toward towards during while and".split()
+)
+
 _IRREGULAR_FORMS = {
     "run": "ran", "sit": "sat", "stand": "stood", "swim": "swam swum", "fly": "flew flown", "eat": "ate eaten",
     "drink": "drank drunk", "drive": "drove driven", "ride": "rode ridden", "write": "wrote written",
@@ -97,6 +102,16 @@ def mentions(words: Sequence[str], concept: str) -> bool:
 def content_words(words: Iterable[str]) -> list[str]:
     """Return the words that are no function words."""
     return [word for word in words if word not in FUNCTION_WORDS]
+
+
+def phrases_of(caption: str) -> list[list[str]]:
+    """Return the words of a caption, cut before each preposition: [a, red, ball, falls], [on, a, road]."""
+    phrases: list[list[str]] = [[]]
+    for word in words_of(caption):
+        if word in _PREPOSITIONS and phrases[-1]:
+            phrases.append([])
+        phrases[-1].append(word)
+    return phrases
 
 
 def split_negated(text: str) -> Sides:

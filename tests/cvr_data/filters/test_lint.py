@@ -10,6 +10,8 @@ from cvr_data.tables import CHANGE
 LINTS = [name for name in FILTERS.names() if name.startswith("lint-")]
 BALL = ("a red ball bounces on a beach", "a blue ball bounces on a beach", "static", "attribute", "red", "blue")
 PIANO = ("a man is playing a guitar", "a man is playing a piano", "static", "object", "guitar", "piano")
+NIGHT = ("view of a city at night", "view of a city at dawn", "static", "attribute", "night", "dawn")
+ROAD = ("a red ball falls on a road", "a red ball spins on a road", "action", "action", "falls", "spins")
 RUNS = ("a woman walks on the beach", "a woman runs on the beach", "action", "action", "walks", "runs")
 
 
@@ -45,6 +47,8 @@ def reason(check, *args, options=(), **kwargs):
         ("lint-no-op", "turn the ball into a ball", BALL, "short", "no_op"),
         ("lint-no-op", "make the blue ball blue instead of blue", BALL, "short", "no_op"),
         ("lint-no-op", "no change", BALL, "short", "no_op"),
+        ("lint-no-op", "let the piano be a piano", PIANO, "short", "no_op"),
+        ("lint-no-op", "change the guitar piano to a piano", PIANO, "short", None),
         ("lint-no-op", "turn the ball blue", BALL, "short", None),
         ("lint-no-op", "turn the red ball blue instead of red", BALL, "short", None),
         ("lint-change", "make the ball red", BALL, "short", "misses_change"),
@@ -57,6 +61,17 @@ def reason(check, *args, options=(), **kwargs):
         ("lint-direction", "change the man to a piano", PIANO, "short", "changes_something_else"),
         ("lint-direction", "change it to a piano", PIANO, "short", None),
         ("lint-direction", "turn the ball into a blue ball", BALL, "short", None),
+        ("lint-direction", "play the guitar on a piano", PIANO, "short", "changes_something_else"),
+        ("lint-direction", "let the guitar sound like a piano", PIANO, "short", "changes_something_else"),
+        ("lint-direction", "make the guitar a piano", PIANO, "short", None),
+        ("lint-direction", "take out guitar and add piano", PIANO, "short", None),
+        ("lint-direction", "show a piano instead of the guitar", PIANO, "short", None),
+        ("lint-direction", "make the beach blue", BALL, "short", "changes_something_else"),
+        ("lint-direction", "make the ball on the beach blue", BALL, "short", None),
+        ("lint-direction", "use blue instead of red", BALL, "short", None),
+        ("lint-direction", "have the road spin", ROAD, "short", "changes_something_else"),
+        ("lint-direction", "have the ball spin", ROAD, "short", None),
+        ("lint-direction", "make the city bright at dawn", NIGHT, "short", None),
         ("lint-leak", "the blue ball bounces on the beach", BALL, "short", "leaks_target"),
         ("lint-leak", "make the ball blue", BALL, "short", None),
         ("lint-leak", "have the man play the piano", PIANO, "short", None),

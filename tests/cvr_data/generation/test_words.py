@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.generation.words import mentions, replaced, same_word, split_negated
+from cvr_data.generation.words import mentions, phrases_of, replaced, same_word, split_negated
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,9 @@ def test_replaced_gives_what_goes_and_what_comes():
 
 def test_a_concept_of_function_words_must_be_there_word_for_word():
     assert mentions(["zoom", "out"], "out") and not mentions(["zoom", "in"], "out")
+
+
+def test_a_caption_is_cut_before_its_prepositions():
+    assert phrases_of("On a road, a red ball falls in the sun") == [
+        ["on", "a", "road", "a", "red", "ball", "falls"], ["in", "the", "sun"]
+    ]  # fmt: skip
