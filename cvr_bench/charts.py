@@ -100,7 +100,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [low]
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.8)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(number * step, 10) for number in range(first, last + 1)]
 
@@ -123,17 +123,18 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
 
 def number(value: float) -> str:
     """Return a number as an axis shows it: no needless digits, thousands apart."""
-    return f"{value:,.0f}" if abs(value - round(value)) < 1e-9 else f"{value:,.4g}"
+    shown = f"{value:,.0f}" if abs(value - round(value)) < 1e-9 else f"{value:,.4g}"
+    return shown.replace("-", "−")
 
 
-def wrap(words: Sequence[str], width: float) -> list[str]:
-    """Return the words joined by spaces into lines no wider than `width` where a word allows it."""
+def wrap(items: Sequence[str], width: float, between: str = "  ·  ") -> list[str]:
+    """Return the items joined into lines no wider than `width`, where an item allows it."""
     lines: list[str] = []
-    for word in words:
-        if lines and len(lines[-1]) + 1 + len(word) <= width / LETTER:
-            lines[-1] += f" {word}"
+    for item in items:
+        if lines and len(lines[-1]) + len(between) + len(item) <= width / LETTER:
+            lines[-1] += between + item
         else:
-            lines.append(word)
+            lines.append(item)
     return lines
 
 
@@ -198,29 +199,38 @@ def curves(lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_la
 def dots(
     rows: Sequence[Dot], *, width: float, title: str, domain: tuple[float, float], axis: str = "", zero: bool = False
 ) -> str:
-    """Return one row per estimate: its label, a dot, the interval as a line and the value; `zero` marks 0."""
-    step, top = 22.0, 8.0
-    left = max((len(row.label) for row in rows), default=0) * LETTER + 14
-    right, bottom = width - 48.0, top + step * len(rows)
+    """Return one row per estimate: its label, a dot, the interval as a line and the value; `zero` marks 0.
+
+    Labels stand before the dots, or above them where they would take too much of the width.
+    """
+    label_width = max((len(row.label) for row in rows), default=0) * LETTER + 14
+    above = label_width > 0.45 * width
+    step, left = (38.0, 8.0) if above else (22.0, label_width)
+    right, top = width - 48.0, 8.0
+    bottom = top + step * len(rows)
     scale = Scale(domain, (left, right))
     body = []
-    for tick in nice_ticks(*domain, count=max(2, int((right - left) / 60))):
+    for tick in nice_ticks(*domain, count=max(2, int((right - left) / 45))):
         body.append(line((scale(tick), top), (scale(tick), bottom), "grid"))
         body.append(text(scale(tick), bottom + 16, number(tick), "axis", "middle"))
     if zero:
         body.append(line((scale(0), top - 4), (scale(0), bottom), "zero"))
     for index, row in enumerate(rows):
-        middle = top + step * (index + 0.5)
-        hint = f"{row.label}: {row.value:.1f} ({row.low:.1f} to {row.high:.1f})"
-        body.append(text(left - 10, middle + 4, row.label, "label", "end"))
-        body.append(f"<g><title>{escape(hint)}</title>")
-        body.append(line((scale(row.low), middle), (scale(row.high), middle), f"whisker {row.style}"))
-        body.append(f'<circle cx="{scale(row.value):.1f}" cy="{middle:.1f}" r="4.5" class="dot {row.style}"/></g>')
-        body.append(text(width, middle + 4, f"{row.value:.1f}", "value", "end"))
+        y = top + step * (index + (0.72 if above else 0.5))
+        label = text(0, y - 12, row.label, "label halo") if above else text(left - 10, y + 4, row.label, anchor="end")
+        value = f"{row.value:+.1f}".replace("-", "−") if zero else f"{row.value:.1f}"
+        body += [label, _dot(row, scale, y), text(width, y + 4, value, "value", "end")]
     height = bottom + (38 if axis else 22)
     if axis:
         body.append(text((left + right) / 2, height - 4, axis, "axis", "middle"))
     return drawing(body, Size(width, height), title)
+
+
+def _dot(row: Dot, scale: Scale, y: float) -> str:
+    hint = escape(f"{row.label}: {row.value:.1f} ({row.low:.1f} to {row.high:.1f})")
+    whisker = line((scale(row.low), y), (scale(row.high), y), f"whisker {row.style}")
+    circle = f'<circle cx="{scale(row.value):.1f}" cy="{y:.1f}" r="4.5" class="dot {row.style}"/>'
+    return f"<g><title>{hint}</title>{whisker}{circle}</g>"
 
 
 def bars(rows: Sequence[Bar], *, width: float, title: str) -> str:
@@ -259,10 +269,9 @@ def funnel(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
         body.append(rectangle(0, y, kept, height, "kept", f"{step.label}: {step.after:,} of {step.before:,} stay"))
         body.append(rectangle(kept, y, all_rows - kept, height, "lost", f"{step.before - step.after:,} leave"))
         y = bar_end = y + height
-        reasons = wrap([f"−{count:,} {reason}".replace(" ", "\u00a0") for reason, count in step.losses], width)
-        for reason_line in reasons:
+        for reasons in wrap([f"−{count:,} {reason}" for reason, count in step.losses], width):
             y += 16
-            body.append(text(0, y, reason_line.replace("\u00a0", " ").replace(" −", "   −"), "muted"))
+            body.append(text(0, y, reasons, "muted"))
         y += 10
         if index + 1 < len(steps) and steps[index + 1].unit == step.unit and steps[index + 1].follows:
             next_y, next_kept = y + 20, scale(steps[index + 1].before)

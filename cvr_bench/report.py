@@ -91,7 +91,8 @@ def build_report(
 def to_html(report: Report) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
     environment = _environment(autoescape=True)
-    environment.globals.update(clip_of=report.clips.has, caption_of=lambda video_id: report.captions.get(video_id, ""))
+    environment.globals.update(clip_of=report.clips.has, ratio_of=report.clips.ratios.get)
+    environment.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
     page = environment.get_template("report.html.j2")
     body = page.render(report=report)
     clips = json.dumps(report.clips.uris, separators=(",", ":")).replace("<", "\\u003c")

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.charts import NARROW, WIDE, Curve, Dot, Figure, Size, curves, dots
+from cvr_bench.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_bench.metrics import Interval
 from cvr_bench.report_dataset import words
 from cvr_bench.report_scores import (
+    ALL,
     SLICES,
     Difference,
     Entry,
@@ -16,6 +17,7 @@ from cvr_bench.report_scores import (
     Panel,
     best_labels,
     differences,
+    interval_dot,
     leader,
     outcomes,
     panels,
@@ -30,6 +32,21 @@ TRAINING = ("training/training.csv", "training.csv")
 STEP = "epoch"
 """Column of that log on the x axis."""
 NOT_DRAWN = {STEP, "lr", "seconds", "triplets_per_s", "MdR", "MnR"}
+
+
+PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
+    "gallery": ("What is ranked", {"split": "all videos of the split", "named": "the videos that triplets name"}),
+    "reference": ("The query's own video", {"exclude": "left out", "keep": "ranked too"}),
+    "ties": ("Equal scores", {"against": "rank before the target"}),
+    "several_targets": ("Several targets", {"best": "the best one counts"}),
+    "target_pooling": ("Frames of a video", {"mean": "averaged"}),
+    "frames": ("Frames taken", {}),
+    "text_template": ("Text the model reads", {"$modification": "the modification text"}),
+    "post_processing": ("Scores after the fact", {"none": "unchanged"}),
+    "missing_videos": ("Videos without features", {"leave-out": "left out and counted", "error": "refused"}),
+    "selection_split": ("Checkpoint chosen on", {}),
+}
+"""Field of a protocol -> how the page names it, and what its values mean."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +104,10 @@ def group(entries: list[Entry], seed: int) -> Group:
         entries=entries,
         metrics=metric_names(entries[0].result.ks),
         best=best_labels(entries),
-        headline=_headline(entries, found.get("All queries", [])),
+        headline=_headline(entries, found.get(ALL, [])),
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name) for name in slice_names(entries)],
-        differences=[_difference_part(title, rows) for title, rows in found.items()],
+        differences=_difference_parts(found),
         learning=[(entry, drawn) for entry in entries if (drawn := learning_curves(entry.result.path))],
         outcomes=[(entry, outcomes(entry.result, seed)) for entry in entries],
         facts=_facts(entries),
@@ -111,7 +128,7 @@ def learning_curves(result: Path) -> list[str]:
     for title, wanted in (("Loss", losses), ("Recall on validation, %", recalls)):
         lines = [_logged(rows, name, f"s{number % 6 + 1}") for number, name in enumerate(wanted)]
         if lines := [line for line in lines if line.points]:
-            drawn.append(curves(lines, size=Size(420, 250), title=f"{title} by epoch", x_label=STEP, y_label=title))
+            drawn.append(curves(lines, size=Size(360, 230), title=f"{title} by epoch", x_label=STEP, y_label=title))
     return drawn
 
 
@@ -143,19 +160,20 @@ def _slice_part(entries: Sequence[Entry], name: str) -> SlicePart:
     return SlicePart(SLICES.get(name, words(name).capitalize()), drawn)
 
 
-def _difference_part(title: str, rows: list[Difference]) -> DifferencePart:
-    points = [
-        Dot(row.label, row.intervals[MEAN].value, row.intervals[MEAN].low, row.intervals[MEAN].high, row.style)
-        for row in rows
-    ]
-    low = min(0.0, *(point.low for point in points))
-    high = max(0.0, *(point.high for point in points))
-    name = f"{title}: " + ", ".join(f"{point.label} {point.value:+.1f}" for point in points)
-    both = [
-        dots(points, width=width, title=name, domain=(low, high), axis="points of mean recall", zero=True)
-        for width in (WIDE, NARROW)
-    ]
-    return DifferencePart(title, rows[0].queries, rows, Figure(*both))
+def _difference_parts(found: dict[str, list[Difference]]) -> list[DifferencePart]:
+    """One drawing per set of queries, all on the same axis."""
+    intervals = [row.intervals[MEAN] for rows in found.values() for row in rows]
+    domain = (min([0.0, *(one.low for one in intervals)]), max([0.0, *(one.high for one in intervals)]))
+    parts = []
+    for title, rows in found.items():
+        points = [interval_dot(row.label, row.intervals[MEAN], row.style) for row in rows]
+        name = f"{title}: " + ", ".join(f"{point.label} {point.value:+.1f}" for point in points)
+        both = [
+            dots(points, width=width, title=name, domain=domain, axis="points of mean recall", zero=True)
+            for width in (WIDE, NARROW)
+        ]
+        parts.append(DifferencePart(title, rows[0].queries, rows, Figure(*both)))
+    return parts
 
 
 def _headline(entries: Sequence[Entry], found: Sequence[Difference]) -> list[str]:
@@ -186,13 +204,9 @@ def _facts(entries: Sequence[Entry]) -> list[tuple[str, str]]:
         ("Queries", f"{result.record['queries']:,}"),
         ("Different targets", f"{result.record['clusters']:,}"),
         ("Gallery", f"{task['gallery']:,} videos"),
-        *(
-            (words(name).capitalize(), str(value))
-            for name, value in result.protocol.to_json().items()
-            if name != "gallery"
-        ),
-        ("Gallery made of", result.protocol.gallery),
         *((what.capitalize(), f"{count:,}") for what, count in task["left_out"].items()),
-        ("Protocol key", result.protocol.key),
     ]
-    return facts
+    for name, value in result.protocol.to_json().items():
+        what, meanings = PROTOCOL.get(name, (words(name).capitalize(), {}))
+        facts.append((what, meanings.get(value, str(value))))
+    return [*facts, ("Protocol key", result.protocol.key[:12])]

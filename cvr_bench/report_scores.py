@@ -20,10 +20,13 @@ BASELINES = (*UNIMODAL, "random", "constant")
 CURVE_KS = (*range(1, 21), 22, 24, 26, 28, 30, 33, 36, 40, 45, 50)
 SLICES = {"backend": "Source of the text", "kind": "Kind of change", "slot": "What changes", "style": "Style"}
 """Slices in the order of the page; others follow under their own name."""
+LANGUAGE_MODELS = ("transformers", "vllm", "openai")
+"""Backends whose texts a language model wrote."""
 SMALLEST_SLICE = 20
 """Values with fewer queries say little and are left out."""
 COLOURS = 6
 """Styles s1 ... s6 of the style sheet; b1 ... b4 are for baselines."""
+ALL = "All queries"
 SHOWN = 5
 """Best videos shown for a query."""
 
@@ -130,9 +133,21 @@ def panels(entries: Sequence[Entry], name: str) -> list[Panel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first."""
     values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
     return [
-        Panel(value, values[value]["queries"], [_dot(entry, name, value) for entry in entries])
+        Panel(slice_title(name, value), values[value]["queries"], [_dot(entry, name, value) for entry in entries])
         for value in sorted(values, key=lambda value: -values[value]["queries"])
     ]
+
+
+def interval_dot(label: str, interval: Interval, style: str) -> Dot:
+    """Return the row of a dot chart that shows an interval."""
+    return Dot(label, interval.value, interval.low, interval.high, style)
+
+
+def slice_title(name: str, value: str) -> str:
+    """Return how the page calls a value of a slice."""
+    if name == "backend" and value in LANGUAGE_MODELS:
+        return f"LLM ({value})"
+    return value
 
 
 def differences(entries: Sequence[Entry], seed: int = 0) -> dict[str, list[Difference]]:
@@ -144,8 +159,9 @@ def differences(entries: Sequence[Entry], seed: int = 0) -> dict[str, list[Diffe
             if not entry.is_composed or other.result.model not in UNIMODAL:
                 continue
             comparison = compare(entry.result, other.result, by=by, seed=seed)
-            for title, part in {"All queries": comparison.whole, **comparison.slices}.items():
-                if title == "All queries" or part.queries >= SMALLEST_SLICE:
+            parts = {f"Text by {slice_title('backend', value)}": part for value, part in comparison.slices.items()}
+            for title, part in {ALL: comparison.whole, **parts}.items():
+                if title == ALL or part.queries >= SMALLEST_SLICE:
                     row = Difference(entry.label, other.label, entry.style, part.queries, dict(part.intervals))
                     found.setdefault(title, []).append(row)
     return found
@@ -206,7 +222,7 @@ def _is_large(summary: dict) -> bool:
 
 def _dot(entry: Entry, name: str, value: str) -> Dot:
     interval = Interval(**entry.result.record["slices"][name][value]["metrics"][MEAN])
-    return Dot(entry.label, interval.value, interval.low, interval.high, entry.style)
+    return interval_dot(entry.label, interval, entry.style)
 
 
 def _outcome(result: Result, row: int) -> Outcome:
