@@ -1,0 +1,43 @@
+"""Pair videos whose captions are alike but for one thing."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, json_option, option_option, out_option, overwrite_option
+
+
+@click.command("mine-pairs")
+@click.argument("videos", type=FOLDER, default="videos")
+@click.option("--strategy", default="one-word", show_default=True, help="See `cvr list mining`.")
+@option_option
+@click.option("--embeddings", type=FOLDER, help="Stored features: visual similarity, and captions encoded once.")
+@click.option(
+    "--filter", "-f", "filters", multiple=True, metavar="NAME[:KEY=VALUE,...]",
+    help="Filters in order, in place of the default ones; `--filter none` for no filter. See `cvr list filters`.",
+)  # fmt: skip
+@out_option("pairs")
+@overwrite_option
+@json_option
+def mine_pairs(
+    videos: Path, strategy: str, options: tuple[str, ...], embeddings: Path | None, filters: tuple[str, ...], out: Path,
+    overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Pair the VIDEOS whose captions are alike but for one thing, filter the pairs, and say what changes.
+
+    Example: cvr mine-pairs videos-split --embeddings embeddings --filter straddling --filter text-similarity:low=0.5
+    """
+    from cvr_data import mine_pairs as mining
+
+    names = filters or mining.DEFAULT_FILTERS
+    chosen = [mining.parse_filter(name) for name in names if name != "none"]
+    component = mining.strategy_of(strategy, options)
+    artifact = mining.mine_pairs(videos, embeddings, component, chosen, out, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True))
+        return
+    click.echo(f"{out}: {artifact.manifest['rows']} pairs, {artifact.manifest['seconds']} s")
+    for step in artifact.manifest["funnel"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
+        click.echo(f"  {step['step']:<18}{step['out']:>10}  dropped: {reasons}")

@@ -1,0 +1,27 @@
+"""Drop pairs whose changed word has a digit: "clip 12" to "clip 13" is no change a person would ask for.
+
+Source: CoVR drops pairs that differ in a digit or punctuation (https://arxiv.org/abs/2308.14746).
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.filters._changes import any_change
+from cvr_data.filters._columns import mark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    pattern: str = r"^[\d\p{P}\p{S}]+$|\d"
+    """RE2 expression of a word that does not count as a change; the default is any digit, or nothing but signs."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "digit" where a word before or after matches."""
+    is_digit = any_change(table, lambda words: pc.match_substring_regex(words, config.pattern))
+    return mark(table, is_digit, "digit")

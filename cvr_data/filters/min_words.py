@@ -1,0 +1,28 @@
+"""Drop pairs with a caption of few words: "a cat" pairs with everything that has two words."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.filters._columns import mark
+from cvr_data.normalise import word_lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    min_words: int = 3
+    """Fewest words of either caption. It costs recall: of the real WebVid-CoVR test pairs 10.7 % are shorter."""
+
+    def __post_init__(self) -> None:
+        if self.min_words < 1:
+            raise ValueError(f"min_words must be at least 1, got {self.min_words}.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "few_words" where a caption is shorter."""
+    counts = [pc.list_value_length(word_lists(table.column(f"{side}_caption"))) for side in ("reference", "target")]
+    return mark(table, pc.less(pc.min_element_wise(*counts), config.min_words), "few_words")

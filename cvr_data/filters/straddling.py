@@ -1,0 +1,28 @@
+"""Drop pairs whose two videos are in different splits, or are near-duplicates of each other."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.filters._columns import mark
+
+NEEDS = "splits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    near_duplicates: bool = True
+    """Also drop pairs of one near-duplicate group: the target would show what the reference shows."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "straddles_splits" or "near_duplicates"."""
+    table = mark(table, pc.not_equal(table.column("reference_split"), table.column("target_split")), "straddles_splits")
+    if config.near_duplicates:
+        same = pc.equal(table.column("reference_group_id"), table.column("target_group_id"))
+        table = mark(table, same, "near_duplicates")
+    return table

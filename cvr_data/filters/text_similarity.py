@@ -1,0 +1,36 @@
+"""Keep pairs whose captions are neither synonyms nor strangers: a band of their cosine similarity.
+
+CoVR's band 0.60 to 0.96 is of CLIP's text encoder (https://arxiv.org/abs/2308.14746). With MiniLM it would lose 13.7 %
+of the WebVid-CoVR test pairs that people kept; their 1st and 99th percentile, the default here, keep all but 2 %.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.filters._columns import mark
+
+NEEDS = "text_similarity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    low: float = 0.41
+    """Less similar captions are dropped (cosine)."""
+    high: float = 0.976
+    """More similar captions are dropped (cosine)."""
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.low < self.high <= 1:
+            raise ValueError(f"low and high must rise within -1 to 1, got {self.low} and {self.high}.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "text_too_different" or "text_too_similar" outside the band."""
+    similarity = table.column("text_similarity")
+    table = mark(table, pc.less(similarity, config.low), "text_too_different")
+    return mark(table, pc.greater(similarity, config.high), "text_too_similar")

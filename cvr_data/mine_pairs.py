@@ -1,0 +1,155 @@
+"""Strategy, then filters in order, then typed changes: captioned videos to pairs, with the funnel of every step.
+
+A column that a filter needs (a similarity, the splits) is computed when the first filter asks for it, so only for the
+pairs that are still there.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.changes import type_changes
+from cvr_data.engine import PART_ROWS, split_dropped
+from cvr_data.errors import CvrError
+from cvr_data.filters import FILTERS
+from cvr_data.mining import MINING
+from cvr_data.progress import Progress
+from cvr_data.registry import config_dict
+from cvr_data.similarities import text_similarities, visual_similarities
+from cvr_data.tables import PAIRS, VIDEOS, check_columns
+
+VERSION = 1
+DEFAULT_FILTERS = (
+    "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Component:
+    """A strategy or filter with its options."""
+
+    name: str
+    module: ModuleType
+    config: Any
+
+    def identity(self) -> dict[str, Any]:
+        """Return what of it can change the rows."""
+        return {"name": self.name, **config_dict(self.config)}
+
+
+def parse_filter(text: str) -> Component:
+    """Return the filter of `NAME` or `NAME:key=value,key=value`."""
+    name, _, options = text.partition(":")
+    return Component(name, FILTERS.get(name), FILTERS.config(name, [option for option in options.split(",") if option]))
+
+
+def strategy_of(name: str, options: Sequence[str]) -> Component:
+    """Return a mining strategy with its options."""
+    return Component(name, MINING.get(name), MINING.config(name, options))
+
+
+def mine_pairs(
+    videos: Path,
+    embeddings: Path | None,
+    strategy: Component,
+    filters: Sequence[Component],
+    out: Path,
+    *,
+    overwrite: bool,
+) -> Artifact:
+    """Write the pairs of a corpus, and every removed one with its reason.
+
+    Raises:
+        CvrError: the videos lack a column, a filter needs embeddings that are not given, or `out` holds another thing.
+    """
+    writer = ArtifactWriter(
+        out,
+        stage="mine-pairs",
+        version=VERSION + strategy.module.VERSION,
+        config={"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]},
+        inputs={"videos": videos, **({"embeddings": embeddings} if embeddings else {})},
+        overwrite=overwrite,
+    )
+    if (done := writer.finished()) is not None:
+        return done
+    table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
+    with writer:
+        kept, dropped, funnel = _mine(table, strategy, filters, _Columns(table, embeddings))
+        for index, start in enumerate(range(0, max(kept.num_rows, 1), PART_ROWS)):
+            writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
+        return writer.finish(funnel=funnel)
+
+
+class _Columns:
+    """Adds the columns that filters need to the pairs that are left."""
+
+    def __init__(self, videos: pa.Table, embeddings: Path | None):
+        self.videos, self.embeddings = videos, embeddings
+
+    def add(self, pairs: pa.Table, name: str) -> pa.Table:
+        """Return the pairs with the column, or all of them where `name` is "splits"."""
+        adders: Mapping[str, Callable[[pa.Table], pa.Table]] = {
+            "splits": self._add_splits, "text_similarity": self._add_text, "visual_similarity": self._add_visual,
+        }  # fmt: skip
+        if name not in adders:
+            raise CvrError(f"A filter needs the column {name!r}, which nothing computes.")
+        return adders[name](pairs)
+
+    def _add_splits(self, pairs: pa.Table) -> pa.Table:
+        ids = self.videos.column("video_id").combine_chunks()
+        for side in ("reference", "target"):
+            rows = pc.index_in(pairs.column(f"{side}_id"), ids)
+            pairs = _with(pairs, f"{side}_split", self.videos.column("split").take(rows))
+            pairs = _with(pairs, f"{side}_group_id", self.videos.column("group_id").take(rows))
+        return _with(pairs, "split", pairs.column("target_split"))
+
+    def _add_text(self, pairs: pa.Table) -> pa.Table:
+        return _with(pairs, "text_similarity", text_similarities(pairs, self.embeddings))
+
+    def _add_visual(self, pairs: pa.Table) -> pa.Table:
+        if self.embeddings is None:
+            return _with(pairs, "visual_similarity", pa.nulls(pairs.num_rows, pa.float32()))
+        return _with(pairs, "visual_similarity", visual_similarities(pairs, self.embeddings))
+
+
+def _mine(
+    videos: pa.Table, strategy: Component, filters: Sequence[Component], columns: _Columns
+) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
+    kept, removed = split_dropped(strategy.module.run(strategy.config, videos))
+    funnel = [_step(strategy.name, None, kept, removed)]
+    dropped = [removed]
+    for chosen in filters:
+        need = getattr(chosen.module, "NEEDS", None)
+        if need and need not in kept.column_names and not (need == "splits" and "split" in kept.column_names):
+            kept = columns.add(kept, need)
+        before = kept.num_rows
+        kept, removed = split_dropped(chosen.module.run(chosen.config, kept))
+        funnel.append(_step(chosen.name, before, kept, removed))
+        dropped.append(removed)
+    for name in ("splits", "text_similarity", "visual_similarity"):
+        if name not in kept.column_names and not (name == "splits" and "split" in kept.column_names):
+            kept = columns.add(kept, name)
+    with Progress("type changes", kept.num_rows) as progress:
+        kept = type_changes(kept)
+        progress.advance(kept.num_rows)
+    extra = [name for name in ("reference_split", "target_split") if name in kept.column_names]
+    kept = check_columns(kept.drop_columns(extra), PAIRS, strategy.name)
+    return kept, pa.concat_tables(dropped, promote_options="permissive"), funnel
+
+
+def _step(name: str, rows_in: int | None, kept: pa.Table, removed: pa.Table) -> dict[str, Any]:
+    reasons = Counter(removed.column("drop_reason").to_pylist()) if removed.num_rows else {}
+    return {"step": name, "in": rows_in, "out": kept.num_rows, "dropped": dict(sorted(reasons.items()))}
+
+
+def _with(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
+    if name in table.column_names:
+        return table.set_column(table.column_names.index(name), name, column)
+    return table.append_column(name, column)

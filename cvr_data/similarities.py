@@ -1,0 +1,73 @@
+"""Cosine similarity of the captions and of the videos of pairs, computed once per distinct text or video."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.progress import Progress
+
+CHUNK = 2048
+"""Texts or videos read at once."""
+ROWS = 100_000
+"""Pairs whose two vectors are in memory at once."""
+
+
+def text_similarities(pairs: pa.Table, embeddings: Path | None) -> pa.Array:
+    """Return float32 cosines of reference and target caption by the MiniLM sentence encoder.
+
+    Captions whose features are stored in `embeddings` are read; the others are encoded here.
+    """
+    from cvr_data.embeddings import FeatureStore
+    from cvr_data.encoders import ENCODERS
+
+    store = FeatureStore.open(embeddings, space="raw") if embeddings else None
+    encoder = ENCODERS.get("minilm").load(ENCODERS.config("minilm"))
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        if store is not None and all(store.has_text(text) for text in texts):
+            return store.texts(texts).pooled_BD.numpy()
+        return encoder.encode_texts(texts).pooled_BD.numpy()
+
+    return _similarities(pairs, "reference_caption", "target_caption", encode, "texts")
+
+
+def visual_similarities(pairs: pa.Table, embeddings: Path) -> pa.Array:
+    """Return float32 cosines of the mean frame features of reference and target; null where one is not stored."""
+    from cvr_data.embeddings import FeatureStore
+
+    store = FeatureStore.open(embeddings, space="raw")
+    known = pa.array(sorted(store.video_ids), pa.string())
+    is_known = pc.and_(*(pc.is_in(pairs.column(name), known) for name in ("reference_id", "target_id")))
+    values = _similarities(
+        pairs.filter(is_known), "reference_id", "target_id", lambda ids: store.pooled(ids).numpy(), "videos"
+    )
+    everywhere = np.full(pairs.num_rows, np.nan, np.float32)
+    everywhere[is_known.to_numpy()] = values.to_numpy()
+    return pa.array(everywhere, from_pandas=True)
+
+
+def _similarities(
+    pairs: pa.Table, first: str, second: str, encode: Callable[[Sequence[str]], np.ndarray], unit: str
+) -> pa.Array:
+    both = pa.concat_arrays([*pairs.column(first).chunks, *pairs.column(second).chunks])
+    # Sorted, so that a text is always encoded in the company of the same texts, whatever the order of the rows.
+    distinct = pc.unique(both).sort() if len(both) else pa.array([], pa.string())
+    vectors = []
+    with Progress("compare", len(distinct), unit) as progress:
+        for start in range(0, len(distinct), CHUNK):
+            vectors.append(encode(distinct.slice(start, CHUNK).to_pylist()))
+            progress.advance(len(vectors[-1]))
+    if not vectors:
+        return pa.array([], pa.float32())
+    table_ND = np.concatenate(vectors)
+    rows = [pc.index_in(pairs.column(name), distinct).to_numpy() for name in (first, second)]
+    chunks = range(0, pairs.num_rows, ROWS)
+    cosines = [_row_products(table_ND, rows[0][at : at + ROWS], rows[1][at : at + ROWS]) for at in chunks]
+    return pa.array(np.concatenate(cosines).astype(np.float32))
+
+
+def _row_products(table_ND: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.einsum("nd,nd->n", table_ND[first], table_ND[second])
