@@ -105,6 +105,12 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
+def _ticks_over(highest: float) -> list[float]:
+    """Ticks from 0 to the first that is not below `highest`."""
+    ticks = nice_ticks(0.0, highest or 1.0)
+    return ticks if ticks[-1] >= highest else [*ticks, ticks[-1] + ticks[1]]
+
+
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return the positions moved as little as needed to stand `gap` apart within `low` and `high`, order kept."""
     order = sorted(range(len(positions)), key=lambda index: positions[index])
@@ -172,16 +178,18 @@ def curves(lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_la
     margin = max((len(curve.label) for curve in lines), default=0) * LETTER + 16
     left, right, top, bottom = 40.0, size.width - margin, 26.0, size.height - 36.0
     highest = max(y for _, y in points)
-    y_ticks = nice_ticks(0.0, highest * 1.02 or 1.0)
+    y_ticks = _ticks_over(highest)
     x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
     x_scale = Scale((x_low, x_high), (left, right), log=log_x)
-    y_scale = Scale((0.0, max(highest * 1.02, y_ticks[-1]) or 1.0), (bottom, top))
-    x_ticks = [tick for tick in TICKS_LOG if x_low <= tick <= x_high] if log_x else nice_ticks(x_low, x_high, 6)
+    y_scale = Scale((0.0, y_ticks[-1]), (bottom, top))
+    x_ticks = list(TICKS_LOG) if log_x else nice_ticks(x_low, x_high, 6)
+    if all(float(x).is_integer() for x, _ in points):
+        x_ticks = [tick for tick in x_ticks if float(tick).is_integer()]
     body = [text(0, 12, y_label, "axis"), text((left + right) / 2, size.height - 4, x_label, "axis", "middle")]
     for tick in y_ticks:
         body.append(line((left, y_scale(tick)), (right, y_scale(tick)), "grid"))
         body.append(text(left - 6, y_scale(tick) + 4, number(tick), "axis", "end"))
-    for tick in x_ticks:
+    for tick in filter(lambda tick: x_low <= tick <= x_high, x_ticks):
         body.append(text(x_scale(tick), bottom + 17, number(tick), "axis", "middle"))
         body.append(line((x_scale(tick), bottom), (x_scale(tick), bottom + 4), "grid"))
     ends = [y_scale(curve.points[-1][1]) + 4 for curve in lines]

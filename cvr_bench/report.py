@@ -140,7 +140,7 @@ def _cell(text: object) -> str:
 
 
 def _bounds(interval: Interval, form: str = ".1f") -> str:
-    return f"{interval.low:{form}} to {interval.high:{form}}"
+    return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
 
 
 def _scored_triplets(results: Sequence[Result]) -> Path | None:

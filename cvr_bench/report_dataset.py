@@ -4,7 +4,7 @@ The funnel is read from manifests, following inputs from the triplets back to th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,15 @@ def change_line(change: dict[str, Any]) -> str:
 
 
 def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
-    """The recorded steps; texts of several sources stand side by side, under the names of their folders."""
+    """The recorded steps; texts of several sources stand side by side, under the names of their folders.
+
+    A step that makes rows of another kind loses none of them: what it left out is told in words only.
+    """
     return [
         FunnelBar(
             unit=unit,
             label=words(step.step if follows else artifact.path.name),
-            before=step.rows_out + sum(step.dropped.values()) if step.rows_in is None else step.rows_in,
+            before=step.rows_out if step.rows_in is None else step.rows_in,
             after=step.rows_out,
             losses=_losses(step.dropped),
             follows=follows,
@@ -117,7 +120,25 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
 
 def _funnel_figure(found: Sequence[FunnelBar]) -> Figure:
     title = "Rows kept at each step: " + ", ".join(f"{bar.label} {bar.after:,} of {bar.before:,}" for bar in found)
-    return Figure(*(funnel(found, width=width, title=title) for width in (WIDE, NARROW)))
+    drawn = merged(found)
+    return Figure(*(funnel(drawn, width=width, title=title) for width in (WIDE, NARROW)))
+
+
+def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:
+    """Return the bars with each run of steps that removed nothing as one; the first step of a unit stands alone."""
+    runs: list[list[FunnelBar]] = []
+    was_idle, unit = False, ""
+    for bar in found:
+        is_idle = bar.unit == unit and bar.follows and bar.before == bar.after
+        if is_idle and was_idle:
+            runs[-1].append(bar)
+        else:
+            runs.append([bar])
+        was_idle, unit = is_idle, bar.unit
+    return [
+        run[0] if len(run) == 1 else replace(run[0], label=f"{run[0].label} to {run[-1].label}, {len(run)} steps")
+        for run in runs
+    ]
 
 
 def _facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:

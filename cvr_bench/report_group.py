@@ -190,11 +190,13 @@ def _headline(entries: Sequence[Entry], found: Sequence[Difference]) -> list[str
 
 
 def _verdict(row: Difference, interval: Interval) -> str:
-    size = f"{abs(interval.value):.1f} points of mean recall"
     bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
     if not interval.excludes_zero:
-        return f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
-    return f"It is {size} {'above' if interval.value > 0 else 'below'} {row.second} {bounds}."
+        line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
+    else:
+        side = "above" if interval.value > 0 else "below"
+        line = f"It is {abs(interval.value):.1f} points of mean recall {side} {row.second} {bounds}."
+    return line.replace(" -", " −").replace("(-", "(−")
 
 
 def _facts(entries: Sequence[Entry]) -> list[tuple[str, str]]:

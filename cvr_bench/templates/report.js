@@ -56,12 +56,12 @@ const links = [...document.querySelectorAll(".toc a")];
 const sections = links.map((link) => document.querySelector(link.hash));
 
 function mark() {
-  const passed = sections.filter((section) => section.getBoundingClientRect().top < innerHeight / 3).length;
+  const passed = sections.filter((section) => section.getBoundingClientRect().top < 180).length;
   const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 4;
   const current = atEnd ? links.length - 1 : Math.max(0, passed - 1);
   links.forEach((link, index) => {
     const here = index === current;
-    if (here && !link.classList.contains("here") && link.parentElement.parentElement.parentElement.scrollWidth) {
+    if (here && !link.classList.contains("here")) {
       const bar = document.querySelector(".toc");
       if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = link.offsetLeft - bar.clientWidth / 2;
     }

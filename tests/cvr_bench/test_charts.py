@@ -108,6 +108,24 @@ def test_curves_rise_on_the_page_where_values_rise():
     assert labels["good"] < labels["poor"]
 
 
+def test_epochs_have_whole_ticks_and_the_axis_reaches_over_the_highest_value():
+    line = Curve("loss", [(1, 94.0), (2, 50.0), (4, 30.0)], "s1")
+    drawn = curves([line], size=Size(600, 300), title="loss", x_label="epoch", y_label="loss")
+    ticks = [found.text for found in elements(drawn, "text", "axis")]
+    assert [tick for tick in ticks if tick.replace(".", "").isdigit()] == [
+        "0",
+        "20",
+        "40",
+        "60",
+        "80",
+        "100",
+        "1",
+        "2",
+        "3",
+        "4",
+    ]
+
+
 def test_a_chart_without_points_says_so():
     assert "No points" in curves([], size=Size(300, 200), title="nothing", x_label="K", y_label="R@K")
 

@@ -12,8 +12,10 @@ from threading import Thread
 
 import pytest
 
+from cvr_bench.charts import FunnelBar
 from cvr_bench.datasets import triplets as triplets_dataset
 from cvr_bench.report import build_report, to_html, to_markdown
+from cvr_bench.report_dataset import merged
 from cvr_bench.report_group import learning_curves
 from cvr_bench.report_scores import groups, outcomes
 from cvr_bench.results import MEAN, read_result
@@ -81,6 +83,19 @@ def test_the_funnel_is_what_the_manifests_counted(report, world):
         reason.replace("_", " "): count for reason, count in built["dropped"].items()
     }
     assert [bar.unit for bar in report.dataset.bars] == ["videos"] + ["pairs"] * 3 + ["texts"] * 3 + ["triplets"]
+
+
+def test_steps_that_remove_nothing_are_drawn_as_one():
+    idle = [FunnelBar("pairs", name, 9, 9, []) for name in ("one word", "min words", "digits", "templates")]
+    bars = [FunnelBar("videos", "import", 5, 5, []), *idle, FunnelBar("pairs", "cap", 9, 7, [("over cap", 2)])]
+    drawn = [(bar.label, bar.before, bar.after) for bar in merged(bars)]
+    assert drawn == [
+        ("import", 5, 5),
+        ("one word", 9, 9),
+        ("min words to templates, 3 steps", 9, 9),
+        ("cap", 9, 7),
+    ]
+    assert merged(idle[:2]) == idle[:2]
 
 
 def test_numbers_in_the_table_are_those_of_the_results(page, results):
