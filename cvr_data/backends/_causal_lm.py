@@ -21,6 +21,9 @@ from transformers.utils import logging as transformers_logging
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer, Request, completion_text
 
+_COMPACT = 0.75
+"""Rows that have ended leave the batch when at most this share is still open: moving the cache costs a step."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -103,7 +106,7 @@ class CausalLM:
             cache.batch_repeat_interleave(len(suffixes))
         pick = _Picker(requests)
         written: list[list[int]] = [[] for _ in requests]
-        is_open = [True] * len(requests)
+        rows, ended = list(range(len(requests))), set[int]()
         for _ in range(requests[0].parameters.max_tokens):
             output = self.model(
                 input_ids=inputs_BL,
@@ -114,15 +117,21 @@ class CausalLM:
                 logits_to_keep=1,
             )
             cache = output.past_key_values
-            chosen_B = pick(output.logits[:, -1].float().cpu())
-            for row, token in enumerate(chosen_B.tolist()):
-                if is_open[row]:
-                    is_open[row] = self._extend(written[row], token, requests[row].one_line)
+            chosen_B = pick(output.logits[:, -1].float().cpu(), rows)
+            is_open = [
+                row not in ended and self._extend(written[row], token, requests[row].one_line)
+                for row, token in zip(rows, chosen_B.tolist(), strict=True)
+            ]
+            ended |= {row for row, still in zip(rows, is_open, strict=True) if not still}
             if not any(is_open):
                 break
+            mask_BX, positions_BL = torch.nn.functional.pad(mask_BX, (0, 1), value=1), positions_BL[:, -1:] + 1
+            if sum(is_open) <= _COMPACT * len(rows):
+                kept = torch.tensor(is_open).nonzero().flatten()
+                cache.batch_select_indices(kept.to(self.model.device))
+                rows = [rows[place] for place in kept.tolist()]
+                mask_BX, positions_BL, chosen_B = mask_BX[kept], positions_BL[kept], chosen_B[kept]
             inputs_BL = chosen_B[:, None].to(self.model.device)
-            mask_BX = torch.nn.functional.pad(mask_BX, (0, 1), value=1)
-            positions_BL = positions_BL[:, -1:] + 1
         return written
 
     def _extend(self, written: list[int], token: int, one_line: bool) -> bool:
@@ -153,12 +162,13 @@ class _Picker:
         self.top_k = requests[0].parameters.top_k
         self.generators = [torch.Generator().manual_seed(_row_seed(request)) for request in requests]
 
-    def __call__(self, logits_BV: Tensor) -> Tensor:
+    def __call__(self, logits_BV: Tensor, rows: Sequence[int]) -> Tensor:
         if self.temperature == 0:
             return logits_BV.argmax(dim=-1)
         count = min(self.top_k or logits_BV.shape[-1], logits_BV.shape[-1])
         values_BK, tokens_BK = (logits_BV / self.temperature).topk(count, dim=-1)
-        noise_BK = torch.stack([torch.rand(count, generator=generator) for generator in self.generators])
+        generators = [self.generators[row] for row in rows]
+        noise_BK = torch.stack([torch.rand(count, generator=generator) for generator in generators])
         # Adding Gumbel noise and taking the best is a draw from the softmax.
         best_B1 = (values_BK - (-noise_BK.clamp(min=1e-20).log()).log()).argmax(dim=-1, keepdim=True)
         return tokens_BK.gather(1, best_B1)[:, 0]

@@ -44,14 +44,14 @@ def test_no_example_of_a_prompt_shows_its_answer_twice(name):
 
 def test_examples_are_of_the_slot_that_changes():
     prompt = load_prompt("short")
-    for slot in ("attribute", "object", "action"):
-        assert all(slot in example["slot"] for example in prompt.shown_examples(0, slot))
+    for slot in ("attribute", "object", "scene", "action"):
+        assert all(slot == example["slot"] for example in prompt.shown_examples(0, slot))
         assert len(prompt.shown_examples(0, slot)) == 8
 
 
 def test_an_unknown_slot_is_shown_examples_of_every_slot():
     slots = [example["slot"] for example in load_prompt("short").shown_examples(0, "sound")]
-    assert set(slots) == {"attribute", "object scene", "action"}
+    assert set(slots) == {"attribute", "object", "scene", "action"}
 
 
 def test_a_retry_shows_other_examples_and_always_the_same_ones():
