@@ -49,9 +49,7 @@ NOUNS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 ADJECTIVES: dict[str, dict[str, tuple[str, ...]]] = {
-    "colour": {
-        name: (name,) for name in ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
-    },
+    "colour": {name: (name,) for name in ("red", "orange", "yellow", "green", "blue", "pink", "white", "black")},
     "texture": {"striped": ("striped",), "spotted": ("spotted", "dotted"), "checkered": ("checkered",)},
     "size": {"small": ("small", "tiny", "little"), "large": ("large", "big", "huge")},
 }

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-SIDE = 256
+SIDE = 160
 COLOURS = {
     "red": (215, 30, 35),
     "orange": (250, 130, 15),
     "yellow": (250, 220, 30),
     "green": (30, 160, 50),
-    "blue": (30, 75, 220),
-    "purple": (130, 40, 180),
-    "pink": (250, 130, 185),
+    "blue": (15, 70, 245),
+    "pink": (255, 125, 195),
     "white": (242, 242, 242),
     "black": (26, 26, 28),
 }
-PERIOD = 52
+PERIOD = 36
 """Pixels after which a texture repeats."""
 
 Point = tuple[float, float]
@@ -61,7 +60,7 @@ def draw_object(name: str, colour: str, texture: str, generator: np.random.Gener
 
 def _surface(base: np.ndarray, texture: str, generator: np.random.Generator) -> np.ndarray:
     is_bright = base @ (0.3, 0.59, 0.11) > 120
-    other = base * 0.3 if is_bright else base * 0.3 + 255 * 0.65
+    other = base * 0.35 if is_bright else base * 0.45 + 255 * 0.5
     y, x = np.mgrid[:SIDE, :SIDE] + generator.integers(0, PERIOD, 2)[:, None, None]
     if texture == "striped":
         angle = generator.uniform(0.3, 1.2)
@@ -86,11 +85,11 @@ def _mask(outline: tuple[Point, ...]) -> np.ndarray:
 def _light() -> np.ndarray:
     """A lamp at the top left: bright there, dark at the bottom right, so that turning can be seen."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    return 1.2 - 0.6 * np.hypot(x - 0.3, y - 0.25)
+    return 1.15 - 0.45 * np.hypot(x - 0.3, y - 0.25)
 
 
 def _outlined(image: Image.Image, *, dark: bool) -> Image.Image:
-    grown = image.getchannel("A").filter(ImageFilter.MaxFilter(9))
+    grown = image.getchannel("A").filter(ImageFilter.MaxFilter(5))
     shade = 25 if dark else 150
     outline = Image.merge("RGBA", [*(Image.new("L", image.size, shade) for _ in range(3)), grown])
     return Image.alpha_composite(outline, image)

@@ -18,8 +18,13 @@ FRAMES = (14, 16, 18, 20, 22)
 """A clip lasts 1.2 to 1.8 s."""
 MARGIN = 1.6
 """The background is so many times as wide as the picture: room for the camera to move."""
-RADIUS = {"small": 0.18, "medium": 0.27, "large": 0.37}
+RADIUS = {"small": 0.19, "medium": 0.29, "large": 0.4}
 """Half the width of an object, as a share of the picture."""
+
+
+ECHOES = ((4.5, 0.2), (3.0, 0.35), (1.5, 0.5))
+"""Frames ago and opacity: a fast thing leaves a trail, so that one frame shows where it came from."""
+STEADY = ("fades", "blinks")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,20 @@ class Pose:
     opacity: float = 1.0
 
 
+class Sprite:
+    """A picture of an object that remembers the sizes it was shown at."""
+
+    def __init__(self, picture: Image.Image):
+        self.picture = picture
+        self.sizes: dict[int, Image.Image] = {}
+
+    def posed(self, width: int, angle: float) -> Image.Image:
+        """Return the picture that wide and turned by so many degrees."""
+        if width not in self.sizes:
+            self.sizes[width] = self.picture.resize((width, width), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        return self.sizes[width].rotate(angle, Image.Resampling.BILINEAR, expand=True)
+
+
 def render(concept: Concept, seed: str, size: int) -> np.ndarray:
     """Return the frames of a clip, uint8 RGB (T, size, size, 3); the same seed gives the same frames."""
     digest = hashlib.sha256(seed.encode()).digest()
@@ -40,15 +59,19 @@ def render(concept: Concept, seed: str, size: int) -> np.ndarray:
     count = FRAMES[generator.integers(0, len(FRAMES))]
     scene_HW3 = paint_scene(concept.scene, round(size * MARGIN), generator)
     scene = Image.fromarray(scene_HW3.astype(np.uint8))
-    sprite = draw_object(concept.object, concept.colour, concept.texture, generator)
+    sprite = Sprite(draw_object(concept.object, concept.colour, concept.texture, generator))
     rest = Pose(x=generator.uniform(-0.09, 0.09), y=generator.uniform(-0.09, 0.09), angle=generator.uniform(-10, 10))
     rest = replace(rest, scale=RADIUS[concept.size] * generator.uniform(0.92, 1.08))
     drift = generator.uniform(-0.02, 0.02, 2)
     frames = []
     for number in range(count):
         moment = number / (count - 1)
-        view = _view(scene, concept.camera, moment, size, drift)
-        frames.append(np.asarray(_place(view, sprite, _pose(concept.action, moment, rest))))
+        picture = _view(scene, concept.camera, moment, size, drift)
+        for lag, strength in ECHOES if concept.action not in STEADY else ():
+            echo = _pose(concept.action, moment - lag / count, rest)
+            _place(picture, sprite, replace(echo, opacity=strength))
+        _place(picture, sprite, _pose(concept.action, moment, rest), with_shadow=True)
+        frames.append(np.asarray(picture))
     return np.stack(frames)
 
 
@@ -81,7 +104,7 @@ def _pose(action: str, moment: float, rest: Pose) -> Pose:
     if action == "spins":
         return replace(rest, angle=rest.angle + 540 * moment)
     if action in ("grows", "shrinks"):
-        return replace(rest, scale=rest.scale * (1 + 0.5 * (way if action == "grows" else -way)))
+        return replace(rest, scale=rest.scale * (1 + 0.45 * (way if action == "grows" else -way)))
     if action == "fades":
         return replace(rest, opacity=1 - 0.92 * moment)
     if action == "circles":
@@ -94,18 +117,16 @@ def _pose(action: str, moment: float, rest: Pose) -> Pose:
     return replace(rest, x=0.45 * math.sin(math.radians(lean)), angle=lean)
 
 
-def _place(view: Image.Image, sprite: Image.Image, pose: Pose) -> Image.Image:
-    size = view.width
-    width = max(4, round(2 * pose.scale * size))
-    turned = sprite.resize((width, width), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    turned = turned.rotate(pose.angle, Image.Resampling.BILINEAR, expand=True)
+def _place(picture: Image.Image, sprite: Sprite, pose: Pose, *, with_shadow: bool = False) -> None:
+    size = picture.width
+    turned = sprite.posed(max(4, round(2 * pose.scale * size)), pose.angle)
+    alpha = turned.getchannel("A")
     if pose.opacity < 1:
-        turned.putalpha(turned.getchannel("A").point([round(value * pose.opacity) for value in range(256)]))
+        alpha = alpha.point([round(value * pose.opacity) for value in range(256)])
     left = round(size / 2 + pose.x * size - turned.width / 2)
     top = round(size / 2 + pose.y * size - turned.height / 2)
-    shadow = Image.new("RGBA", turned.size)
-    shadow.putalpha(turned.getchannel("A").filter(ImageFilter.BoxBlur(3)).point([value // 3 for value in range(256)]))
-    offset = max(2, size // 32)
-    view.paste(shadow, (left + offset, top + offset), shadow)
-    view.paste(turned, (left, top), turned)
-    return view
+    if with_shadow:
+        offset = max(2, size // 32)
+        shadow = alpha.filter(ImageFilter.BoxBlur(3)).point([value // 3 for value in range(256)])
+        picture.paste((0, 0, 0), (left + offset, top + offset), shadow)
+    picture.paste(turned, (left, top), alpha)

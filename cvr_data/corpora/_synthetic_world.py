@@ -1,7 +1,7 @@
 """Which clips the synthetic world has: families of clips that share all concepts but a few.
 
-A family is a grid: three slots take a few values each, the rest is fixed, so every clip has several neighbours that
-differ in one slot, and "make it blue" said of many clips has as many answers. Some clips repeat a concept (a query
+A family is a grid: two or three slots take a few values each, the rest is fixed, so every clip has several neighbours
+that differ in one slot, and "make it blue" said of many clips has as many answers. Some clips repeat a concept (a query
 with several targets), some are described in words of their own (mining misses them), some leave an attribute out of
 the caption (mining is wrong about them), and distractors have two slots changed, so that no query asks for them.
 
@@ -19,13 +19,13 @@ from cvr_data.corpora._synthetic_grammar import Wording, caption_of, draw_wordin
 SPLIT_ORDER = ("test", "val", "train")
 """Test comes first, so that its clips do not depend on how many train clips are asked for."""
 GRID_SHAPES = {
-    "train": ((3, 3, 2), (3, 2, 2)),
-    "val": ((3, 3, 2), (3, 2, 2)),
-    "test": ((4, 3, 2), (3, 3, 3)),
+    "train": ((3, 3), (4, 2), (2, 2, 2)),
+    "val": ((3, 3), (4, 2), (2, 2, 2)),
+    "test": ((4, 4), (5, 3), (3, 3, 2)),
 }
 """Values per varied slot: small families give training variety, large ones give the test many near misses."""
-SLOT_WEIGHTS = {"object": 4, "colour": 3, "texture": 2, "size": 2, "scene": 4, "action": 4, "camera": 1}
-"""How often a slot is one of the three that a family varies."""
+SLOT_WEIGHTS = {"object": 4, "colour": 4, "texture": 2, "size": 2, "scene": 3, "action": 4, "camera": 1}
+"""How often a slot is one of those that a family varies."""
 UNSAID_SHARE = {"texture": 0.5, "size": 0.5, "camera": 0.6}
 MISSING = 0.08
 """Share of the cells of a grid that have no clip, so that not everything asked for exists."""
@@ -144,19 +144,19 @@ def _draw_concept(generator: random.Random) -> Concept:
 
 
 def _grid(base: Concept, shape: tuple[int, ...], generator: random.Random) -> list[Concept]:
-    """Return the product of a few values of three slots around the base."""
-    varied = _draw_slots(generator)
+    """Return the product of a few values of each of a few slots around the base."""
+    varied = _draw_slots(len(shape), generator)
     choices = [_alternatives(base, slot, size, generator) for slot, size in zip(varied, shape, strict=True)]
     return [
         Concept(**{**_values(base), **dict(zip(varied, cell, strict=True))}) for cell in itertools.product(*choices)
     ]
 
 
-def _draw_slots(generator: random.Random) -> list[str]:
-    """Return three slots, those with few values last."""
+def _draw_slots(count: int, generator: random.Random) -> list[str]:
+    """Return so many slots, those with few values last."""
     weights = dict(SLOT_WEIGHTS)
     slots = []
-    for _ in range(3):
+    for _ in range(count):
         slot = generator.choices(list(weights), list(weights.values()))[0]
         slots.append(slot)
         del weights[slot]
