@@ -21,10 +21,10 @@ SPLIT_ORDER = ("test", "val", "train")
 GRID_SHAPES = {
     "train": ((3, 3), (4, 2), (2, 2, 2)),
     "val": ((3, 3), (4, 2), (2, 2, 2)),
-    "test": ((4, 4), (5, 3), (3, 3, 2)),
+    "test": ((4, 4), (5, 4), (5, 3)),
 }
 """Values per varied slot: small families give training variety, large ones give the test many near misses."""
-SLOT_WEIGHTS = {"object": 4, "colour": 4, "texture": 2, "size": 2, "scene": 3, "action": 4, "camera": 1}
+SLOT_WEIGHTS = {"object": 4, "colour": 4, "texture": 2, "size": 1, "scene": 3, "action": 4, "camera": 1}
 """How often a slot is one of those that a family varies."""
 UNSAID_SHARE = {"texture": 0.5, "size": 0.5, "camera": 0.6}
 MISSING = 0.08
