@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.corpora._synthetic_concepts import VERBS, Concept, Verb
@@ -72,9 +73,15 @@ _ATTRIBUTES = ("colour", "texture", "size")
 
 
 def write_truth_modifications(
-    pairs: Path, out: Path, *, videos: Path | None = None, seed: int = 0, overwrite: bool = False
+    pairs: Path,
+    out: Path,
+    *,
+    videos: Path | None = None,
+    splits: Sequence[str] = (),
+    seed: int = 0,
+    overwrite: bool = False,
 ) -> Artifact:
-    """Write the true modification of every pair of a pairs artifact, and return the artifact.
+    """Write the true modification of every pair of a pairs artifact (of some splits), and return the artifact.
 
     Raises:
         CvrError: the pairs are not of the synthetic world, or `out` holds something else.
@@ -82,12 +89,14 @@ def write_truth_modifications(
     source = open_artifact(pairs)
     videos = videos or source.input_path("videos")
     inputs = {"pairs": pairs, "videos": videos}
-    config = {"seed": seed, **MADE_BY}
+    config = {"seed": seed, "splits": sorted(splits), **MADE_BY}
     writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := writer.finished()) is not None:
         return done
     with writer:
         table = check_columns(source.read(), PAIRS, str(pairs))
+        if splits:
+            table = table.filter(pc.is_in(table.column("split"), pa.array(splits, pa.string())))
         modifications = truth_modifications(table, read_truth(videos), seed)
         writer.write_part(0, modifications)
         statuses = modifications.column("status").to_pylist()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @seed_option
 @click.option("--attempts", type=click.IntRange(1, 999), default=5, show_default=True, help="Answers per text at most.")
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many pairs.")
+@click.option("--limit", type=click.IntRange(1), help="Only a sample of so many pairs; a larger one contains it.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @click.option("--dry-run", is_flag=True, help="Show the first prompts and what would be asked; ask nothing.")
 @overwrite_option

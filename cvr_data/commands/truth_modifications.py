@@ -10,16 +10,20 @@ from cvr_data.commands.options import PATH, out_option, overwrite_option, seed_o
 @click.command()
 @click.argument("pairs", type=PATH, default="pairs")
 @click.option("--videos", type=PATH, help="The synthetic videos, if they are no longer where the pairs came from.")
+@click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
 @out_option("modifications/truth")
 @seed_option
 @overwrite_option
-def truth_modifications(pairs: Path, videos: Path | None, out: Path, seed: int, overwrite: bool) -> None:
+def truth_modifications(
+    pairs: Path, videos: Path | None, splits: tuple[str, ...], out: Path, seed: int, overwrite: bool
+) -> None:
     """Write the true modification text of every pair of PAIRS, from the truth file beside the synthetic videos.
 
     Example: cvr truth-modifications pairs
     """
     from cvr_data.truth_texts import write_truth_modifications
 
-    manifest = write_truth_modifications(pairs, out, videos=videos, seed=seed, overwrite=overwrite).manifest
+    artifact = write_truth_modifications(pairs, out, videos=videos, splits=splits, seed=seed, overwrite=overwrite)
+    manifest = artifact.manifest
     counts = ", ".join(f"{count} {status}" for status, count in manifest["status"].items())
     click.echo(f"{out}: {manifest['rows']} texts, {counts}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
@@ -63,7 +64,7 @@ class Config:
     attempts: int = 5
     """Answers to ask for before a rejected text is kept as rejected."""
     limit: int | None = None
-    """Only so many pairs, the first ones."""
+    """Only so many pairs: those with the lowest ids, which are hashes, so a fixed sample that grows with the limit."""
     splits: tuple[str, ...] = ()
     """Only pairs of these splits; empty: all."""
 
@@ -127,7 +128,14 @@ def read_pairs(pairs: Path, config: Config) -> pa.Table:
                 raise CvrError(f"{pairs}: no pair is of split {split!r} (splits: {listed}).")
         chosen = pa.array([split in config.splits for split in table.column("split").to_pylist()], pa.bool_())
         table = table.filter(chosen)
-    return table if config.limit is None else table.slice(0, config.limit)
+    return table if config.limit is None else _sample(table, config.limit)
+
+
+def _sample(pairs: pa.Table, limit: int) -> pa.Table:
+    if pairs.num_rows <= limit:
+        return pairs
+    lowest = pc.sort_indices(pairs, sort_keys=[("pair_id", "ascending")]).slice(0, limit)
+    return pairs.take(lowest.take(pc.sort_indices(lowest)))
 
 
 class Generator:
