@@ -5,7 +5,7 @@ used for test pairs only, so that no model can learn the wording of the test.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
