@@ -7,9 +7,12 @@ that file; it is what mining, texts and rankings are measured against (`cvr_data
 are used by test clips only, and the clips of a split do not depend on how many another split has.
 """
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -111,8 +114,23 @@ def _write_all(jobs: Sequence[tuple[Clip, int, Path]], workers: int) -> Iterator
         yield from map(_write, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        yield from pool.map(_write, jobs, chunksize=4)
+    with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+        with _deaf_to_ctrl_c():
+            written = pool.map(_write, jobs, chunksize=4)
+        yield from written
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that are started here ignore Ctrl-C: it reaches all of them, and only the parent answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _write(job: tuple[Clip, int, Path]) -> _Written:

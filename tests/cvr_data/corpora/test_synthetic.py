@@ -1,6 +1,11 @@
 """The synthetic world: deterministic files, true captions, splits that share nothing, enough test queries."""
 
 import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -222,3 +227,25 @@ def test_counts_must_make_sense(one_line_error, tmp_path):
     line = one_line_error("import", "synthetic", "-O", tmp_path / "v", "-o", "train=-1")
     assert "train, val and test must be counts" in line
     assert not (tmp_path / "v").exists()
+
+
+def test_ctrl_c_is_one_line_and_the_next_run_resumes(tmp_path, cvr):
+    words = ["import", "synthetic", "-O", str(tmp_path / "videos"), "-o", "train=60", "-o", "val=0", "-o", "test=0"]
+    words += ["-o", "size=64", "-o", "workers=2"]
+    root = Path(synthetic.__file__).resolve().parents[2]
+    program = f"import sys; sys.path.insert(0, {str(root)!r}); import cli; sys.exit(cli.run({words!r}))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "videos" / "media").glob("*.mp4")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "run the same command again to resume" in errors
+    assert not (tmp_path / "videos" / "manifest.json").exists()
+    assert cvr(*words).code == 0
+    assert verify(tmp_path / "videos") == []
+    assert open_artifact(tmp_path / "videos").manifest["rows"] == 60
