@@ -175,7 +175,16 @@ def test_a_finished_run_is_returned_and_another_config_refused(generate):
 def test_the_text_of_a_pair_does_not_depend_on_the_other_pairs(generate):
     everything = generate(backend="rules").read().to_pylist()
     some = generate("some", backend="rules", limit=5).read().to_pylist()
-    assert some == everything[:5]
+    assert len(some) == 5
+    assert some == [row for row in everything if row in some]
+
+
+def test_a_limit_takes_a_fixed_sample_that_a_larger_one_contains(generate):
+    few, more = (
+        generate(f"first-{limit}", backend="rules", limit=limit).read().column("pair_id").to_pylist()
+        for limit in (4, 8)
+    )
+    assert set(few) < set(more) and len(more) == 8
 
 
 def test_splits_choose_pairs_and_an_unknown_one_is_refused(generate):
