@@ -54,7 +54,7 @@ def find_recipe(name: str, folders: Sequence[Path]) -> Path:
         CvrError: there is no such file or built-in recipe.
     """
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise CvrError(f"{path}: no such recipe file.")
         return path

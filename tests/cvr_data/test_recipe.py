@@ -83,3 +83,13 @@ def test_a_failing_step_stops_the_rest(recipe_file, tmp_path):
 def test_run_prints_the_steps_of_a_dry_run(cvr, one_line_error, recipe_file):
     assert cvr("run", recipe_file(GOOD), "--dry-run").out.splitlines()[0] == "cvr import table clips.csv -o limit=3"
     assert "Unknown recipe 'quickstrat'. Did you mean: quickstart?" in one_line_error("run", "quickstrat")
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_built_in_recipe(tmp_path, monkeypatch):
+    from cvr_data.recipe import find_recipe
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quickstart").mkdir()
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "quickstart.yaml").write_text(GOOD)
+    assert find_recipe("quickstart", [tmp_path / "recipes"]) == tmp_path / "recipes" / "quickstart.yaml"
