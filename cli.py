@@ -1,5 +1,6 @@
 """The `cvr` command: a lazy click group over the two commands/ folders. No logic lives here."""
 
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -70,6 +71,8 @@ def group(debug: bool) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line and exit code 2, Ctrl-C is 130."""
     arguments = sys.argv[1:] if args is None else args
+    # Threads that wait by spinning starve each other on a busy machine (docs/performance.md); torch reads it once.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(arguments))
 
 
