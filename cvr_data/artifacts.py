@@ -98,7 +98,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         overwrite: bool = False,
     ):
         self.path = Path(path)
-        self.identity = {
+        self.identity: dict[str, Any] = {
             "stage": stage,
             "version": version,
             "config": dict(config or {}),

@@ -121,9 +121,10 @@ def field_docs(source: str) -> dict[str, str]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
             for field, after in zip(node.body, node.body[1:], strict=False):
-                is_doc = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_doc:
-                    docs[field.target.id] = str(after.value.value)
+                doc = after.value if isinstance(after, ast.Expr) else None
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                    if isinstance(doc, ast.Constant):
+                        docs[field.target.id] = str(doc.value)
     return docs
 
 

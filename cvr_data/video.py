@@ -140,8 +140,8 @@ def _decode(container: "InputContainer", wanted: np.ndarray, size: int | None) -
     frames: list[np.ndarray] = []
     for index, frame in enumerate(container.decode(stream)):
         if index in remaining:
-            shape = {} if size is None else {"width": size, "height": size, "interpolation": "BICUBIC"}
-            frames.append(frame.reformat(format="rgb24", **shape).to_ndarray())
+            rgb = frame.reformat(format="rgb24", width=size, height=size, interpolation="BICUBIC" if size else None)
+            frames.append(rgb.to_ndarray())
             remaining.discard(index)
             if not remaining:
                 break

@@ -26,7 +26,11 @@ class Run:
     cvr: Path
 
     def command(self, *words: str) -> subprocess.CompletedProcess:
-        return subprocess.run([self.cvr, *words], cwd=self.folder, env=clean_environment(), capture_output=True, text=True)
+        return run_in(self.folder, self.cvr, *words)
+
+
+def run_in(folder: Path, *words: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run(words, cwd=folder, env=clean_environment(), capture_output=True, text=True)
 
 
 def clean_environment() -> dict[str, str]:
@@ -47,7 +51,7 @@ def quickstart(tmp_path_factory) -> Run:
     subprocess.run([*install, "torch"], check=True)
     subprocess.run([*install, wheel], check=True)
     cvr = folder / "env/bin/cvr"
-    done = subprocess.run([cvr, "quickstart"], cwd=folder, env=clean_environment(), capture_output=True, text=True)
+    done = run_in(folder, cvr, "quickstart")
     assert done.returncode == 0, done.stderr[-4000:]
     return Run(folder / "quickstart", done.stdout, cvr)
 
@@ -98,9 +102,7 @@ def test_a_composed_model_beats_each_unimodal_baseline(quickstart, composed, bas
 
 def test_running_it_again_only_reads(quickstart):
     before = {path: path.stat().st_mtime_ns for path in quickstart.folder.rglob("part-*")}
-    done = subprocess.run(
-        [quickstart.cvr, "quickstart"], cwd=quickstart.folder.parent, env=clean_environment(), capture_output=True, text=True
-    )
+    done = run_in(quickstart.folder.parent, quickstart.cvr, "quickstart")
     assert done.returncode == 0, done.stderr[-4000:]
     assert {path: path.stat().st_mtime_ns for path in quickstart.folder.rglob("part-*")} == before
 
