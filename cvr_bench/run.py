@@ -16,6 +16,7 @@ from cvr_bench.checkpoints import WEIGHTS
 from cvr_bench.datasets import triplets
 from cvr_bench.evaluate import evaluate
 from cvr_bench.models import MODELS
+from cvr_bench.remembering import RememberingEncoder
 from cvr_bench.results import STAGE, Result, read_result, write_result
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.sources import Sources
@@ -63,8 +64,9 @@ def bench_all(
 
 
 def open_features(sources: Sources) -> Encoder:
-    """Return the encoder that serves the stored features; it encodes and remembers texts that are not stored."""
-    return ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(sources.embeddings)}))
+    """Return the encoder that serves the stored features, from memory the second time; other texts are encoded."""
+    stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(sources.embeddings)}))
+    return RememberingEncoder(stored)
 
 
 def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite: bool = False) -> Result:

@@ -8,11 +8,11 @@ from typing import Literal
 class TrainConfig:
     """How to train."""
 
-    epochs: int = 20
+    epochs: int = 30
     """Passes over the triplets, at most."""
-    batch_size: int = 128
-    """Triplets per step; each is a negative of the others."""
-    lr: float = 1e-3
+    batch_size: int = 64
+    """Triplets per step, each a negative of the others; some thousand triplets want many small steps."""
+    lr: float = 2e-3
     """Highest learning rate; right for small models on frozen features. FDCA as released: 1e-4."""
     optimizer: Literal["adamw", "adam"] = "adamw"
     """AdamW leaves norms and biases undecayed."""
@@ -26,7 +26,7 @@ class TrainConfig:
     """Largest norm of the gradient; 0 does not clip."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """Mixed precision; auto is bf16 on a GPU and none on a CPU, where these models are too small to gain."""
-    patience: int = 5
+    patience: int = 10
     """Stop after so many validations without a better one; 0 never stops early."""
     validate_every: int = 1
     """Epochs between validations; the last epoch is always validated."""

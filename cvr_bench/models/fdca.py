@@ -40,19 +40,21 @@ from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
 class Config:
     mode: Literal["fixed", "faithful"] = "fixed"
     """What the paper describes, or what was released."""
-    width: int = 128
-    """Inside the `fixed` network; the released width follows from the embeddings."""
+    width: int = 64
+    """Inside the `fixed` network, right for some thousand triplets; the released width follows from the embeddings."""
     heads: int = 4
     """Attention heads of `fixed`; as released 8."""
     depth: int | None = None
     """Layers of each of the two fusions; None is 1 for `fixed`, which is enough for some thousand triplets, and 6 for
     `faithful`, as released."""
     dropout: float | None = None
-    """None is 0.1 for `fixed` and 0.5 for `faithful`, as released."""
+    """Where roles are found; None is 0.1 for `fixed` and 0.5, everywhere, for `faithful`, as released."""
+    fusion_dropout: float = 0.5
+    """In the two fusions of `fixed`; as released."""
     temperature: float = 0.07
     """Of `fixed`, at the start; it is learned."""
     token_branch: bool = True
-    """Whether `fixed` retrieves with both branches."""
+    """Whether the query of `fixed` has both branches, or the sequence branch alone."""
     token_weight: float = 1.0
     """Of the token branch's loss in `fixed`."""
     retained_weight: float = 0.1
@@ -93,6 +95,7 @@ def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
             depth=config.depth or 1,
             heads=config.heads,
             dropout=0.1 if config.dropout is None else config.dropout,
+            fusion_dropout=config.fusion_dropout,
             temperature=config.temperature,
             token_branch=config.token_branch,
         )

@@ -103,7 +103,7 @@ def assert_same(first, second):
     ("name", "options", "wanted"),
     [
         ("combiner", {"projection": 32, "hidden": 32, "dropout": 0.0}, 30),
-        ("fdca", {"width": 32, "dropout": 0.0}, 80),
+        ("fdca", {"width": 32, "dropout": 0.0, "fusion_dropout": 0.0}, 60),
         ("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}, 30),
     ],
 )

@@ -183,6 +183,19 @@ def test_fixed_sees_the_order_of_frames_and_not_their_padding(fixed):
     assert not torch.allclose(query(frames.flip(1), 3), query(frames, 3), atol=1e-4)
 
 
+def test_the_token_branch_is_the_sum_that_its_name_says(fixed):
+    retriever, features = fixed
+    module = retriever.module
+    video, text = features.encode_videos([Video("v1")]), features.encode_texts(["a dog instead of a cat"])
+    composed = module(video, text)
+    tokens, roles = text.tokens_BLD[0], composed.roles_BLR[0]
+    injected, excluded = (
+        (roles[:, role, None] * tokens).sum(0) / roles[:, role].sum() for role in (INJECTED, EXCLUDED)
+    )
+    added = module.gains[0] * injected - module.gains[1] * excluded
+    assert_close(composed.token_BD[0], F.normalize(video.pooled_BD()[0] + added, dim=0))
+
+
 def test_the_triplet_loss_counts_the_texts_that_exclude_something(fixed):
     retriever, features = fixed
     plain = retriever.training_step(batch(features, ["make it red", "bigger", "spins"]))
@@ -190,11 +203,15 @@ def test_the_triplet_loss_counts_the_texts_that_exclude_something(fixed):
     assert retriever.training_step(batch(features))["triplet"].item() > 0.0
 
 
-def test_without_the_token_branch_the_query_is_the_sequence_branch():
+def test_without_the_token_branch_the_query_is_the_video_and_the_sequence_branch():
     features = encoder()
     module = fdca.load(fdca.Config(width=16, token_branch=False), features).module.eval()
     composed = module(features.encode_videos([Video("v1")]), features.encode_texts(["red"]))
-    assert torch.equal(composed.query_BD, composed.sequence_BD)
+    with torch.no_grad():
+        module.gains.zero_()
+    again = module(features.encode_videos([Video("v1")]), features.encode_texts(["red"]))
+    assert torch.equal(composed.query_BD, again.query_BD)
+    assert not torch.equal(composed.token_BD, again.token_BD)
 
 
 def test_an_uneven_width_is_one_line():
