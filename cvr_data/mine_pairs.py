@@ -41,7 +41,8 @@ class Component:
 
     def identity(self) -> dict[str, Any]:
         """Return what of it can change the rows."""
-        return {"name": self.name, **config_dict(self.config)}
+        version = {"version": self.module.VERSION} if hasattr(self.module, "VERSION") else {}
+        return {"name": self.name, **version, **config_dict(self.config)}
 
 
 def parse_filter(text: str) -> Component:
@@ -72,7 +73,7 @@ def mine_pairs(
     writer = ArtifactWriter(
         out,
         stage="mine-pairs",
-        version=VERSION + strategy.module.VERSION,
+        version=VERSION,
         config={"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]},
         inputs={"videos": videos, **({"embeddings": embeddings} if embeddings else {})},
         overwrite=overwrite,
@@ -136,9 +137,8 @@ def _mine(
     for name in ("splits", "text_similarity", "visual_similarity"):
         if name not in kept.column_names and not (name == "splits" and "split" in kept.column_names):
             kept = columns.add(kept, name)
-    with Progress("type changes", kept.num_rows) as progress:
-        kept = type_changes(kept)
-        progress.advance(kept.num_rows)
+    with Progress("tag captions", None, "captions") as progress:
+        kept = type_changes(kept, progress.advance)
     extra = [name for name in ("reference_split", "target_split") if name in kept.column_names]
     kept = check_columns(kept.drop_columns(extra), PAIRS, strategy.name)
     return kept, pa.concat_tables(dropped, promote_options="permissive"), funnel

@@ -23,8 +23,8 @@ SPLITS = ("test", "val", "train")
 """Strongest first: a video is dropped when a near-duplicate of it is in a stronger split."""
 BLOCK = 2048
 HASH_SIDE = 8
-HASH_MARGIN = 4.0
-"""Grey levels by which a cell must be brighter than its neighbour: noise of flat areas stays below."""
+HASH_MARGIN = 4
+"""Levels, of 256, by which a cell must be brighter than its neighbour: noise of flat areas stays below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,18 +117,17 @@ def equal_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
 
 
 def perceptual_hash(frames_THWC: np.ndarray) -> str:
-    """Return 32 hex digits that stay the same when the frames are scaled or re-encoded lightly.
+    """Return 32 hex digits that are equal for copies of a video, scaled ones included; empty where it is blank.
 
-    Each frame is shrunk to 8 x 9 cells per colour; a bit says whether a cell is clearly brighter than its neighbour.
+    Each frame is averaged to 8 x 9 cells per colour; bits say which cells are clearly brighter, or darker, than the
+    next. A re-encoded copy may differ in a bit: those are found by their embeddings.
     """
-    bits = []
-    for frame_HWC in frames_THWC:
-        cells = _shrink(frame_HWC, HASH_SIDE, HASH_SIDE + 1)
-        bits.append(cells[:, 1:] - cells[:, :-1] > HASH_MARGIN)
-        bits.append(cells[:, :-1] - cells[:, 1:] > HASH_MARGIN)
-    if not np.any(bits):
-        return ""
-    return hashlib.sha256(np.packbits(np.stack(bits)).tobytes()).hexdigest()[:32]
+    _, height, width, _ = frames_THWC.shape
+    down, across = _cell_weights(HASH_SIDE, height), _cell_weights(HASH_SIDE + 1, width)
+    cells = np.einsum("rh,thwc,sw->trsc", down, frames_THWC.astype(np.float64), across, optimize=True)
+    steps = np.diff(cells, axis=2)
+    bits = np.stack([steps > HASH_MARGIN, steps < -HASH_MARGIN])
+    return hashlib.sha256(np.packbits(bits).tobytes()).hexdigest()[:32] if bits.any() else ""
 
 
 def media_hashes(paths: Sequence[Path | None]) -> list[str]:
@@ -151,14 +150,9 @@ def _drawn_split(config: Config, group_id: str) -> str:
     return "val" if draw < config.test + config.val else "train"
 
 
-def _shrink(frame_HWC: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Average the pixels of each cell of a rows x columns grid, per colour."""
-    frame = frame_HWC.astype(np.float32)
-    for axis, cells in ((0, rows), (1, columns)):
-        size = frame.shape[axis]
-        bounds = np.linspace(0, size, cells + 1).astype(int)[:-1].clip(max=size - 1)
-        sums = np.add.reduceat(frame, bounds, axis=axis)
-        shape = [1] * frame.ndim
-        shape[axis] = cells
-        frame = sums / np.diff([*bounds, size]).clip(min=1).reshape(shape)
-    return frame
+def _cell_weights(cells: int, size: int) -> np.ndarray:
+    """Return (cells, size) shares of each pixel in the mean of each cell, exact where a border cuts a pixel."""
+    bounds = np.linspace(0, size, cells + 1)
+    pixels = np.arange(size)
+    overlap = np.minimum(bounds[1:, None], pixels + 1) - np.maximum(bounds[:-1, None], pixels)
+    return overlap.clip(min=0) * (cells / size)

@@ -1,6 +1,7 @@
 """Why two videos are or are not a pair: read from the pairs artifact where it says, else asked of the strategy."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,24 +18,46 @@ def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
         CvrError: no such artifact, or a video is not in the corpus it was mined from.
     """
     artifact = open_artifact(pairs, "mine-pairs")
-    kept = _rows(artifact.read(), reference_id, target_id)
-    lines = [f"kept: {_shown(row)}" for row in kept]
-    lines += [
-        f"dropped by {row['drop_reason']}: {_shown(row)}" for row in _rows(artifact.dropped(), reference_id, target_id)
-    ]
-    return lines or _explained(artifact, reference_id, target_id)
+    lines = [f"kept: {shown_pair(row)}" for row in _rows(artifact.read(), reference_id, target_id)]
+    dropped = artifact.dropped()
+    lines += [f"dropped by {row['drop_reason']}: {shown_pair(row)}" for row in _rows(dropped, reference_id, target_id)]
+    return lines or _explained(artifact, dropped, reference_id, target_id)
 
 
-def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[str]:
+def shown_pair(row: dict[str, Any]) -> str:
+    """Return captions, changes and what is known of the similarities of a row of pairs, in one line."""
+    notes = [f"{change['before']} -> {change['after']}" for change in row["changes"] or ()]
+    for name in ("text_similarity", "visual_similarity"):
+        if row.get(name) is not None:
+            notes.append(f"{name.replace('_', ' ')} {row[name]:.3f}")
+    return f"{row['reference_caption']!r} -> {row['target_caption']!r} ({', '.join(notes)})"
+
+
+def _explained(artifact: Artifact, dropped: pa.Table, reference_id: str, target_id: str) -> list[str]:
+    if reference_id == target_id:
+        return ["not a pair: a video is not paired with itself"]
     captions = _captions(artifact.input_path("videos"), (reference_id, target_id))
     options = dict(artifact.manifest["config"]["strategy"])
+    options.pop("version", None)
     strategy = MINING.get(options.pop("name"))
     config = strategy.Config(**options)
-    return [
-        f"{before!r} -> {after!r}: {strategy.explain(config, before, after)}"
-        for before in captions[reference_id]
-        for after in captions[target_id]
-    ]
+    lines = []
+    for before in captions[reference_id]:
+        for after in captions[target_id]:
+            found = _group(dropped, strategy.group_texts(before, after)) or strategy.explain(config, before, after)
+            lines.append(f"{before!r} -> {after!r}: {found}")
+    return lines
+
+
+def _group(dropped: pa.Table, texts: list[str]) -> str | None:
+    """Return what became of the group that held the pair, if one was dropped whole."""
+    if "n_captions" not in dropped.column_names:
+        return None
+    is_group = pc.and_(_is_in(dropped, "reference_caption", texts), pc.is_valid(dropped.column("n_captions")))
+    for row in dropped.filter(is_group).to_pylist():
+        size = f"{row['n_captions']} captions of {row['n_videos']} videos"
+        return f"dropped by {row['drop_reason']}: {row['reference_caption']!r} ({size})"
+    return None
 
 
 def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
@@ -42,13 +65,12 @@ def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
     found = {row["video_id"]: row["captions"] for row in table.filter(_is_in(table, "video_id", ids)).to_pylist()}
     for video_id in ids:
         if video_id not in found:
-            raise CvrError(
-                f"{videos} has no video {video_id!r}. {did_you_mean(video_id, table.column('video_id').to_pylist())}"
-            )
+            hint = did_you_mean(video_id, table.column("video_id").to_pylist()) if table.num_rows < 10_000 else ""
+            raise CvrError(f"{videos} has no video {video_id!r}. {hint}".rstrip())
     return found
 
 
-def _rows(table: pa.Table, reference_id: str, target_id: str) -> list[dict[str, object]]:
+def _rows(table: pa.Table, reference_id: str, target_id: str) -> list[dict[str, Any]]:
     if not table.num_rows:
         return []
     is_pair = pc.and_(_is_in(table, "reference_id", [reference_id]), _is_in(table, "target_id", [target_id]))
@@ -57,9 +79,3 @@ def _rows(table: pa.Table, reference_id: str, target_id: str) -> list[dict[str, 
 
 def _is_in(table: pa.Table, column: str, values: tuple[str, ...] | list[str]) -> pa.ChunkedArray:
     return pc.is_in(table.column(column), pa.array(values, pa.string()))
-
-
-def _shown(row: dict) -> str:
-    changes = ", ".join(f"{change['before']} -> {change['after']}" for change in row["changes"] or ())
-    similarity = "" if row.get("text_similarity") is None else f", text similarity {row['text_similarity']:.3f}"
-    return f"{row['reference_caption']!r} -> {row['target_caption']!r} ({changes}{similarity})"

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# A loaded machine is no failure, and forty examples of each property keep the whole run short.
+settings.register_profile("cvr", deadline=None, max_examples=40)
+settings.load_profile("cvr")
 
 ROOT = Path(__file__).resolve().parent.parent
 

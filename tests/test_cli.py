@@ -44,7 +44,7 @@ def test_a_command_file_imports_nothing_heavy(command):
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(one_line_error):
-    assert "Unknown command 'mine-pair'. Did you mean: mine-pairs?" in one_line_error("mine-pair")
+    assert "Unknown command 'mine-pairz'. Did you mean: mine-pairs" in one_line_error("mine-pairz")
 
 
 def test_ctrl_c_is_130_and_says_how_to_go_on(capsys, monkeypatch):

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.filters._columns import mark
-from cvr_data.normalise import word_lists
+from cvr_data.normalise import word_counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,5 +24,5 @@ TINY = Config()
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "few_words" where a caption is shorter."""
-    counts = [pc.list_value_length(word_lists(table.column(f"{side}_caption"))) for side in ("reference", "target")]
+    counts = [word_counts(table.column(f"{side}_caption")) for side in ("reference", "target")]
     return mark(table, pc.less(pc.min_element_wise(*counts), config.min_words), "few_words")

@@ -20,8 +20,9 @@ TINY = Config()
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "straddles_splits" or "near_duplicates"."""
-    table = mark(table, pc.not_equal(table.column("reference_split"), table.column("target_split")), "straddles_splits")
+    """Return the table with `drop_reason` "straddles_splits" or "near_duplicates"; no split is a split too."""
+    splits = [pc.fill_null(table.column(f"{side}_split"), "") for side in ("reference", "target")]
+    table = mark(table, pc.not_equal(*splits), "straddles_splits")
     if config.near_duplicates:
         same = pc.equal(table.column("reference_group_id"), table.column("target_group_id"))
         table = mark(table, same, "near_duplicates")

@@ -1,6 +1,6 @@
 """The distinct captions of a corpus as word ids, and which videos have them."""
 
-# Shapes: N captions of one length, L words.
+# Shapes: N captions of one length, L words. An entry is one caption of one video.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,47 +9,47 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.normalise import word_lists
+from cvr_data.mining._groups import equal_rows
+from cvr_data.normalise import WordIds, word_ids
 
 
 @dataclass(frozen=True)
 class Captions:
-    """Distinct captions (equal after normalising), sorted by their words; arrays run over captions unless said."""
+    """Distinct captions (equal after normalising), the shortest first; arrays run over captions unless said."""
 
-    offsets: np.ndarray
-    """Where each caption's words begin in `word_ids`, one more than captions."""
+    lengths: np.ndarray
+    """Words of each caption, rising."""
     word_ids: np.ndarray
     """int32 ids of all words, joined."""
     vocabulary: pa.Array
     """Word id -> word."""
-    video_offsets: np.ndarray
-    """Where each caption's videos begin in `video_rows`, one more than captions."""
+    entry_offsets: np.ndarray
+    """Where each caption's entries begin, one more than captions."""
     video_rows: np.ndarray
-    """Rows of `video_ids` that have the caption, joined."""
+    """Entry -> row of `video_ids`; a video is once under a caption."""
     texts: pa.Array
-    """The caption as written, one per entry of `video_rows`."""
+    """Entry -> the caption as written."""
     video_ids: pa.Array
     """Sorted ids of the videos."""
     crowded: list[tuple[str, int]]
-    """(caption, videos) of captions that too many videos share; they have no videos here."""
+    """(caption, videos) of the captions that too many videos share; they are not among the others."""
 
-    def rows_by_length(self) -> Iterator[np.ndarray]:
-        """Yield the captions that have videos, those with equally many words together."""
-        lengths = np.diff(self.offsets)
-        has_videos = np.diff(self.video_offsets) > 0
-        for length in np.unique(lengths[has_videos]):
-            yield np.flatnonzero((lengths == length) & has_videos)
+    def of_each_length(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number of the first caption, ids_NL) for the captions of each length."""
+        word = 0
+        lengths, firsts, counts = np.unique(self.lengths, return_index=True, return_counts=True)
+        for length, first, count in zip(lengths.tolist(), firsts.tolist(), counts.tolist(), strict=True):
+            yield first, self.word_ids[word : word + length * count].reshape(count, length)
+            word += length * count
 
-    def words_of(self, rows: np.ndarray) -> np.ndarray:
-        """Return ids_NL of captions with equally many words."""
-        length = int(self.offsets[rows[0] + 1] - self.offsets[rows[0]])
-        return self.word_ids[self.offsets[rows][:, None] + np.arange(length)]
+    def text_of(self, ids_L: np.ndarray, blank: int | None = None) -> str:
+        """Return the words of a caption, one of them blanked."""
+        return blanked(self.vocabulary.take(pa.array(ids_L)).to_pylist(), blank)
 
-    def blanked(self, row: int, position: int) -> str:
-        """Return the caption's words with one replaced by a blank."""
-        words = self.vocabulary.take(self.word_ids[self.offsets[row] : self.offsets[row + 1]]).to_pylist()
-        words[position] = "_"
-        return " ".join(words)
+
+def blanked(words: list[str], blank: int | None) -> str:
+    """Return the words with the one at `blank` replaced by a sign that no word can be."""
+    return " ".join("_" if position == blank else word for position, word in enumerate(words))
 
 
 def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions:
@@ -58,45 +58,46 @@ def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions
     lists = ordered.column("captions").combine_chunks()
     rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     texts = pc.list_flatten(lists)
-    words = word_lists(texts)
-    is_long = pc.list_value_length(words).to_numpy(zero_copy_only=False) >= min_words
-    rows, texts, words = rows[is_long], texts.filter(pa.array(is_long)), words.filter(pa.array(is_long))
-
-    keys = pc.binary_join(words, " ")
-    order = np.lexsort((rows, pc.rank(keys, tiebreaker="dense").to_numpy()))
-    keys, texts, rows = keys.take(order), texts.take(order), rows[order]
-    is_first = _is_first(keys)
-    is_kept = is_first | np.r_[False, np.diff(rows) != 0]  # a video may say the same thing twice
-    keys, texts, rows, is_first = keys.filter(is_kept), texts.filter(is_kept), rows[is_kept], is_first[is_kept]
-    starts = np.append(np.flatnonzero(is_first), len(rows))
-    distinct = keys.take(starts[:-1])
-    return _captions(distinct, starts, rows, texts, ordered.column("video_id").combine_chunks(), max_videos)
-
-
-def _captions(
-    distinct: pa.Array, starts: np.ndarray, rows: np.ndarray, texts: pa.Array, video_ids: pa.Array, max_videos: int
-) -> Captions:
-    sizes = np.diff(starts)
+    words = word_ids(texts)
+    entries, is_first = _equal_together(words, min_words)
+    is_kept = is_first | np.append(False, np.diff(rows[entries]) != 0)[: len(entries)]  # a video may repeat itself
+    entries, is_first = entries[is_kept], is_first[is_kept]
+    starts = np.flatnonzero(is_first)
+    sizes = np.diff(np.append(starts, len(entries)))
     is_crowded = sizes > max_videos
-    keep = ~np.repeat(is_crowded, sizes)
-    words = pc.split_pattern(distinct, " ")
-    encoded = pc.list_flatten(words).dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
+    firsts, crowded = entries[starts[~is_crowded]], entries[starts[is_crowded]]
+    kept = entries[~np.repeat(is_crowded, sizes)]
     return Captions(
-        offsets=np.append(0, np.cumsum(pc.list_value_length(words).to_numpy(zero_copy_only=False))).astype(np.int64),
-        word_ids=encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32),
-        vocabulary=encoded.dictionary,
-        video_offsets=np.append(0, np.cumsum(np.where(is_crowded, 0, sizes))),
-        video_rows=rows[keep],
-        texts=texts.filter(pa.array(keep)),
-        video_ids=video_ids,
-        crowded=list(zip(distinct.filter(pa.array(is_crowded)).to_pylist(), sizes[is_crowded].tolist(), strict=True)),
+        lengths=np.diff(words.offsets)[firsts],
+        word_ids=_words_of(words, firsts),
+        vocabulary=words.vocabulary,
+        entry_offsets=np.append(0, np.cumsum(sizes[~is_crowded])),
+        video_rows=rows[kept],
+        texts=texts.take(pa.array(kept)),
+        video_ids=ordered.column("video_id").combine_chunks(),
+        crowded=sorted(zip(_texts_of(words, crowded), sizes[is_crowded].tolist(), strict=True)),
     )
 
 
-def _is_first(sorted_keys: pa.Array) -> np.ndarray:
-    if not len(sorted_keys):
-        return np.empty(0, bool)
-    changed = pc.not_equal(sorted_keys.slice(1), sorted_keys.slice(0, len(sorted_keys) - 1))
-    return np.append(True, changed.to_numpy(zero_copy_only=False))
+def _equal_together(words: WordIds, min_words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (entries by length with equal ones side by side, whether each is the first of its caption)."""
+    lengths = np.diff(words.offsets)
+    entries, is_first = [np.empty(0, np.int64)], [np.empty(0, bool)]
+    for length in np.unique(lengths[lengths >= min_words]):
+        rows = np.flatnonzero(lengths == length)
+        groups = equal_rows(words.ids[words.offsets[rows][:, None] + np.arange(length)])
+        entries.append(rows[groups.members])
+        is_first.append(np.zeros(len(rows), bool))
+        is_first[-1][groups.starts] = True
+    return np.concatenate(entries), np.concatenate(is_first)
+
+
+def _words_of(words: WordIds, entries: np.ndarray) -> np.ndarray:
+    starts, ends = words.offsets[entries], words.offsets[entries + 1]
+    sizes = ends - starts
+    return words.ids[np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())]
+
+
+def _texts_of(words: WordIds, entries: np.ndarray) -> list[str]:
+    bounds = zip(words.offsets[entries].tolist(), words.offsets[entries + 1].tolist(), strict=True)
+    return [blanked(words.vocabulary.take(pa.array(words.ids[start:end])).to_pylist(), None) for start, end in bounds]

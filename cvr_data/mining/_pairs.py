@@ -1,13 +1,21 @@
 """Pairs of captions to rows of the pairs table: every video of the one with every video of the other."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.mining._captions import Captions
-from cvr_data.tables import CHANGE, PAIRS, content_id, pair_id
+from cvr_data.mining._groups import counting
+from cvr_data.tables import CHANGE, PAIRS, content_id
+
+HASHED = 100_000
+"""Rows whose ids are hashed at once, which bounds the memory."""
+_TO_ESCAPE = '["\\\\\\x00-\\x1f]'
 
 
 @dataclass(frozen=True)
@@ -15,7 +23,7 @@ class CaptionPairs:
     """Ordered pairs of captions and the words that differ."""
 
     reference: np.ndarray
-    """Rows of the captions."""
+    """Numbers of the captions."""
     target: np.ndarray
     before: np.ndarray
     """Word ids."""
@@ -24,61 +32,107 @@ class CaptionPairs:
     @classmethod
     def concat(cls, parts: "Sequence[CaptionPairs]") -> "CaptionPairs":
         """Return all pairs as one."""
-        empty = np.empty(0, np.int64)
+        empty = np.empty(0, np.int32)
         names = ("reference", "target", "before", "after")
         return cls(*(np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in names))
 
 
-def pairs_table(
-    captions: Captions, found: CaptionPairs, templates: Sequence[tuple[str, int]], strategy: str
-) -> pa.Table:
-    """Return the pairs, sorted by their ids, followed by one dropped row per template and per crowded caption."""
+@dataclass(frozen=True, order=True)
+class DroppedGroup:
+    """Captions that were not paired with each other, or videos with the others of their caption."""
+
+    text: str
+    reason: str
+    captions: int
+    """Distinct ones."""
+    videos: int
+    pairs: int | None = None
+    """Ordered pairs of videos that were not made; None where nobody knows."""
+
+
+def pairs_table(captions: Captions, found: CaptionPairs, groups: Sequence[DroppedGroup], strategy: str) -> pa.Table:
+    """Return the pairs, sorted by their ids, followed by one dropped row per group."""
     rows, reference, target = _video_pairs(captions, found)
-    ids = [captions.video_ids.take(captions.video_rows[side]) for side in (reference, target)]
-    texts = [captions.texts.take(side) for side in (reference, target)]
-    changes = _changes(captions, found.before[rows], found.after[rows])
-    columns = [*ids, *texts]
-    keys = [pair_id(*row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
-    count = len(keys)
+    keys = pair_keys(
+        [_quoted(captions.video_ids), _quoted(captions.texts)],
+        [captions.video_rows[reference], captions.video_rows[target], reference, target],
+    )
+    order = np.lexsort((keys, captions.video_rows[target], captions.video_rows[reference]))
+    rows, reference, target = rows[order], reference[order], target[order]
+    ids = [captions.video_ids.take(pa.array(captions.video_rows[side])) for side in (reference, target)]
+    texts = [captions.texts.take(pa.array(side)) for side in (reference, target)]
     table = pa.table(
         {
-            "pair_id": pa.array(keys, pa.string()),
+            "pair_id": key_texts(keys[order]),
             "reference_id": ids[0], "target_id": ids[1], "reference_caption": texts[0], "target_caption": texts[1],
-            "strategy": pa.repeat(strategy, count), "changes": changes,
-            "drop_reason": pa.nulls(count, pa.string()),
+            "strategy": pa.repeat(strategy, len(rows)),
+            "changes": _changes(captions, found.before[rows], found.after[rows]),
+            "drop_reason": pa.nulls(len(rows), pa.string()),
         }
     )  # fmt: skip
-    table = table.sort_by([(name, "ascending") for name in ("reference_id", "target_id", "pair_id")])
-    groups = [_group_row(text, size, strategy, "template_group") for text, size in templates]
-    groups += [_group_row(text, size, strategy, "crowded_caption") for text, size in captions.crowded]
     if not groups:
         return table
-    return pa.concat_tables([table, pa.Table.from_pylist(groups)], promote_options="permissive")
+    dropped = pa.Table.from_pylist([_group_row(group, strategy) for group in sorted(groups)])
+    return pa.concat_tables([table, dropped], promote_options="permissive")
+
+
+def pair_keys(quoted: Sequence[pa.Array], rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the first eight bytes of each pair's hash, which `tables.pair_id` writes as 16 digits.
+
+    Args:
+        quoted: video ids and captions as JSON strings.
+        rows: of reference id, target id (rows of the first), reference caption, target caption (of the second).
+    """
+    keys = []
+    for start in range(0, len(rows[0]), HASHED):
+        columns = [
+            strings.take(pa.array(column[start : start + HASHED]))
+            for strings, column in zip((quoted[0], quoted[0], quoted[1], quoted[1]), rows, strict=True)
+        ]
+        lists = pc.binary_join_element_wise("[", pc.binary_join_element_wise(*columns, ","), "]", "")
+        keys.append(b"".join([hashlib.sha256(text).digest()[:8] for text in lists.cast(pa.binary()).to_pylist()]))
+    return np.frombuffer(b"".join(keys), ">u8").astype(np.uint64)
+
+
+def key_texts(keys: np.ndarray) -> pa.Array:
+    """Return each key as 16 hex digits."""
+    digits = keys.astype(">u8").tobytes().hex().encode()
+    offsets = np.arange(len(keys) + 1, dtype=np.int64) * 16
+    return pa.LargeStringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(digits)).cast(pa.string())
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    """Return each text as `json.dumps` writes it."""
+    simple = pc.binary_join_element_wise('"', texts, '"', "")
+    is_special = pc.match_substring_regex(texts, _TO_ESCAPE)
+    escaped = [json.dumps(text, ensure_ascii=False) for text in texts.filter(is_special).to_pylist()]
+    return pc.replace_with_mask(simple, is_special, pa.array(escaped, pa.string()))
 
 
 def _video_pairs(captions: Captions, found: CaptionPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (row of `found`, entry of the reference, entry of the target) of every pair of different videos."""
-    sizes = np.diff(captions.video_offsets)
+    sizes = np.diff(captions.entry_offsets)
     first, second = sizes[found.reference], sizes[found.target]
     rows = np.repeat(np.arange(len(found.reference)), first * second)
-    number = np.arange(len(rows)) - np.repeat(np.cumsum(first * second) - first * second, first * second)
-    reference = captions.video_offsets[found.reference[rows]] + number // second[rows]
-    target = captions.video_offsets[found.target[rows]] + number % second[rows]
+    number = counting(first * second)
+    reference = captions.entry_offsets[found.reference[rows]] + number // second[rows]
+    target = captions.entry_offsets[found.target[rows]] + number % second[rows]
     differ = captions.video_rows[reference] != captions.video_rows[target]
     return rows[differ], reference[differ], target[differ]
 
 
 def _changes(captions: Captions, before: np.ndarray, after: np.ndarray) -> pa.ListArray:
     untyped = pa.nulls(len(before), pa.string())
-    words = [captions.vocabulary.take(pa.array(side, pa.int64())) for side in (before, after)]
+    words = [captions.vocabulary.take(pa.array(side)) for side in (before, after)]
     structs = pa.StructArray.from_arrays([untyped, untyped, *words], fields=list(CHANGE))
     return pa.ListArray.from_arrays(pa.array(np.arange(len(before) + 1), pa.int32()), structs)
 
 
-def _group_row(text: str, size: int, strategy: str, reason: str) -> dict[str, object]:
+def _group_row(group: DroppedGroup, strategy: str) -> dict[str, object]:
     row: dict[str, object] = dict.fromkeys(PAIRS.names, None)
     row.update(
-        pair_id=content_id(strategy, reason, text), reference_caption=text, strategy=strategy, drop_reason=reason,
-        n_captions=size, changes=[],
+        pair_id=content_id(strategy, group.reason, group.text), reference_caption=group.text, strategy=strategy,
+        changes=[], drop_reason=group.reason, n_captions=group.captions,
+        n_videos=group.videos, n_pairs=group.pairs,
     )  # fmt: skip
     return row

@@ -3,21 +3,21 @@
 "a dog runs on sand" and "a cat runs on sand" give two ordered pairs, dog -> cat and cat -> dog: the word that changes
 is what the modification text will have to say. Captions are compared as `cvr_data.normalise` reads them.
 
-Every caption is hashed once per position with that position blanked; equal hashes are found by sorting one column at a
-time, and then compared word by word, so a collision cannot make a wrong pair. Time grows with the number of words, and
-memory with the captions of the most common length.
+Every caption is hashed once per position with that position blanked; equal hashes are found by sorting one position at
+a time, and then compared word by word, so a collision cannot make a wrong pair. Time grows with the number of words,
+and memory with the captions of the most common length and with the pairs found.
 
 Source: how WebVid-CoVR was mined, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.mining._captions import Captions, read_captions
-from cvr_data.mining._pairs import CaptionPairs, pairs_table
+from cvr_data.mining._captions import Captions, blanked, read_captions
+from cvr_data.mining._groups import ordered_pairs, rows_with_one_blank
+from cvr_data.mining._pairs import CaptionPairs, DroppedGroup, pairs_table
 from cvr_data.normalise import words
 from cvr_data.tables import PAIRS, VIDEOS
 
@@ -52,7 +52,8 @@ def run(config: Config, videos: pa.Table) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
     found, templates = find_pairs(captions, config.max_group)
-    return pairs_table(captions, found, templates, NAME)
+    crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
+    return pairs_table(captions, found, [*templates, *crowded], NAME)
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -62,87 +63,44 @@ def explain(config: Config, reference: str, target: str) -> str:
         return f"not a pair: a caption has fewer than {config.min_words} words"
     if len(before) != len(after):
         return f"not a pair: {len(before)} words against {len(after)}"
-    differing = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    differing = _differing(before, after)
     if len(differing) != 1:
         return f"not a pair: {len(differing)} words differ, not one"
-    return f"a pair: {differing[0][0]} -> {differing[0][1]}"
+    return f"a pair: {before[differing[0]]} -> {after[differing[0]]}"
 
 
-def find_pairs(captions: Captions, max_group: int) -> tuple[CaptionPairs, list[tuple[str, int]]]:
-    """Return ordered pairs of distinct captions, and (blanked caption, captions that share it) of too large groups."""
-    parts = []
-    templates = []
-    for rows in captions.rows_by_length():
-        ids_NL = captions.words_of(rows)
-        for position, members, starts, sizes in groups_with_one_blank(ids_NL):
-            is_large = sizes > max_group
-            for start, size in zip(starts[is_large], sizes[is_large], strict=True):
-                templates.append((captions.blanked(rows[members[start]], position), int(size)))
-            first, second = ordered_pairs(members, starts[~is_large], sizes[~is_large])
-            before, after = ids_NL[first, position], ids_NL[second, position]
-            parts.append(CaptionPairs(rows[first], rows[second], before, after))
-    return CaptionPairs.concat(parts), sorted(templates)
+def group_texts(reference: str, target: str) -> list[str]:
+    """Return the texts of the groups whose removal would remove the pair of two captions."""
+    before, after = words(reference), words(target)
+    differing = _differing(before, after) if len(before) == len(after) else []
+    blanks = [blanked(before, differing[0])] if len(differing) == 1 else []
+    return [*blanks, blanked(before, None), blanked(after, None)]
 
 
-def groups_with_one_blank(ids_NL: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield (position, members, starts, sizes) of the groups of rows equal but for that position.
-
-    Args:
-        ids_NL: int word ids of N distinct captions of L words.
-    """
-    count, length = ids_NL.shape
-    terms_NL = _mix(ids_NL.astype(np.uint64) + np.arange(length, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-    total_N = terms_NL.sum(axis=1, dtype=np.uint64)
-    for position in range(length):
-        key_N = total_N - terms_NL[:, position]
-        order_N = np.argsort(key_N, kind="stable")
-        is_new = np.ones(count, bool)
-        is_new[1:] = key_N[order_N[1:]] != key_N[order_N[:-1]]
-        starts = np.flatnonzero(is_new)
-        sizes = np.diff(np.append(starts, count))
-        order_N, starts, sizes = _verified(ids_NL, position, order_N, starts[sizes > 1], sizes[sizes > 1])
-        yield position, order_N, starts, sizes
+def find_pairs(captions: Captions, max_group: int) -> tuple[CaptionPairs, list[DroppedGroup]]:
+    """Return the ordered pairs of distinct captions, and the groups that are too large."""
+    parts, templates = [], []
+    videos = np.diff(captions.entry_offsets)
+    for first, ids_NL in captions.of_each_length():
+        for position, groups in rows_with_one_blank(ids_NL):
+            is_large = groups.sizes > max_group
+            for start, size in zip(groups.starts[is_large], groups.sizes[is_large], strict=True):
+                members = groups.members[start : start + size]
+                templates.append(_template(captions.text_of(ids_NL[members[0]], position), videos[first + members]))
+            reference, target = ordered_pairs(groups.where(~is_large))
+            words_changed = ids_NL[reference, position], ids_NL[target, position]
+            parts.append(CaptionPairs(_numbers(first, reference), _numbers(first, target), *words_changed))
+    return CaptionPairs.concat(parts), templates
 
 
-def ordered_pairs(members: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (first, second) of all ordered pairs of different members of each group."""
-    firsts, seconds = [], []
-    for size in np.unique(sizes):
-        groups_GS = members[starts[sizes == size][:, None] + np.arange(size)]
-        a, b = np.nonzero(~np.eye(size, dtype=bool))
-        firsts.append(groups_GS[:, a].ravel())
-        seconds.append(groups_GS[:, b].ravel())
-    if not firsts:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    return np.concatenate(firsts), np.concatenate(seconds)
+def _template(text: str, videos: np.ndarray) -> DroppedGroup:
+    total = int(videos.sum())
+    return DroppedGroup(text, "template_group", len(videos), total, total**2 - int((videos**2).sum()))
 
 
-def _verified(
-    ids_NL: np.ndarray, position: int, order_N: np.ndarray, starts: np.ndarray, sizes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split groups whose rows only collide in their hash; almost always there is none."""
-    members = order_N[np.repeat(starts, sizes) + _within(sizes)]
-    firsts = np.repeat(order_N[starts], sizes)
-    same = ids_NL[members] == ids_NL[firsts]
-    same[:, position] = True
-    if same.all():
-        return members, np.cumsum(sizes) - sizes, sizes
-    rest_NL = np.delete(ids_NL[members], position, axis=1)
-    _, keys = np.unique(rest_NL, axis=0, return_inverse=True)
-    order = np.argsort(keys.ravel(), kind="stable")
-    new_sizes = np.bincount(keys.ravel())
-    new_starts = np.cumsum(new_sizes) - new_sizes
-    is_group = new_sizes > 1
-    return members[order], new_starts[is_group], new_sizes[is_group]
+def _numbers(first: int, rows: np.ndarray) -> np.ndarray:
+    return (first + rows).astype(np.int32)
 
 
-def _within(sizes: np.ndarray) -> np.ndarray:
-    """Return 0, 1, ..., size - 1 for each group, joined."""
-    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Return well-spread 64-bit hashes (the finaliser of splitmix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+def _differing(before: list[str], after: list[str]) -> list[int]:
+    return [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]

@@ -1,0 +1,21 @@
+"""Tell where a triplet comes from."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER
+
+
+@click.command()
+@click.argument("triplet")
+@click.option("--in", "dataset", type=FOLDER, required=True, help="The folder of the dataset.")
+def explain(triplet: str, dataset: Path) -> None:
+    """Tell where TRIPLET (an id, or how it begins) comes from: its text and prompt, its pair, the filters it passed.
+
+    Example: cvr explain 3f2a --in annotations/quickstart
+    """
+    from cvr_data.explain import story
+
+    for line in story(dataset, triplet):
+        click.echo(line)

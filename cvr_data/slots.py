@@ -1,0 +1,158 @@
+"""Which slot a phrase fills in a tagged caption: action, scene, object, attribute or other.
+
+A verb is an action, and so is a direction; a noun after a preposition of place, or a word of place or time, is a scene;
+other nouns are objects; colours, adjectives, participles before a noun and nouns before a noun are attributes.
+
+Small taggers take the verb of "a ring flashes" for a noun, and then the noun for an attribute. English has no phrase
+"a ring flashes" (a, singular, plural), so such a plural is read as a verb.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+SLOTS = ("action", "scene", "object", "attribute", "other")
+"""Where the two words of a change fill different slots, the first of them is the slot of the change."""
+
+PLACE_PREPOSITIONS = frozenset(
+    "in on at near by over under above below behind beside inside outside around across along through against "
+    "beneath between before towards toward into onto from".split()
+)
+PLACE_NOUNS = frozenset("front top side middle back edge bottom end".split())
+"""Words that make a preposition of place with "of": in front of, on top of."""
+SCENES = frozenset(
+    "airport alley autumn backyard balcony bar bathroom bay beach bedroom bridge building cafe canyon castle cave "
+    "church city cliff coast countryside dawn day desert downtown dusk evening factory farm field fog forest galaxy "
+    "garden glacier gym harbor harbour highway hill hills hospital hotel indoors island jungle kitchen lake landscape "
+    "library market meadow morning mountain mountains night ocean office orchard outdoors park pier planet playground "
+    "pond pool port rain restaurant river road room school sea seaside shop shore sky skyline snow space spring square "
+    "stadium station store storm street studio summer sunrise sunset supermarket swamp temple tower town tunnel valley "
+    "village vineyard volcano wall warehouse waterfall winter wood woods yard".split()
+)
+COLOURS = frozenset(
+    "black white grey gray red green blue yellow pink purple brown beige turquoise cyan magenta golden "
+    "colorful colourful multicolored".split()
+)
+"""Those that are hardly ever things."""
+COLOURS_OR_THINGS = frozenset("orange rose silver gold violet".split())
+DIRECTIONS = frozenset("left right up down upwards downwards forward forwards backward backwards clockwise".split())
+
+VERBS = frozenset(("VERB", "AUX"))
+THINGS = frozenset(("NOUN", "PROPN", "PRON"))
+MODIFIERS = frozenset(("ADJ", "NUM", "DET"))
+PARTICIPLES = frozenset(("VBG", "VBN", "VBD"))
+BEFORE_PARTICIPLE = frozenset(("DET", "ADJ", "NUM", "ADP", "CCONJ", "PUNCT"))
+
+
+class Tagged(NamedTuple):
+    """A caption's words, their part of speech and the finer Penn tag."""
+
+    words: Sequence[str]
+    parts: Sequence[str]
+    tags: Sequence[str]
+
+
+def repaired(caption: Tagged) -> Tagged:
+    """Return the caption with verbs that were taken for nouns, and colours, tagged as what they are."""
+    words, tags = caption.words, caption.tags
+    parts = ["ADJ" if word in COLOURS else part for word, part in zip(words, caption.parts, strict=True)]
+    for index in range(1, len(words)):
+        if tags[index] == "NNS" and parts[index] == "NOUN" and _is_clause_verb(words, parts, tags, index):
+            parts[index] = "VERB"
+    return Tagged(words, parts, tags)
+
+
+def slot_of(caption: Tagged, phrase: str) -> str:
+    """Return the slot that a phrase fills in a repaired caption; "other" if the caption has it not."""
+    words, parts, _ = caption
+    first = _find(words, phrase.split())
+    if first is None:
+        return "other"
+    last = first + len(phrase.split()) - 1
+    span = range(first, last + 1)
+    if any(parts[index] in VERBS for index in span):
+        return "attribute" if _is_participle_of_noun(caption, last) else "action"
+    if any(words[index] in DIRECTIONS and parts[index] not in THINGS for index in span):
+        return "action"
+    if any(parts[index] in THINGS for index in span):
+        return _slot_of_noun(caption, first, last)
+    if any(parts[index] in MODIFIERS for index in span):
+        return "attribute"
+    is_particle = parts[first] in ("ADV", "ADP", "PART") and any(
+        part in VERBS for part in parts[max(0, first - 3) : first]
+    )
+    return "action" if is_particle else "other"
+
+
+def _is_clause_verb(words: Sequence[str], parts: Sequence[str], tags: Sequence[str], index: int) -> bool:
+    """Whether a plural noun after a singular one must be the verb: "a ring flashes", "the camera tilts"."""
+    if tags[index - 1] != "NN" or parts[index - 1] not in THINGS:
+        return False
+    article = index - 1
+    while article >= 0 and parts[article] in (*THINGS, "ADJ", "NUM", "VERB") and tags[article] not in ("VBZ", "VBP"):
+        article -= 1
+    if article < 0 or parts[article] != "DET":
+        return False
+    has_verb_after = index + 1 < len(words) and parts[index + 1] in VERBS
+    return words[article] in ("a", "an") or not has_verb_after
+
+
+def _slot_of_noun(caption: Tagged, first: int, last: int) -> str:
+    words = caption.words
+    if first == last and _is_noun_modifier(caption, last):
+        return "attribute"
+    return "scene" if words[last] in SCENES or _is_placed(caption, first, last) else "object"
+
+
+def _is_noun_modifier(caption: Tagged, index: int) -> bool:
+    """Whether a noun says what kind of thing another is: "brick" wall, "orange" striped ball."""
+    words, parts, tags = caption
+    if index + 1 >= len(words):
+        return False
+    if words[index] in COLOURS_OR_THINGS and (parts[index + 1] == "ADJ" or tags[index + 1] == "VBN"):
+        return True
+    return parts[index + 1] in ("NOUN", "PROPN")
+
+
+def _is_placed(caption: Tagged, first: int, last: int) -> bool:
+    """Whether a noun stands after a preposition of place, or before "behind" or "in the background"."""
+    words = caption.words
+    before = _start_of_noun_phrase(caption, first) - 1
+    if before > 0 and words[before] == "of":
+        return words[before - 1] in PLACE_NOUNS
+    rest = tuple(words[last + 1 : last + 4])
+    is_behind = rest[:1] == ("behind",) or rest == ("in", "the", "background")
+    return is_behind or (before > 0 and words[before] in PLACE_PREPOSITIONS)
+
+
+def _start_of_noun_phrase(caption: Tagged, noun: int) -> int:
+    """Return where the words that belong to a noun begin: at its determiner, or after what is no modifier."""
+    words, parts, tags = caption
+    start = noun
+    while start > 0 and words[start - 1] not in PLACE_NOUNS:
+        is_modifier = parts[start - 1] in (*MODIFIERS, *THINGS) or tags[start - 1] in PARTICIPLES
+        if not is_modifier or parts[start] == "DET":
+            break
+        start -= 1
+    return start
+
+
+def _is_participle_of_noun(caption: Tagged, index: int) -> bool:
+    """Whether a participle stands as an adjective: "a running dog", "striped yellow hoop"."""
+    _, parts, tags = caption
+    if tags[index] not in PARTICIPLES:
+        return False
+    after = index + 1
+    while after < len(parts) and (parts[after] == "ADJ" or tags[after] == "VBN"):
+        after += 1
+    if after >= len(parts) or parts[after] not in THINGS:
+        return False
+    if index == 0:
+        return tags[index] != "VBG"  # "cooking fish" tells what is done, "cooked fish" what it is like
+    return parts[index - 1] in BEFORE_PARTICIPLE or tags[index - 1] == "VBN"
+
+
+def _find(words: Sequence[str], phrase: Sequence[str]) -> int | None:
+    for start in range(len(words) - len(phrase) + 1):
+        if list(words[start : start + len(phrase)]) == list(phrase) and phrase:
+            return start
+    return None
