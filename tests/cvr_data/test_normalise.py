@@ -2,12 +2,13 @@
 
 import unicodedata
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.normalise import normalised, word_counts, word_ids, word_lists, words
+from cvr_data.normalise import _pieces, normalised, word_counts, word_ids, word_lists, words
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=40)
 
@@ -49,6 +50,16 @@ def test_the_vocabulary_is_sorted_and_has_each_word_once():
     assert found.vocabulary.to_pylist() == ["cat", "dog", "the"]
     assert found.ids.tolist() == [2, 1, 2, 0, 2, 1]
     assert found.offsets.tolist() == [0, 2, 6]
+
+
+@pytest.mark.parametrize("text", ["", "red", "red sat", "red sat ", " red sat\n", "  ", "é \u3000"])
+@pytest.mark.parametrize("byte", [0x00, 0x20, 0x80, 0xC3, 0xFF])
+def test_what_lies_behind_a_text_in_memory_does_not_matter(text, byte):
+    content = text.encode()
+    offsets = np.array([0, len(content)], np.int32)
+    buffers = [pa.py_buffer(offsets), pa.py_buffer(content + bytes([byte]) * 8)]
+    array = pa.StringArray.from_buffers(1, *buffers)
+    assert [piece for piece in _pieces(array).to_pylist()[0] if piece] == text.split()
 
 
 @given(TEXTS)

@@ -106,7 +106,7 @@ def test_every_pair_is_kept_or_in_a_dropped_group(corpus):
 
 @given(CORPORA)
 def test_explain_says_of_every_two_captions_what_run_does(corpus):
-    captions = sorted({caption for said in corpus.values() for caption in said})
+    captions = sorted({caption for said in corpus.values() for caption in said})[:7]
     for before in captions:
         for after in captions:
             is_pair = bool(quadratic({"x": [before], "y": [after]}))
