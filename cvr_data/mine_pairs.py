@@ -1,7 +1,8 @@
 """Strategy, then filters in order, then typed changes: captioned videos to pairs, with the funnel of every step.
 
 A column that a filter needs (a similarity, the splits) is computed when the first filter asks for it, so only for the
-pairs that are still there.
+pairs that are still there. Where embeddings are given, all pairs get all columns; else a similarity is null that no
+filter needs.
 """
 
 from collections import Counter
@@ -29,6 +30,9 @@ VERSION = 1
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
 )  # fmt: skip
+
+_MARKS = {"splits": "reference_split", "text_similarity": "text_similarity", "visual_similarity": "visual_similarity"}
+"""What a filter can need -> the column that shows it is there."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,15 @@ class _Columns:
     def __init__(self, videos: pa.Table, embeddings: Path | None):
         self.videos, self.embeddings = videos, embeddings
 
+    def always(self) -> tuple[str, ...]:
+        """Return what pairs get though no filter needs it; without features, encoding captions takes too long."""
+        return tuple(_MARKS) if self.embeddings else ("splits",)
+
     def add(self, pairs: pa.Table, name: str) -> pa.Table:
         """Return the pairs with the column, or all of them where `name` is "splits"."""
         adders: Mapping[str, Callable[[pa.Table], pa.Table]] = {
             "splits": self._add_splits, "text_similarity": self._add_text, "visual_similarity": self._add_visual,
         }  # fmt: skip
-        if name not in adders:
-            raise CvrError(f"A filter needs the column {name!r}, which nothing computes.")
         return adders[name](pairs)
 
     def _add_splits(self, pairs: pa.Table) -> pa.Table:
@@ -128,14 +134,16 @@ def _mine(
     dropped = [removed]
     for chosen in filters:
         need = getattr(chosen.module, "NEEDS", None)
-        if need and need not in kept.column_names and not (need == "splits" and "split" in kept.column_names):
+        if need and need not in _MARKS:
+            raise CvrError(f"The filter {chosen.name!r} needs the column {need!r}, which nothing computes.")
+        if need and _MARKS[need] not in kept.column_names:
             kept = columns.add(kept, need)
         before = kept.num_rows
         kept, removed = split_dropped(chosen.module.run(chosen.config, kept))
         funnel.append(_step(chosen.name, before, kept, removed))
         dropped.append(removed)
-    for name in ("splits", "text_similarity", "visual_similarity"):
-        if name not in kept.column_names and not (name == "splits" and "split" in kept.column_names):
+    for name in columns.always():
+        if _MARKS[name] not in kept.column_names:
             kept = columns.add(kept, name)
     with Progress("tag captions", None, "captions") as progress:
         kept = type_changes(kept, progress.advance)

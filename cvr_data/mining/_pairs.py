@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cvr_data.mining._captions import Captions
 from cvr_data.mining._groups import counting
-from cvr_data.tables import CHANGE, PAIRS, content_id
+from cvr_data.tables import CHANGE, content_id
 
 HASHED = 100_000
 """Rows whose ids are hashed at once, which bounds the memory."""
@@ -129,10 +129,9 @@ def _changes(captions: Captions, before: np.ndarray, after: np.ndarray) -> pa.Li
 
 
 def _group_row(group: DroppedGroup, strategy: str) -> dict[str, object]:
-    row: dict[str, object] = dict.fromkeys(PAIRS.names, None)
-    row.update(
-        pair_id=content_id(strategy, group.reason, group.text), reference_caption=group.text, strategy=strategy,
-        changes=[], drop_reason=group.reason, n_captions=group.captions,
-        n_videos=group.videos, n_pairs=group.pairs,
-    )  # fmt: skip
-    return row
+    """Return only what a group has: an empty column would pass for one that was computed."""
+    return {
+        "pair_id": content_id(strategy, group.reason, group.text), "reference_caption": group.text,
+        "strategy": strategy, "drop_reason": group.reason, "n_captions": group.captions, "n_videos": group.videos,
+        "n_pairs": group.pairs,
+    }  # fmt: skip

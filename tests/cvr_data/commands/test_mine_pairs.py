@@ -1,0 +1,210 @@
+"""mine-pairs, why-not and explain: every row accounted for, and the same story from the files."""
+
+import json
+from itertools import pairwise
+
+import pyarrow as pa
+import pytest
+
+from cvr_data.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.tables import PAIRS, VIDEOS, check_columns
+from tests.dataset_folders import write_texts
+
+CAPTIONS = {
+    "v1": "A red ball rolls", "v2": "a blue ball rolls.", "v3": "a green ball rolls", "v4": "a red cube rolls",
+    "s1": "a cat", "s2": "a dog", "n1": "clip 12 again", "n2": "clip 13 again", "f1": "flag of peru",
+    "f2": "flag of chad", "f3": "flag of cuba", "x": "something else entirely here",
+}  # fmt: skip
+CHEAP = ("straddling", "min-words", "max-words", "digits", "templates", "caption-pair-cap")
+
+
+def write_videos(folder, captions=CAPTIONS, splits=None, size=5):
+    rows = [
+        {"video_id": key, "captions": [text], "source": "test", "split": (splits or {}).get(key, "train")}
+        for key, text in captions.items()
+    ]
+    table = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test") if rows else VIDEOS.empty_table()
+    with ArtifactWriter(folder, stage="import-test") as writer:
+        for index, start in enumerate(range(0, max(len(rows), 1), size)):
+            writer.write_part(index, table.slice(start, size))
+        writer.finish()
+    return folder
+
+
+@pytest.fixture
+def mine(cvr, tmp_path):
+    """Mine with every default filter but the band of text similarity, which needs an encoder."""
+
+    def run(*words, videos=None, out="pairs"):
+        chosen = [word for name in CHEAP for word in ("--filter", name)]
+        outcome = cvr("mine-pairs", videos or tmp_path / "videos", "-O", tmp_path / out, *chosen, *words)
+        assert outcome.code == 0, outcome.err
+        return open_artifact(tmp_path / out)
+
+    return run
+
+
+@pytest.mark.engine
+def test_every_row_is_kept_or_dropped_with_a_reason_and_counted(mine, tmp_path):
+    write_videos(tmp_path / "videos", splits={"v3": "test"})
+    made = mine("-o", "max_group=2")
+    funnel = made.manifest["funnel"]
+    assert [step["step"] for step in funnel] == ["one-word", *CHEAP]
+    for before, step in pairwise(funnel):
+        assert step["in"] == before["out"]
+        assert step["in"] == step["out"] + sum(step["dropped"].values())
+    assert funnel[-1]["out"] == made.manifest["rows"] == made.read().num_rows
+    dropped = made.dropped()
+    assert dropped.column("drop_reason").null_count == 0
+    assert dropped.num_rows == sum(sum(step["dropped"].values()) for step in funnel)
+    assert made.manifest["dropped"] == {"digit": 2, "few_words": 2, "template_group": 2}
+    assert verify(tmp_path / "pairs") == []
+
+
+@pytest.mark.engine
+def test_pairs_have_every_column_and_typed_changes(mine, tmp_path):
+    write_videos(tmp_path / "videos")
+    pairs = mine().read()
+    assert pairs.column_names[: len(PAIRS)] == PAIRS.names
+    row = next(row for row in pairs.to_pylist() if (row["reference_id"], row["target_id"]) == ("v1", "v2"))
+    assert row["changes"] == [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
+    assert (row["reference_caption"], row["target_caption"]) == ("A red ball rolls", "a blue ball rolls.")
+    assert row["split"] == "train"
+    assert row["text_similarity"] is None
+    assert row["visual_similarity"] is None
+
+
+@pytest.mark.engine
+def test_a_pair_across_splits_is_dropped_before_any_text_is_written(mine, tmp_path):
+    write_videos(tmp_path / "videos", splits={"v3": "test"})
+    made = mine()
+    assert made.manifest["dropped"]["straddles_splits"] == 4
+    assert "v3" not in {*made.read()["reference_id"].to_pylist(), *made.read()["target_id"].to_pylist()}
+
+
+@pytest.mark.engine
+def test_parts_of_the_videos_and_their_order_do_not_matter(mine, tmp_path):
+    write_videos(tmp_path / "videos", size=3)
+    write_videos(tmp_path / "turned", dict(reversed(CAPTIONS.items())), size=100)
+    first, second = mine(), mine(videos=tmp_path / "turned", out="turned-pairs")
+    assert first.read().equals(second.read())
+    assert first.dropped().equals(second.dropped())
+
+
+@pytest.mark.engine
+def test_the_band_is_applied_to_pairs_beside_a_dropped_group(cvr, tmp_path):
+    write_videos(tmp_path / "videos")
+    band = "text-similarity:low=0.99,high=1"
+    words = ("-o", "max_group=2", "--filter", band)
+    outcome = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *words)
+    assert outcome.code == 0, outcome.err
+    made = open_artifact(tmp_path / "pairs")
+    assert made.manifest["dropped"]["template_group"] == 2
+    assert made.manifest["dropped"]["text_too_different"] > 0
+    assert made.read()["text_similarity"].null_count == 0
+
+
+@pytest.mark.engine
+def test_a_second_run_does_nothing_and_another_filter_is_refused(mine, tmp_path, one_line_error):
+    write_videos(tmp_path / "videos")
+    assert mine().manifest["finished"] == mine().manifest["finished"]
+    line = one_line_error("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", "--filter", "digits")
+    assert "holds another artifact (filters = " in line
+    assert "--overwrite" in line
+
+
+@pytest.mark.engine
+def test_the_default_filters_and_json(cvr, tmp_path):
+    write_videos(tmp_path / "videos")
+    outcome = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", "--json")
+    assert all(
+        0.41 <= value <= 0.976 for value in open_artifact(tmp_path / "pairs").read()["text_similarity"].to_pylist()
+    )
+    steps = [step["step"] for step in json.loads(outcome.out)["funnel"]]
+    assert steps == ["one-word", *CHEAP[:-1], "text-similarity", CHEAP[-1]]
+
+
+def test_a_corpus_without_pairs_gives_an_empty_artifact(mine, tmp_path):
+    write_videos(tmp_path / "videos", {"x": "something else entirely here"})
+    made = mine()
+    assert (made.manifest["rows"], made.read().num_rows) == (0, 0)
+    assert made.read().column_names[: len(PAIRS)] == PAIRS.names
+    assert mine(videos=write_videos(tmp_path / "nothing", {}), out="none").manifest["rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--strategy", "one-wrd"), "Did you mean: one-word?"),
+        (("-o", "max_grop=3"), "one-word: unknown option 'max_grop'. Did you mean: max_group?"),
+        (("-o", "min_words=1"), "one-word: min_words must be at least 2, got 1."),
+        (("--filter", "digit"), "Did you mean: digits"),
+        (("--filter", "min-words:words=3"), "min-words: unknown option 'words'. Did you mean: min_words?"),
+        (("--filter", "text-similarity:low=high"), "text-similarity: option low should be of type float, got 'high'."),
+    ],
+)
+def test_a_wrong_name_or_option_is_one_line(one_line_error, tmp_path, words, expected):
+    write_videos(tmp_path / "videos")
+    assert expected in one_line_error("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *words)
+    assert not (tmp_path / "pairs").exists()
+
+
+def test_videos_that_are_not_there_are_one_line(one_line_error, tmp_path):
+    assert "nowhere does not exist." in one_line_error("mine-pairs", tmp_path / "nowhere", "-O", tmp_path / "pairs")
+
+
+@pytest.mark.engine
+def test_why_not_tells_the_verdict_on_any_two_videos(mine, cvr, tmp_path):
+    write_videos(tmp_path / "videos")
+    mine("-o", "max_group=2")
+
+    def verdict(reference, target):
+        return cvr("why-not", reference, target, "--in", tmp_path / "pairs").out.strip()
+
+    assert verdict("v1", "v4").startswith("kept: 'A red ball rolls' -> 'a red cube rolls' (ball -> cube")
+    assert verdict("s1", "s2").startswith("dropped by few_words: 'a cat' -> 'a dog' (cat -> dog")
+    assert verdict("n1", "n2").startswith("dropped by digit: ")
+    assert verdict("f1", "f2").endswith("dropped by template_group: 'flag of _' (3 captions of 3 videos)")
+    assert verdict("v1", "v2").endswith("dropped by template_group: 'a _ ball rolls' (3 captions of 3 videos)")
+    assert verdict("v2", "v4").endswith("not a pair: 2 words differ, not one")
+    assert verdict("v1", "x").endswith("not a pair: 4 words differ, not one")
+    assert verdict("v1", "s1").endswith("not a pair: 4 words against 2")
+    assert verdict("v1", "v1") == "not a pair: a video is not paired with itself"
+
+
+def test_why_not_names_an_unknown_video(mine, one_line_error, tmp_path):
+    write_videos(tmp_path / "videos", {"video-1": "a red ball", "video-2": "something else entirely"})
+    mine()
+    line = one_line_error("why-not", "video-1", "vidio-2", "--in", tmp_path / "pairs")
+    assert "has no video 'vidio-2'. Did you mean: video-2" in line
+
+
+def test_explain_tells_where_a_triplet_comes_from(cvr, one_line_error, tmp_path):
+    write_texts(tmp_path)
+    built = cvr("build-triplets", tmp_path / "short", "-O", tmp_path / "data")
+    assert built.code == 0, built.err
+    row = open_artifact(tmp_path / "data").read().to_pylist()[0]
+    told = cvr("explain", row["triplet_id"][:10], "--in", tmp_path / "data").out
+    assert f"triplet {row['triplet_id']}: kept, split {row['split']}" in told
+    for piece in (row["reference_id"], row["target_id"], row["modification"], row["pair_id"], "by rules", "one-word"):
+        assert piece in told
+    rejected = open_artifact(tmp_path / "data").dropped().to_pylist()[0]
+    told = cvr("explain", rejected["triplet_id"], "--in", tmp_path / "data").out
+    assert f"dropped by {rejected['drop_reason']}" in told
+    assert "rejected, copied" in told
+    assert "has no triplet 'zz'" in one_line_error("explain", "zz", "--in", tmp_path / "data")
+    assert "begin with ''" in one_line_error("explain", "", "--in", tmp_path / "data")
+    assert "holds no triplets" in one_line_error("explain", "zz", "--in", tmp_path / "pairs")
+
+
+def test_explain_does_without_the_inputs(cvr, tmp_path):
+    import shutil
+
+    write_texts(tmp_path)
+    cvr("build-triplets", tmp_path / "short", "-O", tmp_path / "data")
+    triplet = open_artifact(tmp_path / "data").read()["triplet_id"][0].as_py()
+    shutil.rmtree(tmp_path / "short")
+    shutil.rmtree(tmp_path / "pairs")
+    told = cvr("explain", triplet, "--in", tmp_path / "data")
+    assert told.code == 0
+    assert told.out.count("its table is not here") == 2

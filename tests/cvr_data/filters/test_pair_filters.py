@@ -1,0 +1,145 @@
+"""Filters of pairs: for each what it drops, what it keeps, and what must not matter."""
+
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvr_data.errors import CvrError
+from cvr_data.filters import FILTERS
+from cvr_data.tables import CHANGE, pair_id
+
+NAMES = ("min-words", "max-words", "digits", "templates", "straddling", "text-similarity", "visual-similarity",
+         "caption-pair-cap")  # fmt: skip
+FLOATS = ("text_similarity", "visual_similarity")
+
+
+def pair(reference="a red ball rolls", target="a blue ball rolls", *, ids=("v1", "v2"), **columns):
+    words = zip(reference.lower().split(), target.lower().split(), strict=False)
+    changes = [{"before": before, "after": after} for before, after in words if before != after]
+    return {
+        "pair_id": pair_id(*ids, reference, target), "reference_id": ids[0], "target_id": ids[1],
+        "reference_caption": reference, "target_caption": target, "changes": changes,
+        "reference_split": "train", "target_split": "train", "reference_group_id": ids[0],
+        "target_group_id": ids[1], "text_similarity": 0.8, "visual_similarity": 0.5, **columns,
+    }  # fmt: skip
+
+
+def table(*rows):
+    names = pair().keys()
+    kinds = {name: pa.float32() for name in FLOATS} | {"changes": pa.list_(CHANGE)}
+    return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names})
+
+
+def reasons(name, rows, *options):
+    checked = FILTERS.get(name).run(FILTERS.config(name, options), rows)
+    return checked.column("drop_reason").to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "options", "expected"),
+    [
+        ("min-words", pair("a cat", "a dog"), (), "few_words"),
+        ("min-words", pair("a - cat", "a - dog"), (), "few_words"),
+        ("min-words", pair("a cat", "a dog"), ("min_words=2",), None),
+        ("min-words", pair("a red cat", "a red dog"), (), None),
+        ("max-words", pair("a " * 40 + "cat", "a " * 40 + "dog"), (), "many_words"),
+        ("max-words", pair("a " * 39 + "cat", "a " * 39 + "dog"), (), None),
+        ("digits", pair("clip 12 of it", "clip 13 of it"), (), "digit"),
+        ("digits", pair("in 4k colour", "in hd colour"), (), "digit"),
+        ("digits", pair("4k a red ball", "4k a blue ball"), (), None),
+        ("templates", pair("Flag of peru waves", "flag of chad waves"), (), "template"),
+        ("templates", pair("a concept, of war", "a concept, of love"), (), "template"),
+        ("templates", pair("a flagof peru", "a flagof chad"), (), None),
+        ("templates", pair("my idea of peru", "my idea of chad"), ("phrases=idea of",), "template"),
+        ("straddling", pair(target_split="test"), (), "straddles_splits"),
+        ("straddling", pair(target_split=None), (), "straddles_splits"),
+        ("straddling", pair(reference_split=None, target_split=None), (), None),
+        ("straddling", pair(reference_group_id="g", target_group_id="g"), (), "near_duplicates"),
+        ("straddling", pair(reference_group_id="g", target_group_id="g"), ("near_duplicates=false",), None),
+        ("straddling", pair(reference_group_id=None, target_group_id=None), (), None),
+        ("text-similarity", pair(text_similarity=0.4), (), "text_too_different"),
+        ("text-similarity", pair(text_similarity=0.98), (), "text_too_similar"),
+        ("text-similarity", pair(text_similarity=0.5), (), None),
+        ("text-similarity", pair(text_similarity=0.5), ("low=0.6", "high=0.96"), "text_too_different"),
+        ("text-similarity", pair(text_similarity=None), (), None),
+        ("visual-similarity", pair(visual_similarity=0.995), (), "video_too_similar"),
+        ("visual-similarity", pair(visual_similarity=0.2), ("low=0.3",), "video_too_different"),
+        ("visual-similarity", pair(visual_similarity=None), (), None),
+    ],
+)
+def test_a_filter_drops_what_it_says(name, row, options, expected):
+    assert reasons(name, table(row), *options) == [expected]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reason_that_stands_is_left(name):
+    rows = table(pair("a 1", "a 2", target_split="test", text_similarity=0.1, visual_similarity=1.0))
+    marked = rows.append_column("drop_reason", pa.array(["earlier"]))
+    assert reasons(name, marked) == ["earlier"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_rows_are_no_error(name):
+    assert reasons(name, table(pair()).slice(0, 0)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slices_and_chunks_do_not_matter(name):
+    rows = table(
+        pair("a 1", "a 2"), pair(target_split="test"), pair(text_similarity=0.1), pair("flag of b", "flag of c")
+    )
+    whole = reasons(name, rows)
+    assert reasons(name, rows.slice(1)) == whole[1:]
+    assert reasons(name, pa.concat_tables([rows.slice(0, 3), rows.slice(3)])) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("text-similarity", "low=0.99"), ("visual-similarity", "high=2"), ("caption-pair-cap", "most=0"),
+     ("min-words", "min_words=0"), ("max-words", "max_words=0")],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_one_clear_line(name, option):
+    with pytest.raises(CvrError, match=f"^{name}: .*got"):
+        FILTERS.config(name, [option])
+
+
+def many(count, similarity=lambda number: None):
+    """Video pairs of one caption pair, each with its reverse."""
+    rows = []
+    for number in range(count):
+        ids = (f"r{number:03d}", f"t{number:03d}")
+        captions = ("A red ball.", "a blue ball") if number % 2 else ("a red ball", "a blue ball")
+        rows.append(pair(*captions, ids=ids, visual_similarity=similarity(number)))
+        rows.append(pair(*captions[::-1], ids=ids[::-1], visual_similarity=similarity(number)))
+    return rows
+
+
+def test_the_most_similar_pairs_of_a_caption_pair_are_kept_however_it_is_written():
+    rows = many(30, lambda number: number / 100)
+    kept = [
+        row for row, reason in zip(rows, reasons("caption-pair-cap", table(*rows), "most=4"), strict=True) if not reason
+    ]
+    assert sorted({row["visual_similarity"] for row in kept}) == [0.26, 0.27, 0.28, 0.29]
+    assert Counter(row["reference_id"][0] for row in kept) == {"r": 4, "t": 4}
+
+
+def test_a_pair_without_similarity_comes_last():
+    rows = [pair(ids=("a", "b"), visual_similarity=None), pair(ids=("c", "d"), visual_similarity=-0.9)]
+    assert reasons("caption-pair-cap", table(*rows), "most=1") == ["caption_pair_cap", None]
+
+
+@given(st.permutations(range(24)), st.integers(1, 5))
+def test_the_cap_keeps_a_pair_with_its_reverse_in_any_order_of_the_rows(order, most):
+    rows = many(12)
+    shuffled = [rows[place] for place in order]
+    found = reasons("caption-pair-cap", table(*shuffled), f"most={most}")
+    kept = {(row["reference_id"], row["target_id"]) for row, reason in zip(shuffled, found, strict=True) if not reason}
+    assert len(kept) == 2 * most
+    assert kept == {(target, reference) for reference, target in kept}
+    again = reasons("caption-pair-cap", table(*rows), f"most={most}")
+    assert kept == {
+        (row["reference_id"], row["target_id"]) for row, reason in zip(rows, again, strict=True) if not reason
+    }
