@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cvr_data.errors import CvrError, first_few
@@ -26,7 +26,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     temporary = path.with_suffix(".partial")
-    save_file(weights, temporary)
+    temporary.write_bytes(save(weights))
     temporary.replace(path)
 
 

@@ -190,11 +190,20 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
 
 
 def test_the_best_epoch_on_validation_is_kept(tmp_path):
-    triplets = training_set()
-    config = TrainConfig(epochs=8, batch_size=16, lr=0.3, schedule="constant", clip_norm=0, patience=0)
-    retriever, report = run(tmp_path, config, triplets=triplets)
+    """From the tenth epoch on the model unlearns, so the best one is not the last."""
+    triplets, steps = training_set(), []
+    retriever = model(projection=16, hidden=16, dropout=0.0)
+    learn = retriever.training_step
+
+    def learns_then_unlearns(batch):
+        steps.append(1)
+        return {"loss": learn(batch)["loss"] * (1 if len(steps) <= 27 else -1)}
+
+    retriever.training_step = learns_then_unlearns
+    config = TrainConfig(epochs=20, batch_size=16, lr=1e-2, schedule="constant", patience=0)
+    _, report = run(tmp_path, config, retriever, triplets)
     means = [row["mean"] for row in report.history]
-    assert report.best == max(means)
+    assert report.best == max(means) > means[-1]
     assert report.best_epoch == means.index(max(means)) + 1
     task = task_of(triplets)
     assert mean_recall(evaluate(retriever, task).rank, task.ks) == report.best

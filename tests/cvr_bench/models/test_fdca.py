@@ -1,5 +1,7 @@
 """fdca: the released network against torch's own layers, and what the fixed one promises."""
 
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -194,6 +196,20 @@ def test_the_token_branch_is_the_sum_that_its_name_says(fixed):
     )
     added = module.gains[0] * injected - module.gains[1] * excluded
     assert_close(composed.token_BD[0], F.normalize(video.pooled_BD()[0] + added, dim=0))
+
+
+def test_equal_targets_and_near_duplicates_are_no_negatives(fixed):
+    retriever, features = fixed
+    triplets = dataclasses.replace(
+        batch(features), target_ids=["a", "a", "b", "c", "d"], target_group_ids=["a", "a", "g", "g", "d"]
+    )
+    query = retriever.module(triplets.reference, triplets.modification).query_BD
+    logits = retriever.module.scale * query @ triplets.target.pooled_BD().T
+    for row, column in ((0, 1), (1, 0), (2, 3), (3, 2)):
+        logits[row, column] = -torch.inf
+    rows = torch.arange(len(logits))
+    expected = (F.cross_entropy(logits, rows) + F.cross_entropy(logits.T, rows)) / 2
+    assert_close(retriever.training_step(triplets)["query"], expected)
 
 
 def test_the_triplet_loss_counts_the_texts_that_exclude_something(fixed):
