@@ -85,7 +85,7 @@ def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite:
         "train": config_dict(train_config) if train_config else None,
         "split": run.split,
         "seed": run.seed,
-        "source_sha256": hashlib.sha256(Path(str(component.__file__)).read_bytes()).hexdigest(),
+        "source_sha256": _source_digest(Path(str(component.__file__))),
     }
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
@@ -185,3 +185,9 @@ def _prepare(
 def _parameters(retriever: Retriever) -> int:
     module = retriever.module if isinstance(retriever, DenseRetriever) else getattr(retriever, "module", None)
     return sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0
+
+
+def _source_digest(component: Path) -> str:
+    """Return the hash of a model's file and of the helpers beside it, so that a changed model is scored again."""
+    files = [component, *sorted(component.parent.glob("_*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -94,10 +94,16 @@ def test_the_test_world_is_large_enough_to_tell_models_apart(quickstart):
 @pytest.mark.parametrize("baseline", ["visual-only", "text-only"])
 def test_a_composed_model_beats_each_unimodal_baseline(quickstart, composed, baseline):
     folders = {name: str(next((quickstart.folder / "results").glob(f"{name}-*"))) for name in (composed, baseline)}
-    done = quickstart.command("compare", folders[composed], folders[baseline], "--json")
+    done = quickstart.command("compare", folders[composed], folders[baseline], "--by", "backend", "--json")
     assert done.returncode == 0, done.stderr
-    low, _ = json.loads(done.stdout)["difference"]["R@10"]["interval"]
-    assert low > 0
+    comparison = json.loads(done.stdout)
+    assert comparison["difference"]["mean"]["interval"][0] > 0
+    by_source = comparison["slices"]
+    assert set(by_source) == {"rules", "truth", "transformers"}
+    assert all(by_source[source]["difference"]["mean"]["interval"][0] > 0 for source in ("rules", "truth")), by_source
+    assert (
+        by_source["transformers"]["difference"]["mean"]["value"] > 0
+    )  # some hundred queries: no interval is asked for
 
 
 def test_running_it_again_only_reads(quickstart):
