@@ -230,7 +230,7 @@ def test_counts_must_make_sense(one_line_error, tmp_path):
 
 
 def test_ctrl_c_is_one_line_and_the_next_run_resumes(tmp_path, cvr):
-    words = ["import", "synthetic", "-O", str(tmp_path / "videos"), "-o", "train=60", "-o", "val=0", "-o", "test=0"]
+    words = ["import", "synthetic", "-O", str(tmp_path / "videos"), "-o", "train=400", "-o", "val=0", "-o", "test=0"]
     words += ["-o", "size=64", "-o", "workers=2"]
     root = Path(synthetic.__file__).resolve().parents[2]
     program = f"import sys; sys.path.insert(0, {str(root)!r}); import cli; sys.exit(cli.run({words!r}))"
@@ -248,4 +248,4 @@ def test_ctrl_c_is_one_line_and_the_next_run_resumes(tmp_path, cvr):
     assert not (tmp_path / "videos" / "manifest.json").exists()
     assert cvr(*words).code == 0
     assert verify(tmp_path / "videos") == []
-    assert open_artifact(tmp_path / "videos").manifest["rows"] == 60
+    assert open_artifact(tmp_path / "videos").manifest["rows"] == 400
