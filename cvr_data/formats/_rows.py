@@ -1,0 +1,171 @@
+"""What every published layout needs: triplets from columns and back, queries with several targets, galleries."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.errors import CvrError, did_you_mean, first_few
+from cvr_data.tables import TRIPLETS, VIDEOS, check_columns, query_id, triplet_id
+
+SPLITS = ("train", "val", "test")
+QUERY_NUMBER = "query_number"
+"""Extra column of triplets: the number that a published file gives the query a row belongs to."""
+
+
+@dataclass(frozen=True)
+class PublishedQuery:
+    """The rows of one query, a target each, and its number in the file."""
+
+    number: int
+    rows: list[dict[str, Any]]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The row of the first target."""
+        return self.rows[0]
+
+    @property
+    def target_ids(self) -> list[str]:
+        """All targets, in order."""
+        return [row["target_id"] for row in self.rows]
+
+
+def by_split(triplets: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield each split that has rows, with its rows."""
+    for split in SPLITS:
+        rows = triplets.filter(pc.equal(triplets.column("split"), split))
+        if rows.num_rows:
+            yield split, rows
+
+
+def column(table: pa.Table, name: str) -> list[Any]:
+    """Return the values of a column; None everywhere where the table does not have it."""
+    return table.column(name).to_pylist() if name in table.column_names else [None] * table.num_rows
+
+
+def queries_of(rows: pa.Table) -> list[PublishedQuery]:
+    """Return the queries in the order of their first rows; the numbers of the file stay if no two queries share one.
+
+    Rows with equal reference and text are one query, unless a file numbered them apart.
+    """
+    grouped: dict[tuple[int | None, str], list[dict[str, Any]]] = {}
+    for number, row in zip(column(rows, QUERY_NUMBER), rows.to_pylist(), strict=True):
+        grouped.setdefault((number, row["query_id"]), []).append(row)
+    numbers = [number for number, _ in grouped]
+    are_usable = None not in numbers and max(Counter(numbers).values(), default=1) == 1
+    return [
+        PublishedQuery(number if are_usable and number is not None else place, found)
+        for place, ((number, _), found) in enumerate(grouped.items())
+    ]
+
+
+def row_numbers(rows: pa.Table) -> list[int]:
+    """Return a number for each row: that of the published file if they are all different, else its place."""
+    numbers = column(rows, QUERY_NUMBER)
+    return numbers if None not in numbers and len(set(numbers)) == len(numbers) else list(range(rows.num_rows))
+
+
+def to_triplets(
+    columns: Mapping[str, Sequence[Any]], *, where: Path, split: str, style: str,
+    kinds: Mapping[str, pa.DataType] | None = None,
+) -> pa.Table:  # fmt: skip
+    """Return the triplets table of columns, with ids computed from their content; `kinds` are types of extra columns.
+
+    Raises:
+        CvrError: a row lacks its reference or target, or a value is of another type than its column.
+    """
+    types = {QUERY_NUMBER: pa.int64(), **{field.name: field.type for field in TRIPLETS}, **(kinds or {})}
+    arrays = {name: _array(name, values, types[name], where) for name, values in columns.items()}
+    references, texts, targets = (arrays[name].to_pylist() for name in ("reference_id", "modification", "target_id"))
+    for name, values in (("reference", references), ("target", targets)):
+        if blank := [row for row, value in enumerate(values) if not value]:
+            raise CvrError(f"{where}: rows {first_few(blank)} (counted from 0) have no {name}.")
+    arrays["modification"] = pa.array([text or "" for text in texts], pa.string())
+    texts = arrays["modification"].to_pylist()
+    arrays["triplet_id"] = pa.array(map(triplet_id, references, texts, targets), pa.string())
+    arrays["query_id"] = pa.array(map(query_id, references, texts), pa.string())
+    arrays["split"] = pa.array([split] * len(texts), pa.string())
+    arrays["style"] = pa.array([style] * len(texts), pa.string())
+    return check_columns(pa.table(arrays), TRIPLETS, str(where))
+
+
+def to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
+    """Return the videos table of rows with video_id and split (captions, description, ... where known).
+
+    Rows of one video are one; their lists are joined, and the most protected split (test, then val) stays.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = found.setdefault(row["video_id"], {"captions": [], "source": source})
+        split = max((known.get("split", SPLITS[0]), row["split"]), key=SPLITS.index)
+        lists = {
+            name: list(dict.fromkeys([*known.get(name, ()), *value]))
+            for name, value in row.items()
+            if isinstance(value, list)
+        }
+        known.update({**row, **lists, "split": split})
+    table = pa.Table.from_pylist([{name: row.get(name) for name in _names(found.values())} for row in found.values()])
+    return check_columns(table, VIDEOS, source) if found else VIDEOS.empty_table()
+
+
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the tables as one; a column that some lack is null there."""
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def gallery_of(rows: pa.Table, videos: pa.Table | None, split: str) -> list[str]:
+    """Return the videos that queries of a split are ranked against: all of the split, then others the rows name."""
+    listed: list[str] = []
+    if videos is not None:
+        listed = videos.filter(pc.equal(videos.column("split"), split)).column("video_id").to_pylist()
+    return list(dict.fromkeys([*listed, *column(rows, "reference_id"), *column(rows, "target_id")]))
+
+
+def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
+    """Return video id -> value of a column, of the videos that have one."""
+    if videos is None:
+        return {}
+    pairs = zip(videos.column("video_id").to_pylist(), column(videos, name), strict=True)
+    return {video_id: value for video_id, value in pairs if value is not None}
+
+
+def split_in(stem: str) -> str:
+    """Return the split that a file's name ends with, else train."""
+    return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
+
+
+def check_split(split: str) -> None:
+    """Raise ValueError unless it is a split or empty: a Config's own check."""
+    if split not in ("", *SPLITS):
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}. {did_you_mean(split, SPLITS)}")
+
+
+def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str) -> dict[str, Path]:
+    """Return split -> file: the first of the wanted names that a folder has, of one split or (empty) of all.
+
+    Raises:
+        CvrError: the folder has none of them.
+    """
+    places = {name: names for name, names in wanted.items() if split in ("", name)}
+    found = {name: [path / file for file in names if (path / file).is_file()] for name, names in places.items()}
+    files = {name: paths[0] for name, paths in found.items() if paths}
+    if not files:
+        names = [file for names in places.values() for file in names]
+        raise CvrError(f"{path} holds none of {first_few(names, 6)}.")
+    return files
+
+
+def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise CvrError(f"{where}: a value of {name!r} is no {kind} ({str(error).splitlines()[0]}).") from None
+
+
+def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))

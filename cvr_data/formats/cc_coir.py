@@ -1,0 +1,55 @@
+"""CC-CoIR CSV: WebVid-CoVR's recipe on images; captions, ids and text, no scores.
+
+    txt1, txt2     captions of the reference and the target
+    pth1, pth2     ids of the reference and the target
+    edit           the modification text
+
+Columns are found by name, unknown ones are ignored, and only pth1, pth2 and edit must be there.
+
+Source: Ventura et al., TPAMI 2024 (https://huggingface.co/datasets/lucas-ventura/CC-CoIR); the columns are those that
+its loader reads, their order in the published file is unknown.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.formats._covr_csv import read_files, write_files
+from cvr_data.formats._rows import check_split
+
+COLUMNS = {
+    "txt1": "reference_caption",
+    "txt2": "target_caption",
+    "pth1": "reference_id",
+    "pth2": "target_id",
+    "edit": "modification",
+}
+"""Column of the file -> column of the triplets table."""
+
+EXAMPLE = "txt1,txt2,pth1,pth2,edit\na red barn,a blue barn,26/5485b841,7/0c91aa3e,paint it blue\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    split: str = ""
+    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self):
+        check_split(self.split)
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write `out`/cc-coir_{train,val,test}.csv, each split that has rows, and return the paths."""
+    return write_files(triplets, out, "cc-coir", COLUMNS)
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder.
+
+    Raises:
+        CvrError: the file is empty or no CSV, or lacks a required column.
+    """
+    return read_files(path, COLUMNS, split=config.split, style=config.style)

@@ -1,0 +1,113 @@
+"""CIRCO JSON: several targets per query, the first of them the one it was written for.
+
+    annotations/{val,test}.json
+    [{"reference_img_id": 271520, "target_img_id": 355099, "relative_caption": "shows two people ...",
+      "shared_concept": "a girl with a traditional Chinese umbrella", "gt_img_ids": [355099, 528417], "id": 0,
+      "semantic_aspects": ["cardinality"]}]
+
+`shared_concept` and `semantic_aspects` become extra columns; the text is `relative_caption` alone. Ids are numbers
+where all of them can be. The published test split hides its targets and is refused.
+
+Source: Baldrati et al., ICCV 2023 (https://github.com/miccunifi/CIRCO).
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.formats._json import read_entries, write_json
+from cvr_data.formats._rows import (
+    QUERY_NUMBER,
+    SPLITS,
+    PublishedQuery,
+    by_split,
+    check_split,
+    concat,
+    files_of,
+    queries_of,
+    split_in,
+    to_triplets,
+)
+
+KINDS = {"shared_concept": pa.string(), "semantic_aspects": pa.list_(pa.string())}
+REQUIRED = ("reference_img_id", "relative_caption", "id")
+NUMBER = re.compile(r"0|[1-9][0-9]*")
+TARGETS = ("target_img_id", "gt_img_ids")
+
+EXAMPLE = (
+    '[{"reference_img_id": 1, "target_img_id": 2, "relative_caption": "is at night", "shared_concept": "a street",'
+    ' "gt_img_ids": [2, 5], "id": 0, "semantic_aspects": []}]'
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self):
+        check_split(self.split)
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write `out`/annotations/{train,val,test}.json, each split that has rows, and return the paths."""
+    return [
+        write_json(out / "annotations" / f"{split}.json", _entries(rows), indent=4)
+        for split, rows in by_split(triplets)
+    ]
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target.
+
+    Raises:
+        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
+    """
+    if path.is_dir():
+        names = {split: (f"annotations/{split}.json", f"{split}.json") for split in SPLITS}
+        files = files_of(path, names, config.split)
+        return concat([_read_file(config, file, split) for split, file in files.items()])
+    return _read_file(config, path, config.split or split_in(path.stem))
+
+
+def _entries(rows: pa.Table) -> list[dict[str, Any]]:
+    queries = queries_of(rows)
+    ids = [video_id for query in queries for video_id in (query.first["reference_id"], *query.target_ids)]
+    as_id = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
+    return [_entry(query, as_id) for query in queries]
+
+
+def _entry(query: PublishedQuery, as_id: type) -> dict[str, Any]:
+    return {
+        "reference_img_id": as_id(query.first["reference_id"]),
+        "target_img_id": as_id(query.target_ids[0]),
+        "relative_caption": query.first["modification"],
+        "shared_concept": query.first.get("shared_concept") or "",
+        "gt_img_ids": [as_id(target_id) for target_id in query.target_ids],
+        "id": query.number,
+        "semantic_aspects": query.first.get("semantic_aspects") or [],
+    }
+
+
+def _read_file(config: Config, path: Path, split: str) -> pa.Table:
+    entries = read_entries(path, REQUIRED, TARGETS)
+    pairs = [(entry, target_id) for entry in entries for target_id in _targets(entry)]
+    columns = {
+        "reference_id": [str(entry["reference_img_id"]) for entry, _ in pairs],
+        "target_id": [str(target_id) for _, target_id in pairs],
+        "modification": [entry["relative_caption"] for entry, _ in pairs],
+        QUERY_NUMBER: [entry["id"] for entry, _ in pairs],
+        **{name: [entry.get(name) for entry, _ in pairs] for name in KINDS},
+    }
+    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+
+
+def _targets(entry: dict[str, Any]) -> list[Any]:
+    """All targets, the one the query was written for first."""
+    first = entry["target_img_id"]
+    return [first, *(target_id for target_id in entry["gt_img_ids"] if target_id != first)]

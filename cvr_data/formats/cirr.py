@@ -1,0 +1,195 @@
+"""CIRR JSON: each query with a group of six that look alike, so that it can be ranked within them as well.
+
+    captions/cap.rc2.{train,val,test1}.json
+    [{"pairid": 12060, "reference": "dev-244-0-img0", "target_hard": "dev-1028-1-img1",
+      "target_soft": {"dev-1028-1-img1": 1.0}, "caption": "show three bottles of soft drink",
+      "img_set": {"id": 36, "members": [<six ids>], "reference_rank": 2, "target_rank": 3}}]
+    image_splits/split.rc2.{train,val,test1}.json    {"dev-244-0-img0": "./dev/dev-244-0-img0.png"}
+
+Group, ranks and soft targets become extra columns. For triplets that have no group yet, one is made from the features
+of an embeddings folder: reference, target, and the four videos of the split that look most like both, without other
+right answers and near-duplicates of the target; the ranks are then places in the group. The published test1 hides its
+targets and is refused.
+
+Source: Liu et al., ICCV 2021 (https://github.com/Cuberick-Orion/CIRR), version rc2.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.errors import CvrError
+from cvr_data.formats._groups import Pair, visual_groups
+from cvr_data.formats._json import read_entries, read_json, write_json
+from cvr_data.formats._rows import (
+    QUERY_NUMBER,
+    by_split,
+    check_split,
+    column,
+    concat,
+    files_of,
+    gallery_of,
+    row_numbers,
+    to_triplets,
+    to_videos,
+    values_of,
+)
+
+SUBSETS = {"train": "train", "val": "val", "test": "test1"}
+"""Our split -> what CIRR calls it."""
+SOFT = pa.list_(pa.struct([("video_id", pa.string()), ("score", pa.float64())]))
+KINDS = {
+    "group_number": pa.int64(), "group_members": pa.list_(pa.string()), "reference_rank": pa.int32(),
+    "target_rank": pa.int32(), "soft_targets": SOFT,
+}  # fmt: skip
+REQUIRED = ("pairid", "reference", "caption", "img_set")
+TARGETS = ("target_hard", "target_soft")
+
+EXAMPLE = (
+    '[{"pairid": 0, "reference": "a", "target_hard": "b", "target_soft": {"b": 1.0}, "caption": "make it blue",'
+    ' "img_set": {"id": 0, "members": ["a", "b", "c", "d", "e", "f"], "reference_rank": 0, "target_rank": 1}}]'
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    embeddings: Path | None = None
+    """Embeddings folder that says which videos look alike; needed to write triplets that have no groups."""
+    split: str = ""
+    """Read this split only: train, val or test (CIRR's test1); empty: all."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self):
+        check_split(self.split)
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write captions and videos of each split that has rows, and return the paths.
+
+    Raises:
+        CvrError: groups are to be made, and there are no features or too few videos.
+    """
+    paths = []
+    for split, rows in by_split(triplets):
+        gallery = gallery_of(rows, videos, split)
+        grouped = rows if None not in column(rows, "group_members") else _with_groups(config, rows, gallery, videos)
+        entries = [_entry(row, number) for row, number in zip(grouped.to_pylist(), row_numbers(rows), strict=True)]
+        paths += [
+            write_json(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
+            write_json(out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _places(gallery, videos, split)),
+        ]
+    return paths
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of one file of captions, or of all of a folder.
+
+    Raises:
+        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
+    """
+    return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
+
+
+def read_videos(config: Config, path: Path) -> pa.Table:
+    """Return the images of the splits that `read` reads, where the folder lists them."""
+    rows = [
+        {"video_id": image_id, "split": split, "published_path": place}
+        for split, file in _files(config, path).items()
+        if (images := file.parent.parent / "image_splits" / file.name.replace("cap.", "split.", 1)).is_file()
+        for image_id, place in read_json(images, dict).items()
+    ]
+    return to_videos(rows, "cirr")
+
+
+def _files(config: Config, path: Path) -> dict[str, Path]:
+    names = {split: f"cap.rc2.{subset}.json" for split, subset in SUBSETS.items()}
+    if path.is_dir():
+        return files_of(path, {split: (f"captions/{name}", name) for split, name in names.items()}, config.split)
+    return {config.split or next((split for split, name in names.items() if path.name == name), "train"): path}
+
+
+def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
+    """Where CIRR's loaders look for each video: as published, else ./<subset>/<id><suffix of its media>."""
+    published, media = values_of(videos, "published_path"), values_of(videos, "path")
+    return {
+        video_id: published.get(video_id)
+        or f"./{SUBSETS[split]}/{video_id}{PurePosixPath(media.get(video_id, '.mp4')).suffix or '.mp4'}"
+        for video_id in gallery
+    }
+
+
+def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> pa.Table:
+    if config.embeddings is None:
+        raise CvrError("cirr: groups of videos that look alike need features: pass -o embeddings=FOLDER.")
+    pairs = list(zip(column(rows, "reference_id"), column(rows, "target_id"), strict=True))
+    banned = _banned(rows, gallery, videos)
+    groups = visual_groups(pairs, gallery, config.embeddings, banned=banned)
+    numbers = {pair: number for number, pair in enumerate(groups)}
+    columns = {
+        "group_number": [numbers[pair] for pair in pairs],
+        "group_members": [groups[pair] for pair in pairs],
+        "reference_rank": [groups[pair].index(pair[0]) for pair in pairs],
+        "target_rank": [groups[pair].index(pair[1]) for pair in pairs],
+    }
+    kept = rows.drop_columns([name for name in columns if name in rows.column_names])
+    for name, values in columns.items():
+        kept = kept.append_column(name, pa.array(values, KINDS[name]))
+    return kept
+
+
+def _banned(rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> dict[Pair, set[str]]:
+    """The videos that would be right, or as good as right, for a query of the pair."""
+    ends = [column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
+    answers: dict[str, set[str]] = defaultdict(set)
+    alike: dict[str, set[str]] = defaultdict(set)
+    for video_id, group in values_of(videos, "group_id").items():
+        alike[group].add(video_id)
+    for query, _, target, _ in zip(*ends, strict=True):
+        answers[query].add(target)
+    banned: dict[Pair, set[str]] = defaultdict(set)
+    for query, reference, target, group in zip(*ends, strict=True):
+        banned[reference, target] |= answers[query] | alike.get(group or "", set())
+    return banned
+
+
+def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
+    soft = row.get("soft_targets") or [{"video_id": row["target_id"], "score": 1.0}]
+    return {
+        "pairid": number,
+        "reference": row["reference_id"],
+        "target_hard": row["target_id"],
+        "target_soft": {entry["video_id"]: entry["score"] for entry in soft},
+        "caption": row["modification"],
+        "img_set": {
+            "id": row["group_number"],
+            "members": row["group_members"],
+            "reference_rank": row["reference_rank"],
+            "target_rank": row["target_rank"],
+        },
+    }
+
+
+def _read_file(config: Config, path: Path, split: str) -> pa.Table:
+    entries = read_entries(path, REQUIRED, TARGETS)
+    for place, entry in enumerate(entries):
+        if not isinstance(entry["img_set"], dict) or not isinstance(entry["target_soft"], dict):
+            raise CvrError(f"{path}: entry {place}: 'img_set' and 'target_soft' should be objects.")
+    groups = [entry["img_set"] for entry in entries]
+    columns = {
+        "reference_id": [entry["reference"] for entry in entries],
+        "target_id": [entry["target_hard"] for entry in entries],
+        "modification": [entry["caption"] for entry in entries],
+        QUERY_NUMBER: [entry["pairid"] for entry in entries],
+        "soft_targets": [
+            [{"video_id": name, "score": score} for name, score in entry["target_soft"].items()] for entry in entries
+        ],
+        "group_number": [group.get("id") for group in groups],
+        "group_members": [group.get("members") for group in groups],
+        "reference_rank": [group.get("reference_rank") for group in groups],
+        "target_rank": [group.get("target_rank") for group in groups],
+    }
+    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)

@@ -1,0 +1,90 @@
+"""Dense-WebVid-CoVR CSV: long modification texts, and a description of about 80 words in the place of each caption.
+
+    index (or id)    number of the row
+    pth1, pth2       ids of the reference and the target
+    txt1, txt2       descriptions of the reference and the target
+    edit             the modification text
+    scores           as in WebVid-CoVR
+
+Descriptions become the extra columns `reference_description` and `target_description`; captions are something else.
+Columns are found by name, unknown ones are ignored, and only pth1, pth2 and edit must be there, so the challenge files
+without pth2, whose targets are hidden, are refused.
+
+Source: Thawakar et al., ICCV 2025 (https://huggingface.co/datasets/omkarthawakar/Dense-WebVid-CoVR), and the files of
+https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.errors import CvrError
+from cvr_data.formats._covr_csv import check_columns_option, read_files, write_files
+from cvr_data.formats._rows import QUERY_NUMBER, check_split, column, values_of
+
+COLUMNS = {
+    "index": QUERY_NUMBER,
+    "id": QUERY_NUMBER,
+    "pth1": "reference_id",
+    "pth2": "target_id",
+    "txt1": "reference_description",
+    "txt2": "target_description",
+    "edit": "modification",
+    "scores": "frame_scores",
+}
+"""Column of the file -> column of the triplets table."""
+
+EXAMPLE = (
+    "index,pth1,pth2,txt1,txt2,edit\n"
+    "0,112/1016223889,112/1016223877,White lines grow on black. ,Green lines grow on black. ,Make the lines green.\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    columns: tuple[str, ...] = ("index", "pth1", "pth2", "txt1", "txt2", "edit", "scores")
+    """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
+    split: str = ""
+    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
+    style: str = "dense"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self):
+        check_columns_option(self.columns, COLUMNS)
+        check_split(self.split)
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write `out`/dense-webvid-covr_{train,val,test}.csv and return the paths; an unknown value is an empty cell.
+
+    Descriptions are columns of the triplets or, where those have none, `description` of the videos.
+
+    Raises:
+        CvrError: descriptions are asked for, and no video has one.
+    """
+    described = _with_descriptions(triplets, values_of(videos, "description"))
+    is_asked = {"txt1", "txt2"} & set(config.columns)
+    if is_asked and described.column("reference_description").null_count == described.num_rows:
+        raise CvrError("No reference video has a description; leave them out with -o columns=index,pth1,pth2,edit.")
+    columns = {name: COLUMNS[name] for name in config.columns}
+    return write_files(described, out, "dense-webvid-covr", columns)
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder.
+
+    Raises:
+        CvrError: the file is empty or no CSV, lacks a required column, or a number or list in it is none.
+    """
+    return read_files(path, COLUMNS, split=config.split, style=config.style)
+
+
+def _with_descriptions(triplets: pa.Table, descriptions: dict[str, str]) -> pa.Table:
+    for end in ("reference", "target"):
+        name = f"{end}_description"
+        pairs = zip(column(triplets, name), triplets.column(f"{end}_id").to_pylist(), strict=True)
+        values = pa.array([known or descriptions.get(video_id) for known, video_id in pairs], pa.string())
+        others = triplets.drop_columns([name]) if name in triplets.column_names else triplets
+        triplets = others.append_column(name, values)
+    return triplets

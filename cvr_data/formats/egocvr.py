@@ -1,0 +1,140 @@
+"""EgoCVR CSV: queries with several target clips, and the clips they are ranked against.
+
+    egocvr_annotations.csv    video_clip_id, target_clip_ids (a list), video_clip_narration, target_clip_narration,
+                              instruction, modified_captions
+    egocvr_data.csv           clip_name, narration_text, video_uid: the gallery, a row per clip and narration
+
+`modified_captions` (what a language model expects the target to show) and `video_uid` (the long video a clip was cut
+from: its clips are the local gallery) become extra columns. EgoCVR has a test split only; others are written beside it
+with their name at the end of the file's.
+
+Source: Hummel et al., ECCV 2024 (https://github.com/ExplainableML/EgoCVR).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.artifacts import write_bytes
+from cvr_data.formats._csv import parsed, read_csv, texts_of, to_csv
+from cvr_data.formats._rows import (
+    QUERY_NUMBER,
+    SPLITS,
+    by_split,
+    check_split,
+    concat,
+    files_of,
+    gallery_of,
+    queries_of,
+    to_triplets,
+    to_videos,
+    values_of,
+)
+
+QUERIES = ("video_clip_id", "target_clip_ids", "video_clip_narration", "target_clip_narration", "instruction",
+           "modified_captions")  # fmt: skip
+CLIPS = ("clip_name", "narration_text", "video_uid")
+KINDS = {"modified_captions": pa.string()}
+
+EXAMPLE = (
+    "video_clip_id,target_clip_ids,video_clip_narration,target_clip_narration,instruction,modified_captions\n"
+    "a_9_18,\"['a_30_39', 'a_50_59']\",#C C takes the sieve,#C C shakes the sieve,Shake it., #C C shakes the bowl.\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "action"
+    """Style of the texts read; the file does not say, and most of EgoCVR's change the action."""
+
+    def __post_init__(self):
+        check_split(self.split)
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write the queries and clips of each split that has rows, and return the paths."""
+    paths = []
+    for split, rows in by_split(triplets):
+        folder = out / "annotation" / "egocvr"
+        folder.mkdir(parents=True, exist_ok=True)
+        paths += [folder / _name("annotations", split), folder / _name("data", split)]
+        write_bytes(paths[-2], to_csv(QUERIES, _query_lines(rows)))
+        write_bytes(paths[-1], to_csv(CLIPS, _clip_lines(rows, videos, split)))
+    return paths
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a file of annotations, or of a folder: a row per query and target.
+
+    Raises:
+        CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
+    """
+    return concat([_read_queries(config, file, split) for split, file in _files(config, path).items()])
+
+
+def read_videos(config: Config, path: Path) -> pa.Table:
+    """Return the clips of the splits that `read` reads, with their narrations as captions, where a file lists them."""
+    rows = [
+        {"video_id": name, "split": split, "captions": [narration] if narration else [], "video_uid": video_uid}
+        for split, file in _files(config, path).items()
+        if (clips := file.with_name(file.name.replace("annotations", "data"))).is_file()
+        for name, narration, video_uid in zip(*read_csv(clips, CLIPS, CLIPS).values(), strict=True)
+    ]
+    return to_videos(rows, "egocvr")
+
+
+def _name(what: str, split: str) -> str:
+    return f"egocvr_{what}.csv" if split == "test" else f"egocvr_{what}_{split}.csv"
+
+
+def _files(config: Config, path: Path) -> dict[str, Path]:
+    if path.is_dir():
+        names = {split: _name("annotations", split) for split in SPLITS}
+        return files_of(
+            path, {split: (f"annotation/egocvr/{name}", name) for split, name in names.items()}, config.split
+        )
+    named = next((split for split in SPLITS if path.name == _name("annotations", split)), "test")
+    return {config.split or named: path}
+
+
+def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
+    for query in queries_of(rows):
+        captions = (query.first["reference_caption"], query.first["target_caption"])
+        yield (
+            query.first["reference_id"],
+            str(query.target_ids),
+            *(caption or "" for caption in captions),
+            query.first["modification"],
+            query.first.get("modified_captions") or "",
+        )
+
+
+def _clip_lines(rows: pa.Table, videos: pa.Table | None, split: str) -> Iterator[Sequence[str]]:
+    captions = {
+        row[f"{end}_id"]: [row[f"{end}_caption"] or ""] for row in rows.to_pylist() for end in ("target", "reference")
+    }
+    captions |= values_of(videos, "captions")
+    long_videos = values_of(videos, "video_uid")
+    for clip in gallery_of(rows, videos, split):
+        for caption in captions[clip] or [""]:
+            yield clip, caption, long_videos.get(clip, clip)
+
+
+def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
+    cells = read_csv(path, QUERIES, (*QUERIES[:2], "instruction"))
+    targets = parsed(cells["target_clip_ids"], texts_of, name="target_clip_ids", path=path)
+    places = [(row, target_id) for row, listed in enumerate(targets) for target_id in listed or [""]]
+    ours = {
+        "reference_id": "video_clip_id", "modification": "instruction", "reference_caption": "video_clip_narration",
+        "target_caption": "target_clip_narration", "modified_captions": "modified_captions",
+    }  # fmt: skip
+    columns = {
+        "target_id": [target_id for _, target_id in places],
+        QUERY_NUMBER: [row for row, _ in places],
+        **{name: [cells[cell][row] or None for row, _ in places] for name, cell in ours.items() if cell in cells},
+    }
+    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)

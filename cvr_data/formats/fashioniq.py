@@ -1,0 +1,150 @@
+"""FashionIQ JSON: two relative captions per pair, by category, with the images of each split.
+
+    captions/cap.{category}.{split}.json       [{"target": "B008", "candidate": "B005", "captions": ["...", "..."]}]
+    image_splits/split.{category}.{split}.json ["B009...", ...]
+
+The text of a triplet is both captions, joined by "and" in this order, as the reference code does; they also stay
+apart, in the extra column `relative_captions`. A text of our own is written as one caption and an empty one. The
+published test split hides its targets and is refused.
+
+Source: Wu et al., CVPR 2021 (https://github.com/XiaoxiaoGuo/fashion-iq).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.errors import CvrError
+from cvr_data.formats._json import read_entries, read_json, write_json
+from cvr_data.formats._rows import SPLITS, by_split, check_split, column, concat, gallery_of, to_triplets, to_videos
+
+KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
+FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
+
+EXAMPLE = '[{"target": "B01", "candidate": "B02", "captions": ["is blue", "has long sleeves"]}]'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    category: str = ""
+    """Read this category only; empty: all. Rows without one are written under it, or under `all`."""
+    split: str = ""
+    """Read this split only: train, val or test; empty: all."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self):
+        check_split(self.split)
+
+
+@dataclass(frozen=True)
+class CaptionFile:
+    """A file of captions, and what its name says."""
+
+    path: Path
+    category: str
+    split: str
+
+    @property
+    def images(self) -> Path:
+        """The file that lists the images of the same category and split."""
+        return self.path.parent.parent / "image_splits" / f"split.{self.category}.{self.split}.json"
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write captions and images of each category and split that has rows, and return the paths."""
+    of_row = [category or config.category or "all" for category in column(triplets, "category")]
+    categories = pa.array(of_row, pa.string())
+    paths = []
+    for category in sorted(set(of_row)):
+        for split, rows in by_split(triplets.filter(pc.equal(categories, category))):
+            images = gallery_of(rows, _of_category(videos, category), split)
+            paths += [
+                write_json(out / "captions" / f"cap.{category}.{split}.json", _entries(rows), indent=4),
+                write_json(out / "image_splits" / f"split.{category}.{split}.json", images, indent=4),
+            ]
+    return paths
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of one file of captions, or of all of a folder.
+
+    Raises:
+        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
+    """
+    return concat([_read_file(config, file) for file in _files(config, path)])
+
+
+def read_videos(config: Config, path: Path) -> pa.Table:
+    """Return the images of the categories and splits that `read` reads, where the folder lists them."""
+    rows = [
+        {"video_id": image_id, "split": file.split, "categories": [file.category]}
+        for file in _files(config, path)
+        if file.images.is_file()
+        for image_id in read_json(file.images, list)
+    ]
+    return to_videos(rows, "fashioniq")
+
+
+def joined(captions: list[str]) -> str:
+    """Return the text of two captions."""
+    return " and ".join(caption for caption in captions if caption)
+
+
+def _entries(rows: pa.Table) -> list[dict[str, Any]]:
+    pairs = zip(rows.to_pylist(), column(rows, "relative_captions"), strict=True)
+    return [
+        {
+            "target": row["target_id"],
+            "candidate": row["reference_id"],
+            "captions": captions or [row["modification"], ""],
+        }
+        for row, captions in pairs
+    ]
+
+
+def _of_category(videos: pa.Table | None, category: str) -> pa.Table | None:
+    if videos is None or "categories" not in videos.column_names:
+        return videos
+    is_of_it = [category in (categories or ()) for categories in column(videos, "categories")]
+    return videos.filter(pa.array(is_of_it, pa.bool_()))
+
+
+def _files(config: Config, path: Path) -> list[CaptionFile]:
+    files = [
+        file
+        for file in (_named(path) if path.is_file() else _listed(path))
+        if config.category in ("", file.category) and config.split in ("", file.split)
+    ]
+    if not files:
+        category, split = config.category or "*", config.split or "*"
+        raise CvrError(f"{path} is or holds no captions/cap.{category}.{split}.json.")
+    return files
+
+
+def _listed(folder: Path) -> Iterator[CaptionFile]:
+    for split in SPLITS:
+        for path in sorted([*folder.glob(f"captions/cap.*.{split}.json"), *folder.glob(f"cap.*.{split}.json")]):
+            yield from _named(path)
+
+
+def _named(path: Path) -> Iterator[CaptionFile]:
+    if (match := FILE.fullmatch(path.name)) is not None:
+        yield CaptionFile(path, match["category"], match["split"])
+
+
+def _read_file(config: Config, file: CaptionFile) -> pa.Table:
+    entries = read_entries(file.path, ("candidate", "captions"), ("target",))
+    columns = {
+        "reference_id": [entry["candidate"] for entry in entries],
+        "target_id": [entry["target"] for entry in entries],
+        "modification": [joined(entry["captions"]) for entry in entries],
+        "relative_captions": [entry["captions"] for entry in entries],
+        "category": [file.category] * len(entries),
+    }
+    return to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)

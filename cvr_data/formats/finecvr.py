@@ -1,0 +1,187 @@
+"""FineCVR: tab-separated triplets, plain and with numbered videos, the id maps, and eight frame features per video.
+
+    annotations/{split}.txt              idx, reference, target, text, source, class_id: names of videos
+    annotations/{split}_remaped.txt      the same with numbers
+    annotations/id2vdoname_{split}.json  {"0": name}: the gallery of the split; vdoname2id_{split}.json is its inverse
+    embbedings/<encoder>_8_<D>/<name>.npy
+
+No header and no quoting, so a text cannot hold a tab or line break. `source` becomes the extra column
+`video_source`, `class_id` one of its own.
+
+Source: Wu et al., ICLR 2025; the layout as https://github.com/May2333/FDCA reads it, since the published files could
+not be had. Its README spells the feature folder `embeddings`, its code `embbedings`; either is read.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cvr_data.artifacts import write_bytes
+from cvr_data.errors import CvrError, first_few
+from cvr_data.formats._finecvr_features import write_features
+from cvr_data.formats._json import read_json, write_json
+from cvr_data.formats._rows import (
+    QUERY_NUMBER,
+    SPLITS,
+    by_split,
+    check_split,
+    concat,
+    files_of,
+    gallery_of,
+    row_numbers,
+    to_triplets,
+    to_videos,
+    values_of,
+)
+
+KINDS = {"video_source": pa.string(), "class_id": pa.string()}
+BREAKS = re.compile(r"[\t\r\n]")
+MIN_CELLS, MAX_CELLS = 4, 6
+REMAPED = "_remaped"
+
+EXAMPLE = '0\tvideo12\tvideo7\tmake it "blue"\tmsrvtt\t\n'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Literal["both", "plain", "remaped"] = "both"
+    """Which of the two files of triplets to write; the reference code reads the remaped one."""
+    embeddings: Path | None = None
+    """Embeddings folder whose features to write beside the annotations; none are written without."""
+    features: Literal["embbedings", "embeddings"] = "embbedings"
+    """Spelling of the feature folder: that of the reference code, or of its README."""
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self):
+        check_split(self.split)
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write the annotations, and the features if asked for, of each split that has rows, and return the paths.
+
+    Raises:
+        CvrError: a text or id holds a tab or line break, or a video lacks features.
+    """
+    folder = out / "annotations"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths, galleries = [], []
+    for split, rows in by_split(triplets):
+        gallery = gallery_of(rows, videos, split)
+        numbers = {name: number for number, name in enumerate(gallery)}
+        lines = list(_lines(rows, values_of(videos, "source")))
+        if config.annotations != "remaped":
+            paths.append(_write_lines(folder / f"{split}.txt", lines))
+        if config.annotations != "plain":
+            remaped = [[line[0], str(numbers[line[1]]), str(numbers[line[2]]), *line[3:]] for line in lines]
+            paths.append(_write_lines(folder / f"{split}{REMAPED}.txt", remaped))
+        maps = {"id2vdoname": {str(number): name for name, number in numbers.items()}, "vdoname2id": numbers}
+        paths += [write_json(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
+        galleries += gallery
+    if config.embeddings is not None:
+        paths.append(write_features(list(dict.fromkeys(galleries)), config.embeddings, out / config.features))
+    return paths
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped.
+
+    Raises:
+        CvrError: there is no such file, a line has too few or too many cells, or a number is not in its id map.
+    """
+    return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
+
+
+def read_videos(config: Config, path: Path) -> pa.Table:
+    """Return the videos of the id maps that lie beside the files that `read` reads."""
+    rows = [
+        {"video_id": name, "split": split}
+        for split, file in _files(config, path).items()
+        if (names := file.parent / f"id2vdoname_{split}.json").is_file()
+        for name in read_names(names)
+    ]
+    return to_videos(rows, "finecvr")
+
+
+def read_names(path: Path) -> list[str]:
+    """Return the names of an id map in the order of their numbers.
+
+    Raises:
+        CvrError: the numbers are not 0 to N-1; the reference code indexes them so.
+    """
+    names = read_json(path, dict)
+    missing = [str(number) for number in range(len(names)) if str(number) not in names]
+    if missing:
+        raise CvrError(f"{path} should number its {len(names)} videos from 0 on; {first_few(missing)} is missing.")
+    return [names[str(number)] for number in range(len(names))]
+
+
+def _lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
+    for number, row in zip(row_numbers(rows), rows.to_pylist(), strict=True):
+        source = row.get("video_source") or sources.get(row["reference_id"], "")
+        cells = (row["reference_id"], row["target_id"], row["modification"], source, row.get("class_id") or "")
+        if bad := next((cell for cell in cells if BREAKS.search(cell)), None):
+            raise CvrError(f"finecvr: a cell cannot hold a tab or line break: {bad!r} of triplet {row['triplet_id']}.")
+        yield [str(number), *cells]
+
+
+def _write_lines(path: Path, lines: Sequence[Sequence[str]]) -> Path:
+    write_bytes(path, "".join("\t".join(line) + "\n" for line in lines).encode())
+    return path
+
+
+def _files(config: Config, path: Path) -> dict[str, Path]:
+    if path.is_dir():
+        names = {split: (f"{split}.txt", f"{split}{REMAPED}.txt") for split in SPLITS}
+        wanted = {split: [f"annotations/{name}" for name in found] + list(found) for split, found in names.items()}
+        return files_of(path, wanted, config.split)
+    stem = path.stem.removesuffix(REMAPED)
+    return {config.split or (stem if stem in SPLITS else "train"): path}
+
+
+def _read_file(config: Config, path: Path, split: str) -> pa.Table:
+    lines = _cells(path)
+    names = None
+    if path.stem.endswith(REMAPED):
+        names = dict(enumerate(read_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json")))
+    ends = [[_name(line[cell], names, path, row) for row, line in enumerate(lines)] for cell in (1, 2)]
+    try:
+        numbers = [int(line[0]) for line in lines]
+    except ValueError as error:
+        raise CvrError(f"{path}: the first cell of a line should be its number: {error}.") from None
+    columns: dict[str, Sequence[Any]] = {
+        "reference_id": ends[0],
+        "target_id": ends[1],
+        "modification": [line[3] for line in lines],
+        "video_source": [line[4] or None for line in lines],
+        "class_id": [line[5] or None for line in lines],
+        QUERY_NUMBER: numbers,
+    }
+    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+
+
+def _cells(path: Path) -> list[list[str]]:
+    if not path.is_file():
+        raise CvrError(f"{path} does not exist.")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CvrError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}).") from None
+    lines = [line.removesuffix("\r").split("\t") for line in text.split("\n")[: -1 if text.endswith("\n") else None]]
+    if bad := [row for row, line in enumerate(lines) if not MIN_CELLS <= len(line) <= MAX_CELLS]:
+        raise CvrError(f"{path}: lines {first_few(bad)} (counted from 0) should have {MIN_CELLS} to {MAX_CELLS} cells.")
+    return [line + [""] * (MAX_CELLS - len(line)) for line in lines]
+
+
+def _name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:
+    if names is None:
+        return cell
+    if not cell.isdecimal() or int(cell) not in names:
+        raise CvrError(f"{path}: line {row} (counted from 0): {cell!r} is not in the id map.")
+    return names[int(cell)]
