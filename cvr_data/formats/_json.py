@@ -46,7 +46,8 @@ def read_entries(path: Path, required: Sequence[str], targets: Sequence[str]) ->
         if missing := _missing(entry, required):
             raise CvrError(f"{path}: entry {place} has no {missing!r}.")
         if missing := _missing(entry, targets):
-            raise CvrError(f"{path}: entry {place} has no {missing!r}; its targets are hidden; read another split (-o split=val).")
+            hint = "its targets are hidden; read another split (-o split=val)"
+            raise CvrError(f"{path}: entry {place} has no {missing!r}; {hint}.")
     return entries
 
 
