@@ -3,7 +3,7 @@
 Results of different protocols or galleries are not put side by side; what differs is said instead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.metrics import Interval, paired_bootstrap, target_clusters
-from cvr_bench.results import Result, metric_names, metric_values
+from cvr_bench.results import Result, metric_values
 from cvr_data.errors import CvrError, did_you_mean, first_few
 
 
@@ -63,7 +63,7 @@ def compare(first: Result, second: Result, *, by: str | None = None, seed: int =
     names = _names(first, second)
     return Comparison(
         *names,
-        whole=_difference(table, other, first.ks, seed),
+        whole=_difference(table, other, first, seed),
         slices=_slices(first, table, other, by, seed) if by else {},
         only_first=first.ranks.num_rows - table.num_rows,
         only_second=second.ranks.num_rows - table.num_rows,
@@ -136,10 +136,11 @@ def _names(first: Result, second: Result) -> tuple[str, str]:
     return str(first.path), str(second.path)
 
 
-def _difference(first: pa.Table, second: pa.Table, ks: Sequence[int], seed: int) -> Difference:
+def _difference(first: pa.Table, second: pa.Table, result: Result, seed: int) -> Difference:
     clusters = target_clusters(first.column("target_ids").to_pylist())
-    ranks = [table.column("rank").to_numpy() for table in (first, second)]
-    values = {name: [metric_values(rank, name, ks) for rank in ranks] for name in metric_names(ks)}
+    values = {
+        name: [metric_values(table, name, result.ks) for table in (first, second)] for name in result.metric_names
+    }
     return Difference(
         queries=first.num_rows,
         clusters=len(set(clusters)),
@@ -156,5 +157,5 @@ def _slices(first: Result, table: pa.Table, other: pa.Table, by: str, seed: int)
     differences = {}
     for value in sorted({value for value in values if value is not None}):
         is_in = pa.array([found == value for found in values])
-        differences[value] = _difference(table.filter(is_in), other.filter(is_in), first.ks, seed)
+        differences[value] = _difference(table.filter(is_in), other.filter(is_in), first, seed)
     return differences

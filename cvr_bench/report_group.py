@@ -35,7 +35,16 @@ NOT_DRAWN = {STEP, "lr", "seconds", "triplets_per_s", "MdR", "MnR"}
 
 
 PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
-    "gallery": ("What is ranked", {"split": "all videos of the split", "named": "the videos that triplets name"}),
+    "gallery": (
+        "What is ranked",
+        {
+            "split": "all videos of the split",
+            "named": "the videos that triplets name",
+            "targets": "the targets of all queries",
+            "listed": "the items of the benchmark's list",
+            "candidates": "the items listed for each query",
+        },
+    ),
     "reference": ("The query's own video", {"exclude": "left out", "keep": "ranked too"}),
     "ties": ("Equal scores", {"against": "rank before the target"}),
     "several_targets": ("Several targets", {"best": "the best one counts"}),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cvr_bench.compare import Comparison, Difference
 from cvr_bench.metrics import Interval
-from cvr_bench.results import MEAN, Result, metric_names
+from cvr_bench.results import MEAN, Result
 
 SLICES = ("backend", "kind", "slot", "style")
 
@@ -12,10 +12,10 @@ SLICES = ("backend", "kind", "slot", "style")
 def format_results(results: Sequence[Result]) -> str:
     """Return the table of results on one task: recalls in percent, 95 % intervals, ranks, ties and chance."""
     first = results[0]
-    names = metric_names(first.ks)
+    names = first.metric_names
     rows = [["model", *names, "MdR", "ties"]]
     rows += [[result.model, *(_cell(result, name) for name in names), *_ranks(result)] for result in results]
-    rows.append(["(chance)", *(f"{first.record['chance'][name]:.2f}" for name in names), "", ""])
+    rows.append(["(chance)", *(_chance(first, name) for name in names), "", ""])
     return f"{_header(first)}\n{_align(rows)}"
 
 
@@ -92,6 +92,11 @@ def _header(result: Result) -> str:
 def _cell(result: Result, name: str) -> str:
     interval = result.interval(name)
     return _interval(interval) if name in ("R@1", MEAN) else f"{interval.value:.2f}"
+
+
+def _chance(result: Result, name: str) -> str:
+    """The chance level of a recall; mAP has none."""
+    return f"{result.record['chance'][name]:.2f}" if name in result.record["chance"] else ""
 
 
 def _interval(interval: Interval, form: str = ".2f") -> str:

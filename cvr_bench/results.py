@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from cvr_bench.evaluate import Ranks
 from cvr_bench.metrics import (
     Interval,
+    average_precision,
     bootstrap_interval,
     chance_recall,
     hits,
@@ -75,6 +76,11 @@ class Result:
         return tuple(self.record["task"]["ks"])
 
     @property
+    def metric_names(self) -> list[str]:
+        """The metrics that have an interval: the recalls, their mean, and mAP@K where the task has it."""
+        return metric_names(self.ks, self.record["task"].get("map_ks", ()))
+
+    @property
     def slice_names(self) -> list[str]:
         """The columns of `ranks` that tell queries apart by kind, slot, source of the text, ..."""
         return [name for name in self.ranks.column_names if name not in RANK_COLUMNS.names]
@@ -84,14 +90,20 @@ class Result:
         return Interval(**self.record["metrics"][metric])
 
 
-def metric_names(ks: Sequence[int]) -> list[str]:
-    """Return `R@K` of each K and the name of their mean."""
-    return [*(f"R@{k}" for k in ks), MEAN]
+def metric_names(ks: Sequence[int], map_ks: Sequence[int] = ()) -> list[str]:
+    """Return `R@K` of each K, the name of their mean, and `mAP@K` of each K of the second list."""
+    return [*(f"R@{k}" for k in ks), MEAN, *(f"mAP@{k}" for k in map_ks)]
 
 
-def metric_values(ranks: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:
-    """Return the value of a recall for each query, in percent."""
-    return recall_values(ranks, ks) if metric == MEAN else hits(ranks, int(metric.removeprefix("R@")))
+def metric_values(table: pa.Table, metric: str, ks: Sequence[int]) -> np.ndarray:
+    """Return the value of a metric for each row of ranks.parquet, in percent."""
+    ranks = table.column("rank").to_numpy()
+    if metric == MEAN:
+        return recall_values(ranks, ks)
+    kind, k = metric.split("@")
+    if kind == "mAP":
+        return np.array([average_precision(found, int(k)) for found in table.column("target_ranks").to_pylist()])
+    return hits(ranks, int(k))
 
 
 def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
@@ -116,7 +128,7 @@ def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
     return table
 
 
-def summary(table: pa.Table, ks: Sequence[int], seed: int) -> dict[str, Any]:
+def summary(table: pa.Table, ks: Sequence[int], seed: int, map_ks: Sequence[int] = ()) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
@@ -127,7 +139,8 @@ def summary(table: pa.Table, ks: Sequence[int], seed: int) -> dict[str, Any]:
         "queries": table.num_rows,
         "clusters": len(set(clusters)),
         "metrics": {
-            name: vars(bootstrap_interval(metric_values(ranks, name, ks), clusters, seed)) for name in metric_names(ks)
+            name: vars(bootstrap_interval(metric_values(table, name, ks), clusters, seed))
+            for name in metric_names(ks, map_ks)
         },
         "MdR": median_rank(ranks),
         "MnR": mean_rank(ranks),
@@ -136,14 +149,16 @@ def summary(table: pa.Table, ks: Sequence[int], seed: int) -> dict[str, Any]:
     }
 
 
-def slice_summaries(table: pa.Table, ks: Sequence[int], seed: int) -> dict[str, dict[str, Any]]:
+def slice_summaries(
+    table: pa.Table, ks: Sequence[int], seed: int, map_ks: Sequence[int] = ()
+) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its summary."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     summaries: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         summaries[name] = {
-            value: summary(table.filter(pa.array([found == value for found in values])), ks, seed)
+            value: summary(table.filter(pa.array([found == value for found in values])), ks, seed, map_ks)
             for value in sorted({value for value in values if value is not None})
         }
     return summaries
@@ -157,6 +172,7 @@ def task_record(task: Task) -> dict[str, Any]:
         "gallery": len(task.gallery),
         "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
         "ks": list(task.ks),
+        "map_ks": list(task.map_ks),
         "left_out": dict(task.left_out),
     }
 
@@ -169,8 +185,8 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: Ranks, seed: int, ab
         "task": task_record(task),
         "protocol_key": task.protocol.key,
         "seed": seed,
-        **summary(table, task.ks, seed),
-        "slices": slice_summaries(table, task.ks, seed),
+        **summary(table, task.ks, seed, task.map_ks),
+        "slices": slice_summaries(table, task.ks, seed, task.map_ks),
     }
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")

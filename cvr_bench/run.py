@@ -20,6 +20,7 @@ from cvr_bench.remembering import RememberingEncoder
 from cvr_bench.results import STAGE, Result, read_result, write_result
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.sources import Sources
+from cvr_bench.task import Task
 from cvr_data.artifacts import MANIFEST, ArtifactWriter, open_artifact
 from cvr_data.embeddings import HEADS_FOLDER
 from cvr_data.encoders import ENCODERS
@@ -79,19 +80,22 @@ def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite:
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
+    if train_config is not None and sources.benchmark is not None:
+        raise CvrError(f"{run.model} has to be trained, and {sources.benchmark.name} only tests; pass --checkpoint.")
     identity = {
         "model": run.model,
         "options": config_dict(config),
         "train": config_dict(train_config) if train_config else None,
         "split": run.split,
         "seed": run.seed,
+        **({"benchmark": sources.benchmark.identity()} if sources.benchmark else {}),
         "source_sha256": _source_digest(Path(str(component.__file__))),
     }
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
     )
     if writer.finished() is None:
-        task = triplets.load(_data_config(sources, run.split))
+        task = _load_task(sources, run.split)
         with writer:
             started = time.monotonic()
             training = _prepare(run, retriever, encoder, sources, train_config, out)
@@ -142,10 +146,14 @@ def _train_config(run: Run, retriever: Retriever) -> Any:
 
 
 def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
-    files = [sources.data]
-    if sources.data.is_dir() and not (sources.data / MANIFEST).exists():
+    files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
+    if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
         files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
-    named: dict[str, Sequence[Path]] = {"triplets": files, "embeddings": [sources.embeddings], "videos": sources.videos}
+    named: dict[str, Sequence[Path]] = {
+        "triplets" if sources.benchmark is None else "annotations": files,
+        "embeddings": [sources.embeddings],
+        "videos": sources.videos,
+    }
     if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
         named["heads"] = [sources.embeddings / HEADS_FOLDER]
     if run.checkpoint is not None:
@@ -156,6 +164,12 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
         for name, paths in named.items()
         for number, path in enumerate(paths, start=1)
     }
+
+
+def _load_task(sources: Sources, split: str) -> Task:
+    if sources.benchmark is not None:
+        return sources.benchmark.load(sources.embeddings)
+    return triplets.load(_data_config(sources, split))
 
 
 def _data_config(sources: Sources, split: str) -> triplets.Config:

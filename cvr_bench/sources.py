@@ -8,11 +8,12 @@ import json
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cvr_data
+from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark
 from cvr_bench.datasets.triplets import STAGES, check_triplets
 from cvr_bench.remade import corpus_of, remake
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
@@ -36,6 +37,8 @@ class Sources:
     """Whose split column says what the gallery is; none for a data set that comes without."""
     choice: str
     """Why this data: in words, for the user."""
+    benchmark: Benchmark | None = None
+    """A benchmark of the field whose files `data` holds; None for triplets of ours."""
 
 
 def newest_triplets(root: Path) -> Path | None:
@@ -87,6 +90,34 @@ def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sou
         raise CvrError(f"{data} does not say where its videos' features are; pass --embeddings (see cvr embed).")
     videos = follow(data, "videos") or follow(found[0], "videos")
     return Sources(data=data, embeddings=found[0], videos=videos, choice=choice)
+
+
+def choose_sources(
+    data: str | None, data_options: Sequence[str], embeddings: Path | None, split: str | None = None
+) -> Sources:
+    """Return what `--data` names: a path, else a benchmark; without it the triplets built last, else the sample.
+
+    Raises:
+        CvrError: it is neither, its options are wrong, or its features are not known.
+    """
+    if data is not None and not Path(data).exists() and data.replace("_", "-") in benchmark_names():
+        return benchmark_sources(find_benchmark(data, data_options, split), embeddings)
+    if data_options:
+        raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_names())}.")
+    chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
+    return find_sources(chosen, choice, embeddings)
+
+
+def benchmark_sources(benchmark: Benchmark, embeddings: Path | None) -> Sources:
+    """Return the files of a benchmark with the features to score it with.
+
+    Raises:
+        CvrError: there are no features.
+    """
+    if embeddings is None:
+        raise CvrError(f"{benchmark.name} comes without features of its videos; pass --embeddings (see cvr embed).")
+    data, choice = benchmark.config.annotations, f"--data {benchmark.name}"
+    return Sources(data=data, embeddings=embeddings, videos=(), choice=choice, benchmark=benchmark)
 
 
 def default_data(root: Path) -> tuple[Path, str]:

@@ -49,6 +49,8 @@ class Task:
     candidates: Mapping[str, frozenset[str]] | None = None
     """query_id -> the part of the gallery it is ranked against; None is all of it, for every query."""
     ks: tuple[int, ...] = KS
+    map_ks: tuple[int, ...] = ()
+    """The K of each mAP@K, for benchmarks whose queries have several targets."""
     protocol: Protocol = field(default_factory=Protocol)
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Slice name (kind, slot, backend, ...) -> query_id -> value; a query may be absent."""
@@ -59,8 +61,9 @@ class Task:
         _check_ids(self)
         _check_queries(self)
         _check_candidates(self)
-        if not self.ks or list(self.ks) != sorted(set(self.ks)) or self.ks[0] < 1:
-            raise CvrError(f"{self.name}: ks should be rising numbers from 1, got {self.ks}.")
+        for name, ks in (("ks", self.ks), ("map_ks", self.map_ks)):
+            if list(ks) != sorted(set(ks)) or (ks and ks[0] < 1) or not self.ks:
+                raise CvrError(f"{self.name}: {name} should be rising numbers from 1, got {ks}.")
 
     @property
     def exclude_reference(self) -> bool:

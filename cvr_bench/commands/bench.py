@@ -18,9 +18,10 @@ from cvr_data.commands.options import (
 
 @click.command()
 @click.option("--model", "-m", "models", multiple=True, required=True, help="A name of `cvr list models`; repeatable.")
-@click.option("--data", "-d", type=PATH, help="Triplets folder or file.  [default: the triplets built last]")
+@click.option("--data", "-d", help="Triplets folder or file, or a benchmark.  [default: the triplets built last]")
+@click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
-@click.option("--split", default="test", show_default=True, help="Split to score; train and val are for training.")
+@click.option("--split", help="Split to score; train and val are for training.  [default: test]")
 @click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
 @option_option
 @click.option("--train-option", "-t", "train_options", multiple=True, metavar="KEY=VALUE", help="How to train.")
@@ -30,9 +31,10 @@ from cvr_data.commands.options import (
 @json_option
 def bench(
     models: tuple[str, ...],
-    data: Path | None,
+    data: str | None,
+    data_options: tuple[str, ...],
     embeddings: Path | None,
-    split: str,
+    split: str | None,
     checkpoint: Path | None,
     options: tuple[str, ...],
     train_options: tuple[str, ...],
@@ -44,23 +46,27 @@ def bench(
     """Train models where they train, score them, and print one table.
 
     Training uses the train split and chooses the checkpoint on val; scores are of the test split. Without --data the
-    triplets built last are taken, else the packaged sample.
+    triplets built last are taken, else the packaged sample. A benchmark is a name of `cvr list datasets`, with the
+    folder of its published files: --data cirr -D annotations=CIRR (see `cvr show cirr`).
 
     Example: cvr bench --model fdca --model sum
     """
     from cvr_bench.datasets.triplets import task_name
     from cvr_bench.result_table import format_results, format_slices
     from cvr_bench.run import Run, bench_all
-    from cvr_bench.sources import default_data, find_sources
+    from cvr_bench.sources import choose_sources
 
-    chosen, choice = (data, "--data") if data is not None else default_data(Path())
-    sources = find_sources(chosen, choice, embeddings)
-    click.echo(f"Scoring {split} of {sources.data} ({choice}), features from {sources.embeddings}", err=as_json)
+    sources = choose_sources(data, data_options, embeddings, split)
+    benchmark = sources.benchmark
+    scored, name = (benchmark.split, benchmark.label) if benchmark else (split or "test", task_name(sources.data))
+    click.echo(
+        f"Scoring {scored} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
+    )
     runs = [
-        Run(model=model, options=options, train_options=train_options, checkpoint=checkpoint, split=split, seed=seed)
+        Run(model=model, options=options, train_options=train_options, checkpoint=checkpoint, split=scored, seed=seed)
         for model in models
     ]
-    results = bench_all(runs, sources, out, task_name(sources.data), overwrite=overwrite)
+    results = bench_all(runs, sources, out, name, overwrite=overwrite)
     for result in results:
         if train_options and result.record["training"] is None:
             click.echo(f"{result.model} does not train; -t has no effect on it.", err=True)

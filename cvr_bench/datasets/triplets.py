@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_bench.coverage import sampling
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Item, Query, Task
 from cvr_bench.training_set import TrainingSet
@@ -77,7 +78,7 @@ def load(config: Config) -> Task:
         protocol=Protocol(
             gallery="split" if listed is not None else "named",
             reference=config.reference,
-            frames=_frames(store),
+            frames=sampling(store),
         ),
         slices=_slices(scored),
         left_out={what: count for what, count in counts.items() if count},
@@ -214,8 +215,3 @@ def _slice_values(row: Mapping[str, Any]) -> dict[str, Iterable[str]]:
     }
     known = {name: {value for value in of_row if value} for name, of_row in values.items()}
     return {name: of_row for name, of_row in known.items() if of_row}
-
-
-def _frames(store: FeatureStore | None) -> str:
-    options = store.encoder if store is not None else {}
-    return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from cvr_bench.results import read_result
@@ -132,3 +134,75 @@ def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp
     (tmp_path / "some_test.csv").write_text("pth1,pth2,edit\na,b,make it red\n")
     line = one_line_error("bench", "--model", "sum", "--data", tmp_path / "some_test.csv")
     assert "pass --embeddings" in line
+
+
+@pytest.fixture
+def in_samples(tmp_path, monkeypatch):
+    """A current folder with features of the videos of some samples."""
+    from cvr_bench.sources import sample_folder
+    from cvr_data.artifacts import ArtifactWriter
+    from cvr_data.embed import embed
+    from cvr_data.encoders import ENCODERS
+    from cvr_data.tables import VIDEOS, check_columns
+
+    names = [str(number) for number in range(101, 108)] + ["001/101", "001/102", "001/103", "002/104"]
+    rows = [{"video_id": name, "captions": ["x"], "source": "sample"} for name in names]
+    with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
+        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
+        writer.finish()
+    embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
+    monkeypatch.chdir(tmp_path)
+    return sample_folder() / "samples"
+
+
+def test_a_benchmark_is_scored_by_name_within_the_features(cvr, in_samples):
+    data = ["--data", "circo", "-D", f"annotations={in_samples / 'circo'}", "-D", "counts=any", "-e", "embeddings"]
+    outcome = cvr("bench", *models("constant", "sum"), *data)
+    assert outcome.code == 0, outcome.err
+    assert "circo-val (val): 2 queries, gallery of 7 videos, references left out" in outcome.out
+    assert "left out: 1 gallery videos without features" in outcome.out
+    assert "mAP@5" in outcome.out
+    result = read_result(Path("results/constant-circo"))
+    assert verify(result.path) == []
+    assert result.record["benchmark"]["gallery"] == "coco"
+    ranks = {row["query_id"]: row["target_ranks"] for row in result.ranks.to_pylist()}
+    assert ranks == {"0": [5, 6], "1": [6]}
+    # by hand: AP@5 is (1/5) / 2 and 0; AP@10 is (1/5 + 2/6) / 2 and 1/6
+    assert result.record["metrics"]["mAP@5"]["value"] == pytest.approx(100 * (0.1 + 0) / 2)
+    assert result.record["metrics"]["mAP@10"]["value"] == pytest.approx(100 * ((1 / 5 + 2 / 6) / 2 + 1 / 6) / 2)
+    compared = cvr("compare", "results/sum-circo", "results/constant-circo")
+    assert "mAP@10" in compared.out, compared.err
+
+
+def test_options_of_a_benchmark_name_its_results(cvr, in_samples):
+    data = ["--data", "webvid-covr", "-D", f"annotations={in_samples / 'webvid-covr'}", "-D", "counts=any"]
+    outcome = cvr("bench", "-m", "random", *data, "-D", "gallery=named", "-e", "embeddings", "--json")
+    assert outcome.code == 0, outcome.err
+    (found,) = json.loads(outcome.out)
+    assert found["path"] == "results/random-webvid-covr-named"
+    assert found["task"]["left_out"]["queries about videos without features"] == 2
+    assert read_result(Path(found["path"])).protocol.gallery == "named"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "circo", "-D", "annotations=x"], "annotations/val.json is not in x; get it from"),
+        (["--data", "circo", "-D", "annotation=x"], "circo: unknown option 'annotation'. Did you mean: annotations"),
+        (["--data", "circo"], "circo: option annotations is required"),
+        (["--data", "lsmdc", "--split", "train", "-D", "annotations=x"], "split: 'train' is not allowed"),
+        (["--data", "egocvr", "--split", "test", "-D", "annotations=x"], "egocvr has one split"),
+        (["-D", "gallery=named"], "--data-option belongs to a benchmark named by --data"),
+        (["--data", "cirrr"], "cirrr does not exist"),
+    ],
+)
+def test_a_mistake_about_a_benchmark_is_one_line(one_line_error, in_samples, words, message):
+    assert message in one_line_error("bench", "--model", "random", *words)
+
+
+def test_a_benchmark_wants_features_and_does_not_train(one_line_error, in_samples):
+    data = ["--data", "circo", "-D", f"annotations={in_samples / 'circo'}", "-D", "counts=any"]
+    line = one_line_error("bench", "--model", "random", *data)
+    assert "circo comes without features of its videos; pass --embeddings" in line
+    line = one_line_error("bench", "--model", "fdca", *data, "-e", "embeddings")
+    assert "fdca has to be trained, and circo only tests; pass --checkpoint" in line

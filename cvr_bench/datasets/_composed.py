@@ -1,0 +1,79 @@
+"""Composed queries of a benchmark -> a task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cvr_bench.protocol import Protocol
+from cvr_bench.task import KS, Item, Query, Task
+from cvr_data.video import Video
+
+Reference = Literal["exclude", "keep"]
+"""Whether a query's own reference is left out of its ranking, as papers do, or ranked too, as MTEB does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One query as the benchmark lists it."""
+
+    query_id: str
+    reference_id: str
+    modification: str
+    target_ids: tuple[str, ...]
+    description: str | None = None
+    """A text that describes the reference."""
+    slices: Mapping[str, str] = field(default_factory=dict)
+    """Slice name -> its value."""
+
+
+def video_item(video_id: str) -> Item:
+    """Return a gallery item that is known by its id; its features are stored."""
+    return Item(video_id, Video(video_id))
+
+
+def query_of(row: Row) -> Query:
+    """Return the composed query of a row."""
+    return Query(row.query_id, video_item(row.reference_id), row.modification, row.description)
+
+
+def named_videos(rows: Iterable[Row]) -> list[str]:
+    """Return the references and targets of all rows, each once, in the order in which they are named."""
+    return list(dict.fromkeys(name for row in rows for name in (row.reference_id, *row.target_ids)))
+
+
+def named_targets(rows: Iterable[Row]) -> list[str]:
+    """Return the targets of all rows, each once."""
+    return list(dict.fromkeys(target_id for row in rows for target_id in row.target_ids))
+
+
+def composed_task(
+    name: str,
+    rows: Sequence[Row],
+    gallery: Sequence[str],
+    protocol: Protocol,
+    *,
+    ks: tuple[int, ...] = KS,
+    map_ks: tuple[int, ...] = (),
+    candidates: Mapping[str, frozenset[str]] | None = None,
+    left_out: Mapping[str, int] | None = None,
+) -> Task:
+    """Return the task of these queries; one whose only target is its own reference is left out and counted."""
+    is_excluded = protocol.reference == "exclude"
+    kept = [row for row in rows if not (is_excluded and set(row.target_ids) == {row.reference_id})]
+    counts = {**(left_out or {}), "queries whose only target is their reference": len(rows) - len(kept)}
+    slices = sorted({name for row in kept for name in row.slices})
+    return Task(
+        name=name,
+        queries=[query_of(row) for row in kept],
+        gallery=[video_item(video_id) for video_id in gallery],
+        targets={row.query_id: frozenset(row.target_ids) for row in kept},
+        candidates=None if candidates is None else {row.query_id: candidates[row.query_id] for row in kept},
+        ks=ks,
+        map_ks=map_ks,
+        protocol=protocol,
+        slices={
+            slice_name: {row.query_id: row.slices[slice_name] for row in kept if slice_name in row.slices}
+            for slice_name in slices
+        },
+        left_out={what: count for what, count in counts.items() if count},
+    )

@@ -1,0 +1,53 @@
+"""Captioned videos -> text-to-video or video-to-text retrieval.
+
+Every text is a query of its own (or a gallery item of its own, in the other direction, where the best placed text of a
+video counts). A paragraph is all texts of a video, joined with a space in their order.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from cvr_bench.datasets._composed import video_item
+from cvr_bench.protocol import Protocol
+from cvr_bench.task import Item, Query, Task
+
+Direction = Literal["text-to-video", "video-to-text"]
+Unit = Literal["sentence", "paragraph"]
+KS = (1, 5, 10)
+"""The recalls of text-video retrieval."""
+
+
+def paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return one text per video: its captions joined with a space."""
+    return {video_id: [" ".join(text.strip() for text in texts)] for video_id, texts in captions.items()}
+
+
+def text_video_task(name: str, captions: Mapping[str, Sequence[str]], direction: Direction, unit: Unit) -> Task:
+    """Return the task of ranking the videos for each text, or the texts for each video."""
+    texts_of = paragraphs(captions) if unit == "paragraph" else captions
+    texts = {
+        f"{video_id}#{number}": (video_id, text)
+        for video_id, of_video in texts_of.items()
+        for number, text in enumerate(of_video)
+    }
+    protocol = Protocol(gallery="listed", reference="keep", text_template="$caption")
+    if direction == "text-to-video":
+        return Task(
+            name=name,
+            queries=[Query(text_id, None, text) for text_id, (_, text) in texts.items()],
+            gallery=[video_item(video_id) for video_id in texts_of],
+            targets={text_id: frozenset({video_id}) for text_id, (video_id, _) in texts.items()},
+            ks=KS,
+            protocol=protocol,
+        )
+    return Task(
+        name=f"{name} (video to text)",
+        queries=[Query(video_id, video_item(video_id), None) for video_id in texts_of],
+        gallery=[Item(text_id, text=text) for text_id, (_, text) in texts.items()],
+        targets={
+            video_id: frozenset(f"{video_id}#{number}" for number in range(len(of_video)))
+            for video_id, of_video in texts_of.items()
+        },
+        ks=KS,
+        protocol=protocol,
+    )

@@ -1,0 +1,63 @@
+"""ActivityNet Captions: paragraph retrieval, all sentences of a video as one text, over the videos of val1.
+
+unit=sentence makes every sentence a query for its whole video instead. Ids keep their "v_". A quarter of the paragraphs
+is longer than the 64 tokens at which text encoders usually cut.
+
+Paper: Krishna et al., ICCV 2017 (https://arxiv.org/abs/1705.00754). Licence: none stated for the captions; research
+use. Files: val_1.json from https://cs.stanford.edu/people/ranjaykrishna/densevid/. It has captions of 4,917 videos;
+val_ids.json, which is not needed, lists 4,925.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvr_bench.datasets._files import Counts, check_counts, find_only, read_json
+from cvr_bench.datasets._text_video import Direction, Unit, text_video_task
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError, first_few
+
+ORIGIN = "https://cs.stanford.edu/people/ranjaykrishna/densevid/"
+PUBLISHED = {"videos": 4917, "sentences": 17_505}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """val_1.json, or the folder that holds it."""
+    unit: Unit = "paragraph"
+    """paragraph: all sentences of a video are one text; sentence: each is one."""
+    direction: Direction = "text-to-video"
+    """What is ranked for what."""
+    counts: Counts = "published"
+    """published: a file that is not whole is refused; any: it is taken as it is."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"unit": "sentence"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the file that `load` reads.
+
+    Raises:
+        CvrError: it is missing.
+    """
+    return [find_only(config.annotations, "val_1.json", origin=ORIGIN)]
+
+
+def load(config: Config) -> Task:
+    """Return the task of one unit and direction.
+
+    Raises:
+        CvrError: the file is missing, cannot be read or is not whole.
+    """
+    (path,) = files(config)
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise CvrError(f"{path} should map video ids to their sentences.")
+    lacking = [video_id for video_id, entry in content.items() if not entry.get("sentences")]
+    if lacking:
+        raise CvrError(f"{path} has no sentences of {first_few(lacking)}.")
+    captions = {video_id: [text.strip() for text in entry["sentences"]] for video_id, entry in content.items()}
+    found = {"videos": len(captions), "sentences": sum(len(texts) for texts in captions.values())}
+    check_counts(path, config.counts, found, PUBLISHED)
+    return text_video_task(f"activitynet-{config.unit}", captions, config.direction, config.unit)

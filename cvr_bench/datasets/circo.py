@@ -1,0 +1,116 @@
+"""CIRCO: composed retrieval of COCO photographs where every correct image is annotated, scored by mAP@K.
+
+The gallery is COCO's 123,403 unlabeled2017 images, as image_info_unlabeled2017.json lists them; gallery=named ranks
+only the references and targets of the queries, for a quick look. The text is the relative caption alone. A query's own
+reference is left out. The targets of test are the server's: `load_blind`, then `cvr_bench.submissions`.
+
+Paper: Baldrati et al., ICCV 2023 (https://arxiv.org/abs/2303.15247). Licence: CC BY-NC 4.0 for the annotations.
+Files: https://github.com/miccunifi/CIRCO (annotations), http://images.cocodataset.org/annotations/ for the image list.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cvr_bench.blind import BlindTask
+from cvr_bench.datasets._composed import Reference, Row, composed_task, named_videos, query_of, video_item
+from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_json
+from cvr_bench.protocol import Protocol
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError
+
+ORIGIN = "https://github.com/miccunifi/CIRCO"
+COCO = "http://images.cocodataset.org/annotations/image_info_unlabeled2017.zip"
+IMAGES = "image_info_unlabeled2017.json"
+KS = (5, 10, 25, 50)
+QUERIES = {"val": 220, "test": 800}
+GALLERY = 123_403
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds annotations/ and image_info_unlabeled2017.json."""
+    split: Literal["val", "test"] = "val"
+    """The split to score; test has no published targets."""
+    gallery: Literal["coco", "named"] = "coco"
+    """coco: all images, as published; named: those that the queries name."""
+    reference: Reference = "exclude"
+    """Whether a query's own reference is left out of its ranking, as published."""
+    counts: Counts = "published"
+    """published: files that are not whole are refused; any: they are taken as they are."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the queries and, where it is ranked, the list of images.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    queries = find(config.annotations, f"annotations/{config.split}.json", origin=ORIGIN)
+    if config.gallery == "named":
+        return [queries]
+    names = (IMAGES, f"COCO2017_unlabeled/annotations/{IMAGES}", f"annotations/{IMAGES}")
+    return [queries, find(config.annotations, *names, origin=f"{COCO}, or rank with gallery=named")]
+
+
+def load(config: Config) -> Task:
+    """Return the task; every semantic aspect is a slice.
+
+    Raises:
+        CvrError: a file is missing, cannot be read, has no targets or is not whole.
+    """
+    if config.split == "test":
+        raise CvrError("circo: the targets of test are not published; its server scores it.")
+    path, *images = files(config)
+    entries = read_entries(path, ("id", "reference_img_id", "relative_caption", "gt_img_ids"))
+    _check_queries(config, path, len(entries))
+    rows = [_row(entry, tuple(str(image_id) for image_id in entry["gt_img_ids"])) for entry in entries]
+    gallery = _image_ids(config, images[0]) if images else named_videos(rows)
+    protocol = Protocol(gallery="listed" if images else "named", reference=config.reference)
+    return composed_task("circo-val", rows, gallery, protocol, ks=KS, map_ks=KS)
+
+
+def load_blind(config: Config) -> BlindTask:
+    """Return the queries of a split and all images of COCO; targets are not looked at.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or the gallery is not COCO.
+    """
+    path, *images = files(config)
+    if not images:
+        raise CvrError("circo: a submission ranks all images; gallery=named is for a quick look at val.")
+    entries = read_entries(path, ("id", "reference_img_id", "relative_caption"))
+    _check_queries(config, path, len(entries))
+    return BlindTask(
+        name=f"circo-{config.split}",
+        queries=[query_of(_row(entry, ())) for entry in entries],
+        gallery=[video_item(image_id) for image_id in _image_ids(config, images[0])],
+    )
+
+
+def _check_queries(config: Config, path: Path, found: int) -> None:
+    check_counts(path, config.counts, {"queries": found}, {"queries": QUERIES[config.split]})
+
+
+def _row(entry: Mapping[str, Any], target_ids: tuple[str, ...]) -> Row:
+    return Row(
+        query_id=str(entry["id"]),
+        reference_id=str(entry["reference_img_id"]),
+        modification=entry["relative_caption"],
+        target_ids=target_ids,
+        slices={aspect: "yes" for aspect in entry.get("semantic_aspects", ())},
+    )
+
+
+def _image_ids(config: Config, path: Path) -> list[str]:
+    content = read_json(path)
+    if not isinstance(content, dict) or "images" not in content:
+        raise CvrError(f"{path} should hold an object with 'images'.")
+    image_ids = [str(image["id"]) for image in content["images"]]
+    check_counts(path, config.counts, {"images": len(image_ids)}, {"images": GALLERY})
+    return image_ids

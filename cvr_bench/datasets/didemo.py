@@ -1,0 +1,76 @@
+"""DiDeMo: paragraph retrieval, all descriptions of a video as one text in the order of the file.
+
+unit=sentence makes every description a query for its whole video instead. Videos are called by their file names, as the
+list gives them. Descriptions of videos that the list does not name are left out and counted.
+
+Paper: Hendricks et al., ICCV 2017 (https://arxiv.org/abs/1708.01641). Licence: BSD 2-Clause for the annotations; the
+videos are Creative Commons. Files: test_data.json from https://github.com/LisaAnne/LocalizingMoments and test_list.txt
+from https://github.com/OpenGVLab/InternVideo.
+"""
+
+import dataclasses
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
+from cvr_bench.datasets._text_video import Direction, Unit, text_video_task
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError, first_few
+
+DATA = "https://github.com/LisaAnne/LocalizingMoments"
+LISTS = "https://github.com/OpenGVLab/InternVideo"
+PUBLISHED = {"test": {"videos": 1004, "descriptions": 3932}, "val": {"videos": 1065}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds test_data.json and test_list.txt."""
+    split: Literal["test", "val"] = "test"
+    """Which videos are ranked."""
+    unit: Unit = "paragraph"
+    """paragraph: all descriptions of a video are one text; sentence: each is one."""
+    direction: Direction = "text-to-video"
+    """What is ranked for what."""
+    counts: Counts = "published"
+    """published: files that are not whole are refused; any: they are taken as they are."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"unit": "sentence"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the descriptions and the list of videos.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    return [
+        find(config.annotations, f"{config.split}_data.json", origin=DATA),
+        find(config.annotations, f"{config.split}_list.txt", origin=LISTS),
+    ]
+
+
+def load(config: Config) -> Task:
+    """Return the task of one split, unit and direction.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no description.
+    """
+    data, listed = files(config)
+    entries = read_entries(data, ("video", "description"))
+    texts_of: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        texts_of[entry["video"]].append(entry["description"].strip())
+    video_ids = read_lines(listed)
+    lacking = [video_id for video_id in video_ids if video_id not in texts_of]
+    if lacking:
+        raise CvrError(f"{listed} lists {first_few(lacking)}, which has no description in {data.name}.")
+    captions = {video_id: texts_of[video_id] for video_id in video_ids}
+    kept = sum(len(texts) for texts in captions.values())
+    check_counts(listed, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[config.split])
+    task = text_video_task(f"didemo-{config.split}-{config.unit}", captions, config.direction, config.unit)
+    left_out = {"descriptions of videos that are not listed": len(entries) - kept}
+    return dataclasses.replace(task, left_out={what: count for what, count in left_out.items() if count})

@@ -1,0 +1,141 @@
+"""EgoCVR: composed retrieval of egocentric clips, most of whose modification texts change what is done.
+
+global ranks every clip of egocvr_data.csv. local ranks, for each query, the clips that the published gallery file lists
+(egocvr_annotations_gallery.csv, about 6 each); same-video needs no such file and ranks all clips of the same long video
+(21 on average), which is harder than what is published. A query's own reference is left out, also where it is listed as
+a target. Queries with fewer than two clips to rank are left out and counted, as in the released code.
+
+Paper: Hummel et al., ECCV 2024 (https://arxiv.org/abs/2407.16658). Licence: MIT for the repository; narrations and
+videos are Ego4D's. Files: https://github.com/ExplainableML/EgoCVR (annotation/egocvr), gallery file in its README.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cvr_bench.datasets._composed import Reference, Row, composed_task
+from cvr_bench.datasets._files import Counts, check_counts, find, parse_list, read_csv
+from cvr_bench.protocol import Protocol
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError, first_few
+from cvr_data.tables import content_id
+
+ORIGIN = "https://github.com/ExplainableML/EgoCVR"
+FOLDER = "annotation/egocvr"
+LEAST = 2
+"""Clips to rank that a query needs."""
+PUBLISHED = {"queries": 2295, "clips": 10666}
+TEXTS = {
+    "instruction": "instruction",
+    "modified-caption": "modified_captions",
+    "target-narration": "target_clip_narration",
+}
+"""Option -> column of the annotations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder annotation/egocvr, or the repository that holds it."""
+    gallery: Literal["global", "local", "same-video"] = "global"
+    """What each query is ranked against; local needs egocvr_annotations_gallery.csv."""
+    text: Literal["instruction", "modified-caption", "target-narration"] = "instruction"
+    """What the model reads: the modification text, TF-CVR's rewritten caption, or what is done in the target (a bound,
+    because it looks at the answer)."""
+    reference: Reference = "exclude"
+    """Whether a query's own reference is left out of its ranking, as published."""
+    counts: Counts = "published"
+    """published: files that are not whole are refused; any: they are taken as they are."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "local"}, {"gallery": "same-video", "text": "modified-caption"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the annotations, or the gallery file that repeats them, and the list of clips.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    if config.gallery == "local":
+        name = "egocvr_annotations_gallery.csv"
+        origin = f"the link in the README of {ORIGIN}, or rank with gallery=same-video"
+    else:
+        name, origin = "egocvr_annotations.csv", ORIGIN
+    clips = "egocvr_data.csv"
+    return [
+        find(config.annotations, f"{FOLDER}/{name}", origin=origin),
+        find(config.annotations, f"{FOLDER}/{clips}", origin=ORIGIN),
+    ]
+
+
+def load(config: Config) -> Task:
+    """Return the task.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a target is not among a query's candidates.
+    """
+    annotations, clips = files(config)
+    listed = read_csv(clips, ("clip_name", "video_uid"))
+    gallery = list(dict.fromkeys(clip["clip_name"] for clip in listed))
+    entries = read_csv(annotations, ("video_clip_id", "target_clip_ids", "video_clip_narration", *TEXTS.values()))
+    rows = [_row(entry, TEXTS[config.text], annotations) for entry in entries]
+    check_counts(annotations, config.counts, {"queries": len(rows), "clips": len(gallery)}, PUBLISHED)
+    candidates = None
+    if config.gallery == "local":
+        candidates = _listed_candidates(entries, rows, [clip["clip_name"] for clip in listed], annotations)
+    elif config.gallery == "same-video":
+        candidates = _clips_of_same_video(rows, listed)
+    large = [row for row in rows if candidates is None or len(candidates[row.query_id] - {row.reference_id}) >= LEAST]
+    protocol = Protocol(
+        gallery="listed" if candidates is None else "candidates",
+        reference=config.reference,
+        text_template="$modification" if config.text == "instruction" else f"${config.text.replace('-', '_')}",
+    )
+    return composed_task(
+        f"egocvr-{config.gallery}",
+        large,
+        gallery,
+        protocol,
+        ks=(1, 5, 10) if candidates is None else (1, 2, 3),
+        candidates=candidates,
+        left_out={f"queries with fewer than {LEAST} clips to rank": len(rows) - len(large)},
+    )
+
+
+def _row(entry: Mapping[str, str], text: str, path: Path) -> Row:
+    targets = parse_list(entry["target_clip_ids"], f"{path}: target_clip_ids of {entry['video_clip_id']}")
+    return Row(
+        query_id=content_id(entry["video_clip_id"], entry["instruction"], *sorted(targets)),
+        reference_id=entry["video_clip_id"],
+        modification=entry[text].strip(),
+        target_ids=tuple(targets),
+        description=entry["video_clip_narration"],
+    )
+
+
+def _listed_candidates(
+    entries: Sequence[Mapping[str, str]], rows: Sequence[Row], clip_names: Sequence[str], path: Path
+) -> dict[str, frozenset[str]]:
+    """What `local_idx` lists; that the targets are in it shows that its numbers are lines of the list of clips."""
+    candidates = {}
+    for entry, row in zip(entries, rows, strict=True):
+        numbers = [int(number) for number in parse_list(entry.get("local_idx", ""), f"{path}: local_idx")]
+        beyond = [number for number in numbers if not 0 <= number < len(clip_names)]
+        if beyond:
+            raise CvrError(f"{path}: local_idx {first_few(beyond)} is no line of egocvr_data.csv.")
+        candidates[row.query_id] = frozenset(clip_names[number] for number in numbers)
+    lost = [row.reference_id for row in rows if not candidates[row.query_id].issuperset(row.target_ids)]
+    if lost:
+        raise CvrError(f"{path}: local_idx of {first_few(lost)} lacks a target; egocvr_data.csv has another order.")
+    return candidates
+
+
+def _clips_of_same_video(rows: Sequence[Row], listed: Sequence[Mapping[str, str]]) -> dict[str, frozenset[str]]:
+    video_of = {clip["clip_name"]: clip["video_uid"] for clip in listed}
+    clips_of: dict[str, set[str]] = defaultdict(set)
+    for clip_name, video_uid in video_of.items():
+        clips_of[video_uid].add(clip_name)
+    return {row.query_id: frozenset(clips_of[video_of[row.reference_id]]) for row in rows}

@@ -1,0 +1,135 @@
+"""MSR-VTT: text-video retrieval over short web videos, in both directions.
+
+    1k-A    the 1,000 video-caption pairs of the JSFusion split, one caption per video: what most papers report
+    full    the official test split, 2,990 videos with 20 captions each, every caption a query
+    val     the official validation split, 497 videos
+    7k, 9k  the training lists that go with 1k-A (7,010 and 9,000 videos); 9k overlaps full, neither overlaps 1k-A
+
+1k-A repeats five of its captions, so exact ties are part of it.
+
+Paper: Xu et al., CVPR 2016; splits of Yu et al., ECCV 2018 and Gabeur et al., ECCV 2020. Licence: research use.
+Files: MSRVTT_JSFUSION_test.csv, MSRVTT_train.7k.csv, MSRVTT_train.9k.csv and MSRVTT_data.json (or the official
+train_val_videodatainfo.json and test_videodatainfo.json, also zipped), from
+https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0.
+"""
+
+import json
+import zipfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cvr_bench.datasets._files import Counts, check_counts, find, read_csv, read_json
+from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError, first_few
+
+ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
+TEST_LIST = "MSRVTT_JSFUSION_test.csv"
+ALL = ("MSRVTT_data.json", "MSR_VTT.json")
+TRAIN_LISTS = ("7k", "9k")
+TRAIN_VAL = ("train_val_videodatainfo.json", "train_val_annotation.zip")
+TEST = ("test_videodatainfo.json", "test_videodatainfo.json.zip")
+CAPTIONS = {"full": [TEST], "val": [TRAIN_VAL], "7k": [TRAIN_VAL], "9k": [TRAIN_VAL, TEST]}
+"""Split -> the official files that have its captions, each under any of its names."""
+PUBLISHED = {
+    "1k-A": {"videos": 1000, "captions": 1000},
+    "full": {"videos": 2990, "captions": 59_800},
+    "val": {"videos": 497, "captions": 9940},
+    "7k": {"videos": 7010, "captions": 140_200},
+    "9k": {"videos": 9000, "captions": 180_000},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds the files."""
+    split: Literal["1k-A", "full", "val", "7k", "9k"] = "1k-A"
+    """Which videos are ranked."""
+    direction: Direction = "text-to-video"
+    """What is ranked for what."""
+    counts: Counts = "published"
+    """published: files that are not whole are refused; any: they are taken as they are."""
+
+
+TINY: tuple[dict[str, str], ...] = (
+    {},
+    {"direction": "video-to-text"},
+    {"split": "full"},
+    {"split": "val"},
+    {"split": "9k"},
+    {"split": "7k"},
+)
+
+
+def files(config: Config) -> list[Path]:
+    """Return the list of the split, where it has one, and the files with its captions.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    if config.split == "1k-A":
+        return [find(config.annotations, TEST_LIST, origin=ORIGIN)]
+    lists = [f"MSRVTT_train.{config.split}.csv"] if config.split in TRAIN_LISTS else []
+    whole = [config.annotations / name for name in ALL if (config.annotations / name).is_file()]
+    captions = whole[:1] or [find(config.annotations, *names, origin=ORIGIN) for names in CAPTIONS[config.split]]
+    return [find(config.annotations, name, origin=ORIGIN) for name in lists] + captions
+
+
+def load(config: Config) -> Task:
+    """Return the task of one split and direction.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
+    """
+    captions = _captions(config)
+    found = {"videos": len(captions), "captions": sum(len(texts) for texts in captions.values())}
+    check_counts(config.annotations, config.counts, found, PUBLISHED[config.split])
+    return text_video_task(f"msrvtt-{config.split}", captions, config.direction, "sentence")
+
+
+def _captions(config: Config) -> Mapping[str, Sequence[str]]:
+    paths = files(config)
+    if config.split == "1k-A":
+        return {row["video_id"]: [row["sentence"]] for row in read_csv(paths[0], ("video_id", "sentence"))}
+    contents = [_read(path) for path in paths if path.suffix != ".csv"]
+    of_video: dict[str, list[str]] = defaultdict(list)
+    for content in contents:
+        for video_id, caption in _sentences(content):
+            of_video[video_id].append(caption)
+    if config.split in TRAIN_LISTS:
+        return _listed(of_video, [row["video_id"] for row in read_csv(paths[0], ("video_id",))], paths[0])
+    wanted = "test" if config.split == "full" else "validate"
+    videos = [video for content in contents for video in content.get("videos", ())]
+    return _listed(of_video, [video["video_id"] for video in videos if video["split"] == wanted], paths[0])
+
+
+def _listed(of_video: Mapping[str, Sequence[str]], video_ids: Sequence[str], path: Path) -> dict[str, Sequence[str]]:
+    lacking = [video_id for video_id in video_ids if not of_video.get(video_id)]
+    if lacking:
+        raise CvrError(f"{path} lists {first_few(lacking)}, which has no caption in the files beside it.")
+    return {video_id: of_video[video_id] for video_id in video_ids}
+
+
+def _sentences(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(video_id, caption) of the official shape, or of Frozen-in-Time's, which calls them annotations of images."""
+    name, key = ("sentences", "video_id") if "sentences" in content else ("annotations", "image_id")
+    return [(entry[key], entry["caption"]) for entry in content[name]]
+
+
+def _read(path: Path) -> Any:
+    content = _unzipped(path) if path.suffix == ".zip" else read_json(path)
+    if not isinstance(content, dict) or not {"sentences", "annotations"} & set(content):
+        raise CvrError(f"{path} should hold an object with 'sentences' or 'annotations'.")
+    return content
+
+
+def _unzipped(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        member = next((name for name in archive.namelist() if name.endswith("videodatainfo.json")), None)
+        if member is None:
+            raise CvrError(f"{path} holds no ..._videodatainfo.json.")
+        return json.loads(archive.read(member))

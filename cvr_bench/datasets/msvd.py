@@ -1,0 +1,87 @@
+"""MSVD: text-video retrieval over short web clips with about 40 captions each; every caption is a query.
+
+The other direction ranks captions one by one, and a clip is found when its best caption is; some papers rank the
+caption sets of whole clips, which gives the same R@1 and higher R@5 and R@10.
+
+Paper: Chen and Dolan, ACL 2011. Licence: research use. Files: {train,val,test}_list.txt and raw-captions.pkl (of which
+nothing but plain lists and strings is read), from https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0. The
+published train list has 1,199 lines where papers say 1,200.
+"""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cvr_bench.datasets._files import Counts, check_counts, find, read_lines
+from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError, first_few
+
+ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
+CAPTIONS = "raw-captions.pkl"
+PUBLISHED = {"test": {"videos": 670}, "val": {"videos": 100}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds the lists and raw-captions.pkl."""
+    split: Literal["test", "val"] = "test"
+    """Which videos are ranked."""
+    direction: Direction = "text-to-video"
+    """What is ranked for what."""
+    counts: Counts = "published"
+    """published: a list that is not whole is refused; any: it is taken as it is."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"split": "val"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the list of the split and the captions.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    return [find(config.annotations, name, origin=ORIGIN) for name in (f"{config.split}_list.txt", CAPTIONS)]
+
+
+def load(config: Config) -> Task:
+    """Return the task of one split and direction.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
+    """
+    listed = find(config.annotations, f"{config.split}_list.txt", origin=ORIGIN)
+    video_ids = read_lines(listed)
+    check_counts(listed, config.counts, {"videos": len(video_ids)}, PUBLISHED[config.split])
+    captions = _read_captions(find(config.annotations, CAPTIONS, origin=ORIGIN))
+    lacking = [video_id for video_id in video_ids if not captions.get(video_id)]
+    if lacking:
+        raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {CAPTIONS}.")
+    of_video = {video_id: [_text(words) for words in captions[video_id]] for video_id in video_ids}
+    return text_video_task(f"msvd-{config.split}", of_video, config.direction, "sentence")
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads lists, dicts and strings; a pickle that names any code is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, and captions need no code")
+
+
+def _read_captions(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            captions = _PlainUnpickler(file, encoding="utf-8").load()
+    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError) as error:
+        raise CvrError(f"{path} cannot be read: {error}") from None
+    if not isinstance(captions, dict):
+        raise CvrError(f"{path} should hold a dict from video to captions.")
+    return captions
+
+
+def _text(words: Any) -> str:
+    return words if isinstance(words, str) else " ".join(words)

@@ -1,0 +1,64 @@
+"""VATEX: text-video retrieval over 10-second clips with 10 English captions each; every caption is a query.
+
+The published protocol halves the 3,000 validation clips into 1,500 val and 1,500 test (Chen et al., HGR, CVPR 2020).
+
+Paper: Wang et al., ICCV 2019 (https://arxiv.org/abs/1904.03493). Licence: CC BY 4.0. Files: vatex_validation_v1.0.json
+from https://eric-xw.github.io/vatex-website/download.html and {val,test}_list.txt from
+https://github.com/OpenGVLab/InternVideo (Downstream/Video-Text-Retrieval/data/VATEX).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
+from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.task import Task
+from cvr_data.errors import CvrError, first_few
+
+LISTS = "https://github.com/OpenGVLab/InternVideo"
+CAPTIONS = "https://eric-xw.github.io/vatex-website/download.html"
+FILE = "vatex_validation_v1.0.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds vatex_validation_v1.0.json and the lists."""
+    split: Literal["test", "val"] = "test"
+    """Which half of the validation clips is ranked."""
+    direction: Direction = "text-to-video"
+    """What is ranked for what."""
+    counts: Counts = "published"
+    """published: a list that is not whole is refused; any: it is taken as it is."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"split": "val"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the list of the split and the captions.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    listed = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
+    return [listed, find(config.annotations, FILE, origin=CAPTIONS)]
+
+
+def load(config: Config) -> Task:
+    """Return the task of one split and direction.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
+    """
+    listed = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
+    video_ids = read_lines(listed)
+    check_counts(listed, config.counts, {"videos": len(video_ids)}, {"videos": 1500})
+    entries = read_entries(find(config.annotations, FILE, origin=CAPTIONS), ("videoID", "enCap"))
+    captions = {entry["videoID"]: entry["enCap"] for entry in entries}
+    lacking = [video_id for video_id in video_ids if not captions.get(video_id)]
+    if lacking:
+        raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {FILE}.")
+    of_video = {video_id: captions[video_id] for video_id in video_ids}
+    return text_video_task(f"vatex-{config.split}", of_video, config.direction, "sentence")

@@ -1,0 +1,64 @@
+"""WebVid-CoVR: composed video retrieval over stock footage, one short modification text per pair.
+
+Each query has one target, and the published gallery is the 2,556 targets of the test queries, without distractors. A
+query's own reference is left out of its ranking. CoVR's text-only and visual-only rows are the models `text-only` and
+`visual-only` on this task.
+
+Paper: Ventura et al., CoVR, AAAI 2024 (https://arxiv.org/abs/2308.14746). Licence: MIT for the annotations; the videos
+are WebVid's, which has been withdrawn. Files: https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cvr_bench.datasets._composed import Reference, composed_task, named_targets, named_videos
+from cvr_bench.datasets._files import Counts, check_counts, find_only
+from cvr_bench.datasets._webvid import read_rows
+from cvr_bench.protocol import Protocol
+from cvr_bench.task import Task
+
+ORIGIN = "https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR"
+PUBLISHED = {"test": {"queries": 2556, "gallery videos": 2556}, "val": {}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """webvid8m-covr_test.csv, or the folder that holds it."""
+    split: Literal["test", "val"] = "test"
+    """The split to score."""
+    gallery: Literal["targets", "named"] = "targets"
+    """targets: as published; named: the references are ranked too, as distractors."""
+    reference: Reference = "exclude"
+    """Whether a query's own reference is left out of its ranking, as published."""
+    counts: Counts = "published"
+    """published: a file that is not whole is refused; any: it is taken as it is."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the files that `load` reads.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    return [find_only(config.annotations, f"webvid8m-covr_{config.split}.csv", origin=ORIGIN)]
+
+
+def load(config: Config) -> Task:
+    """Return the task.
+
+    Raises:
+        CvrError: the file is missing, cannot be read or is not whole.
+    """
+    (path,) = files(config)
+    rows = read_rows(path)
+    gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
+    found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
+    check_counts(path, config.counts, found, PUBLISHED[config.split])
+    return composed_task(
+        f"webvid-covr-{config.split}", rows, gallery, Protocol(gallery=config.gallery, reference=config.reference)
+    )
