@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,16 +24,25 @@ from cvr_data.filters import FILTERS
 from cvr_data.mining import MINING
 from cvr_data.progress import Progress
 from cvr_data.registry import config_dict
+from cvr_data.segments import segments
 from cvr_data.similarities import text_similarities, visual_similarities
 from cvr_data.tables import PAIRS, VIDEOS, check_columns
+from cvr_data.word_counts import change_counts
 
 VERSION = 1
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
 )  # fmt: skip
 
-_MARKS = {"splits": "reference_split", "text_similarity": "text_similarity", "visual_similarity": "visual_similarity"}
+_MARKS = {
+    "splits": "reference_split", "text_similarity": "text_similarity", "visual_similarity": "visual_similarity",
+    "change_words": "change_words", "change_counts": "change_counts", "segments": "reference_recording",
+}  # fmt: skip
 """What a filter can need -> the column that shows it is there."""
+_ALWAYS = ("splits", "text_similarity", "visual_similarity")
+_NOT_KEPT = ("reference_split", "target_split", "change_words", "change_counts", "reference_recording",
+    "reference_start_s", "reference_end_s", "target_recording", "target_start_s", "target_end_s")  # fmt: skip
+"""Columns that only filters read; dropped rows keep them, so that `cvr why-not` can tell the value."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,13 @@ class _Columns:
 
     def always(self) -> tuple[str, ...]:
         """Return what pairs get though no filter needs it; without features, encoding captions takes too long."""
-        return tuple(_MARKS) if self.embeddings else ("splits",)
+        return _ALWAYS if self.embeddings else _ALWAYS[:1]
 
     def add(self, pairs: pa.Table, name: str) -> pa.Table:
-        """Return the pairs with the column, or all of them where `name` is "splits"."""
+        """Return the pairs with the columns that `name` in _MARKS stands for."""
         adders: Mapping[str, Callable[[pa.Table], pa.Table]] = {
             "splits": self._add_splits, "text_similarity": self._add_text, "visual_similarity": self._add_visual,
+            "change_words": self._add_words, "change_counts": self._add_counts, "segments": self._add_segments,
         }  # fmt: skip
         return adders[name](pairs)
 
@@ -125,14 +136,29 @@ class _Columns:
             return _with(pairs, "visual_similarity", pa.nulls(pairs.num_rows, pa.float32()))
         return _with(pairs, "visual_similarity", visual_similarities(pairs, self.embeddings))
 
+    def _add_words(self, pairs: pa.Table) -> pa.Table:
+        with Progress("tag captions", None, "captions") as progress:
+            return type_changes(pairs, progress.advance, with_words=True)
+
+    def _add_counts(self, pairs: pa.Table) -> pa.Table:
+        return _with(pairs, "change_counts", change_counts(pairs, self.videos))
+
+    def _add_segments(self, pairs: pa.Table) -> pa.Table:
+        ids, found = self.videos.column("video_id").combine_chunks(), segments(self.videos)
+        for side in ("reference", "target"):
+            rows = pc.index_in(pairs.column(f"{side}_id"), ids)
+            for name in found.column_names:
+                pairs = _with(pairs, f"{side}_{name}", found.column(name).take(rows))
+        return pairs
+
 
 def _mine(
     videos: pa.Table, strategy: Component, filters: Sequence[Component], columns: _Columns
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
     kept, removed = split_dropped(strategy.module.run(strategy.config, videos))
     funnel = [_step(strategy.name, None, kept, removed)]
-    dropped = [removed]
-    for chosen in filters:
+    dropped = [_with_step(removed, 0)]
+    for number, chosen in enumerate(filters, 1):
         need = getattr(chosen.module, "NEEDS", None)
         if need and need not in _MARKS:
             raise CvrError(f"The filter {chosen.name!r} needs the column {need!r}, which nothing computes.")
@@ -141,13 +167,13 @@ def _mine(
         before = kept.num_rows
         kept, removed = split_dropped(chosen.module.run(chosen.config, kept))
         funnel.append(_step(chosen.name, before, kept, removed))
-        dropped.append(removed)
+        dropped.append(_with_step(removed, number))
     for name in columns.always():
         if _MARKS[name] not in kept.column_names:
             kept = columns.add(kept, name)
     with Progress("tag captions", None, "captions") as progress:
         kept = type_changes(kept, progress.advance)
-    extra = [name for name in ("reference_split", "target_split") if name in kept.column_names]
+    extra = [name for name in _NOT_KEPT if name in kept.column_names]
     kept = check_columns(kept.drop_columns(extra), PAIRS, strategy.name)
     return kept, pa.concat_tables(dropped, promote_options="permissive"), funnel
 
@@ -155,6 +181,11 @@ def _mine(
 def _step(name: str, rows_in: int | None, kept: pa.Table, removed: pa.Table) -> dict[str, Any]:
     reasons = Counter(removed.column("drop_reason").to_pylist()) if removed.num_rows else {}
     return {"step": name, "in": rows_in, "out": kept.num_rows, "dropped": dict(sorted(reasons.items()))}
+
+
+def _with_step(removed: pa.Table, number: int) -> pa.Table:
+    """Return the dropped rows with `drop_step`: 0 for the strategy, then the filters as ordered."""
+    return removed.append_column("drop_step", pa.array(np.full(removed.num_rows, number, np.int32)))
 
 
 def _with(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:

@@ -13,6 +13,12 @@ from typing import NamedTuple
 SLOTS = ("action", "scene", "object", "attribute", "other")
 """Where the two words of a change fill different slots, the first of them is the slot of the change."""
 
+PARTS = (
+    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
+    "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SPACE", "SYM", "VERB", "X",
+)  # fmt: skip
+"""The universal parts of speech that spaCy tells."""
+
 PLACE_PREPOSITIONS = frozenset(
     "in on at near by over under above below behind beside inside outside around across along through against "
     "beneath between before towards toward into onto from".split()
@@ -81,6 +87,13 @@ def slot_of(caption: Tagged, phrase: str) -> str:
         part in VERBS for part in parts[max(0, first - 3) : first]
     )
     return "action" if is_particle else "other"
+
+
+def part_of(caption: Tagged, phrase: str) -> str | None:
+    """Return the part of speech of the last word of a phrase, its head in English; None if the caption has it not."""
+    words = phrase.split()
+    first = _find(caption.words, words)
+    return None if first is None else caption.parts[first + len(words) - 1] or "X"
 
 
 def _is_clause_verb(words: Sequence[str], parts: Sequence[str], tags: Sequence[str], index: int) -> bool:

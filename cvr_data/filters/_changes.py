@@ -1,20 +1,38 @@
-"""What filters ask of the `changes` column."""
+"""What filters ask of the `changes` column and of the columns aligned with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+SIDES = ("before", "after")
+
+
+def change_fields(table: pa.Table, column: str, names: Sequence[str]) -> tuple[np.ndarray, list[pa.Array]]:
+    """Return the row of each change, and the named fields of a column that has a list of structs per row."""
+    lists = table.column(column)
+    lists = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    structs = pc.list_flatten(lists)
+    rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    return rows, [pc.struct_field(structs, name) for name in names]
+
+
+def rows_where(table: pa.Table, rows: np.ndarray, is_hit: pa.Array) -> pa.Array:
+    """Return a mask of the table's rows with a change that the mask of changes hits; null hits nothing."""
+    found = np.zeros(table.num_rows, bool)
+    found[rows[pc.fill_null(is_hit, False).to_numpy(zero_copy_only=False)]] = True
+    return pa.array(found)
+
 
 def any_change(table: pa.Table, matches: Callable[[pa.Array], pa.Array]) -> pa.Array:
     """Return a mask of the rows in which a word before or after a change matches."""
-    changes = table.column("changes")
-    changes = changes.combine_chunks() if isinstance(changes, pa.ChunkedArray) else changes
-    structs = pc.list_flatten(changes)
-    rows = pc.list_parent_indices(changes).to_numpy(zero_copy_only=False)
-    found = np.zeros(table.num_rows, bool)
-    for side in ("before", "after"):
-        is_match = pc.fill_null(matches(pc.struct_field(structs, side)), False).to_numpy(zero_copy_only=False)
-        found[rows[is_match]] = True
-    return pa.array(found)
+    rows, sides = change_fields(table, "changes", SIDES)
+    before, after = (pc.fill_null(matches(words), False) for words in sides)
+    return rows_where(table, rows, pc.or_(before, after))
+
+
+def changed_words(row: Mapping[str, Any]) -> str:
+    """Return the changes of a row in words: `red -> blue, ball -> cube`."""
+    return ", ".join(f"{change['before'] or '(none)'} -> {change['after'] or '(none)'}" for change in row["changes"])

@@ -1,5 +1,8 @@
 """How column filters mark rows: the first reason stays."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,3 +17,9 @@ def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -
     if "drop_reason" not in table.column_names:
         return table.append_column("drop_reason", reasons)
     return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reasons)
+
+
+def similarity_text(row: Mapping[str, Any]) -> str:
+    """Return the visual similarity of a row as words after a comma; nothing where it is not known."""
+    value = row.get("visual_similarity")
+    return "" if value is None else f", this one having visual similarity {value:.3f}"

@@ -3,12 +3,14 @@
 Source: CoVR drops pairs that differ in a digit or punctuation (https://arxiv.org/abs/2308.14746).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._changes import any_change
+from cvr_data.filters._changes import any_change, changed_words
 from cvr_data.filters._columns import mark
 
 
@@ -25,3 +27,8 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "digit" where a word before or after matches."""
     is_digit = any_change(table, lambda words: pc.match_substring_regex(words, config.pattern))
     return mark(table, is_digit, "digit")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the words of a dropped row."""
+    return changed_words(row)

@@ -1,6 +1,8 @@
 """Drop pairs with a caption of very many words, where one word changes nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,3 +28,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "many_words" where a caption is longer."""
     counts = [word_counts(table.column(f"{side}_caption")) for side in ("reference", "target")]
     return mark(table, pc.greater(pc.max_element_wise(*counts), config.max_words), "many_words")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return how many words the captions of a dropped row have."""
+    counts = word_counts(pa.array([row["reference_caption"], row["target_caption"]])).to_pylist()
+    return f"{counts[0]} and {counts[1]} words, more than {config.max_words}"

@@ -1,6 +1,8 @@
 """Drop pairs whose two videos are in different splits, or are near-duplicates of each other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,3 +29,12 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         same = pc.equal(table.column("reference_group_id"), table.column("target_group_id"))
         table = mark(table, same, "near_duplicates")
     return table
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the splits, or the shared group, of a dropped row."""
+    if row["drop_reason"] == "near_duplicates":
+        return f"both are in the near-duplicate group {row['reference_group_id']}"
+    return (
+        f"the reference is in {row['reference_split'] or 'no split'}, the target in {row['target_split'] or 'no split'}"
+    )

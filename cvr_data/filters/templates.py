@@ -3,7 +3,9 @@
 Source: CoVR leaves out captions with "abstract of", "concept of" and "flag of" (https://arxiv.org/abs/2308.14746).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,3 +30,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         for phrase in config.phrases:
             table = mark(table, pc.match_substring(text, f" {phrase} "), "template")
     return table
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the phrases that a caption of a dropped row has."""
+    texts = normalised(pa.array([row["reference_caption"], row["target_caption"]])).to_pylist()
+    found = [phrase for phrase in config.phrases if any(f" {phrase} " in f" {text} " for text in texts)]
+    return f"a caption has {', '.join(map(repr, found))}"

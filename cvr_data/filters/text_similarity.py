@@ -4,7 +4,9 @@ CoVR's band 0.60 to 0.96 is of CLIP's text encoder (https://arxiv.org/abs/2308.1
 of the WebVid-CoVR test pairs that people kept; their 1st and 99th percentile, the default here, keep all but 2 %.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,3 +36,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     similarity = table.column("text_similarity")
     table = mark(table, pc.less(similarity, config.low), "text_too_different")
     return mark(table, pc.greater(similarity, config.high), "text_too_similar")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the similarity of a dropped row against the bound it is beyond."""
+    value = row["text_similarity"]
+    bound = f"below {config.low}" if value < config.low else f"above {config.high}"
+    return f"text similarity {value:.3f} is {bound}"

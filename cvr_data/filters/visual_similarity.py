@@ -1,6 +1,8 @@
 """Keep pairs of videos that are neither the same shot nor strangers: a band of their cosine similarity."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,3 +32,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     similarity = table.column("visual_similarity")
     table = mark(table, pc.less(similarity, config.low), "video_too_different")
     return mark(table, pc.greater(similarity, config.high), "video_too_similar")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the similarity of a dropped row against the bound it is beyond."""
+    value = row["visual_similarity"]
+    bound = f"below {config.low}" if value < config.low else f"above {config.high}"
+    return f"visual similarity {value:.3f} is {bound}"

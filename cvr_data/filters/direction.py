@@ -1,0 +1,46 @@
+"""Keep one of the two directions of a pair, or only pairs whose reverse is there as well.
+
+With `keep=one` a hash of the two videos says which goes, so as many go one way as the other, and all pairs of two
+videos go the same way; a pair without its reverse stays. WebVid-CoVR keeps both directions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.filters._caps import caption_codes, grouped, hash_order, video_codes
+from cvr_data.filters._columns import mark
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    keep: Literal["one", "both"] = "one"
+    """`one`: of a pair and its reverse only one stays; `both`: a pair without its reverse is dropped."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "other_direction_kept" or "no_reverse"."""
+    videos, captions = video_codes(table), caption_codes(table)
+    is_forward = videos[0] < videos[1]
+    low, high = np.minimum(*videos), np.maximum(*videos)
+    groups = grouped(low, high, *(np.where(is_forward, *sides) for sides in (captions, captions[::-1])))
+    directions = np.zeros((groups.max() + 1 if len(groups) else 0, 2), bool)
+    directions[groups, is_forward.astype(np.int64)] = True
+    has_reverse = (directions[:, 0] & directions[:, 1])[groups]
+    if config.keep == "both":
+        return mark(table, pa.array(~has_reverse), "no_reverse")
+    goes_forward = hash_order(table) % 2 == 1
+    return mark(table, pa.array(has_reverse & (is_forward != goes_forward)), "other_direction_kept")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return which direction stays."""
+    if config.keep == "both":
+        return "its reverse is no pair, or was dropped before"
+    return f"the pair from {row['target_id']} to {row['reference_id']} stays"

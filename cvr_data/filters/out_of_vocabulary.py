@@ -1,0 +1,49 @@
+"""Drop pairs whose changed word is rare in the corpus: a slip of the pen, a name, or a word nobody knows.
+
+The vocabulary is that of the captions the pairs were mined from, so it knows the field of the corpus.
+
+Source: CoVR drops pairs whose word is out of vocabulary, without saying of which (https://arxiv.org/abs/2308.14746).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.filters._changes import SIDES, change_fields, rows_where
+from cvr_data.filters._columns import mark
+
+NEEDS = "change_counts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    least: int = 3
+    """Times a word is in the captions of the corpus to be of its vocabulary; raise it with the size of the corpus."""
+
+    def __post_init__(self) -> None:
+        if self.least < 1:
+            raise ValueError(f"least must be at least 1, got {self.least}.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "out_of_vocabulary" where a word before or after is rarer."""
+    rows, sides = change_fields(table, "change_counts", SIDES)
+    before, after = (pc.fill_null(pc.less(counts, config.least), False) for counts in sides)
+    return mark(table, rows_where(table, rows, pc.or_(before, after)), "out_of_vocabulary")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return how often the words of a dropped row are in the corpus."""
+    counts = [
+        f"{change[side]!r} {count[side]} times"
+        for change, count in zip(row["changes"], row["change_counts"], strict=True)
+        for side in SIDES
+        if count[side] is not None and count[side] < config.least
+    ]
+    return f"in the captions: {', '.join(counts)}, fewer than {config.least}"

@@ -1,0 +1,54 @@
+"""Drop pairs whose change is a function word, such as "the" to "a" or "with" to "and", which shows nothing.
+
+Words that can be seen, such as "two", "under", "up" or "without", are not among them, though many stop lists have them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.filters._changes import any_change, changed_words
+from cvr_data.filters._columns import mark
+
+WORDS = tuple(
+    "a about also although am an and any are as at be because been being but by can could did do does doing every for "
+    "from had has have having he her here hers herself him himself his how i if in is it its itself just may me might "
+    "mine must my myself no nor not of on only or other our ours ourselves own same shall she should since so some "
+    "such than that the their theirs them themselves then there these they this those though to too until upon us very "
+    "was we were what when where whether which while who whom whose why will with would yet you your yours yourself "
+    "'s n't it's he's she's they're don't doesn't isn't aren't wasn't can't i'm there's that's".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    words: tuple[str, ...] = WORDS
+    """What counts as a stop word; the default is English."""
+    keep: tuple[str, ...] = ()
+    """Words that are none after all, such as "in,on" where positions matter."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "stop_word" where a phrase before or after has nothing but stop words."""
+    stops = pa.array(sorted({*config.words} - {*config.keep}), pa.string())
+
+    def is_stop(phrases: pa.Array) -> pa.Array:
+        named = phrases.dictionary_encode()
+        words = pc.utf8_split_whitespace(named.dictionary)
+        others = pc.list_parent_indices(words).filter(pc.invert(pc.is_in(pc.list_flatten(words), stops)))
+        rows = pa.array(range(len(words)), pa.int64())
+        is_empty = pc.equal(pc.utf8_trim_whitespace(named.dictionary), "")
+        return pc.and_not(pc.invert(pc.is_in(rows, others.cast(pa.int64()))), is_empty).take(named.indices)
+
+    return mark(table, any_change(table, is_stop), "stop_word")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the words of a dropped row."""
+    return f"one side of {changed_words(row)} is a stop word"

@@ -1,0 +1,42 @@
+"""Keep at most some pairs with the same reference, and some with the same target, the most alike first.
+
+A video that is in very many pairs is learned by heart. Pairs over either limit go, so a video may keep fewer than the
+limit; equally similar pairs are taken in the order of a hash of their videos, and a pair and its reverse share their
+fate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.filters._caps import over_cap, video_codes
+from cvr_data.filters._columns import mark, similarity_text
+
+NEEDS = "visual_similarity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    most: int = 50
+    """Pairs per reference video, and per target video; WebVid-CoVR has about 13 per target."""
+
+    def __post_init__(self) -> None:
+        if self.most < 1:
+            raise ValueError(f"most must be at least 1, got {self.most}.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "video_cap" on the less similar pairs of a crowded video."""
+    references, targets = video_codes(table)
+    is_over = over_cap(table, references, config.most) | over_cap(table, targets, config.most)
+    return mark(table, pa.array(is_over), "video_cap")
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return what of a dropped row was beyond which limit."""
+    return f"{config.most} other pairs of the reference, or of the target, came first{similarity_text(row)}"

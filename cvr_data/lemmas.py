@@ -1,0 +1,41 @@
+"""The lemma of words, by spaCy's rules for English: "runs" and "running" are both "run"."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+
+def lemmas(words: pa.Array, parts: pa.Array) -> pa.Array:
+    """Return the lemma of each word as that part of speech, looking each distinct pair of them up once.
+
+    A phrase of several words, and a word without a part, is its own lemma.
+    """
+    keys = pc.binary_join_element_wise(words, pc.fill_null(parts, ""), " ")
+    is_word = pc.and_(pc.is_valid(parts), pc.invert(pc.match_substring(words, " ")))
+    distinct = pc.unique(keys.filter(is_word)).sort()
+    found = pa.array(_lemmas([tuple(key.split(" ")) for key in distinct.to_pylist()]), pa.string())
+    return pc.coalesce(found.take(pc.index_in(keys, distinct)), words)
+
+
+def _lemmas(keys: list[tuple[str, ...]]) -> list[str]:
+    from spacy.tokens import Doc
+
+    if not keys:
+        return []
+    language = _language()
+    document = Doc(language.vocab, words=[word for word, _ in keys], pos=[part for _, part in keys])
+    return [token.lemma_ for token in language.get_pipe("lemmatizer")(document)]
+
+
+@cache
+def _language() -> "Language":
+    import spacy
+
+    from cvr_data.model_packages import model_path
+
+    return spacy.load(model_path("spacy"), exclude=["tok2vec", "tagger", "parser", "ner", "attribute_ruler"])
