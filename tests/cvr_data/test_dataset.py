@@ -24,13 +24,23 @@ def test_videos_are_found_through_the_manifest(built, tmp_path):
     assert paths["g1"] is None
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+WITHOUT_DESCRIPTIONS = ("-o", "columns=index,pth1,pth2,edit")
+OPTIONS = {"dense-webvid-covr": WITHOUT_DESCRIPTIONS, "mteb-vt2v": ("-o", "split=train", "-o", "media=false")}
+ONE_SPLIT = {"mteb-vt2v": "train"}
+GROUPED = "cirr"
+"""Its groups of six need more videos than this dataset has; tests/cvr_data/formats has them."""
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS.names() if name != GROUPED])
 def test_an_exported_layout_is_read_back_with_the_same_triplets(built, tmp_path, cvr, name):
-    outcome = cvr("export", built, "--format", name, "-O", tmp_path / "out")
+    outcome = cvr("export", built, "--format", name, *OPTIONS.get(name, ()), "-O", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     assert str(tmp_path / "out") in outcome.out
-    read = FORMATS.get(name).read(FORMATS.config(name), tmp_path / "out")
-    assert set(read["triplet_id"].to_pylist()) == set(open_dataset(built).triplets["triplet_id"].to_pylist())
+    config = FORMATS.config(name, {"split": ONE_SPLIT[name]} if name in ONE_SPLIT else {})
+    read = FORMATS.get(name).read(config, tmp_path / "out")
+    written = open_dataset(built).triplets.to_pylist()
+    expected = {row["triplet_id"] for row in written if row["split"] == ONE_SPLIT.get(name, row["split"])}
+    assert set(read["triplet_id"].to_pylist()) == expected
 
 
 def test_exported_rows_hold_the_videos(built, tmp_path, cvr):
@@ -53,6 +63,8 @@ def test_numbers_are_printed_as_text_and_as_json(built, cvr):
         (["export", "tiny", "-f", "webvid-cover"], "Did you mean: webvid-covr"),
         (["export", "tiny", "-f", "parquet", "-O", "media"], "media is not empty"),
         (["export", "tiny", "-f", "webvid-covr", "-o", "columns=pth1"], "missing: pth2, edit"),
+        (["export", "tiny", "-f", "dense-webvid-covr"], "No reference video has a description"),
+        (["export", "tiny", "-f", "cirr"], "pass -o embeddings=FOLDER"),
         (["export", "pairs", "-f", "parquet"], "holds no triplets"),
         (["stats", "gone"], "gone does not exist"),
     ],

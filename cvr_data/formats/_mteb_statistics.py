@@ -1,0 +1,86 @@
+"""The descriptive statistics that MTEB asks of a retrieval task, by its definitions.
+
+Videos are counted by what their containers say. Different videos are told apart by their bytes, where MTEB compares
+decoded frames: one clip in two files is two here.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cvr_data.video import VideoInfo, probe
+
+
+def describe(
+    texts: Sequence[str], references: Sequence[Path] | None, corpus: Sequence[Path] | None,
+    relevant: Mapping[str, Sequence[str]], documents: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the numbers of one split; those of videos are None where their files are not given."""
+    nothing = {f"{side}_{kind}_statistics": None for side in ("documents", "queries") for kind in ("image", "audio")}
+    return {
+        "num_samples": documents + len(texts),
+        "num_queries": len(texts),
+        "num_documents": documents,
+        "number_of_characters": sum(map(len, texts)),
+        **nothing,
+        "documents_text_statistics": None,
+        "documents_video_statistics": None if corpus is None else _of_videos(corpus),
+        "queries_text_statistics": _of_texts(texts),
+        "queries_video_statistics": None if references is None else _of_videos(references),
+        "relevant_docs_statistics": _of_relevant(relevant),
+        "top_ranked_statistics": None,
+    }
+
+
+def _of_texts(texts: Sequence[str]) -> dict[str, Any]:
+    lengths = [len(text) for text in texts]
+    return {
+        "total_text_length": sum(lengths),
+        "min_text_length": min(lengths),
+        "average_text_length": sum(lengths) / len(lengths),
+        "max_text_length": max(lengths),
+        "unique_texts": len(set(texts)),
+    }
+
+
+def _of_relevant(relevant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    counts = [len(found) for found in relevant.values()]
+    return {
+        "num_relevant_docs": sum(counts),
+        "min_relevant_docs_per_query": min(counts),
+        "average_relevant_docs_per_query": sum(counts) / len(counts),
+        "max_relevant_docs_per_query": max(counts),
+        "unique_relevant_docs": len({video_id for found in relevant.values() for video_id in found}),
+    }
+
+
+def _of_videos(paths: Sequence[Path]) -> dict[str, Any]:
+    known: dict[Path, tuple[VideoInfo, str]] = {
+        path: (probe(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in set(paths)
+    }
+    infos = [known[path][0] for path in paths]
+    sizes = Counter((info.width, info.height) for info in infos)
+    rates = Counter(round(info.fps) for info in infos)
+    by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+    widths, heights = _spread([info.width for info in infos]), _spread([info.height for info in infos])
+    durations = _spread([info.duration_s for info in infos])
+    return {
+        "total_duration_seconds": sum(info.duration_s for info in infos),
+        "total_frames": sum(info.frames for info in infos),
+        **{f"{kind}_width": value for kind, value in widths.items()},
+        **{f"{kind}_height": value for kind, value in heights.items()},
+        **{f"{kind}_duration_seconds": value for kind, value in durations.items()},
+        "unique_videos": len({known[path][1] for path in paths}),
+        "average_fps": sum(rate * count for rate, count in rates.items()) / len(infos),
+        "fps": {str(rate): count for rate, count in rates.items()},
+        "min_resolution": list(by_area[0]),
+        "average_resolution": [widths["average"], heights["average"]],
+        "max_resolution": list(by_area[-1]),
+        "resolutions": {f"{width}x{height}": count for (width, height), count in sizes.items()},
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"min": min(values), "average": sum(values) / len(values), "max": max(values)}

@@ -1,0 +1,267 @@
+"""MTEB `vt2v` retrieval: corpus, queries and qrels as Parquet configs, a task file, and descriptive statistics.
+
+    corpus/               id, video                          the gallery of the split
+    queries/              id, text, video                    modification text and reference video
+    qrels/                query-id, corpus-id, score         1 for each target
+    excluded_references/  query-id, corpus-id                what MTEB cannot say: do not rank a query's own video
+    README.md  task.py  descriptive_statistics.json
+
+`load_dataset(folder, "corpus")` opens it, and `mteb` does once it is pushed and its commit stands in task.py. MTEB
+ranks the reference with the rest, so that its R@1 is lower than the one of `cvr bench`; see
+https://github.com/embeddings-benchmark/mteb/pull/5264.
+
+Source: Enevoldsen et al., ICLR 2025 (https://github.com/embeddings-benchmark/mteb).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from cvr_data.artifacts import json_bytes, write_bytes, write_parquet
+from cvr_data.errors import CvrError, first_few
+from cvr_data.formats._mteb_statistics import describe
+from cvr_data.formats._rows import PublishedQuery, by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+CONFIGS = ("corpus", "queries", "qrels", "excluded_references")
+QRELS = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string()), ("score", pa.int32())])
+EXCLUDED = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string())])
+STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+SHARD_ROWS = 128
+"""Videos in one file: all bytes of a file are in memory at once."""
+TASK = """from mteb.abstasks.retrieval import AbsTaskRetrieval
+from mteb.abstasks.task_metadata import TaskMetadata
+
+
+class {name}(AbsTaskRetrieval):
+    metadata = TaskMetadata(
+        name="{name}",
+        description="Retrieve the video that a modification text turns a reference video into.",
+        reference="https://huggingface.co/datasets/{repo}",
+        dataset={{"path": "{repo}", "revision": "{revision}"}},
+        type="Any2AnyRetrieval",
+        category="vt2v",
+        modalities=["video", "text"],
+        eval_splits=["{split}"],
+        eval_langs=["eng-Latn"],
+        main_score="ndcg_at_10",
+        date=None,
+        domains=None,
+        task_subtypes=["Cross-Modal Retrieval"],
+        license=None,
+        annotations_creators=None,
+        dialect=[],
+        sample_creation=None,
+        bibtex_citation=None,
+    )
+"""
+
+EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    repo: str = "user/dataset"
+    """Where on the Hub the folder will be pushed, for task.py; it names the task as well."""
+    revision: str = "main"
+    """Commit of the pushed data set, for task.py: MTEB pins it. Write again with it after the push."""
+    split: Literal["train", "val", "test"] = "test"
+    """The split that is scored."""
+    media: bool = True
+    """Put the bytes of the videos into the rows, as MTEB needs them; false leaves the video columns empty."""
+    style: str = "short"
+    """Style of the texts read; the files do not say."""
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repo):
+            raise ValueError(f"repo should look like user/name, got {self.repo!r}.")
+        if not re.fullmatch(r"[\w./-]+", self.revision):
+            raise ValueError(f"revision should be a commit or branch, got {self.revision!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What is written: the gallery, and a text, reference and targets per query."""
+
+    corpus: Sequence[str]
+    ids: Sequence[str]
+    texts: Sequence[str]
+    references: Sequence[str]
+    targets: Sequence[Sequence[str]]
+
+
+def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
+    """Write the configs of one split, task.py and the statistics, and return the paths.
+
+    Raises:
+        CvrError: the split has no row, or a video has no media file.
+    """
+    rows = dict(by_split(triplets)).get(config.split)
+    if rows is None:
+        raise CvrError(f"mteb-vt2v: there is no triplet of split {config.split!r}.")
+    queries = queries_of(rows)
+    task = Contents(
+        corpus=gallery_of(rows, videos, config.split),
+        ids=_query_ids(queries),
+        texts=[query.first["modification"] for query in queries],
+        references=[query.first["reference_id"] for query in queries],
+        targets=[query.target_ids for query in queries],
+    )
+    media = _media(videos, [*task.corpus, *task.references]) if config.media else None
+    return _write_configs(config, task, out, media or {}) + _write_texts(config, task, out, media)
+
+
+def read(config: Config, path: Path) -> pa.Table:
+    """Return the triplets of a folder, with the ids of its queries in `published_query_id`.
+
+    References are those of `excluded_references`; in a folder that has none, the names of the queries' video files.
+
+    Raises:
+        CvrError: a config or column is missing, or a reference has no name.
+    """
+    queries = _read_config(path, "queries", ["id", "text"], config.split)
+    qrels = _read_config(path, "qrels", ["query-id", "corpus-id", "score"], config.split)
+    names = [str(name) for name in queries.column("id").to_pylist()]
+    texts = dict(zip(names, queries.column("text").to_pylist(), strict=True))
+    references = _references(config, path, names)
+    rows = [row for row in qrels.to_pylist() if row["score"] > 0]
+    if unknown := sorted({str(row["query-id"]) for row in rows} - set(texts)):
+        raise CvrError(f"{path}: qrels name queries that there are not: {first_few(unknown)}.")
+    columns: dict[str, Sequence[Any]] = {
+        "reference_id": [references[str(row["query-id"])] for row in rows],
+        "target_id": [str(row["corpus-id"]) for row in rows],
+        "modification": [texts[str(row["query-id"])] for row in rows],
+        "published_query_id": [str(row["query-id"]) for row in rows],
+    }
+    kinds = {"published_query_id": pa.string()}
+    return to_triplets(columns, where=path, split=config.split, style=config.style, kinds=kinds)
+
+
+def read_videos(config: Config, path: Path) -> pa.Table:
+    """Return the videos of the corpus."""
+    corpus = _read_config(path, "corpus", ["id"], config.split)
+    return to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
+
+
+def _query_ids(queries: Sequence[PublishedQuery]) -> list[str]:
+    published = [query.first.get("published_query_id") for query in queries]
+    found = [name for name in published if name is not None]
+    return found if len(set(found)) == len(queries) else [query.first["query_id"] for query in queries]
+
+
+def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
+    paths = {name: Path(path) for name, path in values_of(videos, "path").items()}
+    if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
+        raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
+    return paths
+
+
+def _write_configs(config: Config, task: Contents, out: Path, media: Mapping[str, Path]) -> list[Path]:
+    qrels = [
+        {"query-id": query_id, "corpus-id": target_id, "score": 1}
+        for query_id, targets in zip(task.ids, task.targets, strict=True)
+        for target_id in targets
+    ]
+    pairs = zip(task.ids, task.references, strict=True)
+    excluded = [{"query-id": query_id, "corpus-id": reference_id} for query_id, reference_id in pairs]
+    queries = {"id": task.ids, "text": task.texts}
+    return [
+        *_write_videos(config, out / "corpus", {"id": task.corpus}, [media.get(name) for name in task.corpus]),
+        *_write_videos(config, out / "queries", queries, [media.get(name) for name in task.references]),
+        _write_rows(config, out / "qrels", qrels, QRELS),
+        _write_rows(config, out / "excluded_references", excluded, EXCLUDED),
+    ]
+
+
+def _write_videos(
+    config: Config, folder: Path, columns: Mapping[str, Sequence[str]], media: Sequence[Path | None]
+) -> list[Path]:
+    from datasets import Features, Value, Video
+
+    features = Features({**{name: Value("string") for name in columns}, "video": Video()})
+    starts = range(0, max(len(media), 1), SHARD_ROWS)
+    paths = []
+    for number, start in enumerate(starts):
+        part = {name: pa.array(values[start : start + SHARD_ROWS], pa.string()) for name, values in columns.items()}
+        stored = [
+            None if path is None else {"bytes": path.read_bytes(), "path": path.name}
+            for path in media[start : start + SHARD_ROWS]
+        ]
+        table = pa.table({**part, "video": pa.array(stored, STORED_VIDEO)})
+        paths.append(
+            _write_table(folder / f"{config.split}-{number:05d}-of-{len(starts):05d}.parquet", table, features)
+        )
+    return paths
+
+
+def _write_rows(config: Config, folder: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> Path:
+    from datasets import Features
+
+    table = pa.Table.from_pylist(rows, schema=schema)
+    return _write_table(
+        folder / f"{config.split}-00000-of-00001.parquet", table, Features.from_arrow_schema(table.schema)
+    )
+
+
+def _write_table(path: Path, table: pa.Table, features: "Features") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_parquet(path, table.cast(features.arrow_schema))
+    return path
+
+
+def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, Path] | None) -> list[Path]:
+    numbers = describe(
+        task.texts,
+        None if media is None else [media[name] for name in task.references],
+        None if media is None else [media[name] for name in task.corpus],
+        dict(zip(task.ids, task.targets, strict=True)),
+        len(task.corpus),
+    )
+    configs = [
+        {"config_name": name, "data_files": [{"split": config.split, "path": f"{name}/{config.split}-*.parquet"}]}
+        for name in CONFIGS
+    ]
+    front = {"task_categories": ["other"], "tags": ["mteb", "composed-video-retrieval"], "configs": configs}
+    title = re.sub(r"[^A-Za-z0-9]", "", config.repo.split("/")[1].title())
+    name = f"{title if title[:1].isalpha() else f'Cvr{title}'}VT2VRetrieval"
+    stub = TASK.format(name=name, repo=config.repo, revision=config.revision, split=config.split)
+    files = {
+        "README.md": f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {name}\n\n{(__doc__ or '').strip()}\n",
+        "task.py": stub,
+        "descriptive_statistics.json": json_bytes({config.split: numbers}).decode(),
+    }
+    for file, text in files.items():
+        write_bytes(out / file, text.encode())
+    return [out / file for file in files]
+
+
+def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> pa.Table:
+    files = sorted((path / name).glob(f"{split}*.parquet"))
+    if not files:
+        raise CvrError(f"{path} has no {name}/{split}-*.parquet.")
+    missing = [column for column in columns if column not in pq.read_schema(files[0]).names]
+    if missing:
+        raise CvrError(f"{files[0]}: column {missing[0]!r} is missing.")
+    return pa.concat_tables([pq.read_table(file, columns=list(columns)) for file in files])
+
+
+def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, str]:
+    if (path / "excluded_references").is_dir():
+        rows = _read_config(path, "excluded_references", EXCLUDED.names, config.split).to_pylist()
+        references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
+    else:
+        files = sorted((path / "queries").glob(f"{config.split}*.parquet"))
+        stored = [entry for file in files for entry in pq.read_table(file, columns=["video.path"])["video"].to_pylist()]
+        pairs = zip(names, stored, strict=True)
+        references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}
+    if missing := [name for name in names if name not in references]:
+        raise CvrError(f"{path}: the reference of queries {first_few(missing)} has no name.")
+    return references

@@ -1,0 +1,78 @@
+"""Every published layout: what is written is read back, whatever ids, texts, splits and numbers of targets."""
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.embed import embed
+from cvr_data.encoders import hash
+from cvr_data.formats import FORMATS
+from cvr_data.tables import VIDEOS, check_columns
+from tests.triplet_tables import triplet, triplets
+
+IDS = [f"{number}" for number in range(100, 112)]
+"""Numbers, because COCO's images and CIRCO's are; twelve, so that groups of six can be made in each split."""
+OPTIONS = {"mteb-vt2v": {"media": "false"}}
+SPLITS = ("train", "val", "test")
+texts = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=30).map(str.strip).filter(bool)
+
+
+@pytest.fixture(scope="module")
+def embeddings(tmp_path_factory):
+    """Features of all videos."""
+    root = tmp_path_factory.mktemp("features")
+    with ArtifactWriter(root / "videos", stage="import-test") as writer:
+        writer.write_part(0, videos_of("train"))
+        writer.finish()
+    return embed(root / "videos", "hash", hash.Config(dim=8, frames=2), root / "embeddings").path
+
+
+def videos_of(split):
+    rows = [
+        {"video_id": name, "captions": [f"a clip {name}"], "description": f"clip {name} in full", "source": "test",
+         "split": split}
+        for name in IDS
+    ]  # fmt: skip
+    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+
+
+@st.composite
+def tables(draw):
+    """Triplets of one split over the twelve videos: distinct queries with one to three targets each."""
+    split = draw(st.sampled_from(SPLITS))
+    keys = st.tuples(st.sampled_from(IDS), texts)
+    several = st.sets(st.sampled_from(IDS), min_size=1, max_size=3)
+    queries = draw(st.dictionaries(keys, several, min_size=1, max_size=4))
+    rows = [
+        triplet(reference, text, target, split=split)
+        for (reference, text), targets in queries.items()
+        for target in sorted(targets - {reference} or {IDS[0] if reference != IDS[0] else IDS[1]})
+    ]
+    return triplets(*rows)
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+@given(table=tables())
+def test_reading_gives_the_triplets_that_were_written(tmp_path_factory, embeddings, name, table):
+    module = FORMATS.get(name)
+    fields = {field.name for field in dataclasses.fields(module.Config)}
+    [split] = set(table["split"].to_pylist())
+    options = {**OPTIONS.get(name, {}), **({"embeddings": str(embeddings)} if "embeddings" in fields else {})}
+    if "split" in fields:
+        options["split"] = split
+    config = FORMATS.config(name, options)
+    folder = tmp_path_factory.mktemp("layout")
+    module.write(config, table, folder, videos_of(split))
+    read = module.read(config, folder)
+    for column in ("triplet_id", "query_id", "split"):
+        assert sorted(read[column].to_pylist()) == sorted(table[column].to_pylist()), column
+    again = folder / "again"
+    module.write(config, read, again, videos_of(split))
+    assert np.array_equal(
+        np.sort(module.read(config, again)["triplet_id"].to_numpy()), np.sort(read["triplet_id"].to_numpy())
+    )
