@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.embeddings import HEADS_FOLDER, FeatureStore
 from cvr_data.errors import CvrError, first_few
-from cvr_data.heads import STAGE, WEIGHTS, Head, Heads, pool
+from cvr_data.heads import STAGE, WEIGHTS, Head, Heads, load_heads, pool
 from cvr_data.progress import Progress
 from cvr_data.registry import config_dict
 from cvr_data.tables import VIDEOS, check_columns, content_id
@@ -94,6 +94,38 @@ def fit_heads(embeddings: Path, videos: Path, config: Config, *, overwrite: bool
         report = {"split": split, **recall(store, heads, held_out)}
         writer.write_file(WEIGHTS, _state_bytes(heads))
         return writer.finish(report=report, trained_on={"videos": len(train.video_ids), "split": "train"})
+
+
+def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Artifact:
+    """Return the artifact of heads in `embeddings`, equal to those fitted on the features of `source`.
+
+    What was learned on a large corpus then serves one too small to learn from.
+
+    Raises:
+        CvrError: `source` has no heads, or its features are of other widths.
+    """
+    store = FeatureStore.open(embeddings, space="raw")
+    heads = load_heads(source / HEADS_FOLDER)
+    widths = (heads.frame_head.linear.in_features, heads.token_head.linear.in_features)
+    if widths != (store.dim, store.text_dim):
+        raise CvrError(
+            f"{source / HEADS_FOLDER} reads frames and tokens of widths {widths}, and {embeddings} has "
+            f"{(store.dim, store.text_dim)}; take heads fitted on features of the same encoders."
+        )
+    origin = open_artifact(source / HEADS_FOLDER, STAGE)
+    writer = ArtifactWriter(
+        embeddings / HEADS_FOLDER,
+        stage=STAGE,
+        version=VERSION,
+        config={},
+        inputs={"embeddings": embeddings, "heads": origin.path},
+        overwrite=overwrite,
+    )
+    if (done := writer.finished()) is not None:
+        return done
+    with writer:
+        writer.write_file(WEIGHTS, (origin.path / WEIGHTS).read_bytes())
+        return writer.finish(report=origin.manifest["report"], trained_on=origin.manifest["trained_on"])
 
 
 def train_heads(store: FeatureStore, train: Captioned, config: Config) -> Heads:

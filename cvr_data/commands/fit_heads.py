@@ -6,28 +6,38 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, json_option, option_option, overwrite_option
+from cvr_data.errors import CvrError
 
 
 @click.command()
 @click.argument("embeddings", type=FOLDER, default="embeddings")
 @click.option("--videos", type=FOLDER, help="Captions and splits; by default what the embeddings were made from.")
+@click.option("--from", "source", type=FOLDER, help="Take the heads of these embeddings instead of fitting any.")
 @option_option
 @overwrite_option
 @json_option
-def fit_heads(embeddings: Path, videos: Path | None, options: tuple[str, ...], overwrite: bool, as_json: bool) -> None:
+def fit_heads(
+    embeddings: Path, videos: Path | None, source: Path | None, options: tuple[str, ...], overwrite: bool, as_json: bool
+) -> None:
     """Fit two small heads to the train split of EMBEDDINGS, and report text-to-video R@K on the val split.
 
-    The heads are written into EMBEDDINGS/heads; from then on its features are read in their space.
+    The heads are written into EMBEDDINGS/heads; from then on its features are read in their space. A corpus too small
+    to learn from takes those of a larger one, embedded by the same encoders: --from OTHER_EMBEDDINGS.
 
     Example: cvr fit-heads embeddings --videos videos-split
     """
     from cvr_data.artifacts import open_artifact
-    from cvr_data.fit_heads import Config
+    from cvr_data.fit_heads import Config, copy_heads
     from cvr_data.fit_heads import fit_heads as fit
     from cvr_data.registry import parse_config
 
-    source = videos or open_artifact(embeddings, "embed").input_path("videos")
-    artifact = fit(embeddings, source, parse_config(Config, options, where="fit-heads"), overwrite=overwrite)
+    if source is not None:
+        if videos is not None or options:
+            raise CvrError("--from takes heads as they are; --videos and -o belong to fitting.")
+        click.echo(f"{copy_heads(embeddings, source, overwrite=overwrite).path}: the heads of {source}")
+        return
+    captioned = videos or open_artifact(embeddings, "embed").input_path("videos")
+    artifact = fit(embeddings, captioned, parse_config(Config, options, where="fit-heads"), overwrite=overwrite)
     report = artifact.manifest["report"]
     if as_json:
         click.echo(json.dumps(report, indent=1, sort_keys=True))
