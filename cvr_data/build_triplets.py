@@ -3,14 +3,15 @@
     annotations/<name>/  part-00000.parquet  dropped-00000.parquet  webvid_covr_{train,val,test}.csv
                          statistics.json  README.md  manifest.json
 
-Pairs and videos are found by following the manifests; a path that is given wins.
+Pairs and videos are found by following the manifests; a path that is given wins. Where test sources are named, they
+alone give the test triplets, and nothing else.
 """
 
 import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,13 +20,13 @@ from cvr_data.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifa
 from cvr_data.card import Card, commands_of, render_card, sources_of
 from cvr_data.encoders import ENCODERS
 from cvr_data.engine import PART_ROWS, split_dropped
-from cvr_data.errors import CvrError
+from cvr_data.errors import CvrError, first_few
 from cvr_data.formats import FORMATS
 from cvr_data.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.registry import config_dict
 from cvr_data.statistics import SPLITS, statistics
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, check_columns
-from cvr_data.triplets import VERSION, Config, run
+from cvr_data.triplets import VERSION, Config, run, run_apart
 from cvr_data.versions import installed_versions
 
 STAGE = "build-triplets"
@@ -42,12 +43,15 @@ class Sources:
     pairs: tuple[Path, ...]
     videos: tuple[Path, ...] = ()
     embeddings: Path | None = None
+    tests: "Sources | None" = None
+    """What the test triplets are built from, if from another corpus."""
 
     def named(self) -> dict[str, Path]:
         """Return input name -> folder as manifests list them: pairs, pairs-2, ..."""
         named = {}
         for name in ("modifications", "pairs", "videos"):
-            for number, folder in enumerate(getattr(self, name), start=1):
+            folders = _distinct([*getattr(self, name), *(getattr(self.tests, name) if self.tests else ())])
+            for number, folder in enumerate(folders, start=1):
                 named[name if number == 1 else f"{name}-{number}"] = folder
         if self.embeddings is not None:
             named["embeddings"] = self.embeddings
@@ -77,6 +81,19 @@ def find_sources(
     )
 
 
+def with_tests(sources: Sources, modifications: Sequence[Path]) -> Sources:
+    """Return the sources with others that alone give the test triplets.
+
+    Raises:
+        CvrError: a folder is no modifications artifact, gives both, or points at something gone or changed.
+    """
+    tests = find_sources(modifications)
+    both = {path.resolve() for path in sources.modifications} & {path.resolve() for path in tests.modifications}
+    if both:
+        raise CvrError(f"{first_few(sorted(map(str, both)))} cannot give the training and the test triplets.")
+    return replace(sources, tests=tests)
+
+
 def default_name(sources: Sources) -> str:
     """Return the name of the videos folder or, where that says nothing, of the corpus; else `dataset`."""
     for folder in sources.videos[:1]:
@@ -94,9 +111,10 @@ def build_triplets(sources: Sources, out: Path, config: Config, *, name: str, ov
     Raises:
         CvrError: a table lacks a column, no triplet is left, or `out` holds something else.
     """
+    tested = {"test_from": [open_artifact(path).key for path in sources.tests.modifications]} if sources.tests else {}
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name}, inputs=sources.named(),
-        overwrite=overwrite,
+        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name, **tested},
+        inputs=sources.named(), overwrite=overwrite,
     )  # fmt: skip
     if (done := writer.finished()) is not None:
         return done
@@ -114,7 +132,7 @@ def build_triplets(sources: Sources, out: Path, config: Config, *, name: str, ov
     )
     with writer:
         kept = kept if sources.embeddings is None else _scored(kept, sources.embeddings)
-        return write_dataset(writer, name, kept, dropped, videos=read_videos(sources.videos), made_of=made_of)
+        return write_dataset(writer, name, kept, dropped, videos=read_videos(_all_videos(sources)), made_of=made_of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,19 +185,26 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _join(config: Config, sources: Sources) -> tuple[pa.Table, pa.Table]:
-    texts = [check_columns(open_artifact(path).read(), MODIFICATIONS, str(path)) for path in sources.modifications]
-    pairs = [check_columns(open_artifact(path).read(), PAIRS, str(path)) for path in sources.pairs]
-    kept, dropped = split_dropped(
-        run(
-            config,
-            pa.concat_tables(texts, promote_options="permissive"),
-            pa.concat_tables(pairs, promote_options="permissive"),
-        )
-    )
+    if sources.tests is None:
+        rows = run(config, *_texts_and_pairs(sources))
+    else:
+        rows = run_apart(config, _texts_and_pairs(sources), _texts_and_pairs(sources.tests))
+    kept, dropped = split_dropped(rows)
     if not kept.num_rows:
         counts = ", ".join(f"{reason} {count}" for reason, count in _reasons(dropped).items()) or "there was no text"
         raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {counts}).")
     return kept, dropped
+
+
+def _texts_and_pairs(sources: Sources) -> tuple[pa.Table, pa.Table]:
+    texts = [check_columns(open_artifact(path).read(), MODIFICATIONS, str(path)) for path in sources.modifications]
+    pairs = [check_columns(open_artifact(path).read(), PAIRS, str(path)) for path in sources.pairs]
+    joined = [pa.concat_tables(tables, promote_options="permissive") for tables in (texts, pairs)]
+    return joined[0], joined[1]
+
+
+def _all_videos(sources: Sources) -> tuple[Path, ...]:
+    return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 
 
 def _scored(triplets: pa.Table, embeddings: Path) -> pa.Table:

@@ -2,7 +2,7 @@
 
     modifications (ok) ─┬─▶ triplets     dropped, in this order: the text's own first reason (rejected or error), empty,
     pairs ──────────────┘                pair_not_found, reference_is_target, straddles_splits, duplicate,
-                                         over_target_cap, over_text_cap
+                                         over_target_cap, over_text_cap, not_of_test_source, shares_test_video
 
 Rows that share `query_id` are one query with several targets. A text of two sources, word for word the same for the
 same two videos, is one triplet and stays with the source that comes first.
@@ -69,6 +69,31 @@ def run(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
         reasons.add_of_rest("over_text_cap", partial(_over_cap, rows, "modification", config.max_per_text))
     rows = rows.append_column("drop_reason", pa.array(reasons.reasons, pa.string()))
     return rows.sort_by([(name, "ascending") for name in ORDER])
+
+
+def run_apart(config: Config, sources: tuple[pa.Table, pa.Table], tests: tuple[pa.Table, pa.Table]) -> pa.Table:
+    """Return `run` of sources that give train and val only, and of others that give the test triplets.
+
+    All pairs of the test sources are test, whatever split they had. Of the others, test triplets are dropped as
+    `not_of_test_source`, and those that use a video of a test triplet, or a near-duplicate, as `shares_test_video`.
+
+    Args:
+        config: for both.
+        sources: (modifications, pairs).
+        tests: (modifications, pairs).
+    """
+    modifications, pairs = tests
+    split = pa.array(["test"] * pairs.num_rows, pa.string())
+    test = run(config, modifications, pairs.set_column(pairs.column_names.index("split"), "split", split))
+    rest = run(config, *sources)
+    reasons = _Reasons(rest.column("drop_reason").to_pylist())
+    reasons.add("not_of_test_source", _is_true(pc.equal(rest.column("split"), "test")))
+    used = test.filter(pc.is_null(test.column("drop_reason")))
+    reasons.add("shares_test_video", shares_videos(rest, used))
+    place = rest.column_names.index("drop_reason")
+    rest = rest.set_column(place, "drop_reason", pa.array(reasons.reasons, pa.string()))
+    both = pa.concat_tables([rest, test], promote_options="permissive")
+    return both.sort_by([(name, "ascending") for name in ORDER])
 
 
 class _Reasons:
@@ -156,6 +181,16 @@ def _straddling(rows: pa.Table) -> np.ndarray:
     np.maximum.at(highest, codes, np.tile(level, 2))
     ends = highest[codes].reshape(2, -1)
     return level < ends.max(axis=0)
+
+
+def shares_videos(rows: pa.Table, others: pa.Table) -> np.ndarray:
+    """Return whether a row's reference or target is a video of the others, or in a near-duplicate group of theirs."""
+    is_shared = np.zeros(rows.num_rows, bool)
+    for names in (("reference_id", "target_id"), ("reference_group_id", "target_group_id")):
+        known = pa.concat_arrays([others.column(name).combine_chunks() for name in names]).drop_null()
+        for name in names:
+            is_shared |= pc.is_in(rows.column(name), known).to_numpy()
+    return is_shared
 
 
 def _repeated(values: pa.ChunkedArray) -> np.ndarray:

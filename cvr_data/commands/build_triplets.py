@@ -13,6 +13,10 @@ from cvr_data.commands.options import FOLDER, option_option, overwrite_option
 @click.option("--name", help="Name of the dataset.  [default: that of the videos]")
 @click.option("--pairs", type=FOLDER, help="The pairs, if the manifest of the texts no longer leads to them.")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the pairs no longer leads to them.")
+@click.option(
+    "--test-from", "test_from", multiple=True, type=FOLDER, metavar="MODIFICATIONS",
+    help="Texts of another corpus that alone give the test triplets; repeatable.",
+)  # fmt: skip
 @click.option("--embeddings", type=FOLDER, help="Embeddings with fitted heads: gives each triplet its frame_scores.")
 @option_option
 @overwrite_option
@@ -22,6 +26,7 @@ def build_triplets(
     name: str | None,
     pairs: Path | None,
     videos: Path | None,
+    test_from: tuple[Path, ...],
     embeddings: Path | None,
     options: tuple[str, ...],
     overwrite: bool,
@@ -29,7 +34,8 @@ def build_triplets(
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
 
     Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Options (-o):
-    max_per_target, max_per_text, default_split. Of equal triplets the first folder's stays.
+    max_per_target, max_per_text, default_split. Of equal triplets the first folder's stays. With --test-from,
+    MODIFICATIONS give train and val only, without the videos that the test uses.
 
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """
@@ -40,6 +46,7 @@ def build_triplets(
 
     config = parse_config(Config, options, where="build-triplets")
     sources = building.find_sources(modifications, pairs=pairs, videos=videos, embeddings=embeddings)
+    sources = building.with_tests(sources, test_from) if test_from else sources
     chosen = name or (out.name if out else building.default_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from cvr_data.artifacts import open_artifact, verify
-from cvr_data.build_triplets import build_triplets, default_name, find_sources
+from cvr_data.build_triplets import build_triplets, default_name, find_sources, with_tests
 from cvr_data.encoders import hash as hash_encoder
 from cvr_data.errors import CvrError
 from cvr_data.formats import webvid_covr
 from cvr_data.frame_scores import with_frame_scores
 from cvr_data.triplets import Config
 from cvr_data.video import Video
-from tests.dataset_folders import MODIFICATIONS, write_artifact, write_texts
+from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, write_artifact, write_texts
 from tests.triplet_tables import triplets
 
 
@@ -141,3 +141,52 @@ def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
         frames_TD = encoder.encode_videos([video]).frames_BTD[0]
         text_D = encoder.encode_texts([row["modification"]]).pooled_BD[0]
         assert row["frame_scores"] == pytest.approx((frames_TD @ text_D).tolist(), abs=2e-3)  # stored as float16
+
+
+def write_test_corpus(folder, *, group=None):
+    """Write a corpus of two videos and a text for their pair; both are in its train split."""
+    pair = {"reference_id": "t1", "target_id": "r2", "reference_caption": "a tin box", "target_caption": "a red box",
+            "pair_id": "p" * 16, "strategy": "given", "split": "train", "reference_group_id": group or "t1",
+            "changes": [{"kind": "static", "slot": "attribute", "before": "tin", "after": "red"}]}  # fmt: skip
+    text = {"modification_id": "m" * 16, "pair_id": "p" * 16, "modification": "make it red", "style": "short",
+            "backend": "rules", "model": "rules", "prompt": "short", "prompt_sha256": "0", "seed": 0, "status": "ok",
+            "reasons": []}  # fmt: skip
+    rows = [{"video_id": name, "captions": ["a box"], "source": "other"} for name in ("t1", "r2")]
+    videos = write_artifact(folder / "videos", "import-other", rows, VIDEOS)
+    pairs = write_artifact(folder / "pairs", "mine-pairs", [pair], PAIRS, videos=videos)
+    return write_artifact(folder / "texts", "generate-modifications", [text], MODIFICATIONS, pairs=pairs)
+
+
+def reasons_by_ends(artifact):
+    rows = artifact.dropped().to_pylist()
+    return {(row["reference_id"], row["target_id"]): row["drop_reason"] for row in rows}
+
+
+def test_a_test_source_gives_the_test_triplets_alone(texts, tmp_path):
+    sources = with_tests(find_sources([texts]), [write_test_corpus(tmp_path / "other")])
+    artifact = build_triplets(sources, tmp_path / "out", Config(), name="tiny")
+    kept = {(row["reference_id"], row["target_id"]): row["split"] for row in artifact.read().to_pylist()}
+    assert kept == {("r1", "b1"): "train", ("r1", "g1"): "train", ("t1", "r2"): "test"}
+    assert reasons_by_ends(artifact) == {("r2", "b2"): "not_of_test_source", ("b2", "r2"): "copied"}
+    assert set(artifact.manifest["inputs"]) == {
+        "modifications", "modifications-2", "pairs", "pairs-2", "videos", "videos-2",
+    }  # fmt: skip
+    assert verify(artifact.path) == []
+
+
+def test_training_triplets_that_share_a_video_or_group_with_the_test_are_dropped(texts, tmp_path):
+    train = open_artifact(tmp_path / "pairs").read().to_pylist()
+    train[0]["target_group_id"] = "twins"  # r1 -> b1
+    train[2]["split"] = train[3]["split"] = "val"  # r2 -> b2; the test uses r2
+    pairs = write_artifact(tmp_path / "grouped", "mine-pairs", train, PAIRS, videos=tmp_path / "videos")
+    tests = [write_test_corpus(tmp_path / "other", group="twins")]
+    sources = with_tests(find_sources([texts], pairs=pairs), tests)
+    artifact = build_triplets(sources, tmp_path / "out", Config(), name="tiny")
+    assert [row["split"] for row in artifact.read().to_pylist()] == ["test", "train"]
+    shared = {("r1", "b1"): "shares_test_video", ("r2", "b2"): "shares_test_video", ("b2", "r2"): "copied"}
+    assert reasons_by_ends(artifact) == shared
+
+
+def test_texts_cannot_be_training_and_test_source_at_once(texts):
+    with pytest.raises(CvrError, match="cannot give the training and the test triplets"):
+        with_tests(find_sources([texts]), [texts])
