@@ -15,7 +15,7 @@ PACKAGES = ("cvr_data", "cvr_bench")
 SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
-        "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "export",
+        "download", "data-status", "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "export",
         "publish",
     ),
     "Benchmark": ("bench", "compare", "report"),
@@ -61,7 +61,8 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="cvr", message="cvr %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def group(debug: bool) -> None:
+@click.option("--machine", envvar="CVR_MACHINE", help="Section of the settings file; see `cvr data-status`.")
+def group(debug: bool, machine: str | None) -> None:
     """Build composed-video-retrieval datasets and benchmark models on them.
 
     Example: cvr quickstart

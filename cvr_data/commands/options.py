@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from cvr_data.machine import Machine, load_machine
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -31,3 +33,8 @@ workers_option = click.option(
     "--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes."
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+
+
+def this_machine() -> Machine:
+    """Return the settings of this machine, of the section that `cvr --machine NAME` names."""
+    return load_machine(click.get_current_context().find_root().params.get("machine"))

@@ -1,0 +1,1 @@
+"""Fetching published annotations, media, features and checkpoints."""

@@ -1,0 +1,232 @@
+"""One file over HTTP: resumed where it stopped, checked, and there only when it is whole.
+
+The body goes to .partial/<hash of the id>.part beside the wanted file, with the server's validator (ETag or
+Last-Modified). A later attempt asks for the rest with Range and If-Range; a server with another version, or without
+ranges, sends the whole body and it starts again.
+"""
+
+import email.utils
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from cvr_data.download.items import Item
+from cvr_data.tables import content_id
+
+PARTIAL = ".partial"
+CHUNK_BYTES = 1 << 16
+CONNECT_TIMEOUT_S = 15.0
+WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""HTTP statuses of a server that may answer later; every other error is final."""
+LONGEST_WAIT_S = 300.0
+"""A Retry-After above this ends the tries of this run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """How one attempt ended."""
+
+    error: str | None = None
+    """None: the file is there."""
+    is_final: bool = False
+    http_status: int | None = None
+    wait_s: float | None = None
+    """What the server asked to wait."""
+    sha256: str | None = None
+
+
+class HostGate:
+    """Holds back requests to a host that asked to wait, in every thread."""
+
+    def __init__(self, stop: threading.Event):
+        self.stop = stop
+        self.open_at: dict[str, float] = {}
+        self.lock = threading.Lock()
+
+    def close(self, url: str, wait_s: float) -> None:
+        """Send nothing to the url's host for so long."""
+        host = urlsplit(url).netloc
+        with self.lock:
+            self.open_at[host] = max(self.open_at.get(host, 0.0), time.monotonic() + wait_s)
+
+    def wait(self, url: str) -> None:
+        """Return when the url's host may be asked, or the run is stopped."""
+        with self.lock:
+            rest_s = self.open_at.get(urlsplit(url).netloc, 0.0) - time.monotonic()
+        if rest_s > 0:
+            self.stop.wait(rest_s)
+
+
+class HttpFetcher:
+    """Fetches items into a folder; one object serves many threads."""
+
+    def __init__(self, folder: Path, *, timeout_s: float, max_bytes: int, stop: threading.Event):
+        self.folder, self.timeout_s, self.max_bytes, self.stop = folder, timeout_s, max_bytes, stop
+        self.own = threading.local()
+
+    def attempt(self, item: Item) -> Answer:
+        """Ask once for what is missing of the item's file."""
+        partial = Partial(self.folder, item)
+        asked = partial.range_headers()
+        try:
+            with self._session().get(
+                item.url, headers=asked, stream=True, timeout=(CONNECT_TIMEOUT_S, self.timeout_s)
+            ) as response:
+                return self._receive(item, partial, response, is_range=bool(asked))
+        except requests.exceptions.InvalidURL as error:
+            return Answer(error=f"not an address: {error}", is_final=True)
+        except requests.exceptions.TooManyRedirects:
+            return Answer(error="redirected in circles", is_final=True)
+        except requests.RequestException as error:
+            return Answer(error=_short(error))
+
+    def progress(self, item: Item) -> int:
+        """Return how many bytes of the item's unfinished file are here."""
+        return Partial(self.folder, item).size()
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self.own, "session"):
+            self.own.session = requests.Session()
+            # A compressed body could be neither resumed nor compared with Content-Length.
+            self.own.session.headers.update({"Accept-Encoding": "identity", "User-Agent": "cvr"})
+        return self.own.session
+
+    def _receive(self, item: Item, partial: "Partial", response: requests.Response, *, is_range: bool) -> Answer:
+        code = response.status_code
+        if code == 416 and is_range:
+            partial.remove()
+            return Answer(error="the server has another version of the part that is here", http_status=code)
+        if code not in (200, 206):
+            wait_s = retry_after_s(response.headers.get("Retry-After"))
+            text = f"HTTP {code} {response.reason or ''}".strip()
+            return Answer(error=text, is_final=code not in WORTH_RETRYING, http_status=code, wait_s=wait_s)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if item.is_media and kind in ("text/html", "application/xhtml+xml"):
+            return Answer(error="a web page, not a medium", is_final=True, http_status=code)
+        start = _range_start(response.headers) if code == 206 else 0
+        if start != (partial.size() if code == 206 else 0):
+            partial.remove()
+            return Answer(error="the server sent another range than was asked for", http_status=code)
+        return self._store(item, partial, response, start)
+
+    def _store(self, item: Item, partial: "Partial", response: requests.Response, start: int) -> Answer:
+        length = response.headers.get("Content-Length")
+        is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
+        total = start + int(length) if length and length.isdigit() and is_plain else None
+        if total is not None and total > self.max_bytes:
+            return Answer(error=f"{total} bytes are more than --max-bytes", is_final=True, http_status=200)
+        partial.begin(response.headers, keep=start > 0)
+        size = start
+        with partial.body.open("ab") as body:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                body.write(chunk)
+                size += len(chunk)
+                if size > self.max_bytes:
+                    return Answer(error="the body is longer than --max-bytes", is_final=True, http_status=200)
+                if self.stop.is_set():
+                    return Answer(error="interrupted", http_status=response.status_code)
+            body.flush()
+            os.fsync(body.fileno())
+        if total is not None and size != total:
+            return Answer(error=f"the body ended after {size} of {total} bytes", http_status=response.status_code)
+        return self._finish(item, partial, response.status_code, size)
+
+    def _finish(self, item: Item, partial: "Partial", code: int, size: int) -> Answer:
+        wrong = None
+        digest = file_sha256(partial.body)
+        if size == 0:
+            wrong = "the body is empty"
+        elif item.sha256 is not None and digest != item.sha256:
+            wrong = f"its sha256 is {digest}, not {item.sha256}"
+        if wrong:
+            partial.remove()
+            # A resumed body may mix two versions of the file, so a fresh one is worth another attempt.
+            return Answer(error=wrong, is_final=code == 200, http_status=code)
+        target = self.folder / item.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.body.replace(target)
+        partial.remove()
+        return Answer(http_status=code, sha256=digest)
+
+
+class Partial:
+    """The unfinished file of an item and the validator of the body it is the start of."""
+
+    def __init__(self, folder: Path, item: Item):
+        stem = folder / PARTIAL / content_id(item.item_id, item.url)
+        self.body, self.note = stem.with_suffix(".part"), stem.with_suffix(".json")
+
+    def size(self) -> int:
+        """Return its bytes; 0 if there is none."""
+        return self.body.stat().st_size if self.body.exists() else 0
+
+    def range_headers(self) -> dict[str, str]:
+        """Return the headers that ask for the rest; none if there is nothing to go on from."""
+        validator = self._validator()
+        if not self.size() or validator is None:
+            return {}
+        return {"Range": f"bytes={self.size()}-", "If-Range": validator}
+
+    def begin(self, headers: Mapping[str, str], *, keep: bool) -> None:
+        """Make room for a body: after what is here, or from the start with a new validator."""
+        if keep:
+            return
+        self.remove()
+        self.body.parent.mkdir(parents=True, exist_ok=True)
+        etag = headers.get("ETag", "")
+        validator = etag if etag.startswith('"') else headers.get("Last-Modified")
+        if validator:
+            self.note.write_text(json.dumps({"validator": validator}), encoding="utf-8")
+
+    def remove(self) -> None:
+        """Remove the body and its note."""
+        self.body.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    def _validator(self) -> str | None:
+        try:
+            return str(json.loads(self.note.read_text(encoding="utf-8"))["validator"])
+        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+            return None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def retry_after_s(text: str | None) -> float | None:
+    """Return the seconds of a Retry-After header, which is a number of them or a date; None without a readable one."""
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _range_start(headers: Mapping[str, str]) -> int | None:
+    """The first byte of a 206, as `Content-Range: bytes 100-199/200` tells it."""
+    unit, _, value = headers.get("Content-Range", "").partition(" ")
+    start = value.partition("-")[0]
+    return int(start) if unit == "bytes" and start.isdigit() else None
+
+
+def _short(error: requests.RequestException) -> str:
+    """The innermost cause, in one line: the outer layers repeat the address."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    text = str(cause).split("\n", 1)[0]
+    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

@@ -1,0 +1,83 @@
+"""One file of a Hugging Face repository: hf://datasets/owner/name@revision/path.
+
+Everything about it (endpoint, token, caches) is huggingface_hub's: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE hold.
+"""
+
+import fnmatch
+import re
+from pathlib import Path
+
+from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, Answer, file_sha256
+from cvr_data.download.items import Item
+from cvr_data.errors import CvrError
+
+SCHEME = "hf://"
+KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
+_ADDRESS = re.compile(r"hf://(datasets|models|spaces)/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
+
+
+def attempt_hub(item: Item, folder: Path) -> Answer:
+    """Fetch the item's file through huggingface_hub, which resumes and checks it."""
+    import httpx2
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    kind, repo, revision, path = parts_of(item.url)
+    work = folder / PARTIAL / "hub" / repo.replace("/", "--")
+    try:
+        found = Path(hf_hub_download(repo, path, repo_type=kind, revision=revision, local_dir=work))
+    except GatedRepoError:
+        return Answer(error="gated: accept its terms on its page, then set HF_TOKEN", is_final=True, http_status=403)
+    except (LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, TimeoutError) as error:
+        return Answer(error=f"{type(error).__name__}: {_first_line(error)}")
+    except HfHubHTTPError as error:
+        code = error.response.status_code
+        is_final = 400 <= code < 500 and code not in WORTH_RETRYING
+        return Answer(error=f"HTTP {code}: {_first_line(error)}", is_final=is_final, http_status=code)
+    digest = file_sha256(found)
+    if item.sha256 is not None and digest != item.sha256:
+        found.unlink()
+        return Answer(error=f"its sha256 is {digest}, not {item.sha256}", is_final=True)
+    target = folder / item.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    found.replace(target)
+    return Answer(sha256=digest)
+
+
+def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
+    """Return the repository's files that match a pattern such as `embeddings/*`, asking its hub for the list.
+
+    Raises:
+        CvrError: the hub or the repository cannot be reached, or nothing matches.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        names = HfApi().list_repo_files(repo, repo_type=kind, revision=revision)
+    except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
+        raise CvrError(f"The file list of {repo} cannot be read: {_first_line(error)}") from None
+    found = sorted(name for name in names if fnmatch.fnmatch(name, pattern))
+    if not found:
+        raise CvrError(f"{repo} has no file {pattern}.")
+    return found
+
+
+def parts_of(url: str) -> tuple[str, str, str, str]:
+    """Return (kind, repository, revision, path) of an hf:// address.
+
+    Raises:
+        CvrError: it is no such address.
+    """
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        raise CvrError(f"{url!r} should look like hf://datasets/owner/name@revision/path.")
+    kind, repo, revision, path = found.groups()
+    return KINDS[kind], repo, revision or "main", path
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,167 @@
+"""What to fetch: items from url tables, path -> URL files and videos artifacts, by id and by shard.
+
+id,url            a CSV, TSV or Parquet file; also WebVid's videoid, contentUrl, page_dir, and headerless `id<TAB>url`
+{"112/7": "…"}    a JSON object
+videos/           an artifact of `cvr import`
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvr_data.artifacts import MANIFEST, open_artifact
+from cvr_data.download.names import file_name, media_suffix
+from cvr_data.errors import CvrError, did_you_mean, first_few
+
+ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
+URL_COLUMNS = ("url", "contentUrl", "content_url", "image_url")
+WANTED_COLUMNS = (*ID_COLUMNS, "reference_id", "target_id", "pth1", "pth2")
+"""Columns that `--only-ids` reads when none are named: every one of these that is there."""
+SCHEMES = ("http://", "https://", "hf://")
+SUFFIXES = {"videos": ".mp4", "images": ".jpg"}
+"""Kind -> the suffix of a file whose address tells none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One file to have."""
+
+    item_id: str
+    url: str
+    """http(s)://… or hf://datasets/owner/name@revision/path."""
+    file: str
+    """Where it goes, relative to the folder of the download."""
+    sha256: str | None = None
+    size: int | None = None
+    """Bytes, if known beforehand."""
+    is_media: bool = False
+    """An HTML page in its place is no success."""
+
+
+def read_items(path: Path, kind: str) -> list[Item]:
+    """Return an item for each id of a url table, path -> URL file or videos artifact, in the order of the file.
+
+    Raises:
+        CvrError: the file cannot be read, has no id or url column, or gives two addresses or files to one id.
+    """
+    items: dict[str, Item] = {}
+    for item_id, url in _id_urls(path):
+        if not item_id or not url:
+            continue
+        if not url.startswith(SCHEMES):
+            raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
+        file = file_name(item_id, media_suffix(url, SUFFIXES.get(kind, "")))
+        item = Item(item_id=item_id, url=url, file=file, is_media=True)
+        if items.setdefault(item_id, item) != item:
+            raise CvrError(f"{path} gives two addresses to {item_id}: {items[item_id].url} and {url}.")
+    if not items:
+        raise CvrError(f"{path} has no row with both an id and an address.")
+    return _distinct_files(list(items.values()), path)
+
+
+def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
+    """Return the ids of a CSV, TSV or Parquet file's columns: those named, else all of `WANTED_COLUMNS` it has.
+
+    Raises:
+        CvrError: it cannot be read or has no such column.
+    """
+    table = _read_table(path)
+    names = list(columns) or [name for name in WANTED_COLUMNS if name in table]
+    for name in names:
+        if name not in table:
+            raise CvrError(f"{path}: there is no column {name!r}. {did_you_mean(name, table)}")
+    if not names:
+        raise CvrError(f"{path} has none of the columns {', '.join(WANTED_COLUMNS)}; name one with --id-column.")
+    return {value for name in names for value in table[name] if value}
+
+
+def choose(items: Sequence[Item], only: set[str] | None, num_shards: int, shard_id: int) -> list[Item]:
+    """Return the items whose id is wanted, and of those every `num_shards`-th, so shards are alike and disjoint.
+
+    Files that are no single medium (archives) hold any id, so they are always wanted.
+
+    Raises:
+        CvrError: the shard does not exist.
+    """
+    if not 0 <= shard_id < num_shards:
+        raise CvrError(f"--shard-id should be between 0 and {num_shards - 1}, got {shard_id}.")
+    wanted = items if only is None else [item for item in items if item.item_id in only or not item.is_media]
+    return list(wanted[shard_id::num_shards])
+
+
+def _id_urls(path: Path) -> Iterator[tuple[str, str]]:
+    if path.is_dir():
+        table = open_artifact(path, stage="import").read(["video_id", "url"])
+        yield from zip(*(table.column(name).to_pylist() for name in ("video_id", "url")), strict=True)
+    elif path.suffix == ".json":
+        yield from _json_pairs(path)
+    elif path.suffix == ".txt":
+        yield from _headerless(path)
+    else:
+        table = _read_table(path)
+        ids, urls = _column(table, ID_COLUMNS, path), _column(table, URL_COLUMNS, path)
+        folders = table.get("page_dir")
+        for number, (item_id, url) in enumerate(zip(ids, urls, strict=True)):
+            yield (f"{folders[number]}/{item_id}" if folders and folders[number] else item_id), url
+
+
+def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CvrError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(url, str) for url in content.values()):
+        raise CvrError(f"{path} should hold a JSON object from id or path to address.")
+    yield from content.items()
+
+
+def _headerless(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        cells = line.split()
+        if cells and len(cells) != 2:
+            raise CvrError(f"{path}: line {number} should hold an id and an address, has {len(cells)} words.")
+        if cells:
+            yield cells[0], cells[1]
+
+
+def _read_table(path: Path) -> dict[str, list[str]]:
+    """Columns of a file or artifact as text; a missing value is an empty text."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    if path.is_dir() and (path / MANIFEST).exists():
+        table = open_artifact(path).read()
+        return {name: _texts(table.column(name).to_pylist()) for name in table.column_names}
+    if not path.is_file():
+        raise CvrError(f"{path} does not exist.")
+    try:
+        if path.suffix == ".parquet":
+            table = parquet.read_table(path)
+        else:
+            parsing = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True)
+            names = csv.open_csv(path, parse_options=parsing).schema.names
+            as_text = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+            table = csv.read_csv(path, parse_options=parsing, convert_options=as_text)
+    except pa.ArrowInvalid as error:
+        raise CvrError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
+    return {name: _texts(table.column(name).to_pylist()) for name in table.column_names}
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return ["" if value is None else str(value) for value in values]
+
+
+def _column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> list[str]:
+    found = [name for name in names if name in table]
+    if not found:
+        raise CvrError(f"{path} has no column {' or '.join(names)} (columns: {', '.join(table)}).")
+    return table[found[0]]
+
+
+def _distinct_files(items: list[Item], path: Path) -> list[Item]:
+    id_of: dict[str, str] = {}
+    clashes = [item.item_id for item in items if id_of.setdefault(item.file, item.item_id) != item.item_id]
+    if clashes:
+        raise CvrError(f"{path}: the ids {first_few(clashes)} would share a file with another id.")
+    return items

@@ -1,0 +1,154 @@
+"""From what is asked for to a list of files: `cvr download KIND NAME`."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvr_data.download.archives import is_archive, marker, unpack
+from cvr_data.download.hub import KINDS as HUB_KINDS
+from cvr_data.download.hub import hub_files
+from cvr_data.download.items import Item, choose, read_ids, read_items
+from cvr_data.download.run import Config, Outcome, download
+from cvr_data.download.source import Entry, Kind, load_source, source_names
+from cvr_data.errors import CvrError, did_you_mean
+
+TABLES = "url-tables"
+"""Folder, beside those of the kinds, of downloaded lists of ids and addresses."""
+MEDIA_KINDS = ("videos", "images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asked for."""
+
+    kind: Kind
+    name: str
+    root: Path
+    """The folder of the data set."""
+    split: str | None = None
+    urls: Path | None = None
+    """A list of ids and addresses of the user's own, instead of the described source."""
+    only_ids: Path | None = None
+    id_columns: tuple[str, ...] = ()
+    num_shards: int = 1
+    shard_id: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the files go: annotations to the root, where their published subfolders are looked for."""
+        return self.root if self.kind == "annotations" else self.root / self.kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The files of a request."""
+
+    request: Request
+    items: list[Item]
+    archives: frozenset[str] = frozenset()
+    """Files to unpack once they are here."""
+    manual: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    absent: int = 0
+    """Ids that were asked for and have no address."""
+
+
+def make_plan(request: Request, config: Config) -> Plan:
+    """Return the files to have; lists of addresses that are not here yet are fetched first.
+
+    Raises:
+        CvrError: the name, kind, split, column or shard does not exist, or a list cannot be had or read.
+    """
+    only = None if request.only_ids is None else read_ids(request.only_ids, request.id_columns)
+    if only is not None and request.kind not in MEDIA_KINDS:
+        raise CvrError(f"--only-ids chooses among videos or images; {request.kind} come as whole files.")
+    if request.urls is not None:
+        entries: Sequence[Entry] = ()
+        items = read_items(request.urls, request.kind)
+    else:
+        if request.name not in source_names():
+            raise CvrError(
+                f"No source {request.name!r} is described. {did_you_mean(request.name, source_names())} "
+                "For a list of ids and addresses of your own, pass --urls."
+            )
+        entries = load_source(request.name).entries(request.kind, request.split)
+        items = [item for entry in entries for item in _items(entry, request, config)]
+    return Plan(
+        request=request,
+        items=choose(items, only, request.num_shards, request.shard_id),
+        archives=frozenset(entry.target for entry in entries if entry.unpack),
+        manual=[entry.manual for entry in entries if entry.manual],
+        notes=[entry.note for entry in entries if entry.note],
+        absent=0 if only is None else len(only - {item.item_id for item in items}),
+    )
+
+
+def carry_out(plan: Plan, config: Config) -> Outcome:
+    """Fetch what is missing of a plan and unpack its archives.
+
+    Raises:
+        CvrError: an archive is damaged or not safe.
+    """
+    request = plan.request
+    waiting = [item for item in plan.items if not marker(request.folder / item.file).exists()]
+    outcome = download(waiting, request.folder, config, num_shards=request.num_shards, shard_id=request.shard_id)
+    for item in waiting:
+        path = request.folder / item.file
+        if item.file in plan.archives and path.is_file():
+            unpack(path, request.folder)
+    return outcome
+
+
+def standing(plan: Plan) -> dict[str, int]:
+    """Return how many of the plan's files are here and how many are not, asking nobody."""
+    folder = plan.request.folder
+    here = sum((folder / item.file).is_file() or marker(folder / item.file).exists() for item in plan.items)
+    return {"wanted": len(plan.items), "here": here, "missing": len(plan.items) - here}
+
+
+def _items(entry: Entry, request: Request, config: Config) -> list[Item]:
+    if entry.manual:
+        return []
+    if entry.table:
+        return read_items(_table(entry, request, config), request.kind)
+    if entry.hub:
+        return _hub_items(entry, request.kind)
+    if entry.unpack and not is_archive(entry.target):
+        raise CvrError(f"{entry.target} cannot be unpacked; zip and tar files can.")
+    assert entry.url is not None
+    return [Item(item_id=entry.target, url=entry.url, file=entry.target, sha256=entry.sha256, size=entry.size)]
+
+
+def _hub_items(entry: Entry, kind: Kind) -> list[Item]:
+    assert entry.hub is not None and entry.path is not None
+    hub_kind, _, repo = entry.hub.partition("/")
+    if not any(sign in entry.path for sign in "*?["):
+        paths = [entry.path]
+    else:
+        paths = hub_files(repo, HUB_KINDS[hub_kind], entry.revision, entry.path)
+    is_media = kind in MEDIA_KINDS and not entry.unpack
+    # WebVid/8M/train/112/7.mp4 found by WebVid/8M/train/* is the video 112/7.
+    folder = entry.path.partition("*")[0].rpartition("/")[0] + "/" if is_media else ""
+    return [
+        Item(
+            item_id=path.removeprefix(folder).rpartition(".")[0] if is_media else path,
+            url=f"hf://{entry.hub}@{entry.revision}/{path}",
+            file=entry.file or path.removeprefix(folder),
+            sha256=entry.sha256,
+            size=entry.size,
+            is_media=is_media,
+        )
+        for path in paths
+    ]
+
+
+def _table(entry: Entry, request: Request, config: Config) -> Path:
+    folder = request.root / TABLES
+    assert entry.table is not None
+    item = Item(item_id=entry.target, url=entry.table, file=entry.target, sha256=entry.sha256)
+    outcome = download([item], folder, dataclasses.replace(config, retry_failed=True))
+    if not (folder / item.file).is_file():
+        ((_, error),) = outcome.errors
+        raise CvrError(f"The list of addresses {entry.table} cannot be had: {error}")
+    return folder / item.file

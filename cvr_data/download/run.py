@@ -1,0 +1,202 @@
+"""Fetches many items at once, and asks again only for what is missing.
+
+What is on disk is not asked for. Of the rest, items that failed for good are left alone unless `retry_failed`; those
+that may work later, and those never asked for, are fetched. A kill at any moment loses nothing that was received.
+"""
+
+import queue
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvr_data.download.fetch import LONGEST_WAIT_S, Answer, HostGate, HttpFetcher, file_sha256
+from cvr_data.download.hub import SCHEME, attempt_hub
+from cvr_data.download.items import Item
+from cvr_data.download.status import Row, Status, StatusTable
+from cvr_data.progress import Progress
+
+GAIN_BYTES = 1 << 20
+"""An attempt that brought so much does not count as a failure: long files survive many resets."""
+LONGEST_BACKOFF_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How to ask."""
+
+    concurrency: int = 8
+    """Items fetched at once."""
+    attempts: int = 5
+    """Attempts per item and run that bring nothing."""
+    timeout_s: float = 30.0
+    """Seconds without a byte before an attempt ends."""
+    backoff_s: float = 1.0
+    """Longest pause after the first failure; it doubles each time, and a random part of it is taken."""
+    max_bytes: int = 1 << 40
+    """Of one file."""
+    retry_failed: bool = False
+    """Ask again for what failed for good."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run found and did."""
+
+    wanted: int
+    here_before: int
+    left_alone: int
+    """Failed in an earlier run, and not asked for again."""
+    asked: int
+    statuses: Counter[str]
+    """Of all wanted items, as they stand now."""
+    errors: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(status, error) -> items."""
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+class Download:
+    """One run over the items of a folder."""
+
+    def __init__(self, folder: Path, config: Config, table: StatusTable):
+        self.folder, self.config, self.table = folder, config, table
+        self.stop = threading.Event()
+        self.gate = HostGate(self.stop)
+        self.http = HttpFetcher(folder, timeout_s=config.timeout_s, max_bytes=config.max_bytes, stop=self.stop)
+        self.todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[Row | BaseException] = queue.SimpleQueue()
+
+    def run(self, items: Sequence[Item]) -> Outcome:
+        """Fetch what is missing of the items and return how all of them stand."""
+        started = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        missing = [item for item in items if not self._is_here(item)]
+        asked = [item for item in missing if self.config.retry_failed or not self._has_failed(item)]
+        received = self._fetch_all(asked)
+        rows = [self.table.known[item.item_id] for item in items if item.item_id in self.table.known]
+        return Outcome(
+            wanted=len(items),
+            here_before=len(items) - len(missing),
+            left_alone=len(missing) - len(asked),
+            asked=len(asked),
+            statuses=Counter(row.status for row in rows),
+            errors=Counter((row.status, row.error or "") for row in rows if row.status != "ok"),
+            bytes=received,
+            seconds=time.monotonic() - started,
+        )
+
+    def _is_here(self, item: Item) -> bool:
+        """Whether the file is there; one that no row tells of is noted, and compared with its known sha256."""
+        path = self.folder / item.file
+        known = self.table.known.get(item.item_id)
+        if not path.is_file():
+            return False
+        if known is None or known.status != "ok" or known.file != item.file:
+            digest = file_sha256(path) if item.sha256 else None
+            if digest != item.sha256:
+                error = f"{path} has another sha256 than is published; remove it to fetch it again"
+                self.table.add(_row(item, "failed", Answer(error=error), 0, 0))
+                return True
+            self.table.add(_row(item, "ok", Answer(sha256=digest), 0, path.stat().st_size))
+        return True
+
+    def _has_failed(self, item: Item) -> bool:
+        known = self.table.known.get(item.item_id)
+        return known is not None and known.status == "failed" and known.url == item.url
+
+    def _fetch_all(self, items: Sequence[Item]) -> int:
+        for item in items:
+            self.todo.put(item)
+        count = min(self.config.concurrency, len(items))
+        # Daemons: a thread that waits for a silent server must not keep Ctrl-C waiting.
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        received = 0
+        try:
+            with Progress("download", len(items), "files") as progress:
+                for _ in items:
+                    row = self.done.get()
+                    if isinstance(row, BaseException):
+                        raise row
+                    self.table.add(row)
+                    received += row.bytes or 0
+                    progress.advance(note=f"{received / 1e6:.1f} MB")
+        finally:
+            self.stop.set()
+            self.table.flush()
+            for thread in threads:
+                thread.join(timeout=1.0)
+        return received
+
+    def _work(self) -> None:
+        while not self.stop.is_set():
+            try:
+                item = self.todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                row = self._fetch(item)
+            except BaseException as error:  # handed to the main thread, which raises it
+                self.done.put(error)
+                return
+            self.done.put(row)
+
+    def _fetch(self, item: Item) -> Row:
+        failures = attempts = 0
+        generator = random.Random(item.item_id)
+        while True:
+            self.gate.wait(item.url)
+            before = self._here(item)
+            attempts += 1
+            answer = self._attempt(item)
+            if answer.error is None:
+                return _row(item, "ok", answer, attempts, (self.folder / item.file).stat().st_size)
+            failures = 0 if self._here(item) - before >= GAIN_BYTES else failures + 1
+            too_long = (answer.wait_s or 0.0) > LONGEST_WAIT_S
+            if answer.is_final or too_long or failures >= self.config.attempts or self.stop.is_set():
+                return _row(item, "failed" if answer.is_final else "retriable", answer, attempts, None)
+            self._pause(item, answer, failures, generator)
+
+    def _attempt(self, item: Item) -> Answer:
+        try:
+            if item.url.startswith(SCHEME):
+                return attempt_hub(item, self.folder)
+            return self.http.attempt(item)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            return Answer(error=f"its place is taken by {error.filename}", is_final=True)
+
+    def _here(self, item: Item) -> int:
+        return 0 if item.url.startswith(SCHEME) else self.http.progress(item)
+
+    def _pause(self, item: Item, answer: Answer, failures: int, generator: random.Random) -> None:
+        if answer.wait_s is not None:
+            self.gate.close(item.url, answer.wait_s)
+            return
+        longest = min(LONGEST_BACKOFF_S, self.config.backoff_s * 2 ** max(0, failures - 1))
+        self.stop.wait(longest * generator.uniform(0.5, 1.0))
+
+
+def download(items: Sequence[Item], folder: Path, config: Config, *, num_shards: int = 1, shard_id: int = 0) -> Outcome:
+    """Fetch what is missing of the items into a folder, with a table of what became of each."""
+    table = StatusTable(folder, num_shards=num_shards, shard_id=shard_id)
+    return Download(folder, config, table).run(items)
+
+
+def _row(item: Item, status: Status, answer: Answer, attempts: int, size: int | None) -> Row:
+    return Row(
+        item_id=item.item_id,
+        url=item.url,
+        file=item.file,
+        status=status,
+        error=answer.error,
+        http_status=answer.http_status,
+        bytes=size,
+        sha256=answer.sha256,
+        attempts=attempts,
+        finished_s=time.time(),
+    )

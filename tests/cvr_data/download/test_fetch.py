@@ -1,0 +1,152 @@
+"""fetch: resumed where it stopped, whole or absent, and honest about what went wrong."""
+
+import hashlib
+import threading
+
+import pytest
+
+from cvr_data.download.fetch import CHUNK_BYTES, PARTIAL, HttpFetcher, retry_after_s
+from cvr_data.download.items import Item
+from cvr_data.download.run import Config, download
+from cvr_data.download.status import read_status
+from tests.http_server import Reset, Status, Truncate
+
+BODY = bytes(range(256)) * 2000  # 512,000 bytes
+QUICK = Config(concurrency=4, attempts=3, timeout_s=2.0, backoff_s=0.01)
+
+
+def item_of(server, path="/a.mp4", **fields):
+    return Item(item_id=path.strip("/"), url=server.url + path, file=path.strip("/"), **fields)
+
+
+def only_row(folder):
+    (row,) = read_status(folder)
+    return row
+
+
+@pytest.mark.parametrize("fault", [Reset(after=100_000), Truncate(after=100_000)])
+def test_a_broken_body_is_resumed_where_it_stopped(server, tmp_path, fault):
+    server.put("/a.mp4", BODY, faults=[fault])
+    download([item_of(server)], tmp_path, QUICK)
+    assert (tmp_path / "a.mp4").read_bytes() == BODY
+    first, second = server.ranges("/a.mp4")
+    assert first is None
+    assert second is not None
+    assert 0 < int(second.removeprefix("bytes=").rstrip("-")) <= 100_000
+    row = only_row(tmp_path)
+    assert (row.status, row.bytes, row.attempts) == ("ok", len(BODY), 2)
+    assert row.sha256 == hashlib.sha256(BODY).hexdigest()
+
+
+@pytest.mark.parametrize("settings", [{"has_ranges": False}, {"has_etag": False}])
+def test_without_ranges_or_a_validator_it_starts_again(server, tmp_path, settings):
+    server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)], **settings)
+    download([item_of(server)], tmp_path, QUICK)
+    assert (tmp_path / "a.mp4").read_bytes() == BODY
+
+
+def test_a_file_that_changed_in_between_is_not_mixed_with_the_old_one(server, tmp_path):
+    server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)])
+    download([item_of(server)], tmp_path, Config(attempts=1))
+    assert not (tmp_path / "a.mp4").exists()
+    server.put("/a.mp4", BODY[::-1])
+    download([item_of(server)], tmp_path, QUICK)
+    assert server.ranges("/a.mp4") == [None, f"bytes={300_000 // CHUNK_BYTES * CHUNK_BYTES}-"]
+    assert (tmp_path / "a.mp4").read_bytes() == BODY[::-1]
+
+
+@pytest.mark.parametrize("code", [403, 404, 410, 451])
+def test_a_refusal_is_final_and_asked_once(server, tmp_path, code):
+    server.put("/a.mp4", BODY, faults=[Status(code)])
+    outcome = download([item_of(server)], tmp_path, QUICK)
+    assert outcome.statuses == {"failed": 1}
+    assert only_row(tmp_path).http_status == code
+    assert f"HTTP {code}" in only_row(tmp_path).error
+    assert len(server.log) == 1
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_a_busy_server_is_asked_again(server, tmp_path, code):
+    server.put("/a.mp4", BODY, faults=[Status(code), Status(code)])
+    download([item_of(server)], tmp_path, QUICK)
+    assert only_row(tmp_path).attempts == 3
+    assert (tmp_path / "a.mp4").read_bytes() == BODY
+
+
+def test_after_the_last_attempt_it_is_retriable_and_a_later_run_goes_on(server, tmp_path):
+    server.put("/a.mp4", BODY, faults=[Status(503)] * 3)
+    assert download([item_of(server)], tmp_path, QUICK).statuses == {"retriable": 1}
+    assert only_row(tmp_path).error.startswith("HTTP 503")
+    assert download([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
+
+
+def test_retry_after_holds_back_every_thread(server, tmp_path):
+    server.put("/a.mp4", BODY, faults=[Status(429, {"Retry-After": "1"})])
+    for name in "bcdef":
+        server.put(f"/{name}.mp4", b"x" * 4096, pause_s=0.05)
+    items = [item_of(server, f"/{name}.mp4") for name in "abcdef"]
+    outcome = download(items, tmp_path, Config(concurrency=1, backoff_s=0.01))
+    assert outcome.statuses == {"ok": 6}
+    times = [when for when, _, _ in server.log]
+    assert times[1] - times[0] >= 1.0
+
+
+def test_a_wait_of_hours_is_not_waited_for(server, tmp_path):
+    server.put("/a.mp4", BODY, faults=[Status(429, {"Retry-After": "7200"})])
+    outcome = download([item_of(server)], tmp_path, QUICK)
+    assert outcome.statuses == {"retriable": 1}
+    assert outcome.seconds < 2
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), (None, None), ("", None), ("soon", None)])
+def test_retry_after_is_seconds(text, seconds):
+    assert retry_after_s(text) == seconds
+
+
+def test_retry_after_may_be_a_date():
+    assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert retry_after_s("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
+
+
+def test_another_sha256_is_refused_and_nothing_is_left(server, tmp_path):
+    server.put("/a.mp4", BODY)
+    download([item_of(server, sha256="0" * 64)], tmp_path, QUICK)
+    row = only_row(tmp_path)
+    assert row.status == "failed"
+    assert f"its sha256 is {hashlib.sha256(BODY).hexdigest()}, not {'0' * 64}" == row.error
+    assert not (tmp_path / "a.mp4").exists()
+    assert not list((tmp_path / PARTIAL).iterdir())
+
+
+def test_a_web_page_is_no_medium(server, tmp_path):
+    server.put("/a.mp4", b"<html>gone</html>", kind="text/html; charset=utf-8")
+    download([item_of(server, is_media=True)], tmp_path, QUICK)
+    assert only_row(tmp_path).error == "a web page, not a medium"
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_an_empty_body_is_a_failure(server, tmp_path):
+    server.put("/a.mp4", b"")
+    download([item_of(server)], tmp_path, QUICK)
+    assert only_row(tmp_path).error == "the body is empty"
+
+
+def test_a_body_over_the_limit_is_not_taken(server, tmp_path):
+    server.put("/a.mp4", BODY)
+    fetcher = HttpFetcher(tmp_path, timeout_s=2, max_bytes=1000, stop=threading.Event())
+    answer = fetcher.attempt(item_of(server))
+    assert answer.is_final
+    assert "more than --max-bytes" in answer.error
+
+
+def test_a_silent_server_is_left_after_the_timeout(server, tmp_path):
+    server.put("/a.mp4", b"x" * 8192, pause_s=3)
+    outcome = download([item_of(server)], tmp_path, Config(attempts=1, timeout_s=0.3))
+    assert outcome.statuses == {"retriable": 1}
+    assert outcome.seconds < 2.5
+
+
+def test_no_server_is_retriable(tmp_path):
+    item = Item(item_id="a", url="http://127.0.0.1:9/a.mp4", file="a.mp4")
+    assert download([item], tmp_path, QUICK).statuses == {"retriable": 1}
+    assert "refused" in only_row(tmp_path).error

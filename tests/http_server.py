@@ -1,0 +1,157 @@
+"""A loopback HTTP server that fails as told: resets, refusals, truncated bodies, with and without ranges.
+
+with FileServer() as server:
+    server.put("/a.mp4", b"...", faults=[Reset(after=10), Status(503)])
+    fetch(server.url + "/a.mp4")
+    assert server.ranges("/a.mp4") == [None, "bytes=10-", ...]
+"""
+
+import hashlib
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True)
+class Status:
+    """Answer with this status and no file."""
+
+    code: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Break the connection with a reset, after so many bytes of the body."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """End the connection in order, but short of Content-Length."""
+
+    after: int
+
+
+@dataclass
+class Page:
+    """A file and what happens to the first requests for it."""
+
+    body: bytes
+    faults: list[Status | Reset | Truncate] = field(default_factory=list)
+    kind: str = "application/octet-stream"
+    has_ranges: bool = True
+    has_etag: bool = True
+    pause_s: float = 0.0
+    """Between chunks of 4 KiB."""
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
+
+
+class FileServer:
+    """The server and the log of its requests: (time, path, Range header)."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Page] = {}
+        self.log: list[tuple[float, str, str | None]] = []
+        self.active = self.most_active = 0
+        self.lock = threading.Lock()
+        handler = type("Handler", (FileHandler,), {"server_state": self})
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+    def __enter__(self) -> "FileServer":
+        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+    def put(self, path: str, body: bytes, **settings: Any) -> str:
+        """Serve a body at a path and return its address."""
+        self.pages[path] = Page(body, **settings)
+        return self.url + path
+
+    def ranges(self, path: str) -> list[str | None]:
+        """Return the Range header of each request for a path."""
+        return [asked for _, found, asked in self.log if found == path]
+
+    def asked(self) -> list[str]:
+        """Return the paths that were asked for, one per request."""
+        return [path for _, path, _ in self.log]
+
+
+class FileHandler(BaseHTTPRequestHandler):
+    """Answers from the state; keeps connections alive, as real servers do."""
+
+    protocol_version = "HTTP/1.1"
+    server_state: FileServer
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing on stderr."""
+
+    def do_GET(self) -> None:
+        state = self.server_state
+        path = unquote(urlsplit(self.path).path)
+        with state.lock:
+            state.log.append((time.monotonic(), path, self.headers.get("Range")))
+            state.active += 1
+            state.most_active = max(state.most_active, state.active)
+            page = state.pages.get(path)
+            fault = page.faults.pop(0) if page and page.faults else None
+        try:
+            self.answer(page, fault)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+        finally:
+            with state.lock:
+                state.active -= 1
+
+    def answer(self, page: Page | None, fault: Status | Reset | Truncate | None) -> None:
+        if page is None or isinstance(fault, Status):
+            code, headers = (404, {}) if not isinstance(fault, Status) else (fault.code, fault.headers)
+            self.send_response(code)
+            for name, value in {"Content-Length": "0", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            return
+        start = self.start_of(page)
+        body = page.body[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Type", page.kind)
+        self.send_header("Content-Length", str(len(body)))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(page.body) - 1}/{len(page.body)}")
+        if page.has_etag:
+            self.send_header("ETag", page.etag)
+        self.end_headers()
+        self.send_body(body if fault is None else body[: fault.after], page.pause_s)
+        if isinstance(fault, Reset):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            time.sleep(0.05)  # a reset makes the peer's kernel forget what it has not read yet
+            self.connection.close()
+        self.close_connection = fault is not None
+
+    def start_of(self, page: Page) -> int:
+        asked = self.headers.get("Range", "")
+        is_same = self.headers.get("If-Range") in (None, page.etag)
+        if not (page.has_ranges and asked.startswith("bytes=") and is_same):
+            return 0
+        return min(int(asked.removeprefix("bytes=").rstrip("-")), len(page.body))
+
+    def send_body(self, body: bytes, pause_s: float) -> None:
+        step = 4096 if pause_s else max(1, len(body))
+        for at in range(0, len(body), step):
+            self.wfile.write(body[at : at + step])
+            self.wfile.flush()
+            time.sleep(pause_s)
