@@ -69,7 +69,7 @@ def build_report(
         CvrError: nothing to report, a folder that is no result, or triplets or videos that have moved or changed.
     """
     found = [read_result(path) for path in dict.fromkeys(results)]
-    data = triplets or _scored_triplets(found)
+    data = triplets or scored_triplets(found)
     if not found and data is None:
         raise CvrError("There is nothing to report; name a result folder, or --triplets.")
     dataset = dataset_part(data, videos=videos, seed=seed) if data is not None else None
@@ -90,10 +90,10 @@ def build_report(
 
 def to_html(report: Report) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
-    environment = _environment(autoescape=True)
-    environment.globals.update(clip_of=report.clips.has, ratio_of=report.clips.ratios.get)
-    environment.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
-    page = environment.get_template("report.html.j2")
+    made = environment(autoescape=True)
+    made.globals.update(clip_of=report.clips.has, ratio_of=report.clips.ratios.get)
+    made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
+    page = made.get_template("report.html.j2")
     body = page.render(report=report)
     clips = json.dumps(report.clips.uris, separators=(",", ":")).replace("<", "\\u003c")
     # Clips are known only once the page has asked for them, and are too long to go through the template.
@@ -103,9 +103,9 @@ def to_html(report: Report) -> str:
 
 def to_markdown(report: Report) -> str:
     """Return the tables and texts of the page as Markdown."""
-    environment = _environment(autoescape=False)
-    environment.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
-    return environment.get_template("report.md.j2").render(report=report)
+    made = environment(autoescape=False)
+    made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
+    return made.get_template("report.md.j2").render(report=report)
 
 
 def write_report(content: str, out: Path) -> None:
@@ -120,8 +120,9 @@ def write_report(content: str, out: Path) -> None:
     write_bytes(out, content.encode())
 
 
-def _environment(*, autoescape: bool) -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Return what renders the templates of this package."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("cvr_bench"),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
@@ -129,8 +130,8 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cell=_cell, bounds=_bounds, drawn=Markup)
-    return environment
+    made.filters.update(cell=_cell, bounds=_bounds, drawn=Markup)
+    return made
 
 
 def _cell(text: object) -> str:
@@ -143,8 +144,8 @@ def _bounds(interval: Interval, form: str = ".1f") -> str:
     return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
 
 
-def _scored_triplets(results: Sequence[Result]) -> Path | None:
-    """The first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
+def scored_triplets(results: Sequence[Result]) -> Path | None:
+    """Return the first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
     for result in results:
         artifact = open_artifact(result.path)
         if "triplets" in artifact.manifest["inputs"]:
