@@ -233,7 +233,9 @@ def test_ctrl_c_is_one_line_and_the_next_run_resumes(tmp_path, cvr):
     words = ["import", "synthetic", "-O", str(tmp_path / "videos"), "-o", "train=400", "-o", "val=0", "-o", "test=0"]
     words += ["-o", "size=64", "-o", "workers=2"]
     root = Path(synthetic.__file__).resolve().parents[2]
-    program = f"import sys; sys.path.insert(0, {str(root)!r}); import cli; sys.exit(cli.run({words!r}))"
+    # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listen}; import sys; sys.path.insert(0, {str(root)!r}); import cli; sys.exit(cli.run({words!r}))"
     process = subprocess.Popen(
         [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
