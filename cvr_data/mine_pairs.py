@@ -58,6 +58,15 @@ class Component:
         version = {"version": self.module.VERSION} if hasattr(self.module, "VERSION") else {}
         return {"name": self.name, **version, **config_dict(self.config)}
 
+    def inputs(self) -> dict[str, Path]:
+        """Return the files that a strategy reads beside the videos."""
+        return self.module.inputs(self.config) if hasattr(self.module, "inputs") else {}
+
+    def propose(self, videos: pa.Table, embeddings: Path | None) -> pa.Table:
+        """Return what a strategy finds; one that says TAKES_EMBEDDINGS is also given where they are stored."""
+        given = (embeddings,) if getattr(self.module, "TAKES_EMBEDDINGS", False) else ()
+        return self.module.run(self.config, videos, *given)
+
 
 def parse_filter(text: str) -> Component:
     """Return the filter of `NAME` or `NAME:key=value,key=value`."""
@@ -89,7 +98,7 @@ def mine_pairs(
         stage="mine-pairs",
         version=VERSION,
         config={"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]},
-        inputs={"videos": videos, **({"embeddings": embeddings} if embeddings else {})},
+        inputs={"videos": videos, **({"embeddings": embeddings} if embeddings else {}), **strategy.inputs()},
         overwrite=overwrite,
     )
     if (done := writer.finished()) is not None:
@@ -155,7 +164,7 @@ class _Columns:
 def _mine(
     videos: pa.Table, strategy: Component, filters: Sequence[Component], columns: _Columns
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
-    kept, removed = split_dropped(strategy.module.run(strategy.config, videos))
+    kept, removed = split_dropped(strategy.propose(videos, columns.embeddings))
     funnel = [_step(strategy.name, None, kept, removed)]
     dropped = [_with_step(removed, 0)]
     for number, chosen in enumerate(filters, 1):
