@@ -10,7 +10,7 @@ Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
 DeviceName = Literal["auto", "cpu", "cuda"]
-DtypeName = Literal["auto", "bfloat16", "float32"]
+DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
 
 
 def device_of(name: DeviceName) -> torch.device:
@@ -23,7 +23,7 @@ def device_of(name: DeviceName) -> torch.device:
 def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
     """Return the type of the products; auto is bfloat16 where the hardware multiplies it, three times faster."""
     if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
+        return getattr(torch, name)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     is_fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -1,10 +1,10 @@
 """What an encoder takes and gives: padded frame features of videos, token and pooled features of texts."""
 
-# Shapes: B videos or texts, T frames, L tokens (both padded at the end), D embedding.
+# Shapes: B videos or texts, T frames, L tokens (both padded at the end), N frames, P places in a frame, D embedding.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -77,6 +77,16 @@ class FrameEncoder(Encoder, Protocol):
 
     def encode_frames(self, frames: np.ndarray) -> Tensor:
         """Return (frames, D) float32."""
+
+
+@runtime_checkable
+class FrameTokenEncoder(FrameEncoder, Protocol):
+    """An encoder that also gives every token of a frame: `isinstance(encoder, FrameTokenEncoder)` asks for it."""
+
+    frame_token_dim: int
+
+    def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, P, frame_token_dim) float32; the order of the tokens is the encoder's."""
 
 
 def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
