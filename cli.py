@@ -15,8 +15,8 @@ PACKAGES = ("cvr_data", "cvr_bench")
 SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
-        "download", "data-status", "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "export",
-        "publish",
+        "download", "data-status", "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications",
+        "build-triplets", "export", "publish",
     ),
     "Benchmark": ("bench", "compare", "report"),
 }  # fmt: skip

@@ -125,7 +125,7 @@ def _with(machine: Machine, values: Mapping[str, Any], where: str, folder: Path)
         elif key in SCALARS:
             if not isinstance(value, SCALARS[key]) or isinstance(value, bool) or value in ("", 0):
                 raise CvrError(f"{where}: {key} should be of type {SCALARS[key].__name__}, got {value!r}.")
-            changes[key] = _path(value, folder) if key == "data" else value
+            changes[key] = _path(str(value), folder) if key == "data" else value
             origins[key] = where
         else:
             raise CvrError(f"{where}: unknown setting {key!r}. {did_you_mean(key, (*SCALARS, *PLACES, 'machines'))}")

@@ -41,6 +41,10 @@ def download(
 ) -> None:  # fmt: skip
     """Fetch the files of NAME: annotations, videos, images, features or checkpoints.
 
+    NAME is a benchmark or a checkpoint family (a wrong one lists all), or a YAML file like those in cvr_data/download/
+    sources; with --urls any name.
+
+
     A second run asks only for what is missing. Exit code 1 says that something may come with another run: until cvr
     download ...; do sleep 60; done.
 
@@ -53,7 +57,7 @@ def download(
     request = Request(
         kind=kind,  # type: ignore[arg-type]
         name=name,
-        root=out or this_machine().root(name),
+        root=out or this_machine().root(Path(name).stem),
         split=split,
         urls=urls,
         only_ids=only_ids,

@@ -59,8 +59,14 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def unpack(archive: Path, into: Path, limits: Limits | None = None) -> int:
+def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: Limits | None = None) -> int:
     """Unpack an archive into a folder, replacing files of the same names, and return how many files it held.
+
+    Args:
+        archive: a zip or tar file.
+        into: the folder.
+        inside: a folder of the archive whose content takes its place, if it is there.
+        limits: what the archive may hold at most.
 
     Raises:
         CvrError: it is damaged, holds a name or link that leads out, or is over a limit; nothing is in place then.
@@ -72,6 +78,9 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> int:
     try:
         extract: Callable[[Path, Path, _Budget], int] = _unzip if archive.suffix == ".zip" else _untar
         count = extract(archive, work, _Budget(archive, limits or Limits()))
+        if inside is not None and (work / inside).is_dir():
+            _move(work / inside, into)
+            shutil.rmtree(work / inside)
         _move(work, into)
     except (zipfile.BadZipFile, tarfile.ReadError, EOFError) as error:
         raise CvrError(f"{archive} is damaged ({error}); remove it and download it again.") from None

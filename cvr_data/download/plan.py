@@ -1,7 +1,7 @@
 """From what is asked for to a list of files: `cvr download KIND NAME`."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from cvr_data.download.hub import KINDS as HUB_KINDS
 from cvr_data.download.hub import hub_files
 from cvr_data.download.items import Item, choose, read_ids, read_items
 from cvr_data.download.run import Config, Outcome, download
-from cvr_data.download.source import Entry, Kind, load_source, source_names
-from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.download.source import Entry, Kind, load_source
+from cvr_data.errors import CvrError
 
 TABLES = "url-tables"
 """Folder, beside those of the kinds, of downloaded lists of ids and addresses."""
@@ -24,6 +24,7 @@ class Request:
 
     kind: Kind
     name: str
+    """Of a described data set, or the path of a description; with `urls`, any name."""
     root: Path
     """The folder of the data set."""
     split: str | None = None
@@ -46,8 +47,8 @@ class Plan:
 
     request: Request
     items: list[Item]
-    archives: frozenset[str] = frozenset()
-    """Files to unpack once they are here."""
+    archives: Mapping[str, Entry] = field(default_factory=dict)
+    """File to unpack once it is here -> its entry."""
     manual: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     absent: int = 0
@@ -67,17 +68,12 @@ def make_plan(request: Request, config: Config) -> Plan:
         entries: Sequence[Entry] = ()
         items = read_items(request.urls, request.kind)
     else:
-        if request.name not in source_names():
-            raise CvrError(
-                f"No source {request.name!r} is described. {did_you_mean(request.name, source_names())} "
-                "For a list of ids and addresses of your own, pass --urls."
-            )
         entries = load_source(request.name).entries(request.kind, request.split)
         items = [item for entry in entries for item in _items(entry, request, config)]
     return Plan(
         request=request,
         items=choose(items, only, request.num_shards, request.shard_id),
-        archives=frozenset(entry.target for entry in entries if entry.unpack),
+        archives={entry.target: entry for entry in entries if entry.unpack},
         manual=[entry.manual for entry in entries if entry.manual],
         notes=[entry.note for entry in entries if entry.note],
         absent=0 if only is None else len(only - {item.item_id for item in items}),
@@ -96,8 +92,9 @@ def carry_out(plan: Plan, config: Config) -> Outcome:
     for item in waiting:
         path = request.folder / item.file
         if item.file in plan.archives and path.is_file():
-            unpack(path, request.folder)
-    return outcome
+            unpack(path, path.parent, inside=plan.archives[item.file].inside)
+    unpacked = len(plan.items) - len(waiting)
+    return dataclasses.replace(outcome, wanted=outcome.wanted + unpacked, here_before=outcome.here_before + unpacked)
 
 
 def standing(plan: Plan) -> dict[str, int]:
@@ -134,7 +131,7 @@ def _hub_items(entry: Entry, kind: Kind) -> list[Item]:
         Item(
             item_id=path.removeprefix(folder).rpartition(".")[0] if is_media else path,
             url=f"hf://{entry.hub}@{entry.revision}/{path}",
-            file=entry.file or path.removeprefix(folder),
+            file=entry.target if entry.unpack else entry.file or path.removeprefix(folder),
             sha256=entry.sha256,
             size=entry.size,
             is_media=is_media,

@@ -20,6 +20,7 @@ from cvr_data.errors import CvrError, did_you_mean
 
 Kind = Literal["annotations", "videos", "images", "features", "checkpoints"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+FOLDER = Path(__file__).parent / "sources"
 WAYS = ("url", "hub", "table", "manual")
 
 
@@ -49,6 +50,8 @@ class Entry:
     """In bytes, if known."""
     unpack: bool = False
     """Whether it is an archive to unpack."""
+    inside: str | None = None
+    """A folder at the top of the archive whose content goes in its place, if it is there."""
     note: str | None = None
     """What the user should know before."""
 
@@ -92,19 +95,23 @@ class Source:
 
 def source_names() -> list[str]:
     """Return the names of all described data sets."""
-    return sorted(path.stem.replace("_", "-") for path in _folder().glob("*.yaml"))
+    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.yaml"))
 
 
 def load_source(name: str) -> Source:
-    """Return the description of a data set.
+    """Return the description of a data set by its name, or by the path of a YAML file of one's own.
 
     Raises:
         CvrError: there is none of that name, or its file is not as it should be.
     """
-    path = _folder() / f"{name.replace('-', '_')}.yaml"
+    if name.endswith(".yaml"):
+        if not Path(name).is_file():
+            raise CvrError(f"{name} does not exist.")
+        return read_source(Path(name))
     if name.replace("_", "-") not in source_names():
-        raise CvrError(f"No source {name!r} is described. {did_you_mean(name, source_names())}")
-    return read_source(path)
+        hint = "For ids and addresses of your own, pass --urls."
+        raise CvrError(f"No source {name!r} is described. {did_you_mean(name, source_names())} {hint}")
+    return read_source(FOLDER / f"{name.replace('-', '_')}.yaml")
 
 
 def read_source(path: Path) -> Source:
@@ -137,7 +144,3 @@ def _entry(values: Mapping[str, Any], where: str) -> Entry:
         return Entry(**values)
     except ValueError as error:
         raise CvrError(f"{where}: {error}") from None
-
-
-def _folder() -> Path:
-    return Path(__file__).parent / "sources"
