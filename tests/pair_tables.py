@@ -1,0 +1,47 @@
+"""Tables of pairs with every column that a filter can read: `pair_table(pair("a red ball", "a blue ball"))`."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.changes import CHANGE_WORD
+from cvr_data.normalise import words
+from cvr_data.tables import CHANGE, pair_id
+from cvr_data.word_counts import CHANGE_COUNT
+
+KINDS = {
+    "changes": pa.list_(CHANGE), "change_words": pa.list_(CHANGE_WORD), "change_counts": pa.list_(CHANGE_COUNT),
+    **dict.fromkeys(("text_similarity", "visual_similarity"), pa.float32()),
+    **{f"{side}_{end}_s": pa.float64() for side in ("reference", "target") for end in ("start", "end")},
+}  # fmt: skip
+
+
+def pair(
+    reference: str = "a red ball rolls",
+    target: str = "a blue ball rolls",
+    *,
+    ids: tuple[str, str] = ("v1", "v2"),
+    tags: tuple[str | None, str | None, str, str] | None = None,
+    **columns: Any,
+) -> dict[str, Any]:
+    """Return a row; `tags` are part and lemma of the word before, then of the word after."""
+    both = zip(words(reference), words(target), strict=False)
+    changes = [{"before": before, "after": after} for before, after in both if before != after]
+    told = [
+        dict(zip(CHANGE_WORD.names, tags or ("NOUN", change["before"], "NOUN", change["after"]), strict=True))
+        for change in changes
+    ]
+    return {
+        "pair_id": pair_id(*ids, reference, target), "reference_id": ids[0], "target_id": ids[1],
+        "reference_caption": reference, "target_caption": target, "changes": changes, "change_words": told,
+        "change_counts": [{"before": 9, "after": 9} for _ in changes], "text_similarity": 0.8,
+        "visual_similarity": 0.5, "reference_split": "train", "target_split": "train", "reference_group_id": ids[0],
+        "target_group_id": ids[1], "reference_recording": ids[0], "target_recording": ids[1], "reference_start_s": None,
+        "reference_end_s": None, "target_start_s": None, "target_end_s": None, **columns,
+    }  # fmt: skip
+
+
+def pair_table(*rows: dict[str, Any]) -> pa.Table:
+    """Return the rows as a table with the types that mine-pairs gives."""
+    names = pair().keys()
+    return pa.table({name: pa.array([row[name] for row in rows], KINDS.get(name, pa.string())) for name in names})
