@@ -22,6 +22,8 @@ from cvr_data.progress import Progress
 GAIN_BYTES = 1 << 20
 """An attempt that brought so much does not count as a failure: long files survive many resets."""
 LONGEST_BACKOFF_S = 60.0
+IDLE_S = 0.1
+"""How often a thread without work looks whether the run has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,19 @@ class Outcome:
     seconds: float = 0.0
 
 
+@dataclass(order=True)
+class Task:
+    """An item that waits for its next attempt."""
+
+    ready_s: float
+    """Not before this time of the monotonic clock."""
+    number: int
+    item: Item = field(compare=False)
+    attempts: int = field(default=0, compare=False)
+    failures: int = field(default=0, compare=False)
+    """In a row, without bytes in between."""
+
+
 class Download:
     """One run over the items of a folder."""
 
@@ -67,7 +82,7 @@ class Download:
         self.stop = threading.Event()
         self.gate = HostGate(self.stop)
         self.http = HttpFetcher(folder, timeout_s=config.timeout_s, max_bytes=config.max_bytes, stop=self.stop)
-        self.todo: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self.todo: queue.PriorityQueue[Task] = queue.PriorityQueue()
         self.done: queue.SimpleQueue[Row | BaseException] = queue.SimpleQueue()
 
     def run(self, items: Sequence[Item]) -> Outcome:
@@ -109,8 +124,8 @@ class Download:
         return known is not None and known.status == "failed" and known.url == item.url
 
     def _fetch_all(self, items: Sequence[Item]) -> int:
-        for item in items:
-            self.todo.put(item)
+        for number, item in enumerate(items):
+            self.todo.put(Task(0.0, number, item))
         count = min(self.config.concurrency, len(items))
         # Daemons: a thread that waits for a silent server must not keep Ctrl-C waiting.
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
@@ -136,31 +151,38 @@ class Download:
     def _work(self) -> None:
         while not self.stop.is_set():
             try:
-                item = self.todo.get_nowait()
+                task = self.todo.get(timeout=IDLE_S)
             except queue.Empty:
+                continue
+            # Tasks come by the time from which they may be tried, so no other one is ready before this one.
+            self.stop.wait(max(0.0, task.ready_s - time.monotonic()))
+            self.gate.wait(task.item.url)
+            if self.stop.is_set():
                 return
             try:
-                row = self._fetch(item)
+                self._try(task)
             except BaseException as error:  # handed to the main thread, which raises it
                 self.done.put(error)
                 return
-            self.done.put(row)
 
-    def _fetch(self, item: Item) -> Row:
-        failures = attempts = 0
-        generator = random.Random(item.item_id)
-        while True:
-            self.gate.wait(item.url)
-            before = self._here(item)
-            attempts += 1
-            answer = self._attempt(item)
-            if answer.error is None:
-                return _row(item, "ok", answer, attempts, (self.folder / item.file).stat().st_size)
-            failures = 0 if self._here(item) - before >= GAIN_BYTES else failures + 1
-            too_long = (answer.wait_s or 0.0) > LONGEST_WAIT_S
-            if answer.is_final or too_long or failures >= self.config.attempts or self.stop.is_set():
-                return _row(item, "failed" if answer.is_final else "retriable", answer, attempts, None)
-            self._pause(item, answer, failures, generator)
+    def _try(self, task: Task) -> None:
+        """Attempt a task once; it is done, or comes again later."""
+        item = task.item
+        before = self._received(item)
+        task.attempts += 1
+        answer = self._attempt(item)
+        if answer.error is None:
+            self.done.put(_row(item, "ok", answer, task.attempts, (self.folder / item.file).stat().st_size))
+            return
+        task.failures = 0 if self._received(item) - before >= GAIN_BYTES else task.failures + 1
+        too_long = (answer.wait_s or 0.0) > LONGEST_WAIT_S
+        if answer.is_final or too_long or task.failures >= self.config.attempts:
+            self.done.put(_row(item, "failed" if answer.is_final else "retriable", answer, task.attempts, None))
+            return
+        if answer.wait_s is not None:
+            self.gate.close(item.url, answer.wait_s)
+        task.ready_s = time.monotonic() + self._pause_s(task)
+        self.todo.put(task)
 
     def _attempt(self, item: Item) -> Answer:
         try:
@@ -170,15 +192,12 @@ class Download:
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             return Answer(error=f"its place is taken by {error.filename}", is_final=True)
 
-    def _here(self, item: Item) -> int:
+    def _received(self, item: Item) -> int:
         return 0 if item.url.startswith(SCHEME) else self.http.progress(item)
 
-    def _pause(self, item: Item, answer: Answer, failures: int, generator: random.Random) -> None:
-        if answer.wait_s is not None:
-            self.gate.close(item.url, answer.wait_s)
-            return
-        longest = min(LONGEST_BACKOFF_S, self.config.backoff_s * 2 ** max(0, failures - 1))
-        self.stop.wait(longest * generator.uniform(0.5, 1.0))
+    def _pause_s(self, task: Task) -> float:
+        longest = min(LONGEST_BACKOFF_S, self.config.backoff_s * 2 ** max(0, task.failures - 1))
+        return longest * random.Random(f"{task.item.item_id} {task.attempts}").uniform(0.5, 1.0)
 
 
 def download(items: Sequence[Item], folder: Path, config: Config, *, num_shards: int = 1, shard_id: int = 0) -> Outcome:
