@@ -17,10 +17,12 @@ from cvr_data.errors import CvrError, did_you_mean
 class Protocol:
     """The rules of one measurement."""
 
-    gallery: Literal["split", "named", "targets", "listed", "candidates"] = "split"
+    gallery: Literal[
+        "split", "named", "targets", "listed", "candidates", "split+distractors", "named+distractors"
+    ] = "split"
     """What is ranked: `split` is every video of the scored split, targets, references and distractors, each once;
     `named` only the targets and references that its triplets name, `targets` only their targets; `listed` the items of
-    the benchmark's own list; `candidates` those of its list for each query."""
+    the benchmark's own list; `candidates` those of its list for each query; `+distractors` adds mined ones."""
     reference: Literal["exclude", "keep"] = "exclude"
     """Whether a query's own reference video is left out of its ranking, as CoVR and FDCA do."""
     ties: Literal["against"] = "against"

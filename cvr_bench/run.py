@@ -153,6 +153,7 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
         "triplets" if sources.benchmark is None else "annotations": files,
         "embeddings": [sources.embeddings],
         "videos": sources.videos,
+        "distractors": sources.distractors,
     }
     if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
         named["heads"] = [sources.embeddings / HEADS_FOLDER]
@@ -169,7 +170,7 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
 def _load_task(sources: Sources, split: str) -> Task:
     if sources.benchmark is not None:
         return sources.benchmark.load(sources.embeddings)
-    return triplets.load(_data_config(sources, split))
+    return triplets.load(dataclasses.replace(_data_config(sources, split), distractors=sources.distractors))
 
 
 def _data_config(sources: Sources, split: str) -> triplets.Config:

@@ -9,7 +9,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cvr_data
@@ -37,6 +37,8 @@ class Sources:
     """Whose split column says what the gallery is; none for a data set that comes without."""
     choice: str
     """Why this data: in words, for the user."""
+    distractors: tuple[Path, ...] = ()
+    """Mined ones, whose videos join the gallery of the scored split."""
     benchmark: Benchmark | None = None
     """A benchmark of the field whose files `data` holds; None for triplets of ours."""
 
@@ -118,6 +120,17 @@ def benchmark_sources(benchmark: Benchmark, embeddings: Path | None) -> Sources:
         raise CvrError(f"{benchmark.name} comes without features of its videos; pass --embeddings (see cvr embed).")
     data, choice = benchmark.config.annotations, f"--data {benchmark.name}"
     return Sources(data=data, embeddings=embeddings, videos=(), choice=choice, benchmark=benchmark)
+
+
+def with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:
+    """Return the sources with distractors in their gallery.
+
+    Raises:
+        CvrError: a benchmark's gallery is its own.
+    """
+    if folders and sources.benchmark is not None:
+        raise CvrError(f"{sources.benchmark.name} has a gallery of its own; --distractors belong to triplets of ours.")
+    return replace(sources, distractors=tuple(folders))
 
 
 def default_data(root: Path) -> tuple[Path, str]:

@@ -20,6 +20,15 @@ def text_similarities(pairs: pa.Table, embeddings: Path | None) -> pa.Array:
 
     Captions whose features are stored in `embeddings` are read; the others are encoded here.
     """
+    return _similarities(pairs, "reference_caption", "target_caption", _text_encoder(embeddings), "texts")
+
+
+def text_vectors(texts: pa.Array, embeddings: Path | None) -> np.ndarray:
+    """Return (N, D) unit vectors of texts by the same encoder; sorted distinct texts give the same in any company."""
+    return _vectors(texts, _text_encoder(embeddings), "texts")
+
+
+def _text_encoder(embeddings: Path | None) -> Callable[[Sequence[str]], np.ndarray]:
     from cvr_data.embeddings import FeatureStore
     from cvr_data.encoders import ENCODERS
 
@@ -31,7 +40,7 @@ def text_similarities(pairs: pa.Table, embeddings: Path | None) -> pa.Array:
             return store.texts(texts).pooled_BD.numpy()
         return encoder.encode_texts(texts).pooled_BD.numpy()
 
-    return _similarities(pairs, "reference_caption", "target_caption", encode, "texts")
+    return encode
 
 
 def visual_similarities(pairs: pa.Table, embeddings: Path) -> pa.Array:
@@ -55,18 +64,22 @@ def _similarities(
     both = pa.concat_arrays([*pairs.column(first).chunks, *pairs.column(second).chunks])
     # Sorted, so that a text is always encoded in the company of the same texts, whatever the order of the rows.
     distinct = pc.unique(both).sort() if len(both) else pa.array([], pa.string())
-    vectors = []
-    with Progress("compare", len(distinct), unit) as progress:
-        for start in range(0, len(distinct), CHUNK):
-            vectors.append(encode(distinct.slice(start, CHUNK).to_pylist()))
-            progress.advance(len(vectors[-1]))
-    if not vectors:
+    table_ND = _vectors(distinct, encode, unit)
+    if not len(distinct):
         return pa.array([], pa.float32())
-    table_ND = np.concatenate(vectors)
     rows = [pc.index_in(pairs.column(name), distinct).to_numpy() for name in (first, second)]
     chunks = range(0, pairs.num_rows, ROWS)
     cosines = [_row_products(table_ND, rows[0][at : at + ROWS], rows[1][at : at + ROWS]) for at in chunks]
     return pa.array(np.concatenate(cosines).astype(np.float32))
+
+
+def _vectors(items: pa.Array, encode: Callable[[Sequence[str]], np.ndarray], unit: str) -> np.ndarray:
+    vectors = [np.empty((0, 0), np.float32)] if not len(items) else []
+    with Progress("compare", len(items), unit) as progress:
+        for start in range(0, len(items), CHUNK):
+            vectors.append(encode(items.slice(start, CHUNK).to_pylist()))
+            progress.advance(len(vectors[-1]))
+    return np.concatenate(vectors)
 
 
 def _row_products(table_ND: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -92,6 +92,21 @@ TRIPLETS = pa.schema(
     ]
 )
 
+DISTRACTORS = pa.schema(
+    [
+        _required("query_id", pa.string()),
+        _required("video_id", pa.string()),
+        _required("reference_id", pa.string()),
+        _required("target_id", pa.string()),
+        ("hardness", pa.float32()),
+        ("text_similarity", pa.float32()),
+        ("reference_similarity", pa.float32()),
+        ("shared", pa.list_(pa.string())),
+        ("caption", pa.string()),
+    ]
+)
+"""Videos that a query should not find, though they look or read like what it asks for; one row per query and video."""
+
 
 def content_id(*parts: str) -> str:
     """Return 16 hex digits of the sha256 of the parts as a JSON list."""

@@ -22,6 +22,7 @@ from cvr_data.commands.options import (
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")
+@click.option("--distractors", multiple=True, type=FOLDER, help="Of `cvr mine-distractors`, to join the gallery.")
 @click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
 @option_option
 @click.option("--train-option", "-t", "train_options", multiple=True, metavar="KEY=VALUE", help="How to train.")
@@ -35,6 +36,7 @@ def bench(
     data_options: tuple[str, ...],
     embeddings: Path | None,
     split: str | None,
+    distractors: tuple[Path, ...],
     checkpoint: Path | None,
     options: tuple[str, ...],
     train_options: tuple[str, ...],
@@ -54,9 +56,9 @@ def bench(
     from cvr_bench.datasets.triplets import task_name
     from cvr_bench.result_table import format_results, format_slices
     from cvr_bench.run import Run, bench_all
-    from cvr_bench.sources import choose_sources
+    from cvr_bench.sources import choose_sources, with_distractors
 
-    sources = choose_sources(data, data_options, embeddings, split)
+    sources = with_distractors(choose_sources(data, data_options, embeddings, split), distractors)
     benchmark = sources.benchmark
     scored, name = (benchmark.split, benchmark.label) if benchmark else (split or "test", task_name(sources.data))
     click.echo(

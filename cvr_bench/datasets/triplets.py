@@ -23,6 +23,7 @@ from cvr_data.artifacts import MANIFEST, open_artifact
 from cvr_data.embeddings import FeatureStore
 from cvr_data.errors import CvrError
 from cvr_data.formats import FORMATS
+from cvr_data.mine_distractors import gallery_videos
 from cvr_data.tables import TRIPLETS, VIDEOS, check_columns
 from cvr_data.video import Video
 
@@ -41,6 +42,8 @@ class Config:
     """The videos artifacts that say which split a video is in."""
     split: Literal["train", "val", "test"] = "test"
     """The split to score."""
+    distractors: tuple[Path, ...] = ()
+    """Made by `cvr mine-distractors`: their videos join the gallery."""
     reference: Literal["exclude", "keep"] = "exclude"
     """Whether the query's own video is left out of its ranking."""
 
@@ -61,7 +64,7 @@ def load(config: Config) -> Task:
     store = FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
     named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
     listed = _videos_of_split(config)
-    wanted = sorted(named | (listed or set()))
+    wanted = sorted(named | (listed or set()) | gallery_videos(config.distractors))
     gallery = [video_id for video_id in wanted if store is None or store.has_video(video_id)]
     scored = _rows_within(rows, set(gallery))
     if not scored.num_rows:
@@ -76,7 +79,7 @@ def load(config: Config) -> Task:
         gallery=[Item(video_id, Video(video_id)) for video_id in gallery],
         targets=_targets(scored),
         protocol=Protocol(
-            gallery="split" if listed is not None else "named",
+            gallery=_gallery(config, is_listed=listed is not None),
             reference=config.reference,
             frames=sampling(store),
         ),
@@ -154,6 +157,12 @@ def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
 def task_name(path: Path) -> str:
     """Return what a data set is called in tables and folder names."""
     return path.resolve().stem if path.suffix in READERS else path.resolve().name
+
+
+def _gallery(config: Config, *, is_listed: bool) -> Literal["split", "named", "split+distractors", "named+distractors"]:
+    if config.distractors:
+        return "split+distractors" if is_listed else "named+distractors"
+    return "split" if is_listed else "named"
 
 
 def _videos_of_split(config: Config) -> set[str] | None:

@@ -1,12 +1,14 @@
 """triplets: every video of the split is ranked once, and what cannot be scored is counted."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
 from cvr_bench.datasets.triplets import Config, load, load_training_set, read_triplets
 from cvr_data.artifacts import ArtifactWriter
 from cvr_data.errors import CvrError
-from cvr_data.tables import query_id
+from cvr_data.tables import DISTRACTORS, check_columns, query_id
 
 CSV = "pth1,pth2,edit\n1/10,1/11,make it a cat\n1/10,1/12,make it snow\n"
 
@@ -39,6 +41,24 @@ def test_without_a_videos_table_the_named_videos_are_ranked(world):
     task = load(Config(data=world.triplets, embeddings=world.embeddings))
     assert [item.item_id for item in task.gallery] == [f"test{number:02d}" for number in range(10)]
     assert task.protocol.gallery == "named"
+
+
+def test_mined_distractors_join_the_gallery_and_the_protocol_says_so(world, tmp_path):
+    rows = [
+        {"query_id": "q", "video_id": name, "reference_id": "test00", "target_id": "test01"}
+        for name in ("train00", "train01", "nowhere")
+    ]
+    with ArtifactWriter(tmp_path / "distractors", stage="mine-distractors") as writer:
+        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), DISTRACTORS, "test"))
+        writer.finish()
+    config = Config(data=world.triplets, embeddings=world.embeddings, distractors=(tmp_path / "distractors",))
+    task = load(config)
+    assert {item.item_id for item in task.gallery} == {"train00", "train01", *(f"test{n:02d}" for n in range(10))}
+    assert task.protocol.gallery == "named+distractors"
+    assert task.left_out == {"gallery videos without features": 1}
+    assert load(replace(config, videos=(world.videos,))).protocol.gallery == "split+distractors"
+    with pytest.raises(CvrError, match="where 'mine-distractors' is needed"):
+        load(replace(config, distractors=(world.videos,)))
 
 
 def test_videos_without_features_are_left_out_and_counted(world, tmp_path):

@@ -1,0 +1,35 @@
+"""Find gallery videos that share a test set's concepts and answer none of its queries."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, option_option, out_option, overwrite_option
+
+
+@click.command("mine-distractors")
+@click.argument("triplets", type=FOLDER)
+@click.argument("videos", type=FOLDER)
+@click.option("--embeddings", type=FOLDER, help="Stored features: visual likeness, and captions encoded once.")
+@option_option
+@out_option("distractors")
+@overwrite_option
+def mine_distractors(
+    triplets: Path, videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
+) -> None:
+    """Find, among VIDEOS, distractors for the test queries of a TRIPLETS folder.
+
+    They share the words of a query's captions and answer no query: `cvr bench --distractors` adds them to the gallery.
+    Options (-o): split, per_query, candidates, text_ceiling, visual_ceiling.
+
+    Example: cvr mine-distractors annotations/webvid videos --embeddings embeddings
+    """
+    from cvr_data import mine_distractors as mining
+    from cvr_data.registry import parse_config
+    from cvr_data.statistics import counts_text
+
+    config = parse_config(mining.Config, options, where="mine-distractors")
+    artifact = mining.mine_distractors(triplets, videos, embeddings, config, out, overwrite=overwrite)
+    rows, found = artifact.manifest["rows"], artifact.manifest["videos"]
+    dropped = counts_text(artifact.manifest["dropped"])
+    click.echo(f"{out}: {found} videos, distractors {rows} times, dropped: {dropped}; {artifact.manifest['seconds']} s")
