@@ -84,7 +84,7 @@ def _phrase_codes(texts: pa.Array, phrases: pa.Array, advance: Callable[[int], o
     starts = np.searchsorted(uses, np.arange(len(distinct) + 1) * width)
     names = named.dictionary.to_pylist()
     codes = np.empty(len(uses), np.int16)
-    for text, caption in enumerate(_tagged(distinct.to_pylist())):
+    for text, caption in enumerate(tagged(distinct.to_pylist())):
         for use in range(starts[text], starts[text + 1]):
             codes[use] = _code(caption, names[uses[use] % width])
         advance(1)
@@ -96,7 +96,8 @@ def _code(caption: Tagged, phrase: str) -> int:
     return SLOTS.index(slot_of(caption, phrase)) * PART_CODES + (PARTS.index(part) if part else len(PARTS))
 
 
-def _tagged(texts: Sequence[str]) -> Iterator[Tagged]:
+def tagged(texts: Sequence[str]) -> Iterator[Tagged]:
+    """Yield the repaired tags of each text of normalised words, in order."""
     from spacy.tokens import Doc
 
     if not texts:

@@ -92,13 +92,14 @@ def _split(ids_NL: np.ndarray, groups: Groups, blank: int | None, smallest: int)
 
 
 def _terms(ids_NL: np.ndarray) -> np.ndarray:
-    """Return one uint64 per word and position (the finaliser of splitmix64, Steele et al. 2014)."""
+    """Return one uint64 per word and position."""
     seeds_L = np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    values = _mixed(seeds_L) + ids_NL.astype(np.uint64)
-    return _mixed(values)
+    values = mixed(seeds_L) + ids_NL.astype(np.uint64)
+    return mixed(values)
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
+def mixed(values: np.ndarray) -> np.ndarray:
+    """Return well-spread uint64 numbers, one for each (the finaliser of splitmix64, Steele et al. 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +36,27 @@ class CaptionPairs:
         names = ("reference", "target", "before", "after")
         return cls(*(np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in names))
 
+    def changed(self, vocabulary: pa.Array) -> "ChangedPairs":
+        """Return the pairs with one change each: the word before and the word after."""
+
+        def changes(rows: np.ndarray) -> pa.ListArray:
+            return one_change_each(*(vocabulary.take(pa.array(side[rows])) for side in (self.before, self.after)))
+
+        return ChangedPairs(self.reference, self.target, changes)
+
+
+@dataclass(frozen=True)
+class ChangedPairs:
+    """Ordered pairs of captions and what changes in each."""
+
+    reference: np.ndarray
+    """Numbers of the captions."""
+    target: np.ndarray
+    changes: Callable[[np.ndarray], pa.ListArray]
+    """Row numbers of the pairs -> their changes, not yet typed."""
+    columns: Mapping[str, pa.Array] = field(default_factory=dict)
+    """Other columns of the pairs; `drop_reason` removes a pair where it is not null."""
+
 
 @dataclass(frozen=True, order=True)
 class DroppedGroup:
@@ -50,7 +71,7 @@ class DroppedGroup:
     """Ordered pairs of videos that were not made; None where nobody knows."""
 
 
-def pairs_table(captions: Captions, found: CaptionPairs, groups: Sequence[DroppedGroup], strategy: str) -> pa.Table:
+def pairs_table(captions: Captions, found: ChangedPairs, groups: Sequence[DroppedGroup], strategy: str) -> pa.Table:
     """Return the pairs, sorted by their ids, followed by one dropped row per group."""
     rows, reference, target = _video_pairs(captions, found)
     keys = pair_keys(
@@ -66,14 +87,22 @@ def pairs_table(captions: Captions, found: CaptionPairs, groups: Sequence[Droppe
             "pair_id": key_texts(keys[order]),
             "reference_id": ids[0], "target_id": ids[1], "reference_caption": texts[0], "target_caption": texts[1],
             "strategy": pa.repeat(strategy, len(rows)),
-            "changes": _changes(captions, found.before[rows], found.after[rows]),
+            "changes": found.changes(rows),
             "drop_reason": pa.nulls(len(rows), pa.string()),
+            **{name: column.take(pa.array(rows)) for name, column in found.columns.items()},
         }
     )  # fmt: skip
     if not groups:
         return table
     dropped = pa.Table.from_pylist([_group_row(group, strategy) for group in sorted(groups)])
     return pa.concat_tables([table, dropped], promote_options="permissive")
+
+
+def one_change_each(before: pa.Array, after: pa.Array) -> pa.ListArray:
+    """Return one untyped change per row."""
+    untyped = pa.nulls(len(before), pa.string())
+    structs = pa.StructArray.from_arrays([untyped, untyped, before, after], fields=list(CHANGE))
+    return pa.ListArray.from_arrays(pa.array(np.arange(len(before) + 1), pa.int32()), structs)
 
 
 def pair_keys(quoted: Sequence[pa.Array], rows: Sequence[np.ndarray]) -> np.ndarray:
@@ -109,7 +138,7 @@ def _quoted(texts: pa.Array) -> pa.Array:
     return pc.replace_with_mask(simple, is_special, pa.array(escaped, pa.string()))
 
 
-def _video_pairs(captions: Captions, found: CaptionPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _video_pairs(captions: Captions, found: ChangedPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (row of `found`, entry of the reference, entry of the target) of every pair of different videos."""
     sizes = np.diff(captions.entry_offsets)
     first, second = sizes[found.reference], sizes[found.target]
@@ -119,13 +148,6 @@ def _video_pairs(captions: Captions, found: CaptionPairs) -> tuple[np.ndarray, n
     target = captions.entry_offsets[found.target[rows]] + number % second[rows]
     differ = captions.video_rows[reference] != captions.video_rows[target]
     return rows[differ], reference[differ], target[differ]
-
-
-def _changes(captions: Captions, before: np.ndarray, after: np.ndarray) -> pa.ListArray:
-    untyped = pa.nulls(len(before), pa.string())
-    words = [captions.vocabulary.take(pa.array(side)) for side in (before, after)]
-    structs = pa.StructArray.from_arrays([untyped, untyped, *words], fields=list(CHANGE))
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(before) + 1), pa.int32()), structs)
 
 
 def _group_row(group: DroppedGroup, strategy: str) -> dict[str, object]:

@@ -53,7 +53,7 @@ def run(config: Config, videos: pa.Table) -> pa.Table:
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
     found, templates = find_pairs(captions, config.max_group)
     crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-    return pairs_table(captions, found, [*templates, *crowded], NAME)
+    return pairs_table(captions, found.changed(captions.vocabulary), [*templates, *crowded], NAME)
 
 
 def explain(config: Config, reference: str, target: str) -> str:
