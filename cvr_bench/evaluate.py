@@ -1,32 +1,32 @@
 """Rank a task's gallery with a retriever: exact ranks, ties counted against the model, memory bounded by one block.
 
-The gallery is indexed in the order of its ids, so the order in which a task lists it cannot matter.
+The gallery is indexed in the order of its ids, so the order in which a task lists it cannot matter. What is kept per
+query are numbers, not Python objects: a million queries take some hundred MB.
 """
 
-# Shapes: Q queries of a chunk, G gallery items, C gallery columns of a block, K best kept.
+# Shapes: Q queries of a chunk, C gallery columns of a block, K best kept.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from cvr_bench.ranking import Best, Counter, padded, places
+from cvr_bench.best_items import Best, Top, best_items, top_of
+from cvr_bench.ranking import Cells, Counter, count_among, places
 from cvr_bench.retriever import Retriever
 from cvr_bench.score_blocks import COLUMNS, ScoreBlocks, Scorer
 from cvr_bench.task import Query, Task
 
-TOP = 10
-"""Best candidates kept per query."""
-SPARE = 6
-"""Candidates kept beyond those, because float32 products may misorder the last ones."""
-
-Cells = tuple[np.ndarray, np.ndarray]
-"""(rows, columns)."""
+CHUNK = 512
+"""Queries scored at once."""
+CANDIDATES = 2**20
+"""Candidates scored at once, where queries have lists of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranks:
-    """Where the targets of each query stand."""
+    """Where the targets of each query stand; lists per query are Arrow columns."""
 
     query_ids: list[str]
     rank: np.ndarray
@@ -35,13 +35,13 @@ class Ranks:
     """How many other allowed items score exactly as the best target."""
     allowed: np.ndarray
     """How many gallery items each query was ranked against."""
-    target_ids: list[list[str]]
+    target_ids: pa.ChunkedArray
     """The targets that could be found, best first."""
-    target_ranks: list[list[int]]
+    target_ranks: pa.ChunkedArray
     """Their ranks, in the same order."""
-    top: list[list[str]]
+    top: pa.ChunkedArray
     """The ten best items, best first, a target after what scores the same."""
-    top_scores: list[list[float]]
+    top_scores: pa.ChunkedArray
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ class _Layout:
     targets: Cells
     hidden: Cells
     """Own references, and the targets: these are counted apart."""
-    candidates: Cells | None
+    rivals: Cells | None
+    """Candidates that are neither; None where all of the gallery is ranked."""
     allowed: np.ndarray
 
 
-def evaluate(retriever: Retriever, task: Task, *, chunk: int = 256, columns: int = COLUMNS) -> Ranks:
+def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: int = COLUMNS) -> Ranks:
     """Return the ranks of every query of the task; blocks of `chunk` queries and `columns` items are held at once.
 
     Raises:
@@ -63,102 +64,101 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = 256, columns: int
     """
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
-    item_ids = np.array(list(column_of), dtype=object)
+    item_ids = pa.array(column_of, pa.string())
     retriever.index(gallery)
     scorer = Scorer(retriever, gallery, columns)
-    rows = scorer.rows_at_once(chunk)
     parts = []
-    for start in range(0, len(task.queries), rows):
-        queries = task.queries[start : start + rows]
+    for queries in _chunks(task, scorer.rows_at_once(chunk)):
         layout = _lay_out(task, queries, column_of)
         parts.append(_rank(queries, item_ids, layout, scorer.score(queries)))
     return _join(parts)
 
 
-def _rank(queries: Sequence[Query], item_ids: np.ndarray, layout: _Layout, scores: ScoreBlocks) -> Ranks:
-    rows, columns = layout.targets
-    target_scores = scores.pair_scores(rows, columns)
-    counter = Counter(rows, target_scores, scores.margins_Q[rows], scores.pair_scores)
-    best = Best(len(queries), TOP + SPARE)
-    for first, block_QC in scores.blocks:
-        ranked_QC = _hide(block_QC, first, layout)
-        counter.add(ranked_QC, first)
-        best.add(ranked_QC, first)
-    best.insert(*padded(rows, columns, target_scores, len(queries)))
-    top_columns, top_scores = _best_first(best, layout, scores, len(item_ids))
+def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
+    """Queries in their order, at most so many, and fewer where their lists of candidates are long."""
+    start, listed = 0, 0
+    for number, query in enumerate(task.queries):
+        size = 0 if task.candidates is None else len(task.candidates[query.query_id])
+        if number - start == most or (number > start and listed + size > CANDIDATES):
+            yield task.queries[start:number]
+            start, listed = number, 0
+        listed += size
+    yield task.queries[start:]
 
-    order = np.lexsort((columns, -target_scores, rows))
-    rank = 1 + counter.above[order] + counter.equal[order] + places(rows)
-    starts = np.searchsorted(rows, np.arange(len(queries)))
-    found = item_ids[columns[order]]
+
+def _rank(queries: Sequence[Query], item_ids: pa.Array, layout: _Layout, scores: ScoreBlocks) -> Ranks:
+    targets = layout.targets
+    target_scores = scores.pair_scores(targets.rows, targets.columns)
+    if layout.rivals is None:
+        counts, top = _stream(len(queries), layout, target_scores, scores)
+    else:
+        rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
+        counts = count_among(targets, target_scores, layout.rivals, rival_scores)
+        top = top_of(layout.rivals, rival_scores, targets, scores, len(queries))
+
+    order = np.lexsort((targets.columns, -target_scores, targets.rows))
+    rank = 1 + counts[order].sum(axis=1) + places(targets.rows)
+    starts = np.searchsorted(targets.rows, np.arange(len(queries) + 1))
+    is_there = top.columns_QK >= 0
+    top_starts = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))])
     return Ranks(
         query_ids=[query.query_id for query in queries],
-        rank=rank[starts],
-        ties=counter.equal[order][starts],
+        rank=rank[starts[:-1]],
+        ties=counts[order, 1][starts[:-1]],
         allowed=layout.allowed,
-        target_ids=[part.tolist() for part in np.split(found, starts[1:])],
-        target_ranks=[part.tolist() for part in np.split(rank, starts[1:])],
-        top=[item_ids[row[row >= 0]].tolist() for row in top_columns],
-        top_scores=[row[np.isfinite(row)].tolist() for row in top_scores],
+        target_ids=_lists(starts, item_ids.take(pa.array(targets.columns[order]))),
+        target_ranks=_lists(starts, pa.array(rank)),
+        top=_lists(top_starts, item_ids.take(pa.array(top.columns_QK[is_there]))),
+        top_scores=_lists(top_starts, pa.array(top.scores_QK[is_there])),
     )
+
+
+def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
+    """(how many score above each target and how many the same, the best items), block by block."""
+    counter, best = Counter(layout.targets, target_scores, scores), Best(queries)
+    for first, block_QC in scores.blocks(np.arange(queries)):
+        block_QC[layout.hidden.within(first, block_QC.shape[1])] = -np.inf
+        counter.add(block_QC, first)
+        best.add(block_QC, first)
+    counts = np.stack([counter.above, counter.equal], axis=1)
+    return counts, best_items(best, layout.targets, layout.hidden, scores)
 
 
 def _lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> _Layout:
-    targets, references, candidates = [], [], []
-    allowed = np.zeros(len(queries), dtype=np.int64)
+    targets, references = [], []
+    allowed = np.full(len(queries), len(column_of), dtype=np.int64)
     for row, query in enumerate(queries):
-        ranked = column_of if task.candidates is None else task.candidates[query.query_id]
         answers = [item_id for item_id in task.targets[query.query_id] if task.is_allowed(query, item_id)]
         targets += [(row, column) for column in sorted(column_of[item_id] for item_id in answers)]
-        allowed[row] = len(ranked)
         if task.exclude_reference and query.reference is not None and query.reference.item_id in column_of:
             references.append((row, column_of[query.reference.item_id]))
-            allowed[row] -= query.reference.item_id in ranked
-        if task.candidates is not None:
-            candidates += [(row, column_of[item_id]) for item_id in ranked]
-    return _Layout(
-        targets=_cells(targets),
-        hidden=_cells(references + targets),
-        candidates=None if task.candidates is None else _cells(candidates),
-        allowed=allowed,
-    )
+            allowed[row] -= 1
+    hidden = _cells(references + targets)
+    if task.candidates is None:
+        return _Layout(_cells(targets), hidden, None, allowed)
+    rivals = _rivals(task, queries, column_of, hidden)
+    counts = [np.bincount(cells.rows, minlength=len(queries)) for cells in (_cells(targets), rivals)]
+    return _Layout(_cells(targets), hidden, rivals, counts[0] + counts[1])
+
+
+def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], hidden: Cells) -> Cells:
+    """The candidates of each query that are not hidden."""
+    assert task.candidates is not None
+    lists = [task.candidates[query.query_id] for query in queries]
+    sizes = [len(ids) for ids in lists]
+    rows = np.repeat(np.arange(len(queries)), sizes)
+    columns = np.fromiter((column_of[item_id] for ids in lists for item_id in ids), np.int64, sum(sizes))
+    width = len(column_of)
+    return Cells(rows, columns).take(~np.isin(rows * width + columns, hidden.rows * width + hidden.columns))
 
 
 def _cells(pairs: list[tuple[int, int]]) -> Cells:
     array = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return array[:, 0], array[:, 1]
+    return Cells(array[:, 0].copy(), array[:, 1].copy())
 
 
-def _hide(block_QC: np.ndarray, first: int, layout: _Layout) -> np.ndarray:
-    """The block with -inf for targets and for what is not ranked; without candidates it is written over."""
-    ranked_QC = block_QC
-    if layout.candidates is not None:
-        rows, columns = _within(layout.candidates, first, block_QC.shape[1])
-        ranked_QC = np.full_like(block_QC, -np.inf)
-        ranked_QC[rows, columns] = block_QC[rows, columns]
-    ranked_QC[_within(layout.hidden, first, block_QC.shape[1])] = -np.inf
-    return ranked_QC
-
-
-def _within(cells: Cells, first: int, width: int) -> Cells:
-    rows, columns = cells
-    is_here = (columns >= first) & (columns < first + width)
-    return rows[is_here], columns[is_here] - first
-
-
-def _best_first(best: Best, layout: _Layout, scores: ScoreBlocks, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """(columns, exact scores) of the best items, best first, a target after what scores the same; -1 is none."""
-    rows, places_K = np.nonzero(np.isfinite(best.scores_QK))
-    columns = best.columns_QK[rows, places_K]
-    exact_QK = best.scores_QK.copy()
-    exact_QK[rows, places_K] = scores.pair_scores(rows, columns)
-    is_target_QK = np.zeros(exact_QK.shape, dtype=bool)
-    target_rows, target_columns = layout.targets
-    is_target_QK[rows, places_K] = np.isin(rows * width + columns, target_rows * width + target_columns)
-    order = np.lexsort((best.columns_QK, is_target_QK, -exact_QK), axis=1)[:, :TOP]
-    top_scores = np.take_along_axis(exact_QK, order, axis=1)
-    top_columns = np.take_along_axis(best.columns_QK, order, axis=1)
-    return np.where(np.isfinite(top_scores), top_columns, -1), top_scores
+def _lists(starts: np.ndarray, values: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), values)
 
 
 def _join(parts: Sequence[Ranks]) -> Ranks:
@@ -167,8 +167,8 @@ def _join(parts: Sequence[Ranks]) -> Ranks:
         rank=np.concatenate([part.rank for part in parts]),
         ties=np.concatenate([part.ties for part in parts]),
         allowed=np.concatenate([part.allowed for part in parts]),
-        target_ids=[value for part in parts for value in part.target_ids],
-        target_ranks=[value for part in parts for value in part.target_ranks],
-        top=[value for part in parts for value in part.top],
-        top_scores=[value for part in parts for value in part.top_scores],
+        target_ids=pa.chunked_array([part.target_ids for part in parts]),
+        target_ranks=pa.chunked_array([part.target_ranks for part in parts]),
+        top=pa.chunked_array([part.top for part in parts]),
+        top_scores=pa.chunked_array([part.top_scores for part in parts]),
     )

@@ -1,39 +1,52 @@
-"""The scores of some queries against an indexed gallery, block by block, so that the whole matrix is never held."""
+"""The scores of some queries against an indexed gallery, block by block, so that the whole matrix is never held.
+
+Two scores are equal when they are the same float32. Those of a retriever that scores by itself are taken as they are;
+that of two vectors is the float32 nearest to their exact dot product, whatever a block of a float32 product says.
+"""
 
 # Shapes: Q queries of a chunk, G gallery items, C gallery columns of a block, D embedding.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cvr_bench.copies import Copies, find_copies
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.task import Item, Query
 from cvr_data.errors import first_few
 
-COLUMNS = 4096
-"""Gallery columns of a block: with 256 queries it stays in the cache of one core."""
-MATRIX_BYTES = 2**27
+COLUMNS = 2048
+"""Gallery columns of a block: with 512 queries it stays in the cache."""
+MATRIX_BYTES = 2**26
 """Largest (Q, G) matrix asked of a retriever that scores by itself."""
-PAIRS = 8192
-"""Pairs of vectors multiplied at once."""
+PAIRS = 1024
+"""Pairs of vectors multiplied at once: they stay in the cache of one core."""
+CELLS = 2**22
+"""Numbers checked at once."""
 
+Thing = TypeVar("Thing")
 PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows, columns) -> float32 scores that do not depend on what else is scored."""
+Blocks = Iterator[tuple[int, np.ndarray]]
+"""(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
 
 
 @dataclass(frozen=True)
 class ScoreBlocks:
     """The scores of some queries."""
 
-    blocks: Iterable[tuple[int, np.ndarray]]
-    """(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
+    blocks: Callable[[np.ndarray], Blocks]
+    """Rows, rising -> the blocks of those queries."""
     pair_scores: PairScores
     """The exact scores of single cells."""
     margins_Q: np.ndarray
     """How far a block's scores may be from the exact ones, float32; 0 where they are those."""
+    copies: Copies | None
+    """Gallery items of one vector, which score the same; None where vectors are not known."""
 
 
 class Scorer:
@@ -44,10 +57,12 @@ class Scorer:
         self.gallery = gallery
         self.columns = columns
         self.longest = 0.0
+        self.copies: Copies | None = None
         if isinstance(retriever, DenseRetriever):
             assert retriever.gallery_GD is not None
-            _check_embeddings(retriever.gallery_GD, "gallery item", [item.item_id for item in gallery])
+            _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
+            self.copies = find_copies(retriever.gallery_GD)
 
     def rows_at_once(self, chunk: int) -> int:
         """Return how many queries to score at once, at most `chunk`."""
@@ -65,31 +80,35 @@ class Scorer:
             return self._score_dense(self.retriever, queries)
         scores_QG = _matrix(self.retriever, queries, len(self.gallery))
         return ScoreBlocks(
-            blocks=_matrix_blocks(scores_QG, self.columns),
+            blocks=lambda rows: _matrix_blocks(scores_QG, rows, self.columns),
             pair_scores=lambda rows, columns: scores_QG[rows, columns],
             margins_Q=np.zeros(len(queries), dtype=np.float32),
+            copies=None,
         )
 
     def _score_dense(self, retriever: DenseRetriever, queries: Sequence[Query]) -> ScoreBlocks:
         gallery_GD = retriever.gallery_GD
         assert gallery_GD is not None
         queries_QD = retriever.embed(queries)
-        _check_embeddings(queries_QD, "query", [query.query_id for query in queries])
+        _check_embeddings(queries_QD, "query", queries, lambda query: query.query_id)
         return ScoreBlocks(
-            blocks=_product_blocks(queries_QD, gallery_GD, self.columns),
+            blocks=lambda rows: _product_blocks(_rows(queries_QD, rows), gallery_GD, self.columns),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
             margins_Q=product_margins(queries_QD, self.longest),
+            copies=self.copies,
         )
 
 
 def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
     """Return a function that gives the float32 nearest to the exact dot product of given pairs."""
+    exact_QD = queries_QD.double()  # a product of two float32 is exact in float64
 
     def pair_scores(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         scores = np.empty(len(rows), dtype=np.float32)
+        rows_P, columns_P = torch.from_numpy(rows), torch.from_numpy(columns)
         for start in range(0, len(rows), PAIRS):
             pairs = slice(start, start + PAIRS)
-            products = queries_QD[rows[pairs]].double() * gallery_GD[columns[pairs]].double()
+            products = exact_QD.index_select(0, rows_P[pairs]) * gallery_GD.index_select(0, columns_P[pairs])
             scores[pairs] = products.sum(dim=1).float().numpy()
         return scores
 
@@ -107,31 +126,40 @@ def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     return ((queries_QD.shape[1] + 2) * unit * bound_Q).float().numpy()
 
 
-def _check_embeddings(rows: Tensor, what: str, names: Sequence[str]) -> None:
-    if rows.ndim != 2 or len(rows) != len(names):
-        raise ValueError(f"Expected one embedding per {what}, ({len(names)}, D), got {tuple(rows.shape)}.")
-    broken = (~rows.isfinite().all(dim=1)).nonzero().flatten().tolist()
+def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Callable[[Thing], str]) -> None:
+    if rows.ndim != 2 or len(rows) != len(things):
+        raise ValueError(f"Expected one embedding per {what}, ({len(things)}, D), got {tuple(rows.shape)}.")
+    parts = rows.split(max(1, CELLS // max(1, rows.shape[1])))
+    broken = torch.cat([~part.isfinite().all(dim=1) for part in parts]).nonzero().flatten().tolist()
     if broken:
-        raise ValueError(f"The embedding of {what} {first_few(names[row] for row in broken)} is NaN or infinite.")
+        raise ValueError(
+            f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite."
+        )
 
 
 def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
     with torch.no_grad():
-        scores_QG = retriever.score(queries).float().cpu().numpy()
-    if scores_QG.shape != (len(queries), width):
-        raise ValueError(f"Expected scores of shape ({len(queries)}, {width}), got {scores_QG.shape}.")
-    broken = np.flatnonzero(~np.isfinite(scores_QG).all(axis=1)).tolist()
+        scores = retriever.score(queries).float().cpu()
+    if scores.shape != (len(queries), width):
+        raise ValueError(f"Expected scores of shape ({len(queries)}, {width}), got {tuple(scores.shape)}.")
+    least, most = scores.aminmax(dim=1)  # NaN where one is
+    broken = (~(least.isfinite() & most.isfinite())).nonzero().flatten().tolist()
     if broken:
         raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
-    return scores_QG
+    return scores.numpy()
 
 
-def _matrix_blocks(scores_QG: np.ndarray, columns: int) -> Iterator[tuple[int, np.ndarray]]:
+def _rows(queries_QD: Tensor, rows: np.ndarray) -> Tensor:
+    return queries_QD if len(rows) == len(queries_QD) else queries_QD[torch.from_numpy(rows)]
+
+
+def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blocks:
     for first in range(0, scores_QG.shape[1], columns):
-        yield first, np.array(scores_QG[:, first : first + columns], order="C")
+        part_QC = scores_QG[:, first : first + columns]
+        yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]
 
 
-def _product_blocks(queries_QD: Tensor, gallery_GD: Tensor, columns: int) -> Iterator[tuple[int, np.ndarray]]:
+def _product_blocks(queries_QD: Tensor, gallery_GD: Tensor, columns: int) -> Blocks:
     room = torch.empty(len(queries_QD) * min(columns, len(gallery_GD)))
     for first in range(0, len(gallery_GD), columns):
         part_CD = gallery_GD[first : first + columns]

@@ -80,7 +80,8 @@ def tasks(draw):
 
 
 def as_tuples(ranks):
-    return list(zip(ranks.rank.tolist(), ranks.ties.tolist(), ranks.allowed.tolist(), ranks.target_ranks, strict=True))
+    columns = (ranks.rank.tolist(), ranks.ties.tolist(), ranks.allowed.tolist(), ranks.target_ranks.to_pylist())
+    return list(zip(*columns, strict=True))
 
 
 @settings(deadline=None, max_examples=150)
@@ -166,7 +167,8 @@ def test_chunks_blocks_and_gallery_order_do_not_matter(copies):
 def test_the_top_list_agrees_with_the_ranks():
     task = random_task(60, 200)
     ranks = evaluate(gaussian_retriever(copies=3), task)
-    for query, rank, top, scores in zip(task.queries, ranks.rank, ranks.top, ranks.top_scores, strict=True):
+    columns = (ranks.top.to_pylist(), ranks.top_scores.to_pylist())
+    for query, rank, top, scores in zip(task.queries, ranks.rank, *columns, strict=True):
         (target,) = task.targets[query.query_id]
         assert len(top) == len(set(top)) == 10
         assert query.reference.item_id not in top
@@ -177,7 +179,7 @@ def test_the_top_list_agrees_with_the_ranks():
 def test_one_item_is_ranked_first():
     task = Task(name="one", queries=[Query("q0", None, "x")], gallery=[item(0)], targets={"q0": frozenset({"v000"})})
     ranks = evaluate(gaussian_retriever(), task)
-    assert (ranks.rank.tolist(), ranks.ties.tolist(), ranks.top) == ([1], [0], [["v000"]])
+    assert (ranks.rank.tolist(), ranks.ties.tolist(), ranks.top.to_pylist()) == ([1], [0], [["v000"]])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
