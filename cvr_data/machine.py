@@ -85,9 +85,11 @@ def load_machine(name: str | None = None, environment: Mapping[str, str] = os.en
     """
     path = config_path(environment)
     content = _read(path) if path.is_file() else {}
-    if not content and "CVR_CONFIG" in environment and not path.is_file():
+    if environment.get("CVR_CONFIG") and not path.is_file():
         raise CvrError(f"$CVR_CONFIG is {path}, which is not there.")
     sections = content.pop("machines", {})
+    if not isinstance(sections, dict) or not all(isinstance(section, dict) for section in sections.values()):
+        raise CvrError(f"{path}: [machines] should hold a section for each name, got {sections!r}.")
     machine = Machine(config=path if path.is_file() else None)
     machine = _with(machine, content, f"{path}", path.parent)
     if name is not None:
@@ -123,8 +125,10 @@ def _with(machine: Machine, values: Mapping[str, Any], where: str, folder: Path)
             changes[key] = {**getattr(machine, key), **places}
             origins |= {f"{key}.{name}": where for name in places}
         elif key in SCALARS:
-            if not isinstance(value, SCALARS[key]) or isinstance(value, bool) or value in ("", 0):
-                raise CvrError(f"{where}: {key} should be of type {SCALARS[key].__name__}, got {value!r}.")
+            is_wrong = not isinstance(value, SCALARS[key]) or isinstance(value, bool) or not value
+            if is_wrong or (isinstance(value, int) and value < 1):
+                at_least = " of at least 1" if SCALARS[key] is int else ""
+                raise CvrError(f"{where}: {key} should be of type {SCALARS[key].__name__}{at_least}, got {value!r}.")
             changes[key] = _path(str(value), folder) if key == "data" else value
             origins[key] = where
         else:
