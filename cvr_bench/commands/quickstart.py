@@ -24,10 +24,11 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
     from cvr_data.registry import split_options
 
     recipe = load_recipe(find_recipe("quickstart", RECIPE_FOLDERS), split_options(options, "quickstart"))
-    group = click.get_current_context().find_root().command
+    context = click.get_current_context()
+    group = context.find_root().command
     timings = run_recipe(
         recipe,
-        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False),
+        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
         out,
         lambda line: click.echo(line, err=True),
     )

@@ -26,10 +26,11 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
         for step in loaded.steps:
             click.echo("cvr " + " ".join(step))
         return
-    group = click.get_current_context().find_root().command
+    context = click.get_current_context()
+    group = context.find_root().command
     timings = run_recipe(
         loaded,
-        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False),
+        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
         folder,
         lambda line: click.echo(line, err=True),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, option_option, out_option, overwrite_option
+from cvr_data.commands.options import PATH, option_option, out_option, overwrite_option, with_machine
 
 
 @click.command()
@@ -26,6 +26,7 @@ def embed(source: Path, encoder: str, column: str | None, options: tuple[str, ..
     from cvr_data.memory import keep_freed_memory
 
     keep_freed_memory()
+    options = with_machine(ENCODERS.get(encoder).Config, options)
     artifact = embed_source(source, encoder, ENCODERS.config(encoder, options), out, column=column, overwrite=overwrite)
     manifest = artifact.manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']} s")

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option, option_option, overwrite_option, seed_option
+from cvr_data.commands.options import (
+    FOLDER,
+    PATH,
+    json_option,
+    option_option,
+    overwrite_option,
+    seed_option,
+    with_machine,
+)
 
 if TYPE_CHECKING:
     from cvr_data.artifacts import Artifact
@@ -37,6 +45,7 @@ def generate_modifications(
 
     Example: cvr generate-modifications pairs --style short --llm rules
     """
+    from cvr_data.backends import BACKENDS
     from cvr_data.generation import run
     from cvr_data.model_packages import cache_folder
     from cvr_data.prompts import load_prompt
@@ -44,7 +53,7 @@ def generate_modifications(
     config = run.Config(
         prompt=str(prompt) if prompt else style,
         backend=llm,
-        options=options,
+        options=with_machine(BACKENDS.get(llm).Config, options),
         seed=seed,
         attempts=attempts,
         limit=limit,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, json_option, option_option, out_option, overwrite_option
+from cvr_data.commands.options import PATH, json_option, option_option, out_option, overwrite_option, with_machine
 
 
 @click.command("import")
@@ -27,6 +27,7 @@ def import_(
 
     if source is not None:
         options = (f"path={source}", *options)
+    options = with_machine(CORPORA.get(corpus).Config, options)
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
     if as_json:

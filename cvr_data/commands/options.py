@@ -1,12 +1,12 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cvr_data.machine import Machine, load_machine
+from cvr_data.machine import Machine, component_options, load_machine
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,12 +29,24 @@ option_option = click.option(
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-workers_option = click.option(
-    "--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes."
-)
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 
 
 def this_machine() -> Machine:
     """Return the settings of this machine, of the section that `cvr --machine NAME` names."""
     return load_machine(click.get_current_context().find_root().params.get("machine"))
+
+
+def with_machine(config_class: type, options: Sequence[str]) -> tuple[str, ...]:
+    """Return a component's options, with this machine's device, batch size and workers where none are given."""
+    return component_options(config_class, options, this_machine())
+
+
+workers_option = click.option(
+    "--workers",
+    "-w",
+    type=click.IntRange(1),
+    default=lambda: this_machine().workers or 1,
+    show_default="1, or the machine's",
+    help="Processes.",
+)

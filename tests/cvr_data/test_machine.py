@@ -141,3 +141,18 @@ def test_the_machine_is_an_option_of_the_whole_command(cvr, config, monkeypatch)
     printed = cvr("--machine", "cluster", "data-status", "cirr").out
     assert f"device      cuda  ({config} [machines.cluster])" in printed
     assert f"cirr  /scratch/cirr is not there  ({config} [machines.cluster])" in printed
+
+
+def test_the_steps_of_a_recipe_take_the_machines_settings(cvr, tmp_path, monkeypatch):
+    (tmp_path / "config.toml").write_text("[machines.odd]\ndevice = 'tpu'\n")
+    (tmp_path / "clips.csv").write_text("id,text\na,a dog runs\n")
+    recipe = tmp_path / "mine.yaml"
+    steps = [
+        f"cvr import table {tmp_path / 'clips.csv'} -o id=id -o caption=text --out videos",
+        "cvr embed videos --encoder minilm",
+    ]
+    recipe.write_text("name: mine\nsummary: two steps\nsteps:\n" + "".join(f"  - {step}\n" for step in steps))
+    monkeypatch.setenv("CVR_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.chdir(tmp_path)
+    error = cvr("--machine", "odd", "run", recipe).err
+    assert "minilm: option device: 'tpu' is not allowed" in error, error
