@@ -1,9 +1,11 @@
 """Compare two results on the same queries: the paired difference, its interval, and what it says.
 
-Results of different protocols or galleries are not put side by side; what differs is said instead.
+Results of different protocols are not put side by side; what differs is said instead. Where galleries differ, because
+one machine lacks videos that another has, both are ranked again on the videos and queries they share, from their saved
+scores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.metrics import Interval, paired_bootstrap, target_clusters
-from cvr_bench.results import Result, metric_values
+from cvr_bench.protocols import matrix_ranks
+from cvr_bench.results import Result, metric_names, metric_values
+from cvr_bench.score_matrix import ScoreMatrix, read_scores
 from cvr_data.errors import CvrError, did_you_mean, first_few
 
 
@@ -47,26 +51,33 @@ class Comparison:
     only_first: int
     """Queries that only the first result has."""
     only_second: int
+    gallery: int | None = None
+    """Gallery items that both have, where both were ranked again on these; None where their galleries are the same."""
 
 
 def compare(first: Result, second: Result, *, by: str | None = None, seed: int = 0) -> Comparison:
     """Return the paired differences of all recalls, resampled by target, of all queries and per value of slice `by`.
 
     Raises:
-        CvrError: the protocols or galleries differ, no query is shared, or there is no such slice.
+        CvrError: the protocols differ, the galleries do and scores were not saved, no query is shared, or there is no
+            such slice.
     """
-    _check_comparable(first, second)
-    table, other = _shared(first.ranks, second.ranks)
+    problems = _check_comparable(first, second)
+    if problems:
+        table, other, gallery = _on_common_gallery(first, second, problems)
+    else:
+        table, other, gallery = *_shared(first.ranks, second.ranks), None
     if not table.num_rows:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
     _check_targets(table, other, second)
     names = _names(first, second)
     return Comparison(
         *names,
-        whole=_difference(table, other, first, seed),
-        slices=_slices(first, table, other, by, seed) if by else {},
+        whole=_difference(table, other, _metric_names(first, gallery), first.ks, seed),
+        slices=_slices(first, table, other, by, _metric_names(first, gallery), seed) if by else {},
         only_first=first.ranks.num_rows - table.num_rows,
         only_second=second.ranks.num_rows - table.num_rows,
+        gallery=gallery,
     )
 
 
@@ -78,6 +89,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "second": comparison.second,
         "only_first": comparison.only_first,
         "only_second": comparison.only_second,
+        "gallery": comparison.gallery,
         **_difference_json(comparison.whole, names),
         "slices": {value: _difference_json(part, names) for value, part in comparison.slices.items()},
     }
@@ -100,16 +112,63 @@ def _difference_json(difference: Difference, names: tuple[str, str]) -> dict[str
     }
 
 
-def _check_comparable(first: Result, second: Result) -> None:
+def _check_comparable(first: Result, second: Result) -> list[str]:
+    """Refuse results of different protocols or K; return how their galleries differ."""
     problems = first.protocol.differences(second.protocol)
-    for what in ("gallery", "ks"):
-        mine, theirs = first.record["task"][what], second.record["task"][what]
-        if mine != theirs:
-            problems.append(f"{what}: {mine}, not {theirs}")
-    if not problems and first.record["task"]["gallery_id"] != second.record["task"]["gallery_id"]:
-        problems.append("gallery: as many videos, but not the same ones")
+    mine, theirs = first.record["task"], second.record["task"]
+    if mine["ks"] != theirs["ks"]:
+        problems.append(f"ks: {mine['ks']}, not {theirs['ks']}")
     if problems:
         raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
+    if mine["gallery"] != theirs["gallery"]:
+        return [f"gallery: {mine['gallery']}, not {theirs['gallery']}"]
+    return ["gallery: as many videos, but not the same ones"] if mine["gallery_id"] != theirs["gallery_id"] else []
+
+
+def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
+    """Both ranked again, on the items and queries they share; and how many items these are."""
+    matrices = [read_scores(result.path) for result in (first, second)]
+    if matrices[0] is None or matrices[1] is None:
+        raise CvrError(
+            f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}. Score both with "
+            "--save-scores, and they are compared on what they share."
+        )
+    items = sorted(set(matrices[0].item_ids) & set(matrices[1].item_ids))
+    with_target = [_with_target(matrix, set(items)) for matrix in matrices if matrix is not None]
+    queries = [name for name in with_target[0] if name in set(with_target[1])]
+    if not queries:
+        raise CvrError(f"{first.path} and {second.path} have no query in common.")
+    tables = [
+        _ranked_again(result, matrix.within(items, queries))
+        for result, matrix in zip((first, second), matrices, strict=True)
+        if matrix is not None
+    ]
+    return tables[0], tables[1], len(items)
+
+
+def _with_target(matrix: ScoreMatrix, items: set[str]) -> list[str]:
+    """The queries that keep a target, other than their own reference, within some items."""
+    found = zip(matrix.query_ids, matrix.targets, matrix.references, strict=True)
+    return [
+        name
+        for name, targets, reference in found
+        if any(column != reference and matrix.item_ids[column] in items for column in targets)
+    ]
+
+
+def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
+    row_of = {name: row for row, name in enumerate(result.ranks.column("query_id").to_pylist())}
+    table = result.ranks.take([row_of[name] for name in matrix.query_ids])
+    targets = [[matrix.item_ids[column] for column in columns] for columns in matrix.targets]
+    rank = matrix_ranks(matrix, result.protocol).rank.astype(np.int64)
+    for name, values in (("rank", pa.array(rank)), ("target_ids", pa.array(targets, pa.list_(pa.string())))):
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
+
+
+def _metric_names(result: Result, gallery: int | None) -> list[str]:
+    """The metrics to compare; ranked again, only the best target of a query is placed, so that mAP is not known."""
+    return result.metric_names if gallery is None else metric_names(result.ks)
 
 
 def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -136,11 +195,9 @@ def _names(first: Result, second: Result) -> tuple[str, str]:
     return str(first.path), str(second.path)
 
 
-def _difference(first: pa.Table, second: pa.Table, result: Result, seed: int) -> Difference:
+def _difference(first: pa.Table, second: pa.Table, names: Sequence[str], ks: Sequence[int], seed: int) -> Difference:
     clusters = target_clusters(first.column("target_ids").to_pylist())
-    values = {
-        name: [metric_values(table, name, result.ks) for table in (first, second)] for name in result.metric_names
-    }
+    values = {name: [metric_values(table, name, ks) for table in (first, second)] for name in names}
     return Difference(
         queries=first.num_rows,
         clusters=len(set(clusters)),
@@ -150,12 +207,14 @@ def _difference(first: pa.Table, second: pa.Table, result: Result, seed: int) ->
     )
 
 
-def _slices(first: Result, table: pa.Table, other: pa.Table, by: str, seed: int) -> dict[str, Difference]:
+def _slices(
+    first: Result, table: pa.Table, other: pa.Table, by: str, names: Sequence[str], seed: int
+) -> dict[str, Difference]:
     if by not in first.slice_names:
         raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
     values = table.column(by).to_pylist()
     differences = {}
     for value in sorted({value for value in values if value is not None}):
         is_in = pa.array([found == value for found in values])
-        differences[value] = _difference(table.filter(is_in), other.filter(is_in), first, seed)
+        differences[value] = _difference(table.filter(is_in), other.filter(is_in), names, first.ks, seed)
     return differences

@@ -45,6 +45,7 @@ def within_features(task: Task, store: FeatureStore) -> Task:
         candidates=None if task.candidates is None else {name: task.candidates[name] & known for name in kept},
         protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
         slices={name: _only(values, kept) for name, values in task.slices.items()},
+        target_frame_weights=_only(task.target_frame_weights, kept),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
     )
 

@@ -18,25 +18,31 @@ class Protocol:
     """The rules of one measurement."""
 
     gallery: Literal[
-        "split", "named", "targets", "listed", "candidates", "split+distractors", "named+distractors"
+        "split", "named", "targets", "listed", "candidates", "per-query", "split+distractors", "named+distractors"
     ] = "split"
     """What is ranked: `split` is every video of the scored split, targets, references and distractors, each once;
     `named` only the targets and references that its triplets name, `targets` only their targets; `listed` the items of
-    the benchmark's own list; `candidates` those of its list for each query; `+distractors` adds mined ones."""
+    the benchmark's own list; `candidates` those of its list for each query; `+distractors` adds mined ones;
+    `per-query` has one entry per query, its target, so that a target of several queries stands there several times."""
     reference: Literal["exclude", "keep"] = "exclude"
     """Whether a query's own reference video is left out of its ranking, as CoVR and FDCA do."""
-    ties: Literal["against"] = "against"
-    """A gallery video that scores exactly as high as the target ranks before it: a constant model ranks last."""
+    ties: Literal["against", "average", "in-favour"] = "against"
+    """What a gallery video that scores exactly as high as the target does: `against` ranks before it, so that a
+    constant model ranks last; `average` half of them do, as an unstable sort on average; `in-favour` none does."""
     several_targets: Literal["best"] = "best"
     """A query with several targets is found when the best of them is."""
-    target_pooling: Literal["mean"] = "mean"
-    """How the frames of a gallery video become its score; never with the help of the query's own annotation."""
+    target_pooling: Literal["mean", "query-annotation"] = "mean"
+    """How the frames of a gallery video become its embedding: `mean` is the model's own way; `query-annotation` weighs
+    those of a target by the annotated scores of the query it answers, as CoVR's code does, which is a use of labels."""
     frames: str = "8 uniform"
     """Frames per video and their sampler, as the embeddings were made."""
     text_template: str = "$modification"
     """What the model reads."""
-    post_processing: Literal["none"] = "none"
-    """What is done to the scores of a query in the light of other queries."""
+    text_truncation: str = "by the encoder"
+    """How much of a long text the model reads."""
+    post_processing: Literal["none", "dual-softmax", "qb-norm"] = "none"
+    """What is done to the scores of a query in the light of other queries: `dual-softmax` uses all test queries,
+    `qb-norm` a bank of train queries."""
     missing_videos: Literal["leave-out"] = "leave-out"
     """What happens to gallery videos without features, and to queries about them: they are left out and counted."""
     selection_split: str = "val"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cvr_bench.compare import Comparison, Difference
 from cvr_bench.metrics import Interval
+from cvr_bench.protocols import ProtocolRow
 from cvr_bench.results import MEAN, Result
 
 SLICES = ("backend", "kind", "slot", "style")
@@ -51,6 +52,23 @@ def format_comparison(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
+def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
+    """Return one result under several protocols: recalls, gallery size, ties, chance, and what the scores lack."""
+    table = [["protocol", *(f"R@{k}" for k in result.ks), "mean", "gallery", "ties", "chance R@1"]]
+    for row in rows:
+        if row.ranks is None:
+            table.append([row.name, *["-"] * (len(result.ks) + 4)])
+            continue
+        recalls = [row.recall(k) for k in result.ks]
+        shown = [f"{value:.2f}" for value in (*recalls, sum(recalls) / len(recalls))]
+        ties = str(int((row.ranks.ties > 0).sum()))
+        gallery = f"{row.ranks.allowed.mean():.0f}"
+        table.append([row.name, *shown, gallery, ties, f"{row.chance(1):.2f}"])
+    notes = [f"{row.name}: {row.why_not}." for row in rows if row.why_not]
+    title = f"{result.model} on {result.record['task']['name']}: the same scores of {result.record['queries']} queries"
+    return "\n".join([title, _align(table), *notes])
+
+
 def _slice_differences(comparison: Comparison) -> str:
     names = [next(iter(comparison.whole.intervals)), MEAN]
     rows = [["slice", "queries", *(f"{name} difference" for name in names), "verdict"]]
@@ -75,7 +93,8 @@ def _scope(comparison: Comparison) -> str:
         for count, name in ((comparison.only_first, comparison.first), (comparison.only_second, comparison.second))
         if count
     ]
-    return "; ".join([scope, *lost])
+    shared = [f"both ranked again on the {comparison.gallery} videos they share"] if comparison.gallery else []
+    return "; ".join([scope, *shared, *lost])
 
 
 def _header(result: Result) -> str:

@@ -15,12 +15,14 @@ from typing import Any
 from cvr_bench.checkpoints import WEIGHTS
 from cvr_bench.datasets import triplets
 from cvr_bench.evaluate import evaluate
+from cvr_bench.frame_weights import FrameWeights
 from cvr_bench.models import MODELS
 from cvr_bench.remembering import RememberingEncoder
 from cvr_bench.results import STAGE, Result, read_result, write_result
 from cvr_bench.retriever import DenseRetriever, Retriever
+from cvr_bench.score_matrix import SCORES, save_scores
 from cvr_bench.sources import Sources
-from cvr_bench.task import Task
+from cvr_bench.task import Query, Task
 from cvr_data.artifacts import MANIFEST, ArtifactWriter, open_artifact
 from cvr_data.embeddings import HEADS_FOLDER
 from cvr_data.encoders import ENCODERS
@@ -43,6 +45,8 @@ class Run:
     """`key=value` of the TrainConfig."""
     checkpoint: Path | None = None
     """Trained weights: scored as they are."""
+    save_scores: bool = False
+    """Keep the score matrix, from which `cvr compare --protocols` works out other protocols."""
     split: str = "test"
     seed: int = 0
 
@@ -64,13 +68,13 @@ def bench_all(
     ]
 
 
-def open_features(sources: Sources) -> Encoder:
+def open_features(sources: Sources) -> FrameWeights:
     """Return the encoder that serves the stored features, from memory the second time; other texts are encoded."""
     stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(sources.embeddings)}))
-    return RememberingEncoder(stored)
+    return FrameWeights(RememberingEncoder(stored))
 
 
-def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite: bool = False) -> Result:
+def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overwrite: bool = False) -> Result:
     """Return the result of a run, written to `out`.
 
     Raises:
@@ -94,6 +98,8 @@ def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite:
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
     )
+    if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
+        raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
     if writer.finished() is None:
         task = _load_task(sources, run.split)
         with writer:
@@ -101,6 +107,8 @@ def bench(run: Run, sources: Sources, encoder: Encoder, out: Path, *, overwrite:
             training = _prepare(run, retriever, encoder, sources, train_config, out)
             prepared = time.monotonic()
             ranks = evaluate(retriever, task)
+            if run.save_scores:
+                save_scores(writer, retriever, task, _query_bank(sources), encoder)
             seconds = {"train": prepared - started, "score": time.monotonic() - prepared}
             about = {**identity, **_about(run, sources, retriever, encoder), "training": training, "seconds": seconds}
             write_result(writer, task, ranks, run.seed, about)
@@ -165,6 +173,11 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
         for name, paths in named.items()
         for number, path in enumerate(paths, start=1)
     }
+
+
+def _query_bank(sources: Sources) -> list[Query]:
+    """The train queries of the data; a benchmark that only tests has none."""
+    return [] if sources.benchmark is not None else triplets.load_queries(_data_config(sources, "train"))
 
 
 def _load_task(sources: Sources, split: str) -> Task:

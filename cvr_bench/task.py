@@ -54,6 +54,9 @@ class Task:
     protocol: Protocol = field(default_factory=Protocol)
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Slice name (kind, slot, backend, ...) -> query_id -> value; a query may be absent."""
+    target_frame_weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """query_id -> annotated scores of its target's frames, for benchmarks that give them; only the protocol
+    `reference-code: CoVR` reads them."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """What the data holds but cannot be scored, such as "gallery videos without features" -> how many."""
 

@@ -1,6 +1,7 @@
 """Train models where they train, score them, and print one table."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from cvr_data.commands.options import (
 @click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
 @option_option
 @click.option("--train-option", "-t", "train_options", multiple=True, metavar="KEY=VALUE", help="How to train.")
+@click.option("--save-scores", is_flag=True, help="Keep the score matrix, for `cvr compare --protocols`.")
 @out_option("results", "Folder of results; each goes to <model>-<data> in it.")
 @seed_option
 @overwrite_option
@@ -40,6 +42,7 @@ def bench(
     checkpoint: Path | None,
     options: tuple[str, ...],
     train_options: tuple[str, ...],
+    save_scores: bool,
     out: Path,
     seed: int,
     overwrite: bool,
@@ -64,10 +67,11 @@ def bench(
     click.echo(
         f"Scoring {scored} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
     )
-    runs = [
-        Run(model=model, options=options, train_options=train_options, checkpoint=checkpoint, split=scored, seed=seed)
-        for model in models
-    ]
+    run = Run(
+        model="", options=options, train_options=train_options, checkpoint=checkpoint, split=scored, seed=seed,
+        save_scores=save_scores,
+    )  # fmt: skip
+    runs = [replace(run, model=model) for model in models]
     results = bench_all(runs, sources, out, name, overwrite=overwrite)
     for result in results:
         if train_options and result.record["training"] is None:

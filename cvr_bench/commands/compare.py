@@ -1,4 +1,4 @@
-"""Compare two results on the same queries, with a verdict."""
+"""Compare two results on the same queries, with a verdict, or one under other protocols."""
 
 import json
 from pathlib import Path
@@ -6,26 +6,45 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, json_option, seed_option
+from cvr_data.errors import CvrError
 
 
 @click.command()
-@click.argument("first", type=FOLDER)
-@click.argument("second", type=FOLDER)
+@click.argument("results", nargs=-1, required=True, type=FOLDER)
 @click.option("--by", metavar="SLICE", help="Also compare within each kind, slot, backend, ... of queries.")
+@click.option("--protocols", is_flag=True, help="Show each result under every protocol its saved scores can answer.")
 @seed_option
 @json_option
-def compare(first: Path, second: Path, by: str | None, seed: int, as_json: bool) -> None:
-    """Compare the results FIRST and SECOND on the same queries, with a verdict.
+def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: int, as_json: bool) -> None:
+    """Compare two RESULTS on the same queries, with a verdict; or show each under other protocols.
 
     The difference is first minus second, with its 95 % interval of a paired bootstrap resampled by target. Results of
-    different protocols are refused, and what differs is named.
+    different protocols are refused, and what differs is named; where their galleries differ because features are
+    missing, and both were made with --save-scores, both are ranked again on what they share.
 
     Example: cvr compare results/fdca-quickstart results/text-only-quickstart --by backend
     """
+    if protocols:
+        _show_protocols(results, as_json)
+        return
+    if len(results) != 2:
+        raise CvrError(f"compare takes two results, got {len(results)}; with --protocols it takes any number.")
     from cvr_bench.compare import compare as compare_results
     from cvr_bench.compare import to_json
     from cvr_bench.result_table import format_comparison
     from cvr_bench.results import read_result
 
-    comparison = compare_results(read_result(first), read_result(second), by=by, seed=seed)
+    comparison = compare_results(*(read_result(path) for path in results), by=by, seed=seed)
     click.echo(json.dumps(to_json(comparison), indent=1) if as_json else format_comparison(comparison))
+
+
+def _show_protocols(results: tuple[Path, ...], as_json: bool) -> None:
+    from cvr_bench.protocols import side_by_side, to_json
+    from cvr_bench.result_table import format_protocols
+    from cvr_bench.results import read_result
+
+    found = [(result, side_by_side(result)) for result in map(read_result, results)]
+    if as_json:
+        click.echo(json.dumps({str(result.path): to_json(rows, result.ks) for result, rows in found}, indent=1))
+        return
+    click.echo("\n\n".join(format_protocols(result, rows) for result, rows in found))

@@ -22,6 +22,8 @@ class Row:
     target_ids: tuple[str, ...]
     description: str | None = None
     """A text that describes the reference."""
+    frame_scores: tuple[float, ...] = ()
+    """How well the text fits each frame of the target, where the benchmark says."""
     slices: Mapping[str, str] = field(default_factory=dict)
     """Slice name -> its value."""
 
@@ -75,5 +77,6 @@ def composed_task(
             slice_name: {row.query_id: row.slices[slice_name] for row in kept if slice_name in row.slices}
             for slice_name in slices
         },
+        target_frame_weights={row.query_id: row.frame_scores for row in kept if row.frame_scores},
         left_out={what: count for what, count in counts.items() if count},
     )

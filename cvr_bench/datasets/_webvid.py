@@ -14,7 +14,7 @@ def read_rows(path: Path) -> list[Row]:
     """
     layout = FORMATS.get("webvid-covr")
     table = layout.read(layout.Config(split="test"), path)
-    names = ["triplet_id", "reference_id", "modification", "target_id", "reference_caption"]
+    names = ["triplet_id", "reference_id", "modification", "target_id", "reference_caption", "frame_scores"]
     return [
         Row(
             query_id=row["triplet_id"],
@@ -22,6 +22,7 @@ def read_rows(path: Path) -> list[Row]:
             modification=row["modification"],
             target_ids=(row["target_id"],),
             description=row["reference_caption"],
+            frame_scores=tuple(row["frame_scores"] or ()),
         )
         for row in table.select(names).to_pylist()
     ]

@@ -84,6 +84,7 @@ def load(config: Config) -> Task:
             frames=sampling(store),
         ),
         slices=_slices(scored),
+        target_frame_weights=_frame_weights(scored),
         left_out={what: count for what, count in counts.items() if count},
     )
 
@@ -100,6 +101,16 @@ def load_training_set(config: Config) -> TrainingSet:
         rows = _rows_within(rows, set(store.video_ids))
     extra = [name for name in ("reference_caption", "target_caption", "backend", "style") if name in rows.column_names]
     return TrainingSet.from_table(rows, extra=extra)
+
+
+def load_queries(config: Config) -> list[Query]:
+    """Return the distinct queries of a split whose references have features; none where it has no such row."""
+    rows = read_triplets(config.data)
+    rows = rows.filter(pc.equal(rows.column("split"), config.split))
+    if config.embeddings:
+        known = pa.array(FeatureStore.open(config.embeddings, space="raw").video_ids, pa.string())
+        rows = rows.filter(pc.is_in(rows.column("reference_id"), known))
+    return _queries(rows)
 
 
 def check_triplets(path: Path) -> None:
@@ -199,6 +210,13 @@ def _targets(rows: pa.Table) -> dict[str, frozenset[str]]:
     for row in rows.select(["query_id", "target_id"]).to_pylist():
         targets[row["query_id"]].add(row["target_id"])
     return {query_id: frozenset(ids) for query_id, ids in targets.items()}
+
+
+def _frame_weights(rows: pa.Table) -> dict[str, list[float]]:
+    """Annotated scores of target frames, of queries that have one target."""
+    found = zip(rows.column("query_id").to_pylist(), rows.column("frame_scores").to_pylist(), strict=True)
+    single = {name for name, ids in _targets(rows).items() if len(ids) == 1}
+    return {query_id: scores for query_id, scores in found if scores and query_id in single}
 
 
 def _slices(rows: pa.Table) -> dict[str, dict[str, str]]:
