@@ -43,7 +43,9 @@ def caption_codes(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 def video_codes(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each row's reference and of its target; the lower number has the lower id."""
     ids = pa.concat_arrays([table.column(f"{side}_id").combine_chunks() for side in ("reference", "target")])
-    codes = pc.rank(ids, tiebreaker="dense").to_numpy().astype(np.int64) if len(ids) else np.empty(0, np.int64)
+    named = ids.dictionary_encode()
+    ranks = np.empty(0, np.int64) if not len(ids) else pc.rank(named.dictionary).to_numpy().astype(np.int64)
+    codes = ranks[named.indices.to_numpy()]
     return codes[: table.num_rows], codes[table.num_rows :]
 
 

@@ -1,6 +1,6 @@
 """How column filters mark rows: the first reason stays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,13 @@ def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -
     if "drop_reason" not in table.column_names:
         return table.append_column("drop_reason", reasons)
     return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reasons)
+
+
+def of_distinct(texts: pa.Array | pa.ChunkedArray, function: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Return what the function makes of each text, giving it every distinct one once; pairs repeat their captions."""
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    named = whole.dictionary_encode()
+    return function(named.dictionary).take(named.indices)
 
 
 def similarity_text(row: Mapping[str, Any]) -> str:

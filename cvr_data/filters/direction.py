@@ -35,8 +35,11 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     has_reverse = (directions[:, 0] & directions[:, 1])[groups]
     if config.keep == "both":
         return mark(table, pa.array(~has_reverse), "no_reverse")
-    goes_forward = hash_order(table) % 2 == 1
-    return mark(table, pa.array(has_reverse & (is_forward != goes_forward)), "other_direction_kept")
+    rows = np.flatnonzero(has_reverse)
+    goes_forward = hash_order(table.take(pa.array(rows))) % 2 == 1
+    is_dropped = np.zeros(table.num_rows, bool)
+    is_dropped[rows] = is_forward[rows] != goes_forward
+    return mark(table, pa.array(is_dropped), "other_direction_kept")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

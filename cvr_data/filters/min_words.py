@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._columns import mark
+from cvr_data.filters._columns import mark, of_distinct
 from cvr_data.normalise import word_counts
 
 
@@ -26,7 +26,7 @@ TINY = Config()
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "few_words" where a caption is shorter."""
-    counts = [word_counts(table.column(f"{side}_caption")) for side in ("reference", "target")]
+    counts = [of_distinct(table.column(f"{side}_caption"), word_counts) for side in ("reference", "target")]
     return mark(table, pc.less(pc.min_element_wise(*counts), config.min_words), "few_words")
 
 

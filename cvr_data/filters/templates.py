@@ -5,12 +5,14 @@ Source: CoVR leaves out captions with "abstract of", "concept of" and "flag of" 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._columns import mark
+from cvr_data.filters._columns import mark, of_distinct
 from cvr_data.normalise import normalised
 
 
@@ -25,10 +27,14 @@ TINY = Config()
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "template" where a caption has one of the phrases."""
+
+    def is_template(texts: pa.Array) -> pa.Array:
+        spaced = pc.binary_join_element_wise("", normalised(texts), "", " ")
+        found = [pc.match_substring(spaced, f" {phrase} ") for phrase in config.phrases]
+        return reduce(pc.or_, found, pa.array(np.zeros(len(texts), bool)))
+
     for side in ("reference", "target"):
-        text = pc.binary_join_element_wise("", normalised(table.column(f"{side}_caption")), "", " ")
-        for phrase in config.phrases:
-            table = mark(table, pc.match_substring(text, f" {phrase} "), "template")
+        table = mark(table, of_distinct(table.column(f"{side}_caption"), is_template), "template")
     return table
 
 

@@ -87,3 +87,21 @@ def test_changes_of_the_synthetic_world_are_typed_as_they_are(tmp_path):
     pairs, _ = split_dropped(one_word.run(one_word.Config(), videos))
     quality = mining_quality(type_changes(pairs), read_truth(tmp_path / "videos"))
     assert quality.typed >= 0.9
+
+
+def test_filters_get_part_of_speech_and_lemma_of_what_changes():
+    change = {"kind": "static", "slot": "object", "before": "red car", "after": "motorcycles"}
+    words = [
+        ("a man runs on a beach", "a man running on a beach", {"before": "runs", "after": "running"}),
+        ("a red car stands here", "two motorcycles stand here", change),
+        ("a dog sleeps", "a cat sleeps", {"before": None, "after": "giraffe"}),
+    ]
+    rows = [{"reference_caption": first, "target_caption": second, "changes": [told]} for first, second, told in words]
+    captions = [(name, pa.string()) for name in ("reference_caption", "target_caption")]
+    schema = pa.schema([*captions, ("changes", pa.list_(CHANGE))])
+    table = type_changes(pa.Table.from_pylist(rows, schema=schema), with_words=True)
+    assert [tuple(found.values()) for (found,) in table["change_words"].to_pylist()] == [
+        ("VERB", "run", "VERB", "run"), ("NOUN", "red car", "NOUN", "motorcycle"), (None, "", None, "giraffe"),
+    ]  # fmt: skip
+    assert table["changes"].to_pylist()[1] == [change]
+    assert table["changes"].to_pylist()[0][0]["slot"] == "action"

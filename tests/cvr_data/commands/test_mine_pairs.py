@@ -135,7 +135,7 @@ def test_a_corpus_without_pairs_gives_an_empty_artifact(mine, tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--strategy", "one-wrd"), "Did you mean: one-word?"),
+        (("--strategy", "one-wrd"), "Did you mean: one-word"),
         (("-o", "max_grop=3"), "one-word: unknown option 'max_grop'. Did you mean: max_group?"),
         (("-o", "min_words=1"), "one-word: min_words must be at least 2, got 1."),
         (("--filter", "digit"), "Did you mean: digits"),
@@ -210,3 +210,60 @@ def test_explain_does_without_the_inputs(cvr, tmp_path):
     told = cvr("explain", triplet, "--in", tmp_path / "data")
     assert told.code == 0
     assert told.out.count("its table is not here") == 2
+
+
+WORDS = {
+    "v6": "someone talks at the window", "v7": "grandma talks at the window",
+    "v1": "a man runs on the big beach", "v2": "a man running on the big beach", "v3": "a man runs on a big beach",
+    "v4": "a man swims on the big beach", "v5": "a man runz on the big beach",
+    "-4wsuPCjDBc_5_15": "two cats sleep in a basket", "-4wsuPCjDBc_8_20": "two dogs sleep in a basket",
+    "w": "three men talk at a small table", "x": "three women talk at a small table",
+    "y": "three girls talk at a small table",
+}  # fmt: skip
+WORD_FILTERS = (
+    "same-clip", "out-of-vocabulary:least=2", "stop-words", "grammatical-change", "part-of-speech", "direction",
+    "word-cap:most=1",
+)  # fmt: skip
+
+
+@pytest.mark.engine
+def test_filters_get_the_columns_they_ask_for_and_why_not_tells_what_they_saw(cvr, tmp_path):
+    several = {f"{key}{copy}" if key[0] != "-" else key: text for key, text in WORDS.items() for copy in "ab"}
+    del several["v5b"]  # a word that is in the corpus once
+    write_videos(tmp_path / "videos", several)
+    chosen = [word for name in WORD_FILTERS for word in ("-f", name)]
+    made = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen)
+    assert made.code == 0, made.err
+    artifact = open_artifact(tmp_path / "pairs")
+    funnel = artifact.manifest["funnel"]
+    assert [step["step"] for step in funnel] == ["one-word", *(name.partition(":")[0] for name in WORD_FILTERS)]
+    for before, step in pairwise(funnel):
+        assert step["in"] == before["out"] == step["out"] + sum(step["dropped"].values())
+        assert step["dropped"], step
+    assert set(artifact.read().column_names) == {*PAIRS.names}
+
+    def verdict(reference, target):
+        return cvr("why-not", reference, target, "--in", tmp_path / "pairs").out
+
+    told = cvr("why-not", "--in", tmp_path / "pairs", "--", "-4wsuPCjDBc_5_15", "-4wsuPCjDBc_8_20").out
+    assert told.startswith(
+        "dropped by same-clip (overlapping_clips): both of -4wsuPCjDBc: 5.0 to 15.0 s and 8.0 to 20.0 s: 'two cats"
+    )
+    assert verdict("v1a", "v5a").startswith(
+        "dropped by out-of-vocabulary (out_of_vocabulary): in the captions: 'runz' 1 times, fewer than 2: "
+    )
+    assert verdict("v1a", "v2a").startswith(
+        "dropped by grammatical-change (same_lemma): runs -> running: both are 'run': "
+    )
+    assert verdict("v1a", "v3a").startswith("dropped by stop-words (stop_word): one side of the -> a is a stop word")
+    assert "passed same-clip, out-of-vocabulary, stop-words" in "".join(
+        verdict(row["reference_id"], row["target_id"]) for row in artifact.read().to_pylist()
+    )
+    directions = [verdict("v1a", "v4a"), verdict("v4a", "v1a")]
+    assert (
+        sum(told.startswith("dropped by direction (other_direction_kept): the pair from v") for told in directions) == 1
+    )
+    capped = next(row for row in artifact.dropped().to_pylist() if row["drop_reason"] == "word_cap")
+    assert "1 other pairs with the word before, or the word after, came first" in verdict(
+        capped["reference_id"], capped["target_id"]
+    )
