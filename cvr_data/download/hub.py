@@ -5,11 +5,11 @@ Everything about it (endpoint, token, caches) is huggingface_hub's: HF_ENDPOINT,
 
 import fnmatch
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, Answer, file_sha256
 from cvr_data.download.items import Item
-from cvr_data.errors import CvrError
+from cvr_data.errors import CvrError, first_few
 
 SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
@@ -63,6 +63,8 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
     found = sorted(name for name in names if fnmatch.fnmatch(name, pattern))
     if not found:
         raise CvrError(f"{repo} has no file {pattern}.")
+    if odd := [name for name in found if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts]:
+        raise CvrError(f"{repo} lists {first_few(odd)}, which leads out of a folder.")
     return found
 
 

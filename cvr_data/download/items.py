@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_data.artifacts import MANIFEST, open_artifact
-from cvr_data.download.names import file_name, media_suffix
+from cvr_data.download.names import MEDIA_SUFFIXES, file_name, media_suffix
 from cvr_data.errors import CvrError, did_you_mean, first_few
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
@@ -113,7 +113,10 @@ def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
         raise CvrError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(url, str) for url in content.values()):
         raise CvrError(f"{path} should hold a JSON object from id or path to address.")
-    yield from content.items()
+    for name, url in content.items():
+        path_part, dot, suffix = name.rpartition(".")
+        # CoVR's lists name files (112/7.mp4), its annotations ids (112/7).
+        yield (path_part if f"{dot}{suffix}".lower() in MEDIA_SUFFIXES else name), url
 
 
 def _headerless(path: Path) -> Iterator[tuple[str, str]]:

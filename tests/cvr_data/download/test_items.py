@@ -75,6 +75,7 @@ def test_lists_of_every_published_kind_give_the_same_items(tmp_path):
     (tmp_path / "a.tsv").write_text(f"id\turl\textra\n112/7\t{url}\t\n")
     (tmp_path / "webvid.csv").write_text(f'videoid,contentUrl,duration,page_dir,name\n7,{url},PT1S,112,"a\nb"\n')
     (tmp_path / "a.json").write_text(json.dumps({"112/7": url}))
+    (tmp_path / "covr.json").write_text(json.dumps({"112/7.mp4": url}))
     (tmp_path / "a.txt").write_text(f"112/7\t {url}\n\n")
     pq.write_table(pa.table({"id": ["112/7"], "url": [url]}), tmp_path / "a.parquet")
     rows = [{"video_id": "112/7", "captions": ["x"], "source": "webvid", "url": url}]
@@ -82,7 +83,7 @@ def test_lists_of_every_published_kind_give_the_same_items(tmp_path):
         writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "x"))
         writer.finish()
     expected = [Item(item_id="112/7", url=url, file="112/7.mp4", is_media=True)]
-    for name in ("a.csv", "a.tsv", "webvid.csv", "a.json", "a.txt", "a.parquet", "videos"):
+    for name in ("a.csv", "a.tsv", "webvid.csv", "a.json", "covr.json", "a.txt", "a.parquet", "videos"):
         assert read_items(tmp_path / name, "videos") == expected, name
 
 
