@@ -67,10 +67,10 @@ class Best:
         if width % TILE:
             return Cells(*np.divmod(np.flatnonzero(block_QC > self.worst_Q[:, None]), width))
         highest_QT = torch.from_numpy(block_QC).view(len(block_QC), -1, TILE).amax(dim=2).numpy()
-        rows, tiles = np.nonzero(highest_QT > self.worst_Q[:, None])
-        scores_NC = block_QC.reshape(len(block_QC), -1, TILE)[rows, tiles]
-        entries, within = np.nonzero(scores_NC > self.worst_Q[rows, None])
-        return Cells(rows[entries], tiles[entries] * TILE + within)
+        tiles = np.flatnonzero(highest_QT > self.worst_Q[:, None])
+        tiles_NC = block_QC.reshape(-1, TILE)[tiles]
+        entries, within = np.divmod(np.flatnonzero(tiles_NC > self.worst_Q[tiles // (width // TILE), None]), TILE)
+        return Cells(*np.divmod(tiles[entries] * TILE + within, width))
 
 
 def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -> Top:

@@ -18,7 +18,7 @@ from cvr_bench.retriever import Retriever
 from cvr_bench.score_blocks import COLUMNS, ScoreBlocks, Scorer
 from cvr_bench.task import Query, Task
 
-CHUNK = 512
+CHUNK = 1024
 """Queries scored at once."""
 CANDIDATES = 2**20
 """Candidates scored at once, where queries have lists of them."""

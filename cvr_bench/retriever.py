@@ -121,5 +121,11 @@ def evaluating(module: nn.Module | None) -> Iterator[None]:
 
 
 def _in_batches(encode: Callable[[Sequence], Tensor], values: Sequence) -> Tensor:
-    parts = [encode(values[start : start + BATCH]).float().cpu() for start in range(0, len(values), BATCH)]
-    return torch.cat(parts)
+    """The embeddings of all values, each batch written to its place: a gallery is never held twice."""
+    rows_ND: Tensor | None = None
+    for start in range(0, len(values), BATCH):
+        part = encode(values[start : start + BATCH]).float().cpu()
+        if rows_ND is None:
+            rows_ND = part.new_empty(len(values), *part.shape[1:])
+        rows_ND[start : start + BATCH] = part
+    return torch.empty(0, 0) if rows_ND is None else rows_ND
