@@ -55,8 +55,7 @@ def candidates(queries: pa.Table, pool: pa.Table, most: int) -> pa.Table:
     chosen = np.concatenate(entries)
     table = asked.take(pa.array(np.concatenate(rows)))
     videos = pool.take(pa.array(index.video_rows[chosen]))
-    for name in ("video_id", "split", "group_id"):
-        table = table.append_column(name, videos.column(name))
+    table = table.append_column("video_id", videos.column("video_id"))
     table = table.append_column("caption", index.captions.take(pa.array(chosen)))
     table = table.append_column("shared", pa.array(shared, pa.list_(pa.string())))
     has_all = [

@@ -87,7 +87,7 @@ def mine_distractors(
 
 
 def run(config: Config, queries: pa.Table, triplets: pa.Table, pool: pa.Table, embeddings: Path | None) -> pa.Table:
-    """Return one row per query and candidate, sorted, those refused with `drop_reason`.
+    """Return one row per query and candidate, sorted, and one per video that can be none; refused with `drop_reason`.
 
     Args:
         config: what is kept.
@@ -96,19 +96,22 @@ def run(config: Config, queries: pa.Table, triplets: pa.Table, pool: pa.Table, e
         pool: videos that may be.
         embeddings: features of videos, and of captions that need not be encoded then.
     """
+    pool = mark(pool, _is_in(pool, "video_id", _ends(triplets, "id")), "used_by_triplets")
+    pool = mark(pool, pc.not_equal(pool.column("split"), config.split), "other_split")
+    pool = mark(pool, _is_in(pool, "group_id", _ends(queries, "group_id").drop_null()), "near_duplicate")
+    pool, refused = split_dropped(pool)
     found = candidates(queries, pool, config.candidates)
-    found = mark(found, _is_in(found, "video_id", _ends(triplets, "id")), "used_by_triplets")
-    found = mark(found, pc.not_equal(found.column("split"), config.split), "other_split")
-    found = mark(found, _is_in(found, "group_id", _ends(queries, "group_id").drop_null()), "near_duplicate")
     said = normalised(queries.column("target_caption").combine_chunks())
     found = mark(found, pc.is_in(normalised(found.column("caption")), said), "target_caption")
     found = mark(found, found.column("has_target_words"), "has_target_words")
     found = _with_texts(config, found, queries, embeddings)
     found = _with_videos(config, found, queries, embeddings)
     found = _with_hardness(found)
-    return mark(found, pa.array(_beyond(found, config.per_query)), "less_hard").drop_columns(
-        ["reference_caption", "target_caption", "split", "group_id", "likeness", "target_likeness", "has_target_words"]
+    found = mark(found, pa.array(_beyond(found, config.per_query)), "less_hard").drop_columns(
+        ["reference_caption", "target_caption", "likeness", "target_likeness", "has_target_words"]
     )
+    both = pa.concat_tables([found, refused.select(["video_id", "drop_reason"])], promote_options="permissive")
+    return both.cast(pa.schema([field.with_nullable(True) for field in both.schema]))  # a refused video has no query
 
 
 def _ends(triplets: pa.Table, what: str) -> pa.Array:

@@ -5,6 +5,7 @@ pairs that are still there. Where embeddings are given, all pairs get all column
 filter needs.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,9 +70,10 @@ class Component:
 
 
 def parse_filter(text: str) -> Component:
-    """Return the filter of `NAME` or `NAME:key=value,key=value`."""
+    """Return the filter of `NAME` or `NAME:key=value,key=value`; a value may be a list: `allowed=NOUN,VERB`."""
     name, _, options = text.partition(":")
-    return Component(name, FILTERS.get(name), FILTERS.config(name, [option for option in options.split(",") if option]))
+    found = [option for option in re.split(r",(?=[\w-]+=|$)", options) if option]
+    return Component(name, FILTERS.get(name), FILTERS.config(name, found))
 
 
 def strategy_of(name: str, options: Sequence[str]) -> Component:

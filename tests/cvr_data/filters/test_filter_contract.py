@@ -80,3 +80,11 @@ def test_every_drop_can_be_put_into_words(name):
 
 def test_all_default_filters_are_filters_of_pairs():
     assert {parse_filter(name).name for name in DEFAULT_FILTERS} <= set(NAMES)
+
+
+def test_a_filter_on_the_command_line_takes_options_and_lists():
+    assert parse_filter("digits").config == FILTERS.config("digits")
+    chosen = parse_filter("part-of-speech:allowed=NOUN,VERB,same=true").config
+    assert (chosen.allowed, chosen.same) == (("NOUN", "VERB"), True)
+    assert parse_filter("templates:phrases=flag of,idea of").config.phrases == ("flag of", "idea of")
+    assert parse_filter("min-words:min_words=4,").config.min_words == 4
