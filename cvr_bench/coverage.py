@@ -1,10 +1,15 @@
-"""A task within the videos that have features: what is missing is left out and counted, never silently."""
+"""A task within the videos that have features: what is missing is left out and counted, never silently.
+
+The numbers of what exists come with bounds that hold for the whole, whatever the missing videos show.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from cvr_bench.task import Item, Task
+import numpy as np
+
+from cvr_bench.task import Item, Missing, Query, Task
 from cvr_data.embeddings import FeatureStore
 from cvr_data.errors import CvrError
 
@@ -47,7 +52,43 @@ def within_features(task: Task, store: FeatureStore) -> Task:
         slices={name: _only(values, kept) for name, values in task.slices.items()},
         target_frame_weights=_only(task.target_frame_weights, kept),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
+        missing=missing(task, queries, known),
     )
+
+
+def missing(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
+    """Return what a task lacks once only `queries` are scored and only the items `known` are ranked."""
+    lost = frozenset(item.item_id for item in task.gallery) - known
+    unranked = {}
+    for query in queries:
+        lacking = lost if task.candidates is None else task.candidates[query.query_id] & lost
+        unranked[query.query_id] = len(lacking) - len(task.targets[query.query_id] & lacking)
+    return Missing(
+        queries=len(task.queries) - len(queries),
+        unranked={name: count for name, count in unranked.items() if count},
+        partial=frozenset(query.query_id for query in queries if task.targets[query.query_id] - known),
+    )
+
+
+def recall_bounds(
+    ranks: np.ndarray, unranked: np.ndarray, partial: np.ndarray, lost: int, k: int
+) -> tuple[float, float]:
+    """Return the lowest and highest R@K, in percent, that the whole benchmark can have.
+
+    At worst everything that is missing would rank before the targets and every query that could not be scored would
+    miss; at best every such query, and every one whose missing target might rank first, would hit.
+
+    Args:
+        ranks: (Q,) rank of the best target among what was ranked.
+        unranked: (Q,) how many items the query should have been ranked against as well.
+        partial: (Q,) bool, whether the query lacks a target.
+        lost: queries that could not be scored.
+        k: K of the recall.
+    """
+    whole = len(ranks) + lost
+    low = int((ranks + unranked <= k).sum())
+    high = int(((ranks <= k) | partial).sum()) + lost
+    return 100 * low / whole, 100 * high / whole
 
 
 def _is_there(item: Item, store: FeatureStore) -> bool:

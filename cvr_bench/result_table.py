@@ -17,7 +17,7 @@ def format_results(results: Sequence[Result]) -> str:
     rows = [["model", *names, "MdR", "ties"]]
     rows += [[result.model, *(_cell(result, name) for name in names), *_ranks(result)] for result in results]
     rows.append(["(chance)", *(_chance(first, name) for name in names), "", ""])
-    return f"{_header(first)}\n{_align(rows)}"
+    return "\n".join([_header(first), _align(rows), *_bounds(results)])
 
 
 def format_slices(results: Sequence[Result]) -> str:
@@ -120,6 +120,18 @@ def _chance(result: Result, name: str) -> str:
 
 def _interval(interval: Interval, form: str = ".2f") -> str:
     return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
+
+
+def _bounds(results: Sequence[Result]) -> list[str]:
+    """What the recalls of the whole benchmark can be at least and at most, where some of it could not be scored."""
+    known = [(result, found) for result in results if (found := result.record.get("coverage")) is not None]
+    if not known:
+        return []
+    names = list(known[0][1]["bounds"])
+    rows = [["whole benchmark", *names]]
+    for result, found in known:
+        rows.append([result.model, *("{:.2f} to {:.2f}".format(*found["bounds"][name]) for name in names)])
+    return ["", _align(rows)]
 
 
 def _ranks(result: Result) -> list[str]:

@@ -7,6 +7,7 @@
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvr_bench.coverage import recall_bounds
 from cvr_bench.evaluate import Ranks
 from cvr_bench.metrics import (
     Interval,
@@ -48,6 +50,8 @@ RANK_COLUMNS = pa.schema(
         pa.field("rank", pa.int64(), nullable=False),
         pa.field("ties", pa.int64(), nullable=False),
         pa.field("allowed", pa.int64(), nullable=False),
+        ("unranked", pa.int64()),
+        ("is_partial", pa.bool_()),
         pa.field("top", pa.list_(pa.string()), nullable=False),
         pa.field("top_scores", pa.list_(pa.float32()), nullable=False),
     ]
@@ -117,6 +121,8 @@ def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
         "rank": ranks.rank,
         "ties": ranks.ties,
         "allowed": ranks.allowed,
+        "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
+        "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
         "top": ranks.top,
         "top_scores": ranks.top_scores,
     }
@@ -147,6 +153,50 @@ def summary(table: pa.Table, ks: Sequence[int], seed: int, map_ks: Sequence[int]
         "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},
         "chance": {**chances, MEAN: float(np.mean(list(chances.values())))},
     }
+
+
+def coverage(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
+    """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
+    ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
+    partial = table.column("is_partial").to_numpy()
+    bounds = {f"R@{k}": recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
+    means = [float(np.mean([bound[end] for bound in bounds.values()])) for end in (0, 1)]
+    return {
+        "queries": table.num_rows,
+        "lost_queries": lost,
+        "most_unranked": int(unranked.max(initial=0)),
+        "bounds": {**{name: list(bound) for name, bound in bounds.items()}, MEAN: means},
+    }
+
+
+def problems_of(result: "Result") -> list[str]:
+    """Return one line per number of result.json that ranks.parquet does not give again; none if all do."""
+    task, seed = result.record["task"], result.record["seed"]
+    map_ks = task.get("map_ks", ())
+    found: dict[str, Any] = {
+        **summary(result.ranks, result.ks, seed, map_ks),
+        "slices": slice_summaries(result.ranks, result.ks, seed, map_ks),
+    }
+    if (stored := result.record.get("coverage")) is not None:
+        found["coverage"] = coverage(result.ranks, result.ks, stored["lost_queries"])
+    lines = []
+    for name, value in _flat(found).items():
+        told = _flat(result.record).get(name)
+        if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
+            lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
+    return lines
+
+
+def _flat(value: Any, name: str = "") -> dict[str, float]:
+    """Nested numbers by dotted name."""
+    if isinstance(value, Mapping):
+        return {key: number for part, inner in value.items() for key, number in _flat(inner, f"{name}.{part}").items()}
+    if isinstance(value, list | tuple):
+        return {
+            key: number for place, inner in enumerate(value) for key, number in _flat(inner, f"{name}.{place}").items()
+        }
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {name.removeprefix("."): float(value)} if is_number else {}
 
 
 def slice_summaries(
@@ -186,6 +236,7 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: Ranks, seed: int, ab
         "protocol_key": task.protocol.key,
         "seed": seed,
         **summary(table, task.ks, seed, task.map_ks),
+        "coverage": coverage(table, task.ks, task.missing.queries) if task.missing else None,
         "slices": slice_summaries(table, task.ks, seed, task.map_ks),
     }
     buffer = io.BytesIO()

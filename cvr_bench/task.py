@@ -38,6 +38,21 @@ class Query:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Missing:
+    """What has no features, as far as the bounds of a recall need to know it."""
+
+    queries: int = 0
+    """Queries that cannot be scored at all."""
+    unranked: Mapping[str, int] = field(default_factory=dict)
+    """query_id -> gallery items that it should have been ranked against as well."""
+    partial: frozenset[str] = frozenset()
+    """Queries that lack some of their targets."""
+
+    def __bool__(self) -> bool:
+        return bool(self.queries or self.unranked or self.partial)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One benchmark, ready to be scored."""
 
@@ -59,6 +74,8 @@ class Task:
     `reference-code: CoVR` reads them."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """What the data holds but cannot be scored, such as "gallery videos without features" -> how many."""
+    missing: Missing = field(default_factory=Missing)
+    """What the whole benchmark would rank beside this."""
 
     def __post_init__(self) -> None:
         _check_ids(self)

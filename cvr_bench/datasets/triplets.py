@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from cvr_bench.coverage import sampling
 from cvr_bench.protocol import Protocol
-from cvr_bench.task import Item, Query, Task
+from cvr_bench.task import Item, Missing, Query, Task
 from cvr_bench.training_set import TrainingSet
 from cvr_data.artifacts import MANIFEST, open_artifact
 from cvr_data.embeddings import FeatureStore
@@ -73,6 +73,7 @@ def load(config: Config) -> Task:
         "gallery videos without features": len(wanted) - len(gallery),
         "queries about videos without features": _distinct(rows, "query_id") - _distinct(scored, "query_id"),
     }
+    whole, kept = _targets(rows), _targets(scored)
     return Task(
         name=task_name(config.data),
         queries=_queries(scored),
@@ -86,6 +87,11 @@ def load(config: Config) -> Task:
         slices=_slices(scored),
         target_frame_weights=_frame_weights(scored),
         left_out={what: count for what, count in counts.items() if count},
+        missing=Missing(
+            queries=len(whole) - len(kept),
+            unranked=_unranked(set(wanted) - set(gallery), {name: whole[name] for name in kept}),
+            partial=frozenset(name for name, ids in kept.items() if whole[name] - ids),
+        ),
     )
 
 
@@ -210,6 +216,11 @@ def _targets(rows: pa.Table) -> dict[str, frozenset[str]]:
     for row in rows.select(["query_id", "target_id"]).to_pylist():
         targets[row["query_id"]].add(row["target_id"])
     return {query_id: frozenset(ids) for query_id, ids in targets.items()}
+
+
+def _unranked(lost: set[str], targets: Mapping[str, frozenset[str]]) -> dict[str, int]:
+    """query_id -> gallery videos without features that do not answer it."""
+    return {name: len(lost) - len(ids & lost) for name, ids in targets.items()} if lost else {}
 
 
 def _frame_weights(rows: pa.Table) -> dict[str, list[float]]:

@@ -1,8 +1,13 @@
 """coverage: a task within the videos that have features, and what that leaves out."""
 
-import pytest
+import dataclasses
 
-from cvr_bench.coverage import within_features
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvr_bench.coverage import missing, recall_bounds, within_features
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Item, Query, Task
 from cvr_data.embeddings import FeatureStore
@@ -70,3 +75,48 @@ def test_features_of_other_videos_are_refused(store):
         within_features(
             toy(queries=[Query("q2", item("lost1"), "y")], targets={"q2": frozenset({"lost2"})}, slices={}), store
         )
+
+
+@given(st.integers(0, 2**32 - 1), st.sets(st.integers(0, 9), min_size=1, max_size=8), st.booleans())
+def test_bounds_hold_whatever_the_missing_videos_would_score(seed, known, listed):
+    draw = np.random.default_rng(seed)
+    names = [f"v{number}" for number in range(10)]
+    scores_QG = draw.integers(0, 5, (6, 10))
+    targets = {f"q{row}": frozenset(draw.choice(names, draw.integers(1, 4), replace=False)) for row in range(6)}
+    candidates = {name: ids | set(draw.choice(names, 4)) for name, ids in targets.items()} if listed else None
+    whole = Task(
+        name="whole",
+        queries=[Query(name, None, "x") for name in targets],
+        gallery=[item(name) for name in names],
+        targets=targets,
+        candidates=candidates,
+        protocol=Protocol(reference="keep"),
+    )
+    there = {names[number] for number in known}
+    scored = [query for query in whole.queries if targets[query.query_id] & there]
+
+    def rank(row, pool):
+        ranked = (candidates[f"q{row}"] if candidates else set(names)) & pool
+        found = {name: scores_QG[row, names.index(name)] for name in ranked}
+        best = max(score for name, score in found.items() if name in targets[f"q{row}"])
+        return 1 + sum(score >= best for name, score in found.items() if name not in targets[f"q{row}"])
+
+    lost = missing(whole, scored, there)
+    ids = [query.query_id for query in scored]
+    ranks = np.array([rank(int(name[1:]), there) for name in ids])
+    unranked = np.array([lost.unranked.get(name, 0) for name in ids])
+    partial = np.array([name in lost.partial for name in ids], dtype=bool)
+    for k in (1, 2, 5):
+        truth = 100 * float(np.mean([rank(row, set(names)) <= k for row in range(6)]))
+        low, high = recall_bounds(ranks, unranked, partial, lost.queries, k)
+        assert low - 1e-9 <= truth <= high + 1e-9
+
+
+def test_nothing_missing_leaves_no_room(store):
+    task = toy(
+        queries=[Query("q1", item("test00"), "x")], gallery=[item("test00"), item("test01")],
+        targets={"q1": frozenset({"test01"})}, slices={},
+    )  # fmt: skip
+    assert not within_features(task, store).missing
+    assert recall_bounds(np.array([1, 7]), np.zeros(2, int), np.zeros(2, bool), 0, 5) == (50.0, 50.0)
+    assert dataclasses.replace(task).missing.queries == 0

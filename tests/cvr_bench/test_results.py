@@ -1,5 +1,7 @@
 """results, compare, result_table: what is written is what was ranked, and unlike results are not put side by side."""
 
+import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -10,8 +12,8 @@ from cvr_bench.compare import compare, to_json
 from cvr_bench.evaluate import Ranks
 from cvr_bench.protocol import Protocol
 from cvr_bench.result_table import format_comparison, format_results, format_slices
-from cvr_bench.results import read_result, write_result
-from cvr_bench.task import Item, Query, Task
+from cvr_bench.results import problems_of, read_result, write_result
+from cvr_bench.task import Item, Missing, Query, Task
 from cvr_data.artifacts import ArtifactWriter, verify
 from cvr_data.errors import CvrError
 from cvr_data.video import Video
@@ -175,3 +177,30 @@ def test_a_damaged_result_is_one_line(good, tmp_path):
         writer.finish()
     with pytest.raises(CvrError, match="was made by 'mine-pairs', where 'bench' is needed"):
         read_result(tmp_path / "pairs")
+
+
+def test_numbers_that_do_not_follow_from_the_ranks_are_found(good, cvr, one_line_error):
+    assert "good" in cvr("verify", good.path).out
+    record = json.loads((good.path / "result.json").read_text())
+    record["metrics"]["R@1"]["value"] += 1
+    record["slices"]["backend"]["llm"]["MdR"] += 1
+    manifest = json.loads((good.path / "manifest.json").read_text())
+    content = json.dumps(record).encode()
+    (good.path / "result.json").write_bytes(content)
+    manifest["files"]["result.json"] = hashlib.sha256(content).hexdigest()
+    (good.path / "manifest.json").write_text(json.dumps(manifest))
+    assert verify(good.path) == []  # the checksums were forged as well
+    assert "Damaged" in one_line_error("verify", good.path)
+    told = cvr("verify", good.path).out
+    assert "metrics.R@1.value is" in told
+    assert "slices.backend.llm.MdR is" in told
+
+
+def test_what_could_not_be_scored_widens_the_recalls(tmp_path):
+    missing = Missing(queries=20, unranked={"q00": 1, "q01": 0}, partial=frozenset({"q03"}))
+    task = dataclasses.replace(toy_task(), missing=missing)
+    result = save(tmp_path, "partly", task, [1, 1, 1, 3] * 5)
+    # 15 of 20 are first, one of them could be second; 20 more could hit or miss, and q03 could be first
+    assert result.record["coverage"]["bounds"]["R@1"] == [100 * 14 / 40, 100 * (15 + 1 + 20) / 40]
+    assert problems_of(result) == []
+    assert "35.00 to 90.00" in format_results([result])
