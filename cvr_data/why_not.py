@@ -74,7 +74,9 @@ def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[st
     for before in captions[reference_id]:
         for after in captions[target_id]:
             group = _group(artifact, group_texts(before, after)) if group_texts else None
-            lines.append(f"{before!r} -> {after!r}: {group or strategy.explain(config, before, after)}")
+            told = group or strategy.explain(config, before, after)
+            told = told if group or told.startswith("not a pair") else f"never proposed by {name}: {told}"
+            lines.append(f"{before!r} -> {after!r}: {told}")
     return lines
 
 
@@ -94,6 +96,7 @@ def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
     for video_id in ids:
         if video_id not in found:
             hint = did_you_mean(video_id, table.column("video_id").to_pylist()) if table.num_rows < 10_000 else ""
+            hint = hint if hint.startswith("Did you mean") else ""  # not a list of thousands
             raise CvrError(f"{videos} has no video {video_id!r}. {hint}".rstrip())
     return found
 

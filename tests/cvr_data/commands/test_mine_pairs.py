@@ -179,6 +179,7 @@ def test_why_not_names_an_unknown_video(mine, one_line_error, tmp_path):
     mine()
     line = one_line_error("why-not", "video-1", "vidio-2", "--in", tmp_path / "pairs")
     assert "has no video 'vidio-2'. Did you mean: video-2" in line
+    assert one_line_error("why-not", "video-1", "qqq", "--in", tmp_path / "pairs").endswith("has no video 'qqq'.")
 
 
 def test_explain_tells_where_a_triplet_comes_from(cvr, one_line_error, tmp_path):
@@ -267,3 +268,22 @@ def test_filters_get_the_columns_they_ask_for_and_why_not_tells_what_they_saw(cv
     assert "1 other pairs with the word before, or the word after, came first" in verdict(
         capped["reference_id"], capped["target_id"]
     )
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("strategy", "options", "expected"),
+    [
+        ("one-word", (), "not a pair: "),
+        ("one-phrase", (), "not a pair: "),
+        ("neighbors", ("-o", "text_encoder=hash", "-o", "low=0.99", "-o", "high=1"), "not a pair: "),
+        ("neighbors", ("-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=1"), "never proposed by neighbors: a pair"),
+    ],
+)  # fmt: skip
+def test_why_not_asks_the_strategy_about_a_pair_it_never_proposed(cvr, tmp_path, strategy, options, expected):
+    write_videos(tmp_path / "videos")
+    made = cvr(
+        "mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", "--strategy", strategy, *options, "-f", "none"
+    )
+    assert made.code == 0, made.err
+    assert f": {expected}" in cvr("why-not", "v1", "x", "--in", tmp_path / "pairs").out
