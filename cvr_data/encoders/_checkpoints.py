@@ -39,12 +39,16 @@ def load_model(kind: str, model: str) -> Any:
 
     load_config(model)
     transformers_logging.disable_progress_bar()
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # its report of keys is told in one line below
     try:
         network, report = getattr(transformers, kind).from_pretrained(
-            model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, use_safetensors=None
+            model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise CvrError(f"{model}: cannot be loaded as {kind} ({_first_line(error)}).") from None
+    finally:
+        transformers_logging.set_verbosity(verbosity)
     check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
     if report["mismatched_keys"]:
         name, found, wanted = sorted(report["mismatched_keys"])[0]
