@@ -6,20 +6,27 @@ import time
 
 import numpy as np
 import pytest
+import pytrec_eval
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cvr_bench.evaluate import evaluate
 from cvr_bench.metrics import (
     average_precision,
     bootstrap_interval,
     chance_recall,
+    hits,
     mean_average_precision,
     mean_rank,
     mean_recall,
     median_rank,
     paired_bootstrap,
+    paired_permutation,
     recall,
 )
+from cvr_bench.task import Item, Query, Task
+from cvr_data.video import Video
 
 RANKS = np.array([1, 2, 5, 6, 11, 60])
 
@@ -120,8 +127,95 @@ def test_values_without_partner_are_an_error():
         paired_bootstrap(np.zeros(3), np.zeros(2), ["a", "b", "c"])
 
 
-def test_ten_thousand_resamples_of_2556_queries_are_quick():
-    values = np.random.default_rng(0).integers(0, 5, 2556) * 25.0
+def test_the_p_value_is_the_share_of_all_exchanges_that_give_as_much():
+    first, second = np.array([100, 100, 0, 100, 50, 100.0]), np.array([0, 0, 0, 100, 75, 0.0])
+    clusters = ["a", "a", "b", "c", "d", "e"]
+    groups = [np.array([name == wanted for name in clusters]) for wanted in "abcde"]
+    means = []
+    for exchanged in itertools.product([False, True], repeat=len(groups)):
+        which = sum(group * one for group, one in zip(groups, exchanged, strict=True)).astype(bool)
+        means.append(np.where(which, second - first, first - second).mean())
+    expected = np.mean(np.abs(means) >= abs((first - second).mean()) - 1e-9)
+    found = paired_permutation(first, second, clusters, seed=1, resamples=100_000)
+    assert found == pytest.approx(expected, abs=0.01)
+    assert paired_permutation(second, first, clusters, seed=1, resamples=100_000) == pytest.approx(expected, abs=0.01)
+
+
+def test_equal_values_have_p_one_and_clear_differences_nearly_none():
+    clusters = [str(n) for n in range(50)]
+    assert paired_permutation(np.ones(50), np.ones(50), clusters) == 1.0
+    assert paired_permutation(np.full(50, 100.0), np.zeros(50), clusters) == pytest.approx(1 / 10_001)
+
+
+def test_p_values_are_even_where_there_is_no_difference():
+    generator = np.random.default_rng(0)
+    clusters = [str(n // 2) for n in range(80)]
+    found = [
+        paired_permutation(generator.random(80), generator.random(80), clusters, seed=draw, resamples=200)
+        for draw in range(400)
+    ]
+    assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.05, abs=0.03)
+    assert np.mean(np.array(found) <= 0.5) == pytest.approx(0.5, abs=0.08)
+
+
+def test_drawing_clusters_and_drawing_patterns_give_the_same_interval():
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 5, 300) * 25.0
+    clusters = [str(n // 2) for n in range(300)]
+    few = bootstrap_interval(values, clusters, resamples=40_000)
+    many = bootstrap_interval(values + generator.random(300) * 1e-6, clusters, resamples=40_000)
+    assert (many.low, many.high) == pytest.approx((few.low, few.high), abs=0.25)
+
+
+@pytest.mark.parametrize("shared", [1, 3], ids=["plain", "by target"])
+@pytest.mark.parametrize("kind", ["hits", "average precision"])
+def test_ten_thousand_resamples_of_2556_queries_are_quick(kind, shared):
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 5, 2556) * 25.0 if kind == "hits" else generator.random(2556) * 100
+    clusters = [str(n // shared) for n in range(2556)]
     started = time.perf_counter()
-    bootstrap_interval(values, [str(n // 2) for n in range(2556)])
-    assert time.perf_counter() - started < 2  # about 0.02 s alone
+    bootstrap_interval(values, clusters)
+    paired_permutation(values, values[::-1], clusters)
+    assert time.perf_counter() - started < 4  # about 0.02 to 0.3 s alone
+
+
+def test_average_precision_and_recall_are_those_of_trec_eval():
+    task, scores = random_scores(queries=40, size=60)
+    ranks = evaluate(GivenScores(scores), task)
+    judged = {query_id: {name: 1 for name in names} for query_id, names in task.targets.items()}
+    run = {
+        query_id: {item.item_id: float(score) for item, score in zip(task.gallery, row, strict=True)}
+        for query_id, row in scores.items()
+    }
+    found = pytrec_eval.RelevanceEvaluator(judged, {"map_cut_60", "success_1,5,10"}).evaluate(run)
+    for row, query_id in enumerate(ranks.query_ids):
+        places = ranks.target_ranks[row].as_py()
+        assert average_precision(places, 60) == pytest.approx(100 * found[query_id]["map_cut_60"])
+        for k in (1, 5, 10):
+            assert 100 * found[query_id][f"success_{k}"] == hits(ranks.rank[[row]], k)[0]
+
+
+class GivenScores:
+    """Scores that are given, one row per query, in the order of the item ids."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def index(self, gallery):
+        assert [item.item_id for item in gallery] == sorted(item.item_id for item in gallery)
+
+    def score(self, queries):
+        return torch.from_numpy(np.stack([self.scores[query.query_id] for query in queries]))
+
+
+def random_scores(queries, size):
+    """(a task with one to four targets per query, query_id -> float32 scores without ties)."""
+    generator = np.random.default_rng(0)
+    gallery = [Item(f"v{number:03d}", Video(f"v{number:03d}")) for number in range(size)]
+    names = [f"q{number}" for number in range(queries)]
+    targets = {
+        name: frozenset(f"v{n:03d}" for n in generator.choice(size, generator.integers(1, 5), replace=False))
+        for name in names
+    }
+    task = Task(name="drawn", queries=[Query(n, None, "text") for n in names], gallery=gallery, targets=targets)
+    return task, {name: generator.permutation(size).astype(np.float32) for name in names}
