@@ -61,7 +61,8 @@ def visual_similarities(pairs: pa.Table, embeddings: Path) -> pa.Array:
 def _similarities(
     pairs: pa.Table, first: str, second: str, encode: Callable[[Sequence[str]], np.ndarray], unit: str
 ) -> pa.Array:
-    both = pa.concat_arrays([*pairs.column(first).chunks, *pairs.column(second).chunks])
+    none = pa.array([], pa.string())  # a column of no rows may have no chunk
+    both = pa.concat_arrays([none, *pairs.column(first).chunks, *pairs.column(second).chunks])
     # Sorted, so that a text is always encoded in the company of the same texts, whatever the order of the rows.
     distinct = pc.unique(both).sort() if len(both) else pa.array([], pa.string())
     table_ND = _vectors(distinct, encode, unit)

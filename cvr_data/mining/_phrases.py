@@ -16,6 +16,7 @@ from cvr_data.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
 PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
 
 _BEFORE_VERB = frozenset(("ADV", "PART"))
+_NEVER_FIRST = frozenset(("CCONJ", "SCONJ", "PUNCT"))
 _NEVER_LAST = frozenset(("DET", "CCONJ", "SCONJ", "ADP", "PUNCT"))
 _WITHIN_NOUN = MODIFIERS | THINGS | {"ADV", "CCONJ", "ADP", "PART"}
 
@@ -25,10 +26,12 @@ def kind_of_phrase(caption: Tagged, start: int, size: int) -> Literal["noun", "v
 
     A verb phrase begins with a verb, or an adverb before it; a noun phrase ends in a noun, an adjective or a number,
     may begin with a preposition ("on the beach"), and may be a part of a longer one ("dark blue" of "dark blue car").
-    Neither ends in a word that announces another: an article, a conjunction, a preposition that is no verb's particle.
+    Neither begins with a conjunction or ends in a word that announces another: an article, a conjunction, an auxiliary
+    after other words, a preposition that is no verb's particle.
     """
     parts, tags = caption.parts[start : start + size], caption.tags[start : start + size]
-    if (parts[-1] in _NEVER_LAST and tags[-1] != "RP") or tags[-1] in ("TO", "POS"):
+    is_cut = (parts[-1] in _NEVER_LAST and tags[-1] != "RP") or tags[-1] in ("TO", "POS")
+    if is_cut or parts[0] in _NEVER_FIRST or (size > 1 and parts[-1] == "AUX"):
         return None
     is_verb = [part in VERBS for part in parts]
     if (
