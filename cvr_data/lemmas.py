@@ -1,7 +1,7 @@
 """The lemma of words, by spaCy's rules for English: "runs" and "running" are both "run"."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,13 +23,25 @@ def lemmas(words: pa.Array, parts: pa.Array) -> pa.Array:
 
 
 def _lemmas(keys: list[tuple[str, ...]]) -> list[str]:
+    """Return the lemmas of (word, part) pairs.
+
+    A word that the dictionary lists is its own lemma where the rules make a word of it that is not listed: told nothing
+    of the word's form, they take "sing" for a form of "se" and "glass" for several of "glas".
+    """
     from spacy.tokens import Doc
 
     if not keys:
         return []
     language = _language()
+    lemmatizer: Any = language.get_pipe("lemmatizer")
+    listed = lemmatizer.lookups.get_table("lemma_index")
     document = Doc(language.vocab, words=[word for word, _ in keys], pos=[part for _, part in keys])
-    return [token.lemma_ for token in language.get_pipe("lemmatizer")(document)]
+    by_rule = [token.lemma_ for token in lemmatizer(document)]
+    known = [listed.get(part.lower(), ()) for _, part in keys]
+    return [
+        word if word in words and lemma not in words else lemma
+        for (word, _), lemma, words in zip(keys, by_rule, known, strict=True)
+    ]
 
 
 @cache
