@@ -48,6 +48,8 @@ class Page:
     kind: str = "application/octet-stream"
     has_ranges: bool = True
     has_etag: bool = True
+    range_shift: int = 0
+    """A server that gets ranges wrong: it starts so many bytes before what was asked for."""
     pause_s: float = 0.0
     """Between chunks of 4 KiB."""
 
@@ -147,7 +149,7 @@ class FileHandler(BaseHTTPRequestHandler):
         is_same = self.headers.get("If-Range") in (None, page.etag)
         if not (page.has_ranges and asked.startswith("bytes=") and is_same):
             return 0
-        return min(int(asked.removeprefix("bytes=").rstrip("-")), len(page.body))
+        return min(int(asked.removeprefix("bytes=").rstrip("-")) - page.range_shift, len(page.body))
 
     def send_body(self, body: bytes, pause_s: float) -> None:
         step = 4096 if pause_s else max(1, len(body))

@@ -45,6 +45,13 @@ def test_without_ranges_or_a_validator_it_starts_again(server, tmp_path, setting
     assert (tmp_path / "a.mp4").read_bytes() == BODY
 
 
+def test_a_wrong_range_is_noticed(server, tmp_path):
+    server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)], range_shift=1000)
+    download([item_of(server)], tmp_path, QUICK)
+    assert (tmp_path / "a.mp4").read_bytes() == BODY
+    assert len(server.ranges("/a.mp4")) == 3
+
+
 def test_a_file_that_changed_in_between_is_not_mixed_with_the_old_one(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)])
     download([item_of(server)], tmp_path, Config(attempts=1))
