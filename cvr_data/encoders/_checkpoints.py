@@ -1,7 +1,8 @@
 """Checkpoints of the transformers library by hub id or folder, with one clear line where one cannot be used."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,20 +36,15 @@ def load_model(kind: str, model: str) -> Any:
     """
     import torch
     import transformers
-    from transformers.utils import logging as transformers_logging
 
     load_config(model)
-    transformers_logging.disable_progress_bar()
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # its report of keys is told in one line below
     try:
-        network, report = getattr(transformers, kind).from_pretrained(
-            model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
-        )
+        with quiet_libraries():
+            network, report = getattr(transformers, kind).from_pretrained(
+                model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise CvrError(f"{model}: cannot be loaded as {kind} ({_first_line(error)}).") from None
-    finally:
-        transformers_logging.set_verbosity(verbosity)
     check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
     if report["mismatched_keys"]:
         name, found, wanted = sorted(report["mismatched_keys"])[0]
@@ -67,7 +63,8 @@ def load_config(model: str) -> Any:
     if Path(model).is_dir() and not (Path(model) / "config.json").is_file():
         raise CvrError(f"{model}: no config.json in this folder; it is not a checkpoint of transformers.")
     try:
-        return AutoConfig.from_pretrained(model)
+        with quiet_libraries():
+            return AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
         raise CvrError(f"{model}: neither a folder nor a reachable model on the hub ({_first_line(error)}).") from None
 
@@ -81,7 +78,8 @@ def load_hub_tokenizer(model: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(model)
+        with quiet_libraries():
+            return AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError, ImportError, TypeError) as error:
         raise CvrError(f"{model}: its tokenizer cannot be loaded ({_first_line(error)}).") from None
 
@@ -125,11 +123,29 @@ def _file(model: str, name: str) -> Path | None:
     from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(model, name))
+        with quiet_libraries():
+            return Path(hf_hub_download(model, name))
     except RemoteEntryNotFoundError:
         return None
     except (HfHubHTTPError, OSError) as error:
         raise CvrError(f"{model}: cannot look for {name} on the hub ({_first_line(error)}).") from None
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what the libraries log and draw while they load to themselves: a failure is told in one line."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    before = [library.get_verbosity() for library in (hub_logging, transformers_logging)]
+    hub_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(before[0])
+        transformers_logging.set_verbosity(before[1])
 
 
 def _first_line(error: Exception) -> str:

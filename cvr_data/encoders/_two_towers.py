@@ -102,7 +102,8 @@ class TwoTowerEncoder:
             empty = torch.empty(0, 0, self.dim)
             return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.dim))
         size = self.running.batch_size
-        batches = [texts[start : start + size] for start in range(0, len(texts), size)]
+        # a tokenizer keeps how it pads and cuts in itself, so threads must not share it
+        batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
         encoded = map_batches(self._encode_texts, batches, self.device)
         tokens_BLD, mask_BL = pad_rows([row_LD for rows, _ in encoded for row_LD in rows])
         return TextFeatures(tokens_BLD, mask_BL, F.normalize(torch.cat([pooled for _, pooled in encoded]), dim=-1))
@@ -115,8 +116,8 @@ class TwoTowerEncoder:
         batches = torch.from_numpy(frames).split(self.running.batch_size)
         return torch.cat(map_batches(encode, batches, self.device))
 
-    def _encode_texts(self, texts: Sequence[str]) -> tuple[list[Tensor], Tensor]:
-        ids_BL, mask_BL = self.towers.tokenize(texts)
+    def _encode_texts(self, tokenized: tuple[Tensor, Tensor]) -> tuple[list[Tensor], Tensor]:
+        ids_BL, mask_BL = tokenized
         with torch.no_grad(), self._autocast():
             tokens_BLD, pooled_BD = self.towers.texts(ids_BL.to(self.device), mask_BL.to(self.device))
         rows = [row_LD[mask_L] for row_LD, mask_L in zip(tokens_BLD.float().cpu(), mask_BL, strict=True)]

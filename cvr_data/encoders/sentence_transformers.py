@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_data.encoders._checkpoints import quiet_libraries
 from cvr_data.encoders._device import DeviceName, DtypeName, device_of, dtype_of, runs_on
 from cvr_data.encoders._protocol import TextFeatures, VideoFeatures, pad_rows
 from cvr_data.errors import CvrError
@@ -116,7 +117,8 @@ def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTran
     from sentence_transformers import SentenceTransformer
 
     try:
-        return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()
+        with quiet_libraries():
+            return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()
     except (OSError, ValueError, RuntimeError) as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise CvrError(f"{model}: neither a folder of sentence-transformers nor a reachable model ({said}).") from None

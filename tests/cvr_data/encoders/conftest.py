@@ -39,7 +39,7 @@ def clip_folder(tmp_path_factory, merges) -> Path:
     words = [*letters, *(f"{each}</w>" for each in letters), *("".join(pair.split()) for pair in MERGES), START, END]
     (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES, ""]))
-    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=LENGTH)
     tokenizer.save_pretrained(folder)
     tower = {"num_hidden_layers": 2, "hidden_act": "quick_gelu", "hidden_size": 128, "intermediate_size": 512}
     text = {"vocab_size": len(words), "max_position_embeddings": LENGTH, "eos_token_id": len(words) - 1}
