@@ -26,6 +26,13 @@ def rows_where(table: pa.Table, rows: np.ndarray, is_hit: pa.Array) -> pa.Array:
     return pa.array(found)
 
 
+def rows_where_all(table: pa.Table, rows: np.ndarray, is_hit: pa.Array) -> pa.Array:
+    """Return a mask of the table's rows that have changes, all of which the mask of changes hits; null hits nothing."""
+    hits = rows[pc.fill_null(is_hit, False).to_numpy(zero_copy_only=False)]
+    counts, hit_counts = (np.bincount(of, minlength=table.num_rows) for of in (rows, hits))
+    return pa.array((counts > 0) & (counts == hit_counts))
+
+
 def any_change(table: pa.Table, matches: Callable[[pa.Array], pa.Array]) -> pa.Array:
     """Return a mask of the rows in which a word before or after a change matches."""
     rows, sides = change_fields(table, "changes", SIDES)

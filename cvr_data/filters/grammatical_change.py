@@ -6,12 +6,13 @@ The first that applies is the reason: `article_change` (both words are articles,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where
+from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where, rows_where_all
 from cvr_data.filters._columns import mark
 from cvr_data.filters._spelling import plain_spelling
 
@@ -32,7 +33,7 @@ TINY = Config()
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with one of four values of `drop_reason` where any change is of grammar alone."""
+    """Return the table with one of four values of `drop_reason` where all changes are of grammar alone."""
     rows, (before, after) = change_fields(table, "changes", SIDES)
     names = [f"{side}_{what}" for what in ("lemma", "part") for side in SIDES]
     _, (*lemmas, before_part, after_part) = change_fields(table, "change_words", names)
@@ -48,8 +49,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         "spelling_variant": pc.and_(is_word, pc.equal(plain_spelling(before), plain_spelling(after))),
         "same_lemma": is_same_lemma,
     }
+    is_grammar = rows_where_all(table, rows, reduce(pc.or_, (pc.fill_null(is_hit, False) for is_hit in hits.values())))
     for reason, is_hit in hits.items():
-        table = mark(table, rows_where(table, rows, is_hit), reason)
+        table = mark(table, pc.and_(is_grammar, rows_where(table, rows, is_hit)), reason)
     return table
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._changes import any_change, changed_words
+from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where_all
 from cvr_data.filters._columns import mark
 from cvr_data.stop_words import WORDS
 
@@ -27,7 +27,7 @@ TINY = Config()
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "stop_word" where a phrase before or after has nothing but stop words."""
+    """Return the table with `drop_reason` "stop_word" where a side of each change has nothing but stop words."""
     stops = pa.array(sorted({*config.words} - {*config.keep}), pa.string())
 
     def is_stop(phrases: pa.Array) -> pa.Array:
@@ -38,7 +38,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         is_empty = pc.equal(pc.utf8_trim_whitespace(named.dictionary), "")
         return pc.and_not(pc.invert(pc.is_in(rows, others.cast(pa.int64()))), is_empty).take(named.indices)
 
-    return mark(table, any_change(table, is_stop), "stop_word")
+    rows, sides = change_fields(table, "changes", SIDES)
+    before, after = (pc.fill_null(is_stop(phrases), False) for phrases in sides)
+    return mark(table, rows_where_all(table, rows, pc.or_(before, after)), "stop_word")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

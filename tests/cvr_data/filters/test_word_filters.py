@@ -89,6 +89,14 @@ def test_options_that_make_no_sense_are_one_clear_line(name, option):
         FILTERS.config(name, [option])
 
 
+def test_a_pair_with_one_real_change_among_trivial_ones_stays():
+    trivial, real = {"before": "a", "after": "the"}, {"before": "red", "after": "blue"}
+    told = dict.fromkeys(("before_part", "before_lemma"), "x") | dict.fromkeys(("after_part", "after_lemma"), "y")
+    rows = [pair(changes=changes, change_words=[told] * 2) for changes in ([trivial, real], [trivial, trivial])]
+    assert reasons("stop-words", rows) == [None, "stop_word"]
+    assert reasons("grammatical-change", rows) == [None, "article_change"]
+
+
 def star(leaves):
     """A hub paired with every leaf, both ways; the later the leaf, the more alike."""
     rows = []
