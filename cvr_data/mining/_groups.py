@@ -58,12 +58,20 @@ def counting(sizes: np.ndarray) -> np.ndarray:
 
 
 def _grouped(ids_NL: np.ndarray, key_N: np.ndarray, blank: int | None, *, smallest: int) -> Groups:
-    order_N = np.argsort(key_N, kind="stable")
+    order_N = np.argsort(key_N)  # not stable, which is ten times faster where NumPy sorts by AVX-512
     sorted_N = key_N[order_N]
     starts = np.flatnonzero(np.r_[True, sorted_N[1:] != sorted_N[:-1]][: len(order_N)])
     sizes = np.diff(np.append(starts, len(order_N)))
+    _sort_within(order_N, sizes)
     groups = Groups(order_N, starts, sizes).where(sizes >= smallest)
     return groups if _is_equal(ids_NL, groups, blank) else _split(ids_NL, groups, blank, smallest)
+
+
+def _sort_within(order_N: np.ndarray, sizes: np.ndarray) -> None:
+    """Bring the members of each group into rising order, in place."""
+    group_of_row = np.repeat(np.flatnonzero(sizes > 1), sizes[sizes > 1])
+    is_shared = np.repeat(sizes > 1, sizes)
+    order_N[is_shared] = np.sort(group_of_row * len(order_N) + order_N[is_shared]) - group_of_row * len(order_N)
 
 
 def _is_equal(ids_NL: np.ndarray, groups: Groups, blank: int | None) -> bool:
