@@ -55,6 +55,11 @@ def benchmark_names() -> list[str]:
     return [name for name in DATASETS.names() if name != OWN]
 
 
+def is_benchmark(data: str) -> bool:
+    """Return whether `--data` names a benchmark; a path of that name goes first."""
+    return not Path(data).exists() and data.replace("_", "-") in benchmark_names()
+
+
 def find_benchmark(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
     """Return the benchmark of that name.
 

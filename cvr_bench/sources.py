@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cvr_data
-from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark
+from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.datasets.triplets import STAGES, check_triplets
 from cvr_bench.remade import corpus_of, remake
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
@@ -102,7 +102,7 @@ def choose_sources(
     Raises:
         CvrError: it is neither, its options are wrong, or its features are not known.
     """
-    if data is not None and not Path(data).exists() and data.replace("_", "-") in benchmark_names():
+    if data is not None and is_benchmark(data):
         return benchmark_sources(find_benchmark(data, data_options, split), embeddings)
     if data_options:
         raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_names())}.")

@@ -14,6 +14,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
     seed_option,
+    this_machine,
 )
 
 
@@ -51,16 +52,19 @@ def bench(
     """Train models where they train, score them, and print one table.
 
     Training uses the train split and chooses the checkpoint on val; scores are of the test split. Without --data the
-    triplets built last are taken, else the packaged sample. A benchmark is a name of `cvr list datasets`, with the
-    folder of its published files: --data cirr -D annotations=CIRR (see `cvr show cirr`).
+    triplets built last are taken, else the packaged sample. A benchmark is a name of `cvr list datasets`; its published
+    files are where `cvr data-status` looks, or in the folder that is given: --data cirr -D annotations=CIRR.
 
     Example: cvr bench --model fdca --model sum
     """
+    from cvr_bench.benchmarks import is_benchmark
     from cvr_bench.datasets.triplets import task_name
     from cvr_bench.result_table import format_results, format_slices
     from cvr_bench.run import Run, bench_all
     from cvr_bench.sources import choose_sources, with_distractors
 
+    if data is not None and is_benchmark(data):
+        data_options = (f"annotations={this_machine().root(data.replace('_', '-'))}", *data_options)
     sources = with_distractors(choose_sources(data, data_options, embeddings, split), distractors)
     benchmark = sources.benchmark
     scored, name = (benchmark.split, benchmark.label) if benchmark else (split or "test", task_name(sources.data))

@@ -156,3 +156,10 @@ def test_the_real_annotations_are_found(real_data):
     assert set(states(found["fashioniq"]).values()) == {"here"}
     assert states(found["egocvr"]) == {"all": "here", "gallery=local": "missing"}
     assert found["egocvr"].named == 10_666
+
+
+def test_the_bench_looks_for_annotations_where_the_status_does(one_line_error, machine, monkeypatch):
+    monkeypatch.setenv("CVR_DATA", str(machine.data))
+    monkeypatch.setenv("CVR_CONFIG", "")
+    error = one_line_error("bench", "--model", "sum", "--data", "circo", "-D", "counts=any")
+    assert "circo comes without features of its videos; pass --embeddings" in error

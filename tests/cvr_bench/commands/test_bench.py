@@ -189,7 +189,7 @@ def test_options_of_a_benchmark_name_its_results(cvr, in_samples):
     [
         (["--data", "circo", "-D", "annotations=x"], "annotations/val.json is not in x; get it from"),
         (["--data", "circo", "-D", "annotation=x"], "circo: unknown option 'annotation'. Did you mean: annotations"),
-        (["--data", "circo"], "circo: option annotations is required"),
+        (["--data", "circo"], "/circo; get it from"),
         (["--data", "lsmdc", "--split", "train", "-D", "annotations=x"], "split: 'train' is not allowed"),
         (["--data", "egocvr", "--split", "test", "-D", "annotations=x"], "egocvr has one split"),
         (["-D", "gallery=named"], "--data-option belongs to a benchmark named by --data"),

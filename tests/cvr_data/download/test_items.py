@@ -53,7 +53,9 @@ def test_two_ids_never_share_a_file(ids):
 
 
 def test_long_ids_stay_apart():
-    assert file_name("a" * 500, ".mp4") != file_name("a" * 501, ".mp4")
+    assert file_name("a" * 500, "") != file_name("a" * 501, "")
+    short = file_name("a" * 500, "")
+    assert file_name(short, "") != short
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,14 @@ def test_the_last_row_of_an_item_counts_and_small_files_are_merged(tmp_path):
     assert {row.item_id: row.finished_s for row in read_status(tmp_path)} == {"i0": 18, "i1": 19, "i2": 17}
 
 
+def test_the_last_row_counts_whichever_shard_wrote_it(tmp_path):
+    for shard, (state, when) in enumerate([("ok", 2.0), ("retriable", 1.0)]):
+        table = StatusTable(tmp_path, num_shards=2, shard_id=shard)
+        table.add(Row(item_id="a", url="u", file="f", status=state, finished_s=when))
+        table.flush()
+    assert [row.status for row in read_status(tmp_path)] == ["ok"]
+
+
 def test_shards_write_status_files_of_their_own(server, tmp_path):
     for name in "abcd":
         server.put(f"/{name}", b"x")
