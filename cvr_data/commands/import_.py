@@ -1,4 +1,4 @@
-"""Read captioned videos: a rendered world, WebVid, any table, a folder."""
+"""Read captioned videos: published data sets, any table, a folder, a rendered world."""
 
 import json
 from pathlib import Path
@@ -36,3 +36,6 @@ def import_(
     click.echo(f"{out}: {manifest['rows']} videos, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count} {reason}")
+    missing = artifact.read(["path"]).column(0).null_count
+    if 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options)):
+        click.echo(f"  {missing} without a media file")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_data.video import UnreadableVideo, probe, read_frames
+from cvr_data.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe, read_frames
 
 THREADS = 4
 """Opening files is mostly waiting."""
@@ -26,6 +26,17 @@ def look_at(paths: Sequence[Path]) -> list[Look]:
     """Return a look at each file, in order; one that is missing or has no frame to decode gets its reason."""
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(_look_at_one, paths))
+
+
+def media_files(folder: Path) -> list[str]:
+    """Return the videos and images in a folder and those below it, sorted, relative to it; hidden ones are left out."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.as_posix()
+        for path in found
+        if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
+        and not any(part.startswith(".") for part in path.parts)
+    )
 
 
 def _look_at_one(path: Path) -> Look:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cvr_data.corpora._media import media_files
 from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
-from cvr_data.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 VERSION = 1
 
@@ -60,17 +60,6 @@ def count(config: Config) -> int | None:
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
     yield from tables_of(merge_repeated(_entries(config), "captions", str(config.path)), "folder", check=True)
-
-
-def media_files(folder: Path) -> list[str]:
-    """Return the videos and images in a folder and those below it, sorted, relative to it; hidden ones are left out."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in found
-        if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
-        and not any(part.startswith(".") for part in path.parts)
-    )
 
 
 def _columns(config: Config) -> set[str]:

@@ -2,8 +2,9 @@
 
     cvr import webvid results_2M_val.csv -o media=webvid/videos
 
-`name` is the caption. With `media`, files lie where the usual downloader puts them, at page_dir/videoid.mp4; rows whose
-file is missing or gives no frame are dropped with the reason. Without it, the table has captions and addresses only.
+`name` is the caption. A folder is read as all its partitions, the CSVs or Parquet files in it and below. With `media`,
+files lie where the usual downloader puts them, at page_dir/videoid.mp4; a row whose file is missing keeps an empty
+path, one whose file gives no frame is dropped.
 
 Source: Bain et al., ICCV 2021 (https://arxiv.org/abs/2104.00650). The data set was withdrawn by its authors in 2024.
 """
@@ -16,10 +17,13 @@ from typing import Literal
 
 import pyarrow as pa
 
+from cvr_data.corpora._published import table_files
 from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
+from cvr_data.errors import CvrError
 
-VERSION = 1
+VERSION = 2
+TINY = {"path": "webvid"}
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
 LICENCE = "WebVid terms: non-commercial research"
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
@@ -28,7 +32,7 @@ _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 @dataclass(frozen=True, kw_only=True)
 class Config:
     path: Path = field(metadata={"output": False})
-    """The CSV file."""
+    """The CSV or Parquet file, or the folder of partitions."""
     media: Path | None = None
     """Folder with page_dir/videoid.mp4."""
     check: bool = True
@@ -45,8 +49,10 @@ def inputs(config: Config) -> dict[str, Path]:
     Raises:
         CvrError: the file is missing, empty, or lacks a column.
     """
-    check_file(config.path, COLUMNS)
-    return {"table": config.path}
+    files = table_files(config.path)
+    for file in files:
+        check_file(file, COLUMNS)
+    return {"table" if file == config.path else file.relative_to(config.path).as_posix(): file for file in files}
 
 
 def count(config: Config) -> int | None:
@@ -56,7 +62,10 @@ def count(config: Config) -> int | None:
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
-    entries = (_entry(config, row) for rows in read_rows(config.path, COLUMNS) for row in rows)
+    if config.media is not None and not config.media.is_dir():
+        raise CvrError(f"{config.media}: no such folder of media.")
+    files = table_files(config.path)
+    entries = (_entry(config, row) for file in files for rows in read_rows(file, COLUMNS) for row in rows)
     yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), "webvid", check=config.check)
 
 
@@ -72,7 +81,7 @@ def duration_s(text: str) -> float | None:
 def _entry(config: Config, row: Row) -> Entry:
     values = row.values
     entry = Entry(
-        video_id=values.get("videoid") or "",
+        video_id=str(values.get("videoid") or ""),
         captions=[values["name"]] if values.get("name") else [],
         values={
             "url": values.get("contentUrl"),
@@ -88,5 +97,6 @@ def _entry(config: Config, row: Row) -> Entry:
     if not entry.captions:
         entry.drop("no_caption", f"row {row.number}: no name")
     if config.media is not None:
-        entry.path = config.media / (values.get("page_dir") or "") / f"{entry.video_id}.mp4"
+        path = config.media / (values.get("page_dir") or "") / f"{entry.video_id}.mp4"
+        entry.path = path if path.is_file() else None
     return entry

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.artifacts import open_artifact
@@ -35,8 +37,19 @@ def test_media_lie_at_page_dir_and_id(cvr, tmp_path):
     media = f"media={tmp_path / 'media'}"
     assert cvr("import", "webvid", tmp_path / "w.csv", "-o", media, "-O", tmp_path / "videos").code == 0
     artifact = open_artifact(tmp_path / "videos")
-    assert Path(artifact.read().to_pylist()[0]["path"]).name == "1.mp4"
-    assert artifact.manifest["dropped"] == {"missing_file": 1}
+    first, second = artifact.read().to_pylist()
+    assert Path(first["path"]).name == "1.mp4"
+    assert second["path"] is None
+    assert artifact.manifest["dropped"] == {}
+
+
+def test_a_folder_is_read_as_all_its_partitions(cvr, tmp_path):
+    (tmp_path / "parts" / "deep").mkdir(parents=True)
+    (tmp_path / "parts" / "0.csv").write_text(HEADER + "1,u,PT00H00M01S,p,a dog\n")
+    row = {"videoid": 2, "contentUrl": "u", "duration": "PT5S", "page_dir": "p", "name": "a cat"}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "parts" / "deep" / "1.parquet")
+    assert cvr("import", "webvid", tmp_path / "parts", "-O", tmp_path / "videos").code == 0
+    assert open_artifact(tmp_path / "videos").read(["video_id"]).column(0).to_pylist() == ["1", "2"]
 
 
 def test_a_missing_column_is_named(one_line_error, tmp_path):

@@ -1,0 +1,173 @@
+"""Reads the files that data sets are published as, and finds the media that belong to their rows.
+
+A file of another shape is one error line. Media are optional everywhere: a row whose file is not there keeps an empty
+path, and a row whose file gives no frame is dropped.
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cvr_data.corpora._media import media_files
+from cvr_data.corpora._rows import SUFFIXES, Row
+from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
+from cvr_data.errors import CvrError
+
+Split = Literal["train", "val", "test"]
+SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
+MAX_JSON_BYTES = 2_000_000_000
+"""No published caption file is larger; what claims to be is no caption file."""
+
+
+def source_files(path: Path, *suffixes: str) -> list[Path]:
+    """Return the file, or the files of a folder that end in one of `suffixes`, sorted.
+
+    Raises:
+        CvrError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise CvrError(f"{path}: no such file or folder.")
+    found = sorted(file for file in path.iterdir() if file.is_file() and file.name.lower().endswith(suffixes))
+    if not found:
+        raise CvrError(f"{path}: no file that ends in {' or '.join(suffixes)}.")
+    return found
+
+
+def table_files(path: Path) -> list[Path]:
+    """Return the table, or the partitions in a folder and those below it, sorted.
+
+    Raises:
+        CvrError: there is none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not found:
+        raise CvrError(f"{path}: no table in this folder; one ends in {', '.join(SUFFIXES)}.")
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file, or of the one JSON file in a zip.
+
+    Raises:
+        CvrError: the file is missing, empty or no JSON.
+    """
+    try:
+        content = _zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
+        return json.loads(content)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise CvrError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
+    except UnicodeDecodeError:
+        raise CvrError(f"{path}: not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise CvrError(f"{path}: {'is empty' if not content.strip() else f'not valid JSON ({error})'}.") from None
+
+
+def _zipped(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        found = [info for info in archive.infolist() if info.filename.lower().endswith(".json")]
+        if len(found) != 1 or found[0].file_size > MAX_JSON_BYTES:
+            raise CvrError(f"{path}: expected one JSON file in it, found {len(found)}.")
+        return archive.read(found[0])
+
+
+def split_of(path: Path) -> Split | None:
+    """Return the split that a file's name tells: train, val (or dev) or test; None if it tells none or several."""
+    found = {split for word, split in SPLIT_WORDS.items() if word in path.name.lower()}
+    return found.pop() if len(found) == 1 else None
+
+
+def listed_splits(folder: Path) -> dict[str, str]:
+    """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are."""
+    splits: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        listed = folder / f"{split}_list.txt"
+        if listed.is_file():
+            splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
+    return splits
+
+
+def tables(
+    entries: Iterator[Entry], source: str, *, where: Path, media: Path | None, check: bool, repeated: str = "captions"
+) -> Iterator[pa.Table]:
+    """Yield the videos in slices, each with the file of `media` whose name without suffix is its id, if there is one.
+
+    Raises:
+        CvrError: `media` is no folder, or ids come again where that is an error.
+    """
+    find = media_finder(media)
+    found = (_with_media(entry, find) for entry in merge_repeated(entries, repeated, str(where)))
+    yield from tables_of(found, source, check=check)
+
+
+def media_finder(media: Path | None) -> Callable[[str], Path | None]:
+    """Return a function that gives the media file of an id, if there is one, in a folder or below it.
+
+    Raises:
+        CvrError: `media` is no folder.
+    """
+    if media is None:
+        return lambda _: None
+    if not media.is_dir():
+        raise CvrError(f"{media}: no such folder of media.")
+    known: dict[str, Path] = {}
+    for name in media_files(media):
+        known.setdefault(Path(name).stem, media / name)
+    return known.get
+
+
+def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
+    if entry.path is None:
+        entry.path = find(entry.video_id)
+    return entry
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a value that should be a text or a list of them, without blanks around and none empty."""
+    listed = value if isinstance(value, list) else [value]
+    return [item.strip() for item in listed if isinstance(item, str) and item.strip()]
+
+
+def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
+    """Return an entry, dropped with its reason where the id or every caption is missing."""
+    entry = Entry(video_id if isinstance(video_id, str) else "", captions, values)
+    if not entry.video_id:
+        entry.drop("no_id", f"{where}: no id")
+    if not captions:
+        entry.drop("no_caption", f"{where}: no caption")
+    return entry
+
+
+def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
+    """Return the entry of a table's row, of the split that the file's name tells."""
+    value = row.values.get(column)
+    entry = Entry(
+        video_id="" if value is None else str(value),
+        captions=captions,
+        values={"split": split_of(file)},
+        drop_reason=row.drop_reason,
+        detail=row.detail,
+    )
+    if not entry.video_id:
+        entry.drop("no_id", f"{file.name} row {row.number}: no value in column {column!r}")
+    if not captions:
+        entry.drop("no_caption", f"{file.name} row {row.number}: no caption")
+    return entry
+
+
+def seconds(value: Any) -> float | None:
+    """Return the seconds of a number or of a time such as 00:01:02.50; None if it is neither."""
+    total = 0.0
+    for part in str(value).split(":"):
+        try:
+            total = 60 * total + float(part)
+        except ValueError:
+            return None
+    return total
