@@ -48,11 +48,13 @@ class Best:
 
     def add(self, block_QC: np.ndarray, first_column: int) -> None:
         """Let a block's entries take the places of worse ones."""
-        cells = self._better(block_QC)
         k = self.scores_QK.shape[1]
+        is_wide = block_QC.shape[1] > k
+        is_first = is_wide and not np.isfinite(self.worst_Q).any()
+        cells = _top_cells(block_QC, k) if is_first else self._better(block_QC)
         if not len(cells):
             return
-        if len(cells) > CROWD * len(block_QC) and block_QC.shape[1] > k:
+        if is_wide and not is_first and len(cells) > CROWD * len(block_QC):
             cells = _top_cells(block_QC, k)
         scores_QN, columns_QN = _padded(cells, block_QC[cells.rows, cells.columns], len(block_QC))
         scores = np.concatenate([self.scores_QK, scores_QN], axis=1)

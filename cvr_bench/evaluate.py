@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from cvr_bench.best_items import Best, Top, best_items, top_of
+from cvr_bench.best_items import TOP, Best, Top, best_items, top_of
 from cvr_bench.ranking import Cells, Counter, count_among, places
 from cvr_bench.retriever import Retriever
 from cvr_bench.score_blocks import COLUMNS, ScoreBlocks, Scorer
@@ -20,6 +20,8 @@ from cvr_bench.task import Query, Task
 
 CHUNK = 1024
 """Queries scored at once."""
+PART = 2**16
+"""Queries whose lists are one Arrow array."""
 CANDIDATES = 2**20
 """Candidates scored at once, where queries have lists of them."""
 
@@ -56,6 +58,69 @@ class _Layout:
     allowed: np.ndarray
 
 
+@dataclass(kw_only=True)
+class _Found:
+    """The ranks so far, in memory that is taken once: what is allocated in between would tear it to pieces."""
+
+    rank: np.ndarray
+    ties: np.ndarray
+    allowed: np.ndarray
+    target_starts: np.ndarray
+    target_columns: np.ndarray
+    target_ranks: np.ndarray
+    top: Top
+    queries: int = 0
+
+    @classmethod
+    def empty(cls, task: Task) -> "_Found":
+        """Return room for all queries."""
+        queries = len(task.queries)
+        targets = sum(len(task.targets[query.query_id]) for query in task.queries)
+        return cls(
+            rank=np.zeros(queries, dtype=np.int64),
+            ties=np.zeros(queries, dtype=np.int64),
+            allowed=np.zeros(queries, dtype=np.int64),
+            target_starts=np.zeros(queries + 1, dtype=np.int64),
+            target_columns=np.zeros(targets, dtype=np.int32),
+            target_ranks=np.zeros(targets, dtype=np.int64),
+            top=Top(np.full((queries, TOP), -1, np.int32), np.zeros((queries, TOP), np.float32)),
+        )
+
+    def add(self, layout: _Layout, scores: ScoreBlocks) -> None:
+        """Rank the next queries."""
+        targets, queries = layout.targets, len(layout.allowed)
+        target_scores = scores.pair_scores(targets.rows, targets.columns)
+        counts, top = _count(layout, target_scores, scores)
+        order = np.lexsort((targets.columns, -target_scores, targets.rows))
+        starts = np.searchsorted(targets.rows, np.arange(queries + 1))
+        ranks = 1 + counts[order].sum(axis=1) + places(targets.rows)
+        rows = slice(self.queries, self.queries + queries)
+        self.rank[rows], self.ties[rows] = ranks[starts[:-1]], counts[order, 1][starts[:-1]]
+        self.allowed[rows] = layout.allowed
+        first = self.target_starts[self.queries]
+        self.target_starts[rows.start + 1 : rows.stop + 1] = first + starts[1:]
+        self.target_columns[first : first + len(targets)] = targets.columns[order]
+        self.target_ranks[first : first + len(targets)] = ranks
+        self.top.columns_QK[rows], self.top.scores_QK[rows] = top.columns_QK, top.scores_QK
+        self.queries = rows.stop
+
+    def ranks(self, query_ids: list[str], item_ids: pa.Array) -> Ranks:
+        """Return them, with the names of items."""
+        is_there = self.top.columns_QK >= 0
+        top_starts = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))])
+        target_columns = self.target_columns[: self.target_starts[-1]]
+        return Ranks(
+            query_ids=query_ids,
+            rank=self.rank,
+            ties=self.ties,
+            allowed=self.allowed,
+            target_ids=_lists(self.target_starts, target_columns, item_ids),
+            target_ranks=_lists(self.target_starts, self.target_ranks),
+            top=_lists(top_starts, self.top.columns_QK[is_there], item_ids),
+            top_scores=_lists(top_starts, self.top.scores_QK[is_there]),
+        )
+
+
 def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: int = COLUMNS) -> Ranks:
     """Return the ranks of every query of the task; blocks of `chunk` queries and `columns` items are held at once.
 
@@ -67,11 +132,10 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     item_ids = pa.array(column_of, pa.string())
     retriever.index(gallery)
     scorer = Scorer(retriever, gallery, columns)
-    parts = []
+    found = _Found.empty(task)
     for queries in _chunks(task, scorer.rows_at_once(chunk)):
-        layout = _lay_out(task, queries, column_of)
-        parts.append(_rank(queries, item_ids, layout, scorer.score(queries)))
-    return _join(parts)
+        found.add(_lay_out(task, queries, column_of), scorer.score(queries))
+    return found.ranks([query.query_id for query in task.queries], item_ids)
 
 
 def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
@@ -86,35 +150,18 @@ def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
     yield task.queries[start:]
 
 
-def _rank(queries: Sequence[Query], item_ids: pa.Array, layout: _Layout, scores: ScoreBlocks) -> Ranks:
-    targets = layout.targets
-    target_scores = scores.pair_scores(targets.rows, targets.columns)
+def _count(layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
+    """(how many score above each target and how many the same, the best items)."""
+    queries = len(layout.allowed)
     if layout.rivals is None:
-        counts, top = _stream(len(queries), layout, target_scores, scores)
-    else:
-        rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
-        counts = count_among(targets, target_scores, layout.rivals, rival_scores)
-        top = top_of(layout.rivals, rival_scores, targets, scores, len(queries))
-
-    order = np.lexsort((targets.columns, -target_scores, targets.rows))
-    rank = 1 + counts[order].sum(axis=1) + places(targets.rows)
-    starts = np.searchsorted(targets.rows, np.arange(len(queries) + 1))
-    is_there = top.columns_QK >= 0
-    top_starts = np.concatenate([[0], np.cumsum(is_there.sum(axis=1))])
-    return Ranks(
-        query_ids=[query.query_id for query in queries],
-        rank=rank[starts[:-1]],
-        ties=counts[order, 1][starts[:-1]],
-        allowed=layout.allowed,
-        target_ids=_lists(starts, item_ids.take(pa.array(targets.columns[order]))),
-        target_ranks=_lists(starts, pa.array(rank)),
-        top=_lists(top_starts, item_ids.take(pa.array(top.columns_QK[is_there]))),
-        top_scores=_lists(top_starts, pa.array(top.scores_QK[is_there])),
-    )
+        return _stream(queries, layout, target_scores, scores)
+    rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
+    counts = count_among(layout.targets, target_scores, layout.rivals, rival_scores)
+    return counts, top_of(layout.rivals, rival_scores, layout.targets, scores, queries)
 
 
 def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
-    """(how many score above each target and how many the same, the best items), block by block."""
+    """The same, block by block."""
     counter, best = Counter(layout.targets, target_scores, scores), Best(queries)
     for first, block_QC in scores.blocks(np.arange(queries)):
         block_QC[layout.hidden.within(first, block_QC.shape[1])] = -np.inf
@@ -157,18 +204,12 @@ def _cells(pairs: list[tuple[int, int]]) -> Cells:
     return Cells(array[:, 0].copy(), array[:, 1].copy())
 
 
-def _lists(starts: np.ndarray, values: pa.Array) -> pa.Array:
-    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), values)
-
-
-def _join(parts: Sequence[Ranks]) -> Ranks:
-    return Ranks(
-        query_ids=[value for part in parts for value in part.query_ids],
-        rank=np.concatenate([part.rank for part in parts]),
-        ties=np.concatenate([part.ties for part in parts]),
-        allowed=np.concatenate([part.allowed for part in parts]),
-        target_ids=pa.chunked_array([part.target_ids for part in parts]),
-        target_ranks=pa.chunked_array([part.target_ranks for part in parts]),
-        top=pa.chunked_array([part.top for part in parts]),
-        top_scores=pa.chunked_array([part.top_scores for part in parts]),
-    )
+def _lists(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = None) -> pa.ChunkedArray:
+    """One list per query, of values or of the items in those columns; in parts, since strings of one are limited."""
+    parts = []
+    for first in range(0, len(starts) - 1, PART):
+        offsets = starts[first : first + PART + 1]
+        part = pa.array(values[offsets[0] : offsets[-1]])
+        part = part if item_ids is None else item_ids.take(part)
+        parts.append(pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), part))
+    return pa.chunked_array(parts)

@@ -58,6 +58,7 @@ class Scorer:
         self.columns = columns
         self.longest = 0.0
         self.copies: Copies | None = None
+        self.room = torch.empty(0)
         if isinstance(retriever, DenseRetriever):
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
@@ -92,11 +93,20 @@ class Scorer:
         queries_QD = retriever.embed(queries)
         _check_embeddings(queries_QD, "query", queries, lambda query: query.query_id)
         return ScoreBlocks(
-            blocks=lambda rows: _product_blocks(_rows(queries_QD, rows), gallery_GD, self.columns),
+            blocks=lambda rows: self._product_blocks(_rows(queries_QD, rows), gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
             margins_Q=product_margins(queries_QD, self.longest),
             copies=self.copies,
         )
+
+    def _product_blocks(self, queries_QD: Tensor, gallery_GD: Tensor) -> Blocks:
+        cells = len(queries_QD) * min(self.columns, len(gallery_GD))
+        if len(self.room) < cells:
+            self.room = torch.empty(cells)  # kept, since memory that comes and goes falls to pieces
+        for first in range(0, len(gallery_GD), self.columns):
+            part_CD = gallery_GD[first : first + self.columns]
+            block_QC = self.room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
+            yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()
 
 
 def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
@@ -141,8 +151,8 @@ def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.nd
         scores = retriever.score(queries).float().cpu()
     if scores.shape != (len(queries), width):
         raise ValueError(f"Expected scores of shape ({len(queries)}, {width}), got {tuple(scores.shape)}.")
-    least, most = scores.aminmax(dim=1)  # NaN where one is
-    broken = (~(least.isfinite() & most.isfinite())).nonzero().flatten().tolist()
+    is_finite = scores.amin(dim=1).isfinite() & scores.amax(dim=1).isfinite()  # NaN where one is
+    broken = (~is_finite).nonzero().flatten().tolist()
     if broken:
         raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
     return scores.numpy()
@@ -156,11 +166,3 @@ def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blo
     for first in range(0, scores_QG.shape[1], columns):
         part_QC = scores_QG[:, first : first + columns]
         yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]
-
-
-def _product_blocks(queries_QD: Tensor, gallery_GD: Tensor, columns: int) -> Blocks:
-    room = torch.empty(len(queries_QD) * min(columns, len(gallery_GD)))
-    for first in range(0, len(gallery_GD), columns):
-        part_CD = gallery_GD[first : first + columns]
-        block_QC = room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
-        yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()
