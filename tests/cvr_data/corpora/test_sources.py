@@ -147,3 +147,15 @@ def test_the_published_msrvtt_has_ten_thousand_videos(real_data, run):
     features = np.load(real_data / "msrvtt_features" / "frames_enetlite0_pca256_int8.npz")
     named = {f"video{int(video)}" for video in np.unique(features["keys"][:, 0])}
     assert named <= {row["video_id"] for row in rows}
+
+
+def test_a_dataset_without_a_column_or_that_is_not_there_is_one_line(one_line_error, tmp_path):
+    import datasets
+
+    datasets.Dataset.from_dict({"video_id": ["v1"], "script": ["a dog"]}).save_to_disk(str(tmp_path / "saved"))
+    error = one_line_error(
+        "import", "huggingface", tmp_path / "saved", "-o", "caption=scrip", "-O", tmp_path / "videos"
+    )
+    assert "is missing" in error
+    error = one_line_error("import", "huggingface", tmp_path / "gone", "-O", tmp_path / "videos")
+    assert "cannot be opened as a dataset" in error
