@@ -6,6 +6,8 @@ from typing import Literal, TypeVar
 
 import torch
 
+from cvr_data.errors import CvrError
+
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
@@ -14,9 +16,15 @@ DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
 
 
 def device_of(name: DeviceName) -> torch.device:
-    """Return the device; auto is the GPU where there is one."""
+    """Return the device; auto is the GPU where there is one.
+
+    Raises:
+        CvrError: a GPU is asked for and this PyTorch sees none.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise CvrError("device=cuda: this PyTorch sees no GPU; use device=cpu, or install a CUDA build of torch.")
     return torch.device(name)
 
 

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from cvr_data.encoders._checkpoints import quiet_libraries
 from cvr_data.encoders._images import Fit, Preprocessing
 from cvr_data.encoders._protocol import TextFeatures, VideoFeatures, pad_rows
 from cvr_data.errors import CvrError
@@ -148,7 +149,8 @@ def _model_of(place: str, argument: str | None) -> Any:
         raise CvrError(f"mteb: {module_name} has no {name!r}.") from None
     is_model = not isinstance(named, type) and _has_methods(named)
     try:
-        model = named if is_model else named(*([] if argument is None else [argument]))
+        with quiet_libraries():
+            model = named if is_model else named(*([] if argument is None else [argument]))
     except (OSError, ValueError, KeyError) as error:
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise CvrError(f"mteb: {place} cannot be loaded with {argument!r} ({said}).") from None

@@ -2,8 +2,8 @@
 
     cvr embed videos --encoder sentence-transformers -o model=FOLDER
 
-A text becomes the model's text embedding, of unit length, and one state per token; a model whose tokens are not as wide
-as its texts (one that ends in a dense layer) gives the text embedding as the only token.
+A text becomes the model's text embedding, of unit length, and one state per token; a model that gives no tokens, or
+tokens of another width (one that ends in a dense layer), gives the text embedding as the only token.
 """
 
 # Shapes: B texts, L tokens, D embedding.
@@ -101,8 +101,8 @@ class SentenceEncoder:
         return list(encoded)  # type: ignore[arg-type]
 
     def _tokens(self, encoded: dict[str, Tensor]) -> Tensor:
-        tokens_LD = encoded["token_embeddings"]
-        if tokens_LD.shape[-1] != self.text_dim:
+        tokens_LD = encoded.get("token_embeddings")
+        if tokens_LD is None or tokens_LD.shape[-1] != self.text_dim:
             return encoded["sentence_embedding"].float().cpu()[None]
         kept = encoded["attention_mask"].bool()
         return tokens_LD[: len(kept)][kept].float().cpu()

@@ -18,6 +18,14 @@ TEXTS = [
     "the dog and the cat and the dog and the cat and the dog and the cat and the dog",
 ]
 
+BLOCK = {
+    "self_attn.out_proj": "attn.out_proj",
+    "layer_norm1": "ln_1",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "layer_norm2": "ln_2",
+}
+
 
 @pytest.fixture(scope="session")
 def merges(tmp_path_factory) -> Path:
@@ -134,6 +142,20 @@ def frames() -> np.ndarray:
     return np.moveaxis(scaled.reshape(5, 3, 90, 61), 1, -1).astype(np.uint8).copy()
 
 
+@pytest.fixture(scope="session")
+def vit_state(clip_folder):
+    from safetensors.torch import load_file
+
+    return renamed(load_file(clip_folder / "model.safetensors"))
+
+
+@pytest.fixture(scope="session")
+def openai_file(vit_state, tmp_path_factory):
+    path = tmp_path_factory.mktemp("vit") / "ViT-tiny.pt"
+    torch.save(vit_state, path)
+    return path
+
+
 def _roughen(model: torch.nn.Module) -> None:
     """Fresh checkpoints have biases of 0 and norms of 1, which would hide a mistake in their names."""
     for parameter in model.parameters():
@@ -155,3 +177,29 @@ def _save_word_tokenizer(folder: Path, *, pad: str, end: str, start: str | None 
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=pad, unk_token="[UNK]", eos_token=end)
     fast.save_pretrained(folder)
     return len(words)
+
+
+def renamed(hugging):
+    """The weights of transformers' CLIPModel under OpenAI's names."""
+    state = {
+        "positional_embedding": hugging["text_model.embeddings.position_embedding.weight"],
+        "text_projection": hugging["text_projection.weight"].T,
+        "token_embedding.weight": hugging["text_model.embeddings.token_embedding.weight"],
+        "logit_scale": hugging["logit_scale"],
+        "visual.class_embedding": hugging["vision_model.embeddings.class_embedding"],
+        "visual.positional_embedding": hugging["vision_model.embeddings.position_embedding.weight"],
+        "visual.conv1.weight": hugging["vision_model.embeddings.patch_embedding.weight"],
+        "visual.proj": hugging["visual_projection.weight"].T,
+    }
+    for kind in ("weight", "bias"):
+        state[f"ln_final.{kind}"] = hugging[f"text_model.final_layer_norm.{kind}"]
+        state[f"visual.ln_pre.{kind}"] = hugging[f"vision_model.pre_layrnorm.{kind}"]
+        state[f"visual.ln_post.{kind}"] = hugging[f"vision_model.post_layernorm.{kind}"]
+        for theirs, ours in (("text_model", "transformer"), ("vision_model", "visual.transformer")):
+            for layer in range(2):
+                prefix = f"{theirs}.encoder.layers.{layer}"
+                heads = [hugging[f"{prefix}.self_attn.{name}_proj.{kind}"] for name in "qkv"]
+                state[f"{ours}.resblocks.{layer}.attn.in_proj_{kind}"] = torch.cat(heads)
+                for part, name in BLOCK.items():
+                    state[f"{ours}.resblocks.{layer}.{name}.{kind}"] = hugging[f"{prefix}.{part}.{kind}"]
+    return {name: tensor.contiguous() for name, tensor in state.items()}

@@ -24,53 +24,6 @@ TEXTS = [
     "caf\u00e9 th\u00e9",
     "the dog and the cat and the dog and the cat and the dog and the cat and the dog",
 ]
-BLOCK = {
-    "self_attn.out_proj": "attn.out_proj",
-    "layer_norm1": "ln_1",
-    "mlp.fc1": "mlp.c_fc",
-    "mlp.fc2": "mlp.c_proj",
-    "layer_norm2": "ln_2",
-}
-
-
-def renamed(hugging):
-    """The weights of transformers' CLIPModel under OpenAI's names."""
-    state = {
-        "positional_embedding": hugging["text_model.embeddings.position_embedding.weight"],
-        "text_projection": hugging["text_projection.weight"].T,
-        "token_embedding.weight": hugging["text_model.embeddings.token_embedding.weight"],
-        "logit_scale": hugging["logit_scale"],
-        "visual.class_embedding": hugging["vision_model.embeddings.class_embedding"],
-        "visual.positional_embedding": hugging["vision_model.embeddings.position_embedding.weight"],
-        "visual.conv1.weight": hugging["vision_model.embeddings.patch_embedding.weight"],
-        "visual.proj": hugging["visual_projection.weight"].T,
-    }
-    for kind in ("weight", "bias"):
-        state[f"ln_final.{kind}"] = hugging[f"text_model.final_layer_norm.{kind}"]
-        state[f"visual.ln_pre.{kind}"] = hugging[f"vision_model.pre_layrnorm.{kind}"]
-        state[f"visual.ln_post.{kind}"] = hugging[f"vision_model.post_layernorm.{kind}"]
-        for theirs, ours in (("text_model", "transformer"), ("vision_model", "visual.transformer")):
-            for layer in range(2):
-                prefix = f"{theirs}.encoder.layers.{layer}"
-                heads = [hugging[f"{prefix}.self_attn.{name}_proj.{kind}"] for name in "qkv"]
-                state[f"{ours}.resblocks.{layer}.attn.in_proj_{kind}"] = torch.cat(heads)
-                for part, name in BLOCK.items():
-                    state[f"{ours}.resblocks.{layer}.{name}.{kind}"] = hugging[f"{prefix}.{part}.{kind}"]
-    return {name: tensor.contiguous() for name, tensor in state.items()}
-
-
-@pytest.fixture(scope="module")
-def vit_state(clip_folder):
-    from safetensors.torch import load_file
-
-    return renamed(load_file(clip_folder / "model.safetensors"))
-
-
-@pytest.fixture(scope="module")
-def vit_file(vit_state, tmp_path_factory):
-    path = tmp_path_factory.mktemp("vit") / "ViT-tiny.pt"
-    torch.save(vit_state, path)
-    return path
 
 
 def resnet_state(vit_state, blocks=(2, 1, 1, 2), width=16, dim=24, side=2):
@@ -156,10 +109,10 @@ def load(path, merges, **options):
     return ENCODERS.get("clip-openai").load(ENCODERS.config("clip-openai", options))
 
 
-def test_vit_and_texts_equal_transformers(vit_file, merges, clip_folder, frames):
+def test_vit_and_texts_equal_transformers(openai_file, merges, clip_folder, frames):
     from transformers import CLIPModel, CLIPTokenizer
 
-    encoder = load(vit_file, merges)
+    encoder = load(openai_file, merges)
     prepared = encoder.towers.preprocessing.fit_frames(frames)
     pixels = encoder.towers.preprocessing.pixels(torch.from_numpy(prepared), torch.device("cpu"))
     library = CLIPModel.from_pretrained(clip_folder).eval()
@@ -274,14 +227,14 @@ def test_a_file_that_would_run_something_is_refused(tmp_path):
     assert not marker.exists()
 
 
-def test_safetensors_give_the_same_and_broken_files_are_told(vit_state, vit_file, tmp_path):
+def test_safetensors_give_the_same_and_broken_files_are_told(vit_state, openai_file, tmp_path):
     from safetensors.torch import save_file
 
     save_file(vit_state, tmp_path / "model.safetensors")
     weights = read_weights(tmp_path / "model.safetensors")
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_weights(vit_file).items())
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_weights(openai_file).items())
     for name in ("half.safetensors", "half.pt"):
-        whole = (tmp_path / "model.safetensors" if name.endswith("s") else vit_file).read_bytes()
+        whole = (tmp_path / "model.safetensors" if name.endswith("s") else openai_file).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
         with pytest.raises(CvrError, match="not a file of weights"):
             read_weights(tmp_path / name)

@@ -70,6 +70,12 @@ def test_a_prompt_is_part_of_the_text_and_a_long_text_is_cut(sentence_folder):
     assert short.encode_texts(["a dog " * 20]).mask_BL.shape == (1, 4)
 
 
+def test_a_model_without_tokens_gives_its_text_embedding_as_the_only_one(clip_folder):
+    features = load("sentence-transformers", model=str(clip_folder), dtype="float32").encode_texts(TEXTS)
+    assert features.mask_BL.tolist() == [[True]] * 3
+    assert_close(F.normalize(features.tokens_BLD[:, 0], dim=-1), features.pooled_BD)
+
+
 def test_a_missing_sentence_model_is_one_line():
     with pytest.raises(CvrError, match="neither a folder of sentence-transformers nor a reachable model") as told:
         load("sentence-transformers", model="nobody/no-such-model")

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
+from cvr_data.embeddings import FeatureStore
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._clean_caption import clean_caption
 from cvr_data.encoders._protocol import FrameTokenEncoder
@@ -199,6 +200,47 @@ def test_a_model_that_cannot_be_reached_is_one_line(kind):
     with pytest.raises(CvrError, match="neither a folder nor a reachable model on the hub") as told:
         load(kind, "nobody/no-such-model")
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(clip_folder):
+    with pytest.raises(CvrError, match="this PyTorch sees no GPU"):
+        load("clip", clip_folder, device="cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_gives_what_the_cpu_gives(kind, folder, encoder, frames):
+    prepared = encoder.towers.preprocessing.fit_frames(frames)
+    other = load(kind, folder, device="cuda")
+    assert_close(other.encode_frames(prepared), encoder.encode_frames(prepared), atol=1e-3, rtol=1e-3)
+    assert_close(other.encode_texts(TEXTS).pooled_BD, encoder.encode_texts(TEXTS).pooled_BD, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["clip", "clip-openai", "blip2"])
+def test_embed_encodes_videos_and_captions_from_a_folder(cvr, request, tmp_path, frames, merges, name):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for index, shape in enumerate([(64, 48), (32, 60), (90, 60)]):
+        write_mp4(clips / f"v{index}.mp4", frames[: index + 2, : shape[0], : shape[1]])
+    rows = [f"v{index},a red dog {index},v{index}.mp4" for index in range(3)]
+    (clips / "captions.csv").write_text("\n".join(["video_id,caption,file", *rows, ""]))
+    imported = cvr("import", "table", clips / "captions.csv", "-o", "video=file", "--out", tmp_path / "videos")
+    assert imported.code == 0, imported.err
+    model = request.getfixturevalue(f"{name.split('-')[0]}_folder")
+    options = ["-o", f"model={model}"]
+    if name == "clip-openai":
+        model = request.getfixturevalue("openai_file")
+        options = ["-o", f"model={model}", "-o", f"tokenizer={merges}"]
+    outcome = cvr("embed", tmp_path / "videos", "--encoder", name, *options, "--out", tmp_path / "embeddings")
+    assert outcome.code == 0, outcome.err
+    assert "3 videos, 3 texts" in outcome.out
+    store = FeatureStore.open(tmp_path / "embeddings")
+    encoder = ENCODERS.get(name).load(ENCODERS.config(name, dict(word.split("=", 1) for word in options[1::2])))
+    fresh = encoder.encode_videos([Video("v1", clips / "v1.mp4")])
+    assert_close(store.frames(["v1"]).frames_BTD, fresh.frames_BTD, atol=2e-3, rtol=0)
+    text = encoder.encode_texts(["a red dog 1"])
+    assert_close(store.texts(["a red dog 1"]).pooled_BD, text.pooled_BD, atol=2e-3, rtol=0)
 
 
 def test_another_models_folder_is_refused(blip_folder):
