@@ -14,13 +14,18 @@ import pyarrow.compute as pc
 
 from cvr_data.lemmas import lemmas
 from cvr_data.normalise import normalised
-from cvr_data.slots import PARTS, SLOTS, Tagged, part_of, repaired, slot_of
+from cvr_data.slots import PARTS, SLOTS, Tagged, is_doubtful_action, part_of, repaired, slot_of
 from cvr_data.tables import CHANGE
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-KINDS = tuple("action" if slot == "action" else "static" for slot in SLOTS)
+DOUBTFUL = "doubtful action"
+"""A word that is a verb or a noun: where the other word of a change fills a slot of its own, that one counts."""
+ORDER = (*(slot for slot in SLOTS if slot != "other"), DOUBTFUL, "other")
+"""Where the two words of a change differ, the first of their slots is that of the change."""
+ORDERED_SLOTS = tuple("action" if slot == DOUBTFUL else slot for slot in ORDER)
+KINDS = tuple("action" if slot == "action" else "static" for slot in ORDERED_SLOTS)
 BATCH = 256
 PART_CODES = len(PARTS) + 1
 """One for each part of speech, and one for a phrase that the caption has not."""
@@ -48,7 +53,7 @@ def type_changes(
     slots = np.minimum(*np.split(codes // PART_CODES, 2))
     slots = pa.array(slots[is_open.filter(is_tagged).to_numpy(zero_copy_only=False)])
     kind = pc.replace_with_mask(kind, is_open, pa.array(KINDS).take(slots))
-    slot = pc.replace_with_mask(slot, is_open, pa.array(SLOTS).take(slots))
+    slot = pc.replace_with_mask(slot, is_open, pa.array(ORDERED_SLOTS).take(slots))
     typed = pa.StructArray.from_arrays([kind, slot, before, after], fields=list(CHANGE))
     pairs = pairs.set_column(pairs.column_names.index("changes"), "changes", _lists(changes, typed))
     if with_words:
@@ -93,7 +98,9 @@ def _phrase_codes(texts: pa.Array, phrases: pa.Array, advance: Callable[[int], o
 
 def _code(caption: Tagged, phrase: str) -> int:
     part = part_of(caption, phrase)
-    return SLOTS.index(slot_of(caption, phrase)) * PART_CODES + (PARTS.index(part) if part else len(PARTS))
+    slot = slot_of(caption, phrase)
+    slot = DOUBTFUL if slot == "action" and is_doubtful_action(caption, phrase) else slot
+    return ORDER.index(slot) * PART_CODES + (PARTS.index(part) if part else len(PARTS))
 
 
 def tagged(texts: Sequence[str]) -> Iterator[Tagged]:

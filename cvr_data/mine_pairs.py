@@ -30,7 +30,7 @@ from cvr_data.similarities import text_similarities, visual_similarities
 from cvr_data.tables import PAIRS, VIDEOS, check_columns
 from cvr_data.word_counts import change_counts
 
-VERSION = 1
+VERSION = 2
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
 )  # fmt: skip

@@ -4,7 +4,7 @@ A verb is an action, and so is a direction; a noun after a preposition of place,
 other nouns are objects; colours, adjectives, participles before a noun and nouns before a noun are attributes.
 
 Small taggers take the verb of "a ring flashes" for a noun, and then the noun for an attribute. English has no phrase
-"a ring flashes" (a, singular, plural), so such a plural is read as a verb.
+"a ring flashes" (a, singular, plural), so such a plural is read as a verb; so is "vanishing" of "a ring vanishing at".
 """
 
 from collections.abc import Sequence
@@ -46,6 +46,17 @@ VERBS = frozenset(("VERB", "AUX"))
 THINGS = frozenset(("NOUN", "PROPN", "PRON"))
 MODIFIERS = frozenset(("ADJ", "NUM", "DET"))
 PARTICIPLES = frozenset(("VBG", "VBN", "VBD"))
+NOUNS_IN_ING = frozenset(
+    "being blessing building ceiling clothing duckling dumpling earring evening feeling king lightning morning "
+    "offspring opening painting parking pudding railing ring sibling sling spring string swing thing wedding "
+    "wing".split()
+)
+"""Words that end as the participle of a verb does, and are things."""
+SHOTS = frozenset("animation background clip close-up closeup footage macro timelapse time-lapse video".split())
+"""Words for the film itself: a noun before one is what is seen, not what kind of film it is."""
+PEOPLE = frozenset("boy boys couple girl girls man men woman women".split())
+"""Before a noun they are still who is seen: "woman freelancer"."""
+BASE_FORMS = frozenset(("VB", "VBP"))
 BEFORE_PARTICIPLE = frozenset(("DET", "ADJ", "NUM", "ADP", "CCONJ", "PUNCT"))
 
 
@@ -58,22 +69,32 @@ class Tagged(NamedTuple):
 
 
 def repaired(caption: Tagged) -> Tagged:
-    """Return the caption with verbs that were taken for nouns, and colours, tagged as what they are."""
-    words, tags = caption.words, caption.tags
-    parts = ["ADJ" if word in COLOURS else part for word, part in zip(words, caption.parts, strict=True)]
+    """Return the caption with verbs that were taken for nouns, colours, and places, tagged as what they are."""
+    words, tags = caption.words, list(caption.tags)
+    parts = [_known_part(word, part) for word, part in zip(words, caption.parts, strict=True)]
     for index in range(1, len(words)):
-        if tags[index] == "NNS" and parts[index] == "NOUN" and _is_clause_verb(words, parts, tags, index):
+        if parts[index] == "NOUN" and tags[index] == "NNS" and _is_clause_verb(words, parts, tags, index):
             parts[index] = "VERB"
+        elif parts[index] == "NOUN" and tags[index] == "NN" and _is_participle_of_clause(words, parts, index):
+            parts[index], tags[index] = "VERB", "VBG"
     return Tagged(words, parts, tags)
+
+
+def _known_part(word: str, part: str) -> str:
+    if word in COLOURS:
+        return "ADJ"
+    return "NOUN" if part == "ADJ" and word in SCENES else part
 
 
 def slot_of(caption: Tagged, phrase: str) -> str:
     """Return the slot that a phrase fills in a repaired caption; "other" if the caption has it not."""
+    first = _find(caption.words, phrase.split())
+    return "other" if first is None else slot_at(caption, first, first + len(phrase.split()) - 1)
+
+
+def slot_at(caption: Tagged, first: int, last: int) -> str:
+    """Return the slot that the words `first` to `last` of a repaired caption fill."""
     words, parts, _ = caption
-    first = _find(words, phrase.split())
-    if first is None:
-        return "other"
-    last = first + len(phrase.split()) - 1
     span = range(first, last + 1)
     if any(parts[index] in VERBS for index in span):
         return "attribute" if _is_participle_of_noun(caption, last) else "action"
@@ -87,6 +108,12 @@ def slot_of(caption: Tagged, phrase: str) -> str:
         part in VERBS for part in parts[max(0, first - 3) : first]
     )
     return "action" if is_particle else "other"
+
+
+def is_doubtful_action(caption: Tagged, phrase: str) -> bool:
+    """Whether a phrase is one verb in its base form, which is often a noun: "lock icon", "light underwater"."""
+    first = _find(caption.words, phrase.split())
+    return first is not None and " " not in phrase and caption.tags[first] in BASE_FORMS
 
 
 def part_of(caption: Tagged, phrase: str) -> str | None:
@@ -105,8 +132,15 @@ def _is_clause_verb(words: Sequence[str], parts: Sequence[str], tags: Sequence[s
         article -= 1
     if article < 0 or parts[article] != "DET":
         return False
-    has_verb_after = index + 1 < len(words) and parts[index + 1] in VERBS
+    has_verb_after = index + 1 < len(words) and parts[index + 1] in VERBS and words[index + 1] not in DIRECTIONS
     return words[article] in ("a", "an") or not has_verb_after
+
+
+def _is_participle_of_clause(words: Sequence[str], parts: Sequence[str], index: int) -> bool:
+    """Whether a "noun" in -ing after a thing says what it does: "a hoop vanishing at", not "a city building in"."""
+    if not words[index].endswith("ing") or words[index] in NOUNS_IN_ING or parts[index - 1] not in THINGS:
+        return False
+    return index + 1 == len(words) or parts[index + 1] in ("ADP", "ADV") or words[index + 1] in DIRECTIONS
 
 
 def _slot_of_noun(caption: Tagged, first: int, last: int) -> str:
@@ -123,7 +157,7 @@ def _is_noun_modifier(caption: Tagged, index: int) -> bool:
         return False
     if words[index] in COLOURS_OR_THINGS and (parts[index + 1] == "ADJ" or tags[index + 1] == "VBN"):
         return True
-    return parts[index + 1] in ("NOUN", "PROPN")
+    return parts[index + 1] in ("NOUN", "PROPN") and words[index + 1] not in SHOTS and words[index] not in PEOPLE
 
 
 def _is_placed(caption: Tagged, first: int, last: int) -> bool:

@@ -18,6 +18,7 @@ EXAMPLES = [
     ("cows on pasture", "goats on pasture", "cows", "goats", "static", "object"),
     ("a woman in a red dress", "a woman in a blue dress", "red", "blue", "static", "attribute"),
     ("waves at sunset", "waves at night", "sunset", "night", "static", "scene"),
+    ("Lock icon on the screen", "Checkbox icon on the screen", "lock", "checkbox", "static", "attribute"),
     ("a dog on the beach", "a dog on the grass", "beach", "grass", "static", "scene"),
 ]
 
