@@ -19,6 +19,8 @@ from cvr_data.download.status import FOLDER, Row, StatusTable, read_status
 from tests.http_server import Reset, Status, Truncate
 
 ROOT = Path(__file__).resolve().parents[3]
+HEARS_CTRL_C = "import signal, cli; signal.signal(signal.SIGINT, signal.default_int_handler); cli.main()"
+"""A job in the background of a shell inherits a deaf ear for SIGINT."""
 QUICK = Config(concurrency=4, attempts=3, timeout_s=2.0, backoff_s=0.01)
 
 
@@ -142,7 +144,7 @@ def test_after_a_kill_in_the_middle_a_rerun_asks_only_for_the_rest(server, tmp_p
         server.put(f"/{name}.mp4", name.encode() * 80_000, pause_s=0.003)
     lines = "".join(f"{name},{server.url}/{name}.mp4\n" for name in names)
     (tmp_path / "urls.csv").write_text("id,url\n" + lines)
-    command = [sys.executable, "-c", "import cli; cli.main()", "download", "videos", "mine", "--concurrency", "3"]
+    command = [sys.executable, "-c", HEARS_CTRL_C, "download", "videos", "mine", "--concurrency", "3"]
     command += ["--urls", str(tmp_path / "urls.csv"), "--out", str(tmp_path / "mine")]
     folder = tmp_path / "mine" / "videos"
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
