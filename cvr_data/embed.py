@@ -1,16 +1,19 @@
 """Writes an embeddings artifact: frames of every readable video and every distinct text, part by part.
 
 Videos are decoded in threads while the network runs. Parts and batches are cut by row number alone, so how many
-threads there are, or where an interrupted run stopped, does not change what is written.
+threads or shards there are, or where an interrupted run stopped, does not change what is written. A shard writes every
+n-th part; `cvr merge` (`cvr_data.merge`) brings shards together.
 """
 
 # Shapes: N rows, D embedding.
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +23,55 @@ import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 
-from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.corpora._paths import resolve_media
+from cvr_data.artifacts import Artifact, ArtifactWriter
+from cvr_data.embed_source import Source, only_ids, read_source, texts_of_column, videos_and_captions
 from cvr_data.embeddings import EMBEDDINGS, STAGE
 from cvr_data.encoders import ENCODERS
-from cvr_data.encoders._protocol import Encoder, FrameEncoder
-from cvr_data.errors import CvrError, did_you_mean, first_few
+from cvr_data.encoders._protocol import Encoder, FrameEncoder, FrameTokenEncoder
+from cvr_data.errors import CvrError
 from cvr_data.near_duplicates import perceptual_hash
 from cvr_data.progress import Progress
 from cvr_data.registry import config_dict
-from cvr_data.tables import VIDEOS, check_columns, text_id
+from cvr_data.tables import text_id
 from cvr_data.video import UnreadableVideo, Video
 
 VERSION = 1
-VIDEOS_PER_PART = 256
-TEXTS_PER_PART = 4096
 TEXTS_PER_CALL = 512
 VIDEOS_PER_CALL = 32
 """Videos whose frames go to the network at once: a few dozen megabytes of pixels."""
 DECODERS = 2
 """Decoding threads: enough to keep up with the network on a CPU."""
+STORED = {"dtype": "float16", "normalised": "pooled rows to unit length, frames and tokens not"}
 DROPPED = pa.schema([("video_id", pa.string()), ("drop_reason", pa.string()), ("detail", pa.string())])
 
 
-@dataclass(frozen=True)
-class Source:
-    """What to embed, and how many parts of each kind that makes."""
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What of the source is embedded by this run, and whether with every token of a frame."""
 
-    videos: list[Video]
-    texts: list[str]
+    column: str | None = None
+    """A text column of any table, and no videos."""
+    only: Path | None = None
+    """A CSV file of video ids."""
+    num_shards: int = 1
+    """Runs that share the work."""
+    shard_id: int = 0
+    """Which of them this is, from 0."""
+    all_tokens: bool = False
+    """Store every token of each frame beside its embedding."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shard_id < self.num_shards:
+            raise CvrError(f"--shard-id should be 0 to {self.num_shards - 1}, got {self.shard_id}.")
 
     @property
-    def video_parts(self) -> int:
-        """Parts of videos; they come first."""
-        return -(-len(self.videos) // VIDEOS_PER_PART)
+    def shard(self) -> dict[str, int]:
+        """What a shard's manifest records."""
+        return {"id": self.shard_id, "of": self.num_shards}
 
-    @property
-    def text_parts(self) -> int:
-        """Parts of texts."""
-        return -(-len(self.texts) // TEXTS_PER_PART)
+    def has(self, part: int) -> bool:
+        """Return whether this run writes the part."""
+        return part % self.num_shards == self.shard_id
 
 
 def embed(
@@ -68,96 +81,101 @@ def embed(
     out: Path,
     *,
     column: str | None = None,
+    selection: Selection | None = None,
     overwrite: bool = False,
 ) -> Artifact:
-    """Return the artifact of raw features of a videos artifact, or of one text column of any artifact.
+    """Return the artifact of raw features of a videos table, or of one text column of any table.
+
+    A table is an artifact, a Parquet file or a CSV file; `column` is short for a selection of that column.
 
     Raises:
-        CvrError: the encoder takes no texts, a column is missing, or no video at all can be read.
+        CvrError: the encoder takes no texts or gives no tokens, a column or id is missing, or no video can be read.
     """
-    artifact = open_artifact(source)
-    config = {"encoder": encoder_name, "options": config_dict(encoder_config), "column": column}
-    inputs = {"videos" if column is None else "source": source}
-    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
+    chosen = selection or Selection(column=column)
+    writer = _writer(source, encoder_name, encoder_config, out, chosen, overwrite)
     if (done := writer.finished()) is not None:
         return done
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
-    found = _texts_of_column(artifact, column, encoder) if column else _videos_and_captions(artifact, encoder)
+    if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
+        raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")
+    table, where = read_source(source)
+    if chosen.only is not None:
+        table = only_ids(table, chosen.only, where)
+    found = (
+        texts_of_column(table, chosen.column, encoder, where)
+        if chosen.column
+        else videos_and_captions(table, encoder, where)
+    )
     with writer:
-        _write_videos(writer, encoder, found)
-        _write_texts(writer, encoder, found)
-        if found.videos and not _kept(writer, found.video_parts):
-            raise CvrError(f"None of the {len(found.videos)} videos of {source} can be read: {_first_detail(writer)}")
-        return writer.finish(
-            dim=encoder.dim,
-            text_dim=encoder.text_dim,
-            videos=_kept(writer, found.video_parts),
-            texts=len(found.texts),
-            runs_on=encoder.runs_on,
-            stored={"dtype": "float16", "normalised": "pooled rows to unit length, frames and tokens not"},
-        )
+        _write_videos(writer, encoder, found, chosen)
+        _write_texts(writer, encoder, found, chosen)
+        return _finish(writer, encoder, found, chosen)
 
 
-def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[str]:
-    """Return the distinct texts of string or list-of-string columns, sorted, nulls left out.
-
-    Raises:
-        CvrError: a column is absent or holds no text.
-    """
-    texts: set[str] = set()
-    for name in columns:
-        if name not in table.column_names:
-            raise CvrError(f"{where}: there is no column {name!r}. {did_you_mean(name, table.column_names)}")
-        values = table.column(name).combine_chunks()
-        while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-            values = values.flatten()
-        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-            raise CvrError(f"{where}: column {name!r} holds {values.type}, not text.")
-        texts.update(values.unique().drop_null().to_pylist())
-    return sorted(texts)
+def summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
+    """Return what the manifest of an embeddings folder says of its encoder."""
+    widths = {"dim": encoder.dim, "text_dim": encoder.text_dim, "runs_on": encoder.runs_on}
+    tokens = {"frame_token_dim": encoder.frame_token_dim} if all_tokens else {}  # type: ignore[attr-defined]
+    return {**widths, **tokens, "stored": STORED}
 
 
-def _texts_of_column(artifact: Artifact, column: str, encoder: Encoder) -> Source:
-    if not encoder.text_dim:
-        raise CvrError(f"{encoder.name} encodes no texts; choose another --encoder for --column.")
-    return Source([], distinct_texts(artifact.read(), [column], str(artifact.path)))
+def _writer(
+    source: Path, encoder_name: str, encoder_config: Any, out: Path, chosen: Selection, overwrite: bool
+) -> ArtifactWriter:
+    options = config_dict(encoder_config)
+    config: dict[str, Any] = {"encoder": encoder_name, "options": options, "column": chosen.column}
+    if chosen.all_tokens:
+        config["all_tokens"] = True
+    if chosen.num_shards > 1:
+        config["shard"] = chosen.shard
+    inputs = {"videos" if chosen.column is None else "source": source}
+    if chosen.only is not None:
+        inputs["only"] = chosen.only
+    return ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
 
 
-def _videos_and_captions(artifact: Artifact, encoder: Encoder) -> Source:
-    where = str(artifact.path)
-    table = check_columns(artifact.read(), VIDEOS, f"{where} (--column embeds a text column of another table)")
-    texts = distinct_texts(table, ["captions", "description"], where) if encoder.text_dim else []
-    if not encoder.dim:
-        return Source([], texts)
-    ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
-    repeated = [video_id for video_id, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise CvrError(f"{where}: video_id is not unique: {first_few(repeated)}.")
-    places = [None if path is None else resolve_media(artifact.path, path) for path in paths]
-    return Source([Video(video_id, place) for video_id, place in zip(ids, places, strict=True)], texts)
+def _finish(writer: ArtifactWriter, encoder: Encoder, found: Source, chosen: Selection) -> Artifact:
+    counts = count_items(writer.path)
+    if found.videos and not counts["videos"] and chosen.num_shards == 1:
+        detail = _first_detail(writer)
+        raise CvrError(f"None of the {len(found.videos)} videos of {_source(writer)} can be read: {detail}")
+    parts = {"parts": found.video_parts + found.text_parts} if chosen.num_shards > 1 else {}
+    return writer.finish(**summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
-def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: Source) -> None:
-    with Progress("embed", len(found.videos), "videos") as progress:
+def _source(writer: ArtifactWriter) -> Path:
+    return writer.inputs["videos"]
+
+
+def count_items(folder: Path) -> dict[str, int]:
+    """Return how many videos and texts the parts of a folder hold."""
+    kinds: Counter[str] = Counter()
+    for path in sorted(folder.glob("part-*.parquet")):
+        kinds.update(pq.read_table(path, columns=["kind"]).column("kind").to_pylist())
+    return {"videos": kinds["video"], "texts": kinds["text"]}
+
+
+def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: Source, chosen: Selection) -> None:
+    parts = {part: found.part(part) for part in range(found.video_parts) if chosen.has(part)}
+    todo = {part: videos for part, videos in parts.items() if not writer.has_part(part)}
+    decoded = _decoded(encoder, list(chain.from_iterable(todo.values())))  # one queue: no pause between parts
+    with Progress("embed", sum(map(len, parts.values())), "videos") as progress, closing(decoded):
+        progress.advance(sum(map(len, parts.values())) - sum(map(len, todo.values())))
         dropped_rows = 0
-        for part in range(found.video_parts):
-            videos = found.videos[part * VIDEOS_PER_PART : (part + 1) * VIDEOS_PER_PART]
-            if writer.has_part(part):
-                progress.advance(len(videos))
-                continue
-            encoded = _encode_part(encoder, videos, progress)
+        for part, videos in todo.items():
+            encoded = _encode_part(encoder, islice(decoded, len(videos)), progress, chosen.all_tokens)
             dropped_rows += len(encoded.dropped)
             progress.advance(0, f"{dropped_rows} dropped")
             dropped = pa.Table.from_pylist(encoded.dropped, DROPPED)
             writer.write_part(part, encoded.table(), dropped=dropped, arrays=encoded.arrays(encoder.frame_dim))
 
 
-def _write_texts(writer: ArtifactWriter, encoder: Encoder, found: Source) -> None:
+def _write_texts(writer: ArtifactWriter, encoder: Encoder, found: Source, chosen: Selection) -> None:
     with Progress("embed", len(found.texts), "texts") as progress:
         for part in range(found.text_parts):
-            texts = found.texts[part * TEXTS_PER_PART : (part + 1) * TEXTS_PER_PART]
+            texts = found.text_part(part)
             index = found.video_parts + part
-            if not writer.has_part(index):
+            if chosen.has(index) and not writer.has_part(index):
                 _write_text_part(writer, index, encoder, texts)
             progress.advance(len(texts))
 
@@ -169,7 +187,7 @@ def _write_text_part(writer: ArtifactWriter, index: int, encoder: Encoder, texts
         features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
-    table = _id_table([text_id(text) for text in texts], "text", [len(rows) for rows in tokens])
+    table = id_table([text_id(text) for text in texts], "text", [len(rows) for rows in tokens])
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
     table = table.set_column(EMBEDDINGS.get_field_index("sha256"), "sha256", pa.array(hashes))
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
@@ -184,10 +202,11 @@ class VideoPart:
     hashes: list[str]
     frames: list[np.ndarray]
     dropped: list[dict[str, str]]
+    tokens: list[np.ndarray]
 
     def table(self) -> pa.Table:
         """Return the id table of the part."""
-        table = _id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
+        table = id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
         at = EMBEDDINGS.get_field_index("perceptual_hash")
         return table.set_column(at, "perceptual_hash", pa.array(self.hashes, pa.string()))
 
@@ -197,13 +216,23 @@ class VideoPart:
             return {"part": np.empty((0, dim), np.float16), "pooled": np.empty((0, dim), np.float16)}
         mean_BD = torch.from_numpy(np.stack([frames_TD.mean(axis=0) for frames_TD in self.frames]))
         pooled_BD = F.normalize(mean_BD, dim=-1).numpy()
-        return {"part": np.concatenate(self.frames).astype(np.float16), "pooled": pooled_BD.astype(np.float16)}
+        tokens = {"tokens": np.concatenate(self.tokens)} if self.tokens else {}
+        return {
+            "part": np.concatenate(self.frames).astype(np.float16),
+            "pooled": pooled_BD.astype(np.float16),
+            **tokens,
+        }
 
 
-def _encode_part(encoder: FrameEncoder, videos: Sequence[Video], progress: Progress) -> VideoPart:
-    part = VideoPart([], [], [], [])
+def _encode_part(
+    encoder: FrameEncoder,
+    decoded: Iterable[tuple[Video, np.ndarray | UnreadableVideo]],
+    progress: Progress,
+    all_tokens: bool,
+) -> VideoPart:
+    part = VideoPart([], [], [], [], [])
     waiting: list[np.ndarray] = []
-    for video, frames in _decoded(encoder, videos):
+    for video, frames in decoded:
         if isinstance(frames, UnreadableVideo):
             reason = "no_media" if video.path is None else "unreadable_video"
             part.dropped.append({"video_id": video.video_id, "drop_reason": reason, "detail": str(frames)})
@@ -212,21 +241,27 @@ def _encode_part(encoder: FrameEncoder, videos: Sequence[Video], progress: Progr
             part.hashes.append(perceptual_hash(frames))
             waiting.append(frames)
         if len(waiting) == VIDEOS_PER_CALL:
-            part.frames.extend(_encode(encoder, waiting))
+            _encode(encoder, waiting, part, all_tokens)
             waiting = []
         progress.advance()
-    part.frames.extend(_encode(encoder, waiting))
+    _encode(encoder, waiting, part, all_tokens)
     return part
 
 
-def _encode(encoder: FrameEncoder, videos: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _encode(encoder: FrameEncoder, videos: Sequence[np.ndarray], part: VideoPart, all_tokens: bool) -> None:
     if not videos:
-        return []
-    rows_ND = encoder.encode_frames(np.concatenate(videos))
-    return [rows_TD.numpy() for rows_TD in rows_ND.split([len(frames) for frames in videos])]
+        return
+    frames = np.concatenate(videos)
+    rows_ND = encoder.encode_frames(frames)
+    part.frames.extend(rows_TD.numpy() for rows_TD in rows_ND.split([len(each) for each in videos]))
+    if all_tokens:
+        assert isinstance(encoder, FrameTokenEncoder)
+        part.tokens.append(encoder.encode_frame_tokens(frames).numpy().astype(np.float16))
 
 
-def _decoded(encoder: FrameEncoder, videos: Sequence[Video]) -> Iterator[tuple[Video, np.ndarray | UnreadableVideo]]:
+def _decoded(
+    encoder: FrameEncoder, videos: Sequence[Video]
+) -> Generator[tuple[Video, np.ndarray | UnreadableVideo], None, None]:
     """Yield each video with its frames, in order, decoding the next ones meanwhile."""
 
     def read(video: Video) -> np.ndarray | UnreadableVideo:
@@ -249,17 +284,13 @@ def _decoded(encoder: FrameEncoder, videos: Sequence[Video]) -> Iterator[tuple[V
             pool.shutdown(cancel_futures=True)
 
 
-def _id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
+def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
+    """Return the id table of items whose rows lie one after another."""
     starts = np.cumsum([0, *counts])[:-1]
     columns = {"item_id": ids, "kind": [kind] * len(ids), "row_start": starts, "row_count": counts}
     filled = {name: pa.array(values, EMBEDDINGS.field(name).type) for name, values in columns.items()}
     nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash")}
     return pa.table({**filled, **nulls}, schema=EMBEDDINGS)
-
-
-def _kept(writer: ArtifactWriter, parts: int) -> int:
-    names = [writer.path / f"part-{index:05d}.parquet" for index in range(parts)]
-    return sum(pq.read_metadata(name).num_rows for name in names)
 
 
 def _first_detail(writer: ArtifactWriter) -> str:

@@ -15,7 +15,7 @@ from cvr_data.errors import CvrError, did_you_mean
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-SAMPLERS = ("uniform", "middle", "first")
+SAMPLERS = ("uniform", "middle", "first", "per-second")
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".gif"}
 
@@ -44,14 +44,17 @@ class VideoInfo:
     height: int
 
 
-def sample_indices(total: int, count: int, sampler: str = "uniform") -> np.ndarray:
+def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float = 0.0) -> np.ndarray:
     """Return the frame numbers to decode, rising, at most `count` of `total`.
 
-    uniform takes the middle of each of `count` equal segments, as CoVR does (https://github.com/lucas-ventura/CoVR):
+    uniform takes the middle of each of `count` equal segments, as CoVR does with 15 (https://github.com/lucas-ventura/CoVR):
     boundaries b = int(linspace(0, total, n + 1)), index (b_k + b_k+1 - 1) // 2.
+    per-second takes one frame per second of `fps`, and of more than `count` an even spread with the first and the last,
+    as DRL does (https://github.com/foolwood/DRL); its stride of 0 at less than half a frame per second is 1 here.
 
     Raises:
         CvrError: unknown sampler.
+        ValueError: nothing to sample, or per-second without a frame rate.
     """
     if total < 1 or count < 1:
         raise ValueError(f"total and count must be at least 1, got {total} and {count}.")
@@ -59,10 +62,21 @@ def sample_indices(total: int, count: int, sampler: str = "uniform") -> np.ndarr
         return np.array([total // 2])
     if sampler == "first":
         return np.arange(min(count, total))
+    if sampler == "per-second":
+        return _every_second(total, count, fps)
     if sampler != "uniform":
         raise CvrError(f"Unknown sampler {sampler!r}. {did_you_mean(sampler, SAMPLERS)}")
     bounds = np.linspace(0, total, min(count, total) + 1).astype(np.int64)
     return (bounds[:-1] + bounds[1:] - 1) // 2
+
+
+def _every_second(total: int, count: int, fps: float) -> np.ndarray:
+    if fps <= 0:
+        raise ValueError("the frame rate is unknown, so no frame can be taken per second")
+    positions = np.arange(0, total, max(1, round(fps)))
+    if len(positions) <= count:
+        return positions
+    return positions[np.linspace(0, len(positions) - 1, count).astype(np.int64)]
 
 
 def read_frames(path: Path, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
@@ -81,7 +95,8 @@ def read_frames(path: Path, count: int = 8, sampler: str = "uniform", size: int 
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise UnreadableVideo(f"{path}: no video stream.")
-            wanted = sample_indices(_count_frames(path, container), count, sampler)
+            fps = float(container.streams.video[0].average_rate or 0)
+            wanted = sample_indices(_count_frames(path, container), count, sampler, fps)
             frames = _decode(container, wanted, size)
     except (av.FFmpegError, ValueError) as error:
         raise UnreadableVideo(f"{path}: cannot be decoded ({_reason(error)}).") from None

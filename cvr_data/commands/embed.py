@@ -11,23 +11,46 @@ from cvr_data.commands.options import PATH, option_option, out_option, overwrite
 @click.argument("source", type=PATH)
 @click.option("--encoder", default="embedded", show_default=True, help="See `cvr list encoders`.")
 @click.option("--column", help="Embed this text column of SOURCE, and no videos.")
+@click.option("--only", type=PATH, help="Embed only the videos whose ids are in this CSV file.")
+@click.option("--frames", help="Frames per video, at most; CoVR takes 15, uniform.")
+@click.option("--sampler", help="uniform, middle, first, or per-second (one frame a second, as DRL).")
+@click.option("--all-tokens", is_flag=True, help="Store every token of a frame too, where the encoder gives them.")
+@click.option("--dtype", help="Type of the encoder's products: auto, bfloat16, float16 or float32.")
+@click.option("--batch-size", help="Frames or texts that go through the network at once.")
+@click.option("--device", help="auto, cpu or cuda; several, as cuda:0,cuda:1, share the work, a process on each.")
+@click.option("--num-shards", type=click.IntRange(1), default=1, help="Share the work among runs; see `cvr merge`.")
+@click.option("--shard-id", type=click.IntRange(0), default=0, help="Which share this run does, from 0.")
 @option_option
 @out_option("embeddings")
 @overwrite_option
-def embed(source: Path, encoder: str, column: str | None, options: tuple[str, ...], out: Path, overwrite: bool) -> None:
+def embed(
+    source: Path, encoder: str, column: str | None, only: Path | None, all_tokens: bool, num_shards: int,
+    shard_id: int, options: tuple[str, ...], out: Path, overwrite: bool, device: str | None, **given: str | None,
+) -> None:  # fmt: skip
     """Encode the frames and the distinct captions of the videos SOURCE; with --column, a text column of any table.
 
-    Videos that cannot be read are listed in the folder with a reason, and the rest is embedded.
+    SOURCE is a folder made by cvr, a .parquet or a .csv file. Videos that cannot be read are listed in the folder with
+    a reason, and the rest is embedded.
 
-    Example: cvr embed videos -o frames=8
+    Example: cvr embed videos --frames 15 --sampler uniform
     """
+    from cvr_data.embed import Selection
     from cvr_data.embed import embed as embed_source
+    from cvr_data.embed_devices import embed_on_devices
     from cvr_data.encoders import ENCODERS
     from cvr_data.memory import keep_freed_memory
 
     keep_freed_memory()
-    options = with_machine(ENCODERS.get(encoder).Config, options)
-    artifact = embed_source(source, encoder, ENCODERS.config(encoder, options), out, column=column, overwrite=overwrite)
+    options = (*(f"{name}={value}" for name, value in given.items() if value is not None), *options)
+    selection = Selection(column=column, only=only, num_shards=num_shards, shard_id=shard_id, all_tokens=all_tokens)
+    devices = device.split(",") if device else []
+    if len(devices) > 1:
+        options = with_machine(ENCODERS.get(encoder).Config, options)
+        artifact = embed_on_devices(source, encoder, options, out, devices, selection=selection, overwrite=overwrite)
+    else:
+        options = with_machine(ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options))
+        config = ENCODERS.config(encoder, options)
+        artifact = embed_source(source, encoder, config, out, selection=selection, overwrite=overwrite)
     manifest = artifact.manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']} s")
     for reason, count in manifest["dropped"].items():

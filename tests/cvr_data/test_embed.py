@@ -12,8 +12,10 @@ import torch
 from torch.testing import assert_close
 
 from cvr_data import embed as embed_module
+from cvr_data import embed_source
 from cvr_data.artifacts import ArtifactWriter, open_artifact, verify
-from cvr_data.embed import distinct_texts, embed
+from cvr_data.embed import embed
+from cvr_data.embed_source import distinct_texts
 from cvr_data.embeddings import FeatureStore
 from cvr_data.encoders import hash
 from cvr_data.errors import CvrError
@@ -101,7 +103,7 @@ def test_no_readable_video_at_all_stops_with_the_first_reason(tmp_path):
 
 def test_an_interrupted_run_is_resumed_to_the_same_bytes(videos, embeddings, tmp_path, monkeypatch):
     again = tmp_path / "again"
-    monkeypatch.setattr(embed_module, "VIDEOS_PER_PART", 2)
+    monkeypatch.setattr(embed_source, "VIDEOS_PER_PART", 2)
     embed(videos, "hash", CONFIG, tmp_path / "whole")
     shutil.copytree(tmp_path / "whole", again)
     shutil.move(again / "manifest.json", again / "running.json")

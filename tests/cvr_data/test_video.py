@@ -81,3 +81,21 @@ def test_a_missing_broken_or_empty_file_says_so(clip, tmp_path):
     for name, message in [("none.mp4", "no such file"), ("broken.mp4", ""), ("text.mp4", ""), ("bad.png", "")]:
         with pytest.raises(UnreadableVideo, match=rf"{name}: .*{message}"):
             read_frames(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("total", "fps", "count", "expected"),
+    [
+        (100, 25.0, 12, [0, 25, 50, 75]),
+        (50, 3.0, 12, [0, 3, 6, 12, 15, 21, 24, 30, 33, 39, 42, 48]),
+        (3, 0.2, 12, [0, 1, 2]),
+        (70, 29.97, 12, [0, 30, 60]),
+    ],
+)
+def test_one_frame_per_second_is_taken_as_drl_does(total, fps, count, expected):
+    assert sample_indices(total, count, "per-second", fps).tolist() == expected
+
+
+def test_fifteen_uniform_frames_are_covrs():
+    assert sample_indices(31, 15).tolist() == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 29]
+    assert sample_indices(100, 15).tolist() == [2, 9, 16, 22, 29, 36, 42, 49, 56, 62, 69, 76, 82, 89, 96]
