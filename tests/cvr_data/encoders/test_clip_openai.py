@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._clip_tokenizer import load_tokenizer
+from cvr_data.encoders._openai_clip import OpenAIClip
 from cvr_data.encoders._openai_weights import read_weights
 from cvr_data.errors import CvrError
 
@@ -287,3 +288,54 @@ def test_a_place_without_a_tokenizer_is_told(tmp_path):
     (tmp_path / "merges.txt").write_text("#version\na b\na b c\n")
     with pytest.raises(CvrError, match="line 3 is not a merge of two pieces"):
         load_tokenizer(str(tmp_path / "merges.txt"), LENGTH)
+
+
+def released_shapes(visual, width, layers, dim):
+    """The shapes that decide an architecture; the count of blocks is read off their names."""
+    text = {
+        "text_projection": (width, dim),
+        "token_embedding.weight": (49408, width),
+        "positional_embedding": (77, width),
+        "ln_final.weight": (width,),
+    }
+    return {**text, **{f"transformer.resblocks.{layer}.ln_1.weight": (width,) for layer in range(layers)}, **visual}
+
+
+def vit_shapes(width, layers, patch, resolution, dim):
+    blocks = {f"visual.transformer.resblocks.{layer}.ln_1.weight": (width,) for layer in range(layers)}
+    places = (resolution // patch) ** 2 + 1
+    edges = {"visual.proj": (width, dim), "visual.conv1.weight": (width, 3, patch, patch)}
+    return {**edges, "visual.positional_embedding": (places, width), **blocks}
+
+
+def resnet_shapes(width, blocks, resolution, dim):
+    places = (resolution // 32) ** 2 + 1
+    names = [
+        f"visual.layer{stage}.{block}.conv1.weight" for stage, count in enumerate(blocks, 1) for block in range(count)
+    ]
+    pool = {"positional_embedding": (places, 32 * width), "c_proj.weight": (dim, 32 * width)}
+    return {**dict.fromkeys(names, (width, width, 1, 1)), **{f"visual.attnpool.{name}": pool[name] for name in pool}}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "resolution", "tokens", "dim", "parameters"),
+    [
+        (released_shapes(resnet_shapes(64, (3, 4, 6, 3), 224, 1024), 512, 12, 1024), 224, 49, 1024, 102_007_137),
+        (released_shapes(resnet_shapes(64, (3, 4, 23, 3), 224, 512), 512, 12, 512), 224, 49, 512, 119_688_033),
+        (released_shapes(resnet_shapes(80, (4, 6, 10, 6), 288, 640), 640, 12, 640), 288, 81, 640, 178_300_601),
+        (released_shapes(vit_shapes(768, 12, 32, 224, 512), 512, 12, 512), 224, 50, 512, 151_277_313),
+        (released_shapes(vit_shapes(768, 12, 16, 224, 512), 512, 12, 512), 224, 197, 512, 149_620_737),
+        (released_shapes(vit_shapes(1024, 24, 14, 224, 768), 768, 12, 768), 224, 257, 768, 427_616_513),
+    ],
+    ids=["RN50", "RN101", "RN50x4", "ViT-B/32", "ViT-B/16", "ViT-L/14"],
+)
+def test_released_sizes_have_the_released_number_of_parameters(shapes, resolution, tokens, dim, parameters):
+    """On the meta device: shapes without numbers, so that 428 million parameters cost nothing."""
+    with torch.device("meta"):
+        network = OpenAIClip({name: torch.empty(shape) for name, shape in shapes.items()}).eval()
+        assert network.visual.resolution == resolution
+        pixels = torch.empty(1, 3, resolution, resolution)
+        assert network.visual(pixels).shape == (1, dim)
+        assert network.visual.tokens(pixels).shape[1] == tokens
+        assert network.texts(torch.zeros(2, 77, dtype=torch.long)).shape == (2, 77, dim)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
