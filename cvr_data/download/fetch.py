@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+from filelock import FileLock, Timeout
 
 from cvr_data.download.items import Item
 from cvr_data.tables import content_id
@@ -73,8 +74,20 @@ class HttpFetcher:
         self.own = threading.local()
 
     def attempt(self, item: Item) -> Answer:
-        """Ask once for what is missing of the item's file."""
+        """Ask once for what is missing of the item's file, unless another run is at it."""
         partial = Partial(self.folder, item)
+        partial.lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(partial.lock, timeout=0):
+                target = self.folder / item.file
+                # Another run may have finished it since this one looked.
+                answer = Answer(sha256=file_sha256(target)) if target.is_file() else self._ask(item, partial)
+                partial.lock.unlink(missing_ok=True)
+                return answer
+        except Timeout:
+            return Answer(error="another run is fetching it")
+
+    def _ask(self, item: Item, partial: "Partial") -> Answer:
         asked = partial.range_headers()
         try:
             with self._session().get(
@@ -162,7 +175,7 @@ class Partial:
 
     def __init__(self, folder: Path, item: Item):
         stem = folder / PARTIAL / content_id(item.item_id, item.url)
-        self.body, self.note = stem.with_suffix(".part"), stem.with_suffix(".json")
+        self.body, self.note, self.lock = (stem.with_suffix(suffix) for suffix in (".part", ".json", ".lock"))
 
     def size(self) -> int:
         """Return its bytes; 0 if there is none."""
@@ -180,7 +193,6 @@ class Partial:
         if keep:
             return
         self.remove()
-        self.body.parent.mkdir(parents=True, exist_ok=True)
         etag = headers.get("ETag", "")
         validator = etag if etag.startswith('"') else headers.get("Last-Modified")
         if validator:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def test_a_file_of_the_users_own_is_never_replaced(server, tmp_path):
         assert outcome.statuses == {"failed": 1}
         assert "another sha256 than is published; remove it" in next(iter(outcome.errors))[1]
     assert (tmp_path / "a.csv").read_bytes() == b"mine"
+
+
+def test_two_runs_at_once_share_the_work(server, tmp_path):
+    names = [str(number) for number in range(8)]
+    for name in names:
+        server.put(f"/{name}", name.encode() * 200_000, pause_s=0.002)
+    patient = replace(QUICK, attempts=500, concurrency=2)
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda _: download(items_of(server, names), tmp_path, patient), range(2)))
+    assert [outcome.statuses for outcome in outcomes] == [{"ok": 8}, {"ok": 8}]
+    assert sorted(server.asked()) == [f"/{name}" for name in names]
+    assert all((tmp_path / f"{name}.mp4").read_bytes() == name.encode() * 200_000 for name in names)
 
 
 def test_a_name_that_is_taken_by_a_folder_fails_alone(server, tmp_path):
