@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.tables import CHANGE
 
@@ -27,3 +29,14 @@ def change_lists(befores: Sequence[Sequence[str]], afters: Sequence[Sequence[str
     """Return the changes of each pair of captions, as words."""
     lists = [differences(before, after) for before, after in zip(befores, afters, strict=True)]
     return pa.array(lists, pa.list_(CHANGE))
+
+
+def turned(lists: pa.ListArray, is_turned: np.ndarray) -> pa.ListArray:
+    """Return the changes with `before` and `after` exchanged in some rows."""
+    structs = pc.list_flatten(lists)
+    is_turned_change = pa.array(is_turned[pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)])
+    kind, slot, before, after = (pc.struct_field(structs, field.name) for field in CHANGE)
+    sides = [pc.if_else(is_turned_change, other, one) for one, other in ((before, after), (after, before))]
+    offsets = np.append(0, np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False)))
+    changes = pa.StructArray.from_arrays([kind, slot, *sides], fields=list(CHANGE))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), changes)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from cvr_data.encoders import ENCODERS
 from cvr_data.errors import CvrError
 from cvr_data.mining._captions import Captions, blanked, read_captions
-from cvr_data.mining._differences import change_lists
+from cvr_data.mining._differences import change_lists, turned
 from cvr_data.mining._pairs import ChangedPairs, DroppedGroup, pairs_table
 from cvr_data.normalise import words
 from cvr_data.progress import Progress
@@ -147,7 +147,9 @@ def _changes(captions: Captions, reference: np.ndarray, target: np.ndarray) -> C
         return [[spelled[word] for word in captions.word_ids[start:end].tolist()] for start, end in bounds]
 
     def changes(rows: np.ndarray) -> pa.ListArray:
-        pairs, place = np.unique(np.column_stack([reference[rows], target[rows]]), axis=0, return_inverse=True)
-        return change_lists(said(pairs[:, 0]), said(pairs[:, 1])).take(pa.array(place.ravel()))
+        ordered = np.sort(np.column_stack([reference[rows], target[rows]]), axis=1)
+        pairs, place = np.unique(ordered, axis=0, return_inverse=True)
+        lists = change_lists(said(pairs[:, 0]), said(pairs[:, 1])).take(pa.array(place.ravel()))
+        return turned(lists, reference[rows] > target[rows])
 
     return changes

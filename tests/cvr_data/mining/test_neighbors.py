@@ -31,6 +31,7 @@ CONFIGS = st.builds(
     Config, k=st.integers(1, 4), low=st.sampled_from([-1.0, 0.1, 0.5]), high=st.sampled_from([0.8, 1.1]),
     mutual=st.booleans(), text_encoder=st.just("hash"),
 )  # fmt: skip
+ROW = ("reference_id", "target_id", "reference_caption", "target_caption")
 HASH = ENCODERS.get("hash").load(ENCODERS.config("hash"))
 
 
@@ -82,10 +83,7 @@ def quadratic(corpus, config):
 
 
 def rows_of(pairs):
-    return {
-        (row["reference_id"], row["target_id"], row["reference_caption"], row["target_caption"])
-        for row in pairs.to_pylist()
-    }
+    return {tuple(row[name] for name in ROW) for row in pairs.to_pylist()}
 
 
 @given(CORPORA, CONFIGS)
@@ -102,7 +100,14 @@ def test_the_order_of_the_videos_does_not_matter_and_pairs_go_both_ways(corpus, 
     random.shuffle(items)
     kept = neighbors.run(config, table(dict(items)))
     assert kept.equals(neighbors.run(config, table(corpus)))
-    assert rows_of(kept) == {(row[1], row[0], row[3], row[2]) for row in rows_of(kept)}
+    changes = {
+        tuple(row[name] for name in ROW): {(change["before"], change["after"]) for change in row["changes"]}
+        for row in kept.to_pylist()
+    }
+    assert changes == {
+        (target, reference, after, before): {(one, other) for other, one in found}
+        for (reference, target, before, after), found in changes.items()
+    }
 
 
 @given(st.integers(0, 2**16), st.integers(1, 6), st.sampled_from([(-1.0, 1.1), (0.0, 0.7), (0.2, 0.9)]))
