@@ -28,6 +28,17 @@ STORAGES = {
     "IntStorage": torch.int32,
     "BoolStorage": torch.bool,
 }
+UNREADABLE = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What readers raise on files that are cut, made by hand or of another kind."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -40,7 +51,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise CvrError(f"{path}: no such file; download the archive (https://github.com/openai/CLIP lists them).")
     try:
         state = _read(path)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, KeyError, ValueError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         raise CvrError(f"{path}: not a file of weights that can be read safely ({_first_line(error)}).") from None
     weights = {name: value.float() for name, value in state.items() if name not in NOT_WEIGHTS}
     if not weights:
@@ -107,6 +118,8 @@ def _script_tensors(archive: zipfile.ZipFile) -> dict[str, Tensor]:
         raise ValueError("the archive has no data.pkl")
     with archive.open(name) as file:
         module = _Unpickler(file, archive, name.removesuffix("data.pkl")).load()
+    if not isinstance(module, ScriptObject):
+        raise ValueError("the archive holds no module")
     found: dict[str, Tensor] = {}
     _collect(module, "", found)
     return found

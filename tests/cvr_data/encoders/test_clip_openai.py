@@ -221,7 +221,10 @@ def test_a_file_that_would_run_something_is_refused(tmp_path):
         archive.writestr("evil/constants.pkl", b"")
         archive.writestr("evil/data.pkl", pickle.dumps(Evil(marker)))
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(Evil(marker), protocol=2))
-    for name in ("script.pt", "plain.pt"):
+    with zipfile.ZipFile(tmp_path / "number.pt", "w") as archive:
+        archive.writestr("number/constants.pkl", b"")
+        archive.writestr("number/data.pkl", pickle.dumps(7))
+    for name in ("script.pt", "plain.pt", "number.pt"):
         with pytest.raises(CvrError, match=f"{name}: not a file of weights that can be read safely") as told:
             read_weights(tmp_path / name)
         assert "\n" not in str(told.value)
