@@ -1,0 +1,129 @@
+"""Runs independent jobs in this process, in a pool of processes, or on Ray; the code that has them cannot tell which.
+
+    with use_engine(Engine("ray", workers=8, address="auto")):
+        for index, table in map_jobs(count_words, [(part,) for part in parts], shared=(vocabulary,)):
+            ...
+
+A job is a module-level function of `(*shared, *job)`. Results come in any order with their index, so what is made of
+them must not depend on the order; then it is the same on every engine, with every number of workers. A job whose worker
+dies is run again; one that raises ends the whole.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from cvr_data.errors import CvrError
+
+Result = TypeVar("Result")
+ATTEMPTS = 3
+"""Times a job may lose its worker before the run ends."""
+AHEAD = 2
+"""Jobs handed out per worker: results that wait are bounded by it."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where jobs run."""
+
+    kind: Literal["local", "ray"] = "local"
+    workers: int = 1
+    """Processes; 1 and local is this process."""
+    address: str | None = None
+    """Of a running Ray cluster, or `auto`; None starts a Ray of its own here."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether jobs run one by one in this process."""
+        return self.kind == "local" and self.workers <= 1
+
+
+_ENGINE: ContextVar[Engine | None] = ContextVar("engine", default=None)
+
+
+@contextmanager
+def use_engine(engine: Engine) -> Iterator[Engine]:
+    """Run the jobs of this block on an engine."""
+    token = _ENGINE.set(engine)
+    try:
+        yield engine
+    finally:
+        _ENGINE.reset(token)
+
+
+def current_engine() -> Engine:
+    """Return the engine of the innermost `use_engine` block; outside of any, this process."""
+    return _ENGINE.get() or Engine()
+
+
+def map_jobs(
+    function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = ()
+) -> Iterator[tuple[int, Result]]:
+    """Yield (index, function(*shared, *job)) of every job, in any order; `shared` is sent to each worker once.
+
+    Raises:
+        CvrError: workers died again and again, or Ray is not installed or not there.
+        Exception: what a job raises.
+    """
+    engine = current_engine()
+    if engine.is_here or not jobs:
+        for index, job in enumerate(jobs):
+            yield index, function(*shared, *job)
+    elif engine.kind == "ray":
+        from cvr_data.ray_jobs import map_on_ray
+
+        yield from map_on_ray(function, jobs, shared, engine)
+    else:
+        yield from _map_in_pool(function, jobs, shared, engine.workers)
+
+
+_SHARED: tuple[Any, ...] = ()
+
+
+def _map_in_pool(
+    function: Callable[..., Result], jobs: Sequence[tuple], shared: tuple[Any, ...], workers: int
+) -> Iterator[tuple[int, Result]]:
+    left = list(range(len(jobs)))
+    for _ in range(ATTEMPTS):
+        done: set[int] = set()
+        try:
+            for index, result in _pooled(function, jobs, left, shared, workers):
+                done.add(index)
+                yield index, result
+            return
+        except BrokenProcessPool:
+            left = [index for index in left if index not in done]
+    raise CvrError(
+        f"Worker processes died {ATTEMPTS} times; use fewer --workers, or look for what kills them (memory?)."
+    )
+
+
+def _pooled(
+    function: Callable[..., Result], jobs: Sequence[tuple], wanted: Sequence[int], shared: tuple, workers: int
+) -> Iterator[tuple[int, Result]]:
+    context = multiprocessing.get_context("spawn")
+    count = min(workers, len(wanted))
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_keep_shared, initargs=(shared,)) as pool:
+        waiting = iter(wanted)
+        running: dict[Future, int] = {}
+        while True:
+            while len(running) < AHEAD * count and (index := next(waiting, None)) is not None:
+                running[pool.submit(_call_with_shared, function, jobs[index])] = index
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
+
+
+def _keep_shared(shared: tuple[Any, ...]) -> None:
+    global _SHARED  # one tuple per worker process, sent once
+    _SHARED = shared
+
+
+def _call_with_shared(function: Callable[..., Result], job: tuple) -> Result:
+    return function(*_SHARED, *job)
