@@ -115,6 +115,16 @@ class FeatureStore:
         features = VideoFeatures(*pad_rows(self._rows("video", video_ids)))
         return self.heads.videos(features) if self.heads else features
 
+    def frame_tokens(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return every token of each frame, (B, T, P, D) float32 padded with zeros, and the (B, T) mask of frames.
+
+        Raises:
+            CvrError: an id is not stored, or the folder was made without --all-tokens.
+        """
+        if "frame_token_dim" not in self.artifact.manifest:
+            raise CvrError(f"{self.artifact.path} has no frame tokens; make it with: cvr embed --all-tokens")
+        return pad_rows(self._rows("video", video_ids, "tokens"))
+
     def pooled(self, video_ids: Sequence[str]) -> Tensor:
         """Return (B, D) float32, the mean over frames of each video, unit length.
 
@@ -150,10 +160,10 @@ class FeatureStore:
         self._check("video", video_ids)
         return [self._hashes.get(video_id, "") for video_id in video_ids]
 
-    def _rows(self, kind: str, ids: Sequence[str]) -> list[Tensor]:
+    def _rows(self, kind: str, ids: Sequence[str], array: str = "part") -> list[Tensor]:
         return [
             torch.from_numpy(
-                np.array(self._array("part", place.part)[place.row_start : place.row_start + place.row_count])
+                np.array(self._array(array, place.part)[place.row_start : place.row_start + place.row_count])
             )
             for place in self._found(kind, ids)
         ]

@@ -12,6 +12,7 @@ PACKAGES = {
     "filters": "cvr_data.filters",
     "backends": "cvr_data.backends",
     "formats": "cvr_data.formats",
+    "feature_layouts": "cvr_data.feature_layouts",
     "datasets": "cvr_bench.datasets",
     "models": "cvr_bench.models",
 }

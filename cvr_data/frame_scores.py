@@ -7,18 +7,43 @@ weights the frames of a target with them.
 # Shapes: B triplets, T frames, D embedding.
 
 from collections.abc import Collection
+from pathlib import Path
 
 import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
+from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.progress import Progress
-from cvr_data.tables import TRIPLETS
+from cvr_data.tables import TRIPLETS, check_columns
 from cvr_data.video import Video
 
 BATCH = 256
 DECIMALS = 4
+VERSION = 1
+
+
+def write_frame_scores(triplets: Path, embeddings: Path, out: Path, *, overwrite: bool = False) -> Artifact:
+    """Return the triplets as an artifact with `frame_scores`, from stored features in a shared space.
+
+    Raises:
+        CvrError: no triplets, or the features are in two spaces that no heads were fitted to.
+    """
+    from cvr_data.encoders.stored import Config, load
+
+    source = open_artifact(triplets)
+    table = check_columns(source.read(), TRIPLETS, str(triplets))
+    videos = [name for name in source.manifest["inputs"] if name.split("-")[0] == "videos"]
+    inputs = {"triplets": triplets, "embeddings": embeddings, **{name: source.input_path(name) for name in videos}}
+    writer = ArtifactWriter(out, stage="frame-scores", version=VERSION, inputs=inputs, overwrite=overwrite)
+    if (done := writer.finished()) is not None:
+        return done
+    encoder = load(Config(embeddings=embeddings))
+    with writer:
+        scored = with_frame_scores(table, encoder, encoder.store.video_ids)
+        writer.write_part(0, scored)
+        return writer.finish(scored=scored.num_rows - scored.column("frame_scores").null_count)
 
 
 def with_frame_scores(triplets: pa.Table, encoder: Encoder, video_ids: Collection[str]) -> pa.Table:
