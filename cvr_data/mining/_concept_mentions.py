@@ -102,6 +102,8 @@ def _spans(caption: Tagged) -> Iterator[_Span]:
             yield _Span(Mention("action", particle, phrase, "action"), words[index], part)
         else:
             slot = slot_at(caption, index, index)
+            # the lemma of "striped" as a verb would be "strip"
+            part = "ADJ" if kind == "attribute" and part == "VERB" else part
             yield _Span(Mention(kind, "", words[index], slot), words[index], part)
 
 

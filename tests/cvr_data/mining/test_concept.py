@@ -21,7 +21,9 @@ from cvr_data.tables import PAIRS, VIDEOS, check_columns
 NAMES = ["ball", "cube", "red", "blue", "beach", "spin"]
 SLOTS = dict(zip(NAMES, ["object", "object", "attribute", "attribute", "scene", "action"], strict=True))
 KINDS = {"object": "thing", "scene": "thing", "attribute": "attribute", "action": "action"}
-VECTORS = Words(pa.array(sorted(NAMES)), np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0][:6])
+ROWS = np.eye(6)
+ROWS[sorted(NAMES).index("red")] = 0.8 * ROWS[sorted(NAMES).index("blue")] + 0.6 * ROWS[sorted(NAMES).index("red")]
+VECTORS = Words(pa.array(sorted(NAMES)), ROWS)
 CONCEPTS = {name: (Concept(KINDS[SLOTS[name]], name), Named(f"the {name}", SLOTS[name], name)) for name in NAMES}
 SETS = st.lists(st.sets(st.sampled_from(NAMES), min_size=1), min_size=0, max_size=7)
 CAPTIONS = ["a red ball spins on a beach", "a blue ball spins on a beach", "a man rides a horse", "a man rides a bike"]
@@ -77,6 +79,13 @@ def test_the_other_direction_swaps_injected_and_excluded_and_before_and_after(on
     turned = [{**change, "before": change["after"], "after": change["before"]} for change in back.changes]
     assert sorted(map(str, forth.changes)) == sorted(map(str, turned))
     assert all((change["kind"] == "action") == (change["slot"] == "action") for change in forth.changes)
+
+
+def test_an_attribute_takes_the_place_of_a_like_one_only():
+    first = {Concept("attribute", "red"): Named("red", "attribute", "red")}
+    other = {Concept("attribute", "big"): Named("big", "attribute", "ball")}
+    sides = [(change["before"], change["after"]) for change in difference(first, other, VECTORS).changes]
+    assert sides == [("red", None), (None, "big")]
 
 
 def test_a_concept_must_be_in_its_share_of_the_captions():
