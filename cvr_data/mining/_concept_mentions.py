@@ -112,7 +112,8 @@ def _particle(caption: Tagged, verb: int) -> str:
     following = verb + 1
     if following >= len(caption.words):
         return ""
-    is_direction = caption.words[following] in DIRECTIONS and caption.parts[following] not in _NOUNS
+    is_before_noun = following + 1 < len(caption.words) and caption.parts[following + 1] in _NOUNS
+    is_direction = caption.words[following] in DIRECTIONS and not is_before_noun
     return caption.words[following] if is_direction or caption.tags[following] == "RP" else ""
 
 

@@ -47,7 +47,7 @@ TAKES_EMBEDDINGS = True
 EXAMPLE = [("v1", "a red car drives by"), ("v2", "a blue car drives by"), ("v3", "rain falls")]
 ROWS = pa.schema(
     [
-        *(PAIRS.field(name) for name in PAIRS.names[:6]),
+        *((name, pa.string()) for name in PAIRS.names[:6]),
         ("changes", pa.list_(CHANGE)),
         *((name, pa.list_(pa.string())) for name in ("retained", "injected", "excluded")),
         ("neighbour_similarity", pa.float32()),

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,9 +167,10 @@ def test_explain_tells_what_stays_and_what_changes():
 
 
 @pytest.mark.engine
-def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corpus_is_no_error():
+def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corpus_is_no_error(tmp_path):
     _, dropped = split_dropped(concept.run(Config(), videos({"v1": ["of the"], "v2": ["a red ball"]})))
     assert dropped.to_pylist()[0]["drop_reason"] == "no_concepts"
+    pq.write_table(dropped, tmp_path / "dropped.parquet")  # it has nulls where a pair may have none
     assert concept.run(Config(), videos({})).num_rows == 0
 
 
