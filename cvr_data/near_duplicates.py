@@ -35,6 +35,9 @@ class Config:
     """Share of the groups that go to val where the corpus gives no split."""
     test: float = 0.1
     """Share of the groups that go to test where the corpus gives no split."""
+    val_as_test: bool = False
+    """For a corpus whose test videos are not at hand: its val split becomes test, its own test videos are dropped, and
+    the share `val` of its train groups becomes val, so that no checkpoint is chosen on what is scored."""
     seed: int = 0
     """Of the split; the same video goes to the same split whatever else is in the corpus, unless it is grouped."""
 
@@ -59,16 +62,19 @@ def split_videos(config: Config, videos: pa.Table, group_ids: Sequence[str]) -> 
     unknown = sorted({split for split in given if split is not None} - set(SPLITS))
     if unknown:
         raise CvrError(f"videos: split must be train, val or test, got {', '.join(unknown)}.")
+    roles = [_role(config, split, group_id) for split, group_id in zip(given, group_ids, strict=True)]
     strongest: dict[str, str] = {}
-    for group_id, split in zip(group_ids, given, strict=True):
+    for group_id, split in zip(group_ids, roles, strict=True):
         if split is not None:
             strongest[group_id] = min(split, strongest.get(group_id, split), key=SPLITS.index)
     groups_split = {group_id: strongest.get(group_id) or _drawn_split(config, group_id) for group_id in group_ids}
-    splits = [split or groups_split[group_id] for split, group_id in zip(given, group_ids, strict=True)]
+    splits = [split or groups_split[group_id] for split, group_id in zip(roles, group_ids, strict=True)]
     reasons = [
         None if split == groups_split[group_id] else f"near_duplicate_of_{groups_split[group_id]}"
         for split, group_id in zip(splits, group_ids, strict=True)
     ]
+    if config.val_as_test:
+        reasons = ["not_at_hand" if split == "test" else reason for split, reason in zip(given, reasons, strict=True)]
     columns = {"split": splits, "group_id": list(group_ids), "drop_reason": reasons}
     for name, values in columns.items():
         videos = videos.drop_columns([name]) if name in videos.column_names else videos
@@ -143,11 +149,26 @@ def media_hashes(paths: Sequence[Path | None]) -> list[str]:
     return hashes
 
 
+def _role(config: Config, given: str | None, group_id: str) -> str | None:
+    """The split that a given one stands for; None where the group decides."""
+    if not config.val_as_test or given is None:
+        return given
+    if given == "train":
+        return "val" if _draw(config, group_id) < config.val else "train"
+    # What is dropped stands in no group's way.
+    return "test" if given == "val" else "train"
+
+
 def _drawn_split(config: Config, group_id: str) -> str:
-    draw = int(content_id(str(config.seed), group_id), 16) / 16**16
+    draw = _draw(config, group_id)
     if draw < config.test:
         return "test"
     return "val" if draw < config.test + config.val else "train"
+
+
+def _draw(config: Config, group_id: str) -> float:
+    """A number in [0, 1) that only the seed and the group decide."""
+    return int(content_id(str(config.seed), group_id), 16) / 16**16
 
 
 def _cell_weights(cells: int, size: int) -> np.ndarray:

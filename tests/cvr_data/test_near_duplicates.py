@@ -100,3 +100,16 @@ def test_shares_come_out_about_as_asked_and_do_not_depend_on_the_other_videos():
 def test_an_unknown_split_is_named():
     with pytest.raises(CvrError, match="split must be train, val or test, got dev"):
         split_videos(Config(), videos_table(["dev"]), ["g"])
+
+
+def test_val_stands_in_for_a_test_split_that_is_not_at_hand():
+    given = ["train"] * 400 + ["val", "val", "test", "test"]
+    ids = [f"g{number}" for number in range(400)] + ["g0", "h", "h", "t"]
+    table = split_videos(Config(val_as_test=True), videos_table(given), ids)
+    splits, reasons = table["split"].to_pylist(), table["drop_reason"].to_pylist()
+    assert splits[400:402] == ["test", "test"]
+    assert reasons[400:] == [None, None, "not_at_hand", "not_at_hand"]
+    assert reasons[0] == "near_duplicate_of_test"  # a train video that looks like one of the new test split
+    drawn = splits[1:400]
+    assert set(drawn) == {"train", "val"} and 20 <= drawn.count("val") <= 60
+    assert set(reasons[1:400]) == {None}
