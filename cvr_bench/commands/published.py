@@ -1,0 +1,31 @@
+"""Print the published results of a benchmark, each row with its source."""
+
+import json
+
+import click
+
+from cvr_data.commands.options import json_option
+
+
+@click.command()
+@click.argument("benchmark", required=False)
+@json_option
+def published(benchmark: str | None, as_json: bool) -> None:
+    """Print the published results of BENCHMARK, or say of which benchmarks some are known.
+
+    A row says how it is known: by its authors, quoted by others, run by others, inferred, or from memory.
+
+    Example: cvr published webvid-covr
+    """
+    from cvr_bench.published_results import format_published, published_names, published_tables, to_json
+
+    tables = {name: published_tables(name) for name in ([benchmark] if benchmark else published_names())}
+    if as_json:
+        click.echo(json.dumps([to_json(table) for found in tables.values() for table in found], indent=1))
+        return
+    if benchmark:
+        click.echo("\n\n".join(format_published(table) for table in tables[benchmark]))
+        return
+    for name, found in tables.items():
+        rows = sum(len(table.rows) for table in found)
+        click.echo(f"{name:<20} {rows:>3} rows  {', '.join(table.task for table in found)}")
