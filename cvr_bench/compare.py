@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_bench.measures import Measures
 from cvr_bench.metrics import Interval, paired_bootstrap, target_clusters
 from cvr_bench.protocols import matrix_ranks
-from cvr_bench.results import Result, metric_names, metric_values
+from cvr_bench.results import Result
 from cvr_bench.score_matrix import ScoreMatrix, read_scores
 from cvr_data.errors import CvrError, did_you_mean, first_few
 
@@ -73,8 +74,8 @@ def compare(first: Result, second: Result, *, by: str | None = None, seed: int =
     names = _names(first, second)
     return Comparison(
         *names,
-        whole=_difference(table, other, _metric_names(first, gallery), first.ks, seed),
-        slices=_slices(first, table, other, by, _metric_names(first, gallery), seed) if by else {},
+        whole=_difference(table, other, _measures(first, gallery), seed),
+        slices=_slices(first, table, other, by, _measures(first, gallery), seed) if by else {},
         only_first=first.ranks.num_rows - table.num_rows,
         only_second=second.ranks.num_rows - table.num_rows,
         gallery=gallery,
@@ -166,9 +167,9 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     return table
 
 
-def _metric_names(result: Result, gallery: int | None) -> list[str]:
+def _measures(result: Result, gallery: int | None) -> Measures:
     """The metrics to compare; ranked again, only the best target of a query is placed, so that mAP is not known."""
-    return result.metric_names if gallery is None else metric_names(result.ks)
+    return result.measures if gallery is None else Measures(ks=result.ks)
 
 
 def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -195,9 +196,9 @@ def _names(first: Result, second: Result) -> tuple[str, str]:
     return str(first.path), str(second.path)
 
 
-def _difference(first: pa.Table, second: pa.Table, names: Sequence[str], ks: Sequence[int], seed: int) -> Difference:
+def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int) -> Difference:
     clusters = target_clusters(first.column("target_ids").to_pylist())
-    values = {name: [metric_values(table, name, ks) for table in (first, second)] for name in names}
+    values = {name: [measures.values(table, name) for table in (first, second)] for name in measures.names()}
     return Difference(
         queries=first.num_rows,
         clusters=len(set(clusters)),
@@ -208,7 +209,7 @@ def _difference(first: pa.Table, second: pa.Table, names: Sequence[str], ks: Seq
 
 
 def _slices(
-    first: Result, table: pa.Table, other: pa.Table, by: str, names: Sequence[str], seed: int
+    first: Result, table: pa.Table, other: pa.Table, by: str, measures: Measures, seed: int
 ) -> dict[str, Difference]:
     if by not in first.slice_names:
         raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
@@ -216,5 +217,5 @@ def _slices(
     differences = {}
     for value in sorted({value for value in values if value is not None}):
         is_in = pa.array([found == value for found in values])
-        differences[value] = _difference(table.filter(is_in), other.filter(is_in), names, first.ks, seed)
+        differences[value] = _difference(table.filter(is_in), other.filter(is_in), measures, seed)
     return differences

@@ -47,7 +47,8 @@ def within_features(task: Task, store: FeatureStore) -> Task:
         queries=queries,
         gallery=gallery,
         targets=_only(targets, kept),
-        candidates=None if task.candidates is None else {name: task.candidates[name] & known for name in kept},
+        candidates=_within(task.candidates, kept, known),
+        subset=_within(task.subset, kept, known),
         protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
         slices={name: _only(values, kept) for name, values in task.slices.items()},
         target_frame_weights=_only(task.target_frame_weights, kept),
@@ -93,6 +94,12 @@ def recall_bounds(
 
 def _is_there(item: Item, store: FeatureStore) -> bool:
     return item.video is None or store.has_video(item.video.video_id)
+
+
+def _within(
+    lists: Mapping[str, frozenset[str]] | None, names: Set[str], known: Set[str]
+) -> dict[str, frozenset[str]] | None:
+    return None if lists is None else {name: lists[name] & known for name in names}
 
 
 def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

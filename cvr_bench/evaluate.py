@@ -7,7 +7,7 @@ query are numbers, not Python objects: a million queries take some hundred MB.
 # Shapes: Q queries of a chunk, C gallery columns of a block, K best kept.
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +44,8 @@ class Ranks:
     top: pa.ChunkedArray
     """The ten best items, best first, a target after what scores the same."""
     top_scores: pa.ChunkedArray
+    subset_rank: np.ndarray | None = None
+    """`rank` within the query's own set, where the task has such sets."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,11 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     found = _Found.empty(task)
     for queries in _chunks(task, scorer.rows_at_once(chunk)):
         found.add(_lay_out(task, queries, column_of), scorer.score(queries))
-    return found.ranks([query.query_id for query in task.queries], item_ids)
+    ranks = found.ranks([query.query_id for query in task.queries], item_ids)
+    if task.subset is None:
+        return ranks
+    within = replace(task, candidates=task.subset, subset=None, subset_ks=(), means={})
+    return replace(ranks, subset_rank=evaluate(retriever, within, chunk=chunk, columns=columns).rank)
 
 
 def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:

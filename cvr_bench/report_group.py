@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
+from cvr_bench.measures import MEAN, metric_names
 from cvr_bench.metrics import Interval
 from cvr_bench.report_dataset import words
 from cvr_bench.report_scores import (
@@ -24,7 +25,6 @@ from cvr_bench.report_scores import (
     slice_names,
 )
 from cvr_bench.report_scores import curves as recall_curves
-from cvr_bench.results import MEAN, metric_names
 
 PANEL = 300.0
 TRAINING = ("training/training.csv", "training.csv")

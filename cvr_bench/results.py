@@ -19,15 +19,13 @@ import pyarrow.parquet as pq
 
 from cvr_bench.coverage import recall_bounds
 from cvr_bench.evaluate import Ranks
+from cvr_bench.measures import MEAN, Measures
 from cvr_bench.metrics import (
     Interval,
-    average_precision,
     bootstrap_interval,
     chance_recall,
-    hits,
     mean_rank,
     median_rank,
-    recall_values,
     target_clusters,
 )
 from cvr_bench.protocol import Protocol
@@ -38,8 +36,6 @@ from cvr_data.tables import check_columns, content_id
 
 STAGE = "bench"
 RESULT, PROTOCOL, RANKS = "result.json", "protocol.json", "ranks.parquet"
-MEAN = "mean"
-"""Name of the mean of the recalls."""
 RANK_COLUMNS = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -52,6 +48,7 @@ RANK_COLUMNS = pa.schema(
         pa.field("allowed", pa.int64(), nullable=False),
         ("unranked", pa.int64()),
         ("is_partial", pa.bool_()),
+        ("subset_rank", pa.int64()),
         pa.field("top", pa.list_(pa.string()), nullable=False),
         pa.field("top_scores", pa.list_(pa.float32()), nullable=False),
     ]
@@ -80,9 +77,14 @@ class Result:
         return tuple(self.record["task"]["ks"])
 
     @property
+    def measures(self) -> Measures:
+        """The metrics of its task."""
+        return Measures.of_record(self.record["task"])
+
+    @property
     def metric_names(self) -> list[str]:
-        """The metrics that have an interval: the recalls, their mean, and mAP@K where the task has it."""
-        return metric_names(self.ks, self.record["task"].get("map_ks", ()))
+        """The metrics that have an interval."""
+        return self.measures.names()
 
     @property
     def slice_names(self) -> list[str]:
@@ -92,22 +94,6 @@ class Result:
     def interval(self, metric: str) -> Interval:
         """Return a recall (`R@1`, or `mean`) with its interval."""
         return Interval(**self.record["metrics"][metric])
-
-
-def metric_names(ks: Sequence[int], map_ks: Sequence[int] = ()) -> list[str]:
-    """Return `R@K` of each K, the name of their mean, and `mAP@K` of each K of the second list."""
-    return [*(f"R@{k}" for k in ks), MEAN, *(f"mAP@{k}" for k in map_ks)]
-
-
-def metric_values(table: pa.Table, metric: str, ks: Sequence[int]) -> np.ndarray:
-    """Return the value of a metric for each row of ranks.parquet, in percent."""
-    ranks = table.column("rank").to_numpy()
-    if metric == MEAN:
-        return recall_values(ranks, ks)
-    kind, k = metric.split("@")
-    if kind == "mAP":
-        return np.array([average_precision(found, int(k)) for found in table.column("target_ranks").to_pylist()])
-    return hits(ranks, int(k))
 
 
 def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
@@ -123,10 +109,12 @@ def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
         "allowed": ranks.allowed,
         "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
         "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
+        "subset_rank": ranks.subset_rank,
         "top": ranks.top,
         "top_scores": ranks.top_scores,
     }
-    table = pa.table(columns, schema=RANK_COLUMNS)
+    columns = {name: values for name, values in columns.items() if values is not None}
+    table = check_columns(pa.table(columns), RANK_COLUMNS, RANKS)
     for name, values in task.slices.items():
         if name in RANK_COLUMNS.names:
             raise ValueError(f"A slice cannot be called {name!r}; that is a column of {RANKS}.")
@@ -134,24 +122,23 @@ def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
     return table
 
 
-def summary(table: pa.Table, ks: Sequence[int], seed: int, map_ks: Sequence[int] = ()) -> dict[str, Any]:
+def summary(table: pa.Table, measures: Measures, seed: int) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
     clusters = target_clusters(target_ids)
     targets = np.array([len(ids) for ids in target_ids])
-    chances = {f"R@{k}": chance_recall(allowed, targets, k) for k in ks}
+    chances = {f"R@{k}": chance_recall(allowed, targets, k) for k in measures.ks}
     return {
         "queries": table.num_rows,
         "clusters": len(set(clusters)),
         "metrics": {
-            name: vars(bootstrap_interval(metric_values(table, name, ks), clusters, seed))
-            for name in metric_names(ks, map_ks)
+            name: vars(bootstrap_interval(measures.values(table, name), clusters, seed)) for name in measures.names()
         },
         "MdR": median_rank(ranks),
         "MnR": mean_rank(ranks),
         "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},
-        "chance": {**chances, MEAN: float(np.mean(list(chances.values())))},
+        "chance": {**chances, MEAN: float(np.mean(list(chances.values()))), **measures.chances(chances)},
     }
 
 
@@ -171,11 +158,10 @@ def coverage(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
 
 def problems_of(result: "Result") -> list[str]:
     """Return one line per number of result.json that ranks.parquet does not give again; none if all do."""
-    task, seed = result.record["task"], result.record["seed"]
-    map_ks = task.get("map_ks", ())
+    seed = result.record["seed"]
     found: dict[str, Any] = {
-        **summary(result.ranks, result.ks, seed, map_ks),
-        "slices": slice_summaries(result.ranks, result.ks, seed, map_ks),
+        **summary(result.ranks, result.measures, seed),
+        "slices": slice_summaries(result.ranks, result.measures, seed),
     }
     if (stored := result.record.get("coverage")) is not None:
         found["coverage"] = coverage(result.ranks, result.ks, stored["lost_queries"])
@@ -199,16 +185,14 @@ def _flat(value: Any, name: str = "") -> dict[str, float]:
     return {name.removeprefix("."): float(value)} if is_number else {}
 
 
-def slice_summaries(
-    table: pa.Table, ks: Sequence[int], seed: int, map_ks: Sequence[int] = ()
-) -> dict[str, dict[str, Any]]:
+def slice_summaries(table: pa.Table, measures: Measures, seed: int) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its summary."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     summaries: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         summaries[name] = {
-            value: summary(table.filter(pa.array([found == value for found in values])), ks, seed, map_ks)
+            value: summary(table.filter(pa.array([found == value for found in values])), measures, seed)
             for value in sorted({value for value in values if value is not None})
         }
     return summaries
@@ -221,23 +205,22 @@ def task_record(task: Task) -> dict[str, Any]:
         "queries": len(task.queries),
         "gallery": len(task.gallery),
         "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
-        "ks": list(task.ks),
-        "map_ks": list(task.map_ks),
+        **Measures.of_task(task).to_json(),
         "left_out": dict(task.left_out),
     }
 
 
 def write_result(writer: ArtifactWriter, task: Task, ranks: Ranks, seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
-    table = ranks_table(task, ranks)
+    table, measures = ranks_table(task, ranks), Measures.of_task(task)
     record = {
         **about,
         "task": task_record(task),
         "protocol_key": task.protocol.key,
         "seed": seed,
-        **summary(table, task.ks, seed, task.map_ks),
+        **summary(table, measures, seed),
         "coverage": coverage(table, task.ks, task.missing.queries) if task.missing else None,
-        "slices": slice_summaries(table, task.ks, seed, task.map_ks),
+        "slices": slice_summaries(table, measures, seed),
     }
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")

@@ -52,6 +52,16 @@ class Missing:
         return bool(self.queries or self.unranked or self.partial)
 
 
+@dataclass(frozen=True)
+class Mean:
+    """A mean that a paper reports, of unrounded values."""
+
+    of: tuple[str, ...]
+    """Names of the metrics, `R@5` or `R_sub@1`."""
+    over: str | None = None
+    """A slice whose values count the same, however many queries each has; None counts queries."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One benchmark, ready to be scored."""
@@ -66,6 +76,12 @@ class Task:
     ks: tuple[int, ...] = KS
     map_ks: tuple[int, ...] = ()
     """The K of each mAP@K, for benchmarks whose queries have several targets."""
+    subset: Mapping[str, frozenset[str]] | None = None
+    """query_id -> a small set of look-alikes that each query is ranked against as well, for R_sub@K."""
+    subset_ks: tuple[int, ...] = ()
+    """The K of each R_sub@K."""
+    means: Mapping[str, Mean] = field(default_factory=dict)
+    """Name -> mean, for benchmarks whose papers report another one than that of all recalls."""
     protocol: Protocol = field(default_factory=Protocol)
     slices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Slice name (kind, slot, backend, ...) -> query_id -> value; a query may be absent."""
@@ -81,7 +97,7 @@ class Task:
         _check_ids(self)
         _check_queries(self)
         _check_candidates(self)
-        for name, ks in (("ks", self.ks), ("map_ks", self.map_ks)):
+        for name, ks in (("ks", self.ks), ("map_ks", self.map_ks), ("subset_ks", self.subset_ks)):
             if list(ks) != sorted(set(ks)) or (ks and ks[0] < 1) or not self.ks:
                 raise CvrError(f"{self.name}: {name} should be rising numbers from 1, got {ks}.")
 
@@ -158,6 +174,8 @@ def _check_queries(task: Task) -> None:
 
 
 def _check_candidates(task: Task) -> None:
+    if bool(task.subset_ks) != (task.subset is not None):
+        raise CvrError(f"{task.name}: subset and subset_ks belong together.")
     if task.candidates is not None:
         gallery = {item.item_id for item in task.gallery}
         without = [query.query_id for query in task.queries if not task.candidates.get(query.query_id)]
