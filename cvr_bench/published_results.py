@@ -38,13 +38,18 @@ class PublishedRow:
 
     method: str
     setting: str
-    values: Mapping[str, float]
-    """Metric -> percent (MdR, MnR: places); what is not known is absent."""
+    written: Mapping[str, str]
+    """Metric -> percent (MdR, MnR: places) with its decimals; what is not known is absent."""
     source: str
     """Who states it, and where."""
     standing: str
     """A key of STANDINGS."""
     note: str = ""
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The numbers."""
+        return {metric: float(text) for metric, text in self.written.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,7 @@ def published_tables(benchmark: str) -> tuple[PublishedTable, ...]:
     name = benchmark.replace("_", "-")
     if name not in published_names():
         raise CvrError(f"No published results of {benchmark!r} are known. {did_you_mean(name, published_names())}")
-    content = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    content = _read(name)
     return tuple(_table(name, table, content["sources"]) for table in content["tables"])
 
 
@@ -102,8 +107,7 @@ def published_for(task: str) -> PublishedTable | None:
 
 def has_reader(benchmark: str) -> bool:
     """Return whether this bench can score the benchmark, as its file says."""
-    content = yaml.safe_load((FOLDER / f"{benchmark}.yaml").read_text(encoding="utf-8"))
-    return content.get("reader") != "none"
+    return _read(benchmark).get("reader") != "none"
 
 
 def format_published(table: PublishedTable) -> str:
@@ -128,20 +132,20 @@ def format_published(table: PublishedTable) -> str:
 
 
 def shown(row: PublishedRow, metric: str) -> str:
-    """Return a number with as many decimals as its row was published with; a dash where it is not known."""
-    value = row.values.get(metric)
-    if value is None:
-        return "-"
-    if metric in RANKS:
-        return f"{value:g}"
-    decimals = (f"{number:g}".partition(".")[2] for name, number in row.values.items() if name not in RANKS)
-    return f"{value:.{max(map(len, decimals))}f}"
+    """Return a number as it was published, with its decimals; a dash where it is not known."""
+    return row.written.get(metric, "-")
 
 
 def to_json(table: PublishedTable) -> dict[str, Any]:
     """Return the table as JSON values."""
-    rows = [{**vars(row), "values": dict(row.values)} for row in table.rows]
+    rows = [{**vars(row), "written": dict(row.written), "values": row.values} for row in table.rows]
     return {**vars(table), "metrics": list(table.metrics), "rows": rows}
+
+
+@cache
+def _read(benchmark: str) -> Any:
+    """The file, its numbers as text: 72.50 is not 72.5."""
+    return yaml.load((FOLDER / f"{benchmark}.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
 
 
 def _table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> PublishedTable:
@@ -150,14 +154,19 @@ def _table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str])
         PublishedRow(
             method=row["method"],
             setting=row["setting"],
-            values={
-                name: float(value) for name, value in zip(metrics, row["values"], strict=True) if value is not None
-            },
+            written={name: text for name, text in zip(metrics, row["values"], strict=True) if text != "null"},
             source=sources[row["source"]],
             standing=row["standing"],
             note=row.get("note", ""),
         )
         for row in table["rows"]
     ]
-    sizes = {name: table.get(name) for name in ("queries", "gallery", "reference")}
-    return PublishedTable(benchmark=benchmark, task=table["task"], metrics=tuple(metrics), rows=tuple(rows), **sizes)
+    sizes = {name: int(table[name]) for name in ("queries", "gallery") if name in table}
+    return PublishedTable(
+        benchmark=benchmark,
+        task=table["task"],
+        metrics=tuple(metrics),
+        rows=tuple(rows),
+        reference=table.get("reference"),
+        **sizes,
+    )

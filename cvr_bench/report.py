@@ -1,4 +1,4 @@
-"""One page about a dataset and the models scored on it: self-contained HTML, or Markdown.
+"""One page about a dataset and the models scored on it: self-contained HTML, Markdown, or tables in LaTeX.
 
     report = build_report([Path("results/fdca-quickstart")])
     Path("report.html").write_text(to_html(report), encoding="utf-8")
@@ -21,6 +21,7 @@ from cvr_bench.clips import ClipShelf
 from cvr_bench.metrics import Interval
 from cvr_bench.report_dataset import DatasetPart, dataset_part
 from cvr_bench.report_group import Group, group
+from cvr_bench.report_rows import to_tex
 from cvr_bench.report_scores import groups
 from cvr_bench.results import Result, read_result
 from cvr_data.artifacts import open_artifact, write_bytes
@@ -106,6 +107,17 @@ def to_markdown(report: Report) -> str:
     made = environment(autoescape=False)
     made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
     return made.get_template("report.md.j2").render(report=report)
+
+
+def to_latex(report: Report) -> str:
+    """Return a LaTeX table of each group of results, with the published ones beside them.
+
+    Raises:
+        CvrError: the report has no results.
+    """
+    if not report.groups:
+        raise CvrError("LaTeX tables are of results; name a result folder.")
+    return f"% {report.made}, made by: {report.command}\n" + to_tex([group.paper for group in report.groups])
 
 
 def write_report(content: str, out: Path) -> None:

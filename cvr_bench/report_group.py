@@ -9,6 +9,7 @@ from cvr_bench.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_bench.measures import MEAN, metric_names
 from cvr_bench.metrics import Interval
 from cvr_bench.report_dataset import words
+from cvr_bench.report_rows import PaperTable, paper_table
 from cvr_bench.report_scores import (
     ALL,
     SLICES,
@@ -101,6 +102,8 @@ class Group:
     learning: list[tuple[Entry, list[str]]]
     outcomes: list[tuple[Entry, list[Outcome]]]
     facts: list[tuple[str, str]]
+    paper: PaperTable
+    """Its rows beside what is published on the task."""
 
     @property
     def chance(self) -> dict[str, float]:
@@ -130,6 +133,7 @@ def group(entries: list[Entry], seed: int) -> Group:
         learning=[(entry, drawn) for entry in entries if (drawn := learning_curves(entry.result.path))],
         outcomes=[(entry, outcomes(entry.result, seed)) for entry in entries],
         facts=_facts(entries),
+        paper=paper_table([(entry.label, entry.result) for entry in entries]),
     )
 
 

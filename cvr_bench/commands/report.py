@@ -13,7 +13,10 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @click.option("--timings", type=PATH, help="timings.json of cvr run: adds the seconds of each step.")
 @click.option(
-    "--format", "kind", type=click.Choice(["html", "md"]), help="Kind of page.  [default: by the ending of --out]"
+    "--format",
+    "kind",
+    type=click.Choice(["html", "md", "tex"]),
+    help="Kind of page.  [default: by the ending of --out]",
 )
 @click.option("--out", "-O", type=PATH, default="report.html", show_default=True, help="File to write.")
 @seed_option
@@ -28,16 +31,18 @@ def report(
 ) -> None:
     """Write a page about RESULTS, folders made by cvr bench, and about the triplets they were scored on.
 
-    The HTML page holds its clips, drawings and style, and opens without a network.
+    The HTML page holds its clips, drawings and style, and opens without a network. Published results of the same
+    benchmark stand beside ours, marked and with their sources; tex gives the rows of a paper, for booktabs.
 
     Example: cvr report results/* --timings timings.json -O report.html
     """
-    from cvr_bench.report import build_report, to_html, to_markdown, write_report
+    from cvr_bench.report import build_report, to_html, to_latex, to_markdown, write_report
 
     page = build_report(results, triplets=triplets, videos=videos, timings=timings, seed=seed)
-    is_markdown = kind == "md" or (kind is None and out.suffix == ".md")
-    content = to_markdown(page) if is_markdown else to_html(page)
+    renderers = {"html": to_html, "md": to_markdown, "tex": to_latex}
+    kind = kind or (out.suffix[1:] if out.suffix[1:] in renderers else "html")
+    content = renderers[kind](page)
     write_report(content, out)
     missing = len(page.clips.unreadable)
-    note = f", {missing} clips cannot be shown" if missing and not is_markdown else ""
+    note = f", {missing} clips cannot be shown" if missing and kind == "html" else ""
     click.echo(f"{out}: {len(content.encode()) / 1e6:.1f} MB, {len(results)} results{note}")
