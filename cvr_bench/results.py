@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 
 from cvr_bench.coverage import recall_bounds
 from cvr_bench.evaluate import Ranks
-from cvr_bench.measures import MEAN, Measures
+from cvr_bench.measures import MEAN as MEAN
+from cvr_bench.measures import Measures
+from cvr_bench.measures import metric_names as metric_names
 from cvr_bench.metrics import (
     Interval,
     bootstrap_interval,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cvr_bench.protocol import Protocol
-from cvr_bench.task import KS, Item, Query, Task
+from cvr_bench.task import KS, Item, Mean, Query, Task
 from cvr_data.video import Video
 
 Reference = Literal["exclude", "keep"]
@@ -57,6 +57,9 @@ def composed_task(
     ks: tuple[int, ...] = KS,
     map_ks: tuple[int, ...] = (),
     candidates: Mapping[str, frozenset[str]] | None = None,
+    subset: Mapping[str, frozenset[str]] | None = None,
+    subset_ks: tuple[int, ...] = (),
+    means: Mapping[str, Mean] | None = None,
     left_out: Mapping[str, int] | None = None,
 ) -> Task:
     """Return the task of these queries; one whose only target is its own reference is left out and counted."""
@@ -69,9 +72,12 @@ def composed_task(
         queries=[query_of(row) for row in kept],
         gallery=[video_item(video_id) for video_id in gallery],
         targets={row.query_id: frozenset(row.target_ids) for row in kept},
-        candidates=None if candidates is None else {row.query_id: candidates[row.query_id] for row in kept},
+        candidates=_lists_of(kept, candidates),
         ks=ks,
         map_ks=map_ks,
+        subset=_lists_of(kept, subset),
+        subset_ks=subset_ks,
+        means=means or {},
         protocol=protocol,
         slices={
             slice_name: {row.query_id: row.slices[slice_name] for row in kept if slice_name in row.slices}
@@ -80,3 +86,7 @@ def composed_task(
         target_frame_weights={row.query_id: row.frame_scores for row in kept if row.frame_scores},
         left_out={what: count for what, count in counts.items() if count},
     )
+
+
+def _lists_of(rows: Iterable[Row], lists: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:
+    return None if lists is None else {row.query_id: lists[row.query_id] for row in rows}

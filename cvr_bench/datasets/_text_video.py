@@ -1,7 +1,8 @@
 """Captioned videos -> text-to-video or video-to-text retrieval.
 
 Every text is a query of its own (or a gallery item of its own, in the other direction, where the best placed text of a
-video counts). A paragraph is all texts of a video, joined with a space in their order.
+video counts). A paragraph is all texts of a video, joined with a space in their order. The sum of recalls (RSum) of
+some papers is three times `mean`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,11 @@
 from pathlib import Path
 
 from cvr_bench.datasets._composed import Row
+from cvr_bench.task import Mean
 from cvr_data.formats import FORMATS
+
+MEANS = {"meanR3": Mean(("R@1", "R@5", "R@10")), "meanR4": Mean(("R@1", "R@5", "R@10", "R@50"))}
+"""What CoVR's code writes beside its recalls."""
 
 
 def read_rows(path: Path) -> list[Row]:

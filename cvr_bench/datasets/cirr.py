@@ -1,8 +1,9 @@
 """CIRR: composed retrieval of everyday photographs, with a small set of look-alikes around each query.
 
-The val gallery is the 2,297 images of the split file, without a query's own reference. With gallery=subset each query
-is ranked against the five other members of its set (R_subset@K). The released CoVR code ranks all NLVR2 dev images
-instead, which is not comparable. The targets of test1 are the server's: `load_blind`, then `cvr_bench.submissions`.
+The val gallery is the 2,297 images of the split file, without a query's own reference. Each query is also ranked
+against the five other members of its set (R_sub@K); Avg, the paper's headline, is the mean of R@5 and R_sub@1.
+gallery=subset ranks the sets alone. The released CoVR code ranks all NLVR2 dev images instead, which is not comparable.
+The targets of test1 are the server's: `load_blind`, then `cvr_bench.submissions`.
 
 Paper: Liu et al., ICCV 2021 (https://arxiv.org/abs/2108.04024). Licence: MIT for the annotations; the images are
 NLVR2's. Files: https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset (captions, image_splits), version rc2.
@@ -17,10 +18,12 @@ from cvr_bench.blind import BlindTask
 from cvr_bench.datasets._composed import Reference, Row, composed_task, query_of, video_item
 from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_json
 from cvr_bench.protocol import Protocol
-from cvr_bench.task import Task
+from cvr_bench.task import Mean, Task
 from cvr_data.errors import CvrError
 
 ORIGIN = "https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset"
+SUBSET_KS = (1, 2, 3)
+AVERAGE = {"Avg": Mean(("R@5", "R_sub@1"))}
 PUBLISHED = {"val": {"queries": 4181, "images": 2297}, "test1": {"queries": 4148, "images": 2315}}
 
 
@@ -61,15 +64,12 @@ def load(config: Config) -> Task:
         raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
     entries, images = _read(config, ("pairid", "reference", "caption", "img_set", "target_hard"))
     rows = [_row(entry, (entry["target_hard"],)) for entry in entries]
-    is_subset = config.gallery == "subset"
-    return composed_task(
-        "cirr-val-subset" if is_subset else "cirr-val",
-        rows,
-        images,
-        Protocol(gallery="candidates" if is_subset else "listed", reference=config.reference),
-        ks=(1, 2, 3) if is_subset else (1, 5, 10, 50),
-        candidates=_members(entries) if is_subset else None,
-    )
+    members = _members(entries)
+    if config.gallery == "subset":
+        protocol = Protocol(gallery="candidates", reference=config.reference)
+        return composed_task("cirr-val-subset", rows, images, protocol, ks=SUBSET_KS, candidates=members)
+    protocol = Protocol(gallery="listed", reference=config.reference)
+    return composed_task("cirr-val", rows, images, protocol, subset=members, subset_ks=SUBSET_KS, means=AVERAGE)
 
 
 def load_blind(config: Config) -> BlindTask:

@@ -17,7 +17,7 @@ from typing import Literal
 from cvr_bench.blind import BlindTask
 from cvr_bench.datasets._composed import Reference, composed_task, named_targets, named_videos, video_item
 from cvr_bench.datasets._files import Counts, check_counts, find_only, read_csv
-from cvr_bench.datasets._webvid import read_rows
+from cvr_bench.datasets._webvid import MEANS, read_rows
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Query, Task
 from cvr_data.errors import CvrError
@@ -74,9 +74,8 @@ def load(config: Config) -> Task:
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
     found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
-    return composed_task(
-        f"dense-webvid-covr-{config.split}", rows, gallery, Protocol(gallery=config.gallery, reference=config.reference)
-    )
+    protocol = Protocol(gallery=config.gallery, reference=config.reference)
+    return composed_task(f"dense-webvid-covr-{config.split}", rows, gallery, protocol, means=MEANS)
 
 
 def load_blind(config: Config) -> BlindTask:

@@ -1,7 +1,8 @@
 """FashionIQ: composed retrieval of product photographs by two captions of how they differ.
 
-The three categories are scored apart and their R@10 and R@50 averaged. The original gallery is the whole val split of
-the category; the VAL gallery, which some papers use, is only the candidates and targets of its captions, and gives
+Each query is ranked against its own category (the slice `category`). avgR@10 and avgR@50, the paper's headline, count
+the three categories the same; R@10 counts queries. The original gallery is the whole val split of the
+category; the VAL gallery, which some papers use, is only the candidates and targets of its captions, and gives
 higher numbers. A query's own reference is left out. The text is both captions joined with "and", in the order of the
 file.
 
@@ -9,7 +10,7 @@ Paper: Wu et al., CVPR 2021 (https://arxiv.org/abs/1905.12794). Licence: Communi
 Files: https://github.com/XiaoxiaoGuo/fashion-iq (captions, image_splits).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +18,14 @@ from typing import Any, Literal
 from cvr_bench.datasets._composed import Reference, Row, composed_task, named_videos
 from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_json
 from cvr_bench.protocol import Protocol
-from cvr_bench.task import Task
+from cvr_bench.task import Mean, Task
 from cvr_data.errors import CvrError
 from cvr_data.tables import content_id
 
 ORIGIN = "https://github.com/XiaoxiaoGuo/fashion-iq"
+CATEGORIES = ("dress", "shirt", "toptee")
+KS = (10, 50)
+OVER_CATEGORIES = {f"avgR@{k}": Mean((f"R@{k}",), over="category") for k in KS}
 PUBLISHED = {
     "dress": {"queries": 2017, "images": 3817, "named images": 2628},
     "shirt": {"queries": 2038, "images": 6346, "named images": 3089},
@@ -33,8 +37,8 @@ PUBLISHED = {
 class Config:
     annotations: Path
     """The folder that holds captions/ and image_splits/."""
-    category: Literal["dress", "shirt", "toptee"] = "dress"
-    """Each is a benchmark of its own; papers average the three."""
+    category: Literal["all", "dress", "shirt", "toptee"] = "all"
+    """all: the three, each in its own gallery, and their mean; or one alone."""
     gallery: Literal["original", "val"] = "original"
     """original: all images of the split; val: only those that the captions name."""
     order: Literal["given", "swapped"] = "given"
@@ -47,49 +51,75 @@ class Config:
 
 TINY: tuple[dict[str, str], ...] = (
     {},
+    {"category": "dress"},
     {"category": "shirt", "gallery": "val"},
     {"category": "toptee", "order": "swapped"},
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Category:
+    """The queries of one category, and the images that they are ranked against."""
+
+    rows: Sequence[Row]
+    gallery: Sequence[str]
+
+
 def files(config: Config) -> list[Path]:
-    """Return the captions and the images of the category's val split.
+    """Return the captions and the images of the val split of each category.
 
     Raises:
         CvrError: one is missing.
     """
-    names = (f"captions/cap.{config.category}.val.json", f"image_splits/split.{config.category}.val.json")
-    return [find(config.annotations, name, origin=ORIGIN) for name in names]
+    return [path for category in _categories(config) for path in _files(config, category)]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one category.
+    """Return the task of one category, or of all.
 
     Raises:
         CvrError: a file is missing, cannot be read or is not whole.
     """
-    captions, splits = files(config)
-    entries, images = read_entries(captions, ("candidate", "target", "captions")), read_json(splits)
-    rows = [_row(entry, config.order, captions) for entry in entries]
-    found = {"queries": len(rows), "images": len(images), "named images": len(named_videos(rows))}
-    check_counts(captions, config.counts, found, PUBLISHED[config.category])
-    is_original = config.gallery == "original"
+    parts = [_read(config, category) for category in _categories(config)]
     protocol = Protocol(
-        gallery="listed" if is_original else "named",
+        gallery="listed" if config.gallery == "original" else "named",
         reference=config.reference,
         text_template="$caption_1 and $caption_2" if config.order == "given" else "$caption_2 and $caption_1",
     )
-    name = f"fashioniq-{config.category}"
-    return composed_task(name, rows, images if is_original else named_videos(rows), protocol, ks=(10, 50))
+    name, rows = f"fashioniq-{config.category}", [row for part in parts for row in part.rows]
+    if len(parts) == 1:
+        return composed_task(name, rows, parts[0].gallery, protocol, ks=KS)
+    gallery = list(dict.fromkeys(image for part in parts for image in part.gallery))
+    candidates = {row.query_id: ranked for part in parts for ranked in [frozenset(part.gallery)] for row in part.rows}
+    return composed_task(name, rows, gallery, protocol, ks=KS, candidates=candidates, means=OVER_CATEGORIES)
 
 
-def _row(entry: Mapping[str, Any], order: str, path: Path) -> Row:
+def _categories(config: Config) -> tuple[str, ...]:
+    return CATEGORIES if config.category == "all" else (config.category,)
+
+
+def _files(config: Config, category: str) -> list[Path]:
+    names = (f"captions/cap.{category}.val.json", f"image_splits/split.{category}.val.json")
+    return [find(config.annotations, name, origin=ORIGIN) for name in names]
+
+
+def _read(config: Config, category: str) -> _Category:
+    captions, splits = _files(config, category)
+    entries, images = read_entries(captions, ("candidate", "target", "captions")), read_json(splits)
+    rows = [_row(entry, category, config.order, captions) for entry in entries]
+    found = {"queries": len(rows), "images": len(images), "named images": len(named_videos(rows))}
+    check_counts(captions, config.counts, found, PUBLISHED[category])
+    return _Category(rows=rows, gallery=images if config.gallery == "original" else named_videos(rows))
+
+
+def _row(entry: Mapping[str, Any], category: str, order: str, path: Path) -> Row:
     captions = entry["captions"]
     if len(captions) != 2:
         raise CvrError(f"{path}: {entry['candidate']} -> {entry['target']} has {len(captions)} captions, not 2.")
     return Row(
-        query_id=content_id(entry["candidate"], entry["target"], *captions),
+        query_id=content_id(category, entry["candidate"], entry["target"], *captions),
         reference_id=entry["candidate"],
         modification=" and ".join(text.strip() for text in (captions if order == "given" else captions[::-1])),
         target_ids=(entry["target"],),
+        slices={"category": category},
     )

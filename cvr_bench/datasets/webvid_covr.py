@@ -1,8 +1,9 @@
 """WebVid-CoVR: composed video retrieval over stock footage, one short modification text per pair.
 
 Each query has one target, and the published gallery is the 2,556 targets of the test queries, without distractors. A
-query's own reference is left out of its ranking. CoVR's text-only and visual-only rows are the models `text-only` and
-`visual-only` on this task.
+query's own reference is left out of its ranking. meanR3 and meanR4 are means of the first three and of all recalls.
+CoVR's text-only and visual-only rows are the models `text-only` and `visual-only` on this task. val has about 7,000
+queries with machine-made texts; its exact count is not published, so it is not checked.
 
 Paper: Ventura et al., CoVR, AAAI 2024 (https://arxiv.org/abs/2308.14746). Licence: MIT for the annotations; the videos
 are WebVid's, which has been withdrawn. Files: https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR.
@@ -14,7 +15,7 @@ from typing import Literal
 
 from cvr_bench.datasets._composed import Reference, composed_task, named_targets, named_videos
 from cvr_bench.datasets._files import Counts, check_counts, find_only
-from cvr_bench.datasets._webvid import read_rows
+from cvr_bench.datasets._webvid import MEANS, read_rows
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
 
@@ -59,6 +60,5 @@ def load(config: Config) -> Task:
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
     found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
-    return composed_task(
-        f"webvid-covr-{config.split}", rows, gallery, Protocol(gallery=config.gallery, reference=config.reference)
-    )
+    protocol = Protocol(gallery=config.gallery, reference=config.reference)
+    return composed_task(f"webvid-covr-{config.split}", rows, gallery, protocol, means=MEANS)

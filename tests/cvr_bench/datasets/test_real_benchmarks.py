@@ -11,6 +11,7 @@ HALF = "webvid_covr/webvid8m-covr_test.half.csv"
 WHOLE = [
     ("cirr", "cirr", {}, 4181, 2297),
     ("cirr", "cirr", {"gallery": "subset"}, 4181, 2297),
+    ("fashioniq", "fashioniq", {}, 6016, 15415),
     ("fashioniq", "fashioniq", {"category": "dress"}, 2017, 3817),
     ("fashioniq", "fashioniq", {"category": "dress", "gallery": "val"}, 2017, 2628),
     ("fashioniq", "fashioniq", {"category": "shirt"}, 2038, 6346),
