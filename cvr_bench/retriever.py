@@ -52,6 +52,7 @@ class DenseRetriever:
     Args:
         encode_queries: queries -> (Q, D).
         encode_videos: gallery videos -> (G, D).
+        encode_texts: gallery texts -> (G, D); None for a model that ranks videos only.
         module: what is trained; None for a model without parameters. It is in eval mode while it indexes and scores.
         training_step: batch -> losses; needed where there is a module to train.
     """
@@ -61,11 +62,13 @@ class DenseRetriever:
         encode_queries: Callable[[Sequence[Query]], Tensor],
         encode_videos: Callable[[Sequence[Video]], Tensor],
         *,
+        encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
         module: nn.Module | None = None,
         training_step: Callable[[TripletBatch], Losses] | None = None,
     ):
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
+        self.encode_texts = encode_texts
         self.module = module
         self.training_step = training_step
         self.gallery_GD: Tensor | None = None
@@ -74,14 +77,19 @@ class DenseRetriever:
         """Embed the gallery and keep it.
 
         Raises:
-            CvrError: an item is not a video.
+            CvrError: an item is a text, which the model cannot embed, or videos and texts are mixed.
         """
-        texts = [item.item_id for item in gallery if item.video is None]
-        if texts:
-            raise CvrError(f"This model ranks videos only; gallery item {first_few(texts)} is a text.")
         videos = [item.video for item in gallery if item.video is not None]
+        texts = [item.item_id for item in gallery if item.video is None]
+        if texts and self.encode_texts is None:
+            raise CvrError(f"This model ranks videos only; gallery item {first_few(texts)} is a text.")
+        if texts and videos:
+            raise CvrError(f"A gallery is of videos or of texts; item {first_few(texts)} is a text among videos.")
         with evaluating(self.module):
-            self.gallery_GD = _in_batches(self.encode_videos, videos)
+            if self.encode_texts is not None and texts:
+                self.gallery_GD = _in_batches(self.encode_texts, [item.text or "" for item in gallery])
+            else:
+                self.gallery_GD = _in_batches(self.encode_videos, videos)
 
     def embed(self, queries: Sequence[Query]) -> Tensor:
         """Return the query embeddings, (Q, D) float32."""

@@ -1,5 +1,7 @@
 """Add the embeddings of reference video and modification text: composition without training.
 
+Where no query has a text, or none a video (text-video retrieval), the other half is all there is.
+
 Source: the `avg` baseline of CoVR, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746), with a weight.
 """
 
@@ -35,8 +37,16 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_one_space(encoder, "sum")
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
+        if all(query.reference is None for query in queries):
+            return encoder.encode_texts(modifications(queries)).pooled_BD
+        if all(query.modification is None for query in queries):
+            return encoder.encode_videos(references(queries)).pooled_BD()
         video_BD = encoder.encode_videos(references(queries)).pooled_BD()
         text_BD = encoder.encode_texts(modifications(queries)).pooled_BD
         return F.normalize(torch.lerp(video_BD, text_BD, config.text_weight), dim=-1)
 
-    return DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
+    )

@@ -25,4 +25,8 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         return encoder.encode_texts(modifications(queries)).pooled_BD
 
-    return DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
+    )

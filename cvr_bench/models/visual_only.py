@@ -1,11 +1,14 @@
-"""Rank by likeness to the reference video alone; what it finds needs no text."""
+"""Rank by likeness to the reference video alone; what it finds needs no text.
+
+A gallery of texts (video-to-text retrieval) is ranked too, where the encoder has both in one space.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from cvr_bench.retriever import DenseRetriever
+from cvr_bench.retriever import DenseRetriever, check_one_space
 from cvr_bench.task import Query, references
 from cvr_data.encoders._protocol import Encoder
 
@@ -24,4 +27,10 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         return encoder.encode_videos(references(queries)).pooled_BD()
 
-    return DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
+    def encode_texts(texts: Sequence[str]) -> Tensor:
+        check_one_space(encoder, "visual-only")
+        return encoder.encode_texts(texts).pooled_BD
+
+    return DenseRetriever(
+        encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD(), encode_texts=encode_texts
+    )
