@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.measures import Measures
-from cvr_bench.metrics import Interval, paired_bootstrap, target_clusters
+from cvr_bench.metrics import Interval, paired_bootstrap, paired_permutation, target_clusters
 from cvr_bench.protocols import matrix_ranks
 from cvr_bench.results import Result
 from cvr_bench.score_matrix import ScoreMatrix, read_scores
@@ -30,6 +30,8 @@ class Difference:
     """Metric -> difference of it."""
     first: Mapping[str, float]
     second: Mapping[str, float]
+    p_values: Mapping[str, float]
+    """Metric -> two-sided p of a paired permutation test that exchanges the two within clusters."""
 
     def verdict(self, metric: str, first: str, second: str) -> str:
         """Return which of the two is better, as far as the interval tells."""
@@ -106,6 +108,7 @@ def _difference_json(difference: Difference, names: tuple[str, str]) -> dict[str
                 "second": difference.second[metric],
                 "value": interval.value,
                 "interval": [interval.low, interval.high],
+                "p": difference.p_values[metric],
                 "verdict": difference.verdict(metric, *names),
             }
             for metric, interval in difference.intervals.items()
@@ -205,6 +208,7 @@ def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int
         intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
         first={name: float(both[0].mean()) for name, both in values.items()},
         second={name: float(both[1].mean()) for name, both in values.items()},
+        p_values={name: paired_permutation(both[0], both[1], clusters, seed) for name, both in values.items()},
     )
 
 

@@ -45,6 +45,7 @@ def format_comparison(comparison: Comparison) -> str:
     rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
     rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
     rows.append(["difference", *(_interval(whole.intervals[name], "+.2f") for name in names)])
+    rows.append(["p (permutation)", *(f"{whole.p_values[name]:.4f}" for name in names)])
     lines = [_scope(comparison), _align(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
@@ -71,10 +72,11 @@ def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
 
 def _slice_differences(comparison: Comparison) -> str:
     names = [next(iter(comparison.whole.intervals)), MEAN]
-    rows = [["slice", "queries", *(f"{name} difference" for name in names), "verdict"]]
+    rows = [["slice", "queries", *(f"{name} difference" for name in names), f"p of {names[0]}", "verdict"]]
     for value, difference in comparison.slices.items():
         cells = [_interval(difference.intervals[name], "+.2f") for name in names]
-        rows.append([value, str(difference.queries), *cells, _short_verdict(difference, names[0], comparison)])
+        p_value = f"{difference.p_values[names[0]]:.4f}"
+        rows.append([value, str(difference.queries), *cells, p_value, _short_verdict(difference, names[0], comparison)])
     return _align(rows)
 
 

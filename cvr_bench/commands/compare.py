@@ -18,9 +18,10 @@ from cvr_data.errors import CvrError
 def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: int, as_json: bool) -> None:
     """Compare two RESULTS on the same queries, with a verdict; or show each under other protocols.
 
-    The difference is first minus second, with its 95 % interval of a paired bootstrap resampled by target. Results of
-    different protocols are refused, and what differs is named; where their galleries differ because features are
-    missing, and both were made with --save-scores, both are ranked again on what they share.
+    The difference is first minus second, with its 95 % interval of a paired bootstrap resampled by target and the p of
+    a paired permutation test, which exchanges the two within the queries of a target. Results of different protocols
+    are refused, and what differs is named; where their galleries differ because features are missing, and both were
+    made with --save-scores, both are ranked again on what they share.
 
     Example: cvr compare results/fdca-quickstart results/text-only-quickstart --by backend
     """
