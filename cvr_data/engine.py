@@ -1,13 +1,11 @@
-"""Runs a stage's parts here or in a process pool; nothing else knows which.
+"""Runs a stage's parts on the engine of the block around (`cvr_data.jobs`), or in so many processes.
 
 A stage is a module with `Config`, `VERSION`, `INPUTS` (name -> schema), `OUTPUT` and a pure
 `run(config, *tables) -> table`. One that declares `ROWS` is called once per slice of that many rows of its first
 input (the other inputs are given whole); slices never depend on the number of workers, so neither do the parts.
 """
 
-import multiprocessing
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +15,7 @@ import pyarrow.compute as pc
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.errors import CvrError
+from cvr_data.jobs import map_jobs, pool_unless_given, use_engine
 from cvr_data.progress import Progress
 from cvr_data.registry import config_dict
 from cvr_data.tables import check_columns
@@ -89,28 +88,25 @@ def _run_slices(
     first, rest = tables[0], tables[1:]
     starts = list(range(0, max(first.num_rows, 1), rows))
     todo = [index for index in range(len(starts)) if not writer.has_part(index)]
-    jobs = [(index, [first.slice(starts[index], rows), *rest]) for index in todo]
+    jobs = [([first.slice(starts[index], rows), *rest],) for index in todo]
     with Progress(name, first.num_rows) as progress:
-        progress.advance(first.num_rows - sum(job[1][0].num_rows for job in jobs))
+        progress.advance(first.num_rows - sum(tables[0].num_rows for (tables,) in jobs))
         dropped_rows = 0
-        for index, kept, dropped in _map(stage, config, jobs, workers):
+        for job, (kept, dropped) in _mapped(stage, config, jobs, workers):
+            index = todo[job]
             writer.write_part(index, kept, dropped=dropped)
             dropped_rows += dropped.num_rows
             progress.advance(min(rows, first.num_rows - starts[index]), f"{dropped_rows} dropped")
 
 
-def _map(
-    stage: ModuleType, config: Any, jobs: list[tuple[int, list[pa.Table]]], workers: int
-) -> Iterator[tuple[int, pa.Table, pa.Table]]:
-    if workers <= 1 or len(jobs) <= 1:
-        for index, tables in jobs:
-            yield index, *_call(stage, config, tables)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        futures = {pool.submit(_call_named, stage.__name__, config, tables): index for index, tables in jobs}
-        for future in as_completed(futures):
-            yield futures[future], *future.result()
+def _mapped(
+    stage: ModuleType, config: Any, jobs: list[tuple[list[pa.Table]]], workers: int
+) -> Iterator[tuple[int, tuple[pa.Table, pa.Table]]]:
+    with use_engine(pool_unless_given(workers)) as engine:
+        if engine.is_here:  # a stage need not be a module that others can import
+            yield from map_jobs(_call, jobs, shared=(stage, config))
+        else:
+            yield from map_jobs(_call_named, jobs, shared=(stage.__name__, config))
 
 
 def _call_named(module: str, config: Any, tables: list[pa.Table]) -> tuple[pa.Table, pa.Table]:

@@ -6,17 +6,18 @@
 
 A job is a module-level function of `(*shared, *job)`. Results come in any order with their index, so what is made of
 them must not depend on the order; then it is the same on every engine, with every number of workers. A job whose worker
-dies is run again; one that raises ends the whole.
+dies is run again; one that raises ends the whole. On Ray, arrays of jobs and of `shared` lie in its object store, and a
+worker reads them there without a copy, so they cannot be written to.
 """
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from cvr_data.errors import CvrError
 
@@ -48,12 +49,25 @@ _ENGINE: ContextVar[Engine | None] = ContextVar("engine", default=None)
 
 @contextmanager
 def use_engine(engine: Engine) -> Iterator[Engine]:
-    """Run the jobs of this block on an engine."""
-    token = _ENGINE.set(engine)
-    try:
-        yield engine
-    finally:
-        _ENGINE.reset(token)
+    """Run the jobs of this block on an engine; a Ray is there from its beginning to its end.
+
+    Raises:
+        CvrError: Ray is not installed or not there.
+    """
+    with _connected(engine):
+        token = _ENGINE.set(engine)
+        try:
+            yield engine
+        finally:
+            _ENGINE.reset(token)
+
+
+def _connected(engine: Engine) -> AbstractContextManager[Any]:
+    if engine.kind != "ray":
+        return nullcontext()
+    from cvr_data.ray_jobs import connected
+
+    return connected(engine)
 
 
 def current_engine() -> Engine:
@@ -61,13 +75,46 @@ def current_engine() -> Engine:
     return _ENGINE.get() or Engine()
 
 
+def pool_unless_given(workers: int) -> Engine:
+    """Return the engine of the block around, or this many processes where that is this process."""
+    engine = current_engine()
+    return Engine("local", workers) if engine.is_here else engine
+
+
+@dataclass(frozen=True)
+class Kept(Generic[Result]):
+    """A large value among what jobs share, of which each reads some: on Ray an object of its own."""
+
+    held: Any
+    is_in_ray: bool
+
+    def get(self) -> Result:
+        """Return the value."""
+        if not self.is_in_ray:
+            return self.held
+        import ray
+
+        return ray.get(self.held)
+
+
+def keep(value: Result) -> Kept[Result]:
+    """Return what jobs of this engine reach a value by; it belongs into `shared`, not into a job."""
+    if current_engine().kind != "ray":
+        return Kept(value, False)
+    import ray
+
+    return Kept(ray.put(value), True)
+
+
 def map_jobs(
-    function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = ()
+    function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = (), on_gpu: bool = False
 ) -> Iterator[tuple[int, Result]]:
     """Yield (index, function(*shared, *job)) of every job, in any order; `shared` is sent to each worker once.
 
+    `on_gpu` lets the workers of a Ray that has GPUs share these; elsewhere every process sees what the machine has.
+
     Raises:
-        CvrError: workers died again and again, or Ray is not installed or not there.
+        CvrError: workers died again and again.
         Exception: what a job raises.
     """
     engine = current_engine()
@@ -77,9 +124,22 @@ def map_jobs(
     elif engine.kind == "ray":
         from cvr_data.ray_jobs import map_on_ray
 
-        yield from map_on_ray(function, jobs, shared, engine)
+        yield from map_on_ray(function, jobs, shared, engine.workers, on_gpu=on_gpu)
     else:
         yield from _map_in_pool(function, jobs, shared, engine.workers)
+
+
+def mapped_in_order(
+    function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = ()
+) -> Iterator[Result]:
+    """Yield the result of every job in the order of the jobs; those that come early wait in memory."""
+    early: dict[int, Result] = {}
+    following = 0
+    for index, result in map_jobs(function, jobs, shared=shared):
+        early[index] = result
+        while following in early:
+            yield early.pop(following)
+            following += 1
 
 
 _SHARED: tuple[Any, ...] = ()

@@ -11,7 +11,8 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -27,41 +28,51 @@ REACH_S = 5.0
 
 
 def map_on_ray(
-    function: Callable[..., Result], jobs: Sequence[tuple], shared: tuple[Any, ...], engine: "Engine"
+    function: Callable[..., Result], jobs: Sequence[tuple], shared: tuple[Any, ...], workers: int, *, on_gpu: bool
 ) -> Iterator[tuple[int, Result]]:
-    """Yield (index, result) of every job.
+    """Yield (index, result) of every job, on the Ray that `connected` is connected to."""
+    import ray
+    import ray.data
 
-    Raises:
-        CvrError: Ray is not installed, or nothing answers at the address.
-    """
-    with _ray(engine) as ray:
-        # What all jobs read is in the object store once; every worker maps it into its own memory.
-        reference = ray.put(pickle.dumps(shared, protocol=5))
-        rows = [{"index": index, "job": pickle.dumps(job, protocol=5)} for index, job in enumerate(jobs)]
-        dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-        done = dataset.map_batches(
-            _run_batch,
-            fn_kwargs={"function": function, "reference": [reference]},
-            batch_size=1,
-            concurrency=engine.workers,
-        )
-        for row in done.iter_rows():
-            yield int(row["index"]), pickle.loads(row["result"])
+    # A row is a number: a job and what all share are objects in Ray's store, read there by who needs them.
+    known = {"shared": [ray.put(shared)], "jobs": [ray.put(job) for job in jobs]}
+    numbers = ray.data.from_items([{"index": index} for index in range(len(jobs))], override_num_blocks=len(jobs))
+    done = numbers.map_batches(
+        _run_batch,
+        fn_kwargs={"function": function, "folder": str(Path.cwd()), **known},
+        batch_size=1,
+        concurrency=workers,
+        num_gpus=_gpus_each(ray, workers) if on_gpu else 0,
+    )
+    for row in done.iter_rows():
+        yield int(row["index"]), pickle.loads(row["result"])
+
+
+def _gpus_each(ray: Any, workers: int) -> float:
+    """Return the share of a GPU that each worker has; 0 where there is none."""
+    return min(1.0, ray.cluster_resources().get("GPU", 0) / workers)
 
 
 def _run_batch(
-    batch: dict[str, np.ndarray], function: Callable[..., Any], reference: list[Any]
+    batch: dict[str, np.ndarray], function: Callable[..., Any], folder: str, shared: list[Any], jobs: list[Any]
 ) -> dict[str, list[Any] | np.ndarray]:
     import ray
 
-    shared = pickle.loads(ray.get(reference[0]))
-    results = [pickle.dumps(function(*shared, *pickle.loads(job)), protocol=5) for job in batch["job"]]
+    # Relative paths mean here what they mean where the command was given; a job that opens none needs no such folder.
+    with suppress(FileNotFoundError):
+        os.chdir(folder)
+    common = ray.get(shared[0])
+    results = [pickle.dumps(function(*common, *ray.get(jobs[index])), protocol=5) for index in batch["index"]]
     return {"index": batch["index"], "result": results}
 
 
 @contextmanager
-def _ray(engine: "Engine") -> Iterator[Any]:
-    """Ray, connected to the cluster or started here, and left as it was found."""
+def connected(engine: "Engine") -> Iterator[None]:
+    """Connect to the cluster or start a Ray here for this block; one that runs already is left as it is.
+
+    Raises:
+        CvrError: Ray is not installed, or nothing answers at the address.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -75,7 +86,7 @@ def _ray(engine: "Engine") -> Iterator[Any]:
     before = context.enable_progress_bars
     context.enable_progress_bars = False
     try:
-        yield ray
+        yield
     finally:
         context.enable_progress_bars = before
         if not was_running:

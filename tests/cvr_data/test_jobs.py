@@ -16,14 +16,12 @@ POOL = Engine("local", workers=2)
 @pytest.fixture(scope="module")
 def ray_of_two():
     """A local Ray that all tests here share, so that it starts once."""
-    ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    from cvr_data.ray_jobs import _start
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from cvr_data.ray_jobs import connected
 
     engine = Engine("ray", workers=2)
-    _start(ray, engine)
-    yield engine
-    ray.shutdown()
+    with connected(engine):
+        yield engine
 
 
 def results(engine, function, jobs, shared=()):
