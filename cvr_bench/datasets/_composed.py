@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pyarrow as pa
+
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import KS, Item, Mean, Query, Task
 from cvr_data.video import Video
@@ -36,6 +38,22 @@ def video_item(video_id: str) -> Item:
 def query_of(row: Row) -> Query:
     """Return the composed query of a row."""
     return Query(row.query_id, video_item(row.reference_id), row.modification, row.description)
+
+
+def rows_of(triplets: pa.Table) -> list[Row]:
+    """Return one query per triplet, each with its own target; the reference's caption describes it."""
+    names = ["triplet_id", "reference_id", "modification", "target_id", "reference_caption", "frame_scores"]
+    return [
+        Row(
+            query_id=row["triplet_id"],
+            reference_id=row["reference_id"],
+            modification=row["modification"],
+            target_ids=(row["target_id"],),
+            description=row["reference_caption"],
+            frame_scores=tuple(row["frame_scores"] or ()),
+        )
+        for row in triplets.select(names).to_pylist()
+    ]
 
 
 def named_videos(rows: Iterable[Row]) -> list[str]:
