@@ -6,13 +6,13 @@ A result that already stands there, made in the very same way, is read instead o
 import dataclasses
 import hashlib
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cvr_bench.checkpoints import WEIGHTS
+from cvr_bench.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.datasets import triplets
 from cvr_bench.evaluate import evaluate
 from cvr_bench.frame_weights import FrameWeights
@@ -82,7 +82,10 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     """
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    retriever = component.load(config, encoder)
+    clock = Clock()
+    forget_peak()
+    with clock.phase("load"):
+        retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
     if train_config is not None and sources.benchmark is not None:
         raise CvrError(f"{run.model} has to be trained, and {sources.benchmark.name} only tests; pass --checkpoint.")
@@ -101,16 +104,19 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
     if writer.finished() is None:
-        task = _load_task(sources, run.split)
+        with clock.phase("load"):
+            task = _load_task(sources, run.split)
         with writer:
-            started = time.monotonic()
-            training = _prepare(run, retriever, encoder, sources, train_config, out)
-            prepared = time.monotonic()
-            ranks = evaluate(retriever, task)
+            with clock.phase("train"):
+                training = _prepare(run, retriever, encoder, sources, train_config, out)
+            measured = timed(retriever, clock)
+            with clock.phase("score"):
+                ranks = evaluate(measured, task)
+            cost = cost_of(measured, clock.seconds, training)
             if run.save_scores:
                 save_scores(writer, retriever, task, _query_bank(sources), encoder)
-            seconds = {"train": prepared - started, "score": time.monotonic() - prepared}
-            about = {**identity, **_about(run, sources, retriever, encoder), "training": training, "seconds": seconds}
+            about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
+            about |= {"seconds": cost["seconds"], "cost": cost}
             write_result(writer, task, ranks, run.seed, about)
     return read_result(out)
 
