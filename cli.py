@@ -15,10 +15,11 @@ PACKAGES = ("cvr_data", "cvr_bench")
 SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
-        "download", "data-status", "import", "embed", "split", "fit-heads", "mine-pairs", "generate-modifications",
-        "build-triplets", "export", "publish",
+        "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
+        "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "frame-scores", "mine-distractors",
+        "export", "publish",
     ),
-    "Benchmark": ("bench", "compare", "report"),
+    "Benchmark": ("bench", "compare", "explain-query", "report"),
 }  # fmt: skip
 """The order of `cvr --help`; a command that is not named here is listed under "Look"."""
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FAMILIES = ("corpora", "encoders", "mining", "filters", "backends", "formats", "datasets", "models")
+FAMILIES = (
+    "corpora", "encoders", "feature_layouts", "mining", "filters", "backends", "formats", "datasets", "models"
+)  # fmt: skip
 SOURCES = sorted([ROOT / "cli.py", *(ROOT / "cvr_data").rglob("*.py"), *(ROOT / "cvr_bench").rglob("*.py")])
 COMPONENTS = [path for path in SOURCES if path.parent.name in FAMILIES and not path.name.startswith("_")]
 

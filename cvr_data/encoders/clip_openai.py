@@ -37,7 +37,7 @@ class Config:
     frames: int = 8
     """Frames decoded per video, at most; 8 is FineCVR's."""
     sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle or first."""
+    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     normalise: bool = True
     """Frame features to unit length; false leaves them as projected, as FDCA's training reads them."""
     batch_size: int = field(default=16, metadata={"output": False})

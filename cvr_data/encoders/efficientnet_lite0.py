@@ -32,7 +32,7 @@ class Config:
     frames: int = 8
     """Frames decoded per video, at most."""
     sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle or first."""
+    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     size: int = 224
     """Side of the square a frame is squeezed to, in pixels; 224 is what the network was trained on."""
     dtype: DtypeName = field(default="auto", metadata={"output": False})

@@ -24,7 +24,7 @@ class Config:
     frames: int = 8
     """Frames decoded per video, at most."""
     sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle or first."""
+    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     size: int = 224
     """Side of the square a frame is squeezed to, in pixels."""
     heads: Path | None = None

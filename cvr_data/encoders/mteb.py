@@ -39,7 +39,7 @@ class Config:
     frames: int = 8
     """Frames decoded per video, at most."""
     sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle or first."""
+    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     size: int = 384
     """Side in pixels of the squares that frames are brought to before the model prepares them its own way."""
     fit: Fit = "square"

@@ -30,7 +30,7 @@ class Config:
     frames: int = 8
     """Frames decoded per video, at most."""
     sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle or first."""
+    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     normalise: bool = True
     """Frame features to unit length; false leaves them as projected."""
     batch_size: int = field(default=16, metadata={"output": False})
