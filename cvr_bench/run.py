@@ -23,6 +23,7 @@ from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.score_matrix import SCORES, save_scores
 from cvr_bench.sources import Sources
 from cvr_bench.task import Query, Task
+from cvr_bench.training_source import TrainingData
 from cvr_data.artifacts import MANIFEST, ArtifactWriter, open_artifact
 from cvr_data.embeddings import HEADS_FOLDER
 from cvr_data.encoders import ENCODERS
@@ -87,8 +88,9 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     with clock.phase("load"):
         retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
-    if train_config is not None and sources.benchmark is not None:
-        raise CvrError(f"{run.model} has to be trained, and {sources.benchmark.name} only tests; pass --checkpoint.")
+    if train_config is not None and sources.benchmark is not None and sources.training is None:
+        tests = f"{sources.benchmark.name} only tests"
+        raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
     identity = {
         "model": run.model,
         "options": config_dict(config),
@@ -96,6 +98,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
         "split": run.split,
         "seed": run.seed,
         **({"benchmark": sources.benchmark.identity()} if sources.benchmark else {}),
+        **({"train_data": sources.training.identity()} if sources.training and train_config else {}),
         "source_sha256": _source_digest(Path(str(component.__file__))),
     }
     writer = ArtifactWriter(
@@ -168,6 +171,7 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
         "embeddings": [sources.embeddings],
         "videos": sources.videos,
         "distractors": sources.distractors,
+        "train-data": sources.training.files if sources.training else (),
     }
     if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
         named["heads"] = [sources.embeddings / HEADS_FOLDER]
@@ -210,10 +214,18 @@ def _prepare(
         return None
     from cvr_bench.train import train  # accelerate takes seconds to import
 
-    training_set = triplets.load_training_set(_data_config(sources, "train"))
-    validation_task = triplets.load(_data_config(sources, "val"))
-    report = train(retriever, training_set, validation_task, config, encoder, out)
-    return {"options": config_dict(config), "triplets": len(training_set), **dataclasses.asdict(report)}
+    data = _training_data(sources)
+    report = train(retriever, data.training_set, data.validation_task, config, encoder, out)
+    return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
+
+
+def _training_data(sources: Sources) -> TrainingData:
+    """The triplets of --train-data, else those of the scored data's own train and val splits."""
+    if sources.training is not None:
+        return sources.training.load(sources.embeddings)
+    return TrainingData(
+        triplets.load_training_set(_data_config(sources, "train")), triplets.load(_data_config(sources, "val"))
+    )
 
 
 def _parameters(retriever: Retriever) -> int:

@@ -16,6 +16,7 @@ import cvr_data
 from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.datasets.triplets import STAGES, check_triplets
 from cvr_bench.remade import corpus_of, remake
+from cvr_bench.training_source import TrainingSource
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
 from cvr_data.errors import CvrError
 from cvr_data.model_packages import cache_folder
@@ -41,6 +42,8 @@ class Sources:
     """Mined ones, whose videos join the gallery of the scored split."""
     benchmark: Benchmark | None = None
     """A benchmark of the field whose files `data` holds; None for triplets of ours."""
+    training: TrainingSource | None = None
+    """Triplets to train on instead of the data's own train split."""
 
 
 def newest_triplets(root: Path) -> Path | None:

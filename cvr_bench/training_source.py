@@ -6,7 +6,7 @@ The features of both lie in the one `--embeddings` folder. The checkpoint is cho
 data; where it has none, a share of its references is held out.
 """
 
-import hashlib
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_bench.benchmarks import is_benchmark
+from cvr_bench.datasets import DATASETS
+from cvr_bench.datasets.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
+from cvr_bench.held_out import with_held_out
+from cvr_bench.task import Task
+from cvr_bench.training_set import TrainingSet
 from cvr_data.errors import CvrError
+from cvr_data.registry import config_dict
 
 HELD_OUT = 0.02
 """Share of the references held out where the training data has no val split."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Triplets to learn from, and a task to choose the checkpoint on."""
+
+    training_set: TrainingSet
+    validation_task: Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +52,20 @@ class TrainingSource:
         """Return what names these triplets beside the content of their files."""
         return {"name": self.name, **self.options}
 
-    def triplets(self) -> pa.Table:
+    def load(self, embeddings: Path) -> "TrainingData":
+        """Return what to train on and what to choose a checkpoint on, within the videos that have features.
+
+        Raises:
+            CvrError: a file cannot be read, or the features are of none of it.
+        """
+        config = Config(data=Path(self.name), embeddings=embeddings)
+        table = self._triplets()
+        return TrainingData(
+            training_set_of(table, dataclasses.replace(config, split="train")),
+            task_of(table, dataclasses.replace(config, split="val")),
+        )
+
+    def _triplets(self) -> pa.Table:
         """Return train and val triplets; some are held out where there is no val.
 
         Raises:
@@ -55,19 +83,22 @@ class TrainingSource:
         return table
 
 
-def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
-    """Return the triplets with those of a share of the train references, at least of one, moved to val.
+def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource:
+    """Return the triplets that `--train-data` names: a path, else a benchmark whose files lie in `root` of its name.
 
-    A hash of their names picks them, so that the order of the triplets does not matter.
+    Raises:
+        CvrError: it is neither, has nothing to train on, or a file is missing.
     """
-    is_train = pc.equal(triplets.column("split"), "train")
-    references = triplets.filter(is_train).column("reference_id").unique().to_pylist()
-    count = min(max(1, round(share * len(references))), len(references) - 1)
-    chosen = sorted(references, key=lambda name: (_number(name), name))[: max(0, count)]
-    is_held = pc.is_in(triplets.column("reference_id"), value_set=pa.array(chosen, pa.string()))
-    split = pc.if_else(pc.and_(is_held, is_train), "val", triplets.column("split"))
-    return triplets.set_column(triplets.schema.get_field_index("split"), triplets.schema.field("split"), split)
-
-
-def _number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:4])
+    if not is_benchmark(data):
+        path = Path(data)
+        check_triplets(path)
+        return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
+    name = data.replace("_", "-")
+    component = DATASETS.get(name)
+    if not hasattr(component, "load_triplets"):
+        known = ", ".join(found for found in DATASETS.names() if hasattr(DATASETS.get(found), "load_triplets"))
+        raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
+    config = DATASETS.config(name, {"annotations": str(root(name))})
+    options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
+    files = component.training_files(config)
+    return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)

@@ -24,6 +24,7 @@ from cvr_data.commands.options import (
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")
+@click.option("--train-data", help="Triplets, or a benchmark, to train on.  [default: the data's own train split]")
 @click.option("--distractors", multiple=True, type=FOLDER, help="Of `cvr mine-distractors`, to join the gallery.")
 @click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
 @option_option
@@ -39,6 +40,7 @@ def bench(
     data_options: tuple[str, ...],
     embeddings: Path | None,
     split: str | None,
+    train_data: str | None,
     distractors: tuple[Path, ...],
     checkpoint: Path | None,
     options: tuple[str, ...],
@@ -51,9 +53,10 @@ def bench(
 ) -> None:
     """Train models where they train, score them, and print one table.
 
-    Training uses the train split and chooses the checkpoint on val; scores are of the test split. Without --data the
-    triplets built last are taken, else the packaged sample. A benchmark is a name of `cvr list datasets`; its published
-    files are where `cvr data-status` looks, or in the folder that is given: --data cirr -D annotations=CIRR.
+    Training uses the train split (of --train-data, where it is given; its features lie in the same --embeddings) and
+    chooses the checkpoint on val; scores are of the test split. Without --data the triplets built last are taken, else
+    the packaged sample. A benchmark is a name of `cvr list datasets`; its published files are where `cvr data-status`
+    looks, or in the folder that is given: --data cirr -D annotations=CIRR.
 
     Example: cvr bench --model fdca --model sum
     """
@@ -62,10 +65,13 @@ def bench(
     from cvr_bench.result_table import format_results, format_slices
     from cvr_bench.run import Run, bench_all
     from cvr_bench.sources import choose_sources, with_distractors
+    from cvr_bench.training_source import find_training
 
     if data is not None and is_benchmark(data):
         data_options = (f"annotations={this_machine().root(data.replace('_', '-'))}", *data_options)
     sources = with_distractors(choose_sources(data, data_options, embeddings, split), distractors)
+    if train_data is not None:
+        sources = replace(sources, training=find_training(train_data, this_machine().root))
     benchmark = sources.benchmark
     scored, name = (benchmark.split, benchmark.label) if benchmark else (split or "test", task_name(sources.data))
     click.echo(

@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 
 from cvr_bench.datasets._composed import Reference, composed_task, named_targets, rows_of
 from cvr_bench.datasets._files import find_only
+from cvr_bench.held_out import with_held_out
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
-from cvr_bench.training_source import with_held_out
 from cvr_data.errors import CvrError
 from cvr_data.formats import FORMATS
 
@@ -56,6 +56,15 @@ def files(config: Config) -> list[Path]:
         CvrError: it is missing.
     """
     return [find_only(config.annotations, FILE, origin=ORIGIN)]
+
+
+def training_files(config: Config) -> list[Path]:
+    """Return the file that `load_triplets` reads.
+
+    Raises:
+        CvrError: it is missing.
+    """
+    return files(config)
 
 
 def load(config: Config) -> Task:

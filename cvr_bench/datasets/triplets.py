@@ -60,7 +60,16 @@ def load(config: Config) -> Task:
     Raises:
         CvrError: the data cannot be read, has no row of the split, or none that can be scored.
     """
-    rows = rows_of_split(read_triplets(config.data), config.split, config.data)
+    return task_of(read_triplets(config.data), config)
+
+
+def task_of(triplets: pa.Table, config: Config) -> Task:
+    """Return the task of one split of some triplets, whose `config.data` is only their name here.
+
+    Raises:
+        CvrError: there is no row of the split, or none that can be scored.
+    """
+    rows = rows_of_split(triplets, config.split, config.data)
     store = FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
     named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
     listed = _videos_of_split(config)
@@ -101,7 +110,16 @@ def load_training_set(config: Config) -> TrainingSet:
     Raises:
         CvrError: there is none.
     """
-    rows = rows_of_split(read_triplets(config.data), config.split, config.data)
+    return training_set_of(read_triplets(config.data), config)
+
+
+def training_set_of(triplets: pa.Table, config: Config) -> TrainingSet:
+    """Return the same of some triplets, whose `config.data` is only their name here.
+
+    Raises:
+        CvrError: there is none.
+    """
+    rows = rows_of_split(triplets, config.split, config.data)
     if config.embeddings:
         store = FeatureStore.open(config.embeddings, space="raw")
         rows = _rows_within(rows, set(store.video_ids))

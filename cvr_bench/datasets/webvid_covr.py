@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from cvr_bench.datasets._composed import Reference, composed_task, named_targets, named_videos
-from cvr_bench.datasets._files import Counts, check_counts, find_only
+from cvr_bench.datasets._files import Counts, check_counts, find, find_only
 from cvr_bench.datasets._webvid import MEANS, read_rows
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
+from cvr_data.formats import FORMATS
 
 ORIGIN = "https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR"
 PUBLISHED = {"test": {"queries": 2556, "gallery videos": 2556}, "val": {}}
@@ -62,3 +65,26 @@ def load(config: Config) -> Task:
     check_counts(path, config.counts, found, PUBLISHED[config.split])
     protocol = Protocol(gallery=config.gallery, reference=config.reference)
     return composed_task(f"webvid-covr-{config.split}", rows, gallery, protocol, means=MEANS)
+
+
+def training_files(config: Config) -> list[Path]:
+    """Return the train file, and that of val where it is there.
+
+    Raises:
+        CvrError: there is no train file.
+    """
+    val = config.annotations / "webvid8m-covr_val.csv"
+    train = find(config.annotations, "webvid2m-covr_train.csv", origin=ORIGIN)
+    return [train, val] if val.is_file() else [train]
+
+
+def load_triplets(config: Config) -> pa.Table:
+    """Return the triplets to train on, and those to choose a checkpoint on.
+
+    Raises:
+        CvrError: there is no train file, or one cannot be read.
+    """
+    layout = FORMATS.get("webvid-covr")
+    return pa.concat_tables(
+        [layout.read(layout.Config(), path) for path in training_files(config)], promote_options="permissive"
+    )
