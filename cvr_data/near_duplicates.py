@@ -38,6 +38,8 @@ class Config:
     val_as_test: bool = False
     """For a corpus whose test videos are not at hand: its val split becomes test, its own test videos are dropped, and
     the share `val` of its train groups becomes val, so that no checkpoint is chosen on what is scored."""
+    need_features: bool = False
+    """Drop videos that the embeddings lack, so that nothing is mined that cannot be scored."""
     seed: int = 0
     """Of the split; the same video goes to the same split whatever else is in the corpus, unless it is grouped."""
 

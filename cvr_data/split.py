@@ -5,10 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.corpora._paths import resolve_media
 from cvr_data.engine import split_dropped
+from cvr_data.errors import CvrError
 from cvr_data.near_duplicates import (
     SPLITS,
     VERSION,
@@ -43,7 +45,10 @@ def split_artifact(
     table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
     with writer:
         groups = _groups(table, videos, embeddings, config)
-        kept, dropped = split_dropped(split_videos(config, _moved(table, videos, out), groups))
+        assigned = split_videos(config, _moved(table, videos, out), groups)
+        if config.need_features:
+            assigned = _without_features(assigned, embeddings)
+        kept, dropped = split_dropped(assigned)
         writer.write_part(0, kept, dropped=dropped)
         counts = Counter(kept.column("split").to_pylist())
         sizes = Counter(groups)
@@ -68,6 +73,18 @@ def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Conf
         *equal_pairs(store.perceptual_hashes(known)),
     ]
     return group_ids(ids, ((rows[first], rows[second]) for first, second in pairs))
+
+
+def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
+    """The table with `no_features` as the reason of videos that the embeddings lack."""
+    if embeddings is None:
+        raise CvrError("split: need_features asks for --embeddings.")
+    from cvr_data.embeddings import FeatureStore
+
+    known = pa.array(FeatureStore.open(embeddings, space="raw").video_ids, pa.string())
+    is_known = pc.is_in(table.column("video_id"), known)
+    reason = pc.if_else(is_known, table.column("drop_reason"), pc.fill_null(table.column("drop_reason"), "no_features"))
+    return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reason)
 
 
 def _moved(table: pa.Table, videos: Path, out: Path) -> pa.Table:

@@ -39,6 +39,14 @@ def media_files(folder: Path) -> list[str]:
     )
 
 
+def with_suffix(path: Path) -> Path:
+    """Return the file itself, or the one video or image beside it that only adds an ending."""
+    if path.is_file():
+        return path
+    endings = (path.with_name(path.name + suffix) for suffix in sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
+    return next((found for found in endings if found.is_file()), path)
+
+
 def _look_at_one(path: Path) -> Look:
     if not path.is_file():
         return Look(drop_reason="missing_file", detail=f"{path}: no such file")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from cvr_data.corpora._media import with_suffix
 from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 
@@ -38,7 +39,7 @@ class Config:
     licence: str | None = None
     """Column of the licence."""
     video: str | None = None
-    """Column of the media file, absolute or relative to `media`."""
+    """Column of the media file, absolute or relative to `media`; its ending may be left out, as where ids name files."""
     media: Path | None = None
     """Folder of the media files; default: the folder of the table."""
     check: bool = True
@@ -95,7 +96,7 @@ def _entry(config: Config, row: Row) -> Entry:
         entry.drop("no_caption", f"row {row.number}: no value in column {config.caption!r}")
     _add_duration(config, row, entry)
     if config.video and (name := row.values.get(config.video)):
-        entry.path = (config.media or config.path.parent) / str(name)
+        entry.path = with_suffix((config.media or config.path.parent) / str(name))
     elif config.video:
         entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
     return entry

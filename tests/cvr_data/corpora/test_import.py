@@ -222,3 +222,13 @@ def test_importing_again_only_reads(cvr, folder):
     before = Path("videos/part-00000.parquet").stat().st_mtime_ns
     assert cvr("import", "table", "t.csv").code == 0
     assert Path("videos/part-00000.parquet").stat().st_mtime_ns == before
+
+
+def test_a_media_file_may_be_named_without_its_ending(cvr, folder):
+    write_clip(folder / "clips" / "v1.mp4")
+    (folder / "captions.csv").write_text("clip,text\nv1,a dog runs\nv2,a cat sleeps\n")
+    words = ["-o", "id=clip", "-o", "caption=text", "-o", "video=clip", "-o", "media=clips"]
+    outcome = cvr("import", "table", "captions.csv", *words)
+    assert outcome.code == 0, outcome.err
+    assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"]}
+    assert reasons_by_id(Path("videos")) == {"v2": "missing_file"}
