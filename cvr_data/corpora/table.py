@@ -39,7 +39,7 @@ class Config:
     licence: str | None = None
     """Column of the licence."""
     video: str | None = None
-    """Column of the media file, absolute or relative to `media`; its ending may be left out, as where ids name files."""
+    """Column of the media file, absolute or relative to `media`, with or without its ending."""
     media: Path | None = None
     """Folder of the media files; default: the folder of the table."""
     check: bool = True
