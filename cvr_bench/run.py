@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvr_bench.audit.altered import AlteredFeatures
+from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks, parquet_bytes
+from cvr_bench.audit.leak import Config as LeakConfig
+from cvr_bench.audit.record import Config as AuditConfig
+from cvr_bench.audit.record import audit_of, audit_result
 from cvr_bench.checkpoints import WEIGHTS
 from cvr_bench.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.datasets import triplets
@@ -48,6 +53,8 @@ class Run:
     """Trained weights: scored as they are."""
     save_scores: bool = False
     """Keep the score matrix, from which `cvr compare --protocols` works out other protocols."""
+    audit: bool = True
+    """Also ask what the model does without its text, its reference, and the order of frames; unless that is known."""
     split: str = "test"
     seed: int = 0
 
@@ -83,10 +90,10 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     """
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    clock = Clock()
+    features, clock = AlteredFeatures(encoder), Clock()
     forget_peak()
     with clock.phase("load"):
-        retriever = component.load(config, encoder)
+        retriever = component.load(config, features)
     train_config = _train_config(run, retriever)
     if train_config is not None and sources.benchmark is not None and sources.training is None:
         tests = f"{sources.benchmark.name} only tests"
@@ -108,10 +115,12 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
     if writer.finished() is None:
         with clock.phase("load"):
-            task = _load_task(sources, run.split)
+            task = load_task(sources, run.split)
         with writer:
             with clock.phase("train"):
                 training = _prepare(run, retriever, encoder, sources, train_config, out)
+            if training is not None:
+                training["leaks"] = _leaks(sources, task, run.split, encoder, writer)
             measured = timed(retriever, clock)
             with clock.phase("score"):
                 ranks = evaluate(measured, task)
@@ -121,7 +130,13 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
             about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
             about |= {"seconds": cost["seconds"], "cost": cost}
             write_result(writer, task, ranks, run.seed, about)
-    return read_result(out)
+    elif run.audit and audit_of(read_result(out)) is None:
+        _load_weights(run, retriever, out, is_trained=train_config is not None)
+        task = load_task(sources, run.split)
+    result = read_result(out)
+    if run.audit and audit_of(result) is None:
+        audit_result(AuditConfig(seed=run.seed), result, retriever, features, task)
+    return result
 
 
 def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
@@ -190,7 +205,12 @@ def _query_bank(sources: Sources) -> list[Query]:
     return [] if sources.benchmark is not None else triplets.load_queries(_data_config(sources, "train"))
 
 
-def _load_task(sources: Sources, split: str) -> Task:
+def load_task(sources: Sources, split: str) -> Task:
+    """Return what is to be ranked: a benchmark, or a split of triplets with its distractors.
+
+    Raises:
+        CvrError: the data cannot be read, or nothing of it can be scored.
+    """
     if sources.benchmark is not None:
         return sources.benchmark.load(sources.embeddings)
     return triplets.load(dataclasses.replace(_data_config(sources, split), distractors=sources.distractors))
@@ -226,6 +246,23 @@ def _training_data(sources: Sources) -> TrainingData:
     return TrainingData(
         triplets.load_training_set(_data_config(sources, "train")), triplets.load(_data_config(sources, "val"))
     )
+
+
+def _leaks(sources: Sources, task: Task, split: str, encoder: Encoder, writer: ArtifactWriter) -> dict[str, Any] | None:
+    """What the scored split shares with the triplets that were learned from; the pairs go beside the result."""
+    found = data_leaks(LeakConfig(), sources, split, task, encoder)
+    if found is None:
+        return None
+    writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
+    return found.summary
+
+
+def _load_weights(run: Run, retriever: Any, out: Path, *, is_trained: bool) -> None:
+    """Give a model the weights that its finished result was scored with."""
+    from cvr_bench.train import load_checkpoint
+
+    if run.checkpoint is not None or is_trained:
+        load_checkpoint(retriever, run.checkpoint or out)
 
 
 def _parameters(retriever: Retriever) -> int:

@@ -29,6 +29,7 @@ from cvr_data.commands.options import (
 @click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
 @option_option
 @click.option("--train-option", "-t", "train_options", multiple=True, metavar="KEY=VALUE", help="How to train.")
+@click.option("--audit/--no-audit", default=True, show_default=True, help="Ask again with an input or frames changed.")
 @click.option("--save-scores", is_flag=True, help="Keep the score matrix, for `cvr compare --protocols`.")
 @out_option("results", "Folder of results; each goes to <model>-<data> in it.")
 @seed_option
@@ -45,6 +46,7 @@ def bench(
     checkpoint: Path | None,
     options: tuple[str, ...],
     train_options: tuple[str, ...],
+    audit: bool,
     save_scores: bool,
     out: Path,
     seed: int,
@@ -60,6 +62,8 @@ def bench(
 
     Example: cvr bench --model fdca --model sum
     """
+    from cvr_bench.audit.record import audit_of
+    from cvr_bench.audit.tables import format_audits
     from cvr_bench.benchmarks import is_benchmark
     from cvr_bench.datasets.triplets import task_name
     from cvr_bench.result_table import format_results, format_slices
@@ -79,7 +83,7 @@ def bench(
     )
     run = Run(
         model="", options=options, train_options=train_options, checkpoint=checkpoint, split=scored, seed=seed,
-        save_scores=save_scores,
+        save_scores=save_scores, audit=audit,
     )  # fmt: skip
     runs = [replace(run, model=model) for model in models]
     results = bench_all(runs, sources, out, name, overwrite=overwrite)
@@ -91,6 +95,7 @@ def bench(
         return
     click.echo("\n" + format_results(results))
     slices = format_slices(results)
-    click.echo(("\n" + slices if slices else "") + "\n")
+    audits = format_audits([audited for result in results if (audited := audit_of(result)) is not None])
+    click.echo("\n" + "\n\n".join(part for part in (slices, audits) if part) + "\n")
     for result in results:
         click.echo(f"{result.model}: {result.path}")

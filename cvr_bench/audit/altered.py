@@ -1,0 +1,151 @@
+"""Altered features: an input left out, or the frames of a video in another order, with no change to any model.
+
+encoder = AlteredFeatures(stored)
+retriever = load(config, encoder)                                     # any model
+blind = altered(retriever, encoder, Alteration(videos=blank_videos))  # the same model without its reference
+"""
+
+# Shapes: B videos or texts, T frames, L tokens, D embedding.
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvr_bench.retriever import DenseRetriever, Retriever
+from cvr_bench.task import Item, Query
+from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_data.tables import content_id
+from cvr_data.video import Video
+
+VideoChange = Callable[[Sequence[Video], VideoFeatures], VideoFeatures]
+TextChange = Callable[[TextFeatures], TextFeatures]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alteration:
+    """What is done to features on their way to a model."""
+
+    videos: VideoChange | None = None
+    texts: TextChange | None = None
+
+
+class AlteredFeatures:
+    """Another encoder; inside `altered_by`, what it gives is altered."""
+
+    def __init__(self, encoder: Encoder):
+        self.encoder = encoder
+        self.name, self.runs_on = encoder.name, encoder.runs_on
+        self.dim, self.text_dim = encoder.dim, encoder.text_dim
+        self._alteration = Alteration()
+
+    @contextmanager
+    def altered_by(self, alteration: Alteration) -> Iterator[None]:
+        """Alter features inside the block."""
+        self._alteration = alteration
+        try:
+            yield
+        finally:
+            self._alteration = Alteration()
+
+    def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
+        """Return what the other encoder gives, altered."""
+        features = self.encoder.encode_videos(videos)
+        return self._alteration.videos(videos, features) if self._alteration.videos else features
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Return what the other encoder gives, altered."""
+        features = self.encoder.encode_texts(texts)
+        return self._alteration.texts(features) if self._alteration.texts else features
+
+
+def altered(
+    retriever: Retriever, encoder: AlteredFeatures, alteration: Alteration, *, gallery: bool = False
+) -> Retriever:
+    """Return the same model, whose queries (and gallery, if asked for) are made of altered features."""
+    if not isinstance(retriever, DenseRetriever):
+        return _Altered(retriever, encoder, alteration, gallery)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        with encoder.altered_by(alteration):
+            return retriever.encode_queries(queries)
+
+    def encode_videos(videos: Sequence[Video]) -> Tensor:
+        with encoder.altered_by(alteration if gallery else Alteration()):
+            return retriever.encode_videos(videos)
+
+    return DenseRetriever(encode_queries, encode_videos, encode_texts=retriever.encode_texts, module=retriever.module)
+
+
+class _Altered:
+    """A model that scores by itself, with altered features."""
+
+    def __init__(self, retriever: Retriever, encoder: AlteredFeatures, alteration: Alteration, gallery: bool):
+        self.retriever, self.encoder = retriever, encoder
+        self.alteration = alteration
+        self.of_gallery = alteration if gallery else Alteration()
+
+    def index(self, gallery: Sequence[Item]) -> None:
+        """Index the gallery, altered where that was asked for."""
+        with self.encoder.altered_by(self.of_gallery):
+            self.retriever.index(gallery)
+
+    def score(self, queries: Sequence[Query]) -> Tensor:
+        """Return scores_QG of altered queries."""
+        with self.encoder.altered_by(self.alteration):
+            return self.retriever.score(queries)
+
+
+def blank_videos(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
+    """Return one frame of zeros per video: nothing to see."""
+    frames_BTD = features.frames_BTD[:, :1]
+    return VideoFeatures(torch.zeros_like(frames_BTD), torch.ones(frames_BTD.shape[:2], dtype=torch.bool))
+
+
+def blank_texts(features: TextFeatures) -> TextFeatures:
+    """Return one token of zeros per text, and a pooled embedding of zeros: nothing to read."""
+    tokens_BLD = features.tokens_BLD[:, :1]
+    mask_BL = torch.ones(tokens_BLD.shape[:2], dtype=torch.bool)
+    return TextFeatures(torch.zeros_like(tokens_BLD), mask_BL, torch.zeros_like(features.pooled_BD))
+
+
+def middle_frame(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
+    """Return the frame in the middle of each video; of an even number, the later of the two."""
+    middle_B1 = features.mask_BT.sum(dim=1, keepdim=True) // 2
+    return _take(features, middle_B1)
+
+
+def reversed_frames(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
+    """Return the frames of each video from last to first."""
+    lengths_B1 = features.mask_BT.sum(dim=1, keepdim=True)
+    places_T = torch.arange(features.mask_BT.shape[1])
+    return _take(features, torch.where(features.mask_BT, lengths_B1 - 1 - places_T, places_T))
+
+
+def shuffled_frames(seed: int) -> VideoChange:
+    """Return what shuffles the frames of each video; the same video is shuffled the same way wherever it stands."""
+
+    def shuffle(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
+        order_BT = torch.arange(features.mask_BT.shape[1]).repeat(len(videos), 1)
+        for row, (video, length) in enumerate(zip(videos, features.mask_BT.sum(dim=1).tolist(), strict=True)):
+            order_BT[row, :length] = _shuffled_order(video.video_id, length, seed)
+        return _take(features, order_BT)
+
+    return shuffle
+
+
+def _shuffled_order(video_id: str, length: int, seed: int) -> Tensor:
+    """An order drawn from the video's id; never the one it has, where there is another."""
+    generator = np.random.default_rng(int(content_id(str(seed), video_id), 16))
+    order = generator.permutation(length)
+    while length > 1 and (order == np.arange(length)).all():
+        order = generator.permutation(length)
+    return torch.from_numpy(order)
+
+
+def _take(features: VideoFeatures, order_BS: Tensor) -> VideoFeatures:
+    rows_B1 = torch.arange(len(order_BS))[:, None]
+    return VideoFeatures(features.frames_BTD[rows_B1, order_BS], features.mask_BT[rows_B1, order_BS])

@@ -1,0 +1,173 @@
+"""Does a query need both its reference video and its text?
+
+The model is asked again with one of its inputs left out (features of zeros), on the same queries and gallery. Where it
+finds the target all the same, the query has a shortcut. The composition gap is what the model gains over the best of
+these: a benchmark can be won without composing, and then the gap is small whatever the recall.
+
+Source: the labels composition required / shortcut / unresolved follow CIRCUS, arXiv 2605.14787, where a query is tried
+with text only, image only and both; there a pool of encoders decides, here one model and the baselines on its features.
+"""
+
+# Shapes: Q queries.
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_texts, blank_videos
+from cvr_bench.evaluate import evaluate
+from cvr_bench.measures import MEAN, metric_names
+from cvr_bench.metrics import hits, paired_bootstrap, recall_values, target_clusters
+from cvr_bench.models import MODELS
+from cvr_bench.retriever import DenseRetriever, Retriever
+from cvr_bench.task import Task
+
+REQUIRED, SHORTCUT, UNRESOLVED = "composition_required", "shortcut", "unresolved"
+LABELS = (REQUIRED, SHORTCUT, UNRESOLVED)
+Modality = Literal["text-only", "visual-only"]
+MASKS: dict[Modality, Alteration] = {
+    "text-only": Alteration(videos=blank_videos),
+    "visual-only": Alteration(texts=blank_texts),
+}
+"""What the model keeps -> what is taken from it."""
+
+
+@dataclass(frozen=True)
+class Unimodal:
+    """The ranks of all queries when only one input is given."""
+
+    modality: Modality
+    how: Literal["masked", "baseline"]
+    """The model itself with its other input left out, or the plain baseline on the same features."""
+    rank_Q: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Both, as tables show it."""
+        return f"{self.modality} ({self.how})"
+
+
+def why_not(task: Task) -> str | None:
+    """Return why the queries of a task cannot be taken apart; None if they can."""
+    if any(query.reference is None or query.reference.video is None for query in task.queries):
+        return "its queries have no reference video"
+    return "its queries have no text" if any(query.modification is None for query in task.queries) else None
+
+
+def unimodal_ranks(
+    retriever: Retriever, encoder: AlteredFeatures, task: Task, composed_Q: np.ndarray
+) -> list[Unimodal]:
+    """Return the ranks with one input each.
+
+    A model with weights may do badly without an input only because it never saw that, so the baselines are tried too;
+    of a model that does not notice what is missing, because it does not read these features, only they are.
+    """
+    masked = [
+        Unimodal(modality, "masked", evaluate(altered(retriever, encoder, mask), task).rank)
+        for modality, mask in MASKS.items()
+        if _survives(retriever, encoder, mask, task)
+    ]
+    notices = any((found.rank_Q != composed_Q).any() for found in masked)
+    if notices and getattr(retriever, "module", None) is None:
+        return masked
+    return (masked if notices else []) + _baselines(encoder, task)
+
+
+def labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> list[str]:
+    """Return, per query, who finds a target among the K best: only the whole model, an input alone, or none."""
+    is_shortcut_Q = np.any([found.rank_Q <= k for found in unimodals], axis=0)
+    return np.where(is_shortcut_Q, SHORTCUT, np.where(composed_Q <= k, REQUIRED, UNRESOLVED)).tolist()
+
+
+def table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
+    """Return composition.parquet: a row per query with its ranks and its label."""
+    composed_Q = ranks.column("rank").to_numpy()
+    made = ranks.select(["query_id", "reference_id", "modification", "target_ids"]).append_column(
+        "composed_rank", pa.array(composed_Q)
+    )
+    for found in unimodals:
+        name = f"{found.modality}_{found.how}_rank".replace("-", "_")
+        made = made.append_column(name, pa.array(found.rank_Q))
+    return made.append_column("label", pa.array(labels(composed_Q, unimodals, k), pa.string()))
+
+
+def summary(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int) -> dict[str, Any]:
+    """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
+    composed_Q = ranks.column("rank").to_numpy()
+    clusters = target_clusters(ranks.column("target_ids").to_pylist())
+    rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
+    return {
+        "k": k,
+        "reads": _reads(composed_Q, unimodals),
+        "recalls": {name: _recalls(rank_Q, ks) for name, rank_Q in rows.items()},
+        "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
+        "labels": _count(labels(composed_Q, unimodals, k)),
+        "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k})},
+    }
+
+
+def values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:
+    """Return, per query, R@K or the mean of the recalls, in percent."""
+    return recall_values(rank_Q, ks) if metric == MEAN else hits(rank_Q, int(metric.partition("@")[2]))
+
+
+def _recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
+    return {metric: float(values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
+
+
+def paired_difference(
+    first_Q: np.ndarray, second_Q: np.ndarray, clusters: Sequence[str], seed: int
+) -> dict[str, float]:
+    """Return the mean of first minus second with its 95 % interval; equal values need no resampling."""
+    if (first_Q == second_Q).all():
+        return {"value": 0.0, "low": 0.0, "high": 0.0}
+    return vars(paired_bootstrap(first_Q, second_Q, clusters, seed))
+
+
+def _gap(
+    metric: str,
+    composed_Q: np.ndarray,
+    unimodals: Sequence[Unimodal],
+    clusters: list[str],
+    ks: Sequence[int],
+    seed: int,
+) -> dict[str, Any]:
+    """Composed minus the best with one input, of this metric; that one is chosen on the same queries."""
+    best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
+    both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
+    return {"best": best.name, **paired_difference(*both, clusters, seed)}
+
+
+def _count(found: Sequence[str]) -> dict[str, int]:
+    return {label: found.count(label) for label in LABELS}
+
+
+def _reads(composed_Q: np.ndarray, unimodals: Sequence[Unimodal]) -> list[str]:
+    """The inputs whose loss moves a rank."""
+    lost: dict[Modality, str] = {"text-only": "reference", "visual-only": "text"}
+    masked = [found for found in unimodals if found.how == "masked"]
+    return sorted(lost[found.modality] for found in masked if (found.rank_Q != composed_Q).any())
+
+
+def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, task: Task) -> bool:
+    """Whether the model gives numbers at all for features of zeros; a private one may divide by their length."""
+    if not isinstance(retriever, DenseRetriever):
+        return True
+    one = altered(retriever, encoder, mask)
+    assert isinstance(one, DenseRetriever)
+    return bool(one.embed(task.queries[:1]).isfinite().all())
+
+
+def _baselines(encoder: AlteredFeatures, task: Task) -> list[Unimodal]:
+    found = [_baseline("visual-only", encoder, task)]
+    if encoder.dim == encoder.text_dim:
+        found.append(_baseline("text-only", encoder, task))
+    return found
+
+
+def _baseline(modality: Modality, encoder: AlteredFeatures, task: Task) -> Unimodal:
+    component = MODELS.get(modality)
+    return Unimodal(modality, "baseline", evaluate(component.load(component.Config(), encoder), task).rank)

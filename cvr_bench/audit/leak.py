@@ -1,0 +1,242 @@
+"""What stands in train and in test alike: near-duplicate videos, equal or similar captions and modification texts.
+
+Videos are near-duplicates as `cvr split` says (equal id, group or perceptual hash, or a cosine of raw pooled frame
+embeddings above the threshold); each kind of text counts as the same when its words are, or when the embeddings are as
+close. A shared video lets a model remember instead of compose, and makes the data leaking. A shared text need not: on
+real corpora captions recur, and "make it a cat" is no secret. Texts are counted and listed beside the videos.
+"""
+
+# Shapes: M test items, N train items, D embedding; blocks of both.
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.embeddings import FeatureStore
+from cvr_data.near_duplicates import Config as SplitConfig
+from cvr_data.normalise import normalised
+
+BLOCK = 2048
+TEXTS = {"caption": ("reference_caption", "target_caption"), "modification": ("modification",)}
+REASONS = ("same", "group", "hash", "similar")
+LEAKS = pa.schema(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("test", pa.string(), nullable=False),
+        pa.field("train", pa.string(), nullable=False),
+        pa.field("reasons", pa.list_(pa.string()), nullable=False),
+        ("similarity", pa.float32()),
+        pa.field("matches", pa.int64(), nullable=False),
+    ]
+)
+"""Columns of leaks.parquet: kind is video, caption or modification; matches counts all of train's for the test item."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    threshold: float = SplitConfig().threshold
+    """Cosine of raw pooled frame embeddings from which two videos are near-duplicates; as `cvr split` has it."""
+    text_threshold: float = 0.95
+    """Cosine from which two texts are similar."""
+    listed: int = 10
+    """Pairs listed per test item and kind, most similar first; all are counted."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("threshold", self.threshold), ("text_threshold", self.text_threshold)):
+            if not 0 < value <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {value}.")
+
+
+@dataclass(frozen=True)
+class Items:
+    """The distinct videos or texts of one side."""
+
+    names: Sequence[str]
+    codes: Mapping[str, Sequence[str]]
+    """Reason -> one value per item; equal ones that are not empty make a pair."""
+    vectors_ND: np.ndarray
+    """Unit length, or zero where there is none."""
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """What was found."""
+
+    table: pa.Table
+    summary: dict[str, Any]
+
+    @property
+    def is_leaking(self) -> bool:
+        """Whether train and test share a video."""
+        return self.summary["leaking"]
+
+
+Vectors = Callable[[Sequence[str]], np.ndarray]
+"""Texts -> (N, D), unit length, or zeros for a text that has none."""
+
+
+def find_leaks(
+    config: Config, train: pa.Table, test: pa.Table, store: FeatureStore, vectors_of: Mapping[str, Vectors]
+) -> Leaks:
+    """Return the pairs that triplets to learn from share with triplets to score.
+
+    Every pair is compared, block by block, so memory grows with the items, not with the pairs.
+
+    Args:
+        config: thresholds.
+        train: triplets to learn from.
+        test: triplets to score.
+        store: raw features of videos; one that is not stored is compared by id and group only.
+        vectors_of: how captions and modifications become vectors.
+    """
+    found = {"video": _matches(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
+    for kind, columns in TEXTS.items():
+        mine, theirs = (_texts(table, columns, vectors_of[kind]) for table in (test, train))
+        found[kind] = _matches(mine, theirs, config.text_threshold, config.listed)
+    tables = [matches.table(kind) for kind, matches in found.items()]
+    leaked = pa.array([name for name, count in found["video"].counts() if count], pa.string())
+    touched = pc.or_(*(pc.is_in(test.column(name), leaked) for name in ("reference_id", "target_id")))
+    summary = {
+        "leaking": len(leaked) > 0,
+        "threshold": config.threshold,
+        "text_threshold": config.text_threshold,
+        **{f"{kind}s": matches.summary() for kind, matches in found.items()},
+        "queries": {
+            "all": pc.count_distinct(test.column("query_id")).as_py(),
+            "about_leaked_videos": pc.count_distinct(test.filter(touched).column("query_id")).as_py(),
+        },
+    }
+    return Leaks(pa.concat_tables(tables), summary)
+
+
+@dataclass
+class _Matches:
+    """The pairs of one kind, as far as they are listed, and how many there are."""
+
+    test: Items
+    train: Items
+    counts_M: np.ndarray
+    reasons: dict[str, int]
+    rows: list[dict[str, Any]]
+
+    def counts(self) -> Iterable[tuple[str, int]]:
+        """Each test item with its number of matches."""
+        return zip(self.test.names, self.counts_M.tolist(), strict=True)
+
+    def table(self, kind: str) -> pa.Table:
+        """Return the rows of leaks.parquet."""
+        return pa.Table.from_pylist([{"kind": kind, **row} for row in self.rows], schema=LEAKS)
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many there are."""
+        return {
+            "test": len(self.test.names),
+            "train": len(self.train.names),
+            "leaked": int((self.counts_M > 0).sum()),
+            "pairs": int(self.counts_M.sum()),
+            "listed": len(self.rows),
+            "pairs_by_reason": self.reasons,
+            "without_features": sum(int((~side.vectors_ND.any(axis=1)).sum()) for side in (self.test, self.train)),
+        }
+
+
+def _matches(test: Items, train: Items, threshold: float, listed: int) -> _Matches:
+    found = _Matches(test, train, np.zeros(len(test.names), dtype=np.int64), dict.fromkeys(_reasons(test), 0), [])
+    codes = {name: _numbered(test.codes[name], train.codes[name]) for name in test.codes}
+    for start in range(0, len(test.names), BLOCK):
+        rows = slice(start, start + BLOCK)
+        pairs: list[tuple[int, int, float, list[str]]] = []
+        for first in range(0, len(train.names), BLOCK):
+            columns = slice(first, first + BLOCK)
+            cosine_MN = test.vectors_ND[rows] @ train.vectors_ND[columns].T
+            is_pair = {name: mine[rows][:, None] == theirs[columns][None] for name, (mine, theirs) in codes.items()}
+            is_pair["similar"] = cosine_MN >= threshold
+            any_MN = np.any(list(is_pair.values()), axis=0)
+            found.counts_M[rows] += any_MN.sum(axis=1)
+            for name, flags_MN in is_pair.items():
+                found.reasons[name] += int(flags_MN.sum())
+            for row, column in _best(np.where(any_MN, cosine_MN, -np.inf), listed):
+                reasons = [name for name, flags_MN in is_pair.items() if flags_MN[row, column]]
+                pairs.append((start + row, first + column, float(cosine_MN[row, column]), reasons))
+        found.rows += _listed(found, pairs, listed)
+    return found
+
+
+def _listed(found: _Matches, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
+    """The rows of some test items: of each its most similar pairs, ties by name."""
+    test, train = found.test, found.train
+    ordered = sorted(pairs, key=lambda pair: (pair[0], -pair[2], train.names[pair[1]]))
+    places: dict[int, int] = {}
+    rows = []
+    for row, column, cosine, reasons in ordered:
+        places[row] = places.get(row, 0) + 1
+        if places[row] <= most:
+            is_known = test.vectors_ND[row].any() and train.vectors_ND[column].any()
+            rows.append(
+                {
+                    "test": test.names[row],
+                    "train": train.names[column],
+                    "reasons": reasons,
+                    "similarity": cosine if is_known else None,
+                    "matches": int(found.counts_M[row]),
+                }
+            )
+    return rows
+
+
+def _best(scores_MN: np.ndarray, most: int) -> list[tuple[int, int]]:
+    """(row, column) of the best finite scores of each row, at most so many."""
+    if scores_MN.shape[1] > most:
+        place_MK = np.argpartition(-scores_MN, most - 1, axis=1)[:, :most]
+        kept_MN = np.zeros(scores_MN.shape, dtype=bool)
+        np.put_along_axis(kept_MN, place_MK, True, axis=1)
+        scores_MN = np.where(kept_MN, scores_MN, -np.inf)
+    return list(zip(*(where.tolist() for where in np.nonzero(np.isfinite(scores_MN))), strict=True))
+
+
+def _videos(triplets: pa.Table, store: FeatureStore) -> Items:
+    group_of: dict[str, str] = {}
+    for side in ("reference", "target"):
+        columns = (triplets.column(f"{side}_id").to_pylist(), triplets.column(f"{side}_group_id").to_pylist())
+        group_of.update(
+            {video_id: group or group_of.get(video_id, "") for video_id, group in zip(*columns, strict=True)}
+        )
+    names = sorted(group_of)
+    known = [name for name in names if store.has_video(name)]
+    vectors = dict(zip(known, store.pooled(known).numpy(), strict=True))
+    hashes = dict(zip(known, store.perceptual_hashes(known), strict=True))
+    codes = {
+        "same": names,
+        "group": [group_of[name] for name in names],
+        "hash": [hashes.get(name, "") for name in names],
+    }
+    blank_D = np.zeros(store.dim, dtype=np.float32)
+    return Items(names, codes, np.array([vectors.get(name, blank_D) for name in names]).reshape(len(names), store.dim))
+
+
+def _texts(triplets: pa.Table, columns: Sequence[str], text_vectors: Vectors) -> Items:
+    """The distinct texts of some columns; those with the same words count once, as the first by name."""
+    chunks = [chunk for column in columns for chunk in triplets.column(column).chunks]
+    texts = sorted(text for text in pa.chunked_array(chunks, pa.string()).unique().to_pylist() if text)
+    words = normalised(pa.array(texts, pa.string())).to_pylist()
+    first_of: dict[str, str] = {}
+    for text, same in zip(texts, words, strict=True):
+        first_of.setdefault(same, text)
+    names = list(first_of.values())
+    return Items(names, {"same": list(first_of)}, text_vectors(names))
+
+
+def _numbered(test: Sequence[str], train: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers that are equal where values are; empty values equal nothing."""
+    number_of = {value: number for number, value in enumerate(dict.fromkeys([*test, *train]), start=1)}
+    sides = [np.array([number_of[value] if value else empty for value in side], dtype=np.int64)
+             for side, empty in ((test, -1), (train, -2))]  # fmt: skip
+    return sides[0], sides[1]
+
+
+def _reasons(items: Items) -> list[str]:
+    return [name for name in REASONS if name in items.codes or name == "similar"]

@@ -1,0 +1,145 @@
+"""An audit on disk, beside the result or the triplets it is about.
+
+    results/sum-quickstart/audit/  audit.json  composition.parquet  temporal.parquet  manifest.json
+    annotations/quickstart-audit/  the same, and leaks.parquet
+
+Result and triplets stay as they are: an audit is a folder of its own, that can be made at any time.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_bench.audit import composition, temporal
+from cvr_bench.audit.altered import AlteredFeatures
+from cvr_bench.audit.data_leaks import LEAKS_FILE, parquet_bytes
+from cvr_bench.audit.leak import Leaks
+from cvr_bench.results import Result
+from cvr_bench.retriever import Retriever
+from cvr_bench.task import Task
+from cvr_data.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.errors import CvrError
+
+STAGE = "audit"
+VERSION = 1
+FOLDER = "audit"
+"""Inside a result."""
+AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    k: int = 10
+    """A query counts as answered when a target is among so many best: what its label goes by."""
+    seed: int = 0
+    """Of shuffled frames and of the bootstrap."""
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, got {self.k}.")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an audit of one model on one task found."""
+
+    record: dict[str, Any]
+    tables: dict[str, pa.Table]
+    """File name -> rows."""
+
+
+def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table) -> Findings:
+    """Return the unimodal and temporal audits of a model whose own ranks are known.
+
+    Args:
+        config: how.
+        retriever: the model, made with `encoder`.
+        encoder: where it gets its features from.
+        task: what it was scored on.
+        ranks: rows of ranks.parquet, in the order of the task's queries.
+    """
+    record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
+    tables = {}
+    plain_Q = ranks.column("rank").to_numpy()
+    started = time.monotonic()
+    if (reason := composition.why_not(task)) is not None:
+        record["composition"] = {"skipped": reason}
+    else:
+        unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
+        record["composition"] = composition.summary(ranks, unimodals, task.ks, config.k, config.seed)
+        tables[COMPOSITION] = composition.table(ranks, unimodals, config.k)
+    composed = time.monotonic()
+    found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
+    frames = temporal.frame_counts(encoder, task)
+    record["temporal"] = {"frames": frames, **temporal.summary(ranks, found, task.ks, config.seed)}
+    tables[TEMPORAL] = temporal.table(ranks, found)
+    record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
+    return Findings(record, tables)
+
+
+def write_audit(writer: ArtifactWriter, findings: Findings, about: Mapping[str, Any], leaks: Leaks | None) -> Artifact:
+    """Write the files of an audit and finish it; `about` goes to audit.json."""
+    for name, table in findings.tables.items():
+        writer.write_file(name, parquet_bytes(table))
+    if leaks is not None:
+        writer.write_file(LEAKS_FILE, parquet_bytes(leaks.table))
+        about = {**about, "leaks": leaks.summary}
+    writer.write_file(AUDIT, json_bytes({**findings.record, **about}))
+    return writer.finish()
+
+
+def read_audit(folder: Path) -> dict[str, Any]:
+    """Return audit.json of an audit folder.
+
+    Raises:
+        CvrError: no audit is there.
+    """
+    artifact = open_artifact(folder, STAGE)
+    if not (artifact.path / AUDIT).exists():
+        raise CvrError(f"{folder}: {AUDIT} is missing; run cvr audit again with --overwrite.")
+    return json.loads((artifact.path / AUDIT).read_text(encoding="utf-8"))
+
+
+def audit_of(result: Result) -> dict[str, Any] | None:
+    """Return the audit of a result; None where there is none, or one of an earlier result."""
+    folder = result.path / FOLDER
+    if not (folder / MANIFEST).exists():
+        return None
+    about = open_artifact(folder, STAGE).manifest["inputs"].get("result")
+    return read_audit(folder) if about and about["key"] == open_artifact(result.path).key else None
+
+
+def audit_result(
+    config: Config,
+    result: Result,
+    retriever: Retriever,
+    encoder: AlteredFeatures,
+    task: Task,
+    *,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Return the audit of a result, written inside it; what it leaks is said by its training.
+
+    Raises:
+        CvrError: another audit lies there.
+    """
+    writer = ArtifactWriter(
+        result.path / FOLDER,
+        stage=STAGE,
+        version=VERSION,
+        config={"k": config.k, "seed": config.seed},
+        inputs={"result": result.path},
+        overwrite=overwrite,
+    )
+    if writer.finished() is None:
+        with writer:
+            findings = examine(config, retriever, encoder, task, result.ranks)
+            training = result.record["training"] or {}
+            about = {"model": result.model, "data": task.name, "leaks": training.get("leaks")}
+            write_audit(writer, findings, about, None)
+    return read_audit(writer.path)

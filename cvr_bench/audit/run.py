@@ -1,0 +1,146 @@
+"""Audit what is on disk: a result, whose model is asked again, or triplets, on which a model is asked anew.
+
+audit_saved_result(Config(), Path("results/fdca-quickstart"))
+audit_triplets(Config(), find_sources(Path("annotations/quickstart"), "--data"), AuditRun(model="sum"))
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvr_bench.audit.altered import AlteredFeatures
+from cvr_bench.audit.data_leaks import data_leaks
+from cvr_bench.audit.leak import Config as LeakConfig
+from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine, read_audit, write_audit
+from cvr_bench.benchmarks import Benchmark
+from cvr_bench.datasets import DATASETS
+from cvr_bench.datasets.triplets import task_name
+from cvr_bench.evaluate import evaluate
+from cvr_bench.models import MODELS
+from cvr_bench.results import STAGE as BENCH
+from cvr_bench.results import Result, ranks_table, read_result
+from cvr_bench.run import is_trainable, load_task, open_features
+from cvr_bench.sources import Sources, sample_folder
+from cvr_data.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
+from cvr_data.errors import CvrError
+from cvr_data.registry import config_dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRun:
+    """The model that triplets are audited with."""
+
+    model: str = "sum"
+    """One that needs no training."""
+    split: str = "test"
+
+
+def is_result(path: Path) -> bool:
+    """Return whether a folder holds a result of `cvr bench`."""
+    return (path / MANIFEST).exists() and open_artifact(path).stage == BENCH
+
+
+def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -> dict[str, Any]:
+    """Return the audit of a result, written to the folder `audit` in it.
+
+    Raises:
+        CvrError: no result is there, what it was scored on has moved or changed, or another audit lies there.
+    """
+    result = read_result(path)
+    record = result.record
+    component = MODELS.get(result.model)
+    sources = _sources_of(result)
+    features = AlteredFeatures(open_features(sources))
+    retriever = component.load(MODELS.config(result.model, _options(record["options"])), features)
+    if is_trainable(retriever):
+        from cvr_bench.train import load_checkpoint
+
+        checkpoint = record["checkpoint"]
+        load_checkpoint(retriever, Path(checkpoint) if checkpoint else path)
+    task = load_task(sources, record["split"])
+    if [query.query_id for query in task.queries] != result.ranks.column("query_id").to_pylist():
+        raise CvrError(f"{path} was scored on other queries than {sources.data} has now; bench it again.")
+    return audit_result(config, result, retriever, features, task, overwrite=overwrite)
+
+
+def audit_triplets(
+    config: Config,
+    leak_config: LeakConfig,
+    sources: Sources,
+    run: AuditRun,
+    out: Path | None = None,
+    *,
+    overwrite: bool = False,
+) -> tuple[Path, dict[str, Any]]:
+    """Return where the audit of a split of triplets was written, and the audit.
+
+    Raises:
+        CvrError: the data cannot be scored, the model has to be trained, or another audit lies there.
+    """
+    writer = ArtifactWriter(
+        out or audit_folder(sources.data),
+        stage=STAGE,
+        version=VERSION,
+        config={**vars(run), "k": config.k, "seed": config.seed, "leaks": config_dict(leak_config)},
+        inputs={"triplets": sources.data, "embeddings": sources.embeddings},
+        overwrite=overwrite,
+    )
+    if writer.finished() is None:
+        encoder = open_features(sources)
+        features = AlteredFeatures(encoder)
+        retriever = MODELS.get(run.model).load(MODELS.config(run.model), features)
+        if is_trainable(retriever):
+            raise CvrError(f"{run.model} has to be trained: audit its result instead, or name a model that has not.")
+        task = load_task(sources, run.split)
+        with writer:
+            findings = examine(config, retriever, features, task, ranks_table(task, evaluate(retriever, task)))
+            leaks = data_leaks(leak_config, sources, run.split, task, encoder)
+            write_audit(writer, findings, {"model": run.model, "data": task.name, "split": run.split}, leaks)
+    return writer.path, read_audit(writer.path)
+
+
+def audit_folder(data: Path) -> Path:
+    """Return where the audit of triplets goes: beside them, or below the current folder for the packaged sample."""
+    is_packaged = sample_folder().resolve() in data.resolve().parents
+    return (Path() if is_packaged else data.parent) / f"{task_name(data)}-audit"
+
+
+def _sources_of(result: Result) -> Sources:
+    """What a result was scored on, found by its manifest."""
+    artifact = open_artifact(result.path)
+    found = result.record["data"]
+    benchmark = _benchmark_of(result.record)
+    inputs = artifact.manifest["inputs"]
+    is_folder = "triplets" in inputs and "triplets-2" not in inputs and artifact.input_path("triplets").is_dir()
+    return Sources(
+        data=artifact.input_path("triplets") if is_folder else Path(found["path"]),
+        embeddings=artifact.input_path("embeddings"),
+        videos=_inputs(artifact, "videos"),
+        choice="what the result was scored on",
+        distractors=_inputs(artifact, "distractors"),
+        benchmark=benchmark,
+    )
+
+
+def _inputs(artifact: Artifact, name: str) -> tuple[Path, ...]:
+    names = [found for found in artifact.manifest["inputs"] if found == name or found.startswith(f"{name}-")]
+    return tuple(artifact.input_path(found) for found in sorted(names))
+
+
+def _benchmark_of(record: Mapping[str, Any]) -> Benchmark | None:
+    known = record.get("benchmark")
+    if known is None:
+        return None
+    options = {name: value for name, value in known.items() if name != "name"}
+    config = DATASETS.config(known["name"], {**_options(options), "annotations": record["data"]["path"]})
+    return Benchmark(known["name"], config, known["name"])
+
+
+def _options(stored: Mapping[str, Any]) -> dict[str, str]:
+    """Values of a record as they would be given on the command line."""
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in stored.items()
+        if value is not None
+    }

@@ -1,0 +1,116 @@
+"""Does time matter? The same model with the middle frame of each video only, with shuffled and with reversed frames.
+
+References and gallery are altered alike. The temporal gap is what the model loses with the best of the three: near zero
+where one frame, or frames in any order, do as well. A model that pools frames evenly has a gap of exactly zero, since
+the order of a sum does not matter.
+"""
+
+# Shapes: Q queries, N videos or queries, D embedding.
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from cvr_bench.audit.altered import (
+    Alteration,
+    AlteredFeatures,
+    altered,
+    middle_frame,
+    reversed_frames,
+    shuffled_frames,
+)
+from cvr_bench.audit.composition import paired_difference, values
+from cvr_bench.evaluate import evaluate
+from cvr_bench.measures import metric_names
+from cvr_bench.metrics import target_clusters
+from cvr_bench.retriever import BATCH, DenseRetriever, Retriever
+from cvr_bench.task import Task
+
+ALL = "all frames"
+ROUNDING = 1e-5
+"""Of its length: embeddings that differ by less do so because a sum was taken in another order."""
+
+
+def variants(seed: int) -> dict[str, Alteration]:
+    """Return the name of each variant and what it does to frames."""
+    return {
+        "middle": Alteration(videos=middle_frame),
+        "shuffled": Alteration(videos=shuffled_frames(seed)),
+        "reversed": Alteration(videos=reversed_frames),
+    }
+
+
+def variant_ranks(
+    retriever: Retriever, encoder: AlteredFeatures, task: Task, plain_Q: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Return the ranks of each variant; those of a variant that changes no embedding are the model's own."""
+    found = {}
+    for name, alteration in variants(seed).items():
+        other = altered(retriever, encoder, alteration, gallery=True)
+        found[name] = plain_Q if _is_same(retriever, other, task) else evaluate(other, task).rank
+    return found
+
+
+def frame_counts(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
+    """Return the fewest and the most frames of the first videos of the gallery."""
+    videos = [item.video for item in task.gallery[:BATCH] if item.video is not None]
+    lengths = encoder.encode_videos(videos).mask_BT.sum(dim=1) if videos else None
+    return {} if lengths is None else {"least": int(lengths.min()), "most": int(lengths.max())}
+
+
+def table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
+    """Return temporal.parquet: a row per query with its rank under each variant."""
+    made = pa.table({"query_id": ranks.column("query_id"), "rank": ranks.column("rank")})
+    for name, rank_Q in found.items():
+        made = made.append_column(f"{name}_rank", pa.array(rank_Q))
+    return made
+
+
+def summary(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
+    """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
+    plain_Q = ranks.column("rank").to_numpy()
+    clusters = target_clusters(ranks.column("target_ids").to_pylist())
+    names = metric_names(ks)
+    losses = {
+        name: {
+            metric: paired_difference(values(plain_Q, metric, ks), values(rank_Q, metric, ks), clusters, seed)
+            for metric in names
+        }
+        for name, rank_Q in found.items()
+    }
+    best = {metric: min(losses, key=lambda name: losses[name][metric]["value"]) for metric in names}
+    return {
+        "recalls": {
+            name: {metric: float(values(rank_Q, metric, ks).mean()) for metric in names}
+            for name, rank_Q in {ALL: plain_Q, **found}.items()
+        },
+        "losses": losses,
+        "gap": {metric: {"best": best[metric], **losses[best[metric]][metric]} for metric in names},
+        "reads_order": any((found[name] != plain_Q).any() for name in ("shuffled", "reversed")),
+    }
+
+
+def _is_same(retriever: Retriever, other: Retriever, task: Task) -> bool:
+    """Whether two variants of a model embed every query and video alike, up to rounding."""
+    if not isinstance(retriever, DenseRetriever) or not isinstance(other, DenseRetriever):
+        return False
+    for start in range(0, len(task.queries), BATCH):
+        queries = task.queries[start : start + BATCH]
+        if not _is_close(retriever.embed(queries), other.embed(queries)):
+            return False
+    for start in range(0, len(task.gallery), BATCH):
+        both = []
+        for one in (retriever, other):
+            one.index(task.gallery[start : start + BATCH])
+            assert one.gallery_GD is not None
+            both.append(one.gallery_GD)
+        if not _is_close(*both):
+            return False
+    return True
+
+
+def _is_close(first_ND: Tensor, second_ND: Tensor) -> bool:
+    return bool(((first_ND - second_ND).norm(dim=1) <= ROUNDING * first_ND.norm(dim=1)).all())

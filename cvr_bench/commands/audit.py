@@ -1,0 +1,74 @@
+"""Ask whether queries need both inputs, whether time matters, and what train and test share."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_option, seed_option
+
+
+@click.command()
+@click.argument("target", type=PATH)
+@click.option("--model", "-m", help="Ask this model, which needs no training, of triplets.  [default: sum]")
+@click.option("--split", help="Split of triplets.  [default: test]")
+@click.option("--embeddings", "-e", type=FOLDER, help="Features of the triplets' videos.")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="A query is answered within so many.")
+@click.option("--threshold", type=float, help="Cosine from which videos are near-duplicates.  [default: 0.95]")
+@click.option("--text-threshold", type=float, help="Cosine from which texts are similar.  [default: 0.95]")
+@click.option("--out", "-O", type=FOLDER, help="Folder to write for triplets.  [default: NAME-audit beside them]")
+@seed_option
+@overwrite_option
+@json_option
+def audit(
+    target: Path,
+    model: str | None,
+    split: str | None,
+    embeddings: Path | None,
+    k: int,
+    threshold: float | None,
+    text_threshold: float | None,
+    out: Path | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Audit TARGET: a result of cvr bench, or triplets.
+
+    The model is asked again with its text or its reference left out, and with the frames of each video reduced to the
+    middle one, shuffled and reversed. Each query is said to require composition, to have a shortcut, or to be
+    unresolved, in composition.parquet. Of triplets, near-duplicates between train and the split are listed as well, in
+    leaks.parquet; the record of a trained result has them already. `cvr bench` audits every result it makes.
+
+    Example: cvr audit annotations/quickstart --model sum
+    """
+    from cvr_bench.audit.record import FOLDER as AUDIT_FOLDER
+    from cvr_bench.audit.record import Config
+    from cvr_bench.audit.run import AuditRun, audit_saved_result, audit_triplets, is_result
+    from cvr_bench.audit.tables import format_audits
+    from cvr_bench.sources import find_sources
+    from cvr_data.errors import CvrError
+
+    config = Config(k=k, seed=seed)
+    if is_result(target):
+        of_triplets = (model, split, embeddings, threshold, text_threshold, out)
+        if any(option is not None for option in of_triplets):
+            raise CvrError(f"{target} is a result, which knows its model and data; only -k and --seed belong to it.")
+        found, folder = audit_saved_result(config, target, overwrite=overwrite), target / AUDIT_FOLDER
+    else:
+        sources = find_sources(target, "named", embeddings)
+        run = AuditRun(model=model or "sum", split=split or "test")
+        leaks = _leak_config(threshold, text_threshold)
+        folder, found = audit_triplets(config, leaks, sources, run, out, overwrite=overwrite)
+    click.echo(json.dumps({"path": str(folder), **found}, indent=1) if as_json else format_audits([found]))
+    if not as_json:
+        click.echo(f"\n{folder}")
+
+
+def _leak_config(threshold: float | None, text_threshold: float | None) -> Any:
+    from cvr_bench.audit.leak import Config
+    from cvr_data.registry import parse_config
+
+    given = {"threshold": threshold, "text_threshold": text_threshold}
+    return parse_config(Config, {name: str(value) for name, value in given.items() if value is not None}, where="audit")
