@@ -1,6 +1,7 @@
 """A video, the one frame sampler and the one decoder (PyAV).
 
-An image is a video of one frame. `read_frames` decodes only up to the last wanted frame and gives RGB.
+An image is a video of one frame. `read_frames` gives RGB and decodes no more than the wanted frames need
+(`cvr_data.frame_decoding`).
 """
 
 import fractions
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.frame_decoding import decode_frames, list_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -92,12 +94,7 @@ def read_frames(path: Path, count: int = 8, sampler: str = "uniform", size: int 
     import av
 
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UnreadableVideo(f"{path}: no video stream.")
-            fps = float(container.streams.video[0].average_rate or 0)
-            wanted = sample_indices(_count_frames(path, container), count, sampler, fps)
-            frames = _decode(container, wanted, size)
+        frames = _decode(path, count, sampler, size)
     except (av.FFmpegError, ValueError) as error:
         raise UnreadableVideo(f"{path}: cannot be decoded ({_reason(error)}).") from None
     if not frames:
@@ -148,19 +145,23 @@ def write_mp4(path: Path, frames: np.ndarray, fps: int = 12) -> None:
         container.mux(stream.encode(None))
 
 
-def _decode(container: "InputContainer", wanted: np.ndarray, size: int | None) -> list[np.ndarray]:
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    remaining = set(wanted.tolist())
-    frames: list[np.ndarray] = []
-    for index, frame in enumerate(container.decode(stream)):
-        if index in remaining:
-            rgb = frame.reformat(format="rgb24", width=size, height=size, interpolation="BICUBIC" if size else None)
-            frames.append(rgb.to_ndarray())
-            remaining.discard(index)
-            if not remaining:
-                break
-    return frames
+def _decode(path: Path, count: int, sampler: str, size: int | None) -> list[np.ndarray]:
+    import av
+    from av.video.reformatter import VideoReformatter
+
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise UnreadableVideo(f"{path}: no video stream.")
+        fps = float(container.streams.video[0].average_rate or 0)
+        listing = list_packets(container)
+    if not listing.count:
+        raise UnreadableVideo(f"{path}: the video stream has no frame.")
+    wanted = sample_indices(listing.count, count, sampler, fps).tolist()
+    reformatter = VideoReformatter()
+    return [
+        reformatter.reformat(frame, size, size, "rgb24", interpolation="BICUBIC" if size else None).to_ndarray()
+        for frame in decode_frames(path, wanted, listing)
+    ]
 
 
 def _count_frames(path: Path, container: "InputContainer") -> int:
