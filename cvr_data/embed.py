@@ -2,17 +2,19 @@
 
 Videos are decoded in threads while the network runs. Parts and batches are cut by row number alone, so how many
 threads or shards there are, or where an interrupted run stopped, does not change what is written. A shard writes every
-n-th part; `cvr merge` (`cvr_data.merge`) brings shards together.
+n-th part; `cvr merge` (`cvr_data.merge`) brings shards together. On an engine of several processes (`cvr_data.jobs`) a
+part is a job, written by the worker that made it.
 """
 
 # Shapes: N rows, D embedding.
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,9 @@ from cvr_data.embed_source import Source, only_ids, read_source, texts_of_column
 from cvr_data.embeddings import EMBEDDINGS, STAGE
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._protocol import Encoder, FrameEncoder, FrameTokenEncoder
-from cvr_data.errors import CvrError
+from cvr_data.errors import CvrError, first_few
+from cvr_data.jobs import current_engine, map_jobs
+from cvr_data.memory import keep_freed_memory
 from cvr_data.near_duplicates import perceptual_hash
 from cvr_data.progress import Progress
 from cvr_data.registry import config_dict
@@ -107,8 +111,11 @@ def embed(
         else videos_and_captions(table, encoder, where)
     )
     with writer:
-        _write_videos(writer, encoder, found, chosen)
-        _write_texts(writer, encoder, found, chosen)
+        if current_engine().is_here:
+            _write_videos(writer, encoder, found, chosen)
+            _write_texts(writer, encoder, found, chosen)
+        else:
+            _write_as_jobs(writer, encoder, (encoder_name, encoder_config), found, chosen)
         return _finish(writer, encoder, found, chosen)
 
 
@@ -163,11 +170,15 @@ def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: Source, 
         progress.advance(sum(map(len, parts.values())) - sum(map(len, todo.values())))
         dropped_rows = 0
         for part, videos in todo.items():
-            encoded = _encode_part(encoder, islice(decoded, len(videos)), progress, chosen.all_tokens)
+            encoded = _encode_part(encoder, islice(decoded, len(videos)), progress.advance, chosen.all_tokens)
             dropped_rows += len(encoded.dropped)
             progress.advance(0, f"{dropped_rows} dropped")
-            dropped = pa.Table.from_pylist(encoded.dropped, DROPPED)
-            writer.write_part(part, encoded.table(), dropped=dropped, arrays=encoded.arrays(encoder.frame_dim))
+            _write_video_part(writer, part, encoder, encoded)
+
+
+def _write_video_part(writer: ArtifactWriter, part: int, encoder: FrameEncoder, encoded: "VideoPart") -> None:
+    dropped = pa.Table.from_pylist(encoded.dropped, DROPPED)
+    writer.write_part(part, encoded.table(), dropped=dropped, arrays=encoded.arrays(encoder.frame_dim))
 
 
 def _write_texts(writer: ArtifactWriter, encoder: Encoder, found: Source, chosen: Selection) -> None:
@@ -192,6 +203,48 @@ def _write_text_part(writer: ArtifactWriter, index: int, encoder: Encoder, texts
     table = table.set_column(EMBEDDINGS.get_field_index("sha256"), "sha256", pa.array(hashes))
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     writer.write_part(index, table, arrays={name: array.astype(np.float16) for name, array in arrays.items()})
+
+
+def _write_as_jobs(
+    writer: ArtifactWriter, encoder: Encoder, load: tuple[str, Any], found: Source, chosen: Selection
+) -> None:
+    """Write the parts that are not there, each by the worker that has the job."""
+    items: dict[int, list[Any]] = {part: found.part(part) for part in range(found.video_parts)}
+    items |= {found.video_parts + part: found.text_part(part) for part in range(found.text_parts)}
+    mine = {part: each for part, each in items.items() if chosen.has(part)}
+    jobs = [(part, part < found.video_parts, each) for part, each in mine.items() if not writer.has_part(part)]
+    with Progress("embed", sum(map(len, mine.values())), "videos and texts") as progress:
+        progress.advance(sum(map(len, mine.values())) - sum(len(each) for _, _, each in jobs))
+        for index, runs_on in map_jobs(embed_part, jobs, shared=(*load, writer, chosen.all_tokens), on_gpu=True):
+            if runs_on != encoder.runs_on:
+                raise CvrError(
+                    f"A worker runs on {runs_on}, this process on {encoder.runs_on}; name --device and --dtype."
+                )
+            progress.advance(len(jobs[index][2]))
+    if elsewhere := [part for part in mine if not writer.has_part(part)]:
+        raise CvrError(f"Parts {first_few(elsewhere)} are not in {writer.path}: all machines must share this folder.")
+    for left in writer.path.glob(".*.tmp"):  # of a worker that died
+        left.unlink()
+
+
+def embed_part(
+    name: str, config: Any, writer: ArtifactWriter, all_tokens: bool, part: int, is_video: bool, items: list[Any]
+) -> str:
+    """Write one part in a worker, and return where its encoder runs; the encoder is loaded once per process."""
+    encoder = _encoder_of_process(name, config)
+    if not is_video:
+        _write_text_part(writer, part, encoder, items)
+        return encoder.runs_on
+    with closing(_decoded(encoder, items)) as decoded:
+        encoded = _encode_part(encoder, decoded, lambda: None, all_tokens)
+    _write_video_part(writer, part, encoder, encoded)
+    return encoder.runs_on
+
+
+@lru_cache(maxsize=1)
+def _encoder_of_process(name: str, config: Any) -> Any:
+    keep_freed_memory()
+    return ENCODERS.get(name).load(config)
 
 
 @dataclass(frozen=True)
@@ -227,7 +280,7 @@ class VideoPart:
 def _encode_part(
     encoder: FrameEncoder,
     decoded: Iterable[tuple[Video, np.ndarray | UnreadableVideo]],
-    progress: Progress,
+    advance: Callable[[], object],
     all_tokens: bool,
 ) -> VideoPart:
     part = VideoPart([], [], [], [], [])
@@ -243,7 +296,7 @@ def _encode_part(
         if len(waiting) == VIDEOS_PER_CALL:
             _encode(encoder, waiting, part, all_tokens)
             waiting = []
-        progress.advance()
+        advance()
     _encode(encoder, waiting, part, all_tokens)
     return part
 

@@ -15,6 +15,7 @@ from cvr_data.artifacts import Artifact
 from cvr_data.embed import Selection, embed
 from cvr_data.encoders import ENCODERS
 from cvr_data.errors import CvrError
+from cvr_data.jobs import current_engine
 from cvr_data.merge import merge
 
 
@@ -35,6 +36,8 @@ def embed_on_devices(
     """
     if selection.num_shards > 1:
         raise CvrError("--num-shards shares the work among runs of one device each; name one --device.")
+    if not current_engine().is_here:
+        raise CvrError("Several devices have a process each; leave out --workers and --engine, or name one --device.")
     places = [device_place(name) for name in devices]
     names = {field.name for field in dataclasses.fields(ENCODERS.get(encoder).Config)}
     folders = [out.parent / f".{out.name}-shard-{number}-of-{len(devices)}" for number in range(len(devices))]

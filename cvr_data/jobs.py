@@ -130,12 +130,12 @@ def map_jobs(
 
 
 def mapped_in_order(
-    function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = ()
+    function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = (), on_gpu: bool = False
 ) -> Iterator[Result]:
     """Yield the result of every job in the order of the jobs; those that come early wait in memory."""
     early: dict[int, Result] = {}
     following = 0
-    for index, result in map_jobs(function, jobs, shared=shared):
+    for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
         early[index] = result
         while following in early:
             yield early.pop(following)

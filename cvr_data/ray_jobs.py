@@ -6,6 +6,7 @@ find `cvr_data` as this one does. Values travel by pickle, between processes of 
 Source: https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html.
 """
 
+import logging
 import os
 import pickle
 import socket
@@ -38,10 +39,10 @@ def map_on_ray(
     known = {"shared": [ray.put(shared)], "jobs": [ray.put(job) for job in jobs]}
     numbers = ray.data.from_items([{"index": index} for index in range(len(jobs))], override_num_blocks=len(jobs))
     done = numbers.map_batches(
-        _run_batch,
+        _run_batch,  # type: ignore[arg-type]
         fn_kwargs={"function": function, "folder": str(Path.cwd()), **known},
         batch_size=1,
-        concurrency=workers,
+        compute=ray.data.TaskPoolStrategy(size=workers),
         num_gpus=_gpus_each(ray, workers) if on_gpu else 0,
     )
     for row in done.iter_rows():
@@ -82,13 +83,15 @@ def connected(engine: "Engine") -> Iterator[None]:
     was_running = ray.is_initialized()
     if not was_running:
         _start(ray, engine)
-    context = ray.data.DataContext.get_current()
-    before = context.enable_progress_bars
+    context, logger = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
+    before = context.enable_progress_bars, logger.level
     context.enable_progress_bars = False
+    logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        context.enable_progress_bars = before
+        context.enable_progress_bars = before[0]
+        logger.setLevel(before[1])
         if not was_running:
             ray.shutdown()
 

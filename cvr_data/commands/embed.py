@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, option_option, out_option, overwrite_option, with_machine
+from cvr_data.commands.options import PATH, engine_options, option_option, out_option, overwrite_option, with_machine
 
 
 @click.command()
@@ -21,6 +21,7 @@ from cvr_data.commands.options import PATH, option_option, out_option, overwrite
 @click.option("--num-shards", type=click.IntRange(1), default=1, help="Share the work among runs; see `cvr merge`.")
 @click.option("--shard-id", type=click.IntRange(0), default=0, help="Which share this run does, from 0.")
 @option_option
+@engine_options
 @out_option("embeddings")
 @overwrite_option
 def embed(

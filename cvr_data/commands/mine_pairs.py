@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, engine_options, json_option, option_option, out_option, overwrite_option
 
 
 @click.command("mine-pairs")
@@ -17,6 +17,7 @@ from cvr_data.commands.options import FOLDER, json_option, option_option, out_op
     "--filter", "-f", "filters", multiple=True, metavar="NAME[:KEY=VALUE,...]",
     help="Filters in order, in place of the default ones; `--filter none` for no filter. See `cvr list filters`.",
 )  # fmt: skip
+@engine_options
 @out_option("pairs")
 @overwrite_option
 @json_option

@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cvr_data.errors import CvrError
 from cvr_data.machine import Machine, component_options, load_machine
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -50,3 +52,31 @@ workers_option = click.option(
     show_default="1, or the machine's",
     help="Processes.",
 )
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the command with `--engine`, `--ray-address` and `--workers`; its jobs run where these say."""
+
+    @wraps(command)
+    def on_engine(*, engine: str, ray_address: str | None, workers: int | None, **given: Any) -> Any:
+        from cvr_data.jobs import Engine, use_engine
+
+        if ray_address is not None and engine != "ray":
+            raise CvrError("--ray-address belongs to --engine ray.")
+        if engine == "ray":
+            chosen = Engine("ray", workers or this_machine().workers or 1, ray_address)
+        else:
+            chosen = Engine("local", workers or 1)
+        with use_engine(chosen):
+            return command(**given)
+
+    options = (
+        click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+                     help="Where the heavy steps run."),
+        click.option("--ray-address", metavar="HOST:PORT", help="A running Ray cluster, or auto; else one starts."),
+        click.option("--workers", "-w", type=click.IntRange(1),
+                     help="Processes of the heavy steps.  [default: 1; with ray, the machine's]"),
+    )  # fmt: skip
+    for option in reversed(options):
+        on_engine = option(on_engine)
+    return on_engine

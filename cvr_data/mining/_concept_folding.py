@@ -2,7 +2,8 @@
 
 The words of one kind, the most frequent first, each join the first word before them that stands for itself and whose
 cosine by the MiniLM sentence encoder is high enough. So "big" and "large" are one, and no chain of small steps makes
-"small" of "large". A file of synonyms has one group a line, comma-separated, and goes before the embeddings.
+"small" of "large". A file of synonyms has one group a line, comma-separated, and goes before the embeddings; so do the
+words that general English has as one, or as opposites (`_concept_dimensions`).
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.errors import CvrError
+from cvr_data.mining._concept_dimensions import are_apart, stands_for
 from cvr_data.mining._nearest import Band, nearest
 from cvr_data.similarities import text_vectors
 
@@ -40,30 +42,34 @@ def read_words(words: set[str]) -> Words:
     return Words(ordered, text_vectors(ordered, None))
 
 
-def folded(counts: Mapping[str, int], threshold: float, vectors: Words, given: Mapping[str, str]) -> dict[str, str]:
+def folded(
+    kind: str, counts: Mapping[str, int], threshold: float, vectors: Words, given: Mapping[str, str]
+) -> dict[str, str]:
     """Return the word that each word stands for.
 
     Args:
+        kind: of the words, one of KINDS.
         counts: how often each word is named; ties go by the alphabet.
         threshold: cosine from which two words are one; above 1 folds none.
         vectors: of all of them.
         given: words that a file says what they stand for.
     """
+    known = {word: given.get(word) or (stands_for(kind, word) if threshold <= 1 else word) for word in counts}
     merged: Counter[str] = Counter()
     for word, count in counts.items():
-        merged[given.get(word, word)] += count
+        merged[known[word]] += count
     words = sorted(merged, key=lambda word: (-merged[word], word))
-    leaders = _leaders(words, threshold, vectors) if threshold <= 1 and len(words) > 1 else {}
-    return {word: leaders.get(given.get(word, word), given.get(word, word)) for word in counts}
+    leaders = _leaders(kind, words, threshold, vectors) if threshold <= 1 and len(words) > 1 else {}
+    return {word: leaders.get(name, name) for word, name in known.items()}
 
 
-def _leaders(words: list[str], threshold: float, vectors: Words) -> dict[str, str]:
+def _leaders(kind: str, words: list[str], threshold: float, vectors: Words) -> dict[str, str]:
     rows_ND = np.ascontiguousarray(vectors.vectors_ND[[vectors.rows[word] for word in words]])
     found = nearest(rows_ND, Band(k=MOST_NEAR, low=threshold, high=EXACT))
     leader = np.arange(len(words))
     for word, other in zip(found.query.tolist(), found.neighbour.tolist(), strict=True):
         is_free = leader[word] == word
-        if is_free and other < word and leader[other] == other:
+        if is_free and other < word and leader[other] == other and not are_apart(kind, words[word], words[other]):
             leader[word] = other
     return {word: words[leader[row]] for row, word in enumerate(words)}
 

@@ -4,14 +4,13 @@ Only the tagger runs: noun phrases, modifiers and the objects of verbs are read 
 are (`cvr_data.slots`), so a concept and a change never disagree about what a word is, and no parser need run.
 """
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from cvr_data.changes import tagged
+from cvr_data.jobs import mapped_in_order, pool_unless_given, use_engine
 from cvr_data.lemmas import lemmas
 from cvr_data.progress import Progress
 from cvr_data.slots import DIRECTIONS, PARTICIPLES, Tagged, slot_at
@@ -54,20 +53,11 @@ class _Span(NamedTuple):
 
 def mentions_of_all(captions: Sequence[str], workers: int = 1) -> Iterator[list[Mention]]:
     """Yield what each caption of normalised words mentions, in order; the same for any number of processes."""
-    chunks = [captions[start : start + CHUNK] for start in range(0, len(captions), CHUNK)]
-    with Progress("find concepts", len(captions), "captions") as progress:
-        for chunk in _mapped(chunks, workers):
-            yield from chunk
-            progress.advance(len(chunk))
-
-
-def _mapped(chunks: list[Sequence[str]], workers: int) -> Iterator[list[list[Mention]]]:
-    if workers <= 1 or len(chunks) <= 1:
-        yield from map(mentions, chunks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context) as pool:
-        yield from pool.map(mentions, chunks)
+    chunks = [(captions[start : start + CHUNK],) for start in range(0, len(captions), CHUNK)]
+    with Progress("find concepts", len(captions), "captions") as progress, use_engine(pool_unless_given(workers)):
+        for found in mapped_in_order(mentions, chunks):
+            yield from found
+            progress.advance(len(found))
 
 
 def mentions(captions: Sequence[str]) -> list[list[Mention]]:

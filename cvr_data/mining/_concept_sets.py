@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.mining._concept_dimensions import OPEN, dimension_of, stands_for
 from cvr_data.mining._concept_folding import Words, folded, read_words
 from cvr_data.mining._concept_mentions import KINDS, Mention, mentions_of_all
 from cvr_data.normalise import normalised
@@ -16,7 +17,8 @@ from cvr_data.normalise import normalised
 SLOT_ORDER = ("object", "attribute", "scene", "action")
 ATTRIBUTE_LIKENESS = 0.35
 """MiniLM cosine from which one attribute takes the place of another: colours have 0.53 and more among each other, sizes
-0.39 and more, a colour and a size 0.34 in the middle; where it is less, the one goes and the other comes."""
+0.39 and more, a colour and a size 0.34 in the middle; where it is less, the one goes and the other comes. It decides
+where no dimension does."""
 
 
 class Concept(NamedTuple):
@@ -52,23 +54,37 @@ class Difference:
 def difference(reference: ConceptSet, target: ConceptSet, words: Words) -> Difference:
     """Return how a target differs from a reference; swapping the two swaps injected and excluded."""
     excluded, injected = _without(reference, target), _without(target, reference)
+    renamed = _same_words(excluded, injected)
     changes = []
     for slot in SLOT_ORDER:
-        before, after = ([named for named in side.values() if named.slot == slot] for side in (excluded, injected))
+        before, after = (
+            [named for name, named in side.items() if named.slot == slot and name not in renamed]
+            for side in (excluded, injected)
+        )
         kind = "action" if slot == "action" else "static"
         least = ATTRIBUTE_LIKENESS if slot == "attribute" else -1.0
         for one, other in _matched(before, after, words, least):
             changes.append({"kind": kind, "slot": slot, "before": one, "after": other})
     return Difference(
-        retained=sorted(concept.name for concept in reference.keys() & target.keys()),
-        injected=sorted(concept.name for concept in injected),
-        excluded=sorted(concept.name for concept in excluded),
+        retained=sorted({concept.name for concept in {*(reference.keys() & target.keys()), *renamed}}),
+        injected=sorted(concept.name for concept in injected if concept not in renamed),
+        excluded=sorted(concept.name for concept in excluded if concept not in renamed),
         changes=changes,
     )
 
 
 def _without(one: ConceptSet, other: ConceptSet) -> dict[Concept, Named]:
     return {concept: one[concept] for concept in sorted(one) if concept not in other}
+
+
+def _same_words(excluded: ConceptSet, injected: ConceptSet) -> set[Concept]:
+    """Return what both sides have, but once as a noun and once as a verb or adjective: a tagger's doubt, no change."""
+    same = set()
+    for one, before in excluded.items():
+        for other, after in injected.items():
+            if one.name == other.name or before.phrase == after.phrase:
+                same |= {one, other}
+    return same
 
 
 def _matched(
@@ -91,9 +107,19 @@ def _ranked(before: list[Named], after: list[Named], words: Words) -> list[tuple
     found = []
     for one, first in enumerate(before):
         for other, second in enumerate(after):
-            alike = words.similarity(first.word, second.word)
+            alike = _likeness(first, second, words)
             found.append((-alike, sorted((first.word, second.word)), one, other))
     return [(rank, one, other) for rank, _, one, other in sorted(found)]
+
+
+def _likeness(first: Named, second: Named, words: Words) -> float:
+    """Return how well one word takes the place of another: 1 and more in one dimension, below -1 in two."""
+    kind = first.slot if first.slot in ("attribute", "action") else "thing"
+    dimensions = {dimension_of(kind, named.word) for named in (first, second)}
+    if len(dimensions) == 2 and (kind == "action" or OPEN not in dimensions):
+        return -2.0
+    alike = words.similarity(first.word, second.word)
+    return alike + 2.0 if dimensions != {OPEN} and len(dimensions) == 1 else alike
 
 
 def mentions_by_video(videos: pa.Table, share: float, workers: int) -> list[list[Mention]]:
@@ -132,8 +158,13 @@ def concept_sets(
     for mentions in by_video:
         for mention in mentions:
             counts[mention.kind][_head(mention.key)] += 1
-    words = read_words({*synonyms.values(), *(word for kind in KINDS for word in counts[kind])})
-    leaders = {kind: folded(counts[kind], threshold, words, synonyms) for kind in KINDS}
+    words = read_words(
+        {
+            *synonyms.values(),
+            *(name for kind in KINDS for word in counts[kind] for name in (word, stands_for(kind, word))),
+        }
+    )
+    leaders = {kind: folded(kind, counts[kind], threshold, words, synonyms) for kind in KINDS}
     return [_folded_set(mentions, leaders) for mentions in by_video], words
 
 

@@ -6,7 +6,7 @@ number. Equal hashes are found by sorting, one position at a time; no collision 
 
 # Shapes: N rows, L words in each.
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,10 +35,20 @@ def equal_rows(ids_NL: np.ndarray) -> Groups:
 
 def rows_with_one_blank(ids_NL: np.ndarray) -> Iterator[tuple[int, Groups]]:
     """Yield (position, groups of at least two rows that are equal but for that position)."""
+    yield from blanked_groups(ids_NL, range(ids_NL.shape[1]))
+
+
+def blanked_groups(ids_NL: np.ndarray, positions: Iterable[int]) -> Iterator[tuple[int, Groups]]:
+    """Yield the same of some positions only."""
     terms_NL = _terms(ids_NL)
     total_N = terms_NL.sum(axis=1, dtype=np.uint64)
-    for position in range(ids_NL.shape[1]):
+    for position in positions:
         yield position, _grouped(ids_NL, total_N - terms_NL[:, position], position, smallest=2)
+
+
+def row_hashes(ids_NL: np.ndarray) -> np.ndarray:
+    """Return one uint64 per row, equal for equal rows."""
+    return _terms(ids_NL).sum(axis=1, dtype=np.uint64)
 
 
 def ordered_pairs(groups: Groups) -> tuple[np.ndarray, np.ndarray]:

@@ -3,19 +3,26 @@
 Products are made block by block in a type that may be coarse (bfloat16, where the hardware multiplies it several times
 faster). How far such a product can be from the true one is known from the rounding of the vectors (Cauchy-Schwarz), so
 every pair that might be among the k nearest is kept, and those few are computed again in float64. The blocks, the type
-and the number of threads therefore cannot change the result; of equal cosines the lower row wins.
+and the number of threads therefore cannot change the result; of equal cosines the lower row wins. On an engine of
+several processes (`cvr_data.jobs`) a job has some of the queries, and brings the best of each shard of keys together.
 """
 
 # Shapes: N vectors, D embedding, Q queries of a block, K keys of a block, C candidates.
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cvr_data.jobs import Kept, current_engine, keep, mapped_in_order
+from cvr_data.progress import Progress
+
 QUERIES, KEYS = 512, 8192
 """Rows and columns of a block of products."""
+QUERY_SHARD, KEY_SHARD = 16_384, 262_144
+"""Vectors of a job, and those a job has before it at once, where there are several processes."""
 RESCORED = 16_384
 """Pairs computed again at once, which bounds the memory."""
 
@@ -27,6 +34,15 @@ class Band:
     k: int
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some of the vectors."""
+
+    start: int
+    """Number of the first among all."""
+    vectors_ND: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -47,25 +63,58 @@ def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None
         band: how many neighbours, and of which cosine.
         dtype: of the coarse products; None takes the fastest that this machine multiplies.
     """
+    if current_engine().is_here or len(vectors_ND) <= QUERY_SHARD:
+        return _found_in(Rows(0, vectors_ND), Rows(0, vectors_ND), band, dtype)
+    shards = [keep(vectors_ND[start : start + KEY_SHARD]) for start in range(0, len(vectors_ND), KEY_SHARD)]
+    jobs = [(Rows(start, vectors_ND[start : start + QUERY_SHARD]),) for start in range(0, len(vectors_ND), QUERY_SHARD)]
+    with Progress("find neighbours", len(vectors_ND)) as progress:
+        parts = []
+        for part in mapped_in_order(nearest_in_shards, jobs, shared=(shards, KEY_SHARD, band, dtype), on_gpu=True):
+            parts.append(part)
+            progress.advance(QUERY_SHARD)
+    return _joined(parts)
+
+
+def nearest_in_shards(
+    shards: list[Kept[np.ndarray]], step: int, band: Band, dtype: torch.dtype | None, queries: Rows
+) -> Neighbours:
+    """Return the k nearest of each query over all shards, `step` rows each: the best of each shard's best."""
+    best = _joined([])
+    for number, shard in enumerate(shards):
+        found = _joined([best, _found_in(queries, Rows(number * step, shard.get()), band, dtype)])
+        order = np.lexsort((found.neighbour, -found.similarity, found.query))
+        order = order[_ranks(found.query[order]) < band.k]
+        best = Neighbours(found.query[order], found.neighbour[order], found.similarity[order])
+    return best
+
+
+def _found_in(queries: Rows, keys: Rows, band: Band, dtype: torch.dtype | None) -> Neighbours:
     from cvr_data.encoders._device import device_of, dtype_of, map_batches
 
     device = device_of("auto")
-    search = _Search(vectors_ND, band, dtype or dtype_of("auto", device), device)
-    found = map_batches(search.block, range(0, len(vectors_ND), QUERIES), device)
-    columns = (np.concatenate([np.empty(0, np.int64), *column]) for column in zip(*found, strict=True))
-    query, neighbour, similarity = columns if found else (np.empty(0, np.int64),) * 3
-    return Neighbours(query, neighbour, similarity.astype(np.float64))
+    search = _Search(queries, keys, band, dtype or dtype_of("auto", device), device)
+    found = map_batches(search.block, range(0, len(queries.vectors_ND), QUERIES), device)
+    return _joined([Neighbours(*columns) for columns in found])
+
+
+def _joined(parts: Sequence[Neighbours]) -> Neighbours:
+    empty = Neighbours(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    names = ("query", "neighbour", "similarity")
+    return Neighbours(*(np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names))
 
 
 class _Search:
-    def __init__(self, vectors_ND: np.ndarray, band: Band, dtype: torch.dtype, device: torch.device):
-        self.exact_ND, self.band, self.device = vectors_ND, band, device
-        self.coarse_ND = torch.from_numpy(vectors_ND).to(device, dtype)
-        self.error = _error(torch.from_numpy(vectors_ND), self.coarse_ND)
+    def __init__(self, queries: Rows, keys: Rows, band: Band, dtype: torch.dtype, device: torch.device):
+        self.queries, self.keys, self.band, self.device = queries, keys, band, device
+        self.coarse_ND = torch.from_numpy(keys.vectors_ND).to(device, dtype)
+        self.coarse_queries_ND = self.coarse_ND
+        if queries.vectors_ND is not keys.vectors_ND:
+            self.coarse_queries_ND = torch.from_numpy(queries.vectors_ND).to(device, dtype)
+        self.error = _error([(queries.vectors_ND, self.coarse_queries_ND), (keys.vectors_ND, self.coarse_ND)])
 
     def block(self, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (query, neighbour, similarity) of the queries from row `first` on."""
-        queries_QD = self.coarse_ND[first : first + QUERIES]
+        queries_QD = self.coarse_queries_ND[first : first + QUERIES]
         floor_Q = np.full(len(queries_QD), self.band.low - self.error, np.float32)
         candidates = _Candidates.none()
         for start in range(0, len(self.coarse_ND), KEYS):
@@ -90,7 +139,8 @@ class _Search:
         places = np.flatnonzero(_reaches(scores_QK, floor_Q))
         query, key = np.divmod(places, scores_QK.shape[1])
         scores = scores_QK.flatten()[torch.from_numpy(places).to(self.device)].float().cpu().numpy()
-        is_wanted = (scores <= self.band.high + self.error) & (first + query != start + key)
+        is_other = self.queries.start + first + query != self.keys.start + start + key
+        is_wanted = (scores <= self.band.high + self.error) & is_other
         return _Candidates(query[is_wanted], start + key[is_wanted], scores[is_wanted])
 
     def _floor(self, candidates: "_Candidates", queries: int) -> np.ndarray:
@@ -109,13 +159,15 @@ class _Search:
 
     def _best(self, query: np.ndarray, neighbour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chunks = [slice(start, start + RESCORED) for start in range(0, len(query), RESCORED)]
-        products = [_products(self.exact_ND[query[chunk]], self.exact_ND[neighbour[chunk]]) for chunk in chunks]
+        products = [
+            _products(self.queries.vectors_ND[query[chunk]], self.keys.vectors_ND[neighbour[chunk]]) for chunk in chunks
+        ]
         similarity = np.concatenate([np.empty(0), *products])
         is_in = (similarity >= self.band.low) & (similarity <= self.band.high)
         query, neighbour, similarity = query[is_in], neighbour[is_in], similarity[is_in]
         order = np.lexsort((neighbour, -similarity, query))
         order = order[_ranks(query[order]) < self.band.k]
-        return query[order], neighbour[order], similarity[order]
+        return self.queries.start + query[order], self.keys.start + neighbour[order], similarity[order]
 
 
 @dataclass(frozen=True)
@@ -143,18 +195,21 @@ def _products(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
     return np.einsum("cd,cd->c", first_CD.astype(np.float64), second_CD.astype(np.float64))
 
 
-def _error(exact_ND: Tensor, coarse_ND: Tensor) -> float:
-    """Return how far a coarse product can be from the true one: rounded vectors, float32 sums, a rounded result."""
-    if not len(exact_ND):
-        return 0.0
+def _error(both: Sequence[tuple[np.ndarray, Tensor]]) -> float:
+    """Return how far a coarse product can be from the true one: rounded vectors, float32 sums, a rounded result.
+
+    Args:
+        both: exact and rounded vectors, of the queries and of the keys.
+    """
     norm, distance = 0.0, 0.0
-    for start in range(0, len(exact_ND), KEYS):
-        rows = slice(start, start + KEYS)
-        rounded = coarse_ND[rows].float().cpu()
-        norm = max(norm, float(rounded.norm(dim=1).max()), float(exact_ND[rows].norm(dim=1).max()))
-        distance = max(distance, float((exact_ND[rows] - rounded).norm(dim=1).max()))
-    sums = exact_ND.shape[1] * torch.finfo(torch.float32).eps
-    return 2 * norm * distance + norm**2 * (sums + torch.finfo(coarse_ND.dtype).eps)
+    for exact_ND, coarse_ND in both:
+        for start in range(0, len(exact_ND), KEYS):
+            exact = torch.from_numpy(exact_ND[start : start + KEYS])
+            rounded = coarse_ND[start : start + KEYS].float().cpu()
+            norm = max(norm, float(rounded.norm(dim=1).max()), float(exact.norm(dim=1).max()))
+            distance = max(distance, float((exact - rounded).norm(dim=1).max()))
+    sums = both[0][0].shape[1] * torch.finfo(torch.float32).eps
+    return 2 * norm * distance + norm**2 * (sums + torch.finfo(both[0][1].dtype).eps)
 
 
 def _reaches(scores_QK: Tensor, floor_Q: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ is what the modification text will have to say. Captions are compared as `cvr_da
 
 Every caption is hashed once per position with that position blanked; equal hashes are found by sorting one position at
 a time, and then compared word by word, so a collision cannot make a wrong pair. Time grows with the number of words,
-and memory with the captions of the most common length and with the pairs found.
+and memory with the captions of the most common length and with the pairs found. On several processes or machines, the
+captions are dealt out by their halves (`cvr_data.mining._buckets`); the pairs are the same.
 
 Source: how WebVid-CoVR was mined, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746).
 """
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.jobs import current_engine, map_jobs
+from cvr_data.mining._buckets import buckets, pairs_in_bucket
 from cvr_data.mining._captions import Captions, blanked, read_captions
 from cvr_data.mining._groups import ordered_pairs, rows_with_one_blank
 from cvr_data.mining._pairs import CaptionPairs, DroppedGroup, pairs_table
 from cvr_data.normalise import words
+from cvr_data.progress import Progress
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 1
@@ -51,7 +55,8 @@ TINY = Config()
 def run(config: Config, videos: pa.Table) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
-    found, templates = find_pairs(captions, config.max_group)
+    find = find_pairs if current_engine().is_here else find_pairs_in_buckets
+    found, templates = find(captions, config.max_group)
     crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
     return pairs_table(captions, found.changed(captions.vocabulary), [*templates, *crowded], NAME)
 
@@ -90,6 +95,20 @@ def find_pairs(captions: Captions, max_group: int) -> tuple[CaptionPairs, list[D
             reference, target = ordered_pairs(groups.where(~is_large))
             words_changed = ids_NL[reference, position], ids_NL[target, position]
             parts.append(CaptionPairs(_numbers(first, reference), _numbers(first, target), *words_changed))
+    return CaptionPairs.concat(parts), templates
+
+
+def find_pairs_in_buckets(captions: Captions, max_group: int) -> tuple[CaptionPairs, list[DroppedGroup]]:
+    """Return what `find_pairs` does, a job per bucket of captions that have one half in common."""
+    parts, templates = [], []
+    videos = np.diff(captions.entry_offsets)
+    jobs = buckets(captions)
+    with Progress("find pairs", len(jobs), "buckets") as progress:
+        for _, found in map_jobs(pairs_in_bucket, jobs, shared=(max_group,)):
+            parts.append(CaptionPairs(*found.pairs))
+            for blanked_ids, position, members in found.large:
+                templates.append(_template(captions.text_of(blanked_ids, position), videos[members]))
+            progress.advance()
     return CaptionPairs.concat(parts), templates
 
 
