@@ -6,12 +6,17 @@ that is nothing else is no word. Hyphenated words and inner apostrophes stay who
 `a well-known dog's toy`, and `C++` is `c`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data._word_bytes import block_words
+
+BLOCK = 16_384
+"""Texts looked at together: what is made of them fits a processor's cache."""
 _ACUTE = "´"  # NFKC would make a space of it
 _INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"
 _APOSTROPHES = "[‘’ʼʹ`′‵]"
@@ -32,19 +37,17 @@ class WordIds:
 
 
 def word_ids(texts: pa.Array | pa.ChunkedArray) -> WordIds:
-    """Return the words of each text as numbers; a null text has none. Each distinct piece is cleaned once."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    plain = pc.replace_substring(pc.fill_null(texts.cast(pa.string()), ""), _ACUTE, "'")
-    pieces = _pieces(pc.utf8_lower(pc.utf8_normalize(plain, form="NFKC")))
-    encoded = pc.list_flatten(pieces).dictionary_encode()
-    cleaned = _cleaned(encoded.dictionary)
-    vocabulary = pc.unique(cleaned.filter(pc.not_equal(cleaned, ""))).sort()
-    word_of_piece = pc.fill_null(pc.index_in(cleaned, vocabulary), -1).to_numpy(zero_copy_only=False).astype(np.int32)
-    ids = word_of_piece[encoded.indices.to_numpy(zero_copy_only=False)]
-    is_word = ids >= 0
-    words_before = np.append(0, np.cumsum(is_word))
-    return WordIds(words_before[pieces.offsets.to_numpy(zero_copy_only=False)], ids[is_word], vocabulary)
+    """Return the words of each text as numbers; a null text has none."""
+    blocks = [block_words(_plain(block)) for block in _blocks(texts)]
+    distinct = pa.concat_arrays([pa.array([], pa.string()), *(block.distinct for block in blocks)])
+    vocabulary = pc.unique(distinct).sort()
+    id_of_distinct = pc.index_in(distinct, vocabulary).to_numpy(zero_copy_only=False)
+    ids, first = [np.empty(0, np.int32)], 0
+    for block in blocks:
+        ids.append(id_of_distinct[first : first + len(block.distinct)][block.places])
+        first += len(block.distinct)
+    sizes = np.concatenate([np.zeros(1, np.int64), *(block.sizes for block in blocks)])
+    return WordIds(np.cumsum(sizes), np.concatenate(ids), vocabulary)
 
 
 def word_lists(texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
@@ -68,6 +71,30 @@ def words(text: str) -> list[str]:
     return word_lists(pa.array([text], pa.string())).to_pylist()[0]
 
 
+def _blocks(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
+    for chunk in texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]:
+        for start in range(0, len(chunk), BLOCK):
+            yield pc.fill_null(chunk.slice(start, BLOCK).cast(pa.string()), "")
+
+
+def _plain(texts: pa.Array) -> pa.Array:
+    """Return the texts with those beyond ASCII cleaned, so that their words can be found in the bytes."""
+    is_ascii = pc.string_is_ascii(texts)
+    if pc.all(is_ascii).as_py() is not False:
+        return texts
+    is_beyond = pc.invert(is_ascii)
+    return pc.replace_with_mask(texts, is_beyond, _cleaned(texts.filter(is_beyond)))
+
+
+def _cleaned(texts: pa.Array) -> pa.Array:
+    """Return the words of each text with spaces between them; each distinct piece is cleaned once."""
+    plain = pc.replace_substring(texts, _ACUTE, "'")
+    pieces = _pieces(pc.utf8_lower(pc.utf8_normalize(plain, form="NFKC")))
+    encoded = pc.list_flatten(pieces).dictionary_encode()
+    cleaned = _cleaned_pieces(encoded.dictionary).take(encoded.indices)
+    return pc.binary_join(pa.ListArray.from_arrays(pieces.offsets, cleaned), " ")
+
+
 def _pieces(texts: pa.Array) -> pa.ListArray:
     """Split at white space; a text without any gives an empty piece.
 
@@ -77,7 +104,7 @@ def _pieces(texts: pa.Array) -> pa.ListArray:
     return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts))
 
 
-def _cleaned(pieces: pa.Array) -> pa.Array:
+def _cleaned_pieces(pieces: pa.Array) -> pa.Array:
     for pattern, plain in ((_INVISIBLE, ""), (_APOSTROPHES, "'"), (_HYPHENS, "-")):
         pieces = pc.replace_substring_regex(pieces, pattern, plain)
     pieces = pc.utf8_lower(pc.utf8_normalize(pieces, form="NFKC"))  # dropping a character can bring two together

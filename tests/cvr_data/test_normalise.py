@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cvr_data import normalise
 from cvr_data.normalise import _pieces, normalised, word_counts, word_ids, word_lists, words
 
+ASCII = [chr(code) for code in range(128)]
+BEYOND = list("éÉßĀ字、…´’‐‑ʼ×½ﬁＲ¨\u0301\u200b\u00ad\u00a0\u2003\u2028\u0085")
+MIXED = st.lists(st.text(alphabet=st.sampled_from(ASCII + list("ab -'`. ") * 9 + BEYOND), max_size=30), max_size=6)
 TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=40)
 
 
@@ -88,3 +92,43 @@ def test_slices_and_chunks_do_not_matter(texts, cut):
     chunked = pa.chunked_array([whole.slice(0, cut), whole.slice(cut)])
     assert word_lists(chunked).to_pylist() == word_lists(whole).to_pylist()
     assert word_lists(whole.slice(1)).to_pylist() == word_lists(whole).to_pylist()[1:]
+
+
+def slow_words(text):
+    """The words of a text as the docstring of the module says, one character at a time."""
+    found = []
+    for piece in unicodedata.normalize("NFKC", text.replace("´", "'")).lower().split():
+        seen = "".join(character for character in piece if character not in "\u00ad\u200b\u2060\ufeff")
+        plain = "".join("'" if c in "‘’ʼʹ`′‵" else "-" if c in "\u2010\u2011" else c for c in seen)
+        word = list(unicodedata.normalize("NFKC", plain).lower())
+        for end in (0, -1):
+            while word and unicodedata.category(word[end])[0] in "PS":
+                word.pop(end)
+        found.extend(["".join(word)] if word else [])
+    return found
+
+
+@given(MIXED)
+def test_words_found_in_bytes_are_those_of_the_slow_definition(texts):
+    assert word_lists(pa.array(texts, pa.string())).to_pylist() == [slow_words(text) for text in texts]
+
+
+@pytest.mark.parametrize("sign", ASCII)
+def test_each_ascii_character_is_a_space_a_sign_or_part_of_a_word(sign):
+    texts = [sign, f"a{sign}b", f"{sign}a{sign}{sign}B{sign}", f"é{sign}a {sign}"]
+    assert word_lists(pa.array(texts)).to_pylist() == [slow_words(text) for text in texts]
+
+
+def test_words_of_any_length_beside_each_other_are_told_apart():
+    said = ["a" * size + end for size in range(20) for end in ("", "\0", "b")]
+    assert words(" ".join(said)) == [word for word in said if word]
+
+
+def test_blocks_do_not_matter(monkeypatch):
+    texts = pa.array(["a red dog", None, "a dog’s life", "", "RED!", "life - a dog"])
+    whole = word_ids(texts)
+    monkeypatch.setattr(normalise, "BLOCK", 2)
+    parts = word_ids(texts)
+    assert parts.ids.tolist() == whole.ids.tolist()
+    assert parts.offsets.tolist() == whole.offsets.tolist()
+    assert parts.vocabulary.equals(whole.vocabulary)
