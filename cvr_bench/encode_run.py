@@ -1,0 +1,88 @@
+"""From what a user names to the queries, the model and the files of `cvr encode-queries` and `cvr score`."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvr_bench.audit.altered import AlteredFeatures
+from cvr_bench.benchmarks import find_benchmark, is_benchmark
+from cvr_bench.datasets import DATASETS, triplets
+from cvr_bench.query_features import STAGE, encode_queries
+from cvr_bench.run import open_features
+from cvr_bench.scoring_model import dense_model, scoring_model
+from cvr_bench.sources import Sources, choose_sources
+from cvr_bench.task import Task
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.machine import Machine
+from cvr_data.registry import parse_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeRun:
+    """What a user names."""
+
+    model: str
+    options: Sequence[str] = ()
+    checkpoint: Path | None = None
+    data: str | None = None
+    """Triplets, or the name of a benchmark."""
+    data_options: Sequence[str] = ()
+    embeddings: Path | None = None
+    split: str | None = None
+
+
+def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = False) -> dict[str, tuple[int, ...]]:
+    """Write the features of a run to a folder and return file -> shape.
+
+    Raises:
+        CvrError: the data, its features or the model are not at hand, or the folder holds something else.
+    """
+    sources = choose_sources(run.data, with_root(run.data, run.data_options, machine), run.embeddings, run.split)
+    features = AlteredFeatures(open_features(sources))
+    retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
+    inputs = {"data": data_file(sources), "embeddings": sources.embeddings}
+    if run.checkpoint is not None:
+        inputs["checkpoint"] = run.checkpoint
+    config = {"model": run.model, "options": list(run.options), "split": run.split, "data": list(run.data_options)}
+    with ArtifactWriter(out, stage=STAGE, config=config, inputs=inputs, overwrite=overwrite) as writer:
+        shapes = encode_queries(retriever, features, load_task(sources, run.split), writer)
+        writer.finish()
+    return shapes
+
+
+def task_to_score(
+    data: str | None, data_options: Sequence[str], split: str | None, machine: Machine
+) -> tuple[Task, str]:
+    """Return the queries with their targets, whatever features are stored, and the name of the file they are from.
+
+    Raises:
+        CvrError: the data cannot be read.
+    """
+    options = with_root(data, data_options, machine)
+    if data is not None and is_benchmark(data):
+        benchmark = find_benchmark(data.replace("_", "-"), options, split)
+        return DATASETS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
+    sources = choose_sources(data, options, None, split)
+    return load_task(sources, split), data_file(sources).name
+
+
+def with_root(data: str | None, data_options: Sequence[str], machine: Machine) -> tuple[str, ...]:
+    """Return the options of a benchmark, with the folder that this machine has for it before those that were given."""
+    if data is None or not is_benchmark(data):
+        return tuple(data_options)
+    return (f"annotations={machine.root(data.replace('_', '-'))}", *data_options)
+
+
+def load_task(sources: Sources, split: str | None) -> Task:
+    """Return the task of what `--data` named, within the stored features."""
+    if sources.benchmark is not None:
+        return sources.benchmark.load(sources.embeddings)
+    options = {"data": str(sources.data), "embeddings": str(sources.embeddings), "split": split or "test"}
+    config: triplets.Config = parse_config(triplets.Config, options, where="--split")
+    return triplets.load(dataclasses.replace(config, videos=sources.videos))
+
+
+def data_file(sources: Sources) -> Path:
+    """Return the file of the benchmark that names its queries, or the triplets."""
+    return sources.benchmark.files()[0] if sources.benchmark is not None else sources.data
