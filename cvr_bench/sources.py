@@ -15,6 +15,7 @@ from pathlib import Path
 import cvr_data
 from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.datasets.triplets import STAGES, check_triplets
+from cvr_bench.hub_triplets import fetch_triplets, is_hub_name
 from cvr_bench.remade import corpus_of, remake
 from cvr_bench.training_source import TrainingSource
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
@@ -100,7 +101,7 @@ def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sou
 def choose_sources(
     data: str | None, data_options: Sequence[str], embeddings: Path | None, split: str | None = None
 ) -> Sources:
-    """Return what `--data` names: a path, else a benchmark; without it the triplets built last, else the sample.
+    """Return what `--data` names: a path, a benchmark or a data set on the Hub; without it the triplets built last.
 
     Raises:
         CvrError: it is neither, its options are wrong, or its features are not known.
@@ -109,6 +110,8 @@ def choose_sources(
         return benchmark_sources(find_benchmark(data, data_options, split), embeddings)
     if data_options:
         raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_names())}.")
+    if data is not None and is_hub_name(data):
+        return find_sources(fetch_triplets(data, cache_folder()), f"--data {data}", embeddings)
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
     return find_sources(chosen, choice, embeddings)
 

@@ -1,4 +1,4 @@
-"""Any triplets of ours: what `cvr build-triplets` wrote, or a file of a published layout (CSV or Parquet).
+"""Any triplets of ours: what `cvr build-triplets` wrote, a data set on the Hub, or a published file (CSV or Parquet).
 
     load(Config(data=Path("annotations/quickstart")))       # the task of its test split
 
