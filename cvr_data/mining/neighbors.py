@@ -24,6 +24,7 @@ from cvr_data.mining._pairs import ChangedPairs, DroppedGroup, pairs_table
 from cvr_data.normalise import words
 from cvr_data.progress import Progress
 from cvr_data.tables import PAIRS, VIDEOS
+from cvr_data.text_jobs import Encode, encoded_slices
 
 VERSION = 1
 INPUTS = {"videos": VIDEOS}
@@ -121,21 +122,26 @@ def caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | Non
     Raises:
         CvrError: the embeddings lack a caption, or the encoder takes no texts.
     """
+    slices = [texts[start : start + ENCODED] for start in range(0, len(texts), ENCODED)]
+    vectors = []
+    with Progress("encode captions", len(texts), "captions") as progress:
+        for found in encoded_slices(_text_encoder, (config.text_encoder, embeddings), slices):
+            vectors.append(found)
+            progress.advance(len(found))
+    return np.concatenate(vectors) if vectors else np.empty((0, 1), np.float32)
+
+
+def _text_encoder(name: str, embeddings: Path | None) -> Encode:
     from cvr_data.embeddings import FeatureStore
 
     if embeddings:
         source = FeatureStore.open(embeddings, space="raw").texts
     else:
-        encoder = ENCODERS.get(config.text_encoder).load(ENCODERS.config(config.text_encoder))
+        encoder = ENCODERS.get(name).load(ENCODERS.config(name))
         if not encoder.text_dim:
-            raise CvrError(f"The encoder {config.text_encoder!r} takes no texts; choose another text_encoder.")
+            raise CvrError(f"The encoder {name!r} takes no texts; choose another text_encoder.")
         source = encoder.encode_texts
-    vectors = []
-    with Progress("encode captions", len(texts), "captions") as progress:
-        for start in range(0, len(texts), ENCODED):
-            vectors.append(source(texts[start : start + ENCODED]).pooled_BD.numpy())
-            progress.advance(len(vectors[-1]))
-    return np.concatenate(vectors) if vectors else np.empty((0, 1), np.float32)
+    return lambda texts: source(texts).pooled_BD.numpy()
 
 
 def _changes(captions: Captions, reference: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], pa.ListArray]:
