@@ -39,7 +39,7 @@ def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = Fal
         CvrError: the data, its features or the model are not at hand, or the folder holds something else.
     """
     sources = choose_sources(run.data, with_root(run.data, run.data_options, machine), run.embeddings, run.split)
-    features = AlteredFeatures(open_features(sources))
+    features = features_of(sources.embeddings)
     retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
     inputs = {"data": data_file(sources), "embeddings": sources.embeddings}
     if run.checkpoint is not None:
@@ -49,6 +49,15 @@ def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = Fal
         shapes = encode_queries(retriever, features, load_task(sources, run.split), writer)
         writer.finish()
     return shapes
+
+
+def features_of(embeddings: Path) -> AlteredFeatures:
+    """Return the encoder that serves stored features.
+
+    Raises:
+        CvrError: none are there.
+    """
+    return AlteredFeatures(open_features(Sources(data=embeddings, embeddings=embeddings, videos=(), choice="-e")))
 
 
 def task_to_score(

@@ -72,7 +72,7 @@ def check_circo(submission: Submission, task: BlindTask) -> None:
     Raises:
         CvrError: the queries, or the ids of a query are wrong.
     """
-    texts = [name for name, ids in submission.items() if not all(isinstance(image_id, int) for image_id in ids)]
+    texts = [name for name, ids in submission.items() if not all(type(image_id) is int for image_id in ids)]
     if texts:
         raise CvrError(f"{task.name}: ids should be numbers; those of query {first_few(texts)} are not.")
     answers = {name: [str(image_id) for image_id in ids] for name, ids in submission.items()}
@@ -111,6 +111,7 @@ def _problem(query_id: str, ids: Sequence[str], count: int, task: BlindTask, gal
         return f"has {len(ids)} answers, not {count}"
     if len(set(ids)) != count:
         return "has an answer twice"
-    if strange := [item_id for item_id in ids if item_id not in ranked]:
+    is_known = bool(gallery) or task.candidates is not None  # without it only the form can be checked
+    if is_known and (strange := [item_id for item_id in ids if item_id not in ranked]):
         return f"answers {first_few(strange)}, which it is not ranked against"
     return None

@@ -8,6 +8,7 @@ Paper: Baldrati et al., ICCV 2023 (https://arxiv.org/abs/2303.15247). Licence: C
 Files: https://github.com/miccunifi/CIRCO (annotations), http://images.cocodataset.org/annotations/ for the image list.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from cvr_data.errors import CvrError
 ORIGIN = "https://github.com/miccunifi/CIRCO"
 COCO = "http://images.cocodataset.org/annotations/image_info_unlabeled2017.zip"
 IMAGES = "image_info_unlabeled2017.json"
+LISTS = (IMAGES, f"COCO2017_unlabeled/annotations/{IMAGES}", f"annotations/{IMAGES}")
+"""Where the list of images may lie."""
 KS = (5, 10, 25, 50)
 QUERIES = {"val": 220, "test": 800}
 GALLERY = 123_403
@@ -54,8 +57,7 @@ def files(config: Config) -> list[Path]:
     queries = find(config.annotations, f"annotations/{config.split}.json", origin=ORIGIN)
     if config.gallery == "named":
         return [queries]
-    names = (IMAGES, f"COCO2017_unlabeled/annotations/{IMAGES}", f"annotations/{IMAGES}")
-    return [queries, find(config.annotations, *names, origin=f"{COCO}, or rank with gallery=named")]
+    return [queries, find(config.annotations, *LISTS, origin=f"{COCO}, or rank with gallery=named")]
 
 
 def load(config: Config) -> Task:
@@ -81,16 +83,29 @@ def load_blind(config: Config) -> BlindTask:
     Raises:
         CvrError: a file is missing, cannot be read or is not whole, or the gallery is not COCO.
     """
-    path, *images = files(config)
+    images = files(config)[1:]
     if not images:
         raise CvrError("circo: a submission ranks all images; gallery=named is for a quick look at val.")
+    gallery = [video_item(image_id) for image_id in _image_ids(config, images[0])]
+    return dataclasses.replace(load_queries(config), gallery=gallery)
+
+
+def load_queries(config: Config) -> BlindTask:
+    """Return the queries of a split without a gallery: enough to check the form of a submission.
+
+    Raises:
+        CvrError: the file is missing, cannot be read or is not whole.
+    """
+    (path,) = files(dataclasses.replace(config, gallery="named"))
     entries = read_entries(path, ("id", "reference_img_id", "relative_caption"))
     _check_queries(config, path, len(entries))
-    return BlindTask(
-        name=f"circo-{config.split}",
-        queries=[query_of(_row(entry, ())) for entry in entries],
-        gallery=[video_item(image_id) for image_id in _image_ids(config, images[0])],
-    )
+    queries = [query_of(_row(entry, ())) for entry in entries]
+    return BlindTask(name=f"circo-{config.split}", queries=queries, gallery=())
+
+
+def has_images(config: Config) -> bool:
+    """Return whether COCO's list of images is at hand."""
+    return any((config.annotations / name).is_file() for name in LISTS)
 
 
 def _check_queries(config: Config, path: Path, found: int) -> None:

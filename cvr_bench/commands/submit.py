@@ -1,0 +1,51 @@
+"""Write, or check, the file that a benchmark's server takes: CIRR, CIRCO, the CVPR 2025 VidLLM challenge."""
+
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import FOLDER, PATH, option_option, this_machine
+from cvr_data.errors import CvrError
+
+
+@click.command()
+@click.argument("benchmark")
+@click.option("--model", "-m", help="A name of `cvr list models`.")
+@click.option("--checkpoint", type=PATH, help="Trained weights; a result folder gives its options too.")
+@click.option("--embeddings", "-e", type=FOLDER, help="Features of the benchmark's videos or images.")
+@click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
+@option_option
+@click.option("--out", "-O", type=PATH, help="File to write, such as cirr.json or challenge.npy.")
+@click.option("--check", type=PATH, metavar="FILE", help="Only check a file.")
+def submit(
+    benchmark: str,
+    model: str | None,
+    checkpoint: Path | None,
+    embeddings: Path | None,
+    data_options: tuple[str, ...],
+    options: tuple[str, ...],
+    out: Path | None,
+    check: Path | None,
+) -> None:
+    """Write what the server of BENCHMARK takes, after the checks that it makes; nothing is sent.
+
+    cirr gives two files, for recall and recall_subset; circo one; dense-webvid-covr the query embeddings of the
+    challenge's 1,000 rows, whose width is that of its BLIP gallery.
+
+    Example: cvr submit cirr --model sum -e embeddings -O cirr.json
+    """
+    from cvr_bench.submit import check_file, write_answers
+
+    root = this_machine().root(benchmark.replace("_", "-"))
+    data_options = (f"annotations={root}", *data_options)
+    if check is not None:
+        click.echo(f"{check}: {check_file(benchmark, data_options, check)}; its server would take it.")
+        return
+    if model is None or embeddings is None or out is None:
+        raise CvrError("submit takes --model, --embeddings and --out, or --check FILE.")
+    from cvr_bench.encode_run import features_of
+    from cvr_bench.scoring_model import scoring_model
+
+    retriever = scoring_model(model, options, checkpoint, features_of(embeddings))
+    for path in write_answers(benchmark, data_options, retriever, out):
+        click.echo(f"{path}: {check_file(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")
