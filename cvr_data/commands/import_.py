@@ -1,4 +1,4 @@
-"""Read captioned videos: published data sets, any table, a folder, a rendered world."""
+"""Read captioned videos, or triplets: published data sets, any table, a folder, a rendered world."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,13 @@ def import_(
 ) -> None:
     """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCE, which is `-o path=SOURCE`.
 
+    `cvr import triplets SOURCE -o format=NAME` reads published triplets instead (see `cvr list formats`).
+
     Example: cvr import synthetic --out videos -o train=400
     """
+    if corpus == "triplets":
+        _import_triplets(source, options, out, overwrite, as_json)
+        return
     from cvr_data.corpora import CORPORA
     from cvr_data.import_videos import import_videos
 
@@ -39,3 +44,17 @@ def import_(
     missing = artifact.read(["path"]).column(0).null_count
     if 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options)):
         click.echo(f"  {missing} without a media file")
+
+
+def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool) -> None:
+    from cvr_data.import_triplets import import_triplets, parse
+
+    wanted = parse([*([f"path={source}"] if source is not None else []), *options])
+    folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out
+    manifest = import_triplets(wanted, folder, overwrite=overwrite).manifest
+    if as_json:
+        click.echo(json.dumps(manifest, indent=1, sort_keys=True))
+        return
+    click.echo(f"{folder}: {manifest['rows']} triplets, {manifest['seconds']:.1f} s")
+    for reason, count in manifest["dropped"].items():
+        click.echo(f"  dropped {count} {reason}")
