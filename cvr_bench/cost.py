@@ -121,7 +121,7 @@ def peak_memory() -> int:
 
 def cost_line(cost: Mapping[str, Any]) -> str:
     """Return the cost in one line."""
-    seconds = [f"{name} {value:.1f} s" for name, value in cost["seconds"].items() if value >= 0.05]
+    seconds = [f"{name} {cost['seconds'][name]:.1f} s" for name in PHASES if cost["seconds"][name] >= 0.05]
     facts = [*seconds, f"on {cost['device']}"]
     if cost["dimension"]:
         facts.append(f"{cost['dimension']} wide")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.benchmarks import find_benchmark, is_benchmark
+from cvr_bench.data_choice import with_root
 from cvr_bench.datasets import DATASETS, triplets
 from cvr_bench.query_features import STAGE, encode_queries
 from cvr_bench.run import open_features
@@ -74,13 +75,6 @@ def task_to_score(
         return DATASETS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
     sources = choose_sources(data, options, None, split)
     return load_task(sources, split), data_file(sources).name
-
-
-def with_root(data: str | None, data_options: Sequence[str], machine: Machine) -> tuple[str, ...]:
-    """Return the options of a benchmark, with the folder that this machine has for it before those that were given."""
-    if data is None or not is_benchmark(data):
-        return tuple(data_options)
-    return (f"annotations={machine.root(data.replace('_', '-'))}", *data_options)
 
 
 def load_task(sources: Sources, split: str | None) -> Task:

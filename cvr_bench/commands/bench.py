@@ -1,8 +1,10 @@
 """Train models where they train, score them, and print one table."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +18,15 @@ from cvr_data.commands.options import (
     seed_option,
     this_machine,
 )
+from cvr_data.errors import CvrError
+
+if TYPE_CHECKING:
+    from cvr_bench.results import Result
 
 
 @click.command()
 @click.option("--model", "-m", "models", multiple=True, required=True, help="A name of `cvr list models`; repeatable.")
-@click.option("--data", "-d", help="Triplets folder or file, or a benchmark.  [default: the triplets built last]")
+@click.option("--data", "--test", "-d", multiple=True, metavar="DATA", help="What to score; repeatable; see above.")
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")
@@ -37,7 +43,7 @@ from cvr_data.commands.options import (
 @json_option
 def bench(
     models: tuple[str, ...],
-    data: str | None,
+    data: tuple[str, ...],
     data_options: tuple[str, ...],
     embeddings: Path | None,
     split: str | None,
@@ -58,44 +64,72 @@ def bench(
     Training uses the train split (of --train-data, where it is given; its features lie in the same --embeddings) and
     chooses the checkpoint on val; scores are of the test split. Without --data the triplets built last are taken, else
     the packaged sample. A benchmark is a name of `cvr list datasets`; its published files are where `cvr data-status`
-    looks, or in the folder that is given: --data cirr -D annotations=CIRR.
+    looks, or in the folder that is given: --data cirr -D annotations=CIRR. Several may be named, or all of them with
+    --data all: each has a table of its own, and one that is not here costs a line.
 
     Example: cvr bench --model fdca --model sum
     """
-    from cvr_bench.audit.record import audit_of
-    from cvr_bench.audit.tables import format_audits
-    from cvr_bench.benchmarks import is_benchmark
-    from cvr_bench.datasets.triplets import task_name
-    from cvr_bench.result_table import format_results, format_slices
+    from cvr_bench.data_choice import choose_data, not_scored
+    from cvr_bench.models import MODELS
     from cvr_bench.run import Run, bench_all
-    from cvr_bench.sources import choose_sources, with_distractors
+    from cvr_bench.sources import with_distractors
     from cvr_bench.training_source import find_training
 
-    if data is not None and is_benchmark(data):
-        data_options = (f"annotations={this_machine().root(data.replace('_', '-'))}", *data_options)
-    sources = with_distractors(choose_sources(data, data_options, embeddings, split), distractors)
-    if train_data is not None:
-        sources = replace(sources, training=find_training(train_data, this_machine().root))
-    benchmark = sources.benchmark
-    scored, name = (benchmark.split, benchmark.label) if benchmark else (split or "test", task_name(sources.data))
-    click.echo(
-        f"Scoring {scored} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
-    )
+    for model in models:
+        MODELS.get(model)
+    machine = this_machine()
+    chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
     run = Run(
-        model="", options=options, train_options=train_options, checkpoint=checkpoint, split=scored, seed=seed,
+        model="", options=options, train_options=train_options, checkpoint=checkpoint, seed=seed,
         save_scores=save_scores, audit=audit,
     )  # fmt: skip
-    runs = [replace(run, model=model) for model in models]
-    results = bench_all(runs, sources, out, name, overwrite=overwrite)
-    for result in results:
-        if train_options and result.record["training"] is None:
-            click.echo(f"{result.model} does not train; -t has no effect on it.", err=True)
-    if as_json:
-        click.echo(json.dumps([{"path": str(result.path), **result.record} for result in results], indent=1))
-        return
+    found: list[Result] = []
+    for one in chosen:
+        sources = with_distractors(one.sources, distractors)
+        if train_data is not None:
+            sources = replace(sources, training=find_training(train_data, machine.root))
+        click.echo(
+            f"Scoring {one.split} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
+        )
+        runs = [replace(run, model=model, split=one.split) for model in models]
+        try:
+            results = bench_all(runs, sources, out, one.name, overwrite=overwrite)
+        except CvrError as error:
+            if len(chosen) + len(lacking) == 1:
+                raise
+            lacking.append(not_scored(one.name, error))
+            continue
+        found += results
+        if not as_json:
+            _show(results)
+    _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
+
+
+def _show(results: "Sequence[Result]") -> None:
+    """Print the tables of one data set."""
+    from cvr_bench.audit.record import audit_of
+    from cvr_bench.audit.tables import format_audits
+    from cvr_bench.cost import cost_line
+    from cvr_bench.result_table import format_results, format_slices
+
     click.echo("\n" + format_results(results))
     slices = format_slices(results)
     audits = format_audits([audited for result in results if (audited := audit_of(result)) is not None])
     click.echo("\n" + "\n\n".join(part for part in (slices, audits) if part) + "\n")
     for result in results:
         click.echo(f"{result.model}: {result.path}")
+        if "cost" in result.record:
+            click.echo(f"  {cost_line(result.record['cost'])}")
+
+
+def _end(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:
+    """Say what was not scored, and print everything as JSON where that is asked for."""
+    for result in found:
+        if has_train_options and result.record["training"] is None:
+            click.echo(f"{result.model} does not train; -t has no effect on it.", err=True)
+    for line in lacking:
+        click.echo(line, err=True)
+    if not found:
+        raise CvrError(f"Nothing was scored; {len(lacking)} data sets cannot be, as said above.")
+    if as_json:
+        click.echo(json.dumps([{"path": str(result.path), **result.record} for result in found], indent=1))
