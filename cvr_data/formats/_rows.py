@@ -109,7 +109,8 @@ def to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
             if isinstance(value, list)
         }
         known.update({**row, **lists, "split": split})
-    table = pa.Table.from_pylist([{name: row.get(name) for name in _names(found.values())} for row in found.values()])
+    names = _names(found.values())
+    table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in found.values()])
     return check_columns(table, VIDEOS, source) if found else VIDEOS.empty_table()
 
 
