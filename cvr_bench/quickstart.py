@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from cvr_bench.audit.record import audit_of
+from cvr_bench.audit.tables import format_audits
 from cvr_bench.result_table import format_results, format_slices
 from cvr_bench.results import read_result
 from cvr_data.recipe import Timing
@@ -17,6 +19,8 @@ def summary(folder: Path, timings: Sequence[Timing]) -> str:
             format_results(results),
             "",
             format_slices(results),
+            "",
+            format_audits([audit for result in results if (audit := audit_of(result)) is not None]),
             "",
             *_steps(timings),
             "",

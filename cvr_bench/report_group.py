@@ -8,6 +8,7 @@ from pathlib import Path
 from cvr_bench.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_bench.measures import MEAN, metric_names
 from cvr_bench.metrics import Interval
+from cvr_bench.report_audit import AuditPart, audit_part
 from cvr_bench.report_dataset import words
 from cvr_bench.report_rows import PaperTable, paper_table
 from cvr_bench.report_scores import (
@@ -99,6 +100,7 @@ class Group:
     recall: Figure
     slices: list[SlicePart]
     differences: list[DifferencePart]
+    audit: AuditPart | None
     learning: list[tuple[Entry, list[str]]]
     outcomes: list[tuple[Entry, list[Outcome]]]
     facts: list[tuple[str, str]]
@@ -130,6 +132,7 @@ def group(entries: list[Entry], seed: int) -> Group:
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name) for name in slice_names(entries)],
         differences=_difference_parts(found),
+        audit=audit_part(entries),
         learning=[(entry, drawn) for entry in entries if (drawn := learning_curves(entry.result.path))],
         outcomes=[(entry, outcomes(entry.result, seed)) for entry in entries],
         facts=_facts(entries),

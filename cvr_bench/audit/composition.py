@@ -25,6 +25,8 @@ from cvr_bench.models import MODELS
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.task import Task
 
+USUAL_K = 10
+"""Within so many best a query counts as answered, where no one says otherwise; always counted."""
 REQUIRED, SHORTCUT, UNRESOLVED = "composition_required", "shortcut", "unresolved"
 LABELS = (REQUIRED, SHORTCUT, UNRESOLVED)
 Modality = Literal["text-only", "visual-only"]
@@ -105,7 +107,7 @@ def summary(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k
         "recalls": {name: _recalls(rank_Q, ks) for name, rank_Q in rows.items()},
         "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
         "labels": _count(labels(composed_Q, unimodals, k)),
-        "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k})},
+        "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})},
     }
 
 

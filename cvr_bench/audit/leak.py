@@ -93,10 +93,10 @@ def find_leaks(
         store: raw features of videos; one that is not stored is compared by id and group only.
         vectors_of: how captions and modifications become vectors.
     """
-    found = {"video": _matches(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
+    found = {"video": find_matches(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
     for kind, columns in TEXTS.items():
         mine, theirs = (_texts(table, columns, vectors_of[kind]) for table in (test, train))
-        found[kind] = _matches(mine, theirs, config.text_threshold, config.listed)
+        found[kind] = find_matches(mine, theirs, config.text_threshold, config.listed)
     tables = [matches.table(kind) for kind, matches in found.items()]
     leaked = pa.array([name for name, count in found["video"].counts() if count], pa.string())
     touched = pc.or_(*(pc.is_in(test.column(name), leaked) for name in ("reference_id", "target_id")))
@@ -114,7 +114,7 @@ def find_leaks(
 
 
 @dataclass
-class _Matches:
+class Matches:
     """The pairs of one kind, as far as they are listed, and how many there are."""
 
     test: Items
@@ -144,14 +144,15 @@ class _Matches:
         }
 
 
-def _matches(test: Items, train: Items, threshold: float, listed: int) -> _Matches:
-    found = _Matches(test, train, np.zeros(len(test.names), dtype=np.int64), dict.fromkeys(_reasons(test), 0), [])
+def find_matches(test: Items, train: Items, threshold: float, listed: int, block: int = BLOCK) -> Matches:
+    """Return the pairs of a test and a train item that share a code or have a cosine of at least `threshold`."""
+    found = Matches(test, train, np.zeros(len(test.names), dtype=np.int64), dict.fromkeys(_reasons(test), 0), [])
     codes = {name: _numbered(test.codes[name], train.codes[name]) for name in test.codes}
-    for start in range(0, len(test.names), BLOCK):
-        rows = slice(start, start + BLOCK)
+    for start in range(0, len(test.names), block):
+        rows = slice(start, start + block)
         pairs: list[tuple[int, int, float, list[str]]] = []
-        for first in range(0, len(train.names), BLOCK):
-            columns = slice(first, first + BLOCK)
+        for first in range(0, len(train.names), block):
+            columns = slice(first, first + block)
             cosine_MN = test.vectors_ND[rows] @ train.vectors_ND[columns].T
             is_pair = {name: mine[rows][:, None] == theirs[columns][None] for name, (mine, theirs) in codes.items()}
             is_pair["similar"] = cosine_MN >= threshold
@@ -161,12 +162,13 @@ def _matches(test: Items, train: Items, threshold: float, listed: int) -> _Match
                 found.reasons[name] += int(flags_MN.sum())
             for row, column in _best(np.where(any_MN, cosine_MN, -np.inf), listed):
                 reasons = [name for name, flags_MN in is_pair.items() if flags_MN[row, column]]
-                pairs.append((start + row, first + column, float(cosine_MN[row, column]), reasons))
+                cosine = exact_cosine(test.vectors_ND[start + row], train.vectors_ND[first + column])
+                pairs.append((start + row, first + column, cosine, reasons))
         found.rows += _listed(found, pairs, listed)
     return found
 
 
-def _listed(found: _Matches, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
+def _listed(found: Matches, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
     """The rows of some test items: of each its most similar pairs, ties by name."""
     test, train = found.test, found.train
     ordered = sorted(pairs, key=lambda pair: (pair[0], -pair[2], train.names[pair[1]]))
@@ -186,6 +188,11 @@ def _listed(found: _Matches, pairs: Sequence[tuple[int, int, float, list[str]]],
                 }
             )
     return rows
+
+
+def exact_cosine(first_D: np.ndarray, second_D: np.ndarray) -> float:
+    """Return the dot product in float64: the last bits of a product of blocks depend on their shape."""
+    return float(first_D.astype(np.float64) @ second_D.astype(np.float64))
 
 
 def _best(scores_MN: np.ndarray, most: int) -> list[tuple[int, int]]:

@@ -34,7 +34,7 @@ AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.pa
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    k: int = 10
+    k: int = composition.USUAL_K
     """A query counts as answered when a target is among so many best: what its label goes by."""
     seed: int = 0
     """Of shuffled frames and of the bootstrap."""

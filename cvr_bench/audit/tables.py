@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cvr_bench.audit.composition import LABELS
+from cvr_bench.audit.composition import LABELS, USUAL_K
 from cvr_bench.audit.temporal import ALL
 from cvr_bench.measures import MEAN
 from cvr_bench.report_scores import BASELINES
@@ -13,7 +13,9 @@ Audit = Mapping[str, Any]
 
 
 def format_audits(audits: Sequence[Audit]) -> str:
-    """Return the tables of the audited models; of baselines only where nothing else was audited."""
+    """Return the tables of the audited models; of baselines only where nothing else was audited, and none of none."""
+    if not audits:
+        return ""
     shown = [audit for audit in audits if audit["model"] not in BASELINES] or list(audits)
     return "\n\n".join(part for part in (_composition(shown), _temporal(shown), "\n".join(leak_lines(shown))) if part)
 
@@ -58,18 +60,24 @@ def best_of(composition: Audit, modality: str) -> tuple[str, float]:
     return max(found, key=lambda pair: pair[1], default=("", 0.0))
 
 
+def common_k(audits: Sequence[Audit]) -> int:
+    """Return the K that the labels of several audits go by: their own where it is one, else the usual one."""
+    found = {audit["composition"]["k"] for audit in audits}
+    return found.pop() if len(found) == 1 else USUAL_K
+
+
 def _composition(audits: Sequence[Audit]) -> str:
     audits = [audit for audit in audits if "gap" in audit["composition"]]
     if not audits:
         return ""
-    first = audits[0]["composition"]
+    k = common_k(audits)
     metric = f"R@{audits[0]['ks'][0]}"
-    labels = (f"{label.replace('_', ' ')} @{first['k']}" for label in LABELS)
+    labels = (f"{label.replace('_', ' ')} @{k}" for label in LABELS)
     rows = [["composition", "mean", "text only", "visual only", f"gap {metric}", "gap mean", *labels]]
     for audit in audits:
         part = audit["composition"]
         unimodal = [_best_cell(part, kind) for kind in ("text-only", "visual-only")]
-        counts = [_share(part["labels"][label], audit["queries"]) for label in LABELS]
+        counts = [_share(part["labels_at"][str(k)][label], audit["queries"]) for label in LABELS]
         gaps = [signed(part["gap"][name]) for name in (metric, MEAN)]
         rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *counts])
     return _align(rows)

@@ -1,0 +1,144 @@
+"""Audits through the command line: with every run, of a result, of triplets."""
+
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from cvr_bench.results import read_result
+from cvr_data.artifacts import open_artifact, verify
+from cvr_data.tables import query_id, triplet_id
+
+
+@pytest.fixture
+def folder(world, tmp_path, monkeypatch):
+    """A copy of the tiny world, which is the current folder."""
+    shutil.copytree(world.folder, tmp_path / "world")
+    monkeypatch.chdir(tmp_path / "world")
+    return tmp_path / "world"
+
+
+def written(path):
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_audits_come_with_every_run(cvr, folder):
+    outcome = cvr("bench", "--model", "sum", "--model", "text-only")
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    columns = ["composition", "time"]
+    heads = [next(row for row, line in enumerate(lines) if line.split()[:1] == [name]) for name in columns]
+    assert [lines[row + 1].split()[0] for row in heads] == ["sum", "sum"]  # baselines are audited, and not shown
+    assert "composition required @10" in lines[heads[0]]
+    for name in ("sum", "text-only"):
+        audit = folder / "results" / f"{name}-tiny" / "audit"
+        assert sorted(open_artifact(audit).manifest["files"]) == [
+            "audit.json", "composition.parquet", "temporal.parquet"
+        ]  # fmt: skip
+        assert verify(audit) == verify(audit.parent) == []
+    ranks = read_result(folder / "results/sum-tiny").ranks
+    table = pq.read_table(folder / "results/sum-tiny/audit/composition.parquet")
+    assert table.column("query_id").to_pylist() == ranks.column("query_id").to_pylist()
+    assert table.column("composed_rank").to_pylist() == ranks.column("rank").to_pylist()
+    text_only = read_result(folder / "results/text-only-tiny").ranks
+    assert table.column("text_only_masked_rank").to_pylist() == text_only.column("rank").to_pylist()
+
+
+def test_a_second_run_reads_the_audit_of_the_first(cvr, folder):
+    first = cvr("bench", "--model", "sum").out
+    before = written(folder / "results")
+    assert cvr("bench", "--model", "sum").out == first
+    assert written(folder / "results") == before
+
+
+def test_a_run_without_an_audit_can_be_audited_later(cvr, folder):
+    outcome = cvr("bench", "--model", "sum", "--no-audit")
+    assert outcome.code == 0, outcome.err
+    assert "composition" not in outcome.out
+    assert not (folder / "results/sum-tiny/audit").exists()
+    result = written(folder / "results/sum-tiny")
+    outcome = cvr("audit", "results/sum-tiny")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[-1] == "results/sum-tiny/audit"
+    assert written(folder / "results/sum-tiny").items() >= result.items()
+    later = written(folder / "results/sum-tiny/audit")
+    shutil.rmtree(folder / "results")
+    assert cvr("bench", "--model", "sum").code == 0
+    at_once = written(folder / "results/sum-tiny/audit")
+    assert {name: later[name] for name in later if name.endswith("parquet")} == {
+        name: at_once[name] for name in at_once if name.endswith("parquet")
+    }
+
+
+def test_another_k_needs_overwrite(cvr, one_line_error, folder):
+    assert cvr("bench", "--model", "sum").code == 0
+    assert "holds another artifact (k = 10, not 1)" in one_line_error("audit", "results/sum-tiny", "-k", "1")
+    outcome = cvr("audit", "results/sum-tiny", "-k", "1", "--overwrite", "--json")
+    assert outcome.code == 0, outcome.err
+    record = json.loads(outcome.out)
+    assert record["composition"]["labels"] == record["composition"]["labels_at"]["1"]
+    assert sum(record["composition"]["labels"].values()) == record["queries"] == 18
+
+
+def test_options_of_triplets_do_not_belong_to_a_result(cvr, one_line_error, folder):
+    assert cvr("bench", "--model", "sum").code == 0
+    assert "only -k and --seed belong to it" in one_line_error("audit", "results/sum-tiny", "--model", "sum")
+
+
+def test_triplets_are_audited_beside_themselves(cvr, folder):
+    before = written(folder / "annotations/tiny")
+    outcome = cvr("audit", "annotations/tiny")
+    assert outcome.code == 0, outcome.err
+    assert written(folder / "annotations/tiny") == before
+    files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
+    assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet", "temporal.parquet"]
+    assert "Leaks, train to test (sum): none of 10 videos has a near-duplicate in train; 0 of 0 captions" in outcome.out
+    rows = pq.read_table(folder / "annotations/tiny-audit/leaks.parquet").to_pylist()
+    assert {(row["kind"], row["test"], row["train"]) for row in rows if "same" in row["reasons"]} == {
+        ("modification", text, text)
+        for word in ("red", "blue", "green", "small")
+        for text in (f"make it {word}", f"it should be {word} now")
+    }
+    assert cvr("audit", "annotations/tiny").out == outcome.out
+
+
+def test_a_model_that_has_to_be_trained_is_audited_by_its_result(cvr, one_line_error, folder):
+    line = one_line_error("audit", "annotations/tiny", "--model", "combiner")
+    assert "combiner has to be trained: audit its result instead" in line
+    assert not (folder / "annotations/tiny-audit").exists()
+
+
+def leak_a_video(folder):
+    """Let a train triplet lead to a target of test."""
+    path = folder / "annotations/tiny/part-00000.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    row = next(row for row in rows if row["split"] == "train")
+    row["target_id"] = "test01"
+    row["triplet_id"] = triplet_id(row["reference_id"], row["modification"], "test01")
+    row["query_id"] = query_id(row["reference_id"], row["modification"])
+    pq.write_table(table.from_pylist(rows, schema=table.schema), path)
+
+
+def test_a_result_trained_on_leaking_data_says_so(cvr, folder):
+    leak_a_video(folder)
+    train = ("-t", "epochs=1", "-t", "batch_size=16")
+    outcome = cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
+    assert outcome.code == 0, outcome.err
+    about = [row for row in read_result(folder / "results/combiner-tiny").ranks.to_pylist()
+             if "test01" in (row["reference_id"], *row["target_ids"])]  # fmt: skip
+    said = f"1 of 10 videos have a near-duplicate in train, and {len(about)} of 18 queries are about these"
+    assert f"Leaks, train to test (combiner): {said}" in outcome.out
+    result = read_result(folder / "results/combiner-tiny")
+    assert result.record["training"]["leaks"]["leaking"]
+    rows = pq.read_table(result.path / "leaks.parquet").to_pylist()
+    assert [(row["test"], row["train"]) for row in rows if row["kind"] == "video"] == [("test01", "test01")]
+    # its weights are found again when it is audited later
+    before = pq.read_table(result.path / "audit/composition.parquet")
+    shutil.rmtree(result.path / "audit")
+    assert cvr("audit", result.path).code == 0
+    assert pq.read_table(result.path / "audit/composition.parquet").equals(before)
+    shutil.rmtree(result.path / "audit")
+    assert cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train).code == 0
+    assert pq.read_table(result.path / "audit/composition.parquet").equals(before)
