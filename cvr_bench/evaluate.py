@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.best_items import TOP, Best, Top, best_items, top_of
+from cvr_bench.caption_sets import over_sets
 from cvr_bench.ranking import Cells, Counter, count_among, places
 from cvr_bench.retriever import Retriever
 from cvr_bench.score_blocks import COLUMNS, ScoreBlocks, Scorer
@@ -132,8 +133,9 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     item_ids = pa.array(column_of, pa.string())
-    retriever.index(gallery)
-    scorer = Scorer(retriever, gallery, columns)
+    ranker = over_sets(retriever, gallery)
+    ranker.index(gallery)
+    scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
     for queries in _chunks(task, scorer.rows_at_once(chunk)):
         found.add(_lay_out(task, queries, column_of), scorer.score(queries))

@@ -78,7 +78,10 @@ class DenseRetriever:
 
         Raises:
             CvrError: an item is a text, which the model cannot embed, or videos and texts are mixed.
+            ValueError: an item is a set of texts, which only `caption_sets` can take apart.
         """
+        if any(item.texts for item in gallery):
+            raise ValueError("Sets of texts are ranked by evaluate(), which gives their texts one by one.")
         videos = [item.video for item in gallery if item.video is not None]
         texts = [item.item_id for item in gallery if item.video is None]
         if texts and self.encode_texts is None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from cvr_bench.caption_sets import over_sets
 from cvr_bench.frame_weights import FrameWeights, pooled_items
 from cvr_bench.retriever import Retriever
 from cvr_bench.task import Item, Query, Task
@@ -88,6 +89,7 @@ def save_scores(
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     if (size := 4 * len(task.queries) * len(gallery)) > MOST_BYTES:
         raise CvrError(f"{task.name}: its score matrix would take {size / 2**30:.0f} GiB; leave --save-scores out.")
+    retriever = over_sets(retriever, gallery)
     retriever.index(gallery)
     _write_matrix(writer.path / SCORES, retriever, task.queries, len(gallery), "scores")
     if bank:

@@ -24,6 +24,8 @@ class Item:
     item_id: str
     video: Video | None = None
     text: str | None = None
+    texts: tuple[str, ...] = ()
+    """A set of texts, of which the one that scores best counts; every item of a gallery is one, or none is."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,10 @@ def _check_ids(task: Task) -> None:
         repeated = [name for name, count in Counter(ids).items() if count > 1]
         if repeated:
             raise CvrError(f"{task.name}: {what} {first_few(repeated)} stands more than once.")
-    empty = [item.item_id for item in task.gallery if item.video is None and item.text is None]
+    sets = [item.item_id for item in task.gallery if item.texts]
+    if sets and len(sets) < len(task.gallery):
+        raise CvrError(f"{task.name}: gallery item {first_few(sets)} is a set of texts, but not every item is.")
+    empty = [item.item_id for item in task.gallery if item.video is None and item.text is None and not item.texts]
     if empty:
         raise CvrError(f"{task.name}: gallery item {first_few(empty)} is neither a video nor a text.")
 

@@ -14,6 +14,7 @@ from cvr_bench.task import Item, Query, Task
 
 Direction = Literal["text-to-video", "video-to-text"]
 Unit = Literal["sentence", "paragraph"]
+Texts = Literal["captions", "sets"]
 KS = (1, 5, 10)
 """The recalls of text-video retrieval."""
 
@@ -23,10 +24,12 @@ def paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {video_id: [" ".join(text.strip() for text in texts)] for video_id, texts in captions.items()}
 
 
-def text_video_task(name: str, captions: Mapping[str, Sequence[str]], direction: Direction, unit: Unit) -> Task:
-    """Return the task of ranking the videos for each text, or the texts for each video."""
+def text_video_task(
+    name: str, captions: Mapping[str, Sequence[str]], direction: Direction, unit: Unit, texts: Texts = "captions"
+) -> Task:
+    """Return the task of ranking the videos for each text, or for each video the texts, one by one or in sets."""
     texts_of = paragraphs(captions) if unit == "paragraph" else captions
-    texts = {
+    listed = {
         f"{video_id}#{number}": (video_id, text)
         for video_id, of_video in texts_of.items()
         for number, text in enumerate(of_video)
@@ -35,16 +38,26 @@ def text_video_task(name: str, captions: Mapping[str, Sequence[str]], direction:
     if direction == "text-to-video":
         return Task(
             name=name,
-            queries=[Query(text_id, None, text) for text_id, (_, text) in texts.items()],
+            queries=[Query(text_id, None, text) for text_id, (_, text) in listed.items()],
             gallery=[video_item(video_id) for video_id in texts_of],
-            targets={text_id: frozenset({video_id}) for text_id, (video_id, _) in texts.items()},
+            targets={text_id: frozenset({video_id}) for text_id, (video_id, _) in listed.items()},
+            ks=KS,
+            protocol=protocol,
+        )
+    queries = [Query(video_id, video_item(video_id), None) for video_id in texts_of]
+    if texts == "sets":
+        return Task(
+            name=f"{name} (video to text, caption sets)",
+            queries=queries,
+            gallery=[Item(f"{video_id}#", texts=tuple(of_video)) for video_id, of_video in texts_of.items()],
+            targets={video_id: frozenset({f"{video_id}#"}) for video_id in texts_of},
             ks=KS,
             protocol=protocol,
         )
     return Task(
         name=f"{name} (video to text)",
-        queries=[Query(video_id, video_item(video_id), None) for video_id in texts_of],
-        gallery=[Item(text_id, text=text) for text_id, (_, text) in texts.items()],
+        queries=queries,
+        gallery=[Item(text_id, text=text) for text_id, (_, text) in listed.items()],
         targets={
             video_id: frozenset(f"{video_id}#{number}" for number in range(len(of_video)))
             for video_id, of_video in texts_of.items()

@@ -1,7 +1,7 @@
 """MSVD: text-video retrieval over short web clips with about 40 captions each; every caption is a query.
 
-The other direction ranks captions one by one, and a clip is found when its best caption is; some papers rank the
-caption sets of whole clips, which gives the same R@1 and higher R@5 and R@10.
+The other direction ranks captions one by one, and a clip is found when its best caption is; texts=sets ranks the
+caption sets of whole clips, as CLIP4Clip does, which gives the same R@1 and higher R@5 and R@10.
 
 Paper: Chen and Dolan, ACL 2011. Licence: research use. Files: {train,val,test}_list.txt and raw-captions.pkl (of which
 nothing but plain lists and strings is read), from https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0. The
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.datasets._files import Counts, check_counts, find, read_lines
-from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.datasets._text_video import Direction, Texts, text_video_task
 from cvr_bench.task import Task
 from cvr_data.errors import CvrError, first_few
 
@@ -32,11 +32,18 @@ class Config:
     """Which videos are ranked."""
     direction: Direction = "text-to-video"
     """What is ranked for what."""
+    texts: Texts = "captions"
+    """What is ranked for a video: its captions one by one, or the sets of all captions of a clip, each by its best."""
     counts: Counts = "published"
     """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"split": "val"})
+TINY: tuple[dict[str, str], ...] = (
+    {},
+    {"direction": "video-to-text"},
+    {"direction": "video-to-text", "texts": "sets"},
+    {"split": "val"},
+)
 
 
 def files(config: Config) -> list[Path]:
@@ -62,7 +69,7 @@ def load(config: Config) -> Task:
     if lacking:
         raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {CAPTIONS}.")
     of_video = {video_id: [_text(words) for words in captions[video_id]] for video_id in video_ids}
-    return text_video_task(f"msvd-{config.split}", of_video, config.direction, "sentence")
+    return text_video_task(f"msvd-{config.split}", of_video, config.direction, "sentence", config.texts)
 
 
 class _PlainUnpickler(pickle.Unpickler):

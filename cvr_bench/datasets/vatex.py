@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
-from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.datasets._text_video import Direction, Texts, text_video_task
 from cvr_bench.task import Task
 from cvr_data.errors import CvrError, first_few
 
@@ -29,11 +29,18 @@ class Config:
     """Which half of the validation clips is ranked."""
     direction: Direction = "text-to-video"
     """What is ranked for what."""
+    texts: Texts = "captions"
+    """What is ranked for a video: its captions one by one, or the sets of all captions of a clip, each by its best."""
     counts: Counts = "published"
     """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"split": "val"})
+TINY: tuple[dict[str, str], ...] = (
+    {},
+    {"direction": "video-to-text"},
+    {"direction": "video-to-text", "texts": "sets"},
+    {"split": "val"},
+)
 
 
 def files(config: Config) -> list[Path]:
@@ -61,4 +68,4 @@ def load(config: Config) -> Task:
     if lacking:
         raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {FILE}.")
     of_video = {video_id: captions[video_id] for video_id in video_ids}
-    return text_video_task(f"vatex-{config.split}", of_video, config.direction, "sentence")
+    return text_video_task(f"vatex-{config.split}", of_video, config.direction, "sentence", config.texts)
