@@ -72,6 +72,9 @@ def repaired(caption: Tagged) -> Tagged:
     """Return the caption with verbs that were taken for nouns, colours, and places, tagged as what they are."""
     words, tags = caption.words, list(caption.tags)
     parts = [_known_part(word, part) for word, part in zip(words, caption.parts, strict=True)]
+    for index in range(len(words) - 2):
+        if words[index] in COLOURS_OR_THINGS and _is_before_described(parts, tags, index):
+            parts[index] = "ADJ"
     for index in range(1, len(words)):
         if parts[index] == "NOUN" and tags[index] == "NNS" and _is_clause_verb(words, parts, tags, index):
             parts[index] = "VERB"
@@ -123,9 +126,18 @@ def part_of(caption: Tagged, phrase: str) -> str | None:
     return None if first is None else caption.parts[first + len(words) - 1] or "X"
 
 
+def _is_before_described(parts: Sequence[str], tags: Sequence[str], index: int) -> bool:
+    """Whether an adjective or participle and then a thing follow: "an orange spotted ball"."""
+    is_modifier = parts[index + 1] == "ADJ" or tags[index + 1] in ("VBN", "VBD")
+    return is_modifier and parts[index + 2] in THINGS
+
+
 def _is_clause_verb(words: Sequence[str], parts: Sequence[str], tags: Sequence[str], index: int) -> bool:
-    """Whether a plural noun after a singular one must be the verb: "a ring flashes", "the camera tilts"."""
-    if tags[index - 1] != "NN" or parts[index - 1] not in THINGS:
+    """Whether a plural noun must be the verb: "a ring flashes", "the camera tilts", "a ring that flashes"."""
+    if tags[index - 1] == "WDT":
+        return True
+    is_moved = index + 1 < len(words) and words[index + 1] in DIRECTIONS
+    if tags[index - 1] not in ("NN", "NNP") or parts[index - 1] not in THINGS:
         return False
     article = index - 1
     while article >= 0 and parts[article] in (*THINGS, "ADJ", "NUM", "VERB") and tags[article] not in ("VBZ", "VBP"):
@@ -133,7 +145,8 @@ def _is_clause_verb(words: Sequence[str], parts: Sequence[str], tags: Sequence[s
     if article < 0 or parts[article] != "DET":
         return False
     has_verb_after = index + 1 < len(words) and parts[index + 1] in VERBS and words[index + 1] not in DIRECTIONS
-    return words[article] in ("a", "an") or not has_verb_after
+    is_clear = tags[index - 1] == "NN" or is_moved  # "the christmas lights" is none
+    return words[article] in ("a", "an") or (is_clear and not has_verb_after)
 
 
 def _is_participle_of_clause(words: Sequence[str], parts: Sequence[str], index: int) -> bool:

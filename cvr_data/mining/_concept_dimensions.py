@@ -70,7 +70,7 @@ _KIND_OF_DIMENSION = {"camera": "action"}
 
 def _senses() -> dict[tuple[str, str], tuple[str, str]]:
     """Return (kind, word) -> (dimension, first word of its line)."""
-    senses = {}
+    senses: dict[tuple[str, str], tuple[str, str]] = {}
     for dimension, lines in _DIMENSIONS.items():
         kind = _KIND_OF_DIMENSION.get(dimension, "attribute")
         for line in lines:

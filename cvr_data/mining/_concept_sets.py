@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -183,23 +184,31 @@ def _head(key: str) -> str:
 
 
 def mentions_in_frames(
-    video_ids: Sequence[str], vocabulary: Sequence[Mention], threshold: float, embeddings: Path
+    video_ids: Sequence[str], vocabulary: Sequence[Mention], embeddings: Path, *, least: float, most: int
 ) -> list[list[Mention]]:
-    """Return the words of the vocabulary whose cosine with a video's mean frame in the shared space is high."""
+    """Return the words of the vocabulary that a video's mean frame is nearest to in the shared space, the best first.
+
+    Args:
+        video_ids: all stored.
+        vocabulary: of words that are a thing and an attribute too, the first counts.
+        embeddings: videos and texts in one space, or with fitted heads.
+        least: cosine from which a word is seen.
+        most: words of one video.
+    """
     from cvr_data.embeddings import FeatureStore
     from cvr_data.encoders import ENCODERS
 
     store = FeatureStore.open(embeddings)
     texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
-    words_WD = texts.encode_texts([mention.phrase for mention in vocabulary]).pooled_BD
-    known = [video_id for video_id in video_ids if store.has_video(video_id)]
-    seen: dict[str, list[Mention]] = defaultdict(list)
-    for start in range(0, len(known), 1024):
-        chunk = known[start : start + 1024]
-        is_seen_BW = (store.pooled(chunk) @ words_WD.T) >= threshold
-        for row, word in is_seen_BW.nonzero().tolist():
-            seen[chunk[row]].append(vocabulary[word])
-    return [seen[video_id] for video_id in video_ids]
+    words = list({mention.key: mention for mention in reversed(vocabulary)}.values())[::-1]
+    words_WD = texts.encode_texts([mention.phrase for mention in words]).pooled_BD
+    seen = []
+    for start in range(0, len(video_ids), 1024):
+        scores_BW = (store.pooled(video_ids[start : start + 1024]) @ words_WD.T).numpy().round(5)
+        best_BW = np.argsort(-scores_BW, axis=1, kind="stable")[:, :most]
+        for row, best in enumerate(best_BW):
+            seen.append([words[word] for word in best if scores_BW[row, word] >= least])
+    return seen
 
 
 def vocabulary_of(by_video: Sequence[Sequence[Mention]], most: int) -> list[Mention]:

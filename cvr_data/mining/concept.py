@@ -38,7 +38,7 @@ from cvr_data.normalise import normalised
 from cvr_data.similarities import text_vectors
 from cvr_data.tables import CHANGE, PAIRS, VIDEOS, pair_id
 
-VERSION = 1
+VERSION = 2
 INPUTS = {"videos": VIDEOS}
 OUTPUT = PAIRS
 NAME = "concept"
@@ -66,6 +66,8 @@ class Config:
     """Where concepts are read; frames need --embeddings with videos and texts in one space."""
     frame_threshold: float = 0.17
     """Cosine of a frame and a word from which the video shows it; FineCVR's, of CLIP. Other encoders need their own."""
+    frame_concepts: int = 5
+    """Of the words above the threshold, the best so many count: a fitted head gives 0.17 to 48 words of 300."""
     vocabulary: Path | None = None
     """Words to look for in frames, one a line; by default the most frequent concepts of the corpus' own captions."""
     vocabulary_size: int = 1000
@@ -73,7 +75,7 @@ class Config:
     caption_share: float = 0.25
     """Of a video's captions, those that must name a concept: with one to four captions, any."""
     synonym_similarity: float = 0.8
-    """MiniLM cosine from which two words are one: large and big 0.81, but small and large 0.79; above 1 folds none."""
+    """MiniLM cosine from which two words are one, unless they are opposites; above 1 folds only those of `synonyms`."""
     synonyms: Path | None = None
     """Groups of words that are one, a line each: `big, large, huge`."""
     max_changes: int = 4
@@ -82,8 +84,8 @@ class Config:
     """Processes that tag captions; the pairs are the same for any number."""
 
     def __post_init__(self) -> None:
-        if min(self.neighbours, self.vocabulary_size, self.max_changes, self.workers) < 1:
-            raise ValueError("neighbours, vocabulary_size, max_changes and workers must be at least 1.")
+        if min(self.neighbours, self.frame_concepts, self.vocabulary_size, self.max_changes, self.workers) < 1:
+            raise ValueError("neighbours, frame_concepts, vocabulary_size, max_changes and workers must be at least 1.")
         if not 0 <= self.caption_share <= 1:
             raise ValueError(f"caption_share must be between 0 and 1, got {self.caption_share}.")
 
@@ -104,6 +106,7 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
         CvrError: frames are asked for without embeddings, or a file cannot be read.
     """
     ordered = videos.select(["video_id", "captions"]).sort_by("video_id")
+    ordered, featureless = _with_features(config, ordered, embeddings)
     sets, words = _sets(config, ordered, embeddings)
     has_concepts = np.array([bool(found) for found in sets], bool)
     silent = ordered.filter(pa.array(~has_concepts))
@@ -111,7 +114,8 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     kept_sets = [found for found in sets if found]
     near = nearest(_vectors(config, chosen, embeddings), Band(k=config.neighbours, low=-1.01, high=1.01))
     rows = pairs_of(config, chosen, kept_sets, near, words)
-    return pa.concat_tables([rows, _without_concepts(silent)], promote_options="permissive")
+    left_out = [_left_out(silent, "no_concepts"), _left_out(featureless, "no_features")]
+    return pa.concat_tables([rows, *left_out], promote_options="permissive")
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -158,12 +162,10 @@ def _sets(config: Config, videos: pa.Table, embeddings: Path | None) -> tuple[li
     """Return the concepts of each video, from where the config says."""
     reads_captions = config.concepts_from != "frames" or config.vocabulary is None
     told = mentions_by_video(videos, config.caption_share, config.workers) if reads_captions else []
-    if config.concepts_from != "captions":
-        if embeddings is None:
-            raise CvrError(f"concept: concepts_from={config.concepts_from} needs --embeddings EMBEDDINGS.")
+    if config.concepts_from != "captions" and embeddings is not None:
         vocabulary = _read_vocabulary(config.vocabulary) or vocabulary_of(told, config.vocabulary_size)
         ids = videos.column("video_id").to_pylist()
-        seen = mentions_in_frames(ids, vocabulary, config.frame_threshold, embeddings)
+        seen = mentions_in_frames(ids, vocabulary, embeddings, least=config.frame_threshold, most=config.frame_concepts)
         told = seen if config.concepts_from == "frames" else [[*a, *b] for a, b in zip(told, seen, strict=True)]
     return concept_sets(told, config.synonym_similarity, read_synonyms(config.synonyms))
 
@@ -183,8 +185,10 @@ def _read_vocabulary(path: Path | None) -> list[Mention]:
 
 def _vectors(config: Config, videos: pa.Table, embeddings: Path | None) -> np.ndarray:
     """Return (N, D) float32 unit vectors of the videos."""
-    if config.nearest_by == "frames":
-        return _frame_vectors(videos.column("video_id").to_pylist(), embeddings)
+    if config.nearest_by == "frames" and embeddings is not None:
+        from cvr_data.embeddings import FeatureStore
+
+        return FeatureStore.open(embeddings, space="raw").pooled(videos.column("video_id").to_pylist()).numpy()
     lists = videos.column("captions").combine_chunks()
     texts = pc.list_flatten(lists)
     distinct = pc.unique(texts).sort()
@@ -196,19 +200,26 @@ def _vectors(config: Config, videos: pa.Table, embeddings: Path | None) -> np.nd
     return (sums_ND / np.linalg.norm(sums_ND, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _frame_vectors(video_ids: list[str], embeddings: Path | None) -> np.ndarray:
+def _with_features(config: Config, videos: pa.Table, embeddings: Path | None) -> tuple[pa.Table, pa.Table]:
+    """Return the videos whose frames can be asked, and those that have no stored features; all, if none are asked."""
     from cvr_data.embeddings import FeatureStore
 
+    wanted = {"nearest_by": config.nearest_by, "concepts_from": config.concepts_from}
+    asked = [f"{name}={value}" for name, value in wanted.items() if value != "captions"]
+    if not asked:
+        return videos, videos.slice(0, 0)
     if embeddings is None:
-        raise CvrError("concept: nearest_by=frames needs --embeddings EMBEDDINGS.")
-    return FeatureStore.open(embeddings, space="raw").pooled(video_ids).numpy()
+        raise CvrError(f"concept: {asked[0]} needs --embeddings EMBEDDINGS.")
+    known = pa.array(FeatureStore.open(embeddings, space="raw").video_ids, pa.string())
+    has_features = pc.is_in(videos.column("video_id"), known)
+    return videos.filter(has_features), videos.filter(pc.invert(has_features))
 
 
-def _without_concepts(videos: pa.Table) -> pa.Table:
-    """Return one dropped row per video that names or shows no concept."""
+def _left_out(videos: pa.Table, reason: str) -> pa.Table:
+    """Return one dropped row per video."""
     ids = videos.column("video_id").to_pylist()
     rows = [{"pair_id": pair_id(name, "", "", ""), "reference_id": name, "strategy": NAME} for name in ids]
     schema = pa.schema([pa.field(name, pa.string()) for name in ("pair_id", "reference_id", "strategy")])
     return pa.Table.from_pylist(rows, schema=schema).append_column(
-        "drop_reason", pa.repeat("no_concepts", len(rows)).cast(pa.string())
+        "drop_reason", pa.repeat(reason, len(rows)).cast(pa.string())
     )

@@ -6,7 +6,7 @@ from cvr_data.slots import Tagged, repaired, slot_of
 
 PARTS = {
     "NN": "NOUN", "NNS": "NOUN", "DT": "DET", "JJ": "ADJ", "IN": "ADP", "VBZ": "VERB", "VBG": "VERB", "VBN": "VERB",
-    "VBD": "VERB", "RB": "ADV", "WDT": "PRON", "CC": "CCONJ", "CD": "NUM", "RP": "ADP",
+    "VBD": "VERB", "RB": "ADV", "WDT": "PRON", "CC": "CCONJ", "CD": "NUM", "RP": "ADP", "NNP": "PROPN",
 }  # fmt: skip
 
 
@@ -53,6 +53,10 @@ def caption(text):
         ("the/DT glacier/JJ and/CC a/DT ring/NN", "glacier", "scene"),
         ("red/JJ rose/NN closeup/NN", "rose", "object"),
         ("young/JJ woman/NN freelancer/NN", "woman", "object"),
+        ("a/DT car/NN that/WDT moves/NNS left/VBD", "moves", "action"),
+        ("the/DT pink/JJ parasol/NNP drifts/NNS right/RB", "drifts", "action"),
+        ("the/DT christmas/NNP lights/NNS at/IN night/NN", "lights", "object"),
+        ("a/DT large/JJ orange/NN spotted/VBD ball/NN", "spotted", "attribute"),
         ("a/DT dog/NN", "cat", "other"),
         ("a/DT dog/NN", "", "other"),
     ],

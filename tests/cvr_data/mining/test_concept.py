@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.embeddings import FeatureStore
+from cvr_data.encoders import hash as hash_encoder
 from cvr_data.engine import split_dropped
 from cvr_data.errors import CvrError
 from cvr_data.mining import concept
 from cvr_data.mining._concept_folding import Words, folded, read_synonyms
 from cvr_data.mining._concept_mentions import Mention, mentions, mentions_of_all
-from cvr_data.mining._concept_sets import Concept, Named, _often, difference
+from cvr_data.mining._concept_sets import Concept, Named, _often, difference, mentions_in_frames
 from cvr_data.mining._nearest import Band, nearest
 from cvr_data.mining.concept import Config, explain, pairs_of
 from cvr_data.tables import PAIRS, VIDEOS, check_columns
@@ -28,6 +31,12 @@ VECTORS = Words(pa.array(sorted(NAMES)), ROWS)
 CONCEPTS = {name: (Concept(KINDS[SLOTS[name]], name), Named(f"the {name}", SLOTS[name], name)) for name in NAMES}
 SETS = st.lists(st.sets(st.sampled_from(NAMES), min_size=1), min_size=0, max_size=7)
 CAPTIONS = ["a red ball spins on a beach", "a blue ball spins on a beach", "a man rides a horse", "a man rides a bike"]
+SEEN_LISTS = {
+    "v1": ["a red ball spins on a beach"],
+    "v2": ["a blue ball spins on a beach"],
+    "v3": ["a dog runs on a beach"],
+}
+SEEN = tuple(SEEN_LISTS)
 
 
 def videos(corpus):
@@ -96,13 +105,53 @@ def test_a_concept_must_be_in_its_share_of_the_captions():
     assert _often([], [], 0.5) == []
 
 
+def turned(**degrees):
+    """Return words as unit vectors at these angles."""
+    angles = np.radians([degrees[word] for word in sorted(degrees)])
+    return Words(pa.array(sorted(degrees)), np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
+
+
 def test_synonyms_stand_for_the_most_frequent_and_form_no_chains():
-    angles = np.radians([0, 30, 60])
-    words = Words(pa.array(["big", "huge", "large"]), np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
-    counts = {"large": 2, "huge": 1, "big": 5}
-    assert folded(counts, 0.8, words, {}) == {"large": "large", "huge": "big", "big": "big"}
-    assert folded(counts, 1.1, words, {}) == {word: word for word in counts}
-    assert folded(counts, 1.1, words, {"huge": "large"})["huge"] == "large"
+    words = turned(couch=0, settee=30, sofa=60)
+    counts = {"sofa": 2, "settee": 1, "couch": 5}
+    assert folded("thing", counts, 0.8, words, {}) == {"sofa": "sofa", "settee": "couch", "couch": "couch"}
+    assert folded("thing", counts, 1.1, words, {}) == {word: word for word in counts}
+    assert folded("thing", counts, 1.1, words, {"settee": "sofa"})["settee"] == "sofa"
+
+
+def test_words_of_one_meaning_are_folded_and_opposites_never_are():
+    words = turned(large=0, small=1, tiny=40, grow=0, shrink=1, develop=-1)
+    assert folded("attribute", {"large": 3, "small": 2, "tiny": 1}, 0.8, words, {}) == {
+        "large": "large", "small": "small", "tiny": "small",
+    }  # fmt: skip
+    assert folded("action", {"grow": 3, "shrink": 2, "develop": 1}, 0.8, words, {}) == {
+        "grow": "grow", "shrink": "shrink", "develop": "grow",
+    }  # fmt: skip
+
+
+def test_words_of_one_dimension_replace_each_other_and_nothing_else():
+    words = turned(striped=0, checkered=80, small=1, panning=0, run=0)
+
+    def sides(slot, before, after):
+        one, other = (
+            {Concept(KINDS[slot], word): Named(word, slot, word) for word in named} for named in (before, after)
+        )
+        return [(change["before"], change["after"]) for change in difference(one, other, words).changes]
+
+    assert sides("attribute", ["striped"], ["checkered"]) == [("striped", "checkered")]
+    assert sides("attribute", ["striped"], ["small"]) == [("striped", None), (None, "small")]
+    assert sides("attribute", ["striped", "small"], ["checkered"]) == [("striped", "checkered"), ("small", None)]
+
+
+def test_a_word_tagged_one_way_here_and_another_there_is_no_change():
+    one = {Concept("attribute", "striped"): Named("striped", "attribute", "striped"), **concept_set(["ball"])}
+    other = {Concept("thing", "striped"): Named("striped", "object", "striped"), **concept_set(["cube"])}
+    for reference, target, sides in ((one, other, ("ball", "cube")), (other, one, ("cube", "ball"))):
+        found = difference(reference, target, VECTORS)
+        assert found.retained == ["striped"]
+        assert [(change["before"], change["after"]) for change in found.changes] == [
+            tuple(f"the {name}" for name in sides)
+        ]
 
 
 def test_a_file_of_synonyms_is_checked(tmp_path):
@@ -116,7 +165,9 @@ def test_a_file_of_synonyms_is_checked(tmp_path):
         read_synonyms(tmp_path / "none.txt")
 
 
-@pytest.mark.parametrize("options", [{"neighbours": 0}, {"max_changes": 0}, {"caption_share": 1.5}, {"workers": 0}])
+@pytest.mark.parametrize(
+    "options", [{"neighbours": 0}, {"max_changes": 0}, {"caption_share": 1.5}, {"workers": 0}, {"frame_concepts": 0}]
+)
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError, match=r"at least 1|between 0 and 1"):
         Config(**options)
@@ -179,3 +230,58 @@ def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corp
 def test_frames_without_embeddings_are_one_clear_error(option):
     with pytest.raises(CvrError, match="needs --embeddings"):
         concept.run(Config(**{option: "frames"}), videos({"v1": ["a red ball"]}))
+
+
+@pytest.fixture
+def embeddings(cvr, tmp_path):
+    """Features of three videos whose frames are, by the hash encoder, their captions; and of no fourth."""
+    rows = pa.Table.from_pylist(
+        [{"video_id": name, "captions": said, "source": "test"} for name, said in SEEN_LISTS.items()], schema=VIDEOS
+    )
+    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
+        writer.write_part(0, rows)
+        writer.finish()
+    options = ("--encoder", "hash", "-o", "dim=64", "-O", tmp_path / "embeddings")
+    assert cvr("embed", tmp_path / "videos", *options).code == 0
+    return tmp_path / "embeddings"
+
+
+@pytest.mark.engine
+def test_a_video_without_stored_features_is_dropped_with_the_reason(embeddings):
+    corpus = videos({**SEEN_LISTS, "v4": ["a red ball"]})
+    for options in ({"nearest_by": "frames"}, {"concepts_from": "frames"}, {"concepts_from": "both"}):
+        kept, dropped = split_dropped(concept.run(Config(**options, frame_threshold=-1.0), corpus, embeddings))
+        lost = [row for row in dropped.to_pylist() if row["drop_reason"] == "no_features"]
+        assert [row["reference_id"] for row in lost] == ["v4"]
+        assert "v4" not in {*kept.column("reference_id").to_pylist(), *kept.column("target_id").to_pylist()}
+
+
+@pytest.mark.engine
+def test_the_nearest_by_frames_are_those_of_the_stored_features(embeddings):
+    ids = sorted(SEEN)
+    rows_ND = FeatureStore.open(embeddings).pooled(ids).double().numpy()
+    cosines_NN = rows_ND @ rows_ND.T - 9 * np.eye(len(ids))
+    found = concept.run(Config(nearest_by="frames", neighbours=1), videos(SEEN_LISTS), embeddings)
+    targets = dict(zip(found.column("reference_id").to_pylist(), found.column("target_id").to_pylist(), strict=True))
+    assert targets == {ids[row]: ids[int(best)] for row, best in enumerate(cosines_NN.argmax(axis=1))}
+
+
+@pytest.mark.engine
+def test_concepts_of_frames_are_the_nearest_words_of_the_vocabulary(embeddings, tmp_path):
+    vocabulary = [mention for found in mentions(["dog", "red", "beach", "the dogs"]) for mention in found]
+    words = list(dict.fromkeys(mention.key for mention in vocabulary))
+    phrases = {mention.key: mention.phrase for mention in reversed(vocabulary)}
+    frames_VD = FeatureStore.open(embeddings).pooled(sorted(SEEN))
+    words_WD = hash_encoder.load(hash_encoder.Config(dim=64)).encode_texts([phrases[word] for word in words]).pooled_BD
+    scores_VW = (frames_VD @ words_WD.T).numpy()
+    found = mentions_in_frames(sorted(SEEN), vocabulary, embeddings, least=0.0, most=2)
+    for row, names in enumerate([mention.key for mention in each] for each in found):
+        best = sorted(range(len(words)), key=lambda word, row=row: -scores_VW[row, word])[:2]
+        assert names == [words[word] for word in best if scores_VW[row, word] >= 0]
+    assert mentions_in_frames(sorted(SEEN), vocabulary, embeddings, least=1.1, most=2) == [[], [], []]
+    path = tmp_path / "vocabulary.txt"
+    path.write_text("dog\nred\nbeach\n")
+    config = Config(concepts_from="frames", vocabulary=path, frame_threshold=-1.0, frame_concepts=2)
+    mined = concept.run(config, videos(SEEN_LISTS), embeddings)
+    assert {name for row in mined.to_pylist() for name in row["retained"] or []} <= {"dog", "red", "beach"}
+    assert mined.num_rows == 6
