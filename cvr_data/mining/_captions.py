@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.lib.stride_tricks import sliding_window_view
 
 from cvr_data.mining._groups import equal_rows
 from cvr_data.normalise import WordIds, word_ids
@@ -66,10 +67,11 @@ def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions
     sizes = np.diff(np.append(starts, len(entries)))
     is_crowded = sizes > max_videos
     firsts, crowded = entries[starts[~is_crowded]], entries[starts[is_crowded]]
+    lengths = np.diff(words.offsets)[firsts]
     kept = entries[~np.repeat(is_crowded, sizes)]
     return Captions(
-        lengths=np.diff(words.offsets)[firsts],
-        word_ids=_words_of(words, firsts),
+        lengths=lengths,
+        word_ids=_words_joined(words, firsts, lengths),
         vocabulary=words.vocabulary,
         entry_offsets=np.append(0, np.cumsum(sizes[~is_crowded])),
         video_rows=rows[kept],
@@ -82,20 +84,26 @@ def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions
 def _equal_together(words: WordIds, min_words: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (entries by length with equal ones side by side, whether each is the first of its caption)."""
     lengths = np.diff(words.offsets)
+    lengths = lengths.astype(np.min_scalar_type(lengths.max(initial=0)))  # looked at once per length
     entries, is_first = [np.empty(0, np.int64)], [np.empty(0, bool)]
     for length in np.unique(lengths[lengths >= min_words]):
         rows = np.flatnonzero(lengths == length)
-        groups = equal_rows(words.ids[words.offsets[rows][:, None] + np.arange(length)])
+        groups = equal_rows(_words_of(words, rows, int(length)))
         entries.append(rows[groups.members])
         is_first.append(np.zeros(len(rows), bool))
         is_first[-1][groups.starts] = True
     return np.concatenate(entries), np.concatenate(is_first)
 
 
-def _words_of(words: WordIds, entries: np.ndarray) -> np.ndarray:
-    starts, ends = words.offsets[entries], words.offsets[entries + 1]
-    sizes = ends - starts
-    return words.ids[np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())]
+def _words_joined(words: WordIds, entries: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    parts = [_words_of(words, entries[lengths == length], int(length)).ravel() for length in np.unique(lengths)]
+    return np.concatenate([np.empty(0, np.int32), *parts])
+
+
+def _words_of(words: WordIds, entries: np.ndarray, length: int) -> np.ndarray:
+    """Return ids_NL of entries that all have this number of words."""
+    captions = sliding_window_view(words.ids, length).view(f"V{words.ids.itemsize * length}")  # copied as one thing
+    return captions[words.offsets[entries], 0].view(words.ids.dtype).reshape(-1, length)
 
 
 def _texts_of(words: WordIds, entries: np.ndarray) -> list[str]:
