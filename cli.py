@@ -19,7 +19,9 @@ SECTIONS = {
         "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "frame-scores", "mine-distractors",
         "export", "publish",
     ),
-    "Benchmark": ("bench", "audit", "compare", "explain-query", "report"),
+    "Benchmark": (
+        "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",
+    ),
 }  # fmt: skip
 """The order of `cvr --help`; a command that is not named here is listed under "Look"."""
 
