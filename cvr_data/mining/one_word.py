@@ -20,6 +20,7 @@ from cvr_data.jobs import current_engine, map_jobs
 from cvr_data.mining._buckets import buckets, pairs_in_bucket
 from cvr_data.mining._captions import Captions, blanked, read_captions
 from cvr_data.mining._groups import ordered_pairs, rows_with_one_blank
+from cvr_data.mining._halves import sharing_a_half
 from cvr_data.mining._pairs import CaptionPairs, DroppedGroup, pairs_table
 from cvr_data.normalise import words
 from cvr_data.progress import Progress
@@ -54,6 +55,8 @@ TINY = Config()
 
 def run(config: Config, videos: pa.Table) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
+    if not current_engine().is_here:
+        videos = sharing_a_half(videos, config.min_words)
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
     find = find_pairs if current_engine().is_here else find_pairs_in_buckets
     found, templates = find(captions, config.max_group)

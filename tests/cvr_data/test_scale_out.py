@@ -15,8 +15,9 @@ import pytest
 from cvr_data import embed_source, similarities
 from cvr_data.artifacts import ArtifactWriter, identity_of, json_bytes, open_artifact
 from cvr_data.jobs import Engine
-from cvr_data.mining import _buckets, _concept_mentions, _nearest, neighbors, one_word
+from cvr_data.mining import _buckets, _concept_mentions, _halves, _nearest, neighbors, one_word
 from cvr_data.mining._captions import read_captions
+from cvr_data.mining._halves import sharing_a_half
 from cvr_data.mining._nearest import Band, nearest
 from cvr_data.tables import VIDEOS, check_columns
 
@@ -25,7 +26,7 @@ CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
 SMALL = (
     (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (_buckets, "BUCKET_ROWS", 8),
     (_concept_mentions, "CHUNK", 16), (similarities, "CHUNK", 32), (neighbors, "ENCODED", 32),
-    (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24),
+    (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (_halves, "SLICE", 20),
 )  # fmt: skip
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
 
@@ -130,6 +131,23 @@ def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(rows, ma
     assert _rows(dealt) == _rows(whole)
     assert len(_rows(whole)) > 0
     assert sorted(dealt_templates) == sorted(templates)
+
+
+@pytest.mark.parametrize("captions", [["a dog runs", "a cat runs"], ["a dog runs", "A dog, runs"]])
+def test_a_video_is_left_out_only_if_no_other_has_a_half_of_its_caption(captions):
+    rows = [*captions, "rain falls on every long road", "a red dog runs fast", "dog", ""]
+    table = videos_table().slice(0, 6).set_column(1, VIDEOS.field("captions"), pa.array([[text] for text in rows]))
+    assert sharing_a_half(table, 2).column("video_id").to_pylist() == ["v000", "v001"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_the_videos_left_out_the_pairs_are_the_same(seed):
+    random = np.random.default_rng(seed)
+    said = [[" ".join(random.choice(list("abcdefgh"), size))] for size in random.integers(1, 8, len(CAPTIONS))]
+    table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said))
+    config, left = one_word.Config(max_group=3, max_videos_per_caption=1), sharing_a_half(table, 2)
+    assert 0 < left.num_rows < table.num_rows
+    assert one_word.run(config, left).equals(one_word.run(config, table))
 
 
 def _rows(pairs):
