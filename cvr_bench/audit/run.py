@@ -56,8 +56,9 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
     if is_trainable(retriever):
         from cvr_bench.train import load_checkpoint
 
-        checkpoint = record["checkpoint"]
-        load_checkpoint(retriever, Path(checkpoint) if checkpoint else path)
+        artifact = open_artifact(path)
+        is_given = "checkpoint" in artifact.manifest["inputs"]
+        load_checkpoint(retriever, artifact.input_path("checkpoint") if is_given else path)
     task = load_task(sources, record["split"])
     if [query.query_id for query in task.queries] != result.ranks.column("query_id").to_pylist():
         raise CvrError(f"{path} was scored on other queries than {sources.data} has now; bench it again.")
