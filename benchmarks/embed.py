@@ -2,11 +2,15 @@
 
     python benchmarks/embed.py --clips 64
 
-The share lost to waiting is what the end-to-end rate lacks of the rate of the encoder alone on frames in memory; both
-are of the same process, one after the other. The settings of memory are those of the Makefile (MALLOC_*).
+Waiting is the share of the end-to-end time in which the thread that runs the encoder is blocked on frames; it does not
+count that decoding takes the encoder's cores. So the rate is also compared with the encoder alone on frames in memory,
+and with what the cores allow: their number over the CPU seconds of encoding, decoding and hashing a clip. All are of
+one process, one after the other, under the load that is printed.
 """
 
 import argparse
+import logging
+import os
 import statistics
 import tempfile
 import time
@@ -21,6 +25,7 @@ from cvr_data.artifacts import ArtifactWriter
 from cvr_data.embed import VIDEOS_PER_CALL, embed
 from cvr_data.encoders import efficientnet_lite0
 from cvr_data.memory import keep_freed_memory
+from cvr_data.near_duplicates import perceptual_hash
 from cvr_data.tables import VIDEOS
 from cvr_data.video import Video, read_frames, sample_indices, write_mp4
 
@@ -64,6 +69,24 @@ def timed(call: Callable[[], object], repeats: int = 3) -> float:
     return statistics.median(times)
 
 
+def cpu_seconds(call: Callable[[], object]) -> float:
+    started = time.process_time()
+    call()
+    return time.process_time() - started
+
+
+class Waits(logging.Handler):
+    """Keeps the seconds that `cvr_data.embed` says it waited for frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg.startswith("waited") and isinstance(record.args, tuple):
+            self.seconds.append(float(record.args[0]))  # type: ignore[arg-type]
+
+
 def write_clip(path: Path, frames: int, seed: int) -> Path:
     """A smooth picture that drifts: noise would be no video."""
     draw = np.random.default_rng(seed)
@@ -93,13 +116,22 @@ def show_rates(videos: Path, clips: int, count: int) -> None:
     ]
     encoder.encode_frames(batches[0][:8])  # reads the weights
     alone_s = timed(lambda: [encoder.encode_frames(batch) for batch in batches])
-    decode_s = timed(lambda: [encoder.read_video(video) for video in paths], repeats=1)
-    out = videos.parent / "out"
-    whole_s = timed(lambda: embed(videos, "efficientnet-lite0", config, out, overwrite=True))
-    print(f"{clips} clips, {count} frames each, efficientnet-lite0 on {encoder.runs_on}")
-    print(f"encoder alone    {clips / alone_s:8.1f} clips/s   {clips * count / alone_s:8.1f} frames/s")
-    print(f"decoding alone   {clips / decode_s:8.1f} clips/s   one thread")
-    print(f"cvr embed        {clips / whole_s:8.1f} clips/s   {1 - alone_s / whole_s:.1%} lost to waiting")
+    encode_cpu_s = cpu_seconds(lambda: [encoder.encode_frames(batch) for batch in batches])
+    read_cpu_s = cpu_seconds(lambda: [perceptual_hash(encoder.read_video(video)) for video in paths])
+    limit = (os.cpu_count() or 1) / (encode_cpu_s + read_cpu_s)
+    log, waits = logging.getLogger("cvr_data.embed"), Waits()
+    log.setLevel(logging.INFO)
+    log.addHandler(waits)
+    whole_s = timed(lambda: embed(videos, "efficientnet-lite0", config, videos.parent / "out", overwrite=True))
+    load_s = timed(lambda: efficientnet_lite0.load(config).encode_frames(batches[0][:1]))
+    steady_s = whole_s - load_s
+    waiting = statistics.median(waits.seconds) / whole_s
+    print(f"{clips} clips, {count} frames each, efficientnet-lite0 on {encoder.runs_on}, load {os.getloadavg()[0]:.1f}")
+    print(f"encoder alone    {clips / alone_s:8.1f} clips/s   {encode_cpu_s / clips * 1000:6.1f} CPU ms a clip")
+    print(f"reading, hashing                    {read_cpu_s / clips * 1000:6.1f} CPU ms a clip")
+    print(f"limit of cores   {clips * limit:8.1f} clips/s   {alone_s * limit:.1%} of the encoder alone")
+    print(f"cvr embed        {clips / steady_s:8.1f} clips/s   {alone_s / steady_s:.1%} of the encoder alone")
+    print(f"                 waiting for frames {waiting:.1%}; loading the weights, {load_s:.2f} s, is not in the rate")
 
 
 def show_sampling(folder: Path, frames: int, count: int) -> None:

