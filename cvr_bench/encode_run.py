@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.benchmarks import find_benchmark, is_benchmark
-from cvr_bench.data_choice import with_root
+from cvr_bench.data_choice import ALL, choose_data, stored_features, with_root
 from cvr_bench.datasets import DATASETS, triplets
 from cvr_bench.query_features import STAGE, encode_queries
 from cvr_bench.run import open_features
@@ -15,6 +15,7 @@ from cvr_bench.scoring_model import dense_model, scoring_model
 from cvr_bench.sources import Sources, choose_sources
 from cvr_bench.task import Task
 from cvr_data.artifacts import ArtifactWriter
+from cvr_data.errors import CvrError
 from cvr_data.machine import Machine
 from cvr_data.registry import parse_config
 
@@ -39,7 +40,11 @@ def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = Fal
     Raises:
         CvrError: the data, its features or the model are not at hand, or the folder holds something else.
     """
-    sources = choose_sources(run.data, with_root(run.data, run.data_options, machine), run.embeddings, run.split)
+    if run.data == ALL:
+        raise CvrError("Queries are encoded of one data set at a time; name it with --data.")
+    named = [run.data] if run.data is not None else []
+    chosen, _ = choose_data(named, run.data_options, run.embeddings, run.split, machine)
+    sources = chosen[0].sources
     features = features_of(sources.embeddings)
     retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
     inputs = {"data": data_file(sources), "embeddings": sources.embeddings}
@@ -50,6 +55,18 @@ def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = Fal
         shapes = encode_queries(retriever, features, load_task(sources, run.split), writer)
         writer.finish()
     return shapes
+
+
+def benchmark_features(name: str, given: Path | None, machine: Machine) -> AlteredFeatures:
+    """Return the encoder that serves the features of a benchmark: those given, else those on this machine.
+
+    Raises:
+        CvrError: there are none.
+    """
+    found = given or stored_features(name, machine)
+    if found is None:
+        raise CvrError(f"{name} comes without features of its videos; pass --embeddings (see cvr embed).")
+    return features_of(found)
 
 
 def features_of(embeddings: Path) -> AlteredFeatures:

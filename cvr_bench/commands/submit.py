@@ -12,7 +12,7 @@ from cvr_data.errors import CvrError
 @click.argument("benchmark")
 @click.option("--model", "-m", help="A name of `cvr list models`.")
 @click.option("--checkpoint", type=PATH, help="Trained weights; a result folder gives its options too.")
-@click.option("--embeddings", "-e", type=FOLDER, help="Features of the benchmark's videos or images.")
+@click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos or images.  [default: this machine's]")
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @option_option
 @click.option("--out", "-O", type=PATH, help="File to write, such as cirr.json or challenge.npy.")
@@ -36,16 +36,16 @@ def submit(
     """
     from cvr_bench.submit import check_file, write_answers
 
-    root = this_machine().root(benchmark.replace("_", "-"))
-    data_options = (f"annotations={root}", *data_options)
+    machine, name = this_machine(), benchmark.replace("_", "-")
+    data_options = (f"annotations={machine.root(name)}", *data_options)
     if check is not None:
         click.echo(f"{check}: {check_file(benchmark, data_options, check)}; its server would take it.")
         return
-    if model is None or embeddings is None or out is None:
-        raise CvrError("submit takes --model, --embeddings and --out, or --check FILE.")
-    from cvr_bench.encode_run import features_of
+    if model is None or out is None:
+        raise CvrError("submit takes --model and --out, or --check FILE.")
+    from cvr_bench.encode_run import benchmark_features
     from cvr_bench.scoring_model import scoring_model
 
-    retriever = scoring_model(model, options, checkpoint, features_of(embeddings))
+    retriever = scoring_model(model, options, checkpoint, benchmark_features(name, embeddings, machine))
     for path in write_answers(benchmark, data_options, retriever, out):
         click.echo(f"{path}: {check_file(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

@@ -102,4 +102,5 @@ def test_models_that_cannot_be_encoded_say_why(one_line_error, world, tmp_path):
     data = ["-d", world.triplets, "-O", tmp_path]
     assert "fdca has to be trained; pass --checkpoint" in one_line_error("encode-queries", "-m", "fdca", *data)
     assert "random gives scores and no embeddings" in one_line_error("encode-queries", "-m", "random", *data)
+    assert "of one data set at a time" in one_line_error("encode-queries", "-m", "sum", "-d", "all", "-O", tmp_path)
     assert "sum has no parameters" in one_line_error("encode-queries", "-m", "sum", "--checkpoint", tmp_path, *data)

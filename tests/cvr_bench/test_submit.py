@@ -74,10 +74,13 @@ def test_the_challenge_gets_one_row_of_256_numbers_per_query(cvr, one_line_error
         assert message in one_line_error("submit", "dense-webvid-covr", "--check", path, *words)
 
 
-def test_what_is_missing_is_said_in_one_line(one_line_error, tmp_path):
+def test_what_is_missing_is_said_in_one_line(one_line_error, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVR_DATA", str(tmp_path))
+    no_features = one_line_error("submit", "cirr", "-m", "sum", "-O", tmp_path / "cirr.json")
+    assert "cirr comes without features of its videos; pass --embeddings" in no_features
     assert "has no server to submit to" in one_line_error("submit", "webvid-covr", "--check", tmp_path)
     assert "is not there" in one_line_error("submit", "cirr", "--check", tmp_path / "no.json")
-    assert "--model, --embeddings and --out, or --check" in one_line_error("submit", "cirr")
+    assert "--model and --out, or --check" in one_line_error("submit", "cirr")
 
 
 @pytest.mark.data
