@@ -99,7 +99,12 @@ def _is_there(item: Item, store: FeatureStore) -> bool:
 def _within(
     lists: Mapping[str, frozenset[str]] | None, names: Set[str], known: Set[str]
 ) -> dict[str, frozenset[str]] | None:
-    return None if lists is None else {name: lists[name] & known for name in names}
+    """The lists without what is not known; queries that share a list go on sharing it."""
+    if lists is None:
+        return None
+    distinct = {id(lists[name]): lists[name] for name in names}
+    kept = {key: ids & known for key, ids in distinct.items()}
+    return {name: kept[id(lists[name])] for name in names}
 
 
 def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from cvr_bench.caption_sets import over_sets
 from cvr_bench.ranking import Cells, Counter, count_among, places
 from cvr_bench.retriever import Retriever
 from cvr_bench.score_blocks import COLUMNS, ScoreBlocks, Scorer
+from cvr_bench.side_by_side import map_in_order, thread_count
 from cvr_bench.task import Query, Task
 
 CHUNK = 1024
@@ -61,6 +62,17 @@ class _Layout:
     allowed: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """What was found of some queries."""
+
+    layout: _Layout
+    target_scores: np.ndarray
+    counts: np.ndarray
+    """Per target, how many score above it and how many the same, (P, 2)."""
+    top: Top
+
+
 @dataclass(kw_only=True)
 class _Found:
     """The ranks so far, in memory that is taken once: what is allocated in between would tear it to pieces."""
@@ -89,12 +101,11 @@ class _Found:
             top=Top(np.full((queries, TOP), -1, np.int32), np.zeros((queries, TOP), np.float32)),
         )
 
-    def add(self, layout: _Layout, scores: ScoreBlocks) -> None:
+    def add(self, counted: _Counted) -> None:
         """Rank the next queries."""
+        layout, counts, top = counted.layout, counted.counts, counted.top
         targets, queries = layout.targets, len(layout.allowed)
-        target_scores = scores.pair_scores(targets.rows, targets.columns)
-        counts, top = _count(layout, target_scores, scores)
-        order = np.lexsort((targets.columns, -target_scores, targets.rows))
+        order = np.lexsort((targets.columns, -counted.target_scores, targets.rows))
         starts = np.searchsorted(targets.rows, np.arange(queries + 1))
         ranks = 1 + counts[order].sum(axis=1) + places(targets.rows)
         rows = slice(self.queries, self.queries + queries)
@@ -137,8 +148,11 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     ranker.index(gallery)
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
-    for queries in _chunks(task, scorer.rows_at_once(chunk)):
-        found.add(_lay_out(task, queries, column_of), scorer.score(queries))
+    threads = thread_count()
+    chunks = _chunks(task, scorer.rows_at_once(chunk, threads))
+    scored = ((_lay_out(task, queries, column_of), scorer.score(queries)) for queries in chunks)
+    for counted in map_in_order(_count, scored, threads):
+        found.add(counted)
     ranks = found.ranks([query.query_id for query in task.queries], item_ids)
     if task.subset is None:
         return ranks
@@ -158,18 +172,19 @@ def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
     yield task.queries[start:]
 
 
-def _count(layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
-    """(how many score above each target and how many the same, the best items)."""
+def _count(scored: tuple[_Layout, ScoreBlocks]) -> _Counted:
+    layout, scores = scored
+    target_scores = scores.pair_scores(layout.targets.rows, layout.targets.columns)
     queries = len(layout.allowed)
     if layout.rivals is None:
-        return _stream(queries, layout, target_scores, scores)
+        return _Counted(layout, target_scores, *_stream(queries, layout, target_scores, scores))
     rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
     counts = count_among(layout.targets, target_scores, layout.rivals, rival_scores)
-    return counts, top_of(layout.rivals, rival_scores, layout.targets, scores, queries)
+    return _Counted(layout, target_scores, counts, top_of(layout.rivals, rival_scores, layout.targets, scores, queries))
 
 
 def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
-    """The same, block by block."""
+    """(how many score above each target and how many the same, the best items), block by block."""
     counter, best = Counter(layout.targets, target_scores, scores), Best(queries)
     for first, block_QC in scores.blocks(np.arange(queries)):
         block_QC[layout.hidden.within(first, block_QC.shape[1])] = -np.inf
@@ -202,7 +217,11 @@ def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], 
     lists = [task.candidates[query.query_id] for query in queries]
     sizes = [len(ids) for ids in lists]
     rows = np.repeat(np.arange(len(queries)), sizes)
-    columns = np.fromiter((column_of[item_id] for ids in lists for item_id in ids), np.int64, sum(sizes))
+    distinct = {id(ids): ids for ids in lists}  # queries may share a list
+    columns_of = {
+        key: np.fromiter((column_of[item_id] for item_id in ids), np.int64, len(ids)) for key, ids in distinct.items()
+    }
+    columns = np.concatenate([columns_of[id(ids)] for ids in lists])
     width = len(column_of)
     return Cells(rows, columns).take(~np.isin(rows * width + columns, hidden.rows * width + hidden.columns))
 

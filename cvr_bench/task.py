@@ -186,7 +186,8 @@ def _check_candidates(task: Task) -> None:
         without = [query.query_id for query in task.queries if not task.candidates.get(query.query_id)]
         if without:
             raise CvrError(f"{task.name}: query {first_few(without)} has no candidates.")
-        outside = sorted({item_id for ids in task.candidates.values() for item_id in ids} - gallery)
+        distinct = {id(ids): ids for ids in task.candidates.values()}
+        outside = sorted(frozenset().union(*distinct.values()) - gallery)
         if outside:
             raise CvrError(f"{task.name}: candidate {first_few(outside)} is not in the gallery.")
     hidden = [
