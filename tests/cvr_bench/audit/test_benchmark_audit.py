@@ -1,0 +1,64 @@
+"""Results of published benchmarks are audited as others are, as far as their queries have both inputs."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cvr_bench.sources import sample_folder
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.embed import embed
+from cvr_data.encoders import ENCODERS
+from cvr_data.tables import VIDEOS, check_columns
+
+SAMPLES = sample_folder() / "samples"
+
+
+@pytest.fixture
+def features(tmp_path, monkeypatch):
+    """A function that writes features of the videos it is given, in the current folder."""
+
+    def write(names):
+        rows = [{"video_id": name, "captions": ["x"], "source": "sample"} for name in names]
+        with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
+            writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
+            writer.finish()
+        embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
+
+    monkeypatch.chdir(tmp_path)
+    return write
+
+
+def bench(cvr, name, *words):
+    data = ["--data", name, "-D", f"annotations={SAMPLES / name}", "-D", "counts=any", "-e", "embeddings"]
+    outcome = cvr("bench", "--model", "sum", *data, *words)
+    assert outcome.code == 0, outcome.err
+    return outcome.out
+
+
+def test_a_benchmark_with_several_targets_is_audited_at_once_and_later(cvr, features):
+    features([str(number) for number in range(101, 108)])
+    printed = bench(cvr, "circo")
+    folder = Path("results/sum-circo/audit")
+    at_once = pq.read_table(folder / "composition.parquet")
+    assert at_once.column("query_id").to_pylist() == ["0", "1"]
+    assert {len(targets) for targets in at_once.column("target_ids").to_pylist()} == {1, 2}
+    assert "composition required @10" in printed
+    assert json.loads((folder / "audit.json").read_text(encoding="utf-8"))["leaks"] is None
+    outcome = cvr("audit", "results/sum-circo", "--overwrite")
+    assert outcome.code == 0, outcome.err
+    assert pq.read_table(folder / "composition.parquet").equals(at_once)
+
+
+def test_text_to_video_queries_have_no_reference_to_leave_out(cvr, features):
+    names = (SAMPLES / "msrvtt/MSRVTT_JSFUSION_test.csv").read_text(encoding="utf-8").splitlines()[1:]
+    features([line.split(",")[2] for line in names])
+    printed = bench(cvr, "msrvtt")
+    audit = json.loads(Path("results/sum-msrvtt/audit/audit.json").read_text(encoding="utf-8"))
+    assert audit["composition"] == {"skipped": "its queries have no reference video"}
+    assert audit["temporal"]["frames"]["most"] == 2
+    assert not audit["temporal"]["reads_order"]
+    assert "composition" not in printed
+    assert "temporal gap" in printed
