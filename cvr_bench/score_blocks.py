@@ -6,6 +6,7 @@ that of two vectors is the float32 nearest to their exact dot product, whatever 
 
 # Shapes: Q queries of a chunk, G gallery items, C gallery columns of a block, D embedding.
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,7 +23,7 @@ from cvr_data.errors import first_few
 COLUMNS = 1024
 """Gallery columns of a block: with 1024 queries it stays in the cache of two cores."""
 MATRIX_BYTES = 2**26
-"""Largest (Q, G) matrix asked of a retriever that scores by itself."""
+"""Largest (Q, G) matrices asked of a retriever that scores by itself, those of all threads together."""
 PAIRS = 512
 """Pairs of vectors multiplied at once: they stay in the cache of one core."""
 CELLS = 2**22
@@ -58,18 +59,18 @@ class Scorer:
         self.columns = columns
         self.longest = 0.0
         self.copies: Copies | None = None
-        self.room = torch.empty(0)
+        self.own = threading.local()
         if isinstance(retriever, DenseRetriever):
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
             self.copies = find_copies(retriever.gallery_GD)
 
-    def rows_at_once(self, chunk: int) -> int:
-        """Return how many queries to score at once, at most `chunk`."""
+    def rows_at_once(self, chunk: int, threads: int = 1) -> int:
+        """Return how many queries to score at once, at most `chunk`; so many threads work on them, each on its own."""
         if isinstance(self.retriever, DenseRetriever):
             return chunk
-        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery))))
+        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * threads)))
 
     def score(self, queries: Sequence[Query]) -> ScoreBlocks:
         """Return the scores of the queries.
@@ -101,11 +102,12 @@ class Scorer:
 
     def _product_blocks(self, queries_QD: Tensor, gallery_GD: Tensor) -> Blocks:
         cells = len(queries_QD) * min(self.columns, len(gallery_GD))
-        if len(self.room) < cells:
-            self.room = torch.empty(cells)  # kept, since memory that comes and goes falls to pieces
+        room: Tensor = getattr(self.own, "room", torch.empty(0))
+        if len(room) < cells:
+            self.own.room = room = torch.empty(cells)  # kept, since memory that comes and goes falls to pieces
         for first in range(0, len(gallery_GD), self.columns):
             part_CD = gallery_GD[first : first + self.columns]
-            block_QC = self.room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
+            block_QC = room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
             yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()
 
 
