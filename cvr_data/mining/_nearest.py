@@ -9,6 +9,7 @@ several processes (`cvr_data.jobs`) a job has some of the queries, and brings th
 
 # Shapes: N vectors, D embedding, Q queries of a block, K keys of a block, C candidates.
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +65,8 @@ def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None
         dtype: of the coarse products; None takes the fastest that this machine multiplies.
     """
     if current_engine().is_here or len(vectors_ND) <= QUERY_SHARD:
-        return _found_in(Rows(0, vectors_ND), Rows(0, vectors_ND), band, dtype)
+        with Progress("find neighbours", len(vectors_ND), "captions") as progress:
+            return _found_in(Rows(0, vectors_ND), Rows(0, vectors_ND), band, dtype, progress)
     shards = [keep(vectors_ND[start : start + KEY_SHARD]) for start in range(0, len(vectors_ND), KEY_SHARD)]
     jobs = [(Rows(start, vectors_ND[start : start + QUERY_SHARD]),) for start in range(0, len(vectors_ND), QUERY_SHARD)]
     with Progress("find neighbours", len(vectors_ND)) as progress:
@@ -88,12 +90,23 @@ def nearest_in_shards(
     return best
 
 
-def _found_in(queries: Rows, keys: Rows, band: Band, dtype: torch.dtype | None) -> Neighbours:
+def _found_in(
+    queries: Rows, keys: Rows, band: Band, dtype: torch.dtype | None, progress: Progress | None = None
+) -> Neighbours:
     from cvr_data.encoders._device import device_of, dtype_of, map_batches
 
     device = device_of("auto")
     search = _Search(queries, keys, band, dtype or dtype_of("auto", device), device)
-    found = map_batches(search.block, range(0, len(queries.vectors_ND), QUERIES), device)
+    counting = threading.Lock()
+
+    def block(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        columns = search.block(first)
+        if progress:
+            with counting:
+                progress.advance(min(QUERIES, len(queries.vectors_ND) - first))
+        return columns
+
+    found = map_batches(block, range(0, len(queries.vectors_ND), QUERIES), device)
     return _joined([Neighbours(*columns) for columns in found])
 
 
@@ -131,9 +144,9 @@ class _Search:
         k = self.band.k + 1
         if scores_QK.shape[1] < k:
             return np.full(len(scores_QK), -np.inf, np.float32)
-        is_sure = scores_QK <= self.band.high - self.error
-        best_QK = scores_QK.masked_fill(~is_sure, -torch.inf).topk(k, dim=1).values
-        return self._lowered(best_QK[:, -1].float().cpu().numpy())
+        scores = scores_QK.float().cpu().numpy()  # NumPy partitions and compares about twice as fast as torch
+        scores = np.where(scores <= self.band.high - self.error, scores, np.float32(-np.inf))
+        return self._lowered(np.partition(scores, -k, axis=1)[:, -k])
 
     def _above(self, scores_QK: Tensor, floor_Q: np.ndarray, first: int, start: int) -> "_Candidates":
         places = np.flatnonzero(_reaches(scores_QK, floor_Q))
