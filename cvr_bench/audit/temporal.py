@@ -55,8 +55,9 @@ def variant_ranks(
 
 
 def frame_counts(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
-    """Return the fewest and the most frames of the first videos of the gallery."""
-    videos = [item.video for item in task.gallery[:BATCH] if item.video is not None]
+    """Return the fewest and the most frames of the first videos of the gallery, or of references where it has texts."""
+    items = [*task.gallery[:BATCH], *(query.reference for query in task.queries[:BATCH])]
+    videos = [item.video for item in items if item is not None and item.video is not None][:BATCH]
     lengths = encoder.encode_videos(videos).mask_BT.sum(dim=1) if videos else None
     return {} if lengths is None else {"least": int(lengths.min()), "most": int(lengths.max())}
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cvr_bench.datasets import DATASETS
 from cvr_bench.sources import sample_folder
 from cvr_data.artifacts import ArtifactWriter
 from cvr_data.embed import embed
@@ -62,3 +63,16 @@ def test_text_to_video_queries_have_no_reference_to_leave_out(cvr, features):
     assert not audit["temporal"]["reads_order"]
     assert "composition" not in printed
     assert "temporal gap" in printed
+
+
+@pytest.mark.parametrize("texts", ["captions", "sets"])
+def test_a_gallery_of_texts_has_no_frames_to_change_and_its_references_do(cvr, features, texts):
+    component = DATASETS.get("msvd")
+    config = component.Config(annotations=SAMPLES / "msvd", direction="video-to-text", texts=texts, counts="any")
+    features(sorted({query.reference.video.video_id for query in component.load(config).queries}))
+    bench(cvr, "msvd", "-D", "direction=video-to-text", "-D", f"texts={texts}")
+    (path,) = Path("results").glob("*/audit/audit.json")
+    audit = json.loads(path.read_text(encoding="utf-8"))
+    assert audit["composition"] == {"skipped": "its queries have no text"}
+    assert audit["temporal"]["frames"]["most"] == 2
+    assert not audit["temporal"]["reads_order"]
