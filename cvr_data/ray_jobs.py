@@ -36,14 +36,15 @@ def map_on_ray(
     import ray.data
 
     # A row is a number: a job and what all share are objects in Ray's store, read there by who needs them.
+    at_once = min(workers, len(jobs))
     known = {"shared": [ray.put(shared)], "jobs": [ray.put(job) for job in jobs]}
     numbers = ray.data.from_items([{"index": index} for index in range(len(jobs))], override_num_blocks=len(jobs))
     done = numbers.map_batches(
         _run_batch,  # type: ignore[arg-type]
         fn_kwargs={"function": function, "folder": str(Path.cwd()), **known},
         batch_size=1,
-        compute=ray.data.TaskPoolStrategy(size=workers),
-        num_gpus=_gpus_each(ray, workers) if on_gpu else 0,
+        compute=ray.data.TaskPoolStrategy(size=at_once),
+        num_gpus=_gpus_each(ray, at_once) if on_gpu else 0,
     )
     for row in done.iter_rows():
         yield int(row["index"]), pickle.loads(row["result"])
@@ -107,6 +108,7 @@ def _start(ray: Any, engine: "Engine") -> None:
         return
     # One core more than jobs: Ray's own read tasks want one too, and would wait for ever.
     ray.init(
+        address="local",  # and not a cluster that happens to run here
         num_cpus=engine.workers + 1,
         include_dashboard=False,
         log_to_driver=False,

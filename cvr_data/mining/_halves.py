@@ -46,7 +46,7 @@ def sharing_a_half(videos: pa.Table, min_words: int) -> pa.Table:
         for start, found in zip(starts, mapped_in_order(halves_of, jobs, shared=(min_words,)), strict=True):
             rows.append(start + found.rows)
             hashes.append(found.hashes_N2)
-            progress.advance(SLICE)
+            progress.advance(min(SLICE, len(captions) - start))
     hashes_N2 = np.concatenate(hashes)
     is_kept = np.zeros(len(captions), bool)
     is_kept[np.concatenate(rows)[_is_repeated(hashes_N2[:, 0]) | _is_repeated(hashes_N2[:, 1])]] = True

@@ -71,9 +71,10 @@ def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None
     jobs = [(Rows(start, vectors_ND[start : start + QUERY_SHARD]),) for start in range(0, len(vectors_ND), QUERY_SHARD)]
     with Progress("find neighbours", len(vectors_ND)) as progress:
         parts = []
-        for part in mapped_in_order(nearest_in_shards, jobs, shared=(shards, KEY_SHARD, band, dtype), on_gpu=True):
+        found = mapped_in_order(nearest_in_shards, jobs, shared=(shards, KEY_SHARD, band, dtype), on_gpu=True)
+        for (queries,), part in zip(jobs, found, strict=True):
             parts.append(part)
-            progress.advance(QUERY_SHARD)
+            progress.advance(len(queries.vectors_ND))
     return _joined(parts)
 
 
@@ -96,7 +97,9 @@ def _found_in(
     from cvr_data.encoders._device import device_of, dtype_of, map_batches
 
     device = device_of("auto")
-    search = _Search(queries, keys, band, dtype or dtype_of("auto", device), device)
+    is_small = len(keys.vectors_ND) <= KEYS  # computing again what a coarse type leaves in doubt would take longer
+    coarse = torch.float32 if is_small else dtype_of("auto", device)
+    search = _Search(queries, keys, band, dtype or coarse, device)
     counting = threading.Lock()
 
     def block(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
