@@ -153,9 +153,10 @@ def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.nd
         scores = retriever.score(queries).float().cpu()
     if scores.shape != (len(queries), width):
         raise ValueError(f"Expected scores of shape ({len(queries)}, {width}), got {tuple(scores.shape)}.")
-    is_finite = scores.amin(dim=1).isfinite() & scores.amax(dim=1).isfinite()  # NaN where one is
-    broken = (~is_finite).nonzero().flatten().tolist()
-    if broken:
+    # A sum is NaN or infinite where a score is; where only the sum overflows, the scores are looked at.
+    if not scores.sum(dim=1).isfinite().all() and (
+        broken := (~scores.isfinite().all(dim=1)).nonzero().flatten().tolist()
+    ):
         raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
     return scores.numpy()
 
