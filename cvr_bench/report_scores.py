@@ -19,7 +19,8 @@ from cvr_bench.results import Result
 UNIMODAL = ("visual-only", "text-only")
 BASELINES = (*UNIMODAL, "random", "constant")
 CURVE_KS = (*range(1, 21), 22, 24, 26, 28, 30, 33, 36, 40, 45, 50)
-SLICES = {"backend": "Source of the text", "kind": "Kind of change", "slot": "What changes", "style": "Style"}
+SLICES = {"backend": "Source of the text", "kind": "Kind of change", "slot": "What changes", "style": "Style",
+          "changes": "Number of changes"}  # fmt: skip
 """Slices in the order of the page; others follow under their own name."""
 LANGUAGE_MODELS = ("transformers", "vllm", "openai")
 """Backends whose texts a language model wrote."""

@@ -7,7 +7,7 @@ from cvr_bench.metrics import Interval
 from cvr_bench.protocols import ProtocolRow
 from cvr_bench.results import MEAN, Result
 
-SLICES = ("backend", "kind", "slot", "style")
+SLICES = ("backend", "kind", "slot", "style", "changes")
 
 
 def format_results(results: Sequence[Result]) -> str:

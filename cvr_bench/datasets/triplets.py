@@ -268,6 +268,7 @@ def _slice_values(row: Mapping[str, Any]) -> dict[str, Iterable[str]]:
         "slot": {change["slot"] for change in changes},
         "backend": {row["backend"]},
         "style": {row["style"]},
+        "changes": {str(len(changes))} if changes else set(),
     }
     known = {name: {value for value in of_row if value} for name, of_row in values.items()}
     return {name: of_row for name, of_row in known.items() if of_row}

@@ -31,7 +31,8 @@ def test_rows_of_one_query_are_one_query_with_several_targets(world):
 
 def test_queries_are_sliced_by_what_changed_and_who_wrote(world):
     slices = load(Config(data=world.triplets, embeddings=world.embeddings)).slices
-    assert set(slices) == {"kind", "slot", "backend", "style"}
+    assert set(slices) == {"kind", "slot", "backend", "style", "changes"}
+    assert set(slices["changes"].values()) == {"1"}
     assert slices["kind"][query_id("test01", "make it blue")] == "static"
     assert slices["kind"][query_id("test00", "it should be red now")] == "action"
     assert slices["backend"][query_id("test00", "it should be red now")] == "echo"
