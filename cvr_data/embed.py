@@ -349,7 +349,8 @@ def _decoded(encoder: FrameEncoder, videos: Sequence[Video]) -> Generator[Decode
                     yield decoded
         finally:
             pool.shutdown(cancel_futures=True)
-    logger.info("waited %.3f s for the frames of %d videos", waited_s, len(videos))
+            # Here, because whoever has the last video does not come back for more.
+            logger.info("waited %.3f s for the frames of %d videos", waited_s, len(videos))
 
 
 def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
