@@ -197,12 +197,17 @@ def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: Sc
 def _lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> _Layout:
     targets, references = [], []
     allowed = np.full(len(queries), len(column_of), dtype=np.int64)
+    is_excluded = task.exclude_reference
     for row, query in enumerate(queries):
-        answers = [item_id for item_id in task.targets[query.query_id] if task.is_allowed(query, item_id)]
-        targets += [(row, column) for column in sorted(column_of[item_id] for item_id in answers)]
-        if task.exclude_reference and query.reference is not None and query.reference.item_id in column_of:
-            references.append((row, column_of[query.reference.item_id]))
+        own = query.reference.item_id if is_excluded and query.reference is not None else None
+        if own is not None and own in column_of:
+            references.append((row, column_of[own]))
             allowed[row] -= 1
+        answers = task.targets[query.query_id]
+        if task.candidates is not None:
+            answers = answers & task.candidates[query.query_id]
+        columns = [column_of[item_id] for item_id in answers if item_id != own]
+        targets += [(row, column) for column in (sorted(columns) if len(columns) > 1 else columns)]
     hidden = _cells(references + targets)
     if task.candidates is None:
         return _Layout(_cells(targets), hidden, None, allowed)
