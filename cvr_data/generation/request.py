@@ -51,6 +51,8 @@ class Request:
     style: str
     change: Change
     messages: tuple[Message, ...]
+    images: tuple[bytes, ...] = ()
+    """Frames as JPEG, shown before the text of the last message; only vision-language models take any."""
     lead: str = ""
     """Written before each answer when the chat is flattened into a completion: `Edit:`."""
     one_line: bool = True
@@ -101,6 +103,8 @@ def request_key(model: str, request: Request) -> str:
         "one_line": request.one_line,
         "schema": request.schema,
     }
+    if request.images:
+        asked["images"] = [hashlib.sha256(image).hexdigest() for image in request.images]
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
