@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from cvr_bench.clips import ClipShelf
 from cvr_bench.report import environment, scored_triplets
 from cvr_bench.report_dataset import dataset_part
 from cvr_bench.results import Result, read_result
 from cvr_data.errors import CvrError, first_few
+from cvr_data.pages.clips import ClipShelf
 
 
 @dataclass(frozen=True)

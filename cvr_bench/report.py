@@ -14,19 +14,21 @@ from datetime import date
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import escape
 
-from cvr_bench.charts import NARROW, WIDE, Bar, Figure, bars
-from cvr_bench.clips import ClipShelf
 from cvr_bench.metrics import Interval
 from cvr_bench.report_dataset import DatasetPart, dataset_part
 from cvr_bench.report_group import Group, group
 from cvr_bench.report_rows import to_tex
 from cvr_bench.report_scores import groups
 from cvr_bench.results import Result, read_result
-from cvr_data.artifacts import open_artifact, write_bytes
+from cvr_data.artifacts import open_artifact
 from cvr_data.errors import CvrError
 from cvr_data.lineage import lineage
+from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bars
+from cvr_data.pages.clips import ClipShelf
+from cvr_data.pages.page import environment as page_environment
+from cvr_data.pages.page import show_clips, with_clips, write_page
 from cvr_data.versions import installed_versions
 
 
@@ -92,14 +94,8 @@ def build_report(
 def to_html(report: Report) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
     made = environment(autoescape=True)
-    made.globals.update(clip_of=report.clips.has, ratio_of=report.clips.ratios.get)
-    made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
-    page = made.get_template("report.html.j2")
-    body = page.render(report=report)
-    clips = json.dumps(report.clips.uris, separators=(",", ":")).replace("<", "\\u003c")
-    # Clips are known only once the page has asked for them, and are too long to go through the template.
-    before, _, after = body.rpartition("__CLIPS__")
-    return before + clips + after
+    show_clips(made, report.clips, report.captions)
+    return with_clips(made.get_template("report.html.j2").render(report=report), report.clips)
 
 
 def to_markdown(report: Report) -> str:
@@ -126,23 +122,13 @@ def write_report(content: str, out: Path) -> None:
     Raises:
         CvrError: `out` is a folder.
     """
-    if out.is_dir():
-        raise CvrError(f"{out} is a folder; --out is the file to write, such as {out / 'report.html'}.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(out, content.encode())
+    write_page(content, out)
 
 
 def environment(*, autoescape: bool) -> jinja2.Environment:
     """Return what renders the templates of this package."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("cvr_bench"),
-        autoescape=autoescape,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters.update(cell=_cell, bounds=_bounds, drawn=Markup)
+    made = page_environment("cvr_bench", autoescape=autoescape)
+    made.filters.update(cell=_cell, bounds=_bounds)
     return made
 
 

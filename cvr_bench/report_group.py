@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_bench.measures import MEAN, metric_names
 from cvr_bench.metrics import Interval
 from cvr_bench.report_audit import AuditPart, audit_part
-from cvr_bench.report_dataset import words
 from cvr_bench.report_rows import PaperTable, paper_table
 from cvr_bench.report_scores import (
     ALL,
@@ -27,6 +25,8 @@ from cvr_bench.report_scores import (
     slice_names,
 )
 from cvr_bench.report_scores import curves as recall_curves
+from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
+from cvr_data.pages.funnel import words
 
 PANEL = 300.0
 TRAINING = ("training/training.csv", "training.csv")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cvr_bench import metrics
-from cvr_bench.charts import Curve, Dot
 from cvr_bench.compare import compare
 from cvr_bench.measures import MEAN, metric_names
 from cvr_bench.metrics import Interval
 from cvr_bench.results import Result
+from cvr_data.pages.charts import Curve, Dot
 
 UNIMODAL = ("visual-only", "text-only")
 BASELINES = (*UNIMODAL, "random", "constant")

@@ -12,14 +12,14 @@ from threading import Thread
 
 import pytest
 
-from cvr_bench.charts import FunnelBar
 from cvr_bench.datasets import triplets as triplets_dataset
 from cvr_bench.report import build_report, to_html, to_markdown
-from cvr_bench.report_dataset import merged
 from cvr_bench.report_group import learning_curves
 from cvr_bench.report_scores import groups, outcomes
 from cvr_bench.results import MEAN, read_result
 from cvr_data.artifacts import open_artifact
+from cvr_data.pages.charts import FunnelBar
+from cvr_data.pages.funnel import merged
 from tests.report_world import MODELS, make_world, write_one, write_results
 
 HOSTILE = "<script>alert(1)</script> & __CLIPS__ | `x`"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.charts import (
+from cvr_data.pages.charts import (
     Bar,
     Curve,
     Dot,

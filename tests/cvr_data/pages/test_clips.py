@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvr_bench.clips import LONG_SIDE, MAX_BYTES, ClipShelf, data_uri
+from cvr_data.pages.clips import LONG_SIDE, MAX_BYTES, ClipShelf, data_uri
 from cvr_data.video import UnreadableVideo, probe, write_mp4
 
 

@@ -1,0 +1,1 @@
+"""What HTML pages share: charts, embedded clips, cards of triplets, the style sheet and the script."""

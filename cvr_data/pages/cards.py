@@ -1,0 +1,74 @@
+"""Triplets as a page shows them: two videos with their captions, the text, the changes and facts in words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class TripletCard:
+    """One triplet as a reader sees it."""
+
+    triplet_id: str
+    reference_id: str
+    reference_caption: str
+    modification: str
+    target_id: str
+    target_caption: str
+    changes: list[str]
+    facts: list[str]
+
+
+def triplet_cards(triplets: pa.Table, *, count: int, seed: int) -> list[TripletCard]:
+    """Return `count` triplets drawn at random, in the order drawn."""
+    generator = np.random.default_rng(seed)
+    chosen = generator.choice(triplets.num_rows, size=min(count, triplets.num_rows), replace=False)
+    return [_card(row) for row in triplets.take(pa.array(chosen)).to_pylist()]
+
+
+def change_line(change: dict[str, Any]) -> str:
+    """Return a change as words: `red → blue (attribute)`."""
+    before, after = change["before"] or "nothing", change["after"] or "nothing"
+    slot = change["slot"] or change["kind"] or "change"
+    return f"{before} → {after} ({slot})"
+
+
+def media_of(videos: pa.Table | None) -> dict[str, Path]:
+    """Return video_id -> media file, of the videos that have one."""
+    if videos is None:
+        return {}
+    rows = zip(videos.column("video_id").to_pylist(), videos.column("path").to_pylist(), strict=True)
+    return {video_id: Path(path) for video_id, path in rows if path}
+
+
+def captions_of(triplets: pa.Table, videos: pa.Table | None) -> dict[str, str]:
+    """Return video_id -> its first caption, or the one that made it part of a triplet."""
+    captions: dict[str, str] = {}
+    for end in ("reference", "target"):
+        columns = (triplets.column(f"{end}_{name}").to_pylist() for name in ("id", "caption"))
+        captions.update((name, caption) for name, caption in zip(*columns, strict=True) if caption)
+    if videos is not None:
+        columns = (videos.column(name).to_pylist() for name in ("video_id", "captions"))
+        captions.update((name, listed[0]) for name, listed in zip(*columns, strict=True) if listed)
+    return captions
+
+
+def _card(row: dict[str, Any]) -> TripletCard:
+    facts = [f"{name} {row[name]}" for name in ("split", "style", "backend") if row.get(name)]
+    if row.get("text_similarity") is not None:
+        facts.append(f"caption similarity {row['text_similarity']:.2f}")
+    if row.get("visual_similarity") is not None:
+        facts.append(f"visual similarity {row['visual_similarity']:.2f}")
+    return TripletCard(
+        triplet_id=row["triplet_id"],
+        reference_id=row["reference_id"],
+        reference_caption=row["reference_caption"] or "",
+        modification=row["modification"],
+        target_id=row["target_id"],
+        target_caption=row["target_caption"] or "",
+        changes=[change_line(change) for change in row["changes"] or []],
+        facts=facts,
+    )
