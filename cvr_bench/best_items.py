@@ -35,11 +35,17 @@ class Top:
 
 
 class Best:
-    """Keeps the K best entries of each query; of equal ones those that came first, or rather the lowest columns."""
+    """Keeps the K best entries of each query; of equal ones those that came first, or rather the lowest columns.
+
+    Entries that beat what is kept wait, and are merged after blocks 1, 2, 4, 8 ...: as many wait for each merge, and
+    there are few merges.
+    """
 
     def __init__(self, queries: int, k: int = TOP + SPARE):
         self.scores_QK = np.full((queries, k), -np.inf, dtype=np.float32)
         self.columns_QK = np.full((queries, k), -1, dtype=np.int64)
+        self.waiting: list[tuple[Cells, np.ndarray]] = []
+        self.blocks = 0
 
     @property
     def worst_Q(self) -> np.ndarray:
@@ -47,21 +53,37 @@ class Best:
         return self.scores_QK[:, -1]
 
     def add(self, block_QC: np.ndarray, first_column: int) -> None:
-        """Let a block's entries take the places of worse ones."""
+        """Let a block's entries wait for the places of worse ones."""
         k = self.scores_QK.shape[1]
         is_wide = block_QC.shape[1] > k
         is_first = is_wide and not np.isfinite(self.worst_Q).any()
         cells = _top_cells(block_QC, k) if is_first else self._better(block_QC)
-        if not len(cells):
-            return
         if is_wide and not is_first and len(cells) > CROWD * len(block_QC):
             cells = _top_cells(block_QC, k)
-        scores_QN, columns_QN = _padded(cells, block_QC[cells.rows, cells.columns], len(block_QC))
-        scores = np.concatenate([self.scores_QK, scores_QN], axis=1)
-        columns = np.concatenate([self.columns_QK, columns_QN + first_column], axis=1)
-        kept = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        self.scores_QK = np.take_along_axis(scores, kept, axis=1)
-        self.columns_QK = np.take_along_axis(columns, kept, axis=1)
+        self.blocks += 1
+        if len(cells):
+            scores = block_QC[cells.rows, cells.columns]
+            self.waiting.append((Cells(cells.rows, cells.columns + first_column), scores))
+        is_crowded = sum(len(scores) for _, scores in self.waiting) > CROWD * len(block_QC)
+        if is_crowded or self.blocks & (self.blocks - 1) == 0:
+            self.merge()
+
+    def merge(self) -> None:
+        """Let the entries that wait take the places of worse ones."""
+        if not self.waiting:
+            return
+        rows = np.concatenate([cells.rows for cells, _ in self.waiting])
+        order = np.argsort(rows, kind="stable")
+        columns = np.concatenate([cells.columns for cells, _ in self.waiting])[order]
+        entries = np.concatenate([scores for _, scores in self.waiting])[order]
+        self.waiting = []
+        k = self.scores_QK.shape[1]
+        scores_QN, columns_QN = _padded(Cells(rows[order], columns), entries, len(self.scores_QK))
+        scores_QM = np.concatenate([self.scores_QK, scores_QN], axis=1)
+        columns_QM = np.concatenate([self.columns_QK, columns_QN], axis=1)
+        kept = np.argsort(-scores_QM, axis=1, kind="stable")[:, :k]
+        self.scores_QK = np.take_along_axis(scores_QM, kept, axis=1)
+        self.columns_QK = np.take_along_axis(columns_QM, kept, axis=1)
 
     def _better(self, block_QC: np.ndarray) -> Cells:
         """The entries that beat a kept one."""
@@ -84,6 +106,7 @@ def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -
         hidden: what was not ranked.
         scores: where the blocks came from.
     """
+    best.merge()
     queries = len(best.scores_QK)
     rows, places_K = np.nonzero(np.isfinite(best.scores_QK))
     kept = Cells(rows, best.columns_QK[rows, places_K])
@@ -137,8 +160,8 @@ def _groups(rows: np.ndarray, width: int) -> list[np.ndarray]:
 
 def _top_cells(block_QC: np.ndarray, k: int) -> Cells:
     """The k best entries of each row, columns rising; of equal ones the lowest columns."""
-    top = torch.from_numpy(block_QC).topk(k, dim=1)
-    columns_QK, last_Q = top.indices.numpy(), top.values[:, -1].numpy()
+    top = torch.from_numpy(block_QC).topk(k, dim=1, sorted=False)
+    columns_QK, last_Q = top.indices.numpy(), top.values.amin(dim=1).numpy()
     for row in np.flatnonzero(np.count_nonzero(block_QC >= last_Q[:, None], axis=1) > k):
         above, same = np.flatnonzero(block_QC[row] > last_Q[row]), np.flatnonzero(block_QC[row] == last_Q[row])
         columns_QK[row] = np.concatenate([above, same[: k - len(above)]])

@@ -195,25 +195,29 @@ def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: Sc
 
 
 def _lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> _Layout:
-    targets, references = [], []
-    allowed = np.full(len(queries), len(column_of), dtype=np.int64)
-    is_excluded = task.exclude_reference
+    rows: list[int] = []
+    columns: list[int] = []
+    referring: list[int] = []
+    own_columns: list[int] = []
     for row, query in enumerate(queries):
-        own = query.reference.item_id if is_excluded and query.reference is not None else None
+        own = query.reference.item_id if task.exclude_reference and query.reference is not None else None
         if own is not None and own in column_of:
-            references.append((row, column_of[own]))
-            allowed[row] -= 1
+            referring.append(row)
+            own_columns.append(column_of[own])
         answers = task.targets[query.query_id]
         if task.candidates is not None:
             answers = answers & task.candidates[query.query_id]
-        columns = [column_of[item_id] for item_id in answers if item_id != own]
-        targets += [(row, column) for column in (sorted(columns) if len(columns) > 1 else columns)]
-    hidden = _cells(references + targets)
+        found = [column_of[item_id] for item_id in answers if item_id != own]
+        rows += [row] * len(found)
+        columns += sorted(found) if len(found) > 1 else found
+    targets, references = _cells(rows, columns), _cells(referring, own_columns)
+    hidden = _cells(referring + rows, own_columns + columns)
     if task.candidates is None:
-        return _Layout(_cells(targets), hidden, None, allowed)
+        allowed = len(column_of) - np.bincount(references.rows, minlength=len(queries))
+        return _Layout(targets, hidden, None, allowed)
     rivals = _rivals(task, queries, column_of, hidden)
-    counts = [np.bincount(cells.rows, minlength=len(queries)) for cells in (_cells(targets), rivals)]
-    return _Layout(_cells(targets), hidden, rivals, counts[0] + counts[1])
+    counts = [np.bincount(cells.rows, minlength=len(queries)) for cells in (targets, rivals)]
+    return _Layout(targets, hidden, rivals, counts[0] + counts[1])
 
 
 def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], hidden: Cells) -> Cells:
@@ -231,9 +235,8 @@ def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], 
     return Cells(rows, columns).take(~np.isin(rows * width + columns, hidden.rows * width + hidden.columns))
 
 
-def _cells(pairs: list[tuple[int, int]]) -> Cells:
-    array = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return Cells(array[:, 0].copy(), array[:, 1].copy())
+def _cells(rows: list[int], columns: list[int]) -> Cells:
+    return Cells(np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64))
 
 
 def _lists(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = None) -> pa.ChunkedArray:

@@ -55,6 +55,7 @@ def test_the_kept_entries_are_the_highest_and_of_equal_ones_the_first(seed, widt
     best = Best(4, k=6)
     for first in range(0, 500, width):
         best.add(scores_QG[:, first : first + width].copy(), first)
+    best.merge()
     expected = np.argsort(-scores_QG, axis=1, kind="stable")[:, :6]
     assert best.columns_QK.tolist() == expected.tolist()
 
