@@ -18,33 +18,47 @@ from typing import Any
 import yaml
 
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.generation.parse import schema_problem
 from cvr_data.generation.request import Message, Parameters
 
 ASKED = ("style", "changes", "system", "user", "lead", "examples", "schema")
 """What the model sees; `prompt_sha256` covers these, so another lint limit asks nothing again."""
+TASKS = {
+    "change": "modification",
+    "describe": "description",
+    "judge": "verdict",
+    "paraphrase": "modification",
+    "reverse": "modification",
+}
+"""What a prompt may ask for -> the key of its answer. All but `change` ask about something that is there already."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """One way of asking for a modification text."""
+    """One way of asking for a modification text, or for what is written about one."""
 
     name: str
     summary: str
     source: str
     """Where the style and the wording come from."""
-    style: str
-    changes: str
+    task: str = "change"
+    """What is asked for: the text of a change; a description of frames; a verdict on a text; a text in other words, or
+    for the way back."""
+    style: str = ""
+    """The style of the texts of a change; paraphrases keep that of their text, other answers have none."""
+    changes: str = "any"
     """Which changes it describes: any, static or action. A pair without one is rejected, unasked."""
     system: str = ""
     user: str
     lead: str = ""
     """Stands before the answer when the chat is flattened into a completion."""
     examples: tuple[Mapping[str, str], ...] = ()
-    """Few-shot examples: the variables of `user`, `modification`, and the slots of change (`slot`) it is shown for."""
+    """Few-shot examples: the variables of `user`, the answer under its key or the schema's keys, and the slots of
+    change (`slot`) it is shown for."""
     max_examples: int = 100
     """How many examples are shown. A retry shows others, so that a stubborn row is asked differently."""
     schema: Mapping[str, Any] = field(default_factory=dict)
-    """JSON schema of the answer, an object with a `modification`; empty: the answer is a line of plain text."""
+    """JSON schema of the answer, an object with the task's key; empty: the answer is a line of plain text."""
     decoding: Mapping[str, Any] = field(default_factory=dict)
     """max_tokens, temperature and top_k of the first try."""
     retry: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +67,11 @@ class Prompt:
     """Lint filters in order -> their options."""
     example: Mapping[str, Any] = field(default_factory=dict)
     """`variables` and the `rendered` last user message: what a test compares."""
+
+    @property
+    def answer_key(self) -> str:
+        """The key of the answer in examples and in an answer's JSON object: `modification` for a change."""
+        return TASKS[self.task]
 
     @property
     def sha256(self) -> str:
@@ -75,7 +94,7 @@ class Prompt:
         turns = [Message("system", self.system)] if self.system else []
         for example in self.shown_examples(attempt, slot):
             turns.append(self.question(example))
-            turns.append(Message("assistant", self._answer(example["modification"])))
+            turns.append(Message("assistant", self._answer(example)))
         return tuple(turns)
 
     def question(self, variables: Mapping[str, str]) -> Message:
@@ -111,8 +130,11 @@ class Prompt:
         except ValueError as error:
             raise CvrError(f"Prompt {self.name}: {error}.") from None
 
-    def _answer(self, modification: str) -> str:
-        return json.dumps({"modification": modification}, ensure_ascii=False) if self.schema else modification
+    def _answer(self, example: Mapping[str, str]) -> str:
+        if not self.schema:
+            return example[self.answer_key]
+        keys = self.schema.get("properties", (self.answer_key,))
+        return json.dumps({key: example[key] for key in keys if key in example}, ensure_ascii=False)
 
 
 def prompt_folder() -> Path:
@@ -160,7 +182,8 @@ def load_prompt(name: str) -> Prompt:
     for key in content:
         if key not in known:
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(str(key), known)}")
-    for key in ("summary", "source", "style", "changes", "user"):
+    needed = ("summary", "source", "user") + (() if content.get("task", "change") != "change" else ("style", "changes"))
+    for key in needed:
         if not isinstance(content.get(key), str) or not content[key].strip():
             raise CvrError(f"{path}: a prompt needs {key!r}, a text.")
     text: dict[str, Any] = {key: content[key].strip() for key in ("system", "user", "lead") if key in content}
@@ -182,12 +205,16 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _check(prompt: Prompt, path: Path) -> None:
+    if prompt.task not in TASKS:
+        raise CvrError(f"{path}: task should be one of {', '.join(TASKS)}, got {prompt.task!r}.")
     if prompt.changes not in ("any", "static", "action"):
         raise CvrError(f"{path}: changes should be any, static or action, got {prompt.changes!r}.")
     for number, example in enumerate(prompt.examples, 1):
-        if "modification" not in example:
-            raise CvrError(f"{path}: example {number} has no 'modification'.")
+        if prompt.answer_key not in example:
+            raise CvrError(f"{path}: example {number} has no {prompt.answer_key!r}.")
         prompt.render(prompt.user, example)
+    if prompt.schema and (problem := schema_problem(prompt.schema)):
+        raise CvrError(f"{path}: schema is no JSON schema ({problem}).")
     try:
         prompt.parameters(0, 0)
         prompt.parameters(1, 1)

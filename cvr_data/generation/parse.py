@@ -3,23 +3,53 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 _QUOTES = re.compile('["`*\u201c\u201d]')
 
 
-def parse_answer(raw: str, *, lead: str = "", schema: Mapping[str, Any] | None = None) -> str | None:
-    """Return the modification text of a raw answer, or None when it has the wrong form.
+def parse_answer(
+    raw: str, *, lead: str = "", schema: Mapping[str, Any] | None = None, key: str = "modification"
+) -> str | None:
+    """Return the text of a raw answer, or None when it has the wrong form.
 
-    With a `schema` the answer must hold a JSON object with every required key of the right type, and the text is its
-    `modification`. Without one it is the first line that has a word, without the lead, quotes and a final full stop.
+    With a `schema` the answer must hold a JSON object that the schema allows, and the text is what it has under `key`.
+    Without one it is the first line that has a word, without the lead, quotes and a final full stop.
     """
     if schema:
-        found = _json_object(raw)
-        text = found.get("modification") if found is not None and _fits(found, schema) else None
+        found = parse_object(raw, schema)
+        text = found.get(key) if found is not None else None
         return _tidy(text, lead) if isinstance(text, str) else None
     lines = [line for line in raw.splitlines() if line.strip()]
     return _tidy(lines[0], lead) if lines else ""
+
+
+def parse_object(raw: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the first JSON object of a raw answer, or None when there is none or the schema does not allow it."""
+    found = _json_object(raw)
+    return found if found is not None and _validator(json.dumps(schema)).is_valid(found) else None
+
+
+def schema_problem(schema: Mapping[str, Any]) -> str:
+    """Return in words why a schema is no JSON schema; empty if it is one."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return error.message
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _validator(schema_text: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema_text))
 
 
 def _tidy(line: str, lead: str) -> str:
@@ -39,24 +69,3 @@ def _json_object(raw: str) -> dict[str, Any] | None:
             continue
         return found if isinstance(found, dict) else None
     return None
-
-
-def _fits(found: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
-    types: dict[str, type | tuple[type, ...]] = {
-        "string": str,
-        "number": (int, float),
-        "integer": int,
-        "boolean": bool,
-        "array": list,
-        "object": dict,
-    }
-    for key in schema.get("required", ()):
-        if key not in found:
-            return False
-    for key, rule in schema.get("properties", {}).items():
-        wanted = types.get(rule.get("type", ""))
-        if key in found and wanted is not None and not isinstance(found[key], wanted):
-            return False
-        if key in found and "enum" in rule and found[key] not in rule["enum"]:
-            return False
-    return True

@@ -5,6 +5,7 @@ import yaml
 
 from cvr_data.errors import CvrError
 from cvr_data.filters import FILTERS
+from cvr_data.generation.parse import parse_object
 from cvr_data.prompts import load_prompt, prompt_names, prompt_text
 
 MINIMAL = {"summary": "s", "source": "s", "style": "short", "changes": "any", "user": "$before to $after"}
@@ -36,10 +37,19 @@ def test_the_lint_of_a_prompt_is_made_of_filters_and_their_options(name):
         FILTERS.config(check, options or {})
 
 
-@pytest.mark.parametrize("name", prompt_names())
+@pytest.mark.parametrize("name", [name for name in prompt_names() if load_prompt(name).task == "change"])
 def test_no_example_of_a_prompt_shows_its_answer_twice(name):
     modifications = [example["modification"] for example in load_prompt(name).examples]
     assert len(modifications) == len(set(modifications))
+
+
+@pytest.mark.parametrize("name", [name for name in prompt_names() if load_prompt(name).schema])
+def test_the_examples_of_a_prompt_answer_as_its_schema_asks(name):
+    prompt = load_prompt(name)
+    answers = [message.content for message in prompt.introduction() if message.role == "assistant"]
+    assert len(answers) == len(prompt.shown_examples(0, ""))
+    assert all(parse_object(answer, prompt.schema) for answer in answers)
+    assert prompt.answer_key in prompt.schema["required"]
 
 
 def test_examples_are_of_the_slot_that_changes():
@@ -84,6 +94,9 @@ def test_a_variable_that_is_not_there_is_named(write):
         ({"user": ""}, "a prompt needs 'user'"),
         ({"changes": "all"}, "changes should be any, static or action"),
         ({"examples": [{"before": "a", "after": "b"}]}, "example 1 has no 'modification'"),
+        ({"task": "juge"}, "task should be one of change, describe, judge"),
+        ({"task": "judge", "examples": [{"modification": "a"}]}, "example 1 has no 'verdict'"),
+        ({"schema": {"type": "text"}}, "schema is no JSON schema"),
         ({"decoding": {"max_token": 3}}, "decoding or retry"),
         ({"retry": {"temperature": -1}}, "decoding or retry"),
     ],

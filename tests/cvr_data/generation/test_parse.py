@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.generation.parse import parse_answer
+from cvr_data.generation.parse import parse_answer, parse_object, schema_problem
 
 SCHEMA = {
     "type": "object",
@@ -42,3 +42,20 @@ def test_a_plain_answer_is_its_first_line_without_lead_and_quotes(raw, text):
 )
 def test_a_json_answer_must_fit_its_schema(raw, text):
     assert parse_answer(raw, schema=SCHEMA) == text
+
+
+def test_the_answer_of_another_task_stands_under_its_own_key():
+    schema = {"type": "object", "properties": {"description": {"type": "string", "minLength": 9}}}
+    assert parse_answer('{"description": "a cat sleeps"}', schema=schema, key="description") == "a cat sleeps"
+    assert parse_answer('{"description": "a cat"}', schema=schema, key="description") is None
+
+
+def test_an_object_is_returned_whole_if_the_schema_allows_every_key():
+    closed = {**SCHEMA, "additionalProperties": False}
+    assert parse_object('{"modification": "x", "kind": "static"}', closed) == {"modification": "x", "kind": "static"}
+    assert parse_object('{"modification": "x", "why": "y"}', closed) is None
+
+
+def test_what_is_no_schema_is_told_in_words():
+    assert schema_problem(SCHEMA) == ""
+    assert "'text' is not valid" in schema_problem({"type": "text"})
