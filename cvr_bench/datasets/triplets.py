@@ -222,10 +222,12 @@ def _distinct(rows: pa.Table, column: str) -> int:
 
 
 def _queries(rows: pa.Table) -> list[Query]:
+    """The distinct queries; the reference's caption is its description, for models that read one."""
     queries: dict[str, Query] = {}
-    for row in rows.select(["query_id", "reference_id", "modification"]).to_pylist():
+    for row in rows.select(["query_id", "reference_id", "modification", "reference_caption"]).to_pylist():
         reference = Item(row["reference_id"], Video(row["reference_id"]))
-        queries.setdefault(row["query_id"], Query(row["query_id"], reference, row["modification"]))
+        query = Query(row["query_id"], reference, row["modification"], row["reference_caption"])
+        queries.setdefault(row["query_id"], query)
     return list(queries.values())
 
 
