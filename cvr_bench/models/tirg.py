@@ -36,7 +36,7 @@ MAX_SCALE = 100.0
 @dataclass(frozen=True, kw_only=True)
 class Config:
     mode: Literal["fixed", "faithful"] = "fixed"
-    """`faithful` trains as released: queries to targets only, every other target a negative, a scale that starts at 4."""
+    """`faithful` trains as released: queries to targets only, every other target a negative, a scale from 4."""
     temperature: float = 0.07
     """Of `fixed`, at the start; it is learned."""
     checkpoint: Path | None = None
