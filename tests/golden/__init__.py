@@ -2,8 +2,8 @@
 
     python -m tests.golden tests/golden/fdca_a.npz
 
-A kind of file is one module here, with `covers(name) -> bool`, which tells the arrays it knows, and
-`compare(arrays) -> list[Comparison]`. A file is checked by every kind that covers some of it.
+A kind of file is one module here, with `claims(arrays) -> bool`, which tells whether a file is (also) of this kind,
+`covers(name) -> bool`, which tells the arrays it knows, and `compare(arrays) -> list[Comparison]`.
 """
 
 import importlib
@@ -66,7 +66,7 @@ def check(path: Path) -> Check:
         CvrError: the file cannot be read, or is of no kind we know.
     """
     arrays = read(path)
-    ours = [kind for kind in kinds() if any(kind.covers(name) for name in arrays)]
+    ours = [kind for kind in kinds() if kind.claims(arrays)]
     if not ours:
         known = ", ".join(kind.__name__.rsplit(".", 1)[-1] for kind in kinds())
         raise CvrError(

@@ -12,6 +12,11 @@ CROSS_ENTROPY = re.compile(r"loss\.cross_entropy_temp([\d.]+)")
 TOLERANCE = 1e-5
 
 
+def claims(arrays: Arrays) -> bool:
+    """Return whether the file is of this kind."""
+    return any(map(covers, arrays))
+
+
 def covers(name: str) -> bool:
     """Return whether an array belongs to this kind."""
     return name.startswith("loss.")

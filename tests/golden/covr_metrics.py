@@ -20,6 +20,11 @@ TOLERANCE = 1e-9
 """The references round to two decimals, and so do we."""
 
 
+def claims(arrays: Arrays) -> bool:
+    """Return whether the file is of this kind."""
+    return any(map(covers, arrays))
+
+
 def covers(name: str) -> bool:
     """Return whether an array belongs to this kind."""
     return name.split(".")[0] in ("webvid", "fiq", "circo")

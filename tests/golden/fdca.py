@@ -17,6 +17,11 @@ NAMES = {*INPUTS, *WEIGHTS, "out_triplet", *(f"out_{name}" for name in (*OUTPUTS
 TOLERANCE, TOKEN_LOGITS_TOLERANCE = 1e-4, 2e-3
 
 
+def claims(arrays: Arrays) -> bool:
+    """Return whether the file is of this kind."""
+    return "ids" in arrays or "weight_shapes_json" in arrays
+
+
 def covers(name: str) -> bool:
     """Return whether an array belongs to this kind."""
     return name in NAMES

@@ -1,0 +1,132 @@
+"""BLIP's text encoder, which looks at the image tokens of the reference, as CoVR trains it; no image network.
+
+Weights have the names of `BlipForImageTextRetrieval` of transformers. Words may be ids or, for the
+small network over stored features, embeddings.
+
+Source: Li et al., ICML 2022 (https://arxiv.org/abs/2201.12086); Ventura et al., AAAI 2024
+(https://arxiv.org/abs/2308.14746).
+"""
+
+# Shapes: B queries, L tokens, P image tokens (both padded), W width of a text state, V width of an image token,
+# D embedding.
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import BlipTextConfig
+from transformers.models.blip.modeling_blip_text import BlipTextModel
+
+CLS, ENC = 0, 1
+"""Places in the table of first tokens of the small network."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A batch of texts, ready for a text encoder."""
+
+    ids_BL: Tensor | None
+    """Ids of tokens, of which the first stands for the whole text; None where states are given."""
+    mask_BL: Tensor
+    states_BLW: Tensor | None = None
+    """Embeddings of tokens instead of ids, without a first token that stands for the text."""
+
+
+@dataclass(frozen=True)
+class ImageTokens:
+    """What a text encoder looks at."""
+
+    tokens_BPV: Tensor
+    mask_BP: Tensor
+
+
+class BlipNetwork(nn.Module):
+    """(texts, image tokens) -> embeddings of unit length.
+
+    Args:
+        text_encoder: of transformers, with cross-attention.
+        vision_width: of an image token.
+        dim: of the embedding.
+        enc_id: id of the token that takes the first place of a text that looks at an image.
+        word_width: of the embeddings of words that stand for ids; 0 for ids.
+        with_prompt: add BSE-CoVR's projection of a description onto image tokens.
+    """
+
+    def __init__(
+        self,
+        text_encoder: BlipTextModel,
+        vision_width: int,
+        dim: int,
+        *,
+        enc_id: int = 30523,
+        word_width: int = 0,
+        with_prompt: bool = False,
+    ):
+        super().__init__()
+        width = text_encoder.config.hidden_size
+        self.text_encoder = text_encoder
+        self.text_proj = nn.Linear(width, dim)
+        self.vision_proj = nn.Linear(vision_width, dim)
+        self.prompt_proj = nn.Linear(width, vision_width) if with_prompt else None
+        self.words = nn.Linear(word_width, width) if word_width else None
+        self.enc_id = enc_id
+
+    def states(self, words: Words, image: ImageTokens | None) -> Tensor:
+        """Return states_BLW, the first of which stands for the text; with an image, of the text looking at it."""
+        inputs, mask_BL = self._inputs(words, ENC if image is not None else CLS)
+        attended = {} if image is None else {
+            "encoder_hidden_states": image.tokens_BPV,
+            "encoder_attention_mask": image.mask_BP.long(),
+        }  # fmt: skip
+        return self.text_encoder(**inputs, attention_mask=mask_BL.long(), **attended).last_hidden_state
+
+    def query(self, words: Words, image: ImageTokens | None) -> Tensor:
+        """Return query_BD, unit length: of the text looking at the image, or without one of the text alone."""
+        return F.normalize(self.text_proj(self.states(words, image)[:, 0]).float(), dim=-1)
+
+    def visual(self, class_BV: Tensor) -> Tensor:
+        """Return embedding_BD of images, unit length."""
+        return F.normalize(self.vision_proj(class_BV).float(), dim=-1)
+
+    def prompt(self, description: Words) -> Tensor:
+        """Return prompt_BV: what a description adds to every image token."""
+        if self.prompt_proj is None:
+            raise ValueError("This network was made without the projection of descriptions.")
+        return self.prompt_proj(self.states(description, None)[:, 0])
+
+    def _inputs(self, words: Words, first: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Arguments of the text encoder, and the mask of its tokens."""
+        if words.states_BLW is None:
+            assert words.ids_BL is not None
+            if first == CLS:
+                return {"input_ids": words.ids_BL}, words.mask_BL
+            enc_B1 = torch.full_like(words.ids_BL[:, :1], self.enc_id)
+            return {"input_ids": torch.cat([enc_B1, words.ids_BL[:, 1:]], dim=1)}, words.mask_BL
+        assert self.words is not None
+        embeddings = self.text_encoder.embeddings
+        first_B = torch.full((len(words.states_BLW),), first, device=words.states_BLW.device)
+        first_B1W = embeddings.word_embeddings(first_B)[:, None]
+        states_BLW = torch.cat([first_B1W, self.words(words.states_BLW)], dim=1)
+        mask_BL = torch.cat([words.mask_BL.new_ones(len(first_B), 1), words.mask_BL], dim=1)
+        return {"inputs_embeds": states_BLW}, mask_BL
+
+
+def text_config(
+    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 2, positions: int = 512,
+    hidden: int | None = None, dropout: float = 0.1,
+) -> BlipTextConfig:  # fmt: skip
+    """Return the configuration of a text encoder with cross-attention in every layer."""
+    return BlipTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        encoder_hidden_size=vision_width,
+        intermediate_size=hidden or 4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=positions,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        is_decoder=True,
+        bos_token_id=CLS, pad_token_id=0, eos_token_id=CLS, sep_token_id=CLS,
+    )  # fmt: skip

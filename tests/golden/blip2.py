@@ -1,0 +1,65 @@
+"""CoVR-2's Q-Former: the joint pass of a query and the image pass of a target, from weights with published names."""
+
+import json
+
+import torch
+
+from cvr_bench.models._blip_network import ImageTokens, Words
+from cvr_bench.models._qformer_network import QFormerNetwork, qformer_config
+from cvr_bench.weight_names import renamed
+from tests.golden import Arrays, Comparison
+
+TOLERANCE = 1e-5
+WEIGHTS = "sd."
+NAMES = {"input_ids", "attention_mask", "visual_embeds", "config_json", "out_hidden"}
+
+
+def claims(arrays: Arrays) -> bool:
+    """Return whether the file is of this kind."""
+    return any(name.startswith(f"{WEIGHTS}Qformer.") for name in arrays)
+
+
+def covers(name: str) -> bool:
+    """Return whether an array belongs to this kind."""
+    return name in NAMES or name.startswith((WEIGHTS, "out_query", "out_target"))
+
+
+def compare(arrays: Arrays) -> list[Comparison]:
+    """Return each output of the network."""
+    qformer = network(arrays)
+    text = Words(torch.from_numpy(arrays["input_ids"]), torch.from_numpy(arrays["attention_mask"]).bool())
+    tokens_BPV = torch.from_numpy(arrays["visual_embeds"])
+    image = ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
+    with torch.no_grad():
+        query_BKD, target_BKD = qformer.query_tokens_of(text, image), qformer.visual_tokens_of(image)
+        found = {
+            "hidden": qformer.states(text, image),
+            "query_tokens": query_BKD,
+            "query": query_BKD.mean(dim=1),
+            "target_tokens": target_BKD,
+            "target": target_BKD.mean(dim=1),
+        }
+    return [
+        Comparison(name=name, expected=arrays[f"out_{name}"], found=value.numpy(), tolerance=TOLERANCE)
+        for name, value in found.items()
+    ]
+
+
+def network(arrays: Arrays) -> QFormerNetwork:
+    """Return the network with the weights of the file."""
+    sizes = json.loads(str(arrays["config_json"]))
+    published = {name: torch.from_numpy(value) for name, value in arrays.items() if name.startswith(WEIGHTS)}
+    weights = renamed({name.removeprefix(WEIGHTS): weight for name, weight in published.items()}, "blip2")
+    config = qformer_config(
+        width=sizes["hidden_size"],
+        layers=sizes["num_hidden_layers"],
+        heads=sizes["num_attention_heads"],
+        hidden=sizes["intermediate_size"],
+        vocabulary=sizes["vocab_size"],
+        positions=sizes["max_position_embeddings"],
+        vision_width=sizes["encoder_hidden_size"],
+        every=sizes["cross_attention_frequency"],
+    )
+    found = QFormerNetwork(config, len(weights["text_projection.bias"]), queries=sizes["num_query_tokens"])
+    found.load_state_dict(weights)
+    return found.eval()
