@@ -60,7 +60,7 @@ def load(config: Config) -> "MtebEncoder":
     Raises:
         CvrError: the name leads nowhere, or what it names has none of the methods.
     """
-    return MtebEncoder(_model_of(config.model, config.argument), config)
+    return MtebEncoder(model_of(config.model, config.argument), config)
 
 
 class MtebEncoder:
@@ -137,7 +137,12 @@ class MtebEncoder:
             raise CvrError(f"{self.config.model} does not encode {kind} ({said}).") from None
 
 
-def _model_of(place: str, argument: str | None) -> Any:
+def model_of(place: str, argument: str | None) -> Any:
+    """Return the model that MODULE:NAME names, or that it gives when called with the argument.
+
+    Raises:
+        CvrError: the name leads nowhere, cannot be loaded, or what it names encodes nothing.
+    """
     module_name, colon, name = place.partition(":")
     if not colon or not name:
         raise CvrError(f"mteb: model should look like package.module:name, got {place!r}.")

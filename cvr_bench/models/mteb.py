@@ -1,0 +1,150 @@
+"""Retrieve with any multimodal embedding model that MTEB or sentence-transformers can run.
+
+    cvr embed videos -O embeddings/mine --encoder mteb -o model=my_package.models:load -o argument=path/or/hub-id
+    cvr bench --model mteb -e embeddings/mine      # video + text, added as MTEB adds
+    cvr bench --model mteb -e embeddings/mine -o model=my_package.models:load -o argument=hub-id -o videos=videos
+
+Without `model`, query and gallery are the stored features: the query is the sum of mean frame and text embedding, each
+of unit length, as MTEB fuses models that have no joint encoder. With `model`, each frame of the reference goes into it
+together with the text, and the query is the mean of those joint embeddings; the gallery stays as stored.
+
+Source: MTEB's any-to-any retrieval, Xiao et al., "MIEB", 2025 (https://arxiv.org/abs/2504.10471).
+"""
+
+# Shapes: B queries, N frames of all of them, D embedding.
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cvr_bench.retriever import DenseRetriever, check_one_space
+from cvr_bench.task import Query, modifications, references
+from cvr_data.encoders._protocol import Encoder
+from cvr_data.errors import CvrError, first_few
+from cvr_data.video import SAMPLERS, Video
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    model: str | None = None
+    """MODULE:NAME of a model with a joint encoder (`get_fused_embeddings`, or an `encode` that takes dicts), or of what
+    gives one; None adds stored features."""
+    argument: str | None = None
+    """What `model` is called with, such as a hub id or a folder."""
+    videos: Path | None = None
+    """The videos table that tells where the references' files are; needed with `model`."""
+    frames: int = 8
+    """Frames of a reference that are encoded with the text."""
+    sampler: str = "uniform"
+    """Which frames: uniform, middle, first or per-second."""
+    batch_size: int = field(default=16, metadata={"output": False})
+    """Frame and text pairs that the model is given at once."""
+
+    def __post_init__(self) -> None:
+        if min(self.frames, self.batch_size) < 1 or self.sampler not in SAMPLERS:
+            raise ValueError(f"frames and batch_size must be at least 1, and sampler one of {', '.join(SAMPLERS)}.")
+        if self.model is not None and self.videos is None:
+            raise ValueError("a joint encoder reads the references' frames: -o videos=VIDEOS.")
+
+
+TINY = Config()
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever:
+    """Return the model.
+
+    Raises:
+        CvrError: stored videos and texts are not in one space, or the named model cannot be loaded or used.
+    """
+    check_one_space(encoder, "mteb")
+    joint = None if config.model is None else JointEncoder(config)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        if all(query.reference is None for query in queries):
+            return encoder.encode_texts(modifications(queries)).pooled_BD
+        if all(query.modification is None for query in queries):
+            return encoder.encode_videos(references(queries)).pooled_BD()
+        if joint is not None:
+            return joint.encode(references(queries), modifications(queries))
+        video_BD = encoder.encode_videos(references(queries)).pooled_BD()
+        return F.normalize(video_BD + encoder.encode_texts(modifications(queries)).pooled_BD, dim=-1)
+
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
+    )
+
+
+class JointEncoder:
+    """Encodes frames together with a text, by a model that someone else runs."""
+
+    def __init__(self, config: Config):
+        from cvr_data.encoders.mteb import model_of
+
+        assert config.model is not None and config.videos is not None
+        self.config = config
+        self.model = model_of(config.model, config.argument)
+        self.video_of = _videos(config.videos)
+
+    def encode(self, videos: Sequence[Video], texts: Sequence[str]) -> Tensor:
+        """Return the mean joint embedding of each video's frames with its text, (B, D) of unit length.
+
+        Raises:
+            CvrError: a video is not in the table or cannot be read, or the model has no joint encoder.
+        """
+        from cvr_data.encoders._images import Preprocessing
+
+        lacking = [video.video_id for video in videos if video.video_id not in self.video_of]
+        if lacking:
+            raise CvrError(f"mteb: {self.config.videos} has no file of reference {first_few(lacking)}.")
+        reader = Preprocessing(size=384, fit="square")
+        frames = [
+            reader.read_video(self.video_of[video.video_id], self.config.frames, self.config.sampler)
+            for video in videos
+        ]
+        items = [(frame, text) for each, text in zip(frames, texts, strict=True) for frame in each]
+        rows_ND = F.normalize(self._encode(items), dim=-1)
+        means = [part.mean(dim=0) for part in rows_ND.split([len(each) for each in frames])]
+        return F.normalize(torch.stack(means), dim=-1)
+
+    def _encode(self, items: Sequence[tuple[Any, str]]) -> Tensor:
+        from PIL import Image
+
+        pairs = [(Image.fromarray(frame), text) for frame, text in items]
+        size = self.config.batch_size
+        fused = getattr(self.model, "get_fused_embeddings", None)
+        try:
+            with torch.no_grad():
+                if fused is None:
+                    inputs = [{"image": image, "text": text} for image, text in pairs]
+                    found = self.model.encode(inputs, batch_size=size, show_progress_bar=False)
+                else:
+                    parts = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+                    batches = [
+                        {"image": [pair[0] for pair in part], "text": [pair[1] for pair in part]} for part in parts
+                    ]
+                    found = fused(batches, show_progress_bar=False)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise CvrError(f"mteb: {self.config.model} does not encode an image with a text ({said}).") from None
+        rows_ND = torch.as_tensor(found).float().cpu()
+        if rows_ND.ndim != 2 or len(rows_ND) != len(pairs):
+            shape = tuple(rows_ND.shape)
+            raise CvrError(
+                f"mteb: {self.config.model} gave {shape} for {len(pairs)} pairs, ({len(pairs)}, D) expected."
+            )
+        return rows_ND
+
+
+def _videos(path: Path) -> dict[str, Video]:
+    """Id -> video of those that have a file."""
+    from cvr_data.artifacts import open_artifact
+
+    rows = open_artifact(path).read().select(["video_id", "path"]).to_pylist()
+    return {row["video_id"]: Video(row["video_id"], Path(row["path"])) for row in rows if row["path"]}
