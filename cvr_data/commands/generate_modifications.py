@@ -1,8 +1,11 @@
 """Write a modification text for every pair, with rules or a language model."""
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,53 +21,91 @@ from cvr_data.commands.options import (
 
 if TYPE_CHECKING:
     from cvr_data.artifacts import Artifact
-    from cvr_data.generation.run import DryRun
+    from cvr_data.generation.dry_run import DryRun
+
+
+ESTIMATES = (
+    click.option("--price-in", type=click.FloatRange(0), help="For --dry-run: price of a million prompt tokens."),
+    click.option("--price-out", type=click.FloatRange(0), help="For --dry-run: price of a million written tokens."),
+    click.option("--tokens-per-s", type=click.FloatRange(0, min_open=True),
+                 help="For --dry-run: written tokens per second.  [default: as earlier runs of the model went]"),
+)  # fmt: skip
+
+
+def estimates(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the command with what `--dry-run` reckons with, as one argument `prices`."""
+
+    @wraps(command)
+    def with_prices(
+        price_in: float | None, price_out: float | None, tokens_per_s: float | None, **given: Any
+    ) -> Any:  # fmt: skip
+        return command(prices=(price_in, price_out, tokens_per_s), **given)
+
+    for option in reversed(ESTIMATES):
+        with_prices = option(with_prices)
+    return with_prices
 
 
 @click.command()
-@click.argument("pairs", type=PATH, default="pairs")
-@click.option("--style", default="short", show_default=True, help="A built-in prompt: short, static, action.")
+@click.argument("pairs", type=PATH, required=False)
+@click.option(
+    "--style",
+    default="short",
+    show_default=True,
+    help="A built-in prompt: short, dense, static, action, paraphrase, reverse.",
+)
 @click.option("--prompt", type=PATH, help="A prompt file of your own (YAML), instead of --style.")
 @click.option("--llm", default="transformers", show_default=True, help="The backend; see `cvr list backends`.")
 @option_option
+@click.option("--from", "given", type=FOLDER, help="Modifications to paraphrase or reverse; PAIRS are then theirs.")
+@click.option("--videos", type=FOLDER, help="Videos with dense descriptions.  [default: those of the pairs]")
 @click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: modifications/STYLE-LLM]")
 @seed_option
+@click.option(
+    "--num-texts", type=click.IntRange(1, 50), default=1, show_default=True, help="Texts per pair, none like another."
+)
+@click.option("--temperature", type=click.FloatRange(0), help="Instead of the prompt's; CoVR's is 0.8.")
+@click.option("--top-k", type=click.IntRange(0), help="Instead of the prompt's; CoVR's is 200.")
 @click.option("--attempts", type=click.IntRange(1, 999), default=5, show_default=True, help="Answers per text at most.")
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
 @click.option("--limit", type=click.IntRange(1), help="Only a sample of so many pairs; a larger one contains it.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
-@click.option("--dry-run", is_flag=True, help="Show the first prompts and what would be asked; ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the first prompts and what a run would take; ask nothing.")
+@estimates
 @overwrite_option
 @json_option
 def generate_modifications(
-    pairs: Path, style: str, prompt: Path | None, llm: str, options: tuple[str, ...], out: Path | None, seed: int,
-    attempts: int, splits: tuple[str, ...], limit: int | None, cache: Path | None, dry_run: bool, overwrite: bool,
-    as_json: bool,
+    pairs: Path | None, style: str, prompt: Path | None, llm: str, options: tuple[str, ...], given: Path | None,
+    out: Path | None, cache: Path | None, dry_run: bool, prices: tuple[float | None, float | None, float | None],
+    overwrite: bool, as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
     """Write a modification text for every pair of PAIRS, lint it, and keep every row with its status and reasons.
 
     Example: cvr generate-modifications pairs --style short --llm rules
     """
     from cvr_data.backends import BACKENDS
-    from cvr_data.generation import run
+    from cvr_data.generation.dry_run import Prices
+    from cvr_data.generation.dry_run import dry_run as plan_of
+    from cvr_data.generation.generator import Config
+    from cvr_data.generation.given import pairs_of
+    from cvr_data.generation.run import generate_modifications as generate
     from cvr_data.model_packages import cache_folder
     from cvr_data.prompts import load_prompt
 
-    config = run.Config(
+    config = Config(
         prompt=str(prompt) if prompt else style,
         backend=llm,
         options=with_machine(BACKENDS.get(llm).Config, options),
-        seed=seed,
-        attempts=attempts,
-        limit=limit,
-        splits=splits,
+        given=given,
+        **chosen,
     )
+    pairs = pairs or (pairs_of(given) if given else Path("pairs"))
     cache = cache or cache_folder() / "requests.sqlite"
     if dry_run:
-        _show_dry_run(run.dry_run(pairs, config, cache=cache))
+        _show_dry_run(plan_of(pairs, config, cache=cache, prices=Prices(*prices)), as_json)
         return
     out = out or Path("modifications") / f"{load_prompt(config.prompt).name}-{llm}"
-    artifact = run.generate_modifications(pairs, out, config, cache=cache, overwrite=overwrite)
+    artifact = generate(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
 
 
@@ -75,14 +116,27 @@ def _summary(artifact: "Artifact") -> str:
     lines += [f"  {status:<10}{count:>8}  {count / rows:>6.1%}" for status, count in manifest["status"].items()]
     lines += [f"    {reason:<24}{count:>8}" for reason, count in manifest["reasons"].items()]
     requests = manifest["requests"]
-    return "\n".join([*lines, f"  {requests['asked']} requests asked, {requests['cached']} answered by the cache"])
+    rate = f", {requests['tokens_per_s']:.0f} tokens/s" if requests.get("tokens_per_s") else ""
+    lines += [f"  {requests['asked']} requests asked, {requests['cached']} answered by the cache{rate}"]
+    if manifest["status"].get("error"):
+        lines += ["  run the same command again to ask the errors once more"]
+    return "\n".join(lines)
 
 
-def _show_dry_run(plan: "DryRun") -> None:
+def _show_dry_run(plan: "DryRun", as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(asdict(plan), indent=1, sort_keys=True))
+        return
     for number, text in enumerate(plan.shown, 1):
         click.secho(f"prompt {number}", bold=True)
         click.echo(text + "\n")
+    most = "at most" if plan.tokens_out_is_limit else "about"
+    time = "unknown (give --tokens-per-s)" if plan.seconds is None else f"about {plan.seconds:.0f} s"
+    cost = "unknown (give --price-in, --price-out)" if plan.cost is None else f"about {plan.cost:.2f}"
     click.echo(
-        f"{plan.pairs} pairs: {plan.without_change} without such a change, {plan.cached} answered by the cache, "
-        f"{plan.to_ask} requests to ask, about {round(plan.prompt_words * 1.4)} prompt tokens."
+        f"{plan.pairs} pairs, {plan.texts} texts: {plan.without_change} cannot be asked for, {plan.cached} answered by "
+        f"the cache, {plan.to_ask} requests to ask\n"
+        f"  tokens  about {plan.tokens_in} of prompts, {most} {plan.tokens_out} written, without retries\n"
+        f"  time    {time}\n"
+        f"  cost    {cost}"
     )

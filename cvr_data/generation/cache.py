@@ -7,18 +7,32 @@ or SIGKILL loses at most the requests in flight.
 import sqlite3
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
+_SCHEMAS = (
+    """CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, text TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER
-) WITHOUT ROWID
-"""
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS runs (
+    model TEXT NOT NULL, prompt TEXT NOT NULL, requests INTEGER, tokens_in INTEGER, tokens_out INTEGER, seconds REAL
+)""",
+)
 _BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What earlier runs of a model asked and took."""
+
+    requests: int
+    tokens_in: int
+    tokens_out: int
+    seconds: float
 
 
 class RequestCache(AbstractContextManager["RequestCache"]):
@@ -31,7 +45,8 @@ class RequestCache(AbstractContextManager["RequestCache"]):
             self.connection = sqlite3.connect(path, timeout=60, isolation_level=None)
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=NORMAL")
-            self.connection.execute(_SCHEMA)
+            for schema in _SCHEMAS:
+                self.connection.execute(schema)
         except (sqlite3.DatabaseError, FileExistsError, NotADirectoryError) as error:
             raise CvrError(f"{path}: cannot be used as the request cache ({error}).") from None
 
@@ -51,6 +66,20 @@ class RequestCache(AbstractContextManager["RequestCache"]):
         """Store an answer at once; the first one stored under a key stays."""
         row = (key, model, answer.text, answer.tokens_in, answer.tokens_out)
         self.connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+
+    def add_run(self, model: str, prompt: str, run: History) -> None:
+        """Remember what a run asked and how long the model took, for the estimates of later ones."""
+        row = (model, prompt, run.requests, run.tokens_in, run.tokens_out, run.seconds)
+        self.connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def history(self, model: str, prompt: str | None = None) -> History | None:
+        """Return the sums over earlier runs of a model, with one prompt or any; None if there was no such run."""
+        sums = "SELECT sum(requests), sum(tokens_in), sum(tokens_out), sum(seconds) FROM runs WHERE model = ?"
+        query, values = (sums, (model,)) if prompt is None else (f"{sums} AND prompt = ?", (model, prompt))
+        requests, tokens_in, tokens_out, seconds = self.connection.execute(query, values).fetchone()
+        if not requests:
+            return None
+        return History(requests=requests, tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

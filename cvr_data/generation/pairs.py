@@ -1,8 +1,13 @@
 """What a pair asks for: the change that a style describes, and the variables of a prompt."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.artifacts import Artifact, open_artifact
 from cvr_data.generation.request import Change
 
 Pair = Mapping[str, Any]
@@ -32,6 +37,8 @@ def variables_of(pair: Pair, change: Change) -> dict[str, str]:
     reference, target = _words(pair["reference_caption"]), _words(pair["target_caption"])
     return {
         **columns,
+        "reference_description": shown_by(pair, "reference"),
+        "target_description": shown_by(pair, "target"),
         "kind": change.kind,
         "slot": change.slot,
         "before": change.before,
@@ -40,6 +47,31 @@ def variables_of(pair: Pair, change: Change) -> dict[str, str]:
         "injected": change.after,
         "retained": " ".join(word for word in reference if word in target),
     }
+
+
+def shown_by(pair: Pair, side: str) -> str:
+    """Return the description of the pair's `reference` or `target`, or its caption where it has none."""
+    return pair.get(f"{side}_description") or pair[f"{side}_caption"]
+
+
+def with_descriptions(pairs: pa.Table, videos: Path) -> pa.Table:
+    """Return the pairs with the dense descriptions of their videos; null where a video has none."""
+    table = open_artifact(videos).read()
+    if "description" not in table.column_names:
+        return pairs
+    ids = table.column("video_id").combine_chunks()
+    for side in ("reference", "target"):
+        found = table.column("description").take(pc.index_in(pairs.column(f"{side}_id"), ids))
+        name = f"{side}_description"
+        if name in pairs.column_names:
+            pairs = pairs.drop_columns([name])
+        pairs = pairs.append_column(name, found.cast(pa.string()))
+    return pairs
+
+
+def videos_of(pairs: Artifact, videos: Path | None) -> Path | None:
+    """Return the videos that a pairs artifact was made from, or those given; None if it was made from none."""
+    return videos or (pairs.input_path("videos") if "videos" in pairs.manifest["inputs"] else None)
 
 
 def _first_difference(pair: Pair) -> dict[str, str]:

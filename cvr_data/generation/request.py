@@ -50,6 +50,10 @@ class Request:
     pair_id: str
     style: str
     change: Change
+    reference: str = ""
+    """What the reference shows: its description, else its caption. For backends that fill in templates."""
+    target: str = ""
+    """What the target shows."""
     messages: tuple[Message, ...]
     images: tuple[bytes, ...] = ()
     """Frames as JPEG, shown before the text of the last message; only vision-language models take any."""

@@ -7,10 +7,10 @@
 Every row is kept. The rows are identical given the request cache, whatever the engine would have said a second time.
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,105 +21,90 @@ import pyarrow.parquet as pq
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.backends import BACKENDS
 from cvr_data.errors import CvrError
-from cvr_data.filters import FILTERS
-from cvr_data.generation.cache import RequestCache
-from cvr_data.generation.draft import Draft, lint_table, modifications_of, start_drafts
-from cvr_data.generation.lint import lint_reasons
-from cvr_data.generation.pairs import Pair, variables_of
-from cvr_data.generation.request import (
-    NO_ANSWER,
-    Answer,
-    Backend,
-    Change,
-    Message,
-    Parameters,
-    Request,
-    completion_text,
-    request_key,
-)
+from cvr_data.generation.cache import History, RequestCache
+from cvr_data.generation.draft import SEEDS_PER_TEXT
+from cvr_data.generation.generator import SEEDS, Config, Generator, prompt_of
+from cvr_data.generation.given import check_places, with_given
+from cvr_data.generation.pairs import videos_of, with_descriptions
 from cvr_data.progress import Progress
-from cvr_data.prompts import Prompt, load_prompt
+from cvr_data.prompts import Prompt
 from cvr_data.registry import config_dict
 from cvr_data.tables import PAIRS, check_columns
 
 STAGE = "generate-modifications"
 VERSION = 1
 ROWS = 4096
-"""Pairs of one part of the artifact."""
-SEEDS = 1000
-"""Attempt k of a run with seed s uses seed 1000 s + k, so that no two runs share one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Which texts to write, and with what."""
-
-    prompt: str = "short"
-    """A built-in prompt (its style), or a YAML file."""
-    backend: str = "transformers"
-    """A name in `cvr_data.backends`."""
-    options: tuple[str, ...] = ()
-    """`key=value` options of the backend."""
-    seed: int = 0
-    attempts: int = 5
-    """Answers to ask for before a rejected text is kept as rejected."""
-    limit: int | None = None
-    """Only so many pairs: those with the lowest ids, which are hashes, so a fixed sample that grows with the limit."""
-    splits: tuple[str, ...] = ()
-    """Only pairs of these splits; empty: all."""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.attempts < SEEDS:
-            raise CvrError(f"attempts must be between 1 and {SEEDS - 1}, got {self.attempts}.")
-
-
-@dataclass(kw_only=True)
-class Tally:
-    """What one run did, beyond its rows."""
-
-    asked: int = 0
-    cached: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    """Reasons of all rejected attempts, also of rows that a later attempt saved."""
+"""Rows of one part of the artifact, for one text per pair."""
+PURE = "the rows follow from their inputs alone"
+GIVEN_THE_CACHE = (
+    "the rows follow from their inputs given the request cache; a sampled or batched engine need not repeat"
+)
 
 
 def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Path, overwrite: bool = False) -> Artifact:
     """Write the modifications of a pairs artifact and return the artifact, resuming an interrupted run.
 
+    A finished one with error rows is written again: the cache has the other answers, so only the errors are asked.
+
     Raises:
         CvrError: unknown prompt, backend, option or split, or `out` holds something else.
     """
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=_identity(config), inputs={"pairs": pairs}, overwrite=overwrite
+        out, stage=STAGE, version=VERSION, config=_identity(config), inputs=_inputs(pairs, config), overwrite=overwrite
     )
-    if (done := writer.finished()) is not None:
+    generator = Generator(config)
+    is_pure = generator.backend.is_pure
+    if (done := writer.finished()) is not None and (is_pure or not done.manifest["status"].get("error")):
         return done
     table = read_pairs(pairs, config)
-    generator = Generator(config)
-    opened = nullcontext() if generator.backend.is_pure else RequestCache(cache)
-    with writer, opened as request_cache, Progress(STAGE, table.num_rows) as progress:
-        generator.cache, generator.progress = request_cache, progress
-        for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS)):
-            piece = table.slice(start, ROWS)
-            if writer.has_part(part):
-                progress.advance(piece.num_rows)
-            else:
-                writer.write_part(part, generator.texts_for(piece))
-        tally = generator.tally
+    opened = nullcontext() if is_pure else RequestCache(cache)
+    rows = table.num_rows * config.num_texts
+    with writer, opened as request_cache, Progress(STAGE, rows) as progress:
+        generator.asker.cache, generator.progress = request_cache, progress
+        started = time.monotonic()
+        written = _write_parts(writer, generator, table)
+        if request_cache is not None:
+            _remember(request_cache, generator)
         return writer.finish(
             **_counts(out),
-            requests={"asked": tally.asked, "cached": tally.cached},
-            rejected_attempts=dict(sorted(tally.rejected.items())),
+            requests=generator.asker.tally.as_json(),
+            rows_per_s=round(written / max(time.monotonic() - started, 1e-3), 2),
+            rejected_attempts=dict(sorted(generator.rejected.items())),
+            determinism=PURE if is_pure else GIVEN_THE_CACHE,
         )
 
 
+def _write_parts(writer: ArtifactWriter, generator: Generator, table: pa.Table) -> int:
+    """Write the parts that are missing and return how many rows they have."""
+    written = 0
+    for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS)):
+        piece = table.slice(start, ROWS)
+        if writer.has_part(part):
+            generator.skip(piece)
+            continue
+        texts = generator.texts_for(piece)
+        writer.write_part(part, texts)
+        written += texts.num_rows
+    return written
+
+
+def _remember(cache: RequestCache, generator: Generator) -> None:
+    tally = generator.asker.tally
+    if tally.asked > tally.failed:
+        run = History(requests=tally.asked - tally.failed, tokens_in=tally.tokens_in, tokens_out=tally.tokens_out,
+                      seconds=tally.seconds)  # fmt: skip
+        cache.add_run(generator.backend.model, generator.prompt.name, run)
+
+
 def read_pairs(pairs: Path, config: Config) -> pa.Table:
-    """Return the pairs that the config asks for, in order.
+    """Return the pairs that the config asks for, in order, with what its prompt needs beside them.
 
     Raises:
-        CvrError: a split that no pair has.
+        CvrError: a split that no pair has, or texts or videos that do not fit.
     """
-    table = check_columns(open_artifact(pairs).read(), PAIRS, str(pairs))
+    artifact, prompt = open_artifact(pairs), prompt_of(config)
+    everything = check_columns(artifact.read(), PAIRS, str(pairs))
+    table = everything
     if config.splits:
         found = set(table.column("split").to_pylist())
         for split in config.splits:
@@ -128,7 +113,14 @@ def read_pairs(pairs: Path, config: Config) -> pa.Table:
                 raise CvrError(f"{pairs}: no pair is of split {split!r} (splits: {listed}).")
         chosen = pa.array([split in config.splits for split in table.column("split").to_pylist()], pa.bool_())
         table = table.filter(chosen)
-    return table if config.limit is None else _sample(table, config.limit)
+    table = table if config.limit is None else _sample(table, config.limit)
+    if _wants_descriptions(prompt) and (videos := videos_of(artifact, config.videos)) is not None:
+        table = with_descriptions(table, videos)
+    if config.given is not None:
+        mined = everything.column("pair_id").combine_chunks()
+        table = with_given(table, config.given, swap=prompt.task == "reverse", mined=mined)
+        check_places(table, SEEDS // (SEEDS_PER_TEXT * config.num_texts), config.given)
+    return table
 
 
 def _sample(pairs: pa.Table, limit: int) -> pa.Table:
@@ -138,137 +130,28 @@ def _sample(pairs: pa.Table, limit: int) -> pa.Table:
     return pairs.take(lowest.take(pc.sort_indices(lowest)))
 
 
-class Generator:
-    """Writes texts with one prompt and one backend; the backend's engine starts when the cache does not suffice."""
-
-    def __init__(self, config: Config):
-        self.config = config
-        self.prompt: Prompt = load_prompt(config.prompt)
-        module = BACKENDS.get(config.backend)
-        self.backend: Backend = module.load(BACKENDS.config(config.backend, config.options))
-        for name, options in self.prompt.lint.items():
-            FILTERS.config(name, options or {})
-        self.cache: RequestCache | None = None
-        self.progress: Progress | None = None
-        self.tally = Tally()
-        self.introductions: dict[tuple[int, str], tuple[Message, ...]] = {}
-
-    def texts_for(self, pairs: pa.Table) -> pa.Table:
-        """Return the modifications of the pairs, one row each, in order."""
-        drafts = start_drafts(pairs, self.prompt, self.config.seed * SEEDS)
-        todo = [draft for draft in drafts if draft.change is not None]
-        if self.progress is not None:
-            self.progress.advance(len(drafts) - len(todo))
-        for attempt in range(self.config.attempts):
-            self._attempt(todo, attempt)
-            todo = [draft for draft in todo if draft.status != "ok"]
-            if not todo:
-                break
-        return modifications_of(drafts, self.prompt, backend=self.config.backend, model=self.backend.model)
-
-    def requests(self, drafts: Sequence[Draft], attempt: int) -> list[Request]:
-        """Return what the attempt asks, one request per draft; all of them have a change."""
-        parameters = self.prompt.parameters(attempt, self.config.seed * SEEDS + attempt)
-        return [self._request(draft.pair, draft.change, attempt, parameters) for draft in drafts if draft.change]
-
-    def _request(self, pair: Pair, change: Change, attempt: int, parameters: Parameters) -> Request:
-        if (attempt, change.slot) not in self.introductions:
-            self.introductions[attempt, change.slot] = self.prompt.introduction(attempt, change.slot)
-        question = self.prompt.question(variables_of(pair, change))
-        return Request(
-            pair_id=pair["pair_id"],
-            style=self.prompt.style,
-            change=change,
-            messages=(*self.introductions[attempt, change.slot], question),
-            lead=self.prompt.lead,
-            one_line=not self.prompt.schema,
-            schema=self.prompt.schema_text,
-            prompt_sha256=self.prompt.sha256,
-            parameters=parameters,
-        )
-
-    def _attempt(self, drafts: Sequence[Draft], attempt: int) -> None:
-        requests = self.requests(drafts, attempt)
-        answers = self._answers(requests, attempt)
-        for draft, request, answer in zip(drafts, requests, answers, strict=True):
-            draft.take(answer, self.prompt, request.parameters.seed)
-        parsed = [draft for draft in drafts if draft.status == "rejected" and not draft.reasons]
-        reasons = lint_reasons(lint_table(parsed, self.prompt.style), self.prompt.lint)
-        for draft, found in zip(parsed, reasons, strict=True):
-            draft.status, draft.reasons = ("rejected", found) if found else ("ok", [])
-        self.tally.rejected.update(reason for draft in drafts for reason in draft.reasons)
-
-    def _answers(self, requests: Sequence[Request], attempt: int) -> list[Answer]:
-        if self.cache is None:
-            answers = self._ask(requests, attempt, keys=None)
-            return [answers.get(number, NO_ANSWER) for number in range(len(requests))]
-        keys = [request_key(self.backend.model, request) for request in requests]
-        known = self.cache.get(keys)
-        # Pairs of other videos with the same captions ask the same: it is asked once.
-        new = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
-        self.tally.cached += sum(key in known for key in keys)
-        if attempt == 0 and self.progress is not None:
-            self.progress.advance(len(keys) - len(new), f"{len(keys) - len(new)} from the cache")
-        asked = self._ask(list(new.values()), attempt, keys=list(new))
-        known |= {key: asked.get(number, NO_ANSWER) for number, key in enumerate(new)}
-        return [known[key] for key in keys]
-
-    def _ask(self, requests: Sequence[Request], attempt: int, keys: list[str] | None) -> dict[int, Answer]:
-        answers: dict[int, Answer] = {}
-        self.tally.asked += len(requests)
-        for number, answer in self.backend.write(requests) if requests else ():
-            answers[number] = answer
-            if keys is not None and self.cache is not None and answer.error is None:
-                self.cache.put(keys[number], self.backend.model, answer)
-            if attempt == 0 and self.progress is not None:
-                self.progress.advance(1)
-        return answers
+def _wants_descriptions(prompt: Prompt) -> bool:
+    return "_description" in prompt.user
 
 
-@dataclass(frozen=True, kw_only=True)
-class DryRun:
-    """What the first attempt of a run would do."""
-
-    pairs: int
-    without_change: int
-    cached: int
-    """Pairs whose answer is in the cache."""
-    to_ask: int
-    """Requests; pairs with the same captions share one."""
-    prompt_words: int
-    """Of all requests together."""
-    shown: list[str]
-    """The first prompts as text."""
-
-
-def dry_run(pairs: Path, config: Config, *, cache: Path, show: int = 3) -> DryRun:
-    """Return what `generate_modifications` would ask in its first attempt, asking nothing."""
-    table = read_pairs(pairs, config)
-    generator = Generator(config)
-    drafts = start_drafts(table, generator.prompt, 0)
-    requests = generator.requests([draft for draft in drafts if draft.change is not None], attempt=0)
-    keys = [request_key(generator.backend.model, request) for request in requests]
-    known: dict[str, Answer] = {}
-    if cache.exists() and not generator.backend.is_pure:
-        with RequestCache(cache) as opened:
-            known = opened.get(keys)
-    new = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
-    return DryRun(
-        pairs=len(drafts),
-        without_change=len(drafts) - len(requests),
-        cached=sum(key in known for key in keys),
-        to_ask=len(new),
-        prompt_words=sum(len(completion_text(request).split()) for request in new.values()),
-        shown=[completion_text(request) for request in requests[:show]],
-    )
+def _inputs(pairs: Path, config: Config) -> dict[str, Path]:
+    inputs = {"pairs": pairs}
+    if config.given is not None:
+        inputs["given"] = config.given
+    if config.videos is not None and _wants_descriptions(prompt_of(config)):
+        inputs["videos"] = config.videos
+    return inputs
 
 
 def _identity(config: Config) -> dict[str, Any]:
-    prompt = load_prompt(config.prompt)
+    prompt = prompt_of(config)
     backend = BACKENDS.config(config.backend, config.options)
     module = BACKENDS.get(config.backend)
+    plain = Config()
+    chosen = {name: value for name, value in config_dict(replace(config, options=())).items()
+              if name not in ("num_texts", "temperature", "top_k") or value != getattr(plain, name)}  # fmt: skip
     return {
-        **config_dict(replace(config, options=())),
+        **chosen,
         "prompt": prompt.name,
         "prompt_sha256": prompt.sha256,
         "model": module.load(backend).model,

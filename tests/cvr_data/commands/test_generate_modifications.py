@@ -44,7 +44,7 @@ def test_a_dry_run_shows_prompts_and_writes_nothing(cvr, pairs, tmp_path, monkey
     outcome = cvr("generate-modifications", "pairs", "--dry-run", "--cache", tmp_path / "none.sqlite")
     assert outcome.code == 0, outcome.err
     assert "Instead of red, show blue." in outcome.out
-    assert "3 pairs: 0 without such a change, 0 answered by the cache, 3 requests to ask" in outcome.out
+    assert "3 pairs, 3 texts: 0 cannot be asked for, 0 answered by the cache, 3 requests to ask" in outcome.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs"]
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from cvr_data.artifacts import ArtifactWriter
 from cvr_data.errors import CvrError
+from cvr_data.generation.dry_run import dry_run
 from cvr_data.generation.request import Answer, Request
-from cvr_data.generation.run import Config, dry_run, generate_modifications
+from cvr_data.generation.run import Config, generate_modifications
 from cvr_data.tables import MODIFICATIONS, PAIRS, check_columns, modification_id, pair_id
 
 WORDS = ["blue", "green", "black", "white", "pink", "grey"]
