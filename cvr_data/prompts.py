@@ -26,7 +26,9 @@ ASKED = ("style", "changes", "system", "user", "lead", "examples", "schema")
 TASKS = {
     "change": "modification",
     "describe": "description",
+    "edit-caption": "caption",
     "judge": "verdict",
+    "match": "score",
     "paraphrase": "modification",
     "reverse": "modification",
 }
@@ -43,7 +45,7 @@ class Prompt:
     """Where the style and the wording come from."""
     task: str = "change"
     """What is asked for: the text of a change; a description of frames; a verdict on a text; a text in other words, or
-    for the way back."""
+    for the way back; a caption as a text edits it; how well a candidate answers a query."""
     style: str = ""
     """The style of the texts of a change; paraphrases keep that of their text, other answers have none."""
     changes: str = "any"
