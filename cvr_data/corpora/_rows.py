@@ -39,6 +39,15 @@ def check_file(path: Path, columns: set[str]) -> None:
     Raises:
         CvrError: the file is missing, empty, of an unknown kind, or lacks a column.
     """
+    _check_names(path, column_names(path), columns)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the columns of a file; of JSON lines the keys of the first object.
+
+    Raises:
+        CvrError: the file is missing, empty or of an unknown kind.
+    """
     suffix = path.suffix.lower()
     if not path.is_file():
         raise CvrError(f"{path}: no such file.")
@@ -46,7 +55,7 @@ def check_file(path: Path, columns: set[str]) -> None:
         raise CvrError(f"{path}: unknown kind of table {suffix!r}. Choose from: {', '.join(SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise CvrError(f"{path} is empty.")
-    _check_names(path, _names(path, suffix), columns)
+    return _names(path, suffix)
 
 
 def read_rows(path: Path, columns: set[str]) -> Iterator[list[Row]]:
