@@ -53,11 +53,16 @@ def data_uri(path: Path) -> str:
         probe(path)
         content = path.read_bytes()
     else:
-        content = _smaller(path)
+        content = small_mp4(path)
     return f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
 
 
-def _smaller(path: Path) -> bytes:
+def small_mp4(path: Path) -> bytes:
+    """Return the clip as a small MP4 file.
+
+    Raises:
+        UnreadableVideo: the file is missing, broken or has no frame.
+    """
     from PIL import Image
 
     frames = read_frames(path, FRAMES)

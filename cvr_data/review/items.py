@@ -1,0 +1,154 @@
+"""What a person judges: two videos and the candidate texts of one style that lead from the first to the second.
+
+    reviewed = read_reviewed(Path("annotations/quickstart"), splits=("test",))
+    reviewed.items[0].candidates
+
+As for WebVid-CoVR's test set, one person sees both clips and all texts at once, and keeps one or none (Ventura et al.,
+AAAI 2024, https://arxiv.org/abs/2308.14746).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.artifacts import Artifact, open_artifact
+from cvr_data.errors import CvrError, did_you_mean, first_few
+from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, check_columns, content_id
+
+GOLD_STYLE = "gold"
+SCORES = ("text_similarity", "visual_similarity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One thing to judge; `answer` is the known decision (accept or reject) of a gold check, else None."""
+
+    item_id: str
+    reference_id: str
+    target_id: str
+    style: str
+    split: str | None
+    texts: tuple[str, ...]
+    reference_caption: str = ""
+    target_caption: str = ""
+    changes: tuple[str, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """The items of one artifact."""
+
+    artifact: Artifact
+    items: list[Item]
+
+    def by_id(self) -> dict[str, Item]:
+        """Return item_id -> item."""
+        return {item.item_id: item for item in self.items}
+
+    @property
+    def video_ids(self) -> list[str]:
+        """Every video that is shown, each once, in order."""
+        return list(dict.fromkeys(name for item in self.items for name in (item.reference_id, item.target_id)))
+
+
+def item_id(reference_id: str, target_id: str, style: str) -> str:
+    """Return the id under which the texts of one style of one pair are judged."""
+    return content_id(reference_id, target_id, style)
+
+
+def read_reviewed(
+    folder: Path, *, pairs: Path | None = None, splits: Sequence[str] = (), gold: Path | None = None
+) -> Reviewed:
+    """Return the items of a folder of triplets or of modification texts, and the gold checks of a file.
+
+    Raises:
+        CvrError: the folder holds neither, its pairs are gone, nothing is left to judge, or a gold row is wrong.
+    """
+    artifact = open_artifact(folder)
+    table = artifact.read()
+    if "triplet_id" in table.column_names:
+        rows = check_columns(table, TRIPLETS, str(folder)).to_pylist()
+    elif "modification_id" in table.column_names:
+        rows = _with_pairs(table, artifact, pairs)
+    else:
+        raise CvrError(f"{folder} was made by {artifact.stage!r} and holds neither triplets nor modification texts.")
+    if splits and (unknown := sorted(set(splits) - {row["split"] for row in rows})):
+        present = sorted({row["split"] or "none" for row in rows})
+        raise CvrError(f"{folder} has no row of split {first_few(unknown)}. {did_you_mean(unknown[0], present)}")
+    items = _items([row for row in rows if not splits or row["split"] in splits])
+    if not items:
+        raise CvrError(f"{folder} has no text to review.")
+    return Reviewed(artifact, items + (read_gold(gold) if gold else []))
+
+
+def read_gold(path: Path) -> list[Item]:
+    """Return the gold checks of a table with the columns reference_id, target_id, modification and answer.
+
+    Raises:
+        CvrError: the file is no such table, or an answer is neither accept nor reject.
+    """
+    from cvr_data.embed_source import read_source
+
+    table, where = read_source(path)
+    wanted = ("reference_id", "target_id", "modification", "answer")
+    for name in wanted:
+        if name not in table.column_names:
+            raise CvrError(f"{where}: column {name!r} is missing. {did_you_mean(name, table.column_names)}")
+    items = []
+    for number, row in enumerate(table.select(wanted).to_pylist(), start=1):
+        if empty := [name for name in wanted if not row[name]]:
+            raise CvrError(f"{where}, row {number}: column {empty[0]!r} is empty.")
+        if row["answer"] not in ("accept", "reject"):
+            raise CvrError(f"{where}, row {number}, answer: {row['answer']!r} should be accept or reject.")
+        ends = (str(row["reference_id"]), str(row["target_id"]))
+        style = f"{GOLD_STYLE} {content_id(str(row['modification']))}"
+        items.append(
+            Item(item_id=item_id(*ends, style), reference_id=ends[0], target_id=ends[1], style=style, split=None,
+                 texts=(str(row["modification"]),), answer=row["answer"])
+        )  # fmt: skip
+    return list({item.item_id: item for item in items}.values())
+
+
+def _with_pairs(table: pa.Table, artifact: Artifact, pairs: Path | None) -> list[dict[str, Any]]:
+    texts = check_columns(table, MODIFICATIONS, str(artifact.path))
+    texts = texts.filter(pc.equal(texts.column("status"), "ok"))
+    found = open_artifact(pairs or artifact.input_path("pairs"))
+    rows = check_columns(found.read(), PAIRS, str(found.path)).to_pylist()
+    by_id = {row["pair_id"]: row for row in rows}
+    if missing := [name for name in texts.column("pair_id").to_pylist() if name not in by_id]:
+        raise CvrError(f"{found.path} has no pair {first_few(missing)}; pass --pairs with the pairs of the texts.")
+    return [{**by_id[row["pair_id"]], **row} for row in texts.to_pylist()]
+
+
+def _items(rows: Sequence[dict[str, Any]]) -> list[Item]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if (row["modification"] or "").strip():
+            groups.setdefault(item_id(row["reference_id"], row["target_id"], row["style"]), []).append(row)
+    return [_item(name, group) for name, group in groups.items()]
+
+
+def _item(name: str, rows: Sequence[dict[str, Any]]) -> Item:
+    first = rows[0]
+    return Item(
+        item_id=name,
+        reference_id=first["reference_id"],
+        target_id=first["target_id"],
+        style=first["style"],
+        split=first["split"],
+        texts=tuple(dict.fromkeys(row["modification"] for row in rows)),
+        reference_caption=first["reference_caption"] or "",
+        target_caption=first["target_caption"] or "",
+        changes=tuple(_change(change) for change in first["changes"] or ()),
+        scores={score: round(first[score], 4) for score in SCORES if first.get(score) is not None},
+    )
+
+
+def _change(change: dict[str, Any]) -> str:
+    return f"{change['before'] or 'nothing'} → {change['after'] or 'nothing'}"

@@ -1,0 +1,114 @@
+"""The videos that the page may show: files of the dataset and nothing else, by number, never by a path from outside.
+
+A file is served if it lies where its videos table says: a relative path inside that folder or one that it was made
+from, an absolute one in the very folder it names. A link that leads elsewhere is served only where `--media` allows
+the folder it leads to.
+"""
+
+import io
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from cvr_data.lineage import lineage
+from cvr_data.pages.clips import small_mp4
+from cvr_data.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, read_frames
+
+PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
+"""Files that browsers play; others are made into small MP4 files the first time."""
+STRIP_FRAMES = 8
+STRIP_HEIGHT = 72
+
+
+class Media:
+    """Every video of a review by number, with its file if it has one."""
+
+    def __init__(
+        self, video_ids: Iterable[str], files: dict[str, Path], homes: dict[str, list[Path]],
+        allowed: Sequence[Path] = (),
+    ):  # fmt: skip
+        self.video_ids = list(video_ids)
+        self.number_of = {video_id: number for number, video_id in enumerate(self.video_ids)}
+        self._files = files
+        self._homes = homes
+        self._allowed = [folder.resolve() for folder in allowed]
+        self._made = tempfile.TemporaryDirectory(prefix="cvr-review-")
+        self._lock = threading.Lock()
+        self.strip = lru_cache(maxsize=256)(self._strip)
+
+    def close(self) -> None:
+        """Remove the files that were made."""
+        self._made.cleanup()
+
+    def path(self, number: int) -> Path | None:
+        """Return the file of that number, or None: unknown, gone, no media, or a link that leads out."""
+        if not 0 <= number < len(self.video_ids):
+            return None
+        video_id = self.video_ids[number]
+        if video_id not in self._files:
+            return None
+        real = self._files[video_id].resolve()
+        if not real.is_file() or real.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+            return None
+        roots = [*(folder.resolve() for folder in self._homes[video_id]), *self._allowed]
+        return real if any(real.is_relative_to(root) for root in roots) else None
+
+    def kind(self, number: int) -> str | None:
+        """Return `video` or `image`, or None where there is no file to show."""
+        path = self.path(number)
+        return None if path is None else "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
+
+    def playable(self, number: int) -> Path | None:
+        """Return a file that a browser plays, made from the video's if need be; None if there is none."""
+        path = self.path(number)
+        if path is None or path.suffix.lower() in PLAYED or path.suffix.lower() in IMAGE_SUFFIXES:
+            return path
+        made = Path(self._made.name) / f"{number}.mp4"
+        with self._lock:
+            if not made.exists():
+                try:
+                    content = small_mp4(path)
+                except UnreadableVideo:
+                    return None
+                made.write_bytes(content)
+        return made
+
+    def _strip(self, number: int) -> bytes | None:
+        """A JPEG of frames side by side, first to last; None if the video cannot be read."""
+        from PIL import Image
+
+        path = self.path(number)
+        if path is None:
+            return None
+        try:
+            frames = read_frames(path, STRIP_FRAMES)
+        except UnreadableVideo:
+            return None
+        width = max(1, round(STRIP_HEIGHT * frames.shape[2] / frames.shape[1]))
+        small = [np.asarray(Image.fromarray(frame).resize((width, STRIP_HEIGHT))) for frame in frames]
+        file = io.BytesIO()
+        Image.fromarray(np.concatenate(small, axis=1)).save(file, "JPEG", quality=80)
+        return file.getvalue()
+
+
+def media_of(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
+    """Return the media of the wanted videos as the tables in the folders name them."""
+    from cvr_data.build_triplets import read_videos
+
+    files: dict[str, Path] = {}
+    homes: dict[str, list[Path]] = {}
+    for folder in folders:
+        table = read_videos([folder])
+        assert table is not None
+        inside = [artifact.path for artifact in lineage([folder])]
+        for video_id, path in zip(table["video_id"].to_pylist(), table["path"].to_pylist(), strict=True):
+            if path and video_id in wanted and video_id not in files:
+                declared = Path(os.path.normpath(Path(folder) / path))
+                files[video_id] = declared
+                homes[video_id] = [declared.parent] if Path(path).is_absolute() else inside
+    return Media(sorted(wanted), files, homes, allowed)

@@ -1,0 +1,150 @@
+"""Opens a review and serves it until Ctrl-C."""
+
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.artifacts import Artifact, input_key, open_artifact
+from cvr_data.build_triplets import read_videos
+from cvr_data.errors import CvrError
+from cvr_data.review.items import Reviewed, read_reviewed
+from cvr_data.review.media import media_of
+from cvr_data.review.neighbours import Neighbours
+from cvr_data.review.session import Session, Settings
+from cvr_data.review.store import ReviewStore
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What is reviewed, and where the rest of it lies if manifests no longer lead there."""
+
+    reviewed: Path
+    videos: Path | None = None
+    pairs: Path | None = None
+    embeddings: Path | None = None
+    splits: tuple[str, ...] = ()
+    gold: Path | None = None
+    media: tuple[Path, ...] = ()
+    """Folders that links among the media may lead to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the page is served."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes a free one."""
+    needs_token: bool = False
+    """Ask for a token on loopback too; elsewhere it is always asked for."""
+
+
+def serve(sources: Sources, out: Path, settings: Settings, address: Address, announce: Callable[[str], None]) -> None:
+    """Serve the review, announcing one line per annotator with the link, until the process is interrupted.
+
+    Raises:
+        CvrError: nothing to review, `out` belongs to another review, or the address is taken.
+    """
+    try:
+        import uvicorn
+
+        from cvr_data.review.app import make_app
+    except ImportError as error:
+        raise CvrError(f"cvr review needs Starlette and uvicorn: pip install 'cvr[review]' ({error})") from None
+    with ExitStack() as stack:
+        store = stack.enter_context(ReviewStore(out))
+        session = open_session(sources, store, settings)
+        stack.callback(session.media.close)
+        asks = address.needs_token or address.host not in LOOPBACK_HOSTS
+        tokens = {name: store.token_of(name) for name in settings.annotators}
+        listening = stack.enter_context(_listen(address))
+        for line in _lines(session, listening, address.host, tokens if asks else None):
+            announce(line)
+        config = uvicorn.Config(
+            make_app(session, tokens=tokens if asks else None), log_level="warning", access_log=False, lifespan="off",
+            timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def open_session(sources: Sources, store: ReviewStore, settings: Settings) -> Session:
+    """Return the review of the sources with the judgments made so far.
+
+    Raises:
+        CvrError: nothing to review, or the store belongs to another review.
+    """
+    if not 0 <= settings.overlap <= 1:
+        raise CvrError(f"--overlap should be between 0 and 1, got {settings.overlap:g}.")
+    reviewed = read_reviewed(sources.reviewed, pairs=sources.pairs, splits=sources.splits, gold=sources.gold)
+    store.settle(
+        {
+            "key": reviewed.artifact.key, "split": ",".join(sources.splits) or "all",
+            "overlap": f"{settings.overlap:g}", "seed": str(settings.seed),
+            "gold": input_key(sources.gold) if sources.gold else "none",
+        },
+        reviewed.items,
+    )  # fmt: skip
+    folders = [sources.videos] if sources.videos else _video_folders(reviewed.artifact, sources.pairs)
+    videos = read_videos(folders)
+    shown = set(reviewed.video_ids)
+    neighbours = None
+    if sources.embeddings and videos is not None:
+        rows = _of_splits(videos, reviewed)
+        neighbours = Neighbours.open(sources.embeddings, rows)
+        shown |= set(rows["video_id"].to_pylist())
+    media = media_of(folders, shown, sources.media)
+    return Session(reviewed, store, settings, media, _captions(videos, shown), neighbours)
+
+
+def _video_folders(artifact: Artifact, pairs: Path | None) -> list[Path]:
+    """The videos that the reviewed triplets, or the pairs of reviewed texts, were made from."""
+    names = list(artifact.manifest["inputs"])
+    if not any(name.split("-")[0] == "videos" for name in names) and (pairs or "pairs" in names):
+        artifact = open_artifact(pairs or artifact.input_path("pairs"))
+    names = [name for name in artifact.manifest["inputs"] if name.split("-")[0] == "videos"]
+    return [artifact.input_path(name) for name in names]
+
+
+def _of_splits(videos: pa.Table, reviewed: Reviewed) -> pa.Table:
+    """The videos of the splits under review, which may be found to be correct too; all where none is known."""
+    splits = sorted({item.split for item in reviewed.items if item.split})
+    return videos.filter(pc.is_in(videos["split"], pa.array(splits, pa.string()))) if splits else videos
+
+
+def _captions(videos: pa.Table | None, wanted: set[str]) -> dict[str, str]:
+    if videos is None:
+        return {}
+    rows = zip(videos["video_id"].to_pylist(), videos["captions"].to_pylist(), strict=True)
+    return {video_id: captions[0] for video_id, captions in rows if video_id in wanted and captions}
+
+
+def _listen(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((address.host, address.port))
+    except OSError as error:
+        found.close()
+        raise CvrError(f"Cannot listen on {address.host}, port {address.port}: {error.strerror or error}.") from None
+    return found
+
+
+def _lines(session: Session, listening: socket.socket, host: str, tokens: dict[str, str] | None) -> Sequence[str]:
+    port = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    lines = []
+    for name in session.settings.annotators:
+        state = session.state(name)
+        query = {"annotator": name, **({"token": tokens[name]} if tokens else {})}
+        link = f"http://{shown}:{port}/?{urlencode(query)}"
+        lines.append(f"{name}: {state['done']} of {state['total']} judged  {link}")
+    return lines

@@ -1,0 +1,110 @@
+// Reference and target, looping together: the shorter one waits on its last frame for the longer one.
+
+export class Couple {
+  constructor(reference, target, url) {
+    this.figures = [reference, target];
+    this.url = url;
+    this.videos = [];
+    this.captions = false;
+    this.strips = false;
+    this.playing = true;
+    for (const figure of this.figures) {
+      const screen = figure.querySelector(".screen");
+      screen.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.strip(figure, true));
+      screen.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.strip(figure, this.strips));
+      screen.addEventListener("click", (event) => {
+        if (event.pointerType === "mouse") this.toggle();
+        else this.strip(figure, figure.querySelector(".strip")?.hidden ?? true);
+      });
+    }
+  }
+
+  show(item) {
+    this.clear();
+    this.playing = true;
+    const sides = [item.reference, item.target];
+    this.figures.forEach((figure, index) => {
+      const side = sides[index];
+      figure.dataset.number = side.number;
+      figure.querySelector(".caption").textContent = side.caption || "no caption";
+      figure.querySelector(".caption").hidden = !this.captions;
+      figure.querySelector(".screen").replaceChildren(this.medium(side));
+      this.strip(figure, this.strips);
+    });
+    const ready = this.videos.map((video) => new Promise((resolve) => {
+      for (const event of ["canplaythrough", "error"]) video.addEventListener(event, resolve, { once: true });
+      setTimeout(resolve, 3000);
+    }));
+    const videos = this.videos;
+    Promise.all(ready).then(() => this.videos === videos && this.restart());
+  }
+
+  medium(side) {
+    if (!side.kind) {
+      const none = document.createElement("p");
+      none.className = "none";
+      none.textContent = "no clip on disk";
+      return none;
+    }
+    const made = document.createElement(side.kind === "image" ? "img" : "video");
+    made.src = this.url(`/media/${side.number}`);
+    if (side.kind === "image") {
+      made.alt = "";
+      return made;
+    }
+    made.muted = made.playsInline = true;
+    made.preload = "auto";
+    made.addEventListener("ended", () => this.videos.every((video) => video.ended || video.error) && this.restart());
+    made.addEventListener("error", () => made.replaceWith(this.medium({ kind: null })));
+    this.videos.push(made);
+    return made;
+  }
+
+  restart() {
+    for (const video of this.videos) {
+      video.currentTime = 0;
+      if (this.playing) video.play().catch(() => {});
+    }
+  }
+
+  toggle() {
+    this.playing = !this.playing;
+    for (const video of this.videos) {
+      if (!this.playing) video.pause();
+      else if (!video.ended) video.play().catch(() => {});
+    }
+  }
+
+  toggleCaptions() {
+    this.captions = !this.captions;
+    for (const figure of this.figures) figure.querySelector(".caption").hidden = !this.captions;
+    return this.captions;
+  }
+
+  toggleStrips() {
+    this.strips = !this.strips;
+    for (const figure of this.figures) this.strip(figure, this.strips);
+  }
+
+  strip(figure, isShown) {
+    const screen = figure.querySelector(".screen");
+    let image = screen.querySelector(".strip");
+    if (!image && isShown && screen.querySelector("video")) {
+      image = document.createElement("img");
+      image.className = "strip";
+      image.alt = "Frames of the video, first to last";
+      image.src = this.url(`/strip/${figure.dataset.number}`);
+      screen.append(image);
+    }
+    if (image) image.hidden = !isShown;
+  }
+
+  clear() {
+    for (const video of this.videos) {
+      video.pause();
+      video.removeAttribute("src");
+      video.load();
+    }
+    this.videos = [];
+  }
+}

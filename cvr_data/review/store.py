@@ -1,0 +1,218 @@
+"""Judgments on disk: one SQLite file (WAL), written through before the next item is shown.
+
+An annotator has at most one live judgment of an item, an item that is not shared at most one by anybody: the file
+itself refuses a second. Undone judgments stay in it, marked, and are never counted.
+"""
+
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cvr_data.errors import CvrError
+from cvr_data.review.items import Item
+
+DECISIONS = ("accept", "edit", "reject", "skip")
+REASONS = {
+    "bad_text": "the text is wrong or unclear",
+    "too_alike": "the videos are too alike",
+    "too_different": "the videos are too different",
+    "too_broad": "the text fits many videos",
+    "text_alone": "the text alone finds the target",
+    "bad_video": "a video is broken or unfit",
+    "other": "something else",
+}
+"""Why a triplet is rejected. The first three are those of WebVid-CoVR's test set, too_broad is CIRCUS's."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS items (
+    item_id TEXT PRIMARY KEY, reference_id TEXT NOT NULL, target_id TEXT NOT NULL, style TEXT NOT NULL, split TEXT,
+    texts TEXT NOT NULL, answer TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS annotators (annotator TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS judgments (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE, annotator TEXT NOT NULL,
+    item_id TEXT NOT NULL, is_shared INTEGER NOT NULL, decision TEXT NOT NULL, reason TEXT, note TEXT, chosen TEXT,
+    modification TEXT, also_correct TEXT NOT NULL, seconds REAL, judged_at TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX IF NOT EXISTS once_by_annotator ON judgments (annotator, item_id) WHERE NOT undone;
+CREATE UNIQUE INDEX IF NOT EXISTS once_by_anybody ON judgments (item_id) WHERE NOT undone AND NOT is_shared;
+"""
+_COLUMNS = (
+    "request_id", "annotator", "item_id", "is_shared", "decision", "reason", "note", "chosen", "modification",
+    "also_correct", "seconds", "judged_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgment:
+    """What one annotator said of one item."""
+
+    request_id: str
+    """Chosen by the page: the same one sent twice is stored once."""
+    annotator: str
+    item_id: str
+    is_shared: bool
+    decision: str
+    judged_at: str
+    reason: str | None = None
+    note: str | None = None
+    chosen: str | None = None
+    """The candidate text that was selected."""
+    modification: str | None = None
+    """The text that shall stand: the chosen one or, of an edit, its new wording."""
+    also_correct: tuple[str, ...] = ()
+    """Further videos that answer the query."""
+    seconds: float | None = None
+
+
+class AlreadyJudged(Exception):
+    """The item has a live judgment by this annotator, or is not shared and has one by another."""
+
+
+class ReviewStore(AbstractContextManager["ReviewStore"]):
+    """The judgments of one review; safe to use from several threads."""
+
+    def __init__(self, path: Path, *, must_exist: bool = False):
+        self.path = path
+        if must_exist and not path.is_file():
+            raise CvrError(f"{path} does not exist; cvr review writes it.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.executescript(_SCHEMA)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise CvrError(f"{path}: cannot be used as a file of judgments ({error}).") from None
+        self._lock = threading.Lock()
+
+    def settle(self, settings: Mapping[str, str], items: Iterable[Item]) -> None:
+        """Write the settings and items of a new review, or check that the settings are those it was begun with.
+
+        Raises:
+            CvrError: a setting differs.
+        """
+        rows = [
+            (
+                item.item_id,
+                item.reference_id,
+                item.target_id,
+                item.style,
+                item.split,
+                json.dumps(item.texts),
+                item.answer,
+            )
+            for item in items
+        ]
+        with self._lock:
+            found = dict(self._connection.execute("SELECT name, value FROM settings").fetchall())
+            for name, value in settings.items():
+                if found.get(name, value) != value:
+                    raise CvrError(
+                        f"{self.path} was begun with {name} {found[name]}, now it is {value}; use another --out."
+                    )
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", settings.items())
+                self._connection.executemany("INSERT OR IGNORE INTO items VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings of the review."""
+        with self._lock:
+            return dict(self._connection.execute("SELECT name, value FROM settings").fetchall())
+
+    def items(self) -> list[Item]:
+        """Return the items under review, without captions and scores."""
+        with self._lock:
+            query = "SELECT item_id, reference_id, target_id, style, split, texts, answer FROM items ORDER BY 1"
+            rows = self._connection.execute(query).fetchall()
+        names = ("item_id", "reference_id", "target_id", "style", "split", "texts", "answer")
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [Item(**{**values, "texts": tuple(json.loads(values["texts"]))}) for values in found]
+
+    def token_of(self, annotator: str) -> str:
+        """Return the annotator's secret, the same after any restart."""
+        with self._lock:
+            row = (annotator, secrets.token_urlsafe(24))
+            self._connection.execute("INSERT OR IGNORE INTO annotators VALUES (?, ?)", row)
+            query = "SELECT token FROM annotators WHERE annotator = ?"
+            return self._connection.execute(query, (annotator,)).fetchone()[0]
+
+    def annotators(self) -> list[str]:
+        """Return everybody who was ever invited, by name."""
+        with self._lock:
+            return [name for (name,) in self._connection.execute("SELECT annotator FROM annotators ORDER BY 1")]
+
+    def add(self, judgment: Judgment) -> None:
+        """Store a judgment; one whose request_id is stored changes nothing.
+
+        Raises:
+            AlreadyJudged: another stands in its place.
+        """
+        values = [getattr(judgment, name) for name in _COLUMNS]
+        values[_COLUMNS.index("also_correct")] = json.dumps(judgment.also_correct)
+        marks = ",".join("?" * len(values))
+        with self._lock:
+            query = "SELECT annotator, item_id FROM judgments WHERE request_id = ?"
+            known = self._connection.execute(query, (judgment.request_id,)).fetchone()
+            if known == (judgment.annotator, judgment.item_id):
+                return
+            try:
+                self._connection.execute(f"INSERT INTO judgments ({','.join(_COLUMNS)}) VALUES ({marks})", values)
+            except sqlite3.IntegrityError:
+                raise AlreadyJudged(judgment.item_id) from None
+
+    def undo(self, annotator: str, request_id: str) -> Judgment | None:
+        """Take back that judgment of the annotator and return it; twice is the same as once. None if unknown."""
+        with self._lock:
+            which = "WHERE annotator = ? AND request_id = ?"
+            self._connection.execute(f"UPDATE judgments SET undone = 1 {which}", (annotator, request_id))
+            query = f"SELECT {','.join(_COLUMNS)} FROM judgments {which}"
+            row = self._connection.execute(query, (annotator, request_id)).fetchone()
+            return None if row is None else _judgment(row)
+
+    def last_of(self, annotator: str) -> str | None:
+        """Return the request_id of the annotator's last live judgment, which is the one to undo."""
+        with self._lock:
+            query = "SELECT request_id FROM judgments WHERE annotator = ? AND NOT undone ORDER BY number DESC LIMIT 1"
+            row = self._connection.execute(query, (annotator,)).fetchone()
+            return None if row is None else row[0]
+
+    def judgments(self, *, undone: bool = False) -> list[Judgment]:
+        """Return the live judgments in the order made, or those that were taken back."""
+        with self._lock:
+            query = f"SELECT {','.join(_COLUMNS)} FROM judgments WHERE undone = ? ORDER BY number"
+            return [_judgment(row) for row in self._connection.execute(query, (int(undone),))]
+
+    def judged_by(self, annotator: str) -> set[str]:
+        """Return the ids of the items that the annotator has judged."""
+        with self._lock:
+            query = "SELECT item_id FROM judgments WHERE annotator = ? AND NOT undone"
+            return {name for (name,) in self._connection.execute(query, (annotator,))}
+
+    def taken(self) -> dict[str, str]:
+        """Return item_id -> annotator of every item judged that is not shared."""
+        with self._lock:
+            query = "SELECT item_id, annotator FROM judgments WHERE NOT is_shared AND NOT undone"
+            return dict(self._connection.execute(query).fetchall())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+
+def _judgment(row: Sequence[Any]) -> Judgment:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["is_shared"] = bool(values["is_shared"])
+    values["also_correct"] = tuple(json.loads(values["also_correct"]))
+    return Judgment(**values)
