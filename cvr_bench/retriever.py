@@ -43,7 +43,15 @@ class TrainableRetriever(Retriever, Protocol):
     """What is trained and saved."""
 
     def training_step(self, batch: TripletBatch) -> Losses:
-        """Return the losses of a batch, with gradients."""
+        """Return the losses of a batch, with gradients.
+
+        What enters a loss first goes through `batch.joined(rows_BD)` and `batch.joined_ids(ids)`, so that a batch
+        spread over devices or chunks has all its negatives and the gradients of one that is whole:
+
+            query_BD, target_BD = batch.joined(module(...)), batch.joined(batch.target.pooled_BD())
+            ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+            return {"loss": info_nce(scale * similarities(query_BD, target_BD), ignored_BB)}
+        """
 
 
 class DenseRetriever:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from torch import Tensor
 
+from cvr_bench.joining import Joining, Whole
 from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
 from cvr_data.errors import CvrError
 from cvr_data.video import Video
@@ -28,6 +30,21 @@ class TripletBatch:
     modifications: list[str]
     extra: dict[str, list[Any]] = field(default_factory=dict)
     """The other columns of the triplets, by name."""
+    joining: Joining = field(default_factory=Whole)
+    """Whether this is a whole batch or a part of one, on one of several devices or one of several chunks."""
+
+    def joined(self, rows: Tensor) -> Tensor:
+        """Return these rows (one per triplet of this part) of all parts, (N, ...), which losses are worked out over.
+
+        A `training_step` calls it for every tensor that enters a loss (embeddings of queries and targets, masks), each
+        time in the same order; sequences of several lengths are padded with zeros at the end. Returns the very same
+        tensor where the batch is whole.
+        """
+        return self.joining.tensor(rows)
+
+    def joined_ids(self, values: Sequence[str]) -> list[str]:
+        """Return these values (one per triplet of this part) of all parts, in the order of `joined` rows."""
+        return self.joining.ids(values)
 
 
 @dataclass(frozen=True, kw_only=True)

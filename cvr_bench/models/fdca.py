@@ -15,6 +15,7 @@ Source: Wu et al., ICLR 2025 (https://openreview.net/forum?id=wGa2plE8ka), code 
 
 # Shapes: B triplets, D embedding.
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 
 from cvr_bench.checkpoints import load_weights
 from cvr_bench.losses import false_negatives, info_nce, similarities, triplet_margin
-from cvr_bench.models._fdca_faithful import FaithfulFdca, FaithfulLosses, TextView
+from cvr_bench.models._fdca_faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
 from cvr_bench.models._fdca_fixed import Composed, FixedFdca, masked_mean
 from cvr_bench.models._negation import without_negation, without_negation_as_released
 from cvr_bench.placement import device_of, on_device
@@ -120,18 +121,22 @@ def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
 def _fixed_losses(
     config: Config, scale: Tensor, composed: Composed, negative_BD: Tensor, changed: list[int], batch: TripletBatch
 ) -> Losses:
-    target_BD, video_BD = batch.target.pooled_BD(), batch.reference.pooled_BD()
-    ignored_BB = false_negatives(batch.target_ids, batch.target_group_ids).to(target_BD.device)
-    same_reference_BB = false_negatives([video.video_id for video in batch.references]).to(target_BD.device)
-    counted_B = torch.zeros(len(target_BD), dtype=torch.bool, device=target_BD.device)
+    target_BD, video_BD = batch.joined(batch.target.pooled_BD()), batch.joined(batch.reference.pooled_BD())
+    query_BD, token_BD = batch.joined(composed.query_BD), batch.joined(composed.token_BD)
+    retained_BD, negative_BD = batch.joined(composed.retained_BD), batch.joined(negative_BD)
+    counted_B = torch.zeros(len(batch.references), dtype=torch.bool, device=target_BD.device)
     counted_B[changed] = True
+    counted_B = batch.joined(counted_B)
+    ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+    ignored_BB = ignored_BB.to(target_BD.device)
+    same_reference_BB = false_negatives(batch.joined_ids([video.video_id for video in batch.references]))
+    same_reference_BB = same_reference_BB.to(target_BD.device)
     parts = {
-        "query": info_nce(scale * similarities(composed.query_BD, target_BD), ignored_BB),
-        "token": config.token_weight * info_nce(scale * similarities(composed.token_BD, target_BD), ignored_BB),
-        "retained": config.retained_weight
-        * info_nce(scale * similarities(composed.retained_BD, video_BD), same_reference_BB),
+        "query": info_nce(scale * similarities(query_BD, target_BD), ignored_BB),
+        "token": config.token_weight * info_nce(scale * similarities(token_BD, target_BD), ignored_BB),
+        "retained": config.retained_weight * info_nce(scale * similarities(retained_BD, video_BD), same_reference_BB),
         "triplet": config.triplet_weight
-        * triplet_margin(target_BD, composed.query_BD, negative_BD, margin=config.margin, counted_B=counted_B),
+        * triplet_margin(target_BD, query_BD, negative_BD, margin=config.margin, counted_B=counted_B),
     }
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
@@ -148,7 +153,7 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
         stripped = encoder.encode_texts([without_negation_as_released(text) for text in batch.modifications])
         batch, stripped = on_device(batch, device_of(module)), on_device(stripped, device_of(module))
         composition = module.compose(_mean_frame(batch.reference), _view(batch.modification), _view(stripped))
-        return FaithfulLosses.of(composition, _mean_frame(batch.target)).named()
+        return FaithfulLosses.of(_joined(batch, composition), batch.joined(_mean_frame(batch.target))).named()
 
     return _retriever(config, encoder, module, encode_queries, training_step)
 
@@ -173,6 +178,18 @@ def _retriever(
         lambda videos: encoder.encode_videos(videos).pooled_BD(),
         module=module,
         training_step=training_step,
+    )
+
+
+def _joined(batch: TripletBatch, composition: Composition) -> Composition:
+    """The compositions of all parts of the batch."""
+    return dataclasses.replace(
+        composition,
+        video_BD=batch.joined(composition.video_BD),
+        query_BD=batch.joined(composition.query_BD),
+        query_token_BD=batch.joined(composition.query_token_BD),
+        query_negative_BD=batch.joined(composition.query_negative_BD),
+        retained_BD=batch.joined(composition.retained_BD),
     )
 
 

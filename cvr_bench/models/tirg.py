@@ -72,12 +72,12 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
     def training_step(batch: TripletBatch) -> Losses:
         batch = on_device(batch, device_of(module))
-        query_BD = module(batch.reference.pooled_BD(), batch.modification.pooled_BD)
-        logits_BB = module.scale * similarities(query_BD, batch.target.pooled_BD())
+        query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
+        logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if is_faithful:
             return {"loss": info_nce(logits_BB, symmetric=False)}
-        ignored_BB = false_negatives(batch.target_ids, batch.target_group_ids).to(logits_BB.device)
-        return {"loss": info_nce(logits_BB, ignored_BB)}
+        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+        return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
 
     return DenseRetriever(
         encode_queries,
