@@ -16,6 +16,8 @@ QUERIES = [
     Query(f"q{number}", GALLERY[number], text)
     for number, text in enumerate(["make it red", "a dog instead of a cat", "not here", "replace sand with snow", "x"])
 ]
+OF_SHORTLISTS = {"rerank", "tfr-covr"}
+"""Models that score a video by its place among others."""
 
 
 def encoder(**changes):
@@ -41,15 +43,16 @@ def task(**changes):
     return Task(**fields)
 
 
-def test_a_score_depends_on_its_query_and_video_only(model):
+def test_a_score_depends_on_its_query_and_video_only(model, request):
     model.index(GALLERY)
     expected_QG = model.score(QUERIES)
     assert expected_QG.shape == (5, 9)
     assert_close(model.score(QUERIES[2:4]), expected_QG[2:4])
     model.index(GALLERY[::-1])
     assert_close(model.score(QUERIES), expected_QG.flip(1))
-    model.index(GALLERY[3:5])
-    assert_close(model.score(QUERIES), expected_QG[:, 3:5])
+    if request.node.callspec.params["model"] not in OF_SHORTLISTS:
+        model.index(GALLERY[3:5])
+        assert_close(model.score(QUERIES), expected_QG[:, 3:5])
 
 
 def test_ranks_do_not_depend_on_chunks_or_gallery_order(model):

@@ -1,0 +1,139 @@
+"""Ask a language model how well a candidate answers a query, from 0 to 10; meant for the second stage of `rerank`.
+
+    cvr bench --model rerank -o first=combiner -o first_checkpoint=results/combiner-mine -o top=20 \
+        -o second=judge -o second_options=backend=openai,videos=videos
+
+It reads the reference's description and the candidate's first caption in the videos table. With `frames`, it is shown
+frames of reference and candidate too, which takes a vision-language model. Every pair is one request, so on its own it
+ranks only a small gallery; answers are in the request cache. A pair it gives no number for ranks behind the others.
+"""
+
+# Shapes: Q queries, G gallery items.
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cvr_bench.models._language_model import LanguageModel
+from cvr_bench.task import Item, Query, modifications, references
+from cvr_data.encoders._protocol import Encoder
+from cvr_data.errors import CvrError
+
+BEST = 10.0
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    backend: str = "transformers"
+    """What rates: a name of `cvr list backends`."""
+    backend_options: tuple[str, ...] = ()
+    """Its `key=value` options, separated by `;` here, as commas separate the options of this model in `rerank`."""
+    prompt: str = "match"
+    """A built-in prompt, or a YAML file."""
+    videos: Path | None = None
+    """The videos table with captions and files; without one only references' descriptions are known."""
+    frames: int = 0
+    """Frames of the reference, and as many of the candidate, that are shown; 0 shows none."""
+    cache: Path | None = field(default=None, metadata={"output": False})
+    """Request cache; None is that of `cvr generate-modifications`."""
+
+    def __post_init__(self) -> None:
+        if self.frames < 0 or (self.frames and self.videos is None):
+            raise ValueError("frames must be at least 0, and above 0 needs -o videos=VIDEOS.")
+
+
+TINY = Config(backend="echo")
+
+
+def load(config: Config, encoder: Encoder) -> "Judge":
+    """Return the model; it reads no features.
+
+    Raises:
+        CvrError: the backend, its options or the prompt are unknown, or the videos table cannot be read.
+    """
+    return Judge(config)
+
+
+class Judge:
+    """Scores single pairs."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        options = [part for text in config.backend_options for part in text.split(";") if part]
+        self.model = LanguageModel(config.backend, options, config.prompt, config.cache)
+        self.rows = {} if config.videos is None else _rows(config.videos)
+        self.gallery: Sequence[Item] = ()
+
+    def index(self, gallery: Sequence[Item]) -> None:
+        """Remember the gallery, which is one of videos.
+
+        Raises:
+            CvrError: an item is a text.
+        """
+        if any(item.video is None for item in gallery):
+            raise CvrError("This model ranks videos only; a gallery item is a text.")
+        self.gallery = gallery
+
+    def score(self, queries: Sequence[Query]) -> Tensor:
+        """Return scores_QG, 0 to 1; no number counts as 0."""
+        references(queries), modifications(queries)  # say so where there is none
+        item_ids = [item.item_id for item in self.gallery]
+        return torch.stack([self.rescore(query, item_ids).nan_to_num(nan=0.0) for query in queries])
+
+    def rescore(self, query: Query, item_ids: Sequence[str]) -> Tensor:
+        """Return a score of 0 to 1 per item, NaN where the model gives no number."""
+        reference_id = references([query])[0].video_id
+        known = {
+            "reference_caption": query.description or self._caption(reference_id),
+            "modification": modifications([query])[0],
+        }
+        variables = [{**known, "candidate_caption": self._caption(item_id)} for item_id in item_ids]
+        answers = self.model.answers(variables, self._images(reference_id, item_ids))
+        return torch.tensor([_rating(answer) for answer in answers])
+
+    def _caption(self, video_id: str) -> str:
+        captions = self.rows.get(video_id, {}).get("captions")
+        return captions[0] if captions else UNKNOWN
+
+    def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
+        if not self.config.frames:
+            return None
+        reference = self._frames(reference_id)
+        return [(*reference, *self._frames(item_id)) for item_id in item_ids]
+
+    def _frames(self, video_id: str) -> tuple[bytes, ...]:
+        from cvr_data.video import read_frames
+
+        path = self.rows.get(video_id, {}).get("path")
+        if not path:
+            raise CvrError(f"judge: {self.config.videos} has no file of {video_id}.")
+        return tuple(_jpeg(frame) for frame in read_frames(Path(path), self.config.frames))
+
+
+def _rating(answer: str | None) -> float:
+    found = NUMBER.search(answer or "")
+    return min(float(found[0]), BEST) / BEST if found else float("nan")
+
+
+def _jpeg(frame: Any) -> bytes:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def _rows(path: Path) -> dict[str, dict[str, Any]]:
+    from cvr_data.artifacts import open_artifact
+
+    rows = open_artifact(path).read().select(["video_id", "captions", "path"]).to_pylist()
+    return {row["video_id"]: row for row in rows}
