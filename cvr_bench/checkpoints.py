@@ -17,8 +17,10 @@ TRAINING = "training"
 """The folder, beside a result, that training writes."""
 WRAPPERS = ("Combiner", "state_dict", "model")
 """Names under which published files keep their weights."""
-FROZEN = "clip_model."
-"""Published FDCA files hold the frozen CLIP as well; features take its place."""
+FROZEN = ("clip_model.", "vision_model.", "itm_head.")
+"""Names of frozen networks, and of a head nothing uses, that whole checkpoints hold as well; features replace them."""
+EXTRA = "extra.safetensors"
+"""Beside the weights of a transformers model: those of ours for which its class has no place."""
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -41,7 +43,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
     """
     file = _find(path)
-    weights = {name: tensor for name, tensor in _read(file).items() if not name.startswith(FROZEN)}
+    weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
+    weights |= read_extra(file.parent)
     expected = module.state_dict()
     lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     for what, names in (("lacks", lacking), ("also holds", surplus)):
@@ -61,7 +64,17 @@ def _find(path: Path) -> Path:
     raise CvrError(f"There is no checkpoint at {path}: neither a file nor a folder with {TRAINING}/{WEIGHTS}.")
 
 
-def _read(file: Path) -> Mapping[str, Tensor]:
+def read_extra(folder: Path) -> dict[str, Tensor]:
+    """Return the weights beside those of a transformers model in a folder; none where there are none."""
+    return load_file(folder / EXTRA) if (folder / EXTRA).is_file() else {}
+
+
+def read_weights(file: Path) -> Mapping[str, Tensor]:
+    """Return the weights in a `.safetensors` file or one of torch.save, which is never unpickled freely.
+
+    Raises:
+        CvrError: it cannot be read, or holds none.
+    """
     try:
         if file.suffix == ".safetensors":
             return load_file(file)

@@ -8,14 +8,15 @@ Source: covr/src/data/webvid_covr.py of https://github.com/lucas-ventura/CoVR (`
 
 # Shapes: B videos, T frames, D embedding.
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cvr_bench.task import Item, Task
-from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures, pad_rows
+from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures, pad_rows, video_tokens
 from cvr_data.video import Video
 
 TEMPERATURE = 0.1
@@ -53,10 +54,17 @@ class FrameWeights:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return what the other encoder gives, or one pooled frame per video inside `weighted`."""
+        return self._pooled(videos, self.encoder.encode_videos)
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return what the other encoder gives, or the tokens of one pooled frame per video inside `weighted`."""
+        return self._pooled(videos, lambda named: video_tokens(self.encoder, named, folder))
+
+    def _pooled(self, videos: Sequence[Video], encode: Callable[[Sequence[Video]], VideoFeatures]) -> VideoFeatures:
         if not self._scores or not all(OF in video.video_id for video in videos):
-            return self.encoder.encode_videos(videos)
+            return encode(videos)
         names = [video.video_id.rpartition(OF) for video in videos]
-        raw = self.encoder.encode_videos([Video(video_id) for video_id, _, _ in names])
+        raw = encode([Video(video_id) for video_id, _, _ in names])
         rows = [
             weighted_mean(raw.frames_BTD[row][raw.mask_BT[row]], self._scores.get(query_id, ()))
             for row, (_, _, query_id) in enumerate(names)
@@ -65,8 +73,11 @@ class FrameWeights:
 
 
 def weighted_mean(frames_TD: Tensor, scores: Sequence[float]) -> Tensor:
-    """Return (1, D): the frames pooled by softmax(scores / 0.1), or evenly where there is not one score per frame."""
+    """Return (1, D): the frames pooled by softmax(scores / 0.1), or evenly where there is not one score per frame.
+
+    Frames may have tokens, (T, P, D); the result has them too.
+    """
     if len(scores) != len(frames_TD):
         return frames_TD.mean(dim=0, keepdim=True)
     weights_T = torch.softmax(torch.tensor(scores, dtype=torch.float64) / TEMPERATURE, dim=0)
-    return (weights_T.to(frames_TD.dtype)[:, None] * frames_TD).sum(dim=0, keepdim=True)
+    return torch.einsum("t,t...->...", weights_T.to(frames_TD.dtype), frames_TD)[None]

@@ -4,11 +4,12 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures, video_tokens
 from cvr_data.video import Video
 
 BUDGET_BYTES = 1 << 30
@@ -35,6 +36,10 @@ class RememberingEncoder:
             return self.encoder.encode_videos(videos)
         frames_BTD, mask_BT, _ = self._videos.get(videos)
         return VideoFeatures(frames_BTD, mask_BT)
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return every token of each frame, read anew: they are too large to keep."""
+        return video_tokens(self.encoder, videos, folder)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and one per text."""

@@ -10,6 +10,7 @@ blind = altered(retriever, encoder, Alteration(videos=blank_videos))  # the same
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.task import Item, Query
-from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures, video_tokens
 from cvr_data.tables import content_id
 from cvr_data.video import Video
 
@@ -54,6 +55,11 @@ class AlteredFeatures:
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return what the other encoder gives, altered."""
         features = self.encoder.encode_videos(videos)
+        return self._alteration.videos(videos, features) if self._alteration.videos else features
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return what the other encoder gives, altered."""
+        features = video_tokens(self.encoder, videos, folder)
         return self._alteration.videos(videos, features) if self._alteration.videos else features
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:

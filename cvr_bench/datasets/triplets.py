@@ -123,8 +123,8 @@ def training_set_of(triplets: pa.Table, config: Config) -> TrainingSet:
     if config.embeddings:
         store = FeatureStore.open(config.embeddings, space="raw")
         rows = _rows_within(rows, set(store.video_ids))
-    extra = [name for name in ("reference_caption", "target_caption", "backend", "style") if name in rows.column_names]
-    return TrainingSet.from_table(rows, extra=extra)
+    columns = ("reference_caption", "target_caption", "frame_scores", "backend", "style")
+    return TrainingSet.from_table(rows, extra=[name for name in columns if name in rows.column_names])
 
 
 def load_queries(config: Config) -> list[Query]:

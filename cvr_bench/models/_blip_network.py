@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from transformers import BlipTextConfig
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
-CLS, ENC = 0, 1
-"""Places in the table of first tokens of the small network."""
+CLS, ENC = 1, 2
+"""Places in the table of first tokens of the small network; 0 is padding."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Words:
     mask_BL: Tensor
     states_BLW: Tensor | None = None
     """Embeddings of tokens instead of ids, without a first token that stands for the text."""
+
+    def rows(self, rows_R: Tensor) -> "Words":
+        """Return the texts of some rows."""
+        ids_RL = None if self.ids_BL is None else self.ids_BL[rows_R]
+        return Words(ids_RL, self.mask_BL[rows_R], None if self.states_BLW is None else self.states_BLW[rows_R])
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,19 @@ class BlipNetwork(nn.Module):
 
     def states(self, words: Words, image: ImageTokens | None) -> Tensor:
         """Return states_BLW, the first of which stands for the text; with an image, of the text looking at it."""
-        inputs, mask_BL = self._inputs(words, ENC if image is not None else CLS)
-        attended = {} if image is None else {
-            "encoder_hidden_states": image.tokens_BPV,
-            "encoder_attention_mask": image.mask_BP.long(),
-        }  # fmt: skip
-        return self.text_encoder(**inputs, attention_mask=mask_BL.long(), **attended).last_hidden_state
+        if image is None:
+            return self._attend(words, None)
+        # transformers (5.23) leaves out the mask of what is looked at, so each number of tokens has a pass of its own
+        counts_B = image.mask_BP.sum(dim=1)
+        counts = counts_B.unique().tolist()
+        if len(counts) == 1:
+            return self._attend(words, image.tokens_BPV[:, : counts[0]])
+        parts, places = [], []
+        for count in counts:
+            rows = (counts_B == count).nonzero().flatten()
+            parts.append(self._attend(words.rows(rows), image.tokens_BPV[rows, :count]))
+            places.append(rows)
+        return torch.cat(parts)[torch.cat(places).argsort()]
 
     def query(self, words: Words, image: ImageTokens | None) -> Tensor:
         """Return query_BD, unit length: of the text looking at the image, or without one of the text alone."""
@@ -94,6 +106,11 @@ class BlipNetwork(nn.Module):
         if self.prompt_proj is None:
             raise ValueError("This network was made without the projection of descriptions.")
         return self.prompt_proj(self.states(description, None)[:, 0])
+
+    def _attend(self, words: Words, tokens_BPV: Tensor | None) -> Tensor:
+        inputs, mask_BL = self._inputs(words, CLS if tokens_BPV is None else ENC)
+        states = self.text_encoder(**inputs, attention_mask=mask_BL.long(), encoder_hidden_states=tokens_BPV)
+        return states.last_hidden_state
 
     def _inputs(self, words: Words, first: int) -> tuple[dict[str, Tensor], Tensor]:
         """Arguments of the text encoder, and the mask of its tokens."""
@@ -113,7 +130,7 @@ class BlipNetwork(nn.Module):
 
 
 def text_config(
-    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 2, positions: int = 512,
+    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
     hidden: int | None = None, dropout: float = 0.1,
 ) -> BlipTextConfig:  # fmt: skip
     """Return the configuration of a text encoder with cross-attention in every layer."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import Blip2QFormerConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings
 
-from cvr_bench.models._blip_network import ImageTokens, Words
+from cvr_bench.models._blip_network import CLS, ImageTokens, Words
 
 
 class QFormerNetwork(nn.Module):
@@ -76,7 +76,7 @@ class QFormerNetwork(nn.Module):
         if words.states_BLW is None:
             return self.embeddings(input_ids=words.ids_BL), words.mask_BL
         assert self.words is not None
-        first_B1 = torch.zeros(len(words.mask_BL), 1, dtype=torch.int64, device=words.mask_BL.device)
+        first_B1 = torch.full((len(words.mask_BL), 1), CLS, device=words.mask_BL.device)
         first_B1W = self.embeddings.word_embeddings(first_B1)
         words_BLW = torch.cat([first_B1W, self.words(words.states_BLW)], dim=1)
         places_L = torch.arange(words_BLW.shape[1], device=words_BLW.device)
@@ -91,7 +91,7 @@ def _additive(mask_BP: Tensor) -> Tensor:
 
 
 def qformer_config(
-    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 2, positions: int = 512,
+    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
     hidden: int | None = None, dropout: float = 0.1, every: int = 2,
 ) -> Blip2QFormerConfig:  # fmt: skip
     """Return the configuration of a Q-Former whose every second layer (`every`) looks at the image."""

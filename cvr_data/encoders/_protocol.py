@@ -4,12 +4,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cvr_data.errors import CvrError
 from cvr_data.video import Video
 
 
@@ -87,6 +89,30 @@ class FrameTokenEncoder(FrameEncoder, Protocol):
 
     def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
         """Return (frames, P, frame_token_dim) float32; the order of the tokens is the encoder's."""
+
+
+@runtime_checkable
+class VideoTokenEncoder(Encoder, Protocol):
+    """An encoder that gives every token of the frames of a video: `video_tokens` asks for them."""
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return the tokens of each frame, (B, T, P, D) instead of (B, T, D).
+
+        Args:
+            videos: whose tokens.
+            folder: embeddings folder that has them; None is the one of the frame features.
+        """
+
+
+def video_tokens(encoder: Encoder, videos: Sequence[Video], folder: Path | None = None) -> VideoFeatures:
+    """Return the tokens of each frame of the videos, (B, T, P, D) instead of (B, T, D).
+
+    Raises:
+        CvrError: the encoder gives none, or they are not stored.
+    """
+    if not isinstance(encoder, VideoTokenEncoder):
+        raise CvrError(f"{encoder.name!r} gives no tokens of frames; make features with: cvr embed --all-tokens")
+    return encoder.encode_video_tokens(videos, folder)
 
 
 def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -3,9 +3,10 @@
     cvr embed videos --encoder blip2 -o model=Salesforce/blip2-itm-vit-g-coco
 
 The Q-Former turns a frame into 32 tokens of 256 numbers, each of unit length: `--all-tokens` gives these, as in
-CoVR-2's files. The one feature of a frame is their mean (of unit length unless `normalise=false`, which is CoVR-2's
-mean). Texts go through the same Q-Former; tokens are projected states, and the first one ([CLS]) is the
-text's own feature.
+CoVR-2's files; with `tokens=vision` it gives what the Q-Former looks at instead, which the query of covr-blip2 needs
+of its reference's middle frame (`-o tokens=vision -o sampler=middle -o frames=1`). The one feature of a frame is the
+mean of the 32 (of unit length unless `normalise=false`, which is CoVR-2's mean). Texts go through the same Q-Former;
+tokens are projected states, and the first one ([CLS]) is the text's own feature.
 
 Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al., TPAMI 2024
 (https://arxiv.org/abs/2308.14746v3).
@@ -15,6 +16,7 @@ Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al.,
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +41,8 @@ class Config:
     """Frames decoded per video, at most; 15 is CoVR's."""
     sampler: str = "uniform"
     """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+    tokens: Literal["queries", "vision"] = "queries"
+    """What --all-tokens stores of a frame: the projected query tokens, or all states of the vision network."""
     normalise: bool = True
     """Frame features to unit length; false leaves them as projected."""
     batch_size: int = field(default=16, metadata={"output": False})
@@ -67,35 +71,41 @@ def load(config: Config) -> TwoTowerEncoder:
         dtype=config.dtype,
         device=config.device,
     )
-    return TwoTowerEncoder(
-        "blip2", Blip2Towers(config.model, clean=config.clean, max_tokens=config.max_tokens), running
-    )
+    towers = Blip2Towers(config.model, clean=config.clean, max_tokens=config.max_tokens, tokens=config.tokens)
+    return TwoTowerEncoder("blip2", towers, running)
 
 
 class Blip2Towers:
     """The network and its tokenizer."""
 
-    def __init__(self, model: str, *, clean: bool, max_tokens: int):
+    def __init__(self, model: str, *, clean: bool, max_tokens: int, tokens: Literal["queries", "vision"] = "queries"):
         self.network = load_model("Blip2ForImageTextRetrieval", model)
         settings = self.network.config
         defaults = Preprocessing(size=settings.vision_config.image_size, fit="square")
         self.preprocessing = preprocessing_of(published_preprocessing(model), defaults, model)
-        self.dim = self.frame_token_dim = settings.image_text_hidden_size
+        self.dim = settings.image_text_hidden_size
+        self.tokens = tokens
+        self.frame_token_dim = self.dim if tokens == "queries" else settings.vision_config.hidden_size
         self.tokenizer = load_hub_tokenizer(model)
         self.clean = clean
         self.max_tokens = max_tokens
 
     def images(self, pixels_NCHW: Tensor) -> Tensor:
         """Return features_ND: the mean of the query tokens."""
-        return self.image_tokens(pixels_NCHW).mean(dim=1)
+        return self._query_tokens(self._vision(pixels_NCHW)).mean(dim=1)
 
     def image_tokens(self, pixels_NCHW: Tensor) -> Tensor:
-        """Return the projected query tokens, each of unit length."""
-        network = self.network
-        states_NPD = network.vision_model(pixel_values=pixels_NCHW).last_hidden_state
-        queries = network.query_tokens.expand(len(pixels_NCHW), -1, -1)
-        attended = network.qformer(query_embeds=queries, encoder_hidden_states=states_NPD).last_hidden_state
-        return F.normalize(network.vision_projection(attended), dim=-1)
+        """Return the projected query tokens, each of unit length, or all states of the vision network."""
+        states_NPD = self._vision(pixels_NCHW)
+        return states_NPD if self.tokens == "vision" else self._query_tokens(states_NPD)
+
+    def _vision(self, pixels_NCHW: Tensor) -> Tensor:
+        return self.network.vision_model(pixel_values=pixels_NCHW).last_hidden_state
+
+    def _query_tokens(self, states_NPD: Tensor) -> Tensor:
+        queries = self.network.query_tokens.expand(len(states_NPD), -1, -1)
+        attended = self.network.qformer(query_embeds=queries, encoder_hidden_states=states_NPD).last_hidden_state
+        return F.normalize(self.network.vision_projection(attended), dim=-1)
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return (ids_BL, mask_BL)."""

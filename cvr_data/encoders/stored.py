@@ -58,6 +58,7 @@ class StoredEncoder:
         self.dim, self.text_dim = store.dim, store.text_dim
         self.remembered = remembered
         self._encoded: dict[str, TextFeatures] = {}
+        self._token_stores: dict[Path, FeatureStore] = {}
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return the stored frame embeddings.
@@ -66,6 +67,17 @@ class StoredEncoder:
             CvrError: a video is not stored.
         """
         return self.store.frames([video.video_id for video in videos])
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return the stored tokens of each frame, (B, T, P, D), of this folder or another.
+
+        Raises:
+            CvrError: a video is not stored, or its tokens are not.
+        """
+        if folder is not None and folder not in self._token_stores:
+            self._token_stores[folder] = FeatureStore.open(folder, "raw")
+        store = self.store if folder is None else self._token_stores[folder]
+        return VideoFeatures(*store.frame_tokens([video.video_id for video in videos]))
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return the stored embeddings of texts, encoding those that no folder has."""
