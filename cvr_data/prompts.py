@@ -72,8 +72,13 @@ class Prompt:
 
     @property
     def answer_key(self) -> str:
-        """The key of the answer in examples and in an answer's JSON object: `modification` for a change."""
+        """The key of the answer in an answer's JSON object: `modification` for a change."""
         return TASKS[self.task]
+
+    @property
+    def example_key(self) -> str:
+        """The key of the answer in examples: `answer` where `modification` is the text that the prompt is about."""
+        return "answer" if self.task in ("paraphrase", "reverse") else self.answer_key
 
     @property
     def sha256(self) -> str:
@@ -133,10 +138,11 @@ class Prompt:
             raise CvrError(f"Prompt {self.name}: {error}.") from None
 
     def _answer(self, example: Mapping[str, str]) -> str:
+        given = {**example, self.answer_key: example[self.example_key]}
         if not self.schema:
-            return example[self.answer_key]
+            return given[self.answer_key]
         keys = self.schema.get("properties", (self.answer_key,))
-        return json.dumps({key: example[key] for key in keys if key in example}, ensure_ascii=False)
+        return json.dumps({key: given[key] for key in keys if key in given}, ensure_ascii=False)
 
 
 def prompt_folder() -> Path:
@@ -212,8 +218,8 @@ def _check(prompt: Prompt, path: Path) -> None:
     if prompt.changes not in ("any", "static", "action"):
         raise CvrError(f"{path}: changes should be any, static or action, got {prompt.changes!r}.")
     for number, example in enumerate(prompt.examples, 1):
-        if prompt.answer_key not in example:
-            raise CvrError(f"{path}: example {number} has no {prompt.answer_key!r}.")
+        if prompt.example_key not in example:
+            raise CvrError(f"{path}: example {number} has no {prompt.example_key!r}.")
         prompt.render(prompt.user, example)
     if prompt.schema and (problem := schema_problem(prompt.schema)):
         raise CvrError(f"{path}: schema is no JSON schema ({problem}).")

@@ -5,8 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
-COLUMNS = ("modification", "style", "reference_caption", "target_caption", "changes")
+COLUMNS = (
+    "modification", "style", "reference_caption", "target_caption", "reference_description", "target_description",
+    "changes", "asked_similarity",
+)  # fmt: skip
 """Columns the checks read; an absent one is null."""
+TEXTS = COLUMNS[:6]
 
 Row = dict[str, Any]
 
@@ -28,7 +32,7 @@ def rows_of(table: pa.Table) -> Iterator[Row]:
     for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():
         row.update(dict.fromkeys(absent))
         row["changes"] = row["changes"] or []
-        for name in COLUMNS[:-1]:
+        for name in TEXTS:
             row[name] = row[name] or ""
         yield row
 

@@ -1,7 +1,7 @@
 """Lint: drop texts that repeat most of the target caption.
 
 Such a text finds the target alone, and the query no longer needs its video. What counts is how much of the *unchanged*
-part of the target caption the text repeats: naming the change is its job.
+part of the target caption (of its description, where there is one) the text repeats: naming the change is its job.
 
 Source: our own rule, after the text-only baselines that come close to composed ones on generated test sets
 (Ventura et al., AAAI 2024, https://arxiv.org/abs/2308.14746, table of baselines).
@@ -35,7 +35,8 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def reason(row: Row) -> str | None:
         changed = [word for change in changes_of(row) for word in words_of(change["after"] or "")]
-        unchanged = {word for word in content_words(words_of(row["target_caption"])) if word not in changed}
+        shown = row["target_description"] or row["target_caption"]
+        unchanged = {word for word in content_words(words_of(shown)) if word not in changed}
         text = words_of(row["modification"])
         repeated = sum(has_word(text, word) for word in unchanged)
         leaks = repeated >= config.min_repeated and repeated > config.max_share * len(unchanged)

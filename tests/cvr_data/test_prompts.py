@@ -21,8 +21,10 @@ def write(tmp_path):
     return save
 
 
-def test_the_three_styles_are_there():
-    assert {"short", "static", "action"} <= set(prompt_names())
+def test_every_style_and_task_has_its_prompt():
+    assert {"short", "dense", "static", "action"} <= set(prompt_names())
+    tasks = {load_prompt(name).task for name in prompt_names()}
+    assert {"change", "describe", "judge", "paraphrase", "reverse"} <= tasks
 
 
 @pytest.mark.parametrize("name", prompt_names())

@@ -14,6 +14,8 @@ NIGHT = ("view of a city at night", "view of a city at dawn", "static", "attribu
 ROAD = ("a red ball falls on a road", "a red ball spins on a road", "action", "action", "falls", "spins")
 RUNS = ("a woman walks on the beach", "a woman runs on the beach", "action", "action", "walks", "runs")
 
+MATCH = ("two women lose a match", "two women win a match", "action", "action", "lose", "win")
+
 
 def table(text, pair, style="short", **columns):
     reference, target, kind, slot, before, after = pair
@@ -82,6 +84,36 @@ def reason(check, *args, options=(), **kwargs):
         ("lint-excluded", "make the ball blue, not red", BALL, "static", None),
         ("lint-excluded", "run rather than walk", RUNS, "action", None),
         ("lint-excluded", "make the ball blue", BALL, "short", None),
+        ("lint-excluded", "the ball is red and blue", BALL, "static", "excluded_not_negated"),
+        ("lint-too-short", "make the ball blue", BALL, "dense", "too_short"),
+        ("lint-too-short", "make the ball blue", BALL, "short", None),
+        ("lint-too-short", "make the ball " + "very " * 30 + "blue", BALL, "dense", None),
+        ("lint-too-long", "make the ball " + "very " * 80 + "blue", BALL, "dense", "too_long"),
+        ("lint-pronoun", "make it blue", BALL, "short", None),
+        ("lint-pronoun", "the same but it should be blue", BALL, "short", None),
+        ("lint-pronoun", "make the ball blue and its beach too", BALL, "short", None),
+        ("lint-pronoun", "put a hat on it", BALL, "short", "unclear_pronoun"),
+        ("lint-pronoun", "show him with a ball", BALL, "short", "unclear_pronoun"),
+        ("lint-pronoun", "have her running", RUNS, "action", None),
+        ("lint-pronoun", "have him running", RUNS, "action", "unclear_pronoun"),
+        ("lint-pronoun", "have the woman move her arms", RUNS, "action", None),
+        ("lint-pronoun", "let them sing", ("a boy in a hall", "a boy", "action", "action", "in", "sing"), "short",
+         "unclear_pronoun"),
+        ("lint-pronoun", "let her win", MATCH, "action", "unclear_pronoun"),
+        ("lint-pronoun", "let them win", MATCH, "action", None),
+        ("lint-as-new", "add a beach", BALL, "short", "reference_as_new"),
+        ("lint-as-new", "now there is a red ball", BALL, "short", "reference_as_new"),
+        ("lint-as-new", "add a blue ball", BALL, "short", None),
+        ("lint-as-new", "add another ball", BALL, "short", None),
+        ("lint-as-new", "add blue to the ball", BALL, "short", None),
+        ("lint-as-new", "add a kite", BALL, "short", None),
+        ("lint-language", "ersetze die Gitarre durch ein Klavier", PIANO, "short", "not_english"),
+        ("lint-language", "remplace la guitare par un piano", PIANO, "short", "not_english"),
+        ("lint-language", "cambia la guitarra por el piano", PIANO, "short", "not_english"),
+        ("lint-language", "把吉他换成钢琴", PIANO, "short", "not_english"),
+        ("lint-language", "replace the guitar with a piano 钢琴", PIANO, "short", "not_english"),
+        ("lint-language", "replace the guitar with an upright piano à la carte", PIANO, "short", None),
+        ("lint-language", "replace the guitar with a piano", PIANO, "short", None),
     ],
 )  # fmt: skip
 def test_a_check_refuses_what_it_is_for_and_no_more(check, text, pair, style, expected):
@@ -98,6 +130,31 @@ def test_a_check_runs_on_no_rows_and_on_texts_alone(check):
     module, config = FILTERS.get(check), FILTERS.config(check)
     assert module.run(config, table("x", BALL).slice(0, 0)).column("drop_reason").to_pylist() == []
     assert module.run(config, pa.table({"modification": ["make it blue"]})).num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("make it dark", None), ("make it bright", "misses_change"), ("show a bed", "misses_change")],
+)
+def test_a_concept_in_other_words_is_asked_for_if_the_encoder_says_so(text, expected):
+    darkness = (
+        "a man in a bed in daylight",
+        "a man in a bed in darkness",
+        "static",
+        "attribute",
+        "daylight",
+        "darkness",
+    )
+    found = lint_reasons(table(text, darkness), {"lint-change": {"min_similarity": 0.7}})
+    assert found == [[expected] if expected else []]
+    assert lint_reasons(table(text, darkness), {"lint-change": {}}) == [["misses_change"]]
+
+
+def test_what_stays_of_a_description_counts_as_leaked():
+    shown = {"target_description": "a blue ball bounces on wet sand beside a tall lighthouse"}
+    text = "a blue ball bounces on wet sand beside the tall lighthouse"
+    assert reason("lint-leak", text, BALL, "dense", **shown) == "leaks_target"
+    assert reason("lint-leak", "make the ball blue and show wet sand", BALL, "dense", **shown) is None
 
 
 def test_static_texts_answer_for_static_changes_only():

@@ -1,0 +1,50 @@
+"""Lint: drop texts that bring in what the reference has already: "add a beach" where there is a beach.
+
+Such a text asks for nothing, or means the reference's own thing and misses the change. "add another ball" and "add a
+blue ball" to a red one are fine.
+"""
+
+import re
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import EDIT_WORDS, content_words, has_word, words_of
+
+_BROUGHT = re.compile(
+    r"\b(?:add|adding|include|insert|introduce|bring in|put in|"
+    r"there (?:is|are|should be)(?: now)?|now there (?:is|are))\b"
+    r"(?P<what>.+?)(?=\b(?:to|in|into|on|onto|at|next|beside|behind|near|under|above|with|that|which|who|so|instead|"
+    r"rather|while|and)\b|[,;.]|$)"
+)
+_MORE = frozenset("more another second third two three four several many extra additional other again bigger".split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "reference_as_new" where a text adds what the reference caption names."""
+
+    def reason(row: Row) -> str | None:
+        reference = words_of(row["reference_caption"])
+        wanted = [word for change in row["changes"] for word in words_of(change["after"] or "")]
+        brought = (words_of(match["what"]) for match in _BROUGHT.finditer(row["modification"].lower()))
+        return "reference_as_new" if any(_is_there(words, reference, wanted) for words in brought) else None
+
+    return drop_where(table, reason)
+
+
+def _is_there(words: list[str], reference: list[str], wanted: list[str]) -> bool:
+    if not _MORE.isdisjoint(words):
+        return False
+    if any(has_word(wanted, word) for word in content_words(words)):
+        return False
+    named = [word for word in content_words(words) if word not in EDIT_WORDS]
+    return bool(named) and all(has_word(reference, word) for word in named)

@@ -1,0 +1,63 @@
+"""Lint: drop texts that are not in English: letters of another script, or more German than English words.
+
+Letters and words that a caption has are fine: "replace the fiancee with a fiancé" quotes it. The words looked for are
+function words and edit verbs of six languages that no English text has.
+
+Source: our own rule; multilingual models fall into another language, most often one of these or Chinese.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import EDIT_WORDS, FUNCTION_WORDS
+
+_WORD = re.compile(r"[^\W\d_]+")
+_GERMAN = (
+    "der das und ein eine einen einem mit nicht statt durch ersetze ersetzen mache den dem auf ist wird sind aus im"
+)
+_FRENCH = "le les une et avec pas dans du des remplace remplacer par est au sur lieu mettre changer changez rendre"
+_SPANISH = "el los las una y con por reemplaza reemplazar cambia cambiar lugar hacer haz pon en poner"
+_ITALIAN = "il lo gli di della sostituisci sostituire invece cambiare metti che"
+_PORTUGUESE = "os uma com troque trocar substitua substituir mude mudar vez da"
+_DUTCH = "het een met niet vervang vervangen door van maak plaats zijn wordt"
+_FOREIGN = frozenset(
+    word
+    for words in (_GERMAN, _FRENCH, _SPANISH, _ITALIAN, _PORTUGUESE, _DUTCH)
+    for word in words.split()
+    if word not in FUNCTION_WORDS and word not in EDIT_WORDS
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options."""
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "not_english" where the text is in another language."""
+
+    def reason(row: Row) -> str | None:
+        text = row["modification"].lower()
+        if text.isascii() and _FOREIGN.isdisjoint(text.split()):
+            return None
+        names = ("reference_caption", "target_caption", "reference_description", "target_description")
+        known = set(_WORD.findall(" ".join(row[name] for name in names).lower()))
+        words = [word for word in _WORD.findall(text) if word not in known]
+        if any(not _is_latin(letter) for word in words for letter in word if not letter.isascii()):
+            return "not_english"
+        foreign = sum(word in _FOREIGN for word in words)
+        english = sum(word in FUNCTION_WORDS or word in EDIT_WORDS for word in words)
+        return "not_english" if foreign > english else None
+
+    return drop_where(table, reason)
+
+
+def _is_latin(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("LATIN")

@@ -1,0 +1,37 @@
+"""Lint: drop texts shorter than their style promises: a dense text of ten words is a short one.
+
+Source: dense texts have 31 words on average (Thawakar et al., ICCV 2025, https://arxiv.org/abs/2508.14039); the bound
+is our own.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from cvr_data.filters._lint import Row, drop_where
+from cvr_data.generation.words import words_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    dense: int = 30
+    """Fewest words of a dense text."""
+    other: int = 1
+    """Fewest words of a text of any other style."""
+
+    def __post_init__(self) -> None:
+        if min(self.dense, self.other) < 1:
+            raise ValueError("a limit must be at least 1 word.")
+
+
+TINY = Config()
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "too_short" where the modification has too few words for its style."""
+
+    def reason(row: Row) -> str | None:
+        fewest = config.dense if row["style"] == "dense" else config.other
+        return "too_short" if len(words_of(row["modification"])) < fewest else None
+
+    return drop_where(table, reason)
