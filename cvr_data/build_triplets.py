@@ -22,6 +22,7 @@ from cvr_data.encoders import ENCODERS
 from cvr_data.engine import PART_ROWS, split_dropped
 from cvr_data.errors import CvrError, first_few
 from cvr_data.formats import FORMATS
+from cvr_data.judgments import read_verdicts
 from cvr_data.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.registry import config_dict
 from cvr_data.statistics import SPLITS, statistics
@@ -45,6 +46,10 @@ class Sources:
     embeddings: Path | None = None
     tests: "Sources | None" = None
     """What the test triplets are built from, if from another corpus."""
+    judgments: Path | None = None
+    """What people said of the texts (`cvr export-judgments`)."""
+    judged_only: bool = False
+    """Drop texts that nobody judged, in splits where others were judged."""
 
     def named(self) -> dict[str, Path]:
         """Return input name -> folder as manifests list them: pairs, pairs-2, ..."""
@@ -57,6 +62,8 @@ class Sources:
             named["embeddings"] = self.embeddings
             if (self.embeddings / "heads" / "manifest.json").exists():
                 named["heads"] = self.embeddings / "heads"
+        if self.judgments is not None:
+            named["judgments"] = self.judgments
         return named
 
 
@@ -112,8 +119,9 @@ def build_triplets(sources: Sources, out: Path, config: Config, *, name: str, ov
         CvrError: a table lacks a column, no triplet is left, or `out` holds something else.
     """
     tested = {"test_from": [open_artifact(path).key for path in sources.tests.modifications]} if sources.tests else {}
+    judged = {"judged_only": True} if sources.judged_only else {}
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name, **tested},
+        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name, **tested, **judged},
         inputs=sources.named(), overwrite=overwrite,
     )  # fmt: skip
     if (done := writer.finished()) is not None:
@@ -185,10 +193,13 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _join(config: Config, sources: Sources) -> tuple[pa.Table, pa.Table]:
-    if sources.tests is None:
-        rows = run(config, *_texts_and_pairs(sources))
-    else:
-        rows = run_apart(config, _texts_and_pairs(sources), _texts_and_pairs(sources.tests))
+    tables = [_texts_and_pairs(given) for given in (sources, sources.tests) if given is not None]
+    if sources.judgments is not None:
+        verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only)
+        videos = read_videos(_all_videos(sources))
+        tables = [verdicts.apply(*texts_and_pairs, videos) for texts_and_pairs in tables]
+        verdicts.require_met(sources.judgments)
+    rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)
     kept, dropped = split_dropped(rows)
     if not kept.num_rows:
         counts = ", ".join(f"{reason} {count}" for reason, count in _reasons(dropped).items()) or "there was no text"

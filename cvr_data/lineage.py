@@ -11,7 +11,7 @@ from typing import Any
 
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
 
-FEATURES = ("embed", "fit-heads")
+FEATURES = ("embed", "fit-heads", "export-judgments")
 """Stages whose rows are no videos, pairs, texts or triplets."""
 
 

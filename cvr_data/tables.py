@@ -107,6 +107,29 @@ DISTRACTORS = pa.schema(
 )
 """Videos that a query should not find, though they look or read like what it asks for; one row per query and video."""
 
+JUDGMENTS = pa.schema(
+    [
+        _required("judgment_id", pa.string()),
+        _required("item_id", pa.string()),
+        _required("reference_id", pa.string()),
+        _required("target_id", pa.string()),
+        _required("style", pa.string()),
+        _required("texts", pa.list_(pa.string())),
+        _required("annotator", pa.string()),
+        _required("decision", pa.string()),
+        _required("judged_at", pa.string()),
+        ("split", pa.string()),
+        ("reason", pa.string()),
+        ("note", pa.string()),
+        ("chosen", pa.string()),
+        ("modification", pa.string()),
+        ("also_correct", pa.list_(pa.string())),
+        ("answer", pa.string()),
+        ("seconds", pa.float64()),
+    ]
+)
+"""What people said of the texts of a pair: decision is accept, edit, reject or skip; `answer` is of a gold check."""
+
 
 def content_id(*parts: str) -> str:
     """Return 16 hex digits of the sha256 of the parts as a JSON list."""

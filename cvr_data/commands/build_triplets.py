@@ -1,10 +1,12 @@
 """Join modification texts with their pairs into a dataset folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from cvr_data.commands.options import FOLDER, option_option, overwrite_option
+from cvr_data.errors import CvrError
 
 
 @click.command("build-triplets")
@@ -18,6 +20,8 @@ from cvr_data.commands.options import FOLDER, option_option, overwrite_option
     help="Texts of another corpus that alone give the test triplets; repeatable.",
 )  # fmt: skip
 @click.option("--embeddings", type=FOLDER, help="Embeddings with fitted heads: gives each triplet its frame_scores.")
+@click.option("--judgments", type=FOLDER, help="Judgments (cvr export-judgments) that keep, drop and reword texts.")
+@click.option("--judged-only", is_flag=True, help="Drop texts nobody judged, in splits where others were judged.")
 @option_option
 @overwrite_option
 def build_triplets(
@@ -28,6 +32,8 @@ def build_triplets(
     videos: Path | None,
     test_from: tuple[Path, ...],
     embeddings: Path | None,
+    judgments: Path | None,
+    judged_only: bool,
     options: tuple[str, ...],
     overwrite: bool,
 ) -> None:
@@ -44,9 +50,12 @@ def build_triplets(
     from cvr_data.statistics import counts_text
     from cvr_data.triplets import Config
 
+    if judged_only and judgments is None:
+        raise CvrError("--judged-only needs --judgments.")
     config = parse_config(Config, options, where="build-triplets")
     sources = building.find_sources(modifications, pairs=pairs, videos=videos, embeddings=embeddings)
     sources = building.with_tests(sources, test_from) if test_from else sources
+    sources = replace(sources, judgments=judgments, judged_only=judged_only)
     chosen = name or (out.name if out else building.default_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
