@@ -1,8 +1,11 @@
 """Every family of components, by name: what `cvr list` and `cvr show` look through."""
 
 from importlib import import_module
+from pathlib import Path
 
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.prompts import load_prompt, prompt_names
+from cvr_data.recipe import built_in_recipes, load_recipe
 from cvr_data.registry import Family
 
 PACKAGES = {
@@ -17,6 +20,9 @@ PACKAGES = {
     "models": "cvr_bench.models",
 }
 """Kind -> package; strings, because the builder never imports the bench."""
+FILES = ("prompts", "recipes")
+"""Families whose members are YAML files."""
+RECIPES = "cvr_bench.recipes"
 
 
 def families() -> dict[str, Family]:
@@ -31,8 +37,20 @@ def one_family(kind: str) -> Family:
         CvrError: there is no such family.
     """
     if kind not in PACKAGES:
-        raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, PACKAGES)}")
+        raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, [*PACKAGES, *FILES])}")
     return getattr(import_module(PACKAGES[kind]), kind.upper())
+
+
+def recipe_files() -> dict[str, Path]:
+    """Return name -> file of the built-in recipes."""
+    return built_in_recipes(import_module(RECIPES).RECIPE_FOLDERS)
+
+
+def file_summaries(kind: str) -> dict[str, str]:
+    """Return name -> summary of the built-in prompts or recipes."""
+    if kind == "prompts":
+        return {name: load_prompt(name).summary for name in prompt_names()}
+    return {name: load_recipe(path).summary for name, path in recipe_files().items()}
 
 
 def find_component(name: str) -> list[tuple[str, Family]]:

@@ -17,7 +17,7 @@ import string
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ from cvr_data.errors import CvrError, did_you_mean
 
 TIMINGS = "timings.json"
 FIELDS = {"name", "summary", "variables", "steps"}
+ABOUT = ("published", "needs", "verified", "differs")
+"""What a recipe of a paper's row says of itself: the numbers and where they stand, the files and hardware it needs, what
+was checked here and what was not, and what differs from the original."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Recipe:
     name: str
     summary: str
     steps: tuple[tuple[str, ...], ...]
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Of `ABOUT`, what it says."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,15 @@ def find_recipe(name: str, folders: Sequence[Path]) -> Path:
         if not path.is_file():
             raise CvrError(f"{path}: no such recipe file.")
         return path
-    built_in = {found.stem.replace("_", "-"): found for folder in folders for found in sorted(folder.glob("*.yaml"))}
+    built_in = built_in_recipes(folders)
     if name not in built_in:
         raise CvrError(f"Unknown recipe {name!r}. {did_you_mean(name, built_in)}")
     return built_in[name]
+
+
+def built_in_recipes(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return name -> file of the recipes in `folders`."""
+    return {found.stem.replace("_", "-"): found for folder in folders for found in sorted(folder.glob("*.yaml"))}
 
 
 def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recipe:
@@ -77,7 +87,8 @@ def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recip
             raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")
     values = {**defaults, **(variables or {})}
     steps = tuple(_step(line, values, f"{path}: step {number}") for number, line in enumerate(content["steps"], 1))
-    return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps)
+    about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
+    return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about)
 
 
 def run_recipe(
@@ -113,8 +124,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or not content["steps"]:
         raise CvrError(f"{path}: a recipe needs a list of `steps`, each a command line such as `cvr import ...`.")
     for key in content:
-        if key not in FIELDS:
-            raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(str(key), FIELDS)}")
+        if key not in {*FIELDS, *ABOUT}:
+            raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(str(key), {*FIELDS, *ABOUT})}")
     return content
 
 

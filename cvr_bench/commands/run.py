@@ -11,9 +11,9 @@ from cvr_data.commands.options import FOLDER
 @click.argument("recipe")
 @click.option("--in", "folder", type=FOLDER, default=".", show_default=True, help="Folder to work in.")
 @click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
-@click.option("--dry-run", is_flag=True, help="Print the command lines and stop.")
+@click.option("--dry-run", is_flag=True, help="Print what it says of itself and its command lines, and stop.")
 def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> None:
-    """Run the steps of RECIPE, a YAML file or the name of a built-in one.
+    """Run the steps of RECIPE, a YAML file or the name of a built-in one (`cvr list recipes`).
 
     Example: cvr run recipe.yaml -o seed=1
     """
@@ -23,6 +23,8 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
     if dry_run:
+        for key, text in loaded.about.items():
+            click.echo(f"# {key}: {text}")
         for step in loaded.steps:
             click.echo("cvr " + " ".join(step))
         return

@@ -11,14 +11,15 @@ from cvr_data.commands.options import json_option
 @click.argument("family", required=False)
 @json_option
 def list(family: str | None, as_json: bool) -> None:
-    """List the components of FAMILY, or of every family.
+    """List the components of FAMILY, or of every family; `recipes` and `prompts` are families too.
 
     Example: cvr list models
     """
-    from cvr_data.families import families, one_family
+    from cvr_data.families import FILES, families, file_summaries, one_family
 
-    chosen = {family: one_family(family)} if family else families()
+    chosen = {} if family in FILES else {family: one_family(family)} if family else families()
     table = {kind: {name: members.summary(name) for name in members.names()} for kind, members in chosen.items()}
+    table |= {kind: file_summaries(kind) for kind in FILES if family in (None, kind)}
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return

@@ -46,6 +46,21 @@ def test_a_bad_recipe_is_one_line(recipe_file, text, message):
         load_recipe(recipe_file(text))
 
 
+def test_a_recipe_says_what_was_published_and_what_it_needs(recipe_file, cvr):
+    text = GOOD + "published: |\n  R@1 59.82,\n  in table 2\nverified: parity only\n"
+    assert load_recipe(recipe_file(text)).about == {"published": "R@1 59.82, in table 2", "verified": "parity only"}
+    printed = cvr("run", recipe_file(text), "--dry-run").out.splitlines()
+    assert printed[:3] == ["# published: R@1 59.82, in table 2", "# verified: parity only", printed[2]]
+    assert printed[2].startswith("cvr import table")
+
+
+def test_built_in_recipes_and_prompts_are_listed_and_shown(cvr, one_line_error):
+    assert "quickstart " in cvr("list", "recipes").out
+    assert "short " in cvr("list", "prompts").out
+    assert "steps:" in cvr("show", "quickstart").out
+    assert "Did you mean: recipes?" in one_line_error("list", "recipe")
+
+
 def test_an_unknown_variable_is_refused(recipe_file):
     with pytest.raises(CvrError, match=r"unknown variable 'clip'\. Did you mean: clips\?"):
         load_recipe(recipe_file(GOOD), {"clip": "7"})
