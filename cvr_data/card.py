@@ -17,6 +17,7 @@ import yaml
 from cvr_data.artifacts import Artifact
 from cvr_data.licences import hub_licence, licence_id, may_redistribute
 from cvr_data.lineage import FunnelStep
+from cvr_data.shortcuts import Shortcuts
 from cvr_data.statistics import SPLITS, counts_text, summary_text
 
 EXAMPLES = 20
@@ -57,6 +58,11 @@ class Card:
     is_guarded: bool = False
     """Whether captions and media of sources that do not allow it were left out."""
     with_videos: bool = False
+    revision: str = "main"
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Video id -> path of its thumbnail."""
+    shortcuts: Shortcuts | None = None
+    """How many queries one input alone answers; None if that was not audited."""
 
 
 def render_card(card: Card) -> str:
@@ -159,7 +165,7 @@ def limits(card: Card) -> list[str]:
         f"The modification texts were written by: {counts_text(everything['sources_of_text'])}. "
         "Whether a person has checked them is unknown.",
         "Only mined targets are marked as correct: other videos may answer a query as well (false negatives).",
-        "How many queries can be answered from the text alone, or from the reference alone, is unknown.",
+        *shortcut_limits(card.shortcuts),
     ]
     without = everything["triplets"] - everything["with_frame_scores"]
     if without:
@@ -170,6 +176,16 @@ def limits(card: Card) -> list[str]:
     if shared:
         found.append(f"{shared} texts occur in more than one split (the videos do not).")
     return found
+
+
+def shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
+    """Return a sentence on queries that one input answers."""
+    if shortcuts is None:
+        return ["How many queries can be answered from the text alone, or from the reference alone, is unknown."]
+    return [
+        f"By an audit of {shortcuts.queries} queries with {shortcuts.model}, {shortcuts.text_only:.1f} % have a target "
+        f"among the {shortcuts.k} best by the text alone, {shortcuts.visual_only:.1f} % by the reference alone."
+    ]
 
 
 def cell(value: object) -> str:

@@ -1,16 +1,17 @@
-"""Pushes a dataset folder to the Hugging Face Hub, so that `load_dataset("user/name")` opens it.
+"""Lays out a dataset as it goes to the Hugging Face Hub, so that `load_dataset("user/name")` opens it.
 
     data/<style>/<split>-00000-of-00001.parquet   one config per style, and `default` with all of them
-    annotations/webvid_covr_<split>.csv  statistics.json  manifests/*.json  README.md  [videos/*]
+    annotations/webvid_covr_<split>.csv  statistics.json  manifests/*.json  recipe.yaml  README.md  LICENCES.md
+    CITATION.cff  [licences/*]  [thumbnails/*]  [videos/*]  [embeddings/*: the config `embeddings`]
 
-Captions and media of videos whose licence is unknown or forbids it are left out: those are ids and urls only. All
-files go in one commit, so that readers never see half a dataset.
+Captions, media, thumbnails and features of videos whose licence is unknown or forbids it are left out: those are ids
+and urls only. `cvr_data.push` uploads it.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.artifacts import Artifact, json_bytes, write_bytes, write_parquet
-from cvr_data.card import Card, commands_of, render_card, sources_of
+from cvr_data.card import Card, commands_of, examples, render_card, sources_of
 from cvr_data.dataset import Dataset
 from cvr_data.errors import CvrError
 from cvr_data.formats import FORMATS
 from cvr_data.lineage import FunnelStep, funnel_of, lineage
-from cvr_data.redistribution import ENDS, Publishable, publishable
+from cvr_data.published_media import SAFE_ID, Medium, media_of, thumbnails, with_urls, with_video_columns
+from cvr_data.published_papers import citation, copy_licence_files, licences_text, recipe
+from cvr_data.redistribution import Publishable, publishable
+from cvr_data.shortcuts import shortcuts_of
 from cvr_data.statistics import SPLITS, statistics
 from cvr_data.tables import content_id
 
@@ -31,10 +35,25 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-SAFE_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 SHARD_ROWS = 500_000
-OUR_FOLDERS = ("annotations/", "data/", "manifests/", "videos/")
+OUR_FOLDERS = ("annotations/", "data/", "embeddings/", "licences/", "manifests/", "thumbnails/", "videos/")
 """Of these, a file in the repository that is not part of what is pushed is removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is published beside the triplets."""
+
+    revision: str = "main"
+    """Branch that it goes to; videos are addressed there."""
+    licences: Mapping[str, str] | None = None
+    """Source of videos -> its licence, where the videos table does not say or is wrong."""
+    licence_files: tuple[Path, ...] = ()
+    with_videos: bool = False
+    embeddings: Path | None = None
+    """Features to publish as the config `embeddings`."""
+    audit: Path | None = None
+    """Folder of `cvr audit`, which tells how many queries one input alone answers."""
 
 
 @dataclass(frozen=True)
@@ -47,130 +66,100 @@ class Staged:
     withheld_videos: int
     """Videos whose captions and media were left out."""
 
-    def sizes(self) -> dict[str, int]:
-        """Return path in the repository -> bytes, of everything that will be uploaded."""
+    def files(self) -> dict[str, Path]:
+        """Return path in the repository -> local file, of everything that will be uploaded."""
         written = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
-        sizes = {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in written}
-        return {**sizes, **{name: path.stat().st_size for name, path in sorted(self.media.items())}}
+        return {**{path.relative_to(self.folder).as_posix(): path for path in written}, **self.media}
+
+    def sizes(self) -> dict[str, int]:
+        """Return path in the repository -> bytes."""
+        return {name: path.stat().st_size for name, path in self.files().items()}
 
 
-def stage(
-    dataset: Dataset, repo: str, folder: Path, *, licences: Mapping[str, str] | None = None, with_videos: bool = False
-) -> Staged:
+def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = None) -> Staged:
     """Write what would be published into a folder; nothing goes over the network.
 
-    `licences` is source of videos -> its licence, where the videos table does not say or is wrong.
-
     Raises:
-        CvrError: a malformed repository name, or a licence for a source that there is not.
+        CvrError: a malformed repository name, a licence for a source that there is not, or an audit of other triplets.
     """
+    wanted = wanted or Wanted()
     if not REPO.fullmatch(repo):
         raise CvrError(f"--repo {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
-    part = publishable(dataset, licences or {})
-    media = _media(part) if with_videos else {}
-    table = _with_urls(part.triplets, part.videos)
-    if with_videos:
-        table = _with_video_columns(table, repo, media)
+    part = publishable(dataset, wanted.licences or {})
+    media = media_of(part)
+    uploaded = media if wanted.with_videos else {}
+    configs = _write_rows(part, folder, repo, wanted, uploaded)
+    card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
+    _write_papers(card, folder, wanted, dataset.artifact.key)
+    _write_manifests(card.lineage, folder / "manifests")
+    digests = _digests(folder) | {medium.name: _sha256(medium.path) for medium in uploaded.values()}
+    write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
+    withheld = len(part.used - part.free)
+    return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
+
+
+def _write_rows(
+    part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, Medium]
+) -> dict[str, dict[str, str]]:
+    """Write the Parquet shards, CSVs and features, and return the configs."""
+    table = with_urls(part.triplets, part.videos)
+    if wanted.with_videos:
+        where = repo if wanted.revision == "main" else f"{repo}@{wanted.revision}"
+        table = with_video_columns(table, where, uploaded)
     configs = _write_shards(table, folder / "data")
+    if wanted.embeddings is not None:
+        from cvr_data.published_embeddings import CONFIG, write_embeddings
+
+        configs[CONFIG] = write_embeddings(folder, part, wanted.embeddings)
     webvid_covr = FORMATS.get("webvid-covr")
     webvid_covr.write(webvid_covr.Config(), part.triplets, folder / "annotations")
-    numbers = statistics(part.triplets, part.videos)
-    write_bytes(folder / "statistics.json", json_bytes(numbers))
+    return configs
+
+
+def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictures: Mapping[str, str]) -> Card:
     artifacts = lineage([dataset.artifact.path])
-    _write_manifests(artifacts, folder / "manifests")
-    card = Card(
-        name=repo.split("/")[1], repo=repo, triplets=part.triplets, numbers=numbers, funnel=_funnel(dataset, artifacts),
-        lineage=artifacts, sources=sources_of(part.videos, part.used), configs=configs, files=_digests(folder),
-        versions=dataset.artifact.manifest["versions"], commands=commands_of(artifacts), is_guarded=True,
-        with_videos=with_videos,
+    return Card(
+        name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
+        numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
+        sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
+        commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
+        shortcuts=None if wanted.audit is None else shortcuts_of(wanted.audit, part.triplets),
     )  # fmt: skip
-    write_bytes(folder / "README.md", render_card(card).encode())
-    return Staged(folder, dict(sorted(media.values())), len(part.used - part.free))
 
 
-def push(staged: Staged, repo: str, *, private: bool = False) -> str:
-    """Upload what was staged in one commit, removing data files that are no longer part of it; return its address.
+def _write_papers(card: Card, folder: Path, wanted: Wanted, key: str) -> None:
+    assert card.repo is not None
+    write_bytes(folder / "statistics.json", json_bytes(card.numbers))
+    files = copy_licence_files(wanted.licence_files, folder)
+    write_bytes(folder / "LICENCES.md", licences_text(card.sources, files, with_videos=wanted.with_videos))
+    write_bytes(folder / "CITATION.cff", citation(card.name, card.repo, key))
+    write_bytes(folder / "recipe.yaml", recipe(card.name, card.commands))
+
+
+def _write_thumbnails(part: Publishable, media: Mapping[str, Medium], folder: Path) -> dict[str, str]:
+    """Write the pictures of the card's examples and return video id -> path."""
+    shown = [row[f"{end}_id"] for row in examples(part.triplets) for end in ("reference", "target")]
+    made = thumbnails(shown, media)
+    for name, content in made.values():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / name, content)
+    return {video_id: name for video_id, (name, _) in made.items()}
+
+
+def connect() -> "HfApi":
+    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN.
 
     Raises:
-        CvrError: the Hub cannot be reached, refuses the token, or answers with an error.
+        CvrError: there is no token.
     """
     from huggingface_hub import HfApi, get_token
-    from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
+    from huggingface_hub.utils import disable_progress_bars, logging
 
     if get_token() is None:
         raise CvrError("No Hub token: run `hf auth login`, or set HF_TOKEN.")
-    api = HfApi(library_name="cvr")
-    try:
-        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
-        return _commit(api, staged, repo)
-    except OfflineModeIsEnabled:
-        raise CvrError("HF_HUB_OFFLINE is set, so nothing can be pushed; unset it.") from None
-    except HTTPError as error:
-        raise CvrError(_http_problem(error, api.endpoint, repo)) from None
-    except RuntimeError as error:  # how huggingface_hub wraps a failed upload of one file
-        if not isinstance(error.__cause__, HTTPError):
-            raise
-        raise CvrError(_http_problem(error.__cause__, api.endpoint, repo)) from None
-
-
-def _commit(api: "HfApi", staged: Staged, repo: str) -> str:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    info = api.dataset_info(repo)
-    ours = staged.sizes()
-    stale = [
-        name
-        for name in (sibling.rfilename for sibling in info.siblings or [])
-        if name.startswith(OUR_FOLDERS) and name not in ours
-    ]
-    additions = [
-        CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(staged.media.get(name, staged.folder / name)))
-        for name in ours
-    ]
-    deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
-    commit = api.create_commit(
-        repo,
-        [*additions, *deletions],
-        repo_type="dataset",
-        commit_message="Publish the dataset with cvr",
-        parent_commit=info.sha,
-    )
-    return str(commit.commit_url)
-
-
-def _media(part: Publishable) -> dict[str, tuple[str, Path]]:
-    """Video id -> (path in the repository, local file) of every video that is there and may be published."""
-    media: dict[str, tuple[str, Path]] = {}
-    taken: set[str] = set()
-    rows = [] if part.videos is None else part.videos.select(["video_id", "path"]).to_pylist()
-    for video_id, path in ((row["video_id"], Path(row["path"] or "")) for row in rows):
-        if video_id in part.free and path.is_file():
-            stem = video_id.removesuffix(path.suffix)
-            name = f"videos/{stem}{path.suffix}"
-            if not SAFE_ID.fullmatch(stem) or name in taken:
-                name = f"videos/{content_id(video_id)}{path.suffix}"
-            taken.add(name)
-            media[video_id] = (name, path)
-    return media
-
-
-def _with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
-    if videos is None or videos.column("url").null_count == videos.num_rows:
-        return triplets
-    urls = dict(zip(videos.column("video_id").to_pylist(), videos.column("url").to_pylist(), strict=True))
-    for end in ENDS:
-        found = [urls.get(video_id) for video_id in triplets.column(f"{end}_id").to_pylist()]
-        triplets = triplets.append_column(f"{end}_url", pa.array(found, pa.string()))
-    return triplets
-
-
-def _with_video_columns(triplets: pa.Table, repo: str, media: Mapping[str, tuple[str, Path]]) -> pa.Table:
-    huggingface = FORMATS.get("huggingface")
-    stored = {
-        video_id: {"path": f"hf://datasets/{repo}/{name}", "bytes": None} for video_id, (name, _) in media.items()
-    }
-    table = huggingface.with_videos(triplets, stored)
-    return table.cast(huggingface.features_of(table.schema, decode=False).arrow_schema)
+    disable_progress_bars()  # ours shows the whole
+    logging.set_verbosity_error()
+    return HfApi(library_name="cvr")
 
 
 def _write_shards(triplets: pa.Table, folder: Path) -> dict[str, dict[str, str]]:
@@ -208,30 +197,14 @@ def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelS
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
 
 
-def _http_problem(error: Exception, endpoint: str, repo: str) -> str:
-    response = getattr(error, "response", None)
-    if response is None:
-        return f"Cannot reach {endpoint}: {_one_line(error)}. Nothing was published; run again when it can be reached."
-    status = response.status_code
-    if status == 401:
-        return f"{endpoint} refused the token (401): run `hf auth login`, or set HF_TOKEN to a token that can write."
-    if status == 403:
-        return (
-            f"{endpoint}: the token may not write to {repo} (403); use one with write access to {repo.split('/')[0]}."
-        )
-    if status == 412:
-        return f"{repo} was changed by someone else meanwhile (412); run again."
-    if status == 429:
-        return f"{endpoint} limits the rate of requests (429); wait a few minutes and run again."
-    return f"{endpoint} answered {status}: {_one_line(error)} Nothing was published; run again."
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _one_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _name(medium: Medium) -> str:
+    return medium.name

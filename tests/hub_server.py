@@ -3,21 +3,25 @@
     with HubServer() as hub:
         subprocess.run([...], env={**os.environ, **hub.environment(tmp_path)})
 
-Repositories live in memory. A refused token answers 401; `hub.fail_next(status)` answers the next request with it,
-`hub.upload_failures` the next uploads of a large file.
+Repositories, with their branches, live in memory. A refused token answers 401; `hub.fail_next(status)` answers the next
+request with it, `hub.upload_failures` the next uploads of a large file, and `hub.faults` what comes as k-th. As on the
+real Hub, a large file is stored only if its bytes have the sha256 it was announced with, and a commit that names one
+that is not stored is refused.
 """
 
 import base64
 import hashlib
 import json
 import re
+import socket
+import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_loopback_secret_token"
 API = re.compile(r"/api/(datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<rest>.*))?$")
@@ -25,22 +29,41 @@ FILE = re.compile(r"/(?:datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<revision>[^/]
 LFS = re.compile(r"/(?:datasets/)?[^/]+/[^/]+\.git/info/lfs/objects/batch$")
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request."""
+
+    kind: Literal["status", "reset", "lost"]
+    """Answer a status; reset the connection half-way through the body; do as asked and reset instead of answering."""
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Repo:
-    """Commits from the first to the newest: (commit id, path -> sha256 of the content, title)."""
+    """Branches, each a list of commits from the first on: (commit id, path -> sha256 of the content, title)."""
 
     private: bool = False
-    commits: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+    branches: dict[str, list[tuple[str, dict[str, str], str]]] = field(default_factory=lambda: {"main": []})
 
-    def commit(self, files: dict[str, str], title: str) -> str:
-        text = json.dumps([len(self.commits), sorted(files.items()), title])
-        self.commits.append((hashlib.sha1(text.encode()).hexdigest(), files, title))
-        return self.commits[-1][0]
+    @property
+    def commits(self) -> list[tuple[str, dict[str, str], str]]:
+        """Those of `main`."""
+        return self.branches["main"]
+
+    def commit(self, files: dict[str, str], title: str, branch: str = "main") -> str:
+        history = self.branches[branch]
+        text = json.dumps([[oid for oid, _, _ in history], sorted(files.items()), title])
+        history.append((hashlib.sha1(text.encode()).hexdigest(), files, title))
+        return history[-1][0]
 
     def at(self, revision: str) -> tuple[str, dict[str, str]] | None:
-        """Return (commit id, files) of `main` or a commit id."""
-        for oid, files, _ in reversed(self.commits):
-            if revision in ("main", "refs/heads/main", oid):
+        """Return (commit id, files) of a branch or a commit id."""
+        history = self.branches.get(revision.removeprefix("refs/heads/"))
+        if history:
+            return history[-1][:2]
+        for oid, files, _ in (commit for found in self.branches.values() for commit in found):
+            if revision == oid:
                 return oid, files
         return None
 
@@ -54,13 +77,19 @@ class HubServer:
         self.requests: list[tuple[str, str]] = []
         self.failures: list[int] = []
         self.upload_failures: list[int] = []
+        self.faults: dict[int, Fault] = {}
+        """Number of a request, the next one being 0 -> what happens to it."""
+        self.watch: Callable[[int], None] | None = None
+        """Told the number of each request before it is looked at."""
+        self.uploads: list[str] = []
+        """sha256 of every large file that was stored, in order."""
         self.lock = threading.RLock()
         handler = type("Handler", (HubHandler,), {"hub": self})
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
 
     def __enter__(self) -> "HubServer":
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,9 +101,11 @@ class HubServer:
         settings = {"HF_ENDPOINT": self.url, "HF_TOKEN": token, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
         return {**settings, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
-    def files(self, repo: str) -> dict[str, bytes]:
+    def files(self, repo: str, revision: str = "main") -> dict[str, bytes]:
         """Return path -> content of the newest commit."""
-        return {path: self.blobs[sha] for path, sha in self.repos[repo].commits[-1][1].items()}
+        found = self.repos[repo].at(revision)
+        assert found is not None, revision
+        return {path: self.blobs[sha] for path, sha in found[1].items()}
 
     def fail_next(self, *statuses: int) -> None:
         """Answer the next requests with these statuses."""
@@ -83,6 +114,8 @@ class HubServer:
 
 class HubHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
     hub: HubServer
 
     def log_message(self, *_: Any) -> None:
@@ -100,18 +133,48 @@ class HubHandler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.route()
 
+    def do_DELETE(self) -> None:
+        self.route()
+
     def route(self) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(urlsplit(self.path).path)
+        size = int(self.headers.get("Content-Length") or 0)
         with self.hub.lock:
+            number = len(self.hub.requests)
             self.hub.requests.append((self.command, path))
-            if self.hub.failures:
+        if self.hub.watch is not None:
+            self.hub.watch(number)
+        fault = self.hub.faults.pop(number, None)
+        if fault is not None and fault.kind == "reset":
+            self.rfile.read(size // 2)
+            self.reset()
+            return
+        self.body = self.rfile.read(size)
+        if len(self.body) < size:  # the client was killed
+            self.close_connection = True
+            return
+        self.is_lost = fault is not None and fault.kind == "lost"
+        try:
+            self.respond(path, fault if fault is not None and fault.kind == "status" else None)
+        except (BrokenPipeError, ConnectionResetError):  # a client that was killed
+            self.close_connection = True
+
+    def reset(self) -> None:
+        """Break the connection as a crashed peer or a router does."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def respond(self, path: str, fault: Fault | None) -> None:
+        with self.hub.lock:
+            if fault is not None:
+                self.answer({"error": "told to fail"}, fault.status, headers=fault.headers)
+            elif self.hub.failures:
                 self.answer({"error": "told to fail"}, self.hub.failures.pop(0))
             elif path.startswith("/upload/") and self.hub.upload_failures:
                 self.answer({"error": "told to fail"}, self.hub.upload_failures.pop(0))
             elif path.startswith("/upload/"):
-                self.hub.blobs[path.rsplit("/", 1)[1]] = self.body
-                self.answer({})
+                self.store(path.rsplit("/", 1)[1])
             elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 self.answer({"error": "Invalid credentials"}, 401)
             elif path == "/api/repos/create":
@@ -128,6 +191,9 @@ class HubHandler(BaseHTTPRequestHandler):
                 self.answer({"error": "no such route"}, 404, "EntryNotFound")
 
     def answer(self, value: Any, status: int = 200, code: str = "", headers: dict[str, str] | None = None) -> None:
+        if self.is_lost:
+            self.reset()
+            return
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         for name, text in {"Content-Length": str(len(body)), **(headers or {})}.items():
@@ -137,6 +203,7 @@ class HubHandler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        self.wfile.flush()
 
     def create(self) -> None:
         wanted = json.loads(self.body)
@@ -148,6 +215,14 @@ class HubHandler(BaseHTTPRequestHandler):
         self.hub.repos[name] = Repo(private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
         self.hub.repos[name].commit({}, "initial commit")
         self.answer(answer)
+
+    def store(self, sha: str) -> None:
+        if hashlib.sha256(self.body).hexdigest() != sha:
+            self.answer({"error": "The bytes do not have the announced sha256"}, 400)
+            return
+        self.hub.blobs[sha] = self.body
+        self.hub.uploads.append(sha)
+        self.answer({})
 
     def lfs_batch(self) -> None:
         objects = []
@@ -186,7 +261,10 @@ class HubHandler(BaseHTTPRequestHandler):
     def api(self, repo_id: str, rest: str) -> None:
         action, _, tail = rest.partition("/")
         revision, _, path = (tail or "main").partition("/")
-        found = self.found(repo_id, revision)
+        if action == "branch":
+            self.branch(repo_id, tail)
+            return
+        found = self.found(repo_id, "main" if action == "refs" else revision)
         if found is None:
             return
         oid, files = found
@@ -194,35 +272,53 @@ class HubHandler(BaseHTTPRequestHandler):
         if action == "preupload":
             self.preupload(files)
         elif action == "commit":
-            self.commit(repo, repo_id, oid)
+            self.commit(repo, repo_id, revision, oid)
         elif action == "tree":
             self.tree(files, path)
         elif action == "paths-info":
-            wanted = json.loads(self.body)["paths"]
+            wanted = parse_qs(self.body.decode())["paths"]
             self.answer([self.entry(files, name) for name in wanted if name in everything(files)])
         elif action == "commits":
+            found = reversed(repo.branches[revision])
             self.answer([{"id": commit, "title": title, "message": "", "date": "2026-01-01T00:00:00.000Z",
-                          "authors": [{"user": "user"}]} for commit, _, title in reversed(repo.commits)])  # fmt: skip
+                          "authors": [{"user": "user"}]} for commit, _, title in found])  # fmt: skip
         elif action == "refs":
-            branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": oid}
-            self.answer({"branches": [branch], "converts": [], "tags": [], "pullRequests": []})
+            branches = [{"name": name, "ref": f"refs/heads/{name}", "targetCommit": history[-1][0]}
+                        for name, history in repo.branches.items()]  # fmt: skip
+            self.answer({"branches": branches, "converts": [], "tags": [], "pullRequests": []})
         else:
             files_info = [{"rfilename": name} for name in sorted(files)]
             self.answer({"_id": repo_id, "id": repo_id, "sha": oid, "private": repo.private, "siblings": files_info,
                          "tags": [], "downloads": 0, "likes": 0, "disabled": False, "gated": False})  # fmt: skip
 
+    def branch(self, repo_id: str, name: str) -> None:
+        """Make a branch from a revision, or remove it."""
+        repo = self.hub.repos[repo_id]
+        if self.command == "DELETE":
+            removed = repo.branches.pop(name, None)
+            self.answer(*(({},) if removed else ({"error": "No such branch"}, 404, "RevisionNotFound")))
+            return
+        found = self.found(repo_id, json.loads(self.body or b"{}").get("startingPoint") or "main")
+        if found is None:
+            return
+        if name in repo.branches:
+            self.answer({"error": "Reference already exists"}, 409)
+            return
+        repo.branches[name] = [(*found, "start")]
+        self.answer({})
+
     def preupload(self, files: dict[str, str]) -> None:
         """Parquet and media go by LFS: `datasets` deletes a shard after preupload, so "regular" would lose it."""
-        modes = []
-        for item in json.loads(self.body)["files"]:
-            is_text = item["path"].endswith((".md", ".json", ".csv", ".gitattributes", ".txt", ".yaml"))
-            modes.append({"path": item["path"], "uploadMode": "regular" if is_text else "lfs", "shouldIgnore": False,
-                          "oid": files.get(item["path"])})  # fmt: skip
+        modes = [
+            {"path": item["path"], "uploadMode": "regular" if is_text(item["path"]) else "lfs", "shouldIgnore": False,
+             "oid": self.entry(files, item["path"])["oid"] if item["path"] in files else None}
+            for item in json.loads(self.body)["files"]
+        ]  # fmt: skip
         self.answer({"files": modes})
 
-    def commit(self, repo: Repo, repo_id: str, head: str) -> None:
+    def commit(self, repo: Repo, repo_id: str, branch: str, head: str) -> None:
         lines = [json.loads(line) for line in self.body.splitlines() if line.strip()]
-        files, title = dict(repo.commits[-1][1]), ""
+        files, title = dict(repo.branches[branch][-1][1]), ""
         for line in lines:
             kind, value = line["key"], line["value"]
             if kind == "header":
@@ -230,6 +326,9 @@ class HubHandler(BaseHTTPRequestHandler):
                 if value.get("parentCommit") not in (None, head):
                     self.answer({"error": "A commit has happened since."}, 412)
                     return
+            elif kind == "lfsFile" and value["oid"] not in self.hub.blobs:
+                self.answer({"error": f"{value['path']} points to a large file that is not stored"}, 400)
+                return
             elif kind == "file":
                 content = base64.b64decode(value["content"])
                 sha = hashlib.sha256(content).hexdigest()
@@ -240,16 +339,18 @@ class HubHandler(BaseHTTPRequestHandler):
                 files.pop(value["path"], None)
             elif kind == "deletedFolder":
                 files = {path: sha for path, sha in files.items() if not path.startswith(value["path"])}
-        oid = repo.commit(files, title)
+        oid = repo.commit(files, title, branch)
         url = f"{self.hub.url}/datasets/{repo_id}/commit/{oid}"
         self.answer({"success": True, "commitOid": oid, "commitUrl": url})
 
     def entry(self, files: dict[str, str], path: str) -> dict[str, Any]:
         if path not in files:
             return {"type": "directory", "path": path, "oid": "0" * 40, "size": 0}
-        size = len(self.hub.blobs[files[path]])
-        entry = {"type": "file", "path": path, "oid": files[path], "size": size}
-        return {**entry, "lfs": {"oid": files[path], "size": size, "pointerSize": 130}}
+        content = self.hub.blobs[files[path]]
+        entry = {"type": "file", "path": path, "oid": files[path], "size": len(content)}
+        if is_text(path):
+            return {**entry, "oid": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}
+        return {**entry, "lfs": {"oid": files[path], "size": len(content), "pointerSize": 130}}
 
     def tree(self, files: dict[str, str], folder: str) -> None:
         inside = [path for path in everything(files) if not folder or path.startswith(f"{folder}/")]
@@ -259,6 +360,12 @@ class HubHandler(BaseHTTPRequestHandler):
         if "recursive=true" not in self.path.lower():
             inside = [path for path in inside if path.rpartition("/")[0] == folder]
         self.answer([self.entry(files, path) for path in inside])
+
+
+def is_text(path: str) -> bool:
+    """Return whether git stores the file itself, not a pointer to it."""
+    suffixes = (".md", ".json", ".csv", ".gitattributes", ".txt", ".yaml", ".cff")
+    return path.endswith(suffixes) or path.rpartition("/")[2].startswith("LICENSE")
 
 
 def everything(files: Iterable[str]) -> list[str]:

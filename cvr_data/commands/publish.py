@@ -2,62 +2,104 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER
+from cvr_data.commands.options import FOLDER, PATH
+
+if TYPE_CHECKING:
+    from cvr_data.dataset import Dataset
+    from cvr_data.publish import Staged, Wanted
+    from cvr_data.push import Target
+
+MANY = 40
+"""Files that are listed one by one; more are summed up by folder."""
 
 
 @click.command()
 @click.argument("triplets", type=FOLDER)
 @click.option("--repo", required=True, metavar="USER/NAME", help="The dataset's place on the Hub.")
+@click.option("--revision", default="main", show_default=True, help="Branch to publish on; made if there is none.")
 @click.option("--dry-run", is_flag=True, help="Say what would be pushed, and push nothing.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option("--with-videos", is_flag=True, help="Upload the video files too, where their licence allows it.")
+@click.option("--with-embeddings", is_flag=True, help="Upload features too, where the licence of the video allows it.")
+@click.option("--embeddings", type=FOLDER, help="The features, if the manifest of the triplets does not lead to them.")
 @click.option(
     "--licence", "licences", multiple=True, metavar="SOURCE=NAME", help="Licence of a source of videos that says none."
 )
+@click.option("--licence-file", "licence_files", multiple=True, type=PATH, help="A licence to publish beside the data.")
+@click.option("--audit", type=FOLDER, help="A folder of `cvr audit`: how many queries one input alone answers.")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @click.option("--staging", type=FOLDER, help="Keep the files that are pushed in this folder.")
 def publish(
-    triplets: Path,
-    repo: str,
-    dry_run: bool,
-    private: bool,
-    with_videos: bool,
-    licences: tuple[str, ...],
-    videos: Path | None,
-    staging: Path | None,
-) -> None:
+    triplets: Path, repo: str, revision: str, dry_run: bool, private: bool, with_videos: bool, with_embeddings: bool,
+    embeddings: Path | None, licences: tuple[str, ...], licence_files: tuple[Path, ...], audit: Path | None,
+    videos: Path | None, staging: Path | None,
+) -> None:  # fmt: skip
     """Push the TRIPLETS folder to the Hub as Parquet, with its card, CSVs, statistics and manifests.
 
-    Captions and media of videos whose licence is unknown or forbids it are left out: ids and urls only. The token is
-    the one of `hf auth login` or HF_TOKEN.
+    Captions, media, thumbnails and features of videos whose licence is unknown or forbids it are left out: ids and urls
+    only. The token is the one of `hf auth login` or HF_TOKEN. A push that was stopped changes nothing of what is
+    published; the same command again sends what is missing.
 
     Example: cvr publish annotations/quickstart --repo user/quickstart --dry-run
     """
-    from cvr_data import publish as publishing
     from cvr_data.dataset import open_dataset
     from cvr_data.errors import CvrError
+    from cvr_data.publish import OUR_FOLDERS, Wanted
+    from cvr_data.push import Target
     from cvr_data.registry import split_options
 
     if staging is not None and staging.exists() and any(staging.iterdir()):
         raise CvrError(f"{staging} is not empty; name another --staging.")
+    if embeddings is not None and not with_embeddings:
+        raise CvrError("--embeddings belongs to --with-embeddings.")
     dataset = open_dataset(triplets, videos=videos)
-    known = split_options(licences, "--licence")
+    features = embeddings or dataset.artifact.input_path("embeddings") if with_embeddings else None
+    wanted = Wanted(
+        revision=revision, licences=split_options(licences, "--licence"), licence_files=licence_files,
+        with_videos=with_videos, embeddings=features, audit=audit,
+    )  # fmt: skip
+    run(dataset, Target(repo, revision, private, OUR_FOLDERS), wanted, staging=staging, dry_run=dry_run)
+
+
+def run(dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, dry_run: bool) -> None:
+    """Stage a dataset, say what goes out, and push it."""
+    from cvr_data import publish as publishing
+    from cvr_data import push as pushing
+
+    place = f'"{target.repo}"' + (f', revision="{target.revision}"' if target.revision != "main" else "")
+    api = None if dry_run else publishing.connect()
     with TemporaryDirectory(prefix="cvr-publish-") as temporary:
-        folder = staging or Path(temporary)
-        staged = publishing.stage(dataset, repo, folder, licences=known, with_videos=with_videos)
-        for name, size in staged.sizes().items():
-            click.echo(f"{size:>12}  {name}")
-        if staged.withheld_videos:
-            click.echo(
-                f"{staged.withheld_videos} videos are published as ids and urls only: their licence is unknown or "
-                "forbids more (--licence SOURCE=NAME if you know it).",
-                err=True,
-            )
-        if dry_run:
-            click.echo(f"Nothing was pushed (--dry-run). load_dataset({repo!r}) would open it.")
+        staged = publishing.stage(dataset, target.repo, staging or Path(temporary), wanted)
+        _tell(staged)
+        if api is None:
+            click.echo(f"Nothing was pushed (--dry-run). load_dataset({place}) would open it.")
             return
-        url = publishing.push(staged, repo, private=private)
-    click.echo(f'{url}\nfrom datasets import load_dataset; load_dataset("{repo}")')
+        pushed = pushing.push(staged.files(), target, pushing.Config(), api)
+    if pushed.is_new:
+        click.echo(f"{pushed.files} files published in one commit: {pushed.sent} new, {pushed.removed} removed")
+    else:
+        click.echo(f"{pushed.files} files were there already; nothing changed")
+    click.echo(f"{pushed.url}\nfrom datasets import load_dataset; load_dataset({place})")
+
+
+def _tell(staged: "Staged") -> None:
+    sizes = staged.sizes()
+    if len(sizes) > MANY:
+        folders: dict[str, list[int]] = {}
+        for name, size in sizes.items():
+            folders.setdefault(name.rpartition("/")[0] or name, []).append(size)
+        for folder, found in folders.items():
+            click.echo(f"{sum(found):>12}  {folder}" + (f"/ ({len(found)} files)" if len(found) > 1 else ""))
+    else:
+        for name, size in sizes.items():
+            click.echo(f"{size:>12}  {name}")
+    if staged.withheld_videos:
+        click.echo(
+            f"{staged.withheld_videos} videos are published as ids and urls only: their licence is unknown or "
+            "forbids more (--licence SOURCE=NAME if you know it).",
+            err=True,
+        )

@@ -12,7 +12,8 @@ import yaml
 from cvr_data.build_triplets import build_triplets, find_sources
 from cvr_data.dataset import open_dataset
 from cvr_data.errors import CvrError
-from cvr_data.publish import stage
+from cvr_data.publish import Wanted, stage
+from cvr_data.tables import content_id
 from cvr_data.triplets import Config
 from tests.dataset_folders import write_texts
 from tests.hub_server import TOKEN, HubServer
@@ -50,19 +51,22 @@ def run_cvr(words, environment):
 
 def test_files_that_are_staged(built, tmp_path):
     staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged")
+    thumbnails = sorted(f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2"))
     assert list(staged.sizes()) == [
-        "README.md", "annotations/webvid_covr_test.csv", "annotations/webvid_covr_train.csv",
+        "CITATION.cff", "LICENCES.md", "README.md", "annotations/webvid_covr_test.csv",
+        "annotations/webvid_covr_train.csv",
         "data/dense/test-00000-of-00001.parquet", "data/dense/train-00000-of-00001.parquet",
         "data/short/test-00000-of-00001.parquet", "data/short/train-00000-of-00001.parquet",
         "manifests/01-import-tiny.json", "manifests/02-mine-pairs.json", "manifests/03-generate-modifications.json",
-        "manifests/04-generate-modifications.json", "manifests/05-build-triplets.json", "statistics.json",
+        "manifests/04-generate-modifications.json", "manifests/05-build-triplets.json", "recipe.yaml",
+        "statistics.json", *thumbnails,
     ]  # fmt: skip
 
 
 def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tmp_path):
     import pyarrow.parquet as pq
 
-    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", with_videos=True)
+    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True))
     assert staged.withheld_videos == 1
     rows = pq.read_table(tmp_path / "staged" / "data" / "short" / "train-00000-of-00001.parquet").to_pylist()
     guarded, free = sorted(rows, key=lambda row: row["target_id"] != "g1")
@@ -78,16 +82,18 @@ def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tm
 
 def test_a_licence_can_be_told_for_a_source(built, tmp_path):
     dataset = open_dataset(built)
-    assert stage(dataset, "user/tiny", tmp_path / "a", licences={"found": "CC0-1.0"}).withheld_videos == 0
-    assert stage(dataset, "user/tiny", tmp_path / "b", licences={"filmed": "proprietary"}).withheld_videos == 5
+    assert stage(dataset, "user/tiny", tmp_path / "a", Wanted(licences={"found": "CC0-1.0"})).withheld_videos == 0
+    assert stage(dataset, "user/tiny", tmp_path / "b", Wanted(licences={"filmed": "proprietary"})).withheld_videos == 5
     with pytest.raises(CvrError, match=r"no video is of source 'fund'\. Did you mean: found"):
-        stage(dataset, "user/tiny", tmp_path / "c", licences={"fund": "mit"})
+        stage(dataset, "user/tiny", tmp_path / "c", Wanted(licences={"fund": "mit"}))
 
 
 def test_without_a_videos_table_nothing_of_a_video_is_published(tmp_path, built):
     from dataclasses import replace
 
-    staged = stage(replace(open_dataset(built), videos=None), "user/tiny", tmp_path / "staged", with_videos=True)
+    staged = stage(
+        replace(open_dataset(built), videos=None), "user/tiny", tmp_path / "staged", Wanted(with_videos=True)
+    )
     assert (staged.withheld_videos, staged.media) == (5, {})
 
 
@@ -101,7 +107,7 @@ def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
 
 def test_staging_twice_gives_the_same_bytes(built, tmp_path):
     for name in ("one", "two"):
-        stage(open_dataset(built), "user/tiny", tmp_path / name, with_videos=True)
+        stage(open_dataset(built), "user/tiny", tmp_path / name, Wanted(with_videos=True))
     names = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
 
