@@ -1,6 +1,7 @@
-"""Templates, no language model: CoVR's nine for short texts, and ours with explicit negation for static and action.
+"""Templates, no language model: CoVR's nine for short texts; ours for static, action and dense ones.
 
-The template of a pair depends on the seed and the pair alone, never on the order of the pairs.
+Static and action texts negate what they exclude. The template of a pair depends on the seed and the pair alone, never
+on the order of the pairs.
 
 Source: rule-based baseline of Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746),
 tools/scripts/webvid_covr_rulebased.py. Two things differ: that code passes the removed word for both slots of every
@@ -9,9 +10,11 @@ template, so that its texts never name the target's word; here each slot gets it
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cvr_data.backends import _dense_rules as dense
 from cvr_data.generation.request import Answer, Backend, Request
 
 SHORT = (
@@ -47,6 +50,7 @@ ACTION = (
     "{after}, not {before}",
     "the action is {after} instead of {before}",
 )
+OPENINGS, CLOSINGS = len(dense.THING), len(dense.CLOSING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +75,21 @@ class RulesBackend:
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield the answers in order."""
         for number, request in enumerate(requests):
-            templates = templates_for(request)
-            template = templates[draw(request, len(templates))]
-            before, after = request.change.before.lower(), request.change.after.lower()
-            text = template.format(before=before, after=after)
+            text = text_of(request)
             yield number, Answer(text=text, tokens_in=0, tokens_out=len(text.split()))
+
+
+def text_of(request: Request) -> str:
+    """Return the text of a request, in the form its schema asks for."""
+    if request.style == "dense":
+        number = draw(request, OPENINGS * CLOSINGS * (dense.SENTENCES + 1))
+        opening, rest = number % OPENINGS, number // OPENINGS
+        text = dense.dense_text(request, opening, rest % CLOSINGS, dense.SENTENCES - rest // CLOSINGS)
+    else:
+        templates = templates_for(request)
+        template = templates[draw(request, len(templates))]
+        text = template.format(before=request.change.before.lower(), after=request.change.after.lower())
+    return json.dumps({"modification": text}, ensure_ascii=False) if request.schema else text
 
 
 def templates_for(request: Request) -> tuple[str, ...]:

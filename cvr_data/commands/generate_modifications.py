@@ -116,7 +116,7 @@ def _summary(artifact: "Artifact") -> str:
     lines += [f"  {status:<10}{count:>8}  {count / rows:>6.1%}" for status, count in manifest["status"].items()]
     lines += [f"    {reason:<24}{count:>8}" for reason, count in manifest["reasons"].items()]
     requests = manifest["requests"]
-    rate = f", {requests['tokens_per_s']:.0f} tokens/s" if requests.get("tokens_per_s") else ""
+    rate = f", {requests['tokens_per_s']:.0f} tokens/s" if requests["tokens_in"] else ""
     lines += [f"  {requests['asked']} requests asked, {requests['cached']} answered by the cache{rate}"]
     if manifest["status"].get("error"):
         lines += ["  run the same command again to ask the errors once more"]

@@ -1,7 +1,12 @@
 """rules: CoVR's nine templates with each slot filled by its own word, drawn per pair, not per position."""
 
+import json
 from collections import Counter
+from dataclasses import replace
 
+import pytest
+
+from cvr_data.backends._dense_rules import ACTION, CLOSING, QUALITY, THING, new_sentences
 from cvr_data.backends.rules import SHORT, Config, load
 from cvr_data.generation.request import Change, Parameters, Request
 from cvr_data.generation.words import mentions, split_negated
@@ -52,3 +57,28 @@ def test_static_and_action_texts_name_both_concepts_and_negate_the_old_one():
             affirmed, negated = split_negated(text)
             assert mentions(affirmed, "cube") and not mentions(affirmed, "ball"), text
             assert mentions(negated, "ball"), text
+
+
+@pytest.mark.parametrize(("kind", "slot"), [("static", "object"), ("static", "attribute"), ("action", "action")])
+def test_dense_texts_have_30_to_80_words_and_name_both_concepts(kind, slot):
+    found = set(texts([request(n, style="dense", kind=kind, slot=slot) for n in range(300)]))
+    assert len(found) == len(THING) * len(CLOSING) == len(QUALITY) * len(CLOSING) == len(ACTION) * len(CLOSING)
+    for text in found:
+        assert 30 <= len(text.split()) <= 80, text
+        assert mentions(split_negated(text).affirmed, "cube") and "ball" in text
+
+
+def test_a_dense_text_takes_over_what_only_the_target_s_description_says():
+    reference = "A red ball rolls over a beach. The sky is grey."
+    target = "A red cube rolls over a beach. Two gulls fly past; the sky is grey. A boat with a white sail waits."
+    assert new_sentences(reference, target) == ["two gulls fly past", "a boat with a white sail waits"]
+    asked = [replace(request(n, style="dense"), reference=reference, target=target) for n in range(60)]
+    found = texts(asked)
+    assert any("gulls" in text and "sail" in text for text in found)
+    assert not any("grey" in text for text in found)
+    assert all(30 <= len(text.split()) <= 80 for text in found)
+
+
+def test_a_schema_is_answered_with_an_object():
+    asked = replace(request(style="dense"), schema='{"type": "object"}')
+    assert set(json.loads(texts([asked])[0])) == {"modification"}
