@@ -19,7 +19,7 @@ from transformers import BlipTextConfig
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
 CLS, ENC = 1, 2
-"""Places in the table of first tokens of the small network; 0 is padding."""
+"""First tokens: places in the table of the small network, 0 is padding; a tokenizer puts [CLS] first by itself."""
 
 
 @dataclass(frozen=True)
@@ -77,38 +77,43 @@ class BlipNetwork(nn.Module):
         self.words = nn.Linear(word_width, width) if word_width else None
         self.enc_id = enc_id
 
-    def states(self, words: Words, image: ImageTokens | None) -> Tensor:
-        """Return states_BLW, the first of which stands for the text; with an image, of the text looking at it."""
+    def states(self, words: Words, image: ImageTokens | None, first: int | None = None) -> Tensor:
+        """Return states_BLW, the first of which stands for the text; with an image, of the text looking at it.
+
+        `first`, the first token, is otherwise [ENC] with an image and [CLS] without one.
+        """
+        if first is None:
+            first = CLS if image is None else ENC
         if image is None:
-            return self._attend(words, None)
+            return self._attend(words, None, first)
         # transformers (5.23) leaves out the mask of what is looked at, so each number of tokens has a pass of its own
         counts_B = image.mask_BP.sum(dim=1)
         counts = counts_B.unique().tolist()
         if len(counts) == 1:
-            return self._attend(words, image.tokens_BPV[:, : counts[0]])
+            return self._attend(words, image.tokens_BPV[:, : counts[0]], first)
         parts, places = [], []
         for count in counts:
             rows = (counts_B == count).nonzero().flatten()
-            parts.append(self._attend(words.rows(rows), image.tokens_BPV[rows, :count]))
+            parts.append(self._attend(words.rows(rows), image.tokens_BPV[rows, :count], first))
             places.append(rows)
         return torch.cat(parts)[torch.cat(places).argsort()]
 
-    def query(self, words: Words, image: ImageTokens | None) -> Tensor:
+    def query(self, words: Words, image: ImageTokens | None, first: int | None = None) -> Tensor:
         """Return query_BD, unit length: of the text looking at the image, or without one of the text alone."""
-        return F.normalize(self.text_proj(self.states(words, image)[:, 0]).float(), dim=-1)
+        return F.normalize(self.text_proj(self.states(words, image, first)[:, 0]).float(), dim=-1)
 
     def visual(self, class_BV: Tensor) -> Tensor:
         """Return embedding_BD of images, unit length."""
         return F.normalize(self.vision_proj(class_BV).float(), dim=-1)
 
-    def prompt(self, description: Words) -> Tensor:
-        """Return prompt_BV: what a description adds to every image token."""
+    def prompt(self, description: Words, first: int = CLS) -> Tensor:
+        """Return prompt_BLV: the description's states as wide as image tokens; the first one stands for all of it."""
         if self.prompt_proj is None:
             raise ValueError("This network was made without the projection of descriptions.")
-        return self.prompt_proj(self.states(description, None)[:, 0])
+        return self.prompt_proj(self.states(description, None, first))
 
-    def _attend(self, words: Words, tokens_BPV: Tensor | None) -> Tensor:
-        inputs, mask_BL = self._inputs(words, CLS if tokens_BPV is None else ENC)
+    def _attend(self, words: Words, tokens_BPV: Tensor | None, first: int) -> Tensor:
+        inputs, mask_BL = self._inputs(words, first)
         states = self.text_encoder(**inputs, attention_mask=mask_BL.long(), encoder_hidden_states=tokens_BPV)
         return states.last_hidden_state
 

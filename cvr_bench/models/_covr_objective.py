@@ -6,19 +6,21 @@ https://github.com/lucas-ventura/CoVR.
 
 # Shapes: B triplets, T frames, D embedding; features may have query tokens, (B, T, K, D), as well.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_bench.frame_weights import weighted_mean
 from cvr_bench.losses import false_negatives, hn_nce, info_nce, similarities
 from cvr_bench.models._covr_inputs import middle
 from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import VideoFeatures
+from cvr_data.encoders._protocol import Encoder, VideoFeatures
 from cvr_data.errors import CvrError
+from cvr_data.video import Video
 
 Mode = Literal["fixed", "faithful"]
 Pooling = Literal["mean", "middle", "query"]
@@ -59,6 +61,23 @@ class Objective:
         return hn_nce(logits_BB, ignored_BB) if self.loss == "hn-nce" else info_nce(logits_BB, ignored_BB)
 
 
+def gallery_of(encoder: Encoder, pooling: Pooling) -> Callable[[Sequence[Video]], Tensor]:
+    """Return what embeds gallery videos: their pooled frames, unit length."""
+    return lambda videos: F.normalize(pooled(encoder.encode_videos(videos), pooling), dim=-1)
+
+
+def targets_of(batch: TripletBatch, pooling: Pooling) -> Tensor:
+    """Return target_BD, unit length."""
+    frame_scores = batch.extra.get("frame_scores") or [None] * len(batch.target_ids)
+    return F.normalize(pooled(batch.target, pooling, frame_scores), dim=-1)
+
+
+def in_parts(count: int, size: int, encode: Callable[[slice], Tensor]) -> Tensor:
+    """Return the rows of `count` queries, `size` of which are encoded at once."""
+    parts = [encode(slice(start, start + size)).cpu() for start in range(0, count, size)]
+    return torch.cat(parts) if parts else torch.empty(0, 0)
+
+
 def column(batch: TripletBatch, name: str, model: str, option: str) -> list[Any]:
     """Return a column of the triplets that a loss needs.
 
@@ -69,8 +88,3 @@ def column(batch: TripletBatch, name: str, model: str, option: str) -> list[Any]
     if values is None or any(value is None for value in values):
         raise CvrError(f"{model} needs the {name} of every triplet to train on; leave it out with -o {option}.")
     return values
-
-
-def frame_scores(batch: TripletBatch) -> list[Sequence[float] | None]:
-    """Return the annotated scores of each target's frames; None where there are none."""
-    return batch.extra.get("frame_scores") or [None] * len(batch.target_ids)

@@ -36,7 +36,7 @@ from cvr_bench.checkpoints import load_weights
 from cvr_bench.models._blip_build import Built, Sizes, build_blip
 from cvr_bench.models._blip_network import ImageTokens
 from cvr_bench.models._covr_inputs import AS_PUBLISHED, AT_ONCE, LONG, References, Texts, middle
-from cvr_bench.models._covr_objective import Loss, Mode, Objective, Pooling, column, frame_scores, pooled
+from cvr_bench.models._covr_objective import Loss, Mode, Objective, Pooling, column, gallery_of, in_parts, targets_of
 from cvr_bench.models._late_fusion import LateFusion
 from cvr_bench.placement import device_of, on_device
 from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
@@ -172,17 +172,11 @@ def _retriever(config: Config, encoder: Encoder, module: nn.Module | None, encod
         # what the variant does not use, a query need not have
         videos = [] if config.variant == "text-only" else references(queries)
         words = [] if config.variant == "visual-only" else modifications(queries)
-        return torch.cat([
-            encode(videos[start : start + AT_ONCE], words[start : start + AT_ONCE], False).cpu()
-            for start in range(0, len(queries), AT_ONCE)
-        ])  # fmt: skip
-
-    def encode_videos(videos: Sequence[Video]) -> Tensor:
-        return F.normalize(pooled(encoder.encode_videos(videos), config.pooling), dim=-1)
+        return in_parts(len(queries), AT_ONCE, lambda part: encode(videos[part], words[part], False))
 
     def training_step(batch: TripletBatch) -> Losses:
         query_BD = encode(batch.references, batch.modifications, True)
-        target_BD = F.normalize(pooled(batch.target, config.pooling, frame_scores(batch)), dim=-1)
+        target_BD = targets_of(batch, config.pooling)
         parts = {"target": objective(query_BD, target_BD, batch)}
         if config.caption_weight:
             captions = column(batch, "target_caption", "covr-blip", "caption_weight=0")
@@ -191,5 +185,8 @@ def _retriever(config: Config, encoder: Encoder, module: nn.Module | None, encod
         return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
     return DenseRetriever(
-        encode_queries, encode_videos, module=module, training_step=None if module is None else training_step
+        encode_queries,
+        gallery_of(encoder, config.pooling),
+        module=module,
+        training_step=None if module is None else training_step,
     )

@@ -33,7 +33,7 @@ def compare(arrays: Arrays) -> list[Comparison]:
     tokens_BPV = torch.from_numpy(arrays["visual_embeds"])
     image = ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
     with torch.no_grad():
-        prompted = ImageTokens(tokens_BPV + network_.prompt(described)[:, None], image.mask_BP)
+        prompted = ImageTokens(tokens_BPV + network_.prompt(described)[:, :1], image.mask_BP)
         found = {
             "hidden": network_.states(text, image),
             "query": network_.query(text, image),
