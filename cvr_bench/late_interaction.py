@@ -1,0 +1,122 @@
+"""Score texts against videos by their parts: each token with its best frame and each frame with its best token.
+
+    scores_AB = late_scores(tiles(texts), tiles(videos))
+
+An item is a list of unit vectors with weights that add up to one. Its tokens' best similarities, weighted, are averaged
+with its partner's frames' best ones: one score for both directions. Items of like length lie in tiles, so that hardly
+a product is spent on padding, and one block of token-frame similarities is held, however many items there are.
+
+Source: the (weighted) token-wise interaction of Wang et al., 2022 (https://arxiv.org/abs/2203.07111).
+"""
+
+# Shapes: B items, N parts of an item (tokens or frames), D embedding, A texts, C videos of a tile, L tokens, T frames.
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+TEXT_ROWS, VIDEO_ROWS = 512, 1536
+"""Tokens and frames of a tile: a block of their similarities stays in the cache of one core."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Some items, padded at the end."""
+
+    vectors_BND: Tensor
+    """Unit length, where the interaction is a cosine; anything where an item is padded."""
+    mask_BN: Tensor
+    """bool, False where an item is padded; at least one True in each row."""
+    weights_BN: Tensor
+    """Zero where an item is padded."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Items of like length, side by side: all first parts, then all second ones, ..."""
+
+    vectors_NBD: Tensor
+    """Padded with an item's own last part, which cannot change a maximum."""
+    weights_NB: Tensor
+    counts_B: Tensor
+    """Parts that are not padding."""
+    places_B: Tensor
+    """Where these items stand among all."""
+
+
+Block = Callable[[Tile, Tile], Tensor]
+"""(texts, videos) -> scores of all pairs, (A, C)."""
+
+
+def tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
+    """Return all items of some batches in tiles of about `rows` parts, sorted by length."""
+    lists: list[tuple[Tensor, Tensor]] = []
+    for batch in parts:
+        for vectors_ND, mask_N, weights_N in zip(batch.vectors_BND, batch.mask_BN, batch.weights_BN, strict=True):
+            lists.append((vectors_ND[mask_N], weights_N[mask_N]))
+    order = sorted(range(len(lists)), key=lambda place: len(lists[place][0]))
+    found, start = [], 0
+    while start < len(order):
+        size = 1
+        while start + size < len(order) and len(lists[order[start + size]][0]) * (size + 1) <= rows:
+            size += 1
+        found.append(_tile(lists, order[start : start + size]))
+        for place in order[start : start + size]:
+            lists[place] = (lists[place][0][:0], lists[place][1][:0])  # items are never held twice
+        start += size
+    return found
+
+
+def late_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: Block | None = None) -> Tensor:
+    """Return scores_AB in float32 on the CPU, in the order of the items before they were put into tiles."""
+    score = block or BestMatches()
+    scores_AB = torch.empty(_count(texts), _count(videos))
+    for text in texts:
+        rows_AC = torch.empty(len(text.places_B), scores_AB.shape[1])
+        for video in videos:
+            rows_AC[:, video.places_B] = score(text, video).float().cpu()
+        scores_AB[text.places_B] = rows_AC
+    return scores_AB
+
+
+class BestMatches:
+    """The block of the weighted token-wise interaction; the room for similarities is taken once."""
+
+    def __init__(self) -> None:
+        self.room = torch.empty(0)
+
+    def __call__(self, text: Tile, video: Tile) -> Tensor:
+        """Return scores_AC: half the weighted best frames of tokens, half the weighted best tokens of frames."""
+        (length, texts, dim), (frames, videos, _) = text.vectors_NBD.shape, video.vectors_NBD.shape
+        flat = self._room(length * texts, frames * videos, like=text.vectors_NBD)
+        torch.mm(text.vectors_NBD.view(-1, dim), video.vectors_NBD.view(-1, dim).T, out=flat)
+        found_LATC = flat.view(length, texts, frames, videos)
+        best_frame_LAC = found_LATC.amax(dim=2)
+        best_token_ATC = found_LATC.amax(dim=0)
+        of_tokens_AC = best_frame_LAC.mul_(text.weights_NB.unsqueeze(-1)).sum(dim=0)
+        return of_tokens_AC.add_(best_token_ATC.mul_(video.weights_NB).sum(dim=1)).mul_(0.5)
+
+    def _room(self, rows: int, columns: int, like: Tensor) -> Tensor:
+        if len(self.room) < rows * columns or self.room.device != like.device:
+            self.room = like.new_empty(rows * columns)
+        return self.room[: rows * columns].view(rows, columns)
+
+
+def _tile(lists: Sequence[tuple[Tensor, Tensor]], places: Sequence[int]) -> Tile:
+    counts_B = torch.tensor([len(lists[place][0]) for place in places])
+    longest = int(counts_B.max())
+    first = lists[places[0]][0]
+    vectors_NBD = first.new_empty(longest, len(places), first.shape[1])
+    weights_NB = first.new_zeros(longest, len(places))
+    for column, place in enumerate(places):
+        vectors_ND, weights_N = lists[place]
+        vectors_NBD[: len(vectors_ND), column] = vectors_ND
+        vectors_NBD[len(vectors_ND) :, column] = vectors_ND[-1]
+        weights_NB[: len(vectors_ND), column] = weights_N
+    return Tile(vectors_NBD, weights_NB, counts_B.to(first.device), torch.tensor(places))
+
+
+def _count(all_tiles: Sequence[Tile]) -> int:
+    return sum(len(tile.places_B) for tile in all_tiles)
