@@ -83,8 +83,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
         CvrError: a malformed repository name, a licence for a source that there is not, or an audit of other triplets.
     """
     wanted = wanted or Wanted()
-    if not REPO.fullmatch(repo):
-        raise CvrError(f"--repo {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
+    check_repo(repo)
     part = publishable(dataset, wanted.licences or {})
     media = media_of(part)
     uploaded = media if wanted.with_videos else {}
@@ -96,6 +95,16 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
     return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
+
+
+def check_repo(repo: str, option: str = "--repo") -> None:
+    """Check the name of a repository.
+
+    Raises:
+        CvrError: it is malformed.
+    """
+    if not REPO.fullmatch(repo):
+        raise CvrError(f"{option} {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
 
 
 def _write_rows(

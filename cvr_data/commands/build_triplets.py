@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, option_option, overwrite_option
+from cvr_data.commands.publish import publish
 from cvr_data.errors import CvrError
 
 
@@ -22,6 +23,7 @@ from cvr_data.errors import CvrError
 @click.option("--embeddings", type=FOLDER, help="Embeddings with fitted heads: gives each triplet its frame_scores.")
 @click.option("--judgments", type=FOLDER, help="Judgments (cvr export-judgments) that keep, drop and reword texts.")
 @click.option("--judged-only", is_flag=True, help="Drop texts nobody judged, in splits where others were judged.")
+@click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @option_option
 @overwrite_option
 def build_triplets(
@@ -34,6 +36,7 @@ def build_triplets(
     embeddings: Path | None,
     judgments: Path | None,
     judged_only: bool,
+    push: str | None,
     options: tuple[str, ...],
     overwrite: bool,
 ) -> None:
@@ -46,10 +49,13 @@ def build_triplets(
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """
     from cvr_data import build_triplets as building
+    from cvr_data.publish import check_repo
     from cvr_data.registry import parse_config
     from cvr_data.statistics import counts_text
     from cvr_data.triplets import Config
 
+    if push is not None:
+        check_repo(push, "--push")
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
     config = parse_config(Config, options, where="build-triplets")
@@ -60,3 +66,5 @@ def build_triplets(
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
     click.echo(f"{folder}: {artifact.manifest['rows']} triplets, dropped: {counts_text(artifact.manifest['dropped'])}")
+    if push is not None:
+        click.get_current_context().invoke(publish, triplets=folder, repo=push)

@@ -1,16 +1,24 @@
 """publish: what is staged, what is withheld, and a real push to a loopback Hub that `datasets` loads back."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from cvr_data.artifacts import ArtifactWriter
 from cvr_data.build_triplets import build_triplets, find_sources
 from cvr_data.dataset import open_dataset
+from cvr_data.embed import embed
+from cvr_data.embeddings import FeatureStore
+from cvr_data.encoders import hash
 from cvr_data.errors import CvrError
 from cvr_data.publish import Wanted, stage
 from cvr_data.tables import content_id
@@ -64,8 +72,6 @@ def test_files_that_are_staged(built, tmp_path):
 
 
 def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tmp_path):
-    import pyarrow.parquet as pq
-
     staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True))
     assert staged.withheld_videos == 1
     rows = pq.read_table(tmp_path / "staged" / "data" / "short" / "train-00000-of-00001.parquet").to_pylist()
@@ -121,9 +127,72 @@ def test_a_dry_run_says_what_would_go_out_and_asks_no_server(built, tmp_path, cv
     assert (tmp_path / "staged" / "README.md").exists()
 
 
+def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
+    from PIL import Image
+
+    stage(open_dataset(built), "user/tiny", tmp_path / "staged")
+    card = (tmp_path / "staged" / "README.md").read_text()
+    shown = set(re.findall(r"!\[\]\((thumbnails/\w+\.jpg)\)", card))
+    assert shown == {f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2")}
+    with Image.open(tmp_path / "staged" / f"thumbnails/{content_id('b2')}.jpg") as image:
+        red, _, blue = image.getpixel((5, 5))
+    assert blue > 200 > 60 > red
+
+
+def test_features_of_a_video_without_a_licence_are_left_out(built, tmp_path):
+    features = embed(built.parent / "videos", "hash", hash.Config(dim=8, frames=2), tmp_path / "features").path
+    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(embeddings=features))
+    found = pq.read_table(tmp_path / "staged" / "embeddings" / "videos-00000-of-00001.parquet")
+    assert found["item_id"].to_pylist() == ["b1", "b2", "r1", "r2"]
+    assert [len(frames) for frames in found["frames"].to_pylist()] == [2] * 4
+    store = FeatureStore.open(features)
+    assert found["embedding"].to_pylist() == store.pooled(["b1", "b2", "r1", "r2"]).tolist()
+
+
+def test_the_papers_that_go_with_a_dataset(built, tmp_path):
+    terms = tmp_path / "TERMS.txt"
+    terms.write_text("as is")
+    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(licence_files=(terms,)))
+    assert (tmp_path / "staged" / "licences" / "TERMS.txt").read_text() == "as is"
+    licences = (tmp_path / "staged" / "LICENCES.md").read_text()
+    assert "- found: unknown, 1 videos: ids and urls only" in licences
+    assert "[licences/TERMS.txt](licences/TERMS.txt)" in licences
+    citation = yaml.safe_load((tmp_path / "staged" / "CITATION.cff").read_text())
+    assert (citation["title"], citation["type"]) == ("tiny", "dataset")
+    assert citation["version"] == open_dataset(built).artifact.key
+
+
+def test_an_audit_gives_the_card_its_shortcut_rates(built, tmp_path):
+    test = [row for row in open_dataset(built).triplets.to_pylist() if row["split"] == "test"]
+    ranks = [{"query_id": row["query_id"], "text_only_masked_rank": 3 if place else 30, "visual_only_baseline_rank": 99,
+              "text_only_baseline_rank": 40} for place, row in enumerate(test)]  # fmt: skip
+    write_audit(tmp_path / "audit", ranks)
+    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(audit=tmp_path / "audit"))
+    card = (tmp_path / "staged" / "README.md").read_text()
+    assert "| answered by text alone | 50.0 % of 2 queries (a target among the 10 best, sum) |" in card
+    assert "| answered by reference alone | 0.0 % of 2 queries" in card
+    write_audit(tmp_path / "other", [{**ranks[0], "query_id": "0" * 16}])
+    with pytest.raises(CvrError, match="1 of its 1 queries are not among the triplets"):
+        stage(open_dataset(built), "user/tiny", tmp_path / "staged-2", Wanted(audit=tmp_path / "other"))
+
+
+def write_audit(folder, ranks):
+    """Write an audit's files, as `cvr audit` does."""
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ranks), content)
+    with ArtifactWriter(folder, stage="audit") as writer:
+        writer.write_file("audit.json", json.dumps({"model": "sum", "composition": {"k": 10}}).encode())
+        writer.write_file("composition.parquet", content.getvalue())
+        writer.finish()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--repo", "user/tiny", "--embeddings", "x"], "--embeddings belongs to --with-embeddings"),
+        (["--repo", "user/tiny", "--with-embeddings"], "was not made from 'embeddings'"),
+        (["--repo", "user/tiny", "--licence-file", "x"], "--licence-file x: no such file"),
+        (["--repo", "user/tiny", "--audit", "x"], "there is no composition.parquet"),
         (["--repo", "tiny"], "should look like user/name"),
         (["--repo", "user/../x"], "should look like user/name"),
         (["--repo", "user/tiny", "--licence", "mit"], "should look like key=value"),
@@ -155,6 +224,44 @@ def test_a_pushed_dataset_is_loaded_back(built, tmp_path):
             "dense": ["dense"], "is_video": "Video",
             "video": {"bytes": None, "path": "hf://datasets/user/tiny/videos/b2.mp4"},
         }  # fmt: skip
+
+
+@pytest.mark.engine
+def test_features_and_videos_of_another_revision_load_there(built, tmp_path):
+    embed(built.parent / "videos", "hash", hash.Config(dim=8, frames=2), tmp_path / "features")
+    with HubServer() as hub:
+        environment = hub.environment(tmp_path / "home")
+        words = ["--revision", "v2", "--with-videos", "--with-embeddings", "--embeddings", tmp_path / "features"]
+        done = run_cvr(["publish", built, "--repo", "user/tiny", *words], environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1].endswith('load_dataset("user/tiny", revision="v2")')
+        assert hub.files("user/tiny") == {}
+        code = """
+import datasets
+videos = datasets.load_dataset("user/tiny", "embeddings", split="videos", revision="v2")
+rows = datasets.load_dataset("user/tiny", revision="v2")["test"]
+print(videos["item_id"][:], len(videos[0]["embedding"]), len(videos[0]["frames"]), rows[0]["target_video"]["path"])
+"""
+        loaded = subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment},
+                                capture_output=True, text=True)  # fmt: skip
+        expected = "['b1', 'b2', 'r1', 'r2'] 8 2 hf://datasets/user/tiny@v2/videos/b2.mp4"  # g1 has no licence
+        assert loaded.returncode == 0, loaded.stderr
+        assert loaded.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.engine
+def test_build_triplets_pushes_what_it_built(built, tmp_path):
+    with HubServer() as hub:
+        words = ["build-triplets", built.parent / "short", "-O", tmp_path / "again", "--push", "user/again"]
+        done = run_cvr(words, hub.environment(tmp_path / "home"))
+        assert done.returncode == 0, done.stderr
+        assert "data/short/train-00000-of-00001.parquet" in hub.files("user/again")
+
+
+def test_a_wrong_place_to_push_to_is_told_before_anything_is_built(built, tmp_path, one_line_error):
+    words = ["build-triplets", built.parent / "short", "-O", tmp_path / "again", "--push", "again"]
+    assert "--push 'again' should look like user/name" in one_line_error(*words)
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.engine
