@@ -9,6 +9,7 @@ from cvr_bench.models._blip_network import BlipNetwork, BlipTextModel, text_conf
 from cvr_bench.seeding import seeded
 from cvr_data.encoders._checkpoints import load_hub_tokenizer, load_model
 from cvr_data.encoders._protocol import Encoder
+from cvr_data.errors import CvrError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +37,12 @@ def build_blip(model: str | None, encoder: Encoder, sizes: Sizes, *, with_prompt
     """Return the network of a folder or hub id, or a small one whose image tokens are frames of the encoder.
 
     Raises:
-        CvrError: the checkpoint cannot be loaded.
+        CvrError: the checkpoint cannot be loaded, or the features are of another width.
     """
     if model is None:
         return Built(_small(encoder, sizes, with_prompt))
     whole = load_model("BlipForImageTextRetrieval", model)
+    check_width(encoder, whole.text_proj.out_features, model)
     with seeded(sizes.seed):
         network = BlipNetwork(
             whole.text_encoder,
@@ -54,6 +56,16 @@ def build_blip(model: str | None, encoder: Encoder, sizes: Sizes, *, with_prompt
     network.load_state_dict(read_extra(Path(model)), strict=False)
     network.requires_grad_(True)
     return Built(network, load_hub_tokenizer(model), whole.vision_proj.in_features)
+
+
+def check_width(encoder: Encoder, width: int, model: str) -> None:
+    """Refuse features that embeddings of a network cannot be compared with.
+
+    Raises:
+        CvrError: they are of another width.
+    """
+    if encoder.dim != width:
+        raise CvrError(f"{model} gives embeddings {width} wide, the features are {encoder.dim} wide: embed with it.")
 
 
 def _small(encoder: Encoder, sizes: Sizes, with_prompt: bool) -> BlipNetwork:

@@ -1,0 +1,226 @@
+"""Let BLIP-2's query tokens look at the reference's frame and read the modification text, both at once (CoVR-2).
+
+    cvr bench -m covr-blip2                                              # a small network over any features
+    cvr bench -m covr-blip2 -o model=Salesforce/blip2-itm-vit-g-coco     # the published size, over features of blip2
+
+Without `model` the network is small and starts from nothing: its words are the stored tokens of the text, its image
+tokens the frames of the reference. With `model` the image side is frozen, as published: the targets are the stored
+features of `cvr embed --encoder blip2 -o normalise=false` (with `--all-tokens` every query token), the reference is
+its middle frame, embedded with `-o tokens=vision --all-tokens` into a folder of its own: reference_tokens.
+
+A query is its tokens, each of unit length. scoring=mean takes their mean, and that of the target's; scoring=max, which
+the paper uses on CIRR, the best pair of tokens.
+
+`faithful` trains and reads as released; `fixed` (the default) differs from it:
+
+- the means have unit length, in training and test; as released, targets have another length in training than in test;
+- HN-NCE weighs a negative by its own row; equal targets and near-duplicates are no negatives;
+- texts are read to the end; as released, 30 words, and 32 tokens in training.
+
+Source: Ventura et al., TPAMI 2024 (https://arxiv.org/abs/2308.14746v3), code github.com/lucas-ventura/CoVR.
+"""
+
+# Shapes: B queries or videos, T frames, K query tokens, D embedding.
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cvr_bench.checkpoints import load_weights
+from cvr_bench.models._blip_build import Sizes
+from cvr_bench.models._covr_inputs import AT_ONCE, LONG, Limits, References, Texts
+from cvr_bench.models._covr_objective import Loss, Mode, Objective, Pooling, column, in_parts, pooled
+from cvr_bench.models._max_over_tokens import MaxOverTokens
+from cvr_bench.models._qformer_build import BuiltQFormer, build_qformer
+from cvr_bench.placement import device_of, on_device
+from cvr_bench.retriever import DenseRetriever, Losses
+from cvr_bench.task import Query, modifications, references
+from cvr_bench.training_set import TripletBatch
+from cvr_data.encoders._protocol import Encoder, VideoFeatures, video_tokens
+from cvr_data.video import Video
+
+AS_PUBLISHED = Limits(words=30, train_tokens=32, test_tokens=64)
+Variant = Literal["cross-attention", "text-only", "visual-only"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    mode: Mode = "fixed"
+    """What was released, or that without its flaws."""
+    variant: Variant = "cross-attention"
+    """What a query is made of: text and image together, or one of the two alone."""
+    model: str | None = None
+    """Folder or hub id of a BLIP-2 retrieval model of transformers, that of the features; None is a small network."""
+    reference_tokens: Path | None = None
+    """Embeddings folder with all vision tokens of the references' middle frames; needed with `model`."""
+    targets: Literal["frames", "tokens"] = "frames"
+    """What a target is: the features of its frames, or every query token of them, stored with --all-tokens."""
+    scoring: Literal["mean", "max"] = "mean"
+    """Mean of the tokens, or the best pair of them; training uses the mean either way, as released."""
+    pooling: Pooling = "mean"
+    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
+    loss: Loss = "hn-nce"
+    """Whether close negatives weigh more."""
+    temperature: float = 0.07
+    """Of the logits; not learned, as released."""
+    target_weight: float | None = None
+    """Of the loss against the target; None is 1 for `fixed` and 0.5 for `faithful`, as released (fine-tuning: 1)."""
+    caption_weight: float | None = None
+    """Of the loss against the frozen embedding of the target's caption; None is 0 for `fixed` and 0.5 for `faithful`,
+    as released (fine-tuning: 0)."""
+    width: int = 128
+    """Of the small network's states."""
+    layers: int = 2
+    """Of the small network; as published 12. Every other one looks at the image."""
+    heads: int = 4
+    """Of the small network's attention."""
+    queries: int = 8
+    """Query tokens of the small network; as published 32."""
+    dropout: float = 0.1
+    """Of the small network."""
+    checkpoint: Path | None = None
+    """Trained weights; None starts from those of `model`, or from random ones."""
+    seed: int = 0
+    """Of the first weights."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads, got {self.width} and {self.heads}.")
+        if self.variant == "text-only" and self.scoring == "max":
+            raise ValueError("scoring=max needs query tokens, of which variant text-only has none.")
+
+
+TINY = Config(width=8, layers=1, heads=2, queries=2)
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever | MaxOverTokens:
+    """Return the model over frozen features.
+
+    Raises:
+        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
+    """
+    sizes = Sizes(
+        width=config.width, layers=config.layers, heads=config.heads, dropout=config.dropout, seed=config.seed
+    )
+    built = build_qformer(config.model, encoder, sizes, config.queries)
+    train_only_used(built, config.variant)
+    if config.checkpoint is not None:
+        load_weights(built.network, config.checkpoint)
+    composer, targets = Composer(config, encoder, built), Targets(config, encoder)
+    step = TrainingStep(config, encoder, composer, targets)
+
+    def tokens_of(queries: Sequence[Query]) -> Tensor:
+        videos = [] if config.variant == "text-only" else references(queries)
+        words = [] if config.variant == "visual-only" else modifications(queries)
+        return in_parts(len(queries), AT_ONCE, lambda part: composer(videos[part], words[part], training=False))
+
+    if config.scoring == "max":
+        return MaxOverTokens(tokens_of, targets.tokens, module=built.network, training_step=step)
+    return DenseRetriever(
+        lambda queries: composer.mean(tokens_of(queries)),
+        targets.means,
+        module=built.network,
+        training_step=step,
+    )
+
+
+def train_only_used(built: BuiltQFormer, variant: Variant) -> None:
+    """Freeze what a variant does not use, and the projection of images, which the frozen targets went through."""
+    for name, parameter in built.network.named_parameters():
+        if variant == "visual-only":  # as released: the projection and the query tokens
+            parameter.requires_grad_(name.startswith("vision_projection.") or name == "query_tokens")
+        else:
+            is_of_queries = name == "query_tokens" or ".crossattention." in name or "_query." in name
+            unused = is_of_queries if variant == "text-only" else False
+            parameter.requires_grad_(not (unused or name.startswith("vision_projection.")))
+
+
+class Composer:
+    """(references, modification texts) -> tokens_BKD, each of unit length."""
+
+    def __init__(self, config: Config, encoder: Encoder, built: BuiltQFormer):
+        self.network, self.variant, self.mode = built.network, config.variant, config.mode
+        self.texts = Texts(encoder, built.tokenizer, AS_PUBLISHED if config.mode == "faithful" else LONG)
+        self.look = References(encoder, config.reference_tokens, built.token_width)
+
+    def __call__(self, videos: Sequence[Video], words: Sequence[str], *, training: bool) -> Tensor:
+        """Return tokens_BKD; of a text alone K is 1."""
+        device = device_of(self.network)
+        if self.variant == "visual-only":
+            return self.network.visual_tokens_of(on_device(self.look(videos), device))
+        read = on_device(self.texts(words, training=training), device)
+        if self.variant == "text-only":
+            return self.network.text(read)[:, None]
+        return self.network.query_tokens_of(read, on_device(self.look(videos), device))
+
+    def mean(self, tokens_BKD: Tensor) -> Tensor:
+        """Return query_BD; as released the mean of text and image together is not of unit length, that of one is."""
+        mean_BD = tokens_BKD.mean(dim=1)
+        is_bare = self.mode == "faithful" and self.variant == "cross-attention"
+        return mean_BD if is_bare else F.normalize(mean_BD, dim=-1)
+
+
+class Targets:
+    """Videos -> their frozen features, pooled over frames."""
+
+    def __init__(self, config: Config, encoder: Encoder):
+        self.config, self.encoder = config, encoder
+        self.is_faithful = config.mode == "faithful"
+
+    def means(self, videos: Sequence[Video]) -> Tensor:
+        """Return target_BD of gallery videos: the mean of their query tokens."""
+        if self.config.targets == "frames":
+            mean_BD = pooled(self.encoder.encode_videos(videos), self.config.pooling)
+        else:
+            tokens_BKD = pooled(video_tokens(self.encoder, videos), self.config.pooling)
+            mean_BD = F.normalize(tokens_BKD, dim=-1).mean(dim=1)
+        return mean_BD if self.is_faithful else F.normalize(mean_BD, dim=-1)
+
+    def tokens(self, videos: Sequence[Video]) -> list[Tensor]:
+        """Return the tokens of each gallery video, of unit length: its query tokens, or its frames."""
+        if self.config.targets == "tokens":
+            tokens_BKD = pooled(video_tokens(self.encoder, videos), self.config.pooling)
+            return list(F.normalize(tokens_BKD, dim=-1))
+        features = self.encoder.encode_videos(videos)
+        return [
+            F.normalize(frames_TD[mask_T], dim=-1)
+            for frames_TD, mask_T in zip(features.frames_BTD, features.mask_BT, strict=True)
+        ]
+
+    def of_batch(self, batch: TripletBatch) -> Tensor:
+        """Return target_BD to train against; as released, tokens averaged over frames keep the length they got."""
+        features: VideoFeatures = batch.target
+        if self.config.targets == "tokens":
+            features = video_tokens(self.encoder, [Video(target_id) for target_id in batch.target_ids])
+        frame_scores = batch.extra.get("frame_scores") or [None] * len(batch.target_ids)
+        found = pooled(features, self.config.pooling, frame_scores)
+        if self.config.targets == "tokens":
+            found = (found if self.is_faithful else F.normalize(found, dim=-1)).mean(dim=1)
+        return found if self.is_faithful else F.normalize(found, dim=-1)
+
+
+class TrainingStep:
+    """Batch -> losses: against the target, and against its caption."""
+
+    def __init__(self, config: Config, encoder: Encoder, composer: Composer, targets: Targets):
+        self.encoder, self.composer, self.targets = encoder, composer, targets
+        default = 0.5 if config.mode == "faithful" else None
+        self.target_weight = (default or 1.0) if config.target_weight is None else config.target_weight
+        self.caption_weight = (default or 0.0) if config.caption_weight is None else config.caption_weight
+        self.objective = Objective(config.mode, config.loss, config.temperature)
+
+    def __call__(self, batch: TripletBatch) -> Losses:
+        """Return the losses."""
+        tokens_BKD = self.composer(batch.references, batch.modifications, training=True)
+        query_BD = self.composer.mean(tokens_BKD)
+        parts = {"target": self.target_weight * self.objective(query_BD, self.targets.of_batch(batch), batch)}
+        if self.caption_weight:
+            captions = column(batch, "target_caption", "covr-blip2", "caption_weight=0")
+            caption_BD = self.encoder.encode_texts(captions).pooled_BD
+            parts["caption"] = self.caption_weight * self.objective(query_BD, caption_BD, batch)
+        return {"loss": torch.stack(list(parts.values())).sum(), **parts}

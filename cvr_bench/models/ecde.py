@@ -1,0 +1,216 @@
+"""Compose three times over: text with image, description with image, text with description (ECDE).
+
+    q = f(reference, text) + f(reference, description) + f(description, text)
+
+f is CoVR-BLIP's text encoder, its first argument what the text looks at. Three target spaces are learned from: the
+target's frames, its frames with its caption, and its caption. Sizes and features are those of covr-blip; the
+description is the `description` of a query, in training the caption of the reference; without one, q is f(reference,
+text). A gallery is of frames.
+
+`fixed` (the default) is the paper, complete. `faithful` is what was released, where the third term and the third space
+are missing: 0.8 f(reference, text) + 0.2 f(reference, description) in training, not of unit length, f(reference, text)
+in test; 0.8 and 0.2 weigh the frames and the frames with caption. Where the paper does not say, `fixed` is ours:
+
+- a description is brought to the width of image tokens by a learned layer;
+- the weights of the spaces are learned as uncertainties (Kendall et al. 2018): bare ones would fall to zero;
+- texts are read to the end, losses weigh and leave out negatives as in covr-blip.
+
+Source: Thawakar et al., CVPR 2024 (https://arxiv.org/abs/2403.16997), code
+github.com/OmkarThawakar/composed-video-retrieval.
+"""
+
+# Shapes: B queries, R those with a description, L tokens, S target spaces, D embedding.
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cvr_bench.checkpoints import load_weights
+from cvr_bench.models._blip_build import Built, Sizes, build_blip
+from cvr_bench.models._blip_network import ImageTokens, Words
+from cvr_bench.models._covr_inputs import AT_ONCE, LONG, Limits, References, Texts
+from cvr_bench.models._covr_objective import (
+    Loss,
+    Mode,
+    Objective,
+    Pooling,
+    column,
+    gallery_of,
+    in_parts,
+    targets_of,
+)
+from cvr_bench.placement import device_of, on_device
+from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.task import Query, modifications, references
+from cvr_bench.training_set import TripletBatch
+from cvr_data.encoders._protocol import Encoder
+from cvr_data.encoders.stored import StoredEncoder
+from cvr_data.errors import CvrError
+from cvr_data.video import Video
+
+SPACES = ("visual", "multimodal", "text")
+RELEASED = {"visual": 0.8, "multimodal": 0.2}
+"""Space -> weight of its loss."""
+SHARES = (0.8, 0.2)
+"""Of f(reference, text) and f(reference, description), as released."""
+AS_PUBLISHED = Limits(words=30, train_tokens=256, test_tokens=256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    mode: Mode = "fixed"
+    """The paper, or what was released of it."""
+    spaces: tuple[str, ...] = SPACES
+    """Target spaces to learn from, of visual, multimodal and text; `faithful` has the first two."""
+    multimodal_targets: Path | None = None
+    """Embeddings folder with features of each target's frames and description together, as released; None is the sum
+    of the frozen embeddings of its frames and its caption."""
+    model: str | None = None
+    """Folder or hub id of a BLIP retrieval model of transformers, that of the features; None is a small network."""
+    reference_tokens: Path | None = None
+    """Embeddings folder with all tokens of the references' middle frames; None looks in the scored features."""
+    pooling: Pooling = "mean"
+    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
+    loss: Loss = "hn-nce"
+    """Whether close negatives weigh more."""
+    temperature: float = 0.07
+    """Of the logits; not learned, as released."""
+    width: int = 128
+    """Of the small network's states."""
+    layers: int = 2
+    """Of the small network; as published 12."""
+    heads: int = 4
+    """Of the small network's attention."""
+    dropout: float = 0.1
+    """Of the small network."""
+    checkpoint: Path | None = None
+    """Trained weights; None starts from those of `model`, or from random ones."""
+    seed: int = 0
+    """Of the first weights."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads, got {self.width} and {self.heads}.")
+        if not self.spaces or set(self.spaces) - set(SPACES):
+            raise ValueError(f"spaces must be some of {', '.join(SPACES)}, got {', '.join(self.spaces) or 'none'}.")
+
+
+TINY = Config(width=8, layers=1, heads=2)
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever:
+    """Return the model over frozen features.
+
+    Raises:
+        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
+    """
+    sizes = Sizes(
+        width=config.width, layers=config.layers, heads=config.heads, dropout=config.dropout, seed=config.seed
+    )
+    is_fixed = config.mode == "fixed"
+    built = build_blip(config.model, encoder, sizes, with_prompt=is_fixed)
+    built.network.vision_proj.requires_grad_(False)
+    spaces = config.spaces if is_fixed else tuple(RELEASED)
+    module = built.network  # itself, so that published weights have the same names
+    uncertainty_S = nn.Parameter(torch.zeros(len(spaces))) if is_fixed else None
+    if uncertainty_S is not None:
+        module.register_parameter("uncertainty", uncertainty_S)
+    if config.checkpoint is not None:
+        load_weights(module, config.checkpoint)
+    composer, targets = Composer(config, encoder, built), Targets(config, encoder)
+    objective = Objective(config.mode, config.loss, config.temperature)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        videos, words = references(queries), modifications(queries)
+        described = [query.description for query in queries]
+        return in_parts(
+            len(queries), AT_ONCE, lambda part: composer(videos[part], words[part], described[part], training=False)
+        )
+
+    def training_step(batch: TripletBatch) -> Losses:
+        described = batch.extra.get("reference_caption") or [None] * len(batch.references)
+        query_BD = composer(batch.references, batch.modifications, described, training=True)
+        parts = {space: objective(query_BD, targets(space, batch), batch) for space in spaces}
+        return {"loss": weighed(parts, uncertainty_S), **parts}
+
+    gallery = gallery_of(encoder, config.pooling)
+    return DenseRetriever(encode_queries, gallery, module=module, training_step=training_step)
+
+
+def weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
+    """Return the sum of the losses of the spaces: exp(-s) loss + s with learned s, or with the released weights."""
+    if uncertainty_S is None:
+        return torch.stack([RELEASED[space] * loss for space, loss in parts.items()]).sum()
+    losses_S = torch.stack(list(parts.values()))
+    return ((-uncertainty_S).exp() * losses_S + uncertainty_S).sum()
+
+
+class Composer:
+    """(references, modification texts, descriptions) -> query_BD."""
+
+    def __init__(self, config: Config, encoder: Encoder, built: Built):
+        self.network, self.is_faithful = built.network, config.mode == "faithful"
+        self.texts = Texts(encoder, built.tokenizer, AS_PUBLISHED if self.is_faithful else LONG)
+        self.look = References(encoder, config.reference_tokens, built.token_width)
+
+    def __call__(
+        self, videos: Sequence[Video], words: Sequence[str], described: Sequence[str | None], *, training: bool
+    ) -> Tensor:
+        """Return query_BD, unit length but for `faithful` in training."""
+        device = device_of(self.network)
+        read, image = on_device(self.texts(words, training=training), device), on_device(self.look(videos), device)
+        query_BD = self.network.query(read, image)
+        rows = [row for row, text in enumerate(described) if text is not None]
+        if not rows or (self.is_faithful and not training):
+            return query_BD
+        rows_R = torch.tensor(rows, device=device)
+        given = on_device(self.texts([described[row] or "" for row in rows], training=training, raw=True), device)
+        seen = ImageTokens(image.tokens_BPV[rows_R], image.mask_BP[rows_R])
+        described_RD = self.network.query(given, seen)
+        if self.is_faithful:
+            released_BD = SHARES[0] * query_BD
+            return released_BD.index_add(0, rows_R, SHARES[1] * described_RD)
+        both_RD = described_RD + self.network.query(read.rows(rows_R), self._states(given))
+        return F.normalize(query_BD.index_add(0, rows_R, both_RD), dim=-1)
+
+    def _states(self, description: Words) -> ImageTokens:
+        """A description as what another text can look at."""
+        states_RLV = self.network.prompt(description)
+        # without ids, the first token that stands for the whole text comes on top
+        own = states_RLV.shape[1] - description.mask_BL.shape[1]
+        first_RF = description.mask_BL.new_ones(len(states_RLV), own)
+        return ImageTokens(states_RLV, torch.cat([first_RF, description.mask_BL], dim=1))
+
+
+class Targets:
+    """(space, batch) -> target_BD, unit length."""
+
+    def __init__(self, config: Config, encoder: Encoder):
+        self.config, self.encoder = config, encoder
+        self.stored: StoredEncoder | None = None
+        if config.multimodal_targets is not None:
+            from cvr_data.encoders import stored
+
+            self.stored = stored.load(stored.Config(embeddings=config.multimodal_targets, space="raw"))
+            if self.stored.dim != encoder.dim:
+                raise CvrError(
+                    f"{config.multimodal_targets} has features {self.stored.dim} wide, not {encoder.dim} as the scored ones."
+                )
+
+    def __call__(self, space: str, batch: TripletBatch) -> Tensor:
+        """Return the targets of a batch in one space."""
+        if space == "visual":
+            return targets_of(batch, self.config.pooling)
+        if space == "multimodal" and self.stored is not None:
+            return self.stored.encode_videos([Video(target_id) for target_id in batch.target_ids]).pooled_BD()
+        check_one_space(self.encoder, f"ecde: space {space}")
+        captions = column(batch, "target_caption", "ecde", "spaces=visual")
+        caption_BD = self.encoder.encode_texts(captions).pooled_BD
+        if space == "text":
+            return caption_BD
+        visual_BD = targets_of(batch, self.config.pooling)
+        return F.normalize(visual_BD + caption_BD.to(visual_BD.device), dim=-1)
