@@ -8,17 +8,18 @@ Source: gradient caching, Gao et al. 2021 (https://arxiv.org/abs/2101.06983). Di
 runs: embeddings instead of their gradients, so a loss may have parameters of its own; it is worked out once per chunk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from cvr_bench.joining import OverProcesses, Recorded, Replayed, Whole, is_spread, merged
+from cvr_bench.joining import OverProcesses, Recorded, Replayed, Whole, merged
+from cvr_bench.processes import is_spread, process_count, process_number
 from cvr_bench.training_set import TripletBatch
 
-TrainingStep = Callable[[TripletBatch], "dict[str, Tensor]"]
+TrainingStep = Callable[[TripletBatch], Mapping[str, Tensor]]
 
 
 def backward(
@@ -50,8 +51,8 @@ def _in_chunks(
             states.append(_random_state())
             training_step(replace(chunk, joining=record))
     whole = merged(records)
-    start = sum(len(chunk.target_ids) for chunk in chunks) * accelerator.process_index
-    parts = len(chunks) * accelerator.num_processes
+    start = sum(len(chunk.target_ids) for chunk in chunks) * process_number()
+    parts = len(chunks) * process_count()
     for chunk, state in zip(chunks, states, strict=True):
         _set_random_state(state)
         joining = Replayed(whole, start, parts)

@@ -15,10 +15,9 @@ from itertools import chain
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_bench.processes import gathered, gathered_lists, padded, process_count, process_number
 from cvr_data.errors import CvrError
 
 
@@ -54,11 +53,11 @@ class OverProcesses:
         """Return the rows of all processes."""
         self.asked += 1
         whole = gathered(rows.detach())
-        return _with_own(whole, rows, dist.get_rank() * len(rows), dist.get_world_size())
+        return _with_own(whole, rows, process_number() * len(rows), process_count())
 
     def ids(self, values: Sequence[str]) -> list[str]:
         """Return the values of all processes."""
-        return [value for part in gathered_objects(list(values)) for value in part]
+        return gathered_lists(list(values))
 
     def check(self) -> None:
         """Refuse a model that has not asked.
@@ -118,41 +117,14 @@ def merged(records: Sequence[Recorded]) -> Recorded:
     _check_asked(len(records[0].tensors))
     tensors = [gathered(_stacked(parts)) for parts in zip(*(record.tensors for record in records), strict=True)]
     own = [list(chain.from_iterable(parts)) for parts in zip(*(record.lists for record in records), strict=True)]
-    return Recorded(tensors, [list(chain.from_iterable(gathered_objects(values))) for values in own])
-
-
-def gathered(rows: Tensor) -> Tensor:
-    """Return the rows of all processes without gradients, padded with zeros where those of others are longer."""
-    if not is_spread():
-        return rows
-    longest = torch.tensor(rows.shape[1:], device=rows.device, dtype=torch.int64)
-    dist.all_reduce(longest, op=dist.ReduceOp.MAX)
-    own = _padded(rows, longest.tolist()).contiguous()
-    carried = own.to(torch.uint8) if own.dtype == torch.bool else own
-    parts = [torch.empty_like(carried) for _ in range(dist.get_world_size())]
-    dist.all_gather(parts, carried)
-    return torch.cat(parts).to(own.dtype)
-
-
-def gathered_objects(value: Any) -> list[Any]:
-    """Return the value of each process, in their order."""
-    if not is_spread():
-        return [value]
-    values: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(values, value)
-    return values
-
-
-def is_spread() -> bool:
-    """Return whether this is one of several processes of torch.distributed."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    return Recorded(tensors, [gathered_lists(values) for values in own])
 
 
 def _with_own(whole: Tensor, own: Tensor, start: int, parts: int) -> Tensor:
     """`whole` with `own` in its place, the gradient of which counts `parts` times."""
     if not own.requires_grad:
         return whole
-    rows = _padded(_Counted.apply(own, parts), whole.shape[1:])
+    rows = padded(_Counted.apply(own, parts), whole.shape[1:])
     return torch.cat([whole[:start], rows, whole[start + len(own) :]])
 
 
@@ -169,14 +141,7 @@ class _Counted(torch.autograd.Function):
 
 def _stacked(parts: Sequence[Tensor]) -> Tensor:
     longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-    return torch.cat([_padded(part, longest) for part in parts])
-
-
-def _padded(rows: Tensor, sizes: Sequence[int]) -> Tensor:
-    lacking = [wanted - found for wanted, found in zip(sizes, rows.shape[1:], strict=True)]
-    if not any(lacking):
-        return rows
-    return F.pad(rows, [amount for end in reversed(lacking) for amount in (0, end)])
+    return torch.cat([padded(part, longest) for part in parts])
 
 
 def _check_asked(count: int) -> None:

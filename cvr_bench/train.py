@@ -18,18 +18,22 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from cvr_bench.checkpoints import TRAINING, WEIGHTS, load_weights
+from cvr_bench.moving_average import MovingAverage
 from cvr_bench.optimizers import make_optimizer
 from cvr_bench.placement import device_of
+from cvr_bench.processes import is_first, of_first, process_number, share_weights, wait_for_all
 from cvr_bench.retriever import Retriever, TrainableRetriever
 from cvr_bench.seeding import seeded
 from cvr_bench.task import Task
 from cvr_bench.train_config import TrainConfig
 from cvr_bench.training_log import Row, write_whole
-from cvr_bench.training_loop import RESUME, TrainingLoop, TrainingState
+from cvr_bench.training_loop import TrainingLoop
 from cvr_bench.training_set import TrainingSet
+from cvr_bench.training_state import RESUME, TrainingState
 from cvr_data.artifacts import key_of
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError
+from cvr_data.registry import config_dict
 
 REPORT = "training.json"
 
@@ -90,7 +94,7 @@ def train(
     folder = out / TRAINING
     folder.mkdir(parents=True, exist_ok=True)
     key = _key(retriever.module, training_set, validation_task, config)
-    if (folder / REPORT).exists():
+    if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
     else:
         report = _train(retriever, training_set, validation_task, config, encoder, folder, key)
@@ -109,17 +113,22 @@ def _train(
 ) -> TrainReport:
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
+    share_weights(module)
     optimizer = accelerator.prepare(make_optimizer(module, config))
-    with seeded(config.seed):
-        state = TrainingState(module, optimizer, torch.Generator().manual_seed(config.seed))
-        if (folder / RESUME).exists():
+    with seeded(config.seed + process_number()):  # each device has dropout of its own
+        generator = torch.Generator().manual_seed(config.seed)
+        average = MovingAverage(module, config.ema) if config.ema else None
+        state = TrainingState(module, optimizer, generator, accelerator.scaler, average)
+        if of_first((folder / RESUME).exists()):
             state.load(folder / RESUME, key)
         loop = TrainingLoop(retriever, training_set, validation_task, config, encoder, accelerator, state)
         loop.run(folder, key)
     report = _report(loop, str(accelerator.mixed_precision))
-    content = {"key": key, "report": dataclasses.asdict(report)}
-    write_whole(folder / REPORT, json.dumps(content, indent=1, sort_keys=True) + "\n")
-    (folder / RESUME).unlink()
+    if is_first():
+        content = {"key": key, "report": dataclasses.asdict(report)}
+        write_whole(folder / REPORT, json.dumps(content, indent=1, sort_keys=True) + "\n")
+        (folder / RESUME).unlink()
+    wait_for_all()
     return report
 
 
@@ -160,9 +169,10 @@ def _key(module: nn.Module, training_set: TrainingSet, validation_task: Task | N
     task = validation_task
     return key_of(
         {
-            "options": dataclasses.asdict(config),
+            "options": config_dict(config),
             "weights": {name: list(tensor.shape) for name, tensor in module.state_dict().items()},
             "triplets": [training_set.reference_ids, training_set.modifications, training_set.target_ids],
+            **({"weights": list(training_set.weights)} if len(training_set.weights) else {}),
             "validation": None if task is None else [query.query_id for query in task.queries],
         }
     )

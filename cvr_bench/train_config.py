@@ -1,7 +1,9 @@
 """How to train: the options of the one trainer (`-t key=value`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+LOGGERS = ("tensorboard", "wandb")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,19 +13,39 @@ class TrainConfig:
     epochs: int = 30
     """Passes over the triplets, at most."""
     batch_size: int = 64
-    """Triplets per step, each a negative of the others; some thousand triplets want many small steps."""
+    """Triplets per step, of all devices together, each a negative of the others; some thousand triplets want many small
+    steps."""
+    chunk_size: int = 0
+    """Triplets whose activations are in memory at once, on each device; gradients stay those of the batch. 0 is all."""
+    sampling: Literal["triplet", "target", "balanced"] = "triplet"
+    """What an epoch visits: every triplet; every target, with one of its triplets (CoVR's own); or as many triplets as
+    there are, those of a target with n in proportion to n ** (1 / balance)."""
+    balance: float = 2.0
+    """Temperature of `balanced`: 1 is by triplet, a large one by target."""
+    hard_negatives: int = 0
+    """Triplets placed next to each one, in its batch, whose targets were ranked highest for it by mistake when
+    validation was last done."""
     lr: float = 2e-3
     """Highest learning rate; right for small models on frozen features. FDCA as released: 1e-4."""
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    """AdamW leaves norms and biases undecayed."""
+    coef_lr: float = 1.0
+    """Share of lr for the parameters of the pretrained part; DRL: 1e-3."""
+    pretrained: str = "clip."
+    """How the names of those parameters begin; used where coef_lr is not 1."""
+    optimizer: Literal["adamw", "adam", "bertadam"] = "adamw"
+    """BertAdam, of DRL and CLIP4Clip, has no bias correction and clips each parameter's gradient on its own as well."""
     weight_decay: float = 0.01
-    """Of AdamW."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate falls to zero after the warm-up, or that it stays."""
+    """Of AdamW and BertAdam."""
+    decay: Literal["matrices", "all"] = "matrices"
+    """`all` also decays norms, biases and single numbers, as CoVR does."""
+    schedule: Literal["cosine", "linear", "constant", "bertadam", "epoch-cosine"] = "cosine"
+    """How the learning rate falls to zero after the warm-up, or that it stays. BertAdam's takes its place on the cosine
+    from the start of training, so it falls at once when warm-up ends; epoch-cosine is set once per epoch, as CoVR's."""
     warmup: float = 0.05
     """Share of all steps in which the learning rate rises from zero."""
     clip_norm: float = 1.0
     """Largest norm of the gradient; 0 does not clip."""
+    ema: float = 0.0
+    """Decay of a moving average of the weights, which is validated and kept instead of them; 0 keeps none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """Mixed precision; auto is bf16 on a GPU and none on a CPU, where these models are too small to gain."""
     patience: int = 10
@@ -32,6 +54,10 @@ class TrainConfig:
     """Epochs between validations; the last epoch is always validated."""
     seed: int = 0
     """Of the order of triplets and of dropout."""
+    log_every: int = field(default=0, metadata={"output": False})
+    """Steps between rows of training-steps.csv, and of the loggers; 0 logs epochs alone."""
+    loggers: str = field(default="", metadata={"output": False})
+    """Where numbers go beside the CSV files: tensorboard, wandb or both with a comma between; they are extras."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "validate_every"):
@@ -41,5 +67,23 @@ class TrainConfig:
             raise ValueError(
                 f"batch_size must be at least 2, as triplets learn from each other, got {self.batch_size}."
             )
+        if self.chunk_size == 1 or self.chunk_size < 0:
+            raise ValueError(f"chunk_size must be 0 or at least 2, got {self.chunk_size}.")
+        unknown = sorted(set(self.logger_names) - set(LOGGERS))
+        if unknown or self.log_every < 0:
+            raise ValueError(
+                f"loggers are {' and '.join(LOGGERS)}, and log_every is not below 0, "
+                f"got {self.loggers!r} and {self.log_every}."
+            )
         if not self.lr > 0 or not 0 <= self.warmup < 1:
             raise ValueError(f"lr must be above 0 and warmup in [0, 1), got {self.lr} and {self.warmup}.")
+        if not 0 <= self.ema < 1 or not self.balance > 0 or self.coef_lr < 0 or self.hard_negatives < 0:
+            raise ValueError(
+                "ema must be in [0, 1), balance above 0, coef_lr and hard_negatives not below 0, "
+                f"got {self.ema}, {self.balance}, {self.coef_lr} and {self.hard_negatives}."
+            )
+
+    @property
+    def logger_names(self) -> tuple[str, ...]:
+        """The names in `loggers`."""
+        return tuple(name.strip() for name in self.loggers.split(",") if name.strip())

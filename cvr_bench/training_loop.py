@@ -1,74 +1,34 @@
-"""Epochs, steps and validations of a training, and where it stands between two epochs."""
+"""Epochs, steps and validations of a training."""
 
 import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from cvr_bench.backward import backward
 from cvr_bench.checkpoints import WEIGHTS, save_weights
-from cvr_bench.evaluate import evaluate
+from cvr_bench.hard_negatives import mine_hard_rows
 from cvr_bench.metrics import mean_recall, recall
-from cvr_bench.optimizers import lr_share
+from cvr_bench.optimizers import lr_share, set_lr
+from cvr_bench.processes import average_gradients, is_first, process_count, process_number
 from cvr_bench.retriever import TrainableRetriever
+from cvr_bench.sampling import Sampler
+from cvr_bench.spread_evaluation import evaluate_spread
+from cvr_bench.step_log import StepLog
 from cvr_bench.task import Task
 from cvr_bench.train_config import TrainConfig
 from cvr_bench.training_log import LOG, Row, write_log
 from cvr_bench.training_set import TrainingSet, TripletBatch
+from cvr_bench.training_state import RESUME, TrainingState
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError
 from cvr_data.progress import Progress
-
-RESUME = "resume.pt"
-
-
-@dataclass
-class TrainingState:
-    """All that the next epoch depends on."""
-
-    module: nn.Module
-    optimizer: torch.optim.Optimizer
-    generator: torch.Generator
-    """Of the order of triplets."""
-    history: list[Row] = field(default_factory=list)
-    """One row per finished epoch."""
-
-    def save(self, path: Path, key: str) -> None:
-        """Write the state, the generators of dropout included; the file appears whole."""
-        content = {
-            "key": key,
-            "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "order": self.generator.get_state(),
-            "random": torch.get_rng_state(),
-            "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "history": self.history,
-        }
-        temporary = path.with_suffix(".partial")
-        torch.save(content, temporary)
-        temporary.replace(path)
-
-    def load(self, path: Path, key: str) -> None:
-        """Continue from a written state.
-
-        Raises:
-            CvrError: it is of a training with other options or data.
-        """
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content["key"] != key:
-            raise CvrError(
-                f"{path.parent} holds a training with other options or data; remove it or choose another --out."
-            )
-        self.module.load_state_dict(content["module"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.generator.set_state(content["order"])
-        torch.set_rng_state(content["random"])
-        if content["random_gpu"]:
-            torch.cuda.set_rng_state_all(content["random_gpu"])
-        self.history = content["history"]
 
 
 @dataclass
@@ -83,6 +43,9 @@ class TrainingLoop:
     accelerator: Accelerator
     state: TrainingState
 
+    def __post_init__(self) -> None:
+        self.sampler = Sampler(self.training_set, self.config)
+
     @property
     def best_epoch(self) -> int:
         """The epoch, counted from 1, with the highest mean recall on validation; without validation the last one."""
@@ -93,58 +56,94 @@ class TrainingLoop:
 
     def run(self, folder: Path, key: str) -> None:
         """Train to the end, writing the best weights, the log and the state to `folder` after every epoch."""
-        done = len(self.state.history)
-        with Progress("train", self.config.epochs * len(self.training_set), "triplets") as progress:
-            progress.done = done * len(self.training_set)
+        done, steps = len(self.state.history), self.sampler.steps
+        log = StepLog(folder, self.config, done=done * steps, steps_per_epoch=steps)
+        with log, Progress("train", self.config.epochs * self.sampler.size, "triplets") as progress:
+            progress.done = done * self.sampler.size
             for epoch in range(done + 1, self.config.epochs + 1):
                 if self._should_stop():
                     break
-                trained = self._run_epoch(epoch, progress)
-                self.state.history.append({**trained, **self._validate(epoch)})
-                if self.best_epoch == epoch:
-                    save_weights(self.retriever.module, folder / WEIGHTS)
-                write_log(folder / LOG, self.state.history)
+                trained = self._run_epoch(epoch, progress, log)
+                with self.state.average.in_place() if self.state.average else nullcontext():
+                    self.state.history.append({**trained, **self._validate(epoch)})
+                    if self.best_epoch == epoch and is_first():
+                        save_weights(self.retriever.module, folder / WEIGHTS)
+                log.epoch(self.state.history[-1])
+                if is_first():
+                    write_log(folder / LOG, self.state.history)
                 self.state.save(folder / RESUME, key)
 
-    def _run_epoch(self, epoch: int, progress: Progress) -> Row:
+    def _run_epoch(self, epoch: int, progress: Progress, log: StepLog) -> Row:
         started = time.monotonic()
-        steps = max(1, len(self.training_set) // self.config.batch_size)
-        batches = self.training_set.batches(self.config.batch_size, self.state.generator, self.encoder, drop_last=True)
-        self.retriever.module.train()
+        steps = self.sampler.steps
+        rows = self.sampler.rows(self.state.generator, self.state.hard_rows)
+        set_training(self.retriever.module)
         totals: dict[str, Tensor] = {}
         seen, lr = 0, 0.0
-        for step, batch in enumerate(batches, start=(epoch - 1) * steps):
-            share = lr_share(step, self.config.epochs * steps, self.config.schedule, self.config.warmup)
-            lr = share * self.config.lr
-            losses = self._step(batch, lr)
+        for step, chunks in enumerate(self._batches(rows), start=(epoch - 1) * steps):
+            lr = self.config.lr * self._lr_share(step)
+            losses = self._step(chunks, lr)
             for name, value in losses.items():
                 totals[name] = totals[name] + value if name in totals else value
-            seen += len(batch.target_ids)
-            progress.advance(len(batch.target_ids), self._note(epoch, losses["loss"]))
+            count = sum(len(chunk.target_ids) for chunk in chunks) * process_count()
+            seen += count
+            log.step(step, {**{_column(name): value for name, value in losses.items()}, "lr": lr})
+            progress.advance(count, self._note(epoch, losses["loss"]))
         seconds = time.monotonic() - started
         means = {_column(name): float(total) / steps for name, total in totals.items()}
         if not all(math.isfinite(value) for value in means.values()):
             raise CvrError(f"The loss is not finite in epoch {epoch}; lower lr (now {self.config.lr}) or clip_norm.")
         return {"epoch": epoch, **means, "lr": lr, "seconds": seconds, "triplets_per_s": seen / max(seconds, 1e-9)}
 
-    def _step(self, batch: TripletBatch, lr: float) -> dict[str, Tensor]:
-        optimizer = self.state.optimizer
-        for group in optimizer.param_groups:
-            group["lr"] = lr
+    def _lr_share(self, step: int) -> float:
+        steps, schedule = self.sampler.steps, self.config.schedule
+        at = step // steps * steps if schedule == "epoch-cosine" else step
+        return lr_share(at, self.config.epochs * steps, schedule, self.config.warmup)
+
+    def _batches(self, rows: Sequence[int]) -> Iterator[list[TripletBatch]]:
+        """The chunks of each batch; of several devices, those of this one."""
+        for batch_rows in self.sampler.batches(rows):
+            yield [self.training_set.batch(chunk, self.encoder) for chunk in self._chunks(batch_rows)]
+
+    def _chunks(self, rows: Sequence[int]) -> list[Sequence[int]]:
+        """The rows of this process, in parts as equal as can be.
+
+        Raises:
+            CvrError: the batch does not share out among the processes.
+        """
+        share, left = divmod(len(rows), process_count())
+        if left:
+            raise CvrError(
+                f"A batch of {len(rows)} triplets does not share out among {process_count()} devices; choose "
+                "-t batch_size=N, a multiple of the devices and no more than the triplets."
+            )
+        own = rows[share * process_number() : share * (process_number() + 1)]
+        count = -(-len(own) // self.config.chunk_size) if self.config.chunk_size else 1
+        ends = [len(own) * part // count for part in range(count + 1)]
+        return [own[first:last] for first, last in pairwise(ends)]
+
+    def _step(self, chunks: Sequence[TripletBatch], lr: float) -> dict[str, Tensor]:
+        optimizer, module = self.state.optimizer, self.retriever.module
+        set_lr(optimizer, lr)
         optimizer.zero_grad()
-        with self.accelerator.autocast():
-            losses = self.retriever.training_step(batch)
-        self.accelerator.backward(losses["loss"])
+        losses = backward(self.accelerator, self.retriever.training_step, chunks)
+        average_gradients(module)
         if self.config.clip_norm:
-            self.accelerator.clip_grad_norm_(self.retriever.module.parameters(), self.config.clip_norm)
+            self.accelerator.clip_grad_norm_(module.parameters(), self.config.clip_norm)
         optimizer.step()
-        return {name: value.detach() for name, value in losses.items()}
+        if self.state.average is not None:
+            self.state.average.update()
+        return losses
 
     def _validate(self, epoch: int) -> Row:
-        task = self.validation_task
-        if task is None or (epoch % self.config.validate_every and epoch != self.config.epochs):
+        if epoch % self.config.validate_every and epoch != self.config.epochs:
             return {}
-        ranks = evaluate(self.retriever, task).rank
+        if self.config.hard_negatives:
+            self.state.hard_rows = mine_hard_rows(self.retriever, self.training_set, self.config.hard_negatives)
+        task = self.validation_task
+        if task is None:
+            return {}
+        ranks = evaluate_spread(self.retriever, task).rank
         return {"mean": mean_recall(ranks, task.ks), **{f"R@{k}": recall(ranks, k) for k in task.ks}}
 
     def _should_stop(self) -> bool:
@@ -155,6 +154,15 @@ class TrainingLoop:
         validated = [row["R@1"] for row in self.state.history if "R@1" in row]
         recalled = f", val R@1 {validated[-1]:.1f}" if validated else ""
         return f"epoch {epoch}, loss {float(loss):.3f}{recalled}"
+
+
+def set_training(module: nn.Module) -> None:
+    """Put a module in training mode, but for the parts of it that are frozen: no dropout, no running means there."""
+    module.train()
+    for part in module.modules():
+        parameters = list(part.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            part.eval()
 
 
 def _column(loss: str) -> str:

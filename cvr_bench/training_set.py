@@ -2,12 +2,11 @@
 
 # Shapes: B triplets, T frames, L tokens, D embedding.
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from cvr_bench.joining import Joining, Whole
@@ -58,6 +57,8 @@ class TrainingSet:
     videos: Mapping[str, Video] = field(default_factory=dict)
     """video_id -> Video; an id that is absent has stored features only."""
     extra: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    weights: Sequence[float] = ()
+    """How often an epoch has each triplet, of mixed data; none is once."""
 
     def __len__(self) -> int:
         return len(self.target_ids)
@@ -84,25 +85,14 @@ class TrainingSet:
             extra={name: triplets.column(name).to_pylist() for name in extra},
         )
 
-    def batches(
-        self, batch_size: int, generator: torch.Generator, encoder: Encoder, *, drop_last: bool = False
-    ) -> Iterator[TripletBatch]:
-        """Yield all triplets once, shuffled; `drop_last` leaves out a smaller last batch (never the only one)."""
-        order = torch.randperm(len(self), generator=generator).tolist()
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            if drop_last and start and len(rows) < batch_size:
-                return
-            yield self.batch(rows, encoder)
-
     def batch(self, rows: Sequence[int], encoder: Encoder) -> TripletBatch:
         """Return the batch of the given rows."""
-        references = [self._video(self.reference_ids[row]) for row in rows]
+        references = [self.video(self.reference_ids[row]) for row in rows]
         modifications = [self.modifications[row] for row in rows]
         return TripletBatch(
             reference=encoder.encode_videos(references),
             modification=encoder.encode_texts(modifications),
-            target=encoder.encode_videos([self._video(self.target_ids[row]) for row in rows]),
+            target=encoder.encode_videos([self.video(self.target_ids[row]) for row in rows]),
             target_ids=[self.target_ids[row] for row in rows],
             target_group_ids=[self.target_group_ids[row] for row in rows],
             references=references,
@@ -110,5 +100,6 @@ class TrainingSet:
             extra={name: [values[row] for row in rows] for name, values in self.extra.items()},
         )
 
-    def _video(self, video_id: str) -> Video:
+    def video(self, video_id: str) -> Video:
+        """Return a video by name."""
         return self.videos.get(video_id) or Video(video_id)
