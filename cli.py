@@ -16,8 +16,8 @@ SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
         "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
-        "fit-heads", "mine-pairs", "generate-modifications", "build-triplets", "frame-scores", "mine-distractors",
-        "export", "publish",
+        "fit-heads", "mine-pairs", "generate-modifications", "score-modifications", "build-triplets", "frame-scores",
+        "mine-distractors", "export", "publish",
     ),
     "Benchmark": (
         "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",
@@ -83,7 +83,7 @@ def main(args: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
-        result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False)
+        result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
         return result if isinstance(result, int) else 0
     except CvrError as error:
         if "--debug" in arguments:

@@ -40,12 +40,12 @@ CLOSING = (
     "Everything else should be left untouched, with the surroundings, the light and the view of the camera as the "
     "reference has them.",
     "Apart from that keep the reference as it is, including its place, its framing, its pace and the time of day.",
-    "Leave all the rest alone: place, background, lighting and camera should match the reference as closely as they can.",
+    "Leave all the rest alone: place, background, lighting and camera should match the reference as closely as can be.",
 )
 
 
 def dense_text(request: Request, opening: int, closing: int, sentences: int) -> str:
-    """Return the text with the opening and closing of these numbers, and up to `sentences` new sentences of the target."""
+    """Return the text with the opening and closing of these numbers, and up to `sentences` new ones of the target."""
     change = request.change
     templates = ACTION if change.kind == "action" else QUALITY if change.slot == "attribute" else THING
     before, after = change.before.lower(), change.after.lower()

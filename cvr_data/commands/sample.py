@@ -1,6 +1,7 @@
 """Show random modification texts beside the captions of their pairs."""
 
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ import click
 
 from cvr_data.commands.options import PATH, json_option, seed_option
 
+SCORES = ("cycle_score", "cycle_gain", "text_score", "text_similarity")
 STATUSES = click.Choice(["ok", "rejected", "error"])
 
 
 @click.command()
 @click.argument("modifications", type=PATH)
-@click.option("--count", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many rows.")
+@click.option("--count", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many pairs.")
 @click.option("--status", multiple=True, type=STATUSES, help="Only rows of this status; repeatable.")
 @click.option("--pairs", type=PATH, help="The pairs, if they are no longer where the texts were made from.")
 @seed_option
@@ -21,7 +23,9 @@ STATUSES = click.Choice(["ok", "rejected", "error"])
 def sample(
     modifications: Path, count: int, status: tuple[str, ...], pairs: Path | None, seed: int, as_json: bool
 ) -> None:
-    """Print random rows of MODIFICATIONS: reference, target, text, status and reasons.
+    """Print random rows of MODIFICATIONS: reference, target, texts with scores, status and reasons.
+
+    All texts of a pair stand together, so -n counts pairs.
 
     Example: cvr sample modifications/short-rules -n 20
     """
@@ -31,19 +35,20 @@ def sample(
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    for row in rows:
-        click.echo(_block(row))
+    for _, texts in groupby(rows, key=lambda row: row["pair_id"]):
+        click.echo(_block(list(texts)))
 
 
-def _block(row: dict[str, Any]) -> str:
-    reasons = f" ({', '.join(row['reasons'])})" if row["reasons"] else ""
-    text = row["modification"] if row["modification"] is not None else "-"
-    verdict = click.style(row["status"] + reasons, fg="green" if row["status"] == "ok" else "red")
-    return "\n".join(
-        [
-            f"reference  {row['reference_caption']}",
-            f"target     {row['target_caption']}",
-            f"text       {click.style(text, bold=True)}   {verdict}",
-            "",
-        ]
-    )
+def _block(texts: list[dict[str, Any]]) -> str:
+    lines = [f"reference  {texts[0]['reference_caption']}", f"target     {texts[0]['target_caption']}"]
+    for row in texts:
+        text = row["modification"] if row["modification"] is not None else "-"
+        reasons = f" ({', '.join(row['reasons'])})" if row["reasons"] else ""
+        verdict = click.style(row["status"] + reasons, fg="green" if row["status"] == "ok" else "red")
+        lines.append(f"text       {click.style(text, bold=True)}   {verdict}")
+        scores = [f"{name} {row[name]:+.2f}" for name in SCORES if row.get(name) is not None]
+        if row.get("judge_verdict") is not None:
+            scores.append(f"judge {row['judge_verdict']}: {row['judge_reason']}")
+        if scores:
+            lines.append(f"           {'  '.join(scores)}")
+    return "\n".join([*lines, ""])

