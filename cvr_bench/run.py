@@ -16,17 +16,19 @@ from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks, parquet_bytes
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
+from cvr_bench.caption_source import CaptionSource, find_captions, has_captions, needs_reference
 from cvr_bench.checkpoints import WEIGHTS
 from cvr_bench.cost import Clock, cost_of, forget_peak, timed
-from cvr_bench.datasets import triplets
-from cvr_bench.evaluate import evaluate
+from cvr_bench.datasets import DATASETS, triplets
 from cvr_bench.frame_weights import FrameWeights
 from cvr_bench.models import MODELS
+from cvr_bench.processes import is_first, of_first
 from cvr_bench.remembering import RememberingEncoder
 from cvr_bench.results import STAGE, Result, read_result, write_result
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.score_matrix import SCORES, save_scores
 from cvr_bench.sources import Sources
+from cvr_bench.spread_evaluation import evaluate_spread
 from cvr_bench.task import Query, Task
 from cvr_bench.training_source import TrainingData
 from cvr_data.artifacts import MANIFEST, ArtifactWriter, open_artifact
@@ -64,6 +66,8 @@ def bench_all(
 ) -> list[Result]:
     """Return the results of several models on one data set, each in `out`/<model>-<data>.
 
+    On several devices all processes call it; the first one writes and has the results, the others have none.
+
     Raises:
         CvrError: options or a checkpoint of one model are given to several, or what `bench` raises.
     """
@@ -71,6 +75,10 @@ def bench_all(
         raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
     encoder = open_features(sources)
     folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
+    if not is_first():
+        for run, folder in zip(runs, folders, strict=True):
+            assist(run, sources, encoder, folder)
+        return []
     return [
         bench(run, sources, encoder, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)
     ]
@@ -95,6 +103,8 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     with clock.phase("load"):
         retriever = component.load(config, features)
     train_config = _train_config(run, retriever)
+    if train_config is not None:
+        sources = _with_captions(run.model, sources)
     if train_config is not None and sources.benchmark is not None and sources.training is None:
         tests = f"{sources.benchmark.name} only tests"
         raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
@@ -113,7 +123,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     )
     if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
-    if writer.finished() is None:
+    if of_first(writer.finished() is None):
         with clock.phase("load"):
             task = load_task(sources, run.split)
         with writer:
@@ -123,7 +133,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
                 training["leaks"] = _leaks(sources, task, run.split, encoder, writer)
             measured = timed(retriever, clock)
             with clock.phase("score"):
-                ranks = evaluate(measured, task)
+                ranks = evaluate_spread(measured, task)
             cost = cost_of(measured, clock.seconds, training)
             if run.save_scores:
                 save_scores(writer, retriever, task, _query_bank(sources), encoder)
@@ -137,6 +147,18 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     if run.audit and audit_of(result) is None:
         audit_result(AuditConfig(seed=run.seed), result, retriever, features, task)
     return result
+
+
+def assist(run: Run, sources: Sources, encoder: FrameWeights, out: Path) -> None:
+    """Train and score together with the first process, which does what `bench` does; write nothing."""
+    component = MODELS.get(run.model)
+    config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
+    retriever = component.load(config, encoder)
+    train_config = _train_config(run, retriever)
+    if of_first(None):
+        task = load_task(sources, run.split)
+        _prepare(run, retriever, encoder, sources, train_config, out)
+        evaluate_spread(retriever, task)
 
 
 def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
@@ -239,8 +261,27 @@ def _prepare(
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
 
 
+def _with_captions(model: str, sources: Sources) -> Sources:
+    """The sources with the captions of a text-video benchmark's own training videos, where the model learns from these.
+
+    Raises:
+        CvrError: it does not, and captions are all there is.
+    """
+    component, benchmark = MODELS.get(model), sources.benchmark
+    if isinstance(sources.training, CaptionSource) and needs_reference(component):
+        raise CvrError(f"{model} learns from triplets, and {sources.training.name} has captions; choose --train-data.")
+    if sources.training is not None or benchmark is None or needs_reference(component):
+        return sources
+    if not has_captions(DATASETS.get(benchmark.name)):
+        return sources
+    captions = find_captions(benchmark.name, DATASETS.get(benchmark.name), benchmark.config)
+    return dataclasses.replace(sources, training=captions)
+
+
 def _training_data(sources: Sources) -> TrainingData:
     """The triplets of --train-data, else those of the scored data's own train and val splits."""
+    if isinstance(sources.training, CaptionSource):
+        return TrainingData(*sources.training.load(sources.embeddings))
     if sources.training is not None:
         return sources.training.load(sources.embeddings)
     return TrainingData(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cvr_data
 from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark, is_benchmark
+from cvr_bench.caption_source import CaptionSource
 from cvr_bench.datasets.triplets import STAGES, check_triplets
 from cvr_bench.hub_triplets import fetch_triplets, is_hub_name
 from cvr_bench.remade import corpus_of, remake
@@ -43,8 +44,8 @@ class Sources:
     """Mined ones, whose videos join the gallery of the scored split."""
     benchmark: Benchmark | None = None
     """A benchmark of the field whose files `data` holds; None for triplets of ours."""
-    training: TrainingSource | None = None
-    """Triplets to train on instead of the data's own train split."""
+    training: TrainingSource | CaptionSource | None = None
+    """Triplets, or captions, to train on instead of the data's own train split."""
 
 
 def newest_triplets(root: Path) -> Path | None:

@@ -10,12 +10,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import is_benchmark
+from cvr_bench.caption_source import CaptionSource, find_captions, has_captions
 from cvr_bench.datasets import DATASETS
 from cvr_bench.datasets.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
 from cvr_bench.held_out import with_held_out
@@ -83,8 +85,10 @@ class TrainingSource:
         return table
 
 
-def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource:
+def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
     """Return the triplets that `--train-data` names: a path, else a benchmark whose files lie in `root` of its name.
+
+    Those of a text-video benchmark are the captions of its training videos.
 
     Raises:
         CvrError: it is neither, has nothing to train on, or a file is missing.
@@ -95,10 +99,16 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource:
         return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
     name = data.replace("_", "-")
     component = DATASETS.get(name)
+    if has_captions(component):
+        return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
     if not hasattr(component, "load_triplets"):
-        known = ", ".join(found for found in DATASETS.names() if hasattr(DATASETS.get(found), "load_triplets"))
+        known = ", ".join(found for found in DATASETS.names() if _has_training(DATASETS.get(found)))
         raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
     config = DATASETS.config(name, {"annotations": str(root(name))})
     options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
     files = component.training_files(config)
     return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)
+
+
+def _has_training(component: ModuleType) -> bool:
+    return hasattr(component, "load_triplets") or has_captions(component)

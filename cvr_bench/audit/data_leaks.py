@@ -44,20 +44,25 @@ def data_leaks(config: Config, sources: Sources, split: str, task: Task, encoder
 
 
 def task_rows(task: Task) -> pa.Table:
-    """Return the queries of a benchmark as triplets, one per target."""
+    """Return the queries of a benchmark as triplets, one per target.
+
+    Where texts are one side, the video of the other side is reference and target.
+    """
+    text_of = {item.item_id: item.text or " ".join(item.texts) for item in task.gallery if item.video is None}
     rows = [
         {
-            "triplet_id": triplet_id(query.reference.item_id, query.modification or "", target_id),
+            "triplet_id": triplet_id(first_id, query.modification or text_of.get(target_id, ""), second_id),
             "query_id": query.query_id,
-            "reference_id": query.reference.item_id,
-            "target_id": target_id,
-            "modification": query.modification or "",
+            "reference_id": first_id,
+            "target_id": second_id,
+            "modification": query.modification or text_of.get(target_id, ""),
             "style": "",
             "split": "test",
         }
         for query in task.queries
-        if query.reference is not None
         for target_id in sorted(task.targets[query.query_id])
+        for first_id in [query.reference.item_id if query.reference is not None else target_id]
+        for second_id in [first_id if target_id in text_of else target_id]
     ]
     return pa.Table.from_pylist(rows, schema=TRIPLETS)
 

@@ -17,7 +17,7 @@ import json
 import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,6 +89,33 @@ def load(config: Config) -> Task:
     found = {"videos": len(captions), "captions": sum(len(texts) for texts in captions.values())}
     check_counts(config.annotations, config.counts, found, PUBLISHED[config.split])
     return text_video_task(f"msrvtt-{config.split}", captions, config.direction, "sentence")
+
+
+def training_files(config: Config) -> list[Path]:
+    """Return what `load_captions` reads: the training list, 9k where it is there, else 7k, and the files of captions.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    return [*files(_training(config)), *files(config)]
+
+
+def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
+    """Return the captions of the training videos, without those that are scored.
+
+    Raises:
+        CvrError: a file is missing or cannot be read, a listed video has no caption, or all of them are scored.
+    """
+    scored = _captions(config)
+    captions = {name: texts for name, texts in _captions(_training(config)).items() if name not in scored}
+    if not captions:
+        raise CvrError(f"msrvtt: split {config.split} holds all training videos, so none is left; pass --train-data.")
+    return captions
+
+
+def _training(config: Config) -> Config:
+    is_9k = (config.annotations / "MSRVTT_train.9k.csv").is_file()
+    return replace(config, split="9k" if is_9k else "7k")
 
 
 def _captions(config: Config) -> Mapping[str, Sequence[str]]:

@@ -15,7 +15,7 @@ from cvr_bench.checkpoints import load_weights
 from cvr_bench.late_interaction import Parts
 from cvr_bench.losses import false_negatives
 from cvr_bench.models._drl_clip_layers import copy_text_layers
-from cvr_bench.models._drl_losses import Cdcr, batch_scores, cdcr_loss, contrastive
+from cvr_bench.models._drl_losses import BatchScores, Cdcr, batch_scores, cdcr_loss, contrastive
 from cvr_bench.models._drl_network import Aggregation, Architecture, DrlNetwork, Interaction, with_floor
 from cvr_bench.models._drl_retriever import LateRetriever, cross_block, vector_retriever
 from cvr_bench.placement import device_of, on_device
@@ -102,18 +102,35 @@ def _architecture(options: Options, dim: int) -> Architecture:
     )
 
 
-def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losses:
+@dataclass(frozen=True)
+class Compared:
+    """A batch of texts and videos, and their scores."""
+
+    text: Parts
+    video: Parts
+    scores: BatchScores
+
+
+def compare_batch(options: Options, network: DrlNetwork, batch: TripletBatch) -> Compared:
+    """Return the scores of a batch as training sees them."""
     text, video = network.text_parts(batch.modification), network.video_parts(batch.target)
     if options.pads_as_released:
         text, video = _padded(text, options.max_words), _padded(video, options.max_frames)
     scores = batch_scores(network, text, video, zero_mask=options.faithful, two_passes=options.faithful)
+    return Compared(text, video, scores)
+
+
+def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losses:
+    network.limit_scale()
+    compared = compare_batch(options, network, batch)
     ignored_BB: Tensor | None = None
     if not options.faithful:
         ignored_BB = false_negatives(batch.target_ids, batch.target_group_ids, batch.modifications)
-        ignored_BB = ignored_BB.to(scores.to_video_BB.device)
-    parts = {"similarity": contrastive(scores, network.scale, ignored_BB)}
-    if options.cdcr.mode and scores.own is not None:
-        parts["cdcr"] = options.cdcr_lambda * cdcr_loss(options.cdcr, text, video, scores.own)
+        ignored_BB = ignored_BB.to(device_of(network))
+    parts = {"similarity": contrastive(compared.scores, network.scale, ignored_BB)}
+    if options.cdcr.mode and compared.scores.own is not None:
+        loss = cdcr_loss(options.cdcr, compared.text, compared.video, compared.scores.own)
+        parts["cdcr"] = options.cdcr_lambda * loss
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 

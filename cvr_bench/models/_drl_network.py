@@ -72,7 +72,12 @@ class DrlNetwork(nn.Module):
     @property
     def scale(self) -> Tensor:
         """What scores are multiplied by in training: one over the learned temperature."""
-        return self.logit_scale.exp().clamp(max=MAX_SCALE)
+        return self.logit_scale.exp()
+
+    def limit_scale(self) -> None:
+        """Bring the scale back to at most 100; a clamp of its value would leave it without a gradient there."""
+        with torch.no_grad():
+            self.logit_scale.clamp_(max=math.log(MAX_SCALE))
 
     def text_parts(self, text: TextFeatures) -> Parts:
         """Return the unit tokens of each text; for dp and xti its one vector."""

@@ -38,6 +38,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(OrderedDict[str, nn.Module](c_fc=hidden, gelu=QuickGelu(), c_proj=out))
         nn.init.normal_(self.attn.in_proj_weight, std=dim**-0.5)
         nn.init.normal_(hidden.weight, std=(2 * dim) ** -0.5)
+        nn.init.zeros_(out.bias)
         for weight in (self.attn.out_proj.weight, out.weight):
             nn.init.normal_(weight, std=0.0 if start == "identity" else dim**-0.5 * (2 * DEPTH) ** -0.5)
 

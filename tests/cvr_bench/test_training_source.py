@@ -89,7 +89,7 @@ def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):
 
 
 def test_a_benchmark_that_only_tests_cannot_be_trained_on():
-    with pytest.raises(CvrError, match=r"lsmdc has nothing to train on here; --train-data takes cc-coir, webvid-covr"):
+    with pytest.raises(CvrError, match=r"lsmdc has nothing to train on here; --train-data takes cc-coir, msrvtt, webvid-covr"):
         find_training("lsmdc", root)
 
 
