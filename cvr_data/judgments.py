@@ -161,13 +161,16 @@ def read_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
         CvrError: the folder holds no judgments.
     """
     table = check_columns(open_artifact(folder).read(), JUDGMENTS, str(folder))
+    rows = [row for row in table.to_pylist() if row["answer"] is None]
+    return Verdicts(verdicts_of(rows), judged_only=judged_only, splits=frozenset(row["split"] for row in rows))
+
+
+def verdicts_of(rows: Iterable[dict[str, Any]]) -> dict[Key, Verdict]:
+    """Return the verdict of every pair and style that somebody judged and did not skip."""
     groups: dict[Key, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        if row["answer"] is None:
-            groups.setdefault((row["reference_id"], row["target_id"], row["style"]), []).append(row)
-    found = {key: verdict for key, rows in groups.items() if (verdict := verdict_of(rows)) is not None}
-    splits = frozenset(row["split"] for rows in groups.values() for row in rows)
-    return Verdicts(found, judged_only=judged_only, splits=splits)
+    for row in rows:
+        groups.setdefault((row["reference_id"], row["target_id"], row["style"]), []).append(row)
+    return {key: verdict for key, group in groups.items() if (verdict := verdict_of(group)) is not None}
 
 
 def verdict_of(rows: Sequence[dict[str, Any]]) -> Verdict | None:

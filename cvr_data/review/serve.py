@@ -68,10 +68,10 @@ def serve(sources: Sources, out: Path, settings: Settings, address: Address, ann
         listening = stack.enter_context(_listen(address))
         for line in _lines(session, listening, address.host, tokens if asks else None):
             announce(line)
+        app = make_app(session, tokens=tokens if asks else None)
         config = uvicorn.Config(
-            make_app(session, tokens=tokens if asks else None), log_level="warning", access_log=False, lifespan="off",
-            timeout_graceful_shutdown=2,
-        )  # fmt: skip
+            app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
+        )
         uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -132,6 +132,7 @@ def _listen(address: Address) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((address.host, address.port))
+        found.listen(128)
     except OSError as error:
         found.close()
         raise CvrError(f"Cannot listen on {address.host}, port {address.port}: {error.strerror or error}.") from None

@@ -157,7 +157,7 @@ def _judgment(sent: Mapping[str, Any], item: Item, annotator: str, *, is_shared:
         note=_text(sent, "note"),
         chosen=chosen if decision in ("accept", "edit") else None,
         modification=modification,
-        also_correct=_videos(sent.get("also_correct") or (), item, videos) if modification else (),
+        also_correct=_videos(sent.get("also_correct") or [], item, videos) if modification else (),
         seconds=round(float(seconds), 1) if isinstance(seconds, int | float) and 0 <= seconds < 86400 else None,
         judged_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )

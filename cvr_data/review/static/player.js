@@ -7,7 +7,7 @@ export class Couple {
     this.videos = [];
     this.captions = false;
     this.strips = false;
-    this.playing = true;
+    this.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     for (const figure of this.figures) {
       const screen = figure.querySelector(".screen");
       screen.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.strip(figure, true));
@@ -21,7 +21,6 @@ export class Couple {
 
   show(item) {
     this.clear();
-    this.playing = true;
     const sides = [item.reference, item.target];
     this.figures.forEach((figure, index) => {
       const side = sides[index];
@@ -71,6 +70,7 @@ export class Couple {
     this.playing = !this.playing;
     for (const video of this.videos) {
       if (!this.playing) video.pause();
+      else if (this.videos.every((one) => one.ended)) return this.restart();
       else if (!video.ended) video.play().catch(() => {});
     }
   }

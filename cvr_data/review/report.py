@@ -1,0 +1,120 @@
+"""What a review came to: who judged how much, how they agree, how they did on gold checks, why triplets went.
+
+print_lines = lines(review_report(Path("reviews/quickstart.sqlite")))
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cvr_data.judgments import KEPT, judgments_table, verdicts_of
+from cvr_data.review.agreement import cohen_kappa, krippendorff_alpha
+from cvr_data.review.store import DECISIONS, ReviewStore
+
+Row = dict[str, Any]
+
+
+def review_report(review: Path) -> dict[str, Any]:
+    """Return the numbers of a review.
+
+    Raises:
+        CvrError: there is no such review.
+    """
+    with ReviewStore(review, must_exist=True) as store:
+        rows = judgments_table(store).to_pylist()
+        invited, settings = store.annotators(), store.settings()
+        items = {item.item_id: item.answer for item in store.items()}
+        undone = len(store.judgments(undone=True))
+    plain = [row for row in rows if row["answer"] is None]
+    names = sorted({*invited, *(row["annotator"] for row in rows)})
+    return {
+        "review": str(review),
+        "split": settings.get("split"),
+        "items": sum(answer is None for answer in items.values()),
+        "gold_items": sum(answer is not None for answer in items.values()),
+        "judged": len({row["item_id"] for row in plain}),
+        "judgments": len(rows),
+        "undone": undone,
+        "annotators": {name: _of_annotator([row for row in rows if row["annotator"] == name]) for name in names},
+        "reasons": dict(Counter(row["reason"] for row in plain if row["reason"]).most_common()),
+        "also_correct": sum(len(row["also_correct"] or ()) for row in plain),
+        "verdicts": _outcomes(plain),
+        "agreement": {
+            "usable": agreement(plain, lambda row: row["decision"] in KEPT),
+            "which text": agreement(plain, lambda row: row["chosen"] or ""),
+        },
+    }
+
+
+def agreement(rows: Sequence[Row], answer: Any) -> dict[str, Any]:
+    """Return alpha of all annotators and kappa of each two, over the items they share; skips are missing answers."""
+    units: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["decision"] != "skip":
+            units.setdefault(row["item_id"], {})[row["annotator"]] = answer(row)
+    shared = [unit for unit in units.values() if len(unit) > 1]
+    names = sorted({name for unit in shared for name in unit})
+    pairs = {}
+    for one, other in combinations(names, 2):
+        both = [unit for unit in shared if one in unit and other in unit]
+        kappa = cohen_kappa([unit[one] for unit in both], [unit[other] for unit in both])
+        same = sum(unit[one] == unit[other] for unit in both)
+        pairs[f"{one} and {other}"] = {"items": len(both), "same": same, "cohen_kappa": _rounded(kappa)}
+    return {"items": len(shared), "krippendorff_alpha": _rounded(krippendorff_alpha(shared)), "pairs": pairs}
+
+
+def lines(report: dict[str, Any]) -> list[str]:
+    """Return the report as lines to read in a terminal."""
+    decisions = "".join(f"{name:>8}" for name in DECISIONS)
+    found = [
+        f"{report['review']}: {report['judged']} of {report['items']} items judged, {report['judgments']} judgments, "
+        f"{report['undone']} undone",
+        f"{'annotator':<16}{'judged':>7}{decisions}{'median s':>10}{'gold right':>12}",
+    ]
+    for name, numbers in report["annotators"].items():
+        counts = "".join(f"{numbers[decision]:>8}" for decision in DECISIONS)
+        seconds = "-" if numbers["median_seconds"] is None else f"{numbers['median_seconds']:.1f}"
+        gold = f"{numbers['gold_right']} of {numbers['gold']}" if numbers["gold"] else "-"
+        found.append(f"{name:<16}{numbers['judged']:>7}{counts}{seconds:>10}{gold:>12}")
+    for title, counts in (("reasons", report["reasons"]), ("verdicts", report["verdicts"])):
+        found.append(f"{title:<16}" + (", ".join(f"{name} {count}" for name, count in counts.items()) or "none"))
+    found.append(f"{'also correct':<16}{report['also_correct']}")
+    for title, agreed in report["agreement"].items():
+        alpha = _shown(agreed["krippendorff_alpha"])
+        found.append(f"agreement on {title}: Krippendorff's alpha {alpha} over {agreed['items']} items judged twice")
+        for pair, numbers in agreed["pairs"].items():
+            kappa = _shown(numbers["cohen_kappa"])
+            found.append(f"  {pair}: Cohen's kappa {kappa}, {numbers['same']} of {numbers['items']} the same")
+    return found
+
+
+def _of_annotator(rows: Sequence[Row]) -> dict[str, Any]:
+    plain = [row for row in rows if row["answer"] is None]
+    gold = [row for row in rows if row["answer"] is not None and row["decision"] != "skip"]
+    seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
+    return {
+        "judged": len(plain),
+        **{decision: sum(row["decision"] == decision for row in plain) for decision in DECISIONS},
+        "median_seconds": round(median(seconds), 1) if seconds else None,
+        "gold": len(gold),
+        "gold_right": sum((row["decision"] in KEPT) == (row["answer"] == "accept") for row in gold),
+    }
+
+
+def _outcomes(rows: Sequence[Row]) -> dict[str, int]:
+    found = (
+        verdict.reason or ("keep" if verdict.chosen == verdict.modification else "reword")
+        for verdict in verdicts_of(rows).values()
+    )
+    return dict(Counter(found).most_common())
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
