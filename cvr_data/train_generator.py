@@ -12,6 +12,7 @@ examples for one epoch at 3e-5. Here any causal LM, the loss on the answer alone
 
 import hashlib
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from cvr_data.backends._smollm2 import NAME, smollm2_folder
 from cvr_data.errors import CvrError
 from cvr_data.generation.pairs import change_of, variables_of
 from cvr_data.generation.request import Change, Request
+from cvr_data.generation.trained import STAGE
 from cvr_data.prompts import Prompt, load_prompt
 from cvr_data.registry import config_dict
 from cvr_data.train_generator_examples import EXAMPLES, Example, hold_out, read_examples
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from cvr_data.backends._causal_lm import CausalLM
     from cvr_data.train_generator_loop import Learner, Sample
 
-STAGE = "train-generator"
 VERSION = 1
 WEIGHTS = ".weights"
 
@@ -214,7 +215,10 @@ def _with_adapters(model: Any, config: Config) -> Any:
     except ModuleNotFoundError:
         raise CvrError("method=lora needs peft: pip install 'cvr[peft]'.") from None
     adapters = LoraConfig(r=config.rank, lora_alpha=2 * config.rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    return get_peft_model(model, adapters)
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that goes away in its next major version
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return get_peft_model(model, adapters)
 
 
 def _save(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
