@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -154,9 +155,10 @@ class MadeOf:
 
 
 def write_dataset(
-    writer: ArtifactWriter, name: str, kept: pa.Table, dropped: pa.Table, *, videos: pa.Table | None, made_of: MadeOf
-) -> Artifact:
-    """Write parts, CSVs, statistics and the card through an open writer, and finish it."""
+    writer: ArtifactWriter, name: str, kept: pa.Table, dropped: pa.Table, *, videos: pa.Table | None, made_of: MadeOf,
+    extra: Mapping[str, Any] | None = None,
+) -> Artifact:  # fmt: skip
+    """Write parts, CSVs, statistics and the card through an open writer, and finish it; `extra` is for its manifest."""
     for index, start in enumerate(range(0, kept.num_rows, PART_ROWS)):
         writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
     numbers = statistics(kept, videos)
@@ -172,9 +174,10 @@ def write_dataset(
         files=_digests(writer.path),
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
+        coverage=(extra or {}).get("coverage"),
     )
     writer.write_file("README.md", render_card(card).encode())
-    return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
+    return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **(extra or {}))
 
 
 def read_videos(folders: Iterable[Path]) -> pa.Table | None:

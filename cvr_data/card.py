@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -63,6 +64,8 @@ class Card:
     """Video id -> path of its thumbnail."""
     shortcuts: Shortcuts | None = None
     """How many queries one input alone answers; None if that was not audited."""
+    coverage: Mapping[str, Any] | None = None
+    """What `cvr check-media --drop-missing` found; None if it was not run."""
 
 
 def render_card(card: Card) -> str:
@@ -171,7 +174,7 @@ def limits(card: Card) -> list[str]:
     if without:
         found.append(f"{without} of {everything['triplets']} triplets have no `frame_scores`.")
     if not card.with_videos:
-        found.append("The videos are not part of this dataset; how many can still be downloaded is unknown.")
+        found.append(f"The videos are not part of this dataset; {coverage_text(card.coverage)}.")
     shared = sum((card.numbers["leaks"]["texts"] or {}).values())
     if shared:
         found.append(f"{shared} texts occur in more than one split (the videos do not).")
@@ -186,6 +189,17 @@ def shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
         f"By an audit of {shortcuts.queries} queries with {shortcuts.model}, {shortcuts.text_only:.1f} % have a target "
         f"among the {shortcuts.k} best by the text alone, {shortcuts.visual_only:.1f} % by the reference alone."
     ]
+
+
+def coverage_text(coverage: Mapping[str, Any] | None) -> str:
+    """Return how many videos can still be had, and when that was looked at."""
+    if coverage is None:
+        return "how many can still be downloaded is unknown"
+    when = datetime.fromtimestamp(coverage["checked_s"][0], UTC).date().isoformat()
+    return (
+        f"of {coverage['videos']} videos that it had, those that were gone on {when} were dropped with their triplets "
+        f"({counts_text(coverage['statuses'])})"
+    )
 
 
 def cell(value: object) -> str:

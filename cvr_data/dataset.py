@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.artifacts import Artifact, open_artifact
-from cvr_data.build_triplets import read_videos
+from cvr_data.build_triplets import read_videos, used_videos
 from cvr_data.corpora._paths import resolve_media
 from cvr_data.errors import CvrError
 from cvr_data.tables import TRIPLETS, VIDEOS, check_columns
@@ -39,6 +39,31 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
         triplets=check_columns(table, TRIPLETS, str(folder)),
         videos=pa.concat_tables(tables, promote_options="permissive") if tables else None,
     )
+
+
+@dataclass(frozen=True)
+class FoundVideos:
+    """The videos of a folder: those of a videos artifact, or those that triplets use."""
+
+    videos: pa.Table
+    used: set[str] | None
+    """Ids that the triplets use; None where all belong."""
+    dataset: Dataset | None
+    """The triplets, if the folder holds these."""
+
+
+def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
+    """Return the videos of a folder of videos or triplets, with absolute paths.
+
+    Raises:
+        CvrError: the folder holds neither, or its manifest leads to no videos.
+    """
+    if "video_id" in open_artifact(folder).read().column_names:
+        return FoundVideos(_with_absolute_paths(folder), None, None)
+    dataset = open_dataset(folder, videos=videos)
+    if dataset.videos is None:
+        raise CvrError(f"{folder} does not say where its videos are; pass --videos.")
+    return FoundVideos(dataset.videos, used_videos(dataset.triplets), dataset)
 
 
 def _with_absolute_paths(folder: Path) -> pa.Table:

@@ -132,6 +132,7 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
         numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
         sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
         commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
+        coverage=dataset.artifact.manifest.get("coverage"),
         shortcuts=None if wanted.audit is None else shortcuts_of(wanted.audit, part.triplets),
     )  # fmt: skip
 

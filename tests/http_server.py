@@ -127,13 +127,14 @@ class FileHandler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             return
-        start = self.start_of(page)
-        body = page.body[start:]
-        self.send_response(206 if start else 200)
+        start, stop = self.span_of(page)
+        body = page.body[start:stop]
+        is_part = len(body) < len(page.body)
+        self.send_response(206 if is_part else 200)
         self.send_header("Content-Type", page.kind)
         self.send_header("Content-Length", str(len(body)))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(page.body) - 1}/{len(page.body)}")
+        if is_part:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(page.body)}")
         if page.has_etag:
             self.send_header("ETag", page.etag)
         self.end_headers()
@@ -144,12 +145,15 @@ class FileHandler(BaseHTTPRequestHandler):
             self.connection.close()
         self.close_connection = fault is not None
 
-    def start_of(self, page: Page) -> int:
+    def span_of(self, page: Page) -> tuple[int, int]:
+        """Return the first byte to send and the one after the last."""
         asked = self.headers.get("Range", "")
         is_same = self.headers.get("If-Range") in (None, page.etag)
         if not (page.has_ranges and asked.startswith("bytes=") and is_same):
-            return 0
-        return min(int(asked.removeprefix("bytes=").rstrip("-")) - page.range_shift, len(page.body))
+            return 0, len(page.body)
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        stop = min(int(last) + 1, len(page.body)) if last else len(page.body)
+        return min(int(first) - page.range_shift, len(page.body)), stop
 
     def send_body(self, body: bytes, pause_s: float) -> None:
         step = 4096 if pause_s else max(1, len(body))
