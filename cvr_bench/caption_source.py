@@ -35,11 +35,6 @@ Captions = Mapping[str, Sequence[str]]
 """video_id -> its captions."""
 
 
-def needs_reference(component: ModuleType) -> bool:
-    """Return whether a model learns from reference videos; most do."""
-    return getattr(component, "NEEDS_REFERENCE", True)
-
-
 def has_captions(component: ModuleType) -> bool:
     """Return whether a benchmark has captioned training videos."""
     return hasattr(component, "load_captions")

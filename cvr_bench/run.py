@@ -16,10 +16,10 @@ from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks, parquet_bytes
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
-from cvr_bench.caption_source import CaptionSource, find_captions, has_captions, needs_reference
+from cvr_bench.caption_source import CaptionSource
 from cvr_bench.checkpoints import WEIGHTS
 from cvr_bench.cost import Clock, cost_of, forget_peak, timed
-from cvr_bench.datasets import DATASETS, triplets
+from cvr_bench.datasets import triplets
 from cvr_bench.frame_weights import FrameWeights
 from cvr_bench.models import MODELS
 from cvr_bench.processes import is_first, of_first
@@ -30,7 +30,7 @@ from cvr_bench.score_matrix import SCORES, save_scores
 from cvr_bench.sources import Sources
 from cvr_bench.spread_evaluation import evaluate_spread
 from cvr_bench.task import Query, Task
-from cvr_bench.training_source import TrainingData
+from cvr_bench.training_source import TrainingData, training_for
 from cvr_data.artifacts import MANIFEST, ArtifactWriter, open_artifact
 from cvr_data.embeddings import HEADS_FOLDER
 from cvr_data.encoders import ENCODERS
@@ -104,7 +104,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
         retriever = component.load(config, features)
     train_config = _train_config(run, retriever)
     if train_config is not None:
-        sources = _with_captions(run.model, sources)
+        sources = _with_captions(run, sources)
     if train_config is not None and sources.benchmark is not None and sources.training is None:
         tests = f"{sources.benchmark.name} only tests"
         raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
@@ -155,6 +155,8 @@ def assist(run: Run, sources: Sources, encoder: FrameWeights, out: Path) -> None
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
+    if train_config is not None:
+        sources = _with_captions(run, sources)
     if of_first(None):
         task = load_task(sources, run.split)
         _prepare(run, retriever, encoder, sources, train_config, out)
@@ -261,21 +263,10 @@ def _prepare(
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
 
 
-def _with_captions(model: str, sources: Sources) -> Sources:
-    """The sources with the captions of a text-video benchmark's own training videos, where the model learns from these.
-
-    Raises:
-        CvrError: it does not, and captions are all there is.
-    """
-    component, benchmark = MODELS.get(model), sources.benchmark
-    if isinstance(sources.training, CaptionSource) and needs_reference(component):
-        raise CvrError(f"{model} learns from triplets, and {sources.training.name} has captions; choose --train-data.")
-    if sources.training is not None or benchmark is None or needs_reference(component):
-        return sources
-    if not has_captions(DATASETS.get(benchmark.name)):
-        return sources
-    captions = find_captions(benchmark.name, DATASETS.get(benchmark.name), benchmark.config)
-    return dataclasses.replace(sources, training=captions)
+def _with_captions(run: Run, sources: Sources) -> Sources:
+    """The sources with what the model learns from where nothing else is named: captions of the scored benchmark."""
+    training = training_for(run.model, MODELS.get(run.model), sources.benchmark, sources.training)
+    return dataclasses.replace(sources, training=training)
 
 
 def _training_data(sources: Sources) -> TrainingData:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.benchmarks import is_benchmark
+from cvr_bench.benchmarks import Benchmark, is_benchmark
 from cvr_bench.caption_source import CaptionSource, find_captions, has_captions
 from cvr_bench.datasets import DATASETS
 from cvr_bench.datasets.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
@@ -108,6 +108,22 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
     options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
     files = component.training_files(config)
     return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)
+
+
+def training_for(
+    model: str, component: ModuleType, benchmark: Benchmark | None, named: TrainingSource | CaptionSource | None
+) -> TrainingSource | CaptionSource | None:
+    """Return what a model trains on: what is named, else the captions of the scored benchmark, if it learns from them.
+
+    Raises:
+        CvrError: captions are named, and the model needs reference videos; most do.
+    """
+    needs_reference = getattr(component, "NEEDS_REFERENCE", True)
+    if isinstance(named, CaptionSource) and needs_reference:
+        raise CvrError(f"{model} learns from triplets, and {named.name} has captions; choose --train-data.")
+    if named is not None or benchmark is None or needs_reference or not has_captions(DATASETS.get(benchmark.name)):
+        return named
+    return find_captions(benchmark.name, DATASETS.get(benchmark.name), benchmark.config)
 
 
 def _has_training(component: ModuleType) -> bool:
