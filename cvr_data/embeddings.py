@@ -57,6 +57,10 @@ class Place:
     row_count: int
 
 
+UNKNOWN_ENCODER = "imported"
+"""What imported features are said to be made by where nobody says it."""
+
+
 class FeatureStore:
     """Features of videos and texts, read when they are asked for; raw ones go through the heads on the way."""
 
@@ -81,7 +85,9 @@ class FeatureStore:
         """
         artifact = open_artifact(path, STAGE)
         folder = artifact.path / HEADS_FOLDER
-        is_one_space = artifact.manifest["dim"] == artifact.manifest["text_dim"]
+        # Imported videos may come without a text; the encoder that made them then tells how wide texts are.
+        knows_texts = artifact.manifest["text_dim"] or artifact.manifest["config"]["encoder"] == UNKNOWN_ENCODER
+        is_one_space = not knows_texts or artifact.manifest["dim"] == artifact.manifest["text_dim"]
         if space == "raw" or (is_one_space and not folder.exists()):
             return cls(artifact, None)
         if not folder.exists():

@@ -74,4 +74,4 @@ class MaxOverTokens:
     def _best(self, tokens_QKD: Tensor) -> Tensor:
         best_QN = (tokens_QKD @ self.tokens_ND.T).amax(dim=1)
         empty_QG = best_QN.new_full((len(best_QN), self.size), -torch.inf)
-        return empty_QG.index_reduce(1, self.owners_N, best_QN, "amax")
+        return empty_QG.scatter_reduce(1, self.owners_N.expand_as(best_QN), best_QN, "amax")

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from cvr_data.embeddings import FeatureStore, Space
+from cvr_data.embeddings import UNKNOWN_ENCODER, FeatureStore, Space
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures, pad_rows
 from cvr_data.errors import CvrError
@@ -55,10 +55,12 @@ class StoredEncoder:
     def __init__(self, store: FeatureStore, text_stores: Sequence[FeatureStore] = (), remembered: int = 50_000):
         self.store = store
         self.raw_texts = [FeatureStore(store.artifact, None), *text_stores]
-        self.dim, self.text_dim = store.dim, store.text_dim
         self.remembered = remembered
         self._encoded: dict[str, TextFeatures] = {}
         self._token_stores: dict[Path, FeatureStore] = {}
+        self.dim, self.text_dim = store.dim, store.text_dim
+        if not self.text_dim and store.encoder["name"] != UNKNOWN_ENCODER:
+            self.text_dim = self._text_encoder.text_dim
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return the stored frame embeddings.
