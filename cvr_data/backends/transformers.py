@@ -6,25 +6,24 @@ The default is SmolLM2-135M-Instruct, which needs no account and no download bey
 with the batch a row falls into (bfloat16); what makes a run repeatable is the request cache.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cvr_data.backends._smollm2 import NAME, smollm2_folder
+from cvr_data.backends._weights import weights_name
+from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer, Backend, Request
 
 if TYPE_CHECKING:
     from cvr_data.backends._causal_lm import CausalLM
-
-_EDGE_BYTES = 1 << 20
+    from cvr_data.backends._image_text_lm import ImageTextLM
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     model: str = NAME
-    """A folder with a causal LM, or a Hub id; the default comes as a package."""
+    """A folder with a causal LM, or a Hub id; the default comes as a package. For frames, a vision-language model."""
     form: Literal["completion", "chat"] = "completion"
     """How the prompt is laid out. The 135M model follows a completion better; chat suits models of 1B and more."""
     dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
@@ -58,12 +57,13 @@ class TransformersBackend:
         self.config = config
         self.model = model_name(config)
         self._engine: CausalLM | None = None
+        self._vision: ImageTextLM | None = None
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield answers batch by batch, shortest prompts first."""
         if not requests:
             return
-        engine = self._started()
+        engine = self._started_vision() if requests[0].images else self._started()
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, request in enumerate(requests):
             asked = request.parameters
@@ -89,23 +89,19 @@ class TransformersBackend:
             )
         return self._engine
 
+    def _started_vision(self) -> "ImageTextLM":
+        if self.config.model == NAME:
+            raise CvrError(f"{NAME} takes no images; name a vision-language model: -o model=FOLDER.")
+        if self._vision is None:
+            from cvr_data.backends._image_text_lm import ImageTextLM
+
+            self._vision = ImageTextLM.load(
+                self.config.model, dtype=self.config.dtype, device=self.config.device, batch=self.config.batch
+            )
+        return self._vision
+
 
 def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: for a folder its name and a hash of its files."""
-    folder = Path(config.model)
-    name = f"{folder.name}@{fingerprint(folder)}" if folder.is_dir() else config.model
     unusual = [value for value, usual in ((config.form, "completion"), (config.dtype, "bfloat16")) if value != usual]
-    return " ".join([name, *unusual])
-
-
-def fingerprint(folder: Path) -> str:
-    """Return 12 hex digits of a hash of the file sizes, and the first and last megabyte of each file."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}\n".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(_EDGE_BYTES))
-            file.seek(max(0, size - _EDGE_BYTES))
-            digest.update(file.read(_EDGE_BYTES))
-    return digest.hexdigest()[:12]
+    return " ".join([weights_name(config.model), *unusual])

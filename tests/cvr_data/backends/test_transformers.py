@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from cvr_data.backends.transformers import Config, fingerprint, load, model_name
+from cvr_data.backends._weights import fingerprint
+from cvr_data.backends.transformers import Config, load, model_name
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Change, Message, Parameters, Request
 

@@ -1,0 +1,29 @@
+"""Pairs of red balls that change their colour, each on a beach of its own number."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.artifacts import ArtifactWriter
+from cvr_data.tables import PAIRS, check_columns, pair_id
+
+COLOURS = ("blue", "green", "black", "white", "pink", "grey")
+
+
+def write_ball_pairs(folder: Path, count: int) -> Path:
+    """Write an artifact of so many pairs, no two of which ask the same, and return its folder."""
+    rows = []
+    for number in range(count):
+        after = COLOURS[number % len(COLOURS)]
+        captions = (f"a red ball {number} bounces on a beach", f"a {after} ball {number} bounces on a beach")
+        videos = (f"r{number}", f"t{number}")
+        rows.append(
+            {
+                "pair_id": pair_id(*videos, *captions), "reference_id": videos[0], "target_id": videos[1],
+                "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
+                "changes": [{"kind": "static", "slot": "attribute", "before": "red", "after": after}],
+            }
+        )  # fmt: skip
+    with ArtifactWriter(folder, stage="mine-pairs") as writer:
+        writer.write_part(0, check_columns(pa.Table.from_pylist(rows, schema=PAIRS), PAIRS, "test"))
+        return writer.finish().path

@@ -1,0 +1,182 @@
+"""A loopback server with OpenAI's interface that answers from a function and fails as told.
+
+with LLMServer(faults={"pink": [Fault(status=503)]}) as server:
+    ...                                           # the first request whose prompt has "pink" gets a 503
+    assert server.most_active <= 4 and server.asked["pink"] == 2
+"""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request instead of an answer."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    """Sent instead of the answer."""
+    pause_s: float = 0.0
+    """Before anything is sent."""
+    reset: bool = False
+    """Break the connection before the answer."""
+    truncate: bool = False
+    """End the connection in the middle of the answer."""
+
+
+def edit(prompt: str) -> str:
+    """Answer a `short` prompt: its last question says "Instead of X, show Y."."""
+    after = prompt.rsplit("show ", 1)[-1].split(".")[0].split("\n")[0]
+    return f"make the ball {after}"
+
+
+@dataclass
+class LLMServer:
+    """Counts what it is asked by the last words of the prompt; `faults` are used up one by one, by a word of it."""
+
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    answer: Callable[[str], str] = edit
+    pause_s: float = 0.0
+    key: str = ""
+    """The key that clients must have; empty: any."""
+    port: int = 0
+
+    def __enter__(self) -> "LLMServer":
+        self.lock = threading.Lock()
+        self.active = self.most_active = 0
+        self.times: list[float] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.asked: Counter[str] = Counter()
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Listen, on the port of before if there was one."""
+        handler = type("Handler", (LLMHandler,), {"state": self})
+        self.http = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
+        self.http.daemon_threads = True
+        self.port = self.http.server_address[1]
+        self.connections: set[socket.socket] = set()
+        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop listening and break what is open, as a killed process does."""
+        self.http.shutdown()
+        self.http.server_close()
+        with self.lock:
+            for connection in self.connections:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def fault_of(self, prompt: str) -> Fault | None:
+        last = prompt.rsplit("Video:", 1)[-1]
+        for word, faults in self.faults.items():
+            if word in last and faults:
+                return faults.pop(0)
+        return None
+
+
+class LLMHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: LLMServer
+
+    def setup(self) -> None:
+        super().setup()
+        with self.state.lock:
+            self.state.connections.add(self.connection)
+
+    def finish(self) -> None:
+        with self.state.lock:
+            self.state.connections.discard(self.connection)
+        super().finish()
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (BrokenPipeError, ConnectionResetError, ValueError):
+            self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing on stderr."""
+
+    def do_GET(self) -> None:
+        if self.is_refused():
+            return
+        self.send(200, json.dumps({"object": "list", "data": [{"id": "tiny"}]}))
+
+    def is_refused(self) -> bool:
+        given = self.headers.get("Authorization")
+        if self.state.key and given != f"Bearer {self.state.key}":
+            self.send(401, json.dumps({"error": {"message": f"Incorrect API key provided: {given}"}}))
+            return True
+        return False
+
+    def do_POST(self) -> None:
+        state = self.state
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.is_refused():
+            return
+        is_chat = self.path.endswith("/chat/completions")
+        prompt = body["messages"][-1]["content"] if is_chat else body["prompt"]
+        prompt = prompt if isinstance(prompt, str) else prompt[-1]["text"]
+        with state.lock:
+            state.times.append(time.monotonic())
+            state.bodies.append(body)
+            state.asked[prompt.rsplit("Video:", 1)[-1].split("\n")[0].strip()] += 1
+            state.active += 1
+            state.most_active = max(state.most_active, state.active)
+            fault = state.fault_of(prompt)
+        try:
+            time.sleep(state.pause_s)
+            self.reply(prompt, is_chat, fault or Fault())
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+        finally:
+            with state.lock:
+                state.active -= 1
+
+    def reply(self, prompt: str, is_chat: bool, fault: Fault) -> None:
+        time.sleep(fault.pause_s)
+        text = self.state.answer(prompt)
+        choice = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
+        usage = {"prompt_tokens": 9, "completion_tokens": 5}
+        answer = json.dumps({"choices": [{"index": 0, "finish_reason": "stop", **choice}], "usage": usage})
+        if fault.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+            return
+        body = fault.body if fault.body is not None else answer
+        self.send(fault.status, body, fault.headers, cut=len(body) // 2 if fault.truncate else None)
+
+    def send(self, status: int, text: str, headers: Mapping[str, str] | None = None, cut: int | None = None) -> None:
+        body = text.encode()
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body if cut is None else body[:cut])
+        self.close_connection = cut is not None
