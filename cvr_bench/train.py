@@ -92,7 +92,8 @@ def train(
         CvrError: `out` holds another training, or the loss is not finite.
     """
     folder = out / TRAINING
-    folder.mkdir(parents=True, exist_ok=True)
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
     key = _key(retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)

@@ -1,6 +1,7 @@
 """Train models where they train, score them, and print one table."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 @click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
 @option_option
 @click.option("--train-option", "-t", "train_options", multiple=True, metavar="KEY=VALUE", help="How to train.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes here, a device each.")
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines that run this command.")
+@click.option("--log-every", type=click.IntRange(0), help="Steps of training between rows of training-steps.csv.")
+@click.option("--logger", "loggers", multiple=True, help="tensorboard or wandb, beside the CSV files; repeatable.")
+@click.option("--allow-trained-generator", is_flag=True, help="Though what wrote the texts saw the scored videos.")
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Ask again with an input or frames changed.")
 @click.option("--save-scores", is_flag=True, help="Keep the score matrix, for `cvr compare --protocols`.")
 @out_option("results", "Folder of results; each goes to <model>-<data> in it.")
@@ -52,13 +58,18 @@ def bench(
     checkpoint: Path | None,
     options: tuple[str, ...],
     train_options: tuple[str, ...],
+    devices: int,
+    nodes: int,
+    log_every: int | None,
+    loggers: tuple[str, ...],
+    allow_trained_generator: bool,
     audit: bool,
     save_scores: bool,
     out: Path,
     seed: int,
     overwrite: bool,
     as_json: bool,
-) -> None:
+) -> int | None:
     """Train models where they train, score them, and print one table.
 
     Training uses the train split (of --train-data, where it is given; its features lie in the same --embeddings) and
@@ -68,21 +79,31 @@ def bench(
     --data all: each has a table of its own, and one that is not here costs a line. --data user/name takes triplets
     from the Hub.
 
+    With --devices a batch is shared out among as many GPUs (processes of the CPU where there is none), and each of its
+    triplets still has all others as negatives; see docs/training.md, also for several machines.
+
     Example: cvr bench --model fdca --model sum
     """
     from cvr_bench.data_choice import choose_data, not_scored
+    from cvr_bench.launch import first_goes_first, leave_group
     from cvr_bench.models import MODELS
+    from cvr_bench.processes import is_first
     from cvr_bench.run import Run, bench_all
     from cvr_bench.sources import with_distractors
     from cvr_bench.training_source import find_training
 
     for model in models:
         MODELS.get(model)
+    if (code := _spread(devices, nodes)) is not None:
+        return code
     machine = this_machine()
-    chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
+    with first_goes_first():
+        chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
+    has_train_options = bool(train_options)
+    train_options = (*train_options, *_logging(log_every, loggers))
     run = Run(
         model="", options=options, train_options=train_options, checkpoint=checkpoint, seed=seed,
-        save_scores=save_scores, audit=audit,
+        save_scores=save_scores, audit=audit, allow_trained_generator=allow_trained_generator,
     )  # fmt: skip
     found: list[Result] = []
     for one in chosen:
@@ -101,9 +122,31 @@ def bench(
             lacking.append(not_scored(one.name, error))
             continue
         found += results
-        if not as_json:
+        if results and not as_json:
             _show(results)
-    _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
+    if is_first():
+        _end(found, lacking, as_json=as_json, has_train_options=has_train_options)
+    leave_group()
+    return None
+
+
+def _spread(devices: int, nodes: int) -> int | None:
+    """Become one of several processes, or start them and return their exit code; None where there is work to do."""
+    from cvr_bench.launch import given_place, join_group, own_places, start_processes
+
+    place = given_place(os.environ, devices * nodes)
+    if place is not None and place.world_size > 1:
+        join_group(place)
+    elif place is None and devices * nodes > 1:
+        arguments = click.get_current_context().find_root().obj
+        return start_processes(own_places(os.environ, devices, nodes), arguments)
+    return None
+
+
+def _logging(log_every: int | None, loggers: Sequence[str]) -> list[str]:
+    """Options of training that say what is logged."""
+    every = [] if log_every is None else [f"log_every={log_every}"]
+    return [*every, *([f"loggers={','.join(loggers)}"] if loggers else [])]
 
 
 def _show(results: "Sequence[Result]") -> None:

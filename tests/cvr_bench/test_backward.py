@@ -1,72 +1,57 @@
 """Gradients of a batch in chunks: those of the whole batch, of every model that trains."""
 
-import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 from torch.testing import assert_close
 
-from cvr_bench.backward import backward
-from cvr_bench.models import MODELS
-from cvr_bench.training_set import TrainingSet
-from cvr_data.encoders import ENCODERS
+from cvr_bench.launch import own_places
 from cvr_data.errors import CvrError
+from tests.two_processes import CASES, ROWS, gradients, model
 
-TEXTS = ("make it red", "not a dog, a cat without a hat", "the same dog", "it jumps and does not run")
-MODELS_AND_OPTIONS = [
-    ("combiner", {"projection": 8, "hidden": 8, "dropout": 0.0}),
-    ("tirg", {}),
-    ("fdca", {"width": 8, "heads": 2, "dropout": 0.0, "fusion_dropout": 0.0}),
-    ("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}),
-]
+ROOT = Path(__file__).resolve().parents[2]
 
 
-@functools.cache
-def encoder():
-    return ENCODERS.get("hash").load(ENCODERS.config("hash", {"dim": "16", "frames": "2"}))
+def assert_same_gradients(found, expected):
+    assert found.keys() == expected.keys()
+    for parameter, gradient in expected.items():
+        assert (gradient is None) == (found[parameter] is None)
+        if gradient is not None:
+            assert_close(found[parameter], gradient, rtol=1e-4, atol=1e-6 * float(gradient.abs().max()) + 1e-7)
 
 
-def triplets(count=11):
-    """Some have the same target, and texts are of several lengths."""
-    targets = [f"t{row % 8}" for row in range(count)]
-    return TrainingSet(
-        reference_ids=[f"v{row % 7}" for row in range(count)],
-        modifications=[f"{TEXTS[row % len(TEXTS)]} {row}" for row in range(count)],
-        target_ids=targets,
-        target_group_ids=targets,
-    )
-
-
-def model(name, options):
-    component = MODELS.get(name)
-    retriever = component.load(component.Config(**options), encoder())
-    retriever.module.train(name != "tirg")  # its batch norm would see a chunk at a time
-    return retriever
-
-
-def gradients(retriever, groups, training_step=None):
-    """(losses, gradients by name) of a batch in chunks of these rows."""
-    chunks = [triplets().batch(rows, encoder()) for rows in groups]
-    losses = backward(Accelerator(cpu=True), training_step or retriever.training_step, chunks)
-    found = {name: parameter.grad for name, parameter in retriever.module.named_parameters()}
-    retriever.module.zero_grad()
-    return losses, found
-
-
-@pytest.mark.parametrize(("name", "options"), MODELS_AND_OPTIONS)
+@pytest.mark.parametrize(("name", "options"), CASES)
 def test_chunks_have_the_gradients_of_the_whole_batch(name, options):
     retriever = model(name, options)
-    rows = list(range(11))
+    rows = list(range(ROWS))
     losses, expected = gradients(retriever, [rows])
     for groups in ([rows[:6], rows[6:]], [rows[:2], rows[2:4], rows[4:8], rows[8:]]):
         chunked_losses, found = gradients(retriever, groups)
         assert_close(chunked_losses, losses)
-        assert found.keys() == expected.keys()
-        for parameter, gradient in expected.items():
-            assert (gradient is None) == (found[parameter] is None)
-            if gradient is not None:
-                assert_close(found[parameter], gradient, rtol=1e-4, atol=1e-6)
+        assert_same_gradients(found, expected)
+
+
+def test_two_processes_have_the_gradients_of_one_that_has_the_whole_batch(tmp_path):
+    """In one chunk each and in two, with the negatives of both; losses are those of the whole batch too."""
+    first, _ = own_places({}, devices=2, nodes=1)
+    command = [sys.executable, "-m", "tests.two_processes"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen([*command, str(rank), str(first.port), str(tmp_path / "found.pt")], cwd=ROOT, env=environment)
+        for rank in range(2)
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    for number, (name, options) in enumerate(CASES):
+        losses, expected = gradients(model(name, options), [list(range(ROWS))])
+        for how in ("whole", "chunks"):
+            spread_losses, spread = found[f"{number} {how}"]
+            assert_close(spread_losses, losses)
+            assert_same_gradients(spread, expected)
 
 
 def test_dropout_is_the_same_in_both_runs_of_a_chunk():
