@@ -13,8 +13,9 @@ from cvr_bench.results import read_result
 from cvr_bench.sources import sample_folder
 from cvr_data.artifacts import ArtifactWriter, open_artifact
 from cvr_data.recipe import ABOUT, built_in_recipes, load_recipe
-from cvr_data.tables import TRIPLETS, VIDEOS, check_columns
+from cvr_data.tables import PAIRS, TRIPLETS, VIDEOS, check_columns
 from cvr_data.video import Video
+from tests.pair_tables import pair
 
 ROWS = built_in_recipes(RECIPE_FOLDERS[1:])
 """Recipes of the bench: one per row of a paper."""
@@ -77,8 +78,24 @@ def train(videos, world):
     return path
 
 
+@pytest.fixture(scope="module")
+def pairs(videos):
+    """Mined pairs of the tiny world: the ball changes its colour."""
+    rows = []
+    for split, count in (("train", 12), ("val", 6)):
+        for number in range(count):
+            colours = [f"a {colour} ball rolls in room {number}" for colour in ("red", "blue")]
+            made = pair(*colours, ids=(f"{split}{number:02d}", f"{split}{number + 1:02d}"))
+            rows.append({**made, "strategy": "one-word", "split": split})
+            rows[-1]["changes"] = [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
+    with ArtifactWriter(videos.with_name("pairs"), stage="mine-pairs", inputs={"videos": videos}) as writer:
+        writer.write_part(0, pa.Table.from_pylist(rows, PAIRS))
+        writer.finish()
+    return videos.with_name("pairs")
+
+
 @pytest.fixture
-def tiny(videos, features, train):
+def tiny(videos, features, train, pairs):
     """Values of the variables that recipes have, for the samples instead of the published files."""
     return {
         "videos": str(videos),
@@ -86,6 +103,7 @@ def tiny(videos, features, train):
         "features": str(features),
         "encoder": "--encoder hash -o dim=16 -o frames=2",
         "train": str(train),
+        "pairs": str(pairs),
         "training": SMALL_BATCHES,
         "data_options": "-D counts=any",
         "devices": "",
