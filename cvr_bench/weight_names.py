@@ -44,7 +44,7 @@ QFORMER = (
 )
 RULES: Mapping[Layout, tuple[tuple[str, str], ...]] = {"blip": VISION, "blip2": (*VISION, *QFORMER), "same": ()}
 UNUSED: Mapping[Layout, re.Pattern[str]] = {
-    "blip": re.compile(r"\.position_ids$|^temp$|^(text|visual)_(encoder|proj|queue)_m\.|_queue$|^(queue|idx)_|^ptr"),
+    "blip": re.compile(r"\.position_ids$|^temp$|^(text|vision|visual)_(encoder|proj)_m\.|_queue$|^queue_ptr$"),
     "blip2": re.compile(r"\.position_ids$|^temp$|^Qformer\.cls\."),
     "same": re.compile(r"(?!)"),
 }
