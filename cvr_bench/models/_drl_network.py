@@ -5,7 +5,7 @@ Similarities of all texts and videos of a batch are differentiable here; `late_i
 Source: Wang et al., 2022 (https://arxiv.org/abs/2203.07111); parameter names as in github.com/foolwood/DRL.
 """
 
-# Shapes: A texts, B videos, L tokens, T frames, N of either, D embedding.
+# Shapes: A texts, B videos, L tokens, T frames, N of either, P of a batch that are no padding, D embedding.
 
 import math
 from dataclasses import dataclass
@@ -114,8 +114,9 @@ class DrlNetwork(nn.Module):
     def _weighted(self, parts_BND: Tensor, mask_BN: Tensor, head: str) -> Parts:
         """Unit parts; their weights are equal for ti, and learned from the parts before normalisation for wti."""
         if self.architecture.interaction == "wti":
-            logits_BN = getattr(self, head)(parts_BND).squeeze(-1).float()
-            weights_BN = logits_BN.masked_fill(~mask_BN, NEGLIGIBLE).softmax(dim=-1)
+            logits_P = getattr(self, head)(parts_BND[mask_BN]).squeeze(-1).float()
+            hidden_BN = logits_P.new_full(mask_BN.shape, NEGLIGIBLE)
+            weights_BN = hidden_BN.masked_scatter(mask_BN, logits_P).softmax(dim=-1)
         else:
             weights_BN = mask_BN / mask_BN.sum(dim=1, keepdim=True)
         return Parts(F.normalize(parts_BND, dim=-1), mask_BN, weights_BN * mask_BN)
