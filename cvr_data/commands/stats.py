@@ -1,25 +1,32 @@
-"""Print what a dataset of triplets is made of, in numbers."""
+"""Print what a dataset of triplets is made of, in numbers, or draw it on a page."""
 
 import json
 from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option
+from cvr_data.commands.options import FOLDER, PATH, json_option, seed_option
 
 
 @click.command()
 @click.argument("triplets", type=FOLDER)
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
+@click.option("--html", type=PATH, help="Also write a page: funnel, distributions, triplets with playing clips.")
+@seed_option
 @json_option
-def stats(triplets: Path, videos: Path | None, as_json: bool) -> None:
+def stats(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
     """Print the numbers of the TRIPLETS folder: sizes, texts, changes, similarities, what splits share.
 
-    Example: cvr stats annotations/quickstart --json
+    Example: cvr stats annotations/quickstart --html stats.html
     """
     from cvr_data.dataset import open_dataset
     from cvr_data.statistics import statistics, text_report
 
     dataset = open_dataset(triplets, videos=videos)
     numbers = statistics(dataset.triplets, dataset.videos)
+    if html is not None:
+        from cvr_data.pages.page import write_page
+        from cvr_data.pages.stats import stats_page, to_html
+
+        write_page(to_html(stats_page(triplets, videos=videos, seed=seed)), html, "--html")
     click.echo(json.dumps(numbers, indent=1) if as_json else text_report(numbers))

@@ -1,6 +1,7 @@
 """Triplets as a page shows them: two videos with their captions, the text, the changes and facts in words."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,15 @@ def triplet_cards(triplets: pa.Table, *, count: int, seed: int) -> list[TripletC
     """Return `count` triplets drawn at random, in the order drawn."""
     generator = np.random.default_rng(seed)
     chosen = generator.choice(triplets.num_rows, size=min(count, triplets.num_rows), replace=False)
-    return [_card(row) for row in triplets.take(pa.array(chosen)).to_pylist()]
+    return cards_of(triplets, chosen.tolist())
+
+
+def cards_of(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None = None) -> list[TripletCard]:
+    """Return the triplets of those rows, in that order, each with one more fact if there are `more`."""
+    cards = [_card(row) for row in triplets.take(pa.array(rows, pa.int64())).to_pylist()]
+    if more is None:
+        return cards
+    return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, more, strict=True)]
 
 
 def change_line(change: dict[str, Any]) -> str:

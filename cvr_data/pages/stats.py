@@ -1,0 +1,256 @@
+"""The page of `cvr stats --html`: a dataset in pictures, one file that loads nothing else.
+
+page = stats_page(Path("annotations/quickstart"))
+Path("stats.html").write_text(to_html(page), encoding="utf-8")
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.artifacts import Artifact
+from cvr_data.card import commands_of
+from cvr_data.dataset import Dataset, open_dataset
+from cvr_data.lineage import lineage
+from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
+from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, FunnelBar, bars
+from cvr_data.pages.clips import ClipShelf
+from cvr_data.pages.funnel import funnel_bars, merged, words
+from cvr_data.pages.histogram import Bound, count_values, histogram
+from cvr_data.pages.page import environment, show_clips, with_clips
+from cvr_data.pages.sankey import sankey
+from cvr_data.statistics import counts_text, statistics, words_of
+
+RANDOM = 12
+"""Triplets drawn at random."""
+ENDS = 3
+"""Triplets with the highest, and with the lowest, of each score."""
+BEST_FRAME = "best frame score"
+SIMILARITIES = {"text_similarity": "Caption similarity", "visual_similarity": "Visual similarity"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart under its title."""
+
+    title: str
+    note: str
+    drawing: str
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The triplets at both ends of one score."""
+
+    score: str
+    low: list[TripletCard]
+    high: list[TripletCard]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsPage:
+    """Everything on the page."""
+
+    title: str
+    made: str
+    command: str
+    seed: int
+    facts: list[tuple[str, str]]
+    steps: list[FunnelBar]
+    funnel: Figure | None
+    sections: list[tuple[str, str, list[Panel]]]
+    """(anchor, title, charts)."""
+    splits: dict[str, dict[str, Any]]
+    leaks: dict[str, Any]
+    cards: list[TripletCard]
+    ranked: list[Ranked]
+    commands: list[str]
+    clips: ClipShelf
+    captions: dict[str, str]
+
+
+def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> StatsPage:
+    """Return what the page says of the triplets in a folder.
+
+    Raises:
+        CvrError: the folder holds no triplets, or the videos have moved or changed.
+    """
+    dataset = open_dataset(folder, videos=videos)
+    triplets, numbers = dataset.triplets, statistics(dataset.triplets, dataset.videos)
+    made_of, steps = lineage([folder]), funnel_bars(folder)
+    return StatsPage(
+        title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
+        made=date.today().isoformat(),
+        command=" ".join(["cvr", *sys.argv[1:]]),
+        seed=seed,
+        facts=_facts(numbers),
+        steps=steps,
+        funnel=_funnel(steps) if steps else None,
+        sections=[section for section in _sections(dataset, numbers["all"], made_of) if section[2]],
+        splits=numbers["splits"],
+        leaks=numbers["leaks"],
+        cards=triplet_cards(triplets, count=RANDOM, seed=seed),
+        ranked=_ranked(triplets),
+        commands=commands_of(made_of),
+        clips=ClipShelf(media_of(dataset.videos)),
+        captions=captions_of(triplets, dataset.videos),
+    )
+
+
+def to_html(page: StatsPage) -> str:
+    """Return the page as HTML that loads nothing from outside itself."""
+    made = environment()
+    show_clips(made, page.clips, page.captions)
+    return with_clips(made.get_template("stats.html.j2").render(page=page, words=words), page.clips)
+
+
+def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+    whole = numbers["all"]
+    return [
+        ("Triplets", f"{whole['triplets']:,}"),
+        ("By split", counts_text({split: found["triplets"] for split, found in numbers["splits"].items()})),
+        ("Queries", f"{whole['queries']:,}, {whole['queries_with_several_targets']:,} with several targets"),
+        ("Videos", f"{whole['videos']:,}"),
+        ("Near-duplicate groups", f"{whole['groups']:,}" if whole["groups"] else "unknown"),
+        ("Distinct texts", f"{whole['texts']:,}, of {whole['words']:,} words"),
+        ("Sources of the videos", counts_text(whole["sources"])),
+        ("Licences of the videos", counts_text(whole["licences"])),
+    ]
+
+
+def _funnel(steps: Sequence[FunnelBar]) -> Figure:
+    title = "Rows kept at each step: " + ", ".join(f"{step.label} {step.after:,} of {step.before:,}" for step in steps)
+    return Figure(*(sankey(merged(steps), width=width, title=title) for width in (WIDE, NARROW)))
+
+
+def _sections(
+    dataset: Dataset, numbers: dict[str, Any], made_of: Sequence[Artifact]
+) -> list[tuple[str, str, list[Panel]]]:
+    texts = dataset.triplets.column("modification").to_pylist()
+    length_of = {found: len(words_of(found)) for found in set(texts)}
+    changes = numbers["changes"]
+    top = [(name.replace("->", "→"), count) for name, count in changes["top"]]
+    text_panels = [
+        _distribution("Words per text", [length_of[found] for found in texts], "words", whole=True),
+        _counted("Styles", numbers["styles"]),
+        _counted("Who wrote them", numbers["sources_of_text"]),
+    ]
+    change_panels = [
+        _counted("Kinds of change", changes["kinds"]),
+        _counted("What changes", changes["slots"]),
+        _counted("Most frequent changes", dict(top[:12]), note=f"{changes['distinct']:,} distinct"),
+    ]
+    frequent = _counted("Most frequent texts", dict(numbers["top_texts"][:12]))
+    similar = [_similarity(name, title, dataset.triplets, made_of) for name, title in SIMILARITIES.items()]
+    return [
+        ("texts", "Texts", _drawn([*text_panels, frequent])),
+        ("changes", "Changes", _drawn(change_panels)),
+        ("similarity", "Similarity of reference and target", _drawn(similar)),
+        ("videos", "Videos", _drawn(_of_videos(dataset))),
+    ]
+
+
+def _drawn(panels: Sequence[Panel | None]) -> list[Panel]:
+    return [panel for panel in panels if panel is not None]
+
+
+def _distribution(title: str, values: Sequence[float], unit: str, *, whole: bool = False) -> Panel | None:
+    if not len(values):
+        return None
+    median = f"median {np.median(values):.3g}, mean {np.mean(values):.3g}"
+    drawing = histogram(count_values(values, whole=whole), width=NARROW, title=f"{title}: {median}", x_label=unit)
+    return Panel(title, median, drawing)
+
+
+def _counted(title: str, counts: dict[str, int], note: str = "") -> Panel | None:
+    if not counts:
+        return None
+    ranked = sorted(counts.items(), key=lambda entry: -entry[1])
+    rows = [Bar(name, count, f"{count:,}") for name, count in ranked]
+    named = f"{title}: " + ", ".join(f"{name} {count}" for name, count in ranked)
+    return Panel(title, note, bars(rows, width=NARROW, title=named))
+
+
+def _of_videos(dataset: Dataset) -> list[Panel | None]:
+    if dataset.videos is None:
+        return []
+    ends = [dataset.triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
+    used = dataset.videos.filter(pc.is_in(dataset.videos["video_id"], pa.concat_arrays(ends)))
+    seconds = used["duration_s"].drop_null().to_pylist()
+    lengths = [len(words_of(captions[0])) for captions in used["captions"].to_pylist() if captions]
+    return [
+        _distribution("Seconds per video", seconds, "seconds"),
+        _distribution("Words per caption", lengths, "words", whole=True),
+    ]
+
+
+def _similarity(name: str, title: str, triplets: pa.Table, made_of: Sequence[Artifact]) -> Panel | None:
+    """The similarity of the pairs that were mined, those a filter left out above, with its bounds.
+
+    Where the pairs are not on this machine, that of the triplets.
+    """
+    kept, lost, bounds = [], [], []
+    for artifact in made_of:
+        if artifact.stage == "mine-pairs":
+            kept += _known(artifact.read(), name)
+            lost += _known(artifact.dropped(), name)
+            bounds += _bounds(artifact, name)
+    if not kept:
+        kept = _known(triplets, name)
+    if not kept:
+        return None
+    distinct = list({bound.label: bound for bound in bounds}.values())
+    note = "pairs mined, and those left out" if lost else "cosine"
+    drawing = histogram(
+        count_values(kept, lost), width=NARROW, x_label="cosine", bounds=distinct,
+        title=f"{title}: {len(kept):,} kept, {len(lost):,} left out; " + ", ".join(bound.label for bound in distinct),
+    )  # fmt: skip
+    return Panel(title, note, drawing)
+
+
+def _known(table: pa.Table, name: str) -> list[float]:
+    return table.column(name).drop_null().to_pylist() if name in table.column_names else []
+
+
+def _bounds(artifact: Artifact, name: str) -> list[Bound]:
+    filters = artifact.manifest["config"].get("filters", [])
+    found = [settings for settings in filters if settings.get("name") == name.replace("_", "-")]
+    return [
+        Bound(settings[end], f"{words} {settings[end]:g}")
+        for settings in found
+        for end, words in (("low", "at least"), ("high", "at most"))
+        if -1 < settings.get(end, -1) < 1
+    ]
+
+
+def _ranked(triplets: pa.Table) -> list[Ranked]:
+    """The triplets at the ends of every score: each column of floats, and the best of the frame scores."""
+    scores = {
+        field.name: triplets.column(field.name).to_pylist()
+        for field in triplets.schema
+        if pa.types.is_floating(field.type)
+    }
+    frames = triplets.column("frame_scores").to_pylist()
+    scores[BEST_FRAME] = [max(found) if found else None for found in frames]
+    ids = triplets.column("triplet_id").to_pylist()
+    ranked = []
+    for name, values in scores.items():
+        known = sorted((value, ids[row], row) for row, value in enumerate(values) if value is not None)
+        if len(known) < 2 or known[0][0] == known[-1][0]:
+            continue
+        low, high = known[:ENDS], known[::-1][:ENDS]
+        cards = [_cards(triplets, [row for _, _, row in end], name, values) for end in (low, high)]
+        ranked.append(Ranked(words(name), *cards))
+    return ranked
+
+
+def _cards(triplets: pa.Table, rows: Sequence[int], name: str, values: Sequence[float | None]) -> list[TripletCard]:
+    more = [f"{words(name)} {values[row]:.3f}" for row in rows]
+    return cards_of(triplets, rows, more if name == BEST_FRAME or name not in SIMILARITIES else None)
