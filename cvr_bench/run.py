@@ -13,6 +13,7 @@ from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks, parquet_bytes
+from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
@@ -57,6 +58,8 @@ class Run:
     """Keep the score matrix, from which `cvr compare --protocols` works out other protocols."""
     audit: bool = True
     """Also ask what the model does without its text, its reference, and the order of frames; unless that is known."""
+    allow_trained_generator: bool = False
+    """Score data that a generator of its texts, or of those learned from, was trained on."""
     split: str = "test"
     seed: int = 0
 
@@ -116,6 +119,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
         "seed": run.seed,
         **({"benchmark": sources.benchmark.identity()} if sources.benchmark else {}),
         **({"train_data": sources.training.identity()} if sources.training and train_config else {}),
+        **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
         "source_sha256": _source_digest(Path(str(component.__file__))),
     }
     writer = ArtifactWriter(
@@ -126,6 +130,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     if of_first(writer.finished() is None):
         with clock.phase("load"):
             task = load_task(sources, run.split)
+        seen = check_generators(_inputs(run, sources).values(), task, allowed=run.allow_trained_generator)
         with writer:
             with clock.phase("train"):
                 training = _prepare(run, retriever, encoder, sources, train_config, out)
@@ -138,7 +143,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
             if run.save_scores:
                 save_scores(writer, retriever, task, _query_bank(sources), encoder)
             about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
-            about |= {"seconds": cost["seconds"], "cost": cost}
+            about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
             write_result(writer, task, ranks, run.seed, about)
     elif run.audit and audit_of(read_result(out)) is None:
         _load_weights(run, retriever, out, is_trained=train_config is not None)

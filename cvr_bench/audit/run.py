@@ -11,6 +11,7 @@ from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import data_leaks
+from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine, read_audit, write_audit
 from cvr_bench.benchmarks import Benchmark
@@ -97,7 +98,10 @@ def audit_triplets(
         with writer:
             findings = examine(config, retriever, features, task, ranks_table(task, evaluate(retriever, task)))
             leaks = data_leaks(leak_config, sources, run.split, task, encoder)
-            write_audit(writer, findings, {"model": run.model, "data": task.name, "split": run.split}, leaks)
+            about: dict[str, Any] = {"model": run.model, "data": task.name, "split": run.split}
+            if seen := check_generators([sources.data], task, allowed=True):
+                about |= {"generators": seen}
+            write_audit(writer, findings, about, leaks)
     return writer.path, read_audit(writer.path)
 
 

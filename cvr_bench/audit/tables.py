@@ -26,7 +26,13 @@ def leak_lines(audits: Sequence[Audit]) -> list[str]:
     for audit in audits:
         if audit.get("leaks"):
             found.setdefault(leak_line(audit["leaks"]), []).append(audit["model"])
-    return [f"Leaks, train to test ({', '.join(models)}): {line}" for line, models in found.items()]
+    lines = [f"Leaks, train to test ({', '.join(models)}): {line}" for line, models in found.items()]
+    generators = {seen["generator"]: seen for audit in audits for seen in audit.get("generators", ())}
+    return lines + [
+        f"Leak: the generator {name}, which wrote the texts, was trained on {seen['videos']} of the scored videos and "
+        f"{seen['queries']} of the queries."
+        for name, seen in generators.items()
+    ]
 
 
 def leak_line(leaks: Mapping[str, Any]) -> str:

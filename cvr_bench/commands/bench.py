@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")
 @click.option("--train-data", help="Triplets, or a benchmark, to train on.  [default: the data's own train split]")
 @click.option("--distractors", multiple=True, type=FOLDER, help="Of `cvr mine-distractors`, to join the gallery.")
-@click.option("--checkpoint", type=PATH, help="Trained weights: score them without training.")
+@click.option(
+    "--checkpoint", type=PATH, help="Trained weights, or a name of `cvr list checkpoints`: scored without training."
+)
 @option_option
 @click.option("--train-option", "-t", "train_options", multiple=True, metavar="KEY=VALUE", help="How to train.")
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes here, a device each.")
@@ -88,6 +90,7 @@ def bench(
     from cvr_bench.launch import first_goes_first, leave_group
     from cvr_bench.models import MODELS
     from cvr_bench.processes import is_first
+    from cvr_bench.published_checkpoints import with_checkpoint
     from cvr_bench.run import Run, bench_all
     from cvr_bench.sources import with_distractors
     from cvr_bench.training_source import find_training
@@ -99,6 +102,8 @@ def bench(
     machine = this_machine()
     with first_goes_first():
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
+        if len(models) == 1 and (checkpoint or options):
+            checkpoint, options = with_checkpoint(models[0], checkpoint, options, machine.root)
     has_train_options = bool(train_options)
     train_options = (*train_options, *_logging(log_every, loggers))
     run = Run(
