@@ -14,6 +14,8 @@ from cvr_data.errors import CvrError
 
 HEADS = {768: 12, 1024: 16, 1408: 16}
 """Width of a published network -> its heads: BERT base, ViT-L and EVA's ViT-g."""
+DROPOUT = 0.1
+"""Of BLIP's text encoder, as trained; transformers has 0."""
 CLASSES = {"blip": "BlipForImageTextRetrieval", "blip2": "Blip2ForImageTextRetrieval"}
 """Layout -> class of transformers."""
 
@@ -47,6 +49,8 @@ def _blip(weights: Mapping[str, Tensor], base: Any) -> dict[str, Any]:
     text = _text(weights, "text_encoder.embeddings", "text_encoder.encoder.layer", base and base.text_config)
     names = {"bos_token_id": text["vocab_size"] - 2, "sep_token_id": 102, "eos_token_id": 102}
     text |= {name: min(value, text["vocab_size"] - 1) for name, value in names.items()}
+    dropout = DROPOUT if base is None else base.text_config.hidden_dropout_prob
+    text |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     return {
         "text_config": {**text, "is_decoder": True},
         "vision_config": _vision(weights, base and base.vision_config),

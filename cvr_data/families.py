@@ -20,9 +20,10 @@ PACKAGES = {
     "models": "cvr_bench.models",
 }
 """Kind -> package; strings, because the builder never imports the bench."""
-FILES = ("prompts", "recipes")
-"""Families whose members are YAML files."""
+FILES = ("prompts", "recipes", "checkpoints")
+"""Families whose members are YAML files, or entries of one."""
 RECIPES = "cvr_bench.recipes"
+CHECKPOINTS = "cvr_bench.published_checkpoints"
 
 
 def families() -> dict[str, Family]:
@@ -47,7 +48,9 @@ def recipe_files() -> dict[str, Path]:
 
 
 def file_summaries(kind: str) -> dict[str, str]:
-    """Return name -> summary of the built-in prompts or recipes."""
+    """Return name -> summary of the built-in prompts or recipes, or of published checkpoints."""
+    if kind == "checkpoints":
+        return import_module(CHECKPOINTS).summaries()
     if kind == "prompts":
         return {name: load_prompt(name).summary for name in prompt_names()}
     return {name: load_recipe(path).summary for name, path in recipe_files().items()}

@@ -36,7 +36,9 @@ def encode_queries(
     Example: cvr encode-queries --model sum --data dense-webvid-covr -e embeddings -O features
     """
     from cvr_bench.encode_run import EncodeRun, encode
+    from cvr_bench.published_checkpoints import with_checkpoint
 
+    checkpoint, options = with_checkpoint(model, checkpoint, options, this_machine().root)
     run = EncodeRun(model=model, options=options, checkpoint=checkpoint, data=data, data_options=data_options,
                     embeddings=embeddings, split=split)  # fmt: skip
     shapes = encode(run, this_machine(), out, overwrite=overwrite)

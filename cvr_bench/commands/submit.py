@@ -44,8 +44,10 @@ def submit(
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")
     from cvr_bench.encode_run import benchmark_features
+    from cvr_bench.published_checkpoints import with_checkpoint
     from cvr_bench.scoring_model import scoring_model
 
+    checkpoint, options = with_checkpoint(model, checkpoint, options, machine.root)
     retriever = scoring_model(model, options, checkpoint, benchmark_features(name, embeddings, machine))
     for path in write_answers(benchmark, data_options, retriever, out):
         click.echo(f"{path}: {check_file(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

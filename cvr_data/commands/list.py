@@ -11,7 +11,7 @@ from cvr_data.commands.options import json_option
 @click.argument("family", required=False)
 @json_option
 def list(family: str | None, as_json: bool) -> None:
-    """List the components of FAMILY, or of every family; `recipes` and `prompts` are families too.
+    """List the components of FAMILY, or of every family; recipes, prompts and published checkpoints are families too.
 
     Example: cvr list models
     """
