@@ -15,6 +15,8 @@ NODE = 7.0
 """Height of a step's bar."""
 FALL = 26.0
 """How far what leaves is seen to fall."""
+GAP = 3
+"""Between steps side by side."""
 ROW = 46.0
 REASONS = 6
 """Reasons that are named per step; the others are summed up."""
@@ -74,19 +76,22 @@ def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[
         else:
             groups.append([step])
     most: dict[str, int] = {}
+    gaps: dict[str, int] = {}
     for group in groups:
         rows_in = max(sum(step.before for step in group), sum(step.after for step in group))
-        most[_scale(group[0])] = max(most.get(_scale(group[0]), 1), rows_in)
+        scale = _scale(group[0])
+        most[scale] = max(most.get(scale, 1), rows_in)
+        gaps[scale] = max(gaps.get(scale, 0), GAP * (len(group) - 1))
     rows: list[Row] = []
     y = 0.0
     for index, group in enumerate(groups):
         y += 30 if index == 0 or groups[index - 1][0].unit != group[0].unit else 0
-        per_row = (room - 3 * (len(group) - 1)) / most[_scale(group[0])]
+        per_row = (room - gaps[_scale(group[0])]) / most[_scale(group[0])]
         nodes, x = [], 0.0
         for step in group:
             widths = [max(1.5 * bool(count), count * per_row) for count in (max(step.before, step.after), step.after)]
             nodes.append(Node(step, x, y, *widths))
-            x += widths[0] + 3
+            x += widths[0] + GAP
         lines = _lines(group, label_width)
         rows.append(Row(nodes, lines))
         y += max(ROW, 16.0 * len(lines) + 14)

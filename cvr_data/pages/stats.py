@@ -30,7 +30,7 @@ from cvr_data.statistics import counts_text, statistics, words_of
 
 RANDOM = 12
 """Triplets drawn at random."""
-ENDS = 3
+ENDS = 4
 """Triplets with the highest, and with the lowest, of each score."""
 BEST_FRAME = "best frame score"
 SIMILARITIES = {"text_similarity": "Caption similarity", "visual_similarity": "Visual similarity"}
@@ -207,7 +207,7 @@ def _similarity(name: str, title: str, triplets: pa.Table, made_of: Sequence[Art
     if not kept:
         return None
     distinct = list({bound.label: bound for bound in bounds}.values())
-    note = "pairs mined, and those left out" if lost else "cosine"
+    note = "kept and left out" if lost else "cosine"
     drawing = histogram(
         count_values(kept, lost), width=NARROW, x_label="cosine", bounds=distinct,
         title=f"{title}: {len(kept):,} kept, {len(lost):,} left out; " + ", ".join(bound.label for bound in distinct),
@@ -247,7 +247,7 @@ def _ranked(triplets: pa.Table) -> list[Ranked]:
             continue
         low, high = known[:ENDS], known[::-1][:ENDS]
         cards = [_cards(triplets, [row for _, _, row in end], name, values) for end in (low, high)]
-        ranked.append(Ranked(words(name), *cards))
+        ranked.append(Ranked(SIMILARITIES.get(name, words(name)).lower(), *cards))
     return ranked
 
 

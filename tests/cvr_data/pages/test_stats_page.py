@@ -1,0 +1,171 @@
+"""The page of `cvr stats --html`: it draws what the tables count, escapes everything and loads nothing."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from cvr_data.artifacts import open_artifact
+from cvr_data.pages.charts import FunnelBar
+from cvr_data.pages.histogram import Bound, count_values, histogram
+from cvr_data.pages.sankey import sankey
+from cvr_data.pages.stats import stats_page, to_html
+from cvr_data.tables import TRIPLETS
+from tests.dataset_folders import VIDEOS, write_artifact
+from tests.report_world import make_world
+from tests.triplet_tables import triplet
+
+HOSTILE = "<script>alert(1)</script> & __CLIPS__ \" '"
+
+
+class Page(HTMLParser):
+    """The elements of a page and the words between them."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.elements, self.words = [], []
+        self.feed(content)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data.strip())
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.elements if tag == name]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stats-world")
+    make_world(folder, train=2, val=2, test=16)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(world):
+    return stats_page(world / "annotations" / "small-world")
+
+
+@pytest.fixture(scope="module")
+def page(made):
+    return to_html(made)
+
+
+def test_the_command_writes_the_page_and_prints_the_numbers_as_ever(world, tmp_path, cvr, one_line_error):
+    folder = world / "annotations" / "small-world"
+    plain, drawn = cvr("stats", folder), cvr("stats", folder, "--html", tmp_path / "deep" / "stats.html")
+    assert (drawn.code, drawn.out) == (0, plain.out)
+    assert (tmp_path / "deep" / "stats.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "--html is the file to write" in one_line_error("stats", folder, "--html", tmp_path)
+
+
+def test_the_funnel_shows_the_counts_of_the_manifests(page, world):
+    counts = open_artifact(world / "annotations" / "small-world").manifest
+    rows_in = counts["rows"] + sum(counts["dropped"].values())
+    drawn = Page(page).words
+    assert any(f"{rows_in:,} → {counts['rows']:,}" in words for words in drawn)
+    for reason, count in counts["dropped"].items():
+        assert any(f"−{count:,} {reason.replace('_', ' ')}" in words for words in drawn)
+
+
+def test_the_widths_of_flows_are_the_rows():
+    steps = [
+        FunnelBar("videos", "import", 50, 50, []),
+        FunnelBar("pairs", "mine", 100, 100, []),
+        FunnelBar("pairs", "cap", 100, 40, [("over cap", 45), ("too long", 15)]),
+        FunnelBar("texts", "rules", 30, 30, [], follows=False),
+        FunnelBar("texts", "llm", 10, 10, [], follows=False),
+        FunnelBar("triplets", "build", 40, 20, [("copied", 20)]),
+    ]
+    drawn = sankey(steps, width=880, title="t")
+    widths = dict(re.findall(r'width="([\d.]+)" height="7.0" class="kept"><title>(\w+):', drawn))
+    widths = {name: float(width) for width, name in widths.items()}
+    assert widths["cap"] == pytest.approx(0.4 * widths["mine"], abs=0.2)
+    assert widths["rules"] == pytest.approx(3 * widths["llm"], abs=0.3)
+    assert widths["build"] == pytest.approx((widths["rules"] + widths["llm"]) / 2, abs=0.3)
+    assert [count for count, _ in re.findall(r"<title>(\d+) (over cap|too long|copied)</title>", drawn)] == [
+        "45", "15", "20",
+    ]  # fmt: skip
+    assert drawn.count('class="stream"') == 1 + 1 + 2 + 2  # to pairs, to the cap, to two texts, and these together
+    assert sankey(steps[::-1], width=330, title="t").count("<svg") == 1
+
+
+def test_a_histogram_counts_every_value_once_and_draws_its_bounds():
+    kept, lost = np.linspace(0.4, 0.9, 70).tolist(), np.linspace(0.9, 1, 30).tolist()
+    counts = count_values(kept, lost)
+    assert (sum(counts.kept), sum(counts.lost)) == (70, 30)
+    bounds = [Bound(0.41, "at least 0.41"), Bound(0.976, "at most 0.976")]
+    drawn = histogram(counts, width=330, title="t", x_label="cosine", bounds=bounds)
+    assert drawn.count('class="bound"') == 2
+    assert "at most 0.976" in drawn
+    assert histogram(count_values([]), width=330, title="t", x_label="x").startswith("<svg")
+
+
+def test_whole_numbers_have_a_bin_each_while_they_are_few():
+    counts = count_values([2, 2, 3, 7], whole=True)
+    assert counts.kept == [2, 1, 0, 0, 0, 1]
+    assert sum(count_values(range(1, 500), whole=True).kept) == 499
+    assert count_values([4.0]).kept[0] == 1
+
+
+def test_best_and_worst_are_those_of_the_column(tmp_path):
+    scores = [0.3, 0.9, 0.1, None, 0.5, 0.7]
+    rows = [triplet("r", f"make it {number}", f"t{number}", text_similarity=score, frame_scores=[0.0, score or 0.0])
+            for number, score in enumerate(scores)]  # fmt: skip
+    found = stats_page(write_artifact(tmp_path / "triplets", "build-triplets", rows, TRIPLETS))
+    ranked = {entry.score: entry for entry in found.ranked}
+    assert list(ranked) == ["caption similarity", "best frame score"]
+    entry = ranked["caption similarity"]
+    assert [card.target_id for card in entry.high] == ["t1", "t5", "t4", "t0"]
+    assert [card.target_id for card in entry.low] == ["t2", "t0", "t4", "t5"]
+    assert "best frame score 0.900" in ranked["best frame score"].high[0].facts
+
+
+def test_every_word_of_the_dataset_is_escaped(tmp_path):
+    change = [{"kind": HOSTILE, "slot": HOSTILE, "before": HOSTILE, "after": HOSTILE}]
+    row = triplet(HOSTILE, HOSTILE, "t", style=HOSTILE, backend=HOSTILE, model=HOSTILE, reference_caption=HOSTILE,
+                  changes=change)  # fmt: skip
+    video = {"video_id": HOSTILE, "captions": [HOSTILE], "source": HOSTILE, "licence": HOSTILE, "path": HOSTILE}
+    videos = write_artifact(tmp_path / "videos", "import-tiny", [video], VIDEOS)
+    folder = write_artifact(tmp_path / "triplets", "build-triplets", [row], TRIPLETS, videos=videos)
+    content = to_html(stats_page(folder))
+    assert "<script>alert" not in content
+    assert len(Page(content).all("script")) == 2
+    assert any(HOSTILE in words for words in Page(content).words)
+
+
+def test_the_page_loads_nothing_from_elsewhere(page):
+    parsed = Page(page)
+    loaded = [attributes[name] for _, attributes in parsed.elements for name in ("src", "href") if name in attributes]
+    assert all(address.startswith(("#", "data:")) for address in loaded)
+    assert "@import" not in page and "url(http" not in page
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.engine
+def test_in_a_browser_clips_play_and_nothing_overflows(page, tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium here (apt-get install chromium)")
+    (tmp_path / "stats.html").write_text(page, encoding="utf-8")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(viewport={"width": 1280, "height": 800})
+        complaints = []
+        opened.on("console", lambda message: complaints.append(message.text))
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.goto((tmp_path / "stats.html").as_uri())
+        for width in (1280, 390):
+            opened.set_viewport_size({"width": width, "height": 800})
+            assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+        opened.locator("#triplets").scroll_into_view_if_needed()
+        opened.wait_for_function("() => [...document.querySelectorAll('video')].some(v => !v.paused && v.videoWidth)")
+        browser.close()
+    assert complaints == []
