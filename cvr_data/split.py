@@ -1,6 +1,5 @@
 """Writes a videos artifact again, with near-duplicate groups and splits."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.corpora._paths import resolve_media
+from cvr_data.corpora._paths import moved_media, resolve_media
 from cvr_data.engine import split_dropped
 from cvr_data.errors import CvrError
+from cvr_data.kept_splits import keep_splits
 from cvr_data.near_duplicates import (
     SPLITS,
     VERSION,
@@ -26,9 +26,15 @@ from cvr_data.tables import VIDEOS, check_columns
 
 
 def split_artifact(
-    videos: Path, embeddings: Path | None, config: Config, out: Path, *, overwrite: bool = False
+    videos: Path,
+    embeddings: Path | None,
+    config: Config,
+    out: Path,
+    *,
+    keep: Path | None = None,
+    overwrite: bool = False,
 ) -> Artifact:
-    """Return the artifact of videos with `group_id` and `split`.
+    """Return the artifact of videos with `group_id` and `split`; those of `keep`, an earlier one, stay as they were.
 
     Without embeddings the media are decoded, and only videos of equal perceptual hash are grouped. Videos without
     features are groups of their own.
@@ -36,7 +42,8 @@ def split_artifact(
     Raises:
         CvrError: not a videos table, an unknown split, or embeddings of none of the videos.
     """
-    inputs = {"videos": videos} if embeddings is None else {"videos": videos, "embeddings": embeddings}
+    named = {"videos": videos, "embeddings": embeddings, "keep": keep}
+    inputs = {name: folder for name, folder in named.items() if folder is not None}
     writer = ArtifactWriter(
         out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
     )
@@ -45,7 +52,10 @@ def split_artifact(
     table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
     with writer:
         groups = _groups(table, videos, embeddings, config)
-        assigned = split_videos(config, _moved(table, videos, out), groups)
+        assigned = split_videos(config, moved_media(table, videos, out), groups)
+        if keep is not None:
+            earlier = check_columns(open_artifact(keep, "split").read(), VIDEOS, str(keep))
+            assigned = keep_splits(assigned, table.column("split").to_pylist(), earlier)
         if config.need_features:
             assigned = _without_features(assigned, embeddings)
         kept, dropped = split_dropped(assigned)
@@ -85,13 +95,3 @@ def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
     is_known = pc.is_in(table.column("video_id"), known)
     reason = pc.if_else(is_known, table.column("drop_reason"), pc.fill_null(table.column("drop_reason"), "no_features"))
     return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reason)
-
-
-def _moved(table: pa.Table, videos: Path, out: Path) -> pa.Table:
-    """Return the table with its relative paths made relative to the folder it is written to."""
-    base = os.path.relpath(videos.resolve(), out.resolve())
-    paths = [
-        path if path is None or Path(path).is_absolute() else Path(os.path.normpath(Path(base) / path)).as_posix()
-        for path in table.column("path").to_pylist()
-    ]
-    return table.set_column(table.column_names.index("path"), VIDEOS.field("path"), pa.array(paths, pa.string()))

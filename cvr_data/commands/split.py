@@ -10,13 +10,17 @@ from cvr_data.commands.options import FOLDER, option_option, out_option, overwri
 @click.command()
 @click.argument("videos", type=FOLDER, default="videos")
 @click.option("--embeddings", type=FOLDER, help="Stored features; without them only equal frames are grouped.")
+@click.option("--keep", type=FOLDER, help="An earlier output: its videos stay in their splits and groups.")
 @option_option
 @out_option("videos-split")
 @overwrite_option
-def split(videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool) -> None:
+def split(
+    videos: Path, embeddings: Path | None, keep: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
+) -> None:
     """Write VIDEOS again with `group_id` and `split`; a split that the corpus gave wins.
 
-    A train video that looks like one of the val or test videos is dropped with a reason.
+    A train video that looks like one of the val or test videos is dropped with a reason. With --keep a set that has
+    grown keeps the splits it had; new videos that would join two of them are dropped.
 
     Example: cvr split videos --embeddings embeddings -o threshold=0.95
     """
@@ -25,7 +29,7 @@ def split(videos: Path, embeddings: Path | None, options: tuple[str, ...], out: 
     from cvr_data.split import split_artifact
 
     config = parse_config(Config, options, where="split")
-    artifact = split_artifact(videos, embeddings, config, out, overwrite=overwrite)
+    artifact = split_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)
     manifest = artifact.manifest
     counts = ", ".join(f"{count} {name}" for name, count in manifest["splits"].items())
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")

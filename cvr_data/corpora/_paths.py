@@ -1,8 +1,23 @@
 """Where the media of a videos table lie."""
 
+import os
 from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.tables import VIDEOS
 
 
 def resolve_media(artifact_path: Path, path: str) -> Path:
     """Return the media file of a row: its `path` as it is, or inside the videos artifact when relative."""
     return Path(artifact_path) / path
+
+
+def moved_media(table: pa.Table, videos: Path, out: Path) -> pa.Table:
+    """Return the table with its relative paths made relative to the folder it is written to."""
+    base = os.path.relpath(videos.resolve(), out.resolve())
+    paths = [
+        path if path is None or Path(path).is_absolute() else Path(os.path.normpath(Path(base) / path)).as_posix()
+        for path in table.column("path").to_pylist()
+    ]
+    return table.set_column(table.column_names.index("path"), VIDEOS.field("path"), pa.array(paths, pa.string()))

@@ -1,0 +1,66 @@
+"""Show what changed between two versions of a dataset, and which results that invalidates."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cvr_data.commands.options import FOLDER, json_option
+
+if TYPE_CHECKING:
+    from cvr_bench.invalidated import Standing
+    from cvr_data.diff import Change, Difference
+
+
+@click.command()
+@click.argument("before", type=FOLDER)
+@click.argument("after", type=FOLDER)
+@click.option("--results", multiple=True, type=FOLDER, help="Results on BEFORE, or a folder of them; repeatable.")
+@json_option
+def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) -> None:
+    """Show what changed from BEFORE to AFTER, two folders of triplets: rows, texts, videos, splits.
+
+    With --results, each result on BEFORE is said to hold for AFTER or not: its queries, targets, gallery and, of a
+    trained model, training triplets must be as they were.
+
+    Example: cvr diff annotations/mine-v1 annotations/mine --results results
+    """
+    from cvr_bench.invalidated import find_results, standings
+    from cvr_data.dataset import open_dataset
+    from cvr_data.diff import difference
+
+    old, new = open_dataset(before), open_dataset(after)
+    found = difference(old, new)
+    standing = standings(find_results(results), old, new)
+    if as_json:
+        record = {**found.as_json(), "results": [one.as_json() for one in standing]}
+        click.echo(json.dumps(record, indent=1, sort_keys=True))
+        return
+    click.echo("\n".join(_lines(found)))
+    for one in standing:
+        click.echo(_result_line(one))
+    if results and not standing:
+        click.echo(f"no result there is on {before}")
+
+
+def _lines(found: "Difference") -> list[str]:
+    lines = [_line("triplets", found.triplets), _line("texts", found.texts), _line("videos", found.videos)]
+    if found.reworded:
+        lines.append(f"reworded  {len(found.reworded)} triplets, such as {found.reworded[0]}")
+    for what, moved in (("triplets", found.moved_triplets), ("videos", found.moved_videos)):
+        lines += [f"moved     {len(ids)} {what} {way}, such as {ids[0]}" for way, ids in moved.items()]
+    return ["the versions are alike"] if found.is_none else lines
+
+
+def _line(what: str, change: "Change") -> str:
+    columns = ", ".join(f"{name} of {len(ids)}" for name, ids in change.changed.items())
+    return (
+        f"{what:<10}{change.before} before, {change.after} after: {len(change.added)} added, "
+        f"{len(change.removed)} removed" + (f", changed: {columns}" if columns else "")
+    )
+
+
+def _result_line(one: "Standing") -> str:
+    verdict = "holds" if not one.reasons else f"no longer holds: {', '.join(one.reasons)}"
+    return f"{one.path} ({one.model}, {one.split}) {verdict}"
