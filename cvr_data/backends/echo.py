@@ -31,6 +31,7 @@ class EchoBackend:
     """Fills in a template."""
 
     is_pure = True
+    gpus = 0
 
     def __init__(self, text: str, fail: str):
         self.text, self.fail = string.Template(text), fail

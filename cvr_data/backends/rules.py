@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cvr_data.backends import _dense_rules as dense
-from cvr_data.generation.request import Answer, Backend, Request
+from cvr_data.generation.request import SEEDS_PER_TEXT, Answer, Backend, Request
 
 SHORT = (
     "remove {before}",
@@ -70,6 +70,7 @@ class RulesBackend:
     """Draws a template for each pair."""
 
     is_pure = True
+    gpus = 0
     model = "rules"
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
@@ -82,9 +83,10 @@ class RulesBackend:
 def text_of(request: Request) -> str:
     """Return the text of a request, in the form its schema asks for."""
     if request.style == "dense":
-        number = draw(request, OPENINGS * CLOSINGS * (dense.SENTENCES + 1))
-        opening, rest = number % OPENINGS, number // OPENINGS
-        text = dense.dense_text(request, opening, rest % CLOSINGS, dense.SENTENCES - rest // CLOSINGS)
+        number = draw(request, OPENINGS * CLOSINGS)
+        # A text that says too much of the target is asked for again, and then says less of it.
+        sentences = max(0, dense.SENTENCES - request.parameters.seed % SEEDS_PER_TEXT)
+        text = dense.dense_text(request, number % OPENINGS, number // OPENINGS, sentences)
     else:
         templates = templates_for(request)
         template = templates[draw(request, len(templates))]

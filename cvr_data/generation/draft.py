@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from cvr_data.generation.pairs import Pair, change_of
 from cvr_data.generation.parse import parse_answer
-from cvr_data.generation.request import NO_ANSWER, Answer, Change
+from cvr_data.generation.request import NO_ANSWER, SEEDS_PER_TEXT, Answer, Change
 from cvr_data.generation.words import words_of
 from cvr_data.prompts import Prompt
 from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
@@ -25,8 +25,6 @@ SCHEMA = pa.schema(
 )
 """Modifications, how many answers it took (the row holds the last one), which of the pair's texts it is, counted from
 0, and the text it paraphrases or reverses."""
-SEEDS_PER_TEXT = 20
-"""Candidate c of a pair uses the seeds from 20 c on, so asking for more texts leaves the first ones as they are."""
 
 
 @dataclass(kw_only=True)

@@ -16,7 +16,6 @@ from cvr_data.errors import CvrError
 from cvr_data.filters import FILTERS
 from cvr_data.generation.ask import Asker
 from cvr_data.generation.draft import (
-    SEEDS_PER_TEXT,
     Draft,
     lint_table,
     modifications_of,
@@ -25,7 +24,8 @@ from cvr_data.generation.draft import (
 )
 from cvr_data.generation.lint import lint_reasons
 from cvr_data.generation.pairs import shown_by, variables_of
-from cvr_data.generation.request import Backend, Change, Message, Request
+from cvr_data.generation.request import SEEDS_PER_TEXT, Backend, Change, Message, Request
+from cvr_data.generation.spread import spread
 from cvr_data.generation.words import words_of
 from cvr_data.progress import Progress
 from cvr_data.prompts import Prompt, load_prompt
@@ -101,7 +101,8 @@ class Generator:
         self.config = config
         self.prompt = prompt_of(config)
         module = BACKENDS.get(config.backend)
-        self.backend: Backend = module.load(BACKENDS.config(config.backend, config.options))
+        backend: Backend = module.load(BACKENDS.config(config.backend, config.options))
+        self.backend = spread(backend, config.backend, config.options)
         for name, options in self.prompt.lint.items():
             FILTERS.config(name, options or {})
         self.asker = Asker(self.backend)
@@ -113,15 +114,18 @@ class Generator:
     def texts_for(self, pairs: pa.Table) -> pa.Table:
         """Return the modifications of the pairs, `num_texts` rows each, in order."""
         drafts = self.start(pairs)
-        todo = [draft for draft in drafts if draft.change is not None]
+        asked = [draft for draft in drafts if draft.change is not None]
         if self.progress is not None:
-            self.progress.advance(len(drafts) - len(todo))
+            self.progress.advance(len(drafts) - len(asked))
         taken = self._taken(drafts)
-        for attempt in range(self.config.attempts):
-            self._attempt(todo, attempt, taken)
-            todo = [draft for draft in todo if draft.status != "ok"]
-            if not todo:
-                break
+        # One candidate after the other, so that asking for more texts leaves the first ones as they are.
+        for candidate in sorted({draft.candidate for draft in asked}):
+            todo = [draft for draft in asked if draft.candidate == candidate]
+            for attempt in range(self.config.attempts):
+                self._attempt(todo, attempt, taken)
+                todo = [draft for draft in todo if draft.status != "ok"]
+                if not todo:
+                    break
         return modifications_of(drafts, self.prompt, backend=self.config.backend, model=self.backend.model)
 
     def skip(self, pairs: pa.Table) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+SEEDS_PER_TEXT = 20
+"""Candidate c of a pair uses the seeds from 20 c on, so asking for more texts leaves the first ones as they are."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -87,6 +90,8 @@ class Backend(Protocol):
     """Names the weights; part of the cache key, of `modification_id` and of every row."""
     is_pure: bool
     """The answer is computed from the request alone in no time, so the cache is left out."""
+    gpus: int
+    """That one engine takes where there are any."""
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield (position in `requests`, answer) as answers arrive, in any order, each position once."""

@@ -22,10 +22,10 @@ from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.backends import BACKENDS
 from cvr_data.errors import CvrError
 from cvr_data.generation.cache import History, RequestCache
-from cvr_data.generation.draft import SEEDS_PER_TEXT
 from cvr_data.generation.generator import SEEDS, Config, Generator, prompt_of
 from cvr_data.generation.given import check_places, with_given
 from cvr_data.generation.pairs import videos_of, with_descriptions
+from cvr_data.generation.request import SEEDS_PER_TEXT
 from cvr_data.generation.trained import generators_of
 from cvr_data.progress import Progress
 from cvr_data.prompts import Prompt

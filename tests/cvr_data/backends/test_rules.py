@@ -72,11 +72,12 @@ def test_a_dense_text_takes_over_what_only_the_target_s_description_says():
     reference = "A red ball rolls over a beach. The sky is grey."
     target = "A red cube rolls over a beach. Two gulls fly past; the sky is grey. A boat with a white sail waits."
     assert new_sentences(reference, target) == ["two gulls fly past", "a boat with a white sail waits"]
-    asked = [replace(request(n, style="dense"), reference=reference, target=target) for n in range(60)]
+    asked = [replace(request(n, style="dense"), reference=reference, target=target) for n in range(30)]
     found = texts(asked)
-    assert any("gulls" in text and "sail" in text for text in found)
-    assert not any("grey" in text for text in found)
+    assert all("gulls" in text and "sail" in text and "grey" not in text for text in found)
     assert all(30 <= len(text.split()) <= 80 for text in found)
+    fourth = [replace(each, parameters=Parameters(seed=3)) for each in asked]
+    assert not any("gulls" in text or "sail" in text for text in texts(fourth))
 
 
 def test_a_schema_is_answered_with_an_object():

@@ -38,6 +38,7 @@ class SlowBackend:
     """Answers one request at a time."""
 
     is_pure = False
+    gpus = 0
     model = "slow"
 
     def __init__(self, config: Config):
