@@ -52,6 +52,7 @@ class TransformersBackend:
     """Writes with a causal language model."""
 
     is_pure = False
+    gpus = 1
 
     def __init__(self, config: Config):
         self.config = config
