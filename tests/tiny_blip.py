@@ -1,9 +1,17 @@
-"""Tiny BLIP and BLIP-2 models of transformers, and their weights under the names that the published files have."""
+"""Tiny BLIP and BLIP-2 models of transformers, their weights under the published names, and features to look at."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
+
+from cvr_bench.task import Item, Query
+from cvr_bench.training_set import TrainingSet, TripletBatch
+from cvr_data.encoders import ENCODERS
+from cvr_data.encoders._protocol import Encoder, VideoFeatures, pad_rows
+from cvr_data.video import Video
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "make", "it", "red", "a", "dog", "cat", "instead", "of", "snow", "[ENC]"]
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -121,3 +129,43 @@ def _save(folder: Path, model: nn.Module) -> nn.Module:
         tokenizer_object=tokenizer, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]"
     ).save_pretrained(folder)
     return model
+
+
+class TokenFeatures:
+    """The hash encoder, twenty wide, with 17 tokens of 24 numbers per frame, drawn from the video's id."""
+
+    def __init__(self) -> None:
+        self.encoder = ENCODERS.get("hash").load(ENCODERS.get("hash").Config(dim=DIM, frames=4))
+        self.name, self.runs_on = self.encoder.name, self.encoder.runs_on
+        self.dim, self.text_dim = DIM, DIM
+        self.encode_videos, self.encode_texts = self.encoder.encode_videos, self.encoder.encode_texts
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return (B, T, 17, 24), or without a folder query tokens, (B, T, 4, 20)."""
+        size = (17, 24) if folder else (4, DIM)
+        counts = self.encode_videos(videos).mask_BT.sum(dim=1).tolist()
+        return VideoFeatures(*pad_rows([
+            torch.randn(count, *size, generator=torch.Generator().manual_seed(crc32(video.video_id.encode())))
+            for video, count in zip(videos, counts, strict=True)
+        ]))  # fmt: skip
+
+
+def queries(*texts: str, described: Sequence[str | None] = ()) -> list[Query]:
+    """One query per text, about the videos v0, v1, ..."""
+    found = [Item(f"v{row}", Video(f"v{row}")) for row in range(len(texts))]
+    descriptions = described or [None] * len(texts)
+    rows = zip(found, texts, descriptions, strict=True)
+    return [Query(f"q{row}", item, text, described) for row, (item, text, described) in enumerate(rows)]
+
+
+def batch(encoder: Encoder, *texts: str, targets: Sequence[str] = (), **extra: Sequence[object]) -> TripletBatch:
+    """One triplet per text, from v0, v1, ... to `targets`, by default t0, t1, ..."""
+    target_ids = list(targets) or [f"t{row}" for row in range(len(texts))]
+    training_set = TrainingSet(
+        reference_ids=[f"v{row}" for row in range(len(texts))],
+        modifications=list(texts),
+        target_ids=target_ids,
+        target_group_ids=target_ids,
+        extra=extra,
+    )
+    return training_set.batch(range(len(texts)), encoder)
