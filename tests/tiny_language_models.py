@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 END = "<end>"
+WORDS = "thing a red blue ball cube runs spins on the beach in sky slowly near bright camera still".split()
 CHAT = (
     "{% for message in messages %}{{ message['role'] }}: "
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
@@ -12,15 +13,29 @@ CHAT = (
 )
 
 
-def byte_tokenizer(*special: str) -> Any:
-    """A token per byte, and one for each special text."""
+def byte_tokenizer() -> Any:
+    """A token per byte."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
+    return _fast(tokenizer)
+
+
+def word_tokenizer(*special: str) -> Any:
+    """A token per word of a short list, and one for each special text."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="thing"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return _fast(tokenizer, *special)
+
+
+def _fast(tokenizer: Any, *special: str) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token="<pad>", chat_template=CHAT,
         additional_special_tokens=list(special),
@@ -44,12 +59,12 @@ def save_language_model(folder: Path) -> Path:
 
 
 def save_vision_language_model(folder: Path) -> Path:
-    """An Idefics3 over bytes and 32 x 32 pixels, whose processor needs no torchvision."""
+    """An Idefics3 over eighteen words and 32 x 32 pixels, whose processor needs no torchvision."""
     import torch
     from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
-    tokenizer = byte_tokenizer("<fake_token_around_image>", "<image>", "<global-img>")
+    tokenizer = word_tokenizer("<fake_token_around_image>", "<image>", "<global-img>")
     images = Idefics3ImageProcessorPil(
         size={"longest_edge": 64}, max_image_size={"longest_edge": 32}, do_image_splitting=False
     )

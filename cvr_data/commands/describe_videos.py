@@ -1,0 +1,71 @@
+"""Describe videos densely with a vision-language model."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cvr_data.commands.options import (
+    PATH,
+    json_option,
+    option_option,
+    out_option,
+    overwrite_option,
+    seed_option,
+    with_machine,
+)
+
+
+@click.command()
+@click.argument("videos", type=PATH, default="videos")
+@click.option(
+    "--llm", default="vllm", show_default=True, help="A backend that takes images: vllm, openai, transformers."
+)
+@option_option
+@click.option("--prompt", default="describe", show_default=True, help="A built-in prompt, or a YAML file.")
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames shown per video, at most.")
+@click.option("--sampler", default="uniform", show_default=True, help="uniform, middle, first, or per-second.")
+@click.option("--longest-side", type=int, default=512, show_default=True, help="Larger frames are shrunk, in pixels.")
+@click.option("--encoder", default="", help="Scores how far the frames bear out a description, such as blip.")
+@click.option("--encoder-option", multiple=True, metavar="KEY=VALUE", help="An option of the encoder; repeatable.")
+@click.option("--floor", type=float, help="Lowest cosine of a kept description.  [default: 0.4, with blip]")
+@click.option("--attempts", type=int, default=2, show_default=True, help="Answers per video at most.")
+@click.option("--replace", is_flag=True, help="Describe videos again that have a description.")
+@out_option("videos-described")
+@seed_option
+@click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
+@overwrite_option
+@json_option
+def describe_videos(
+    videos: Path, llm: str, options: tuple[str, ...], prompt: str, frames: int, sampler: str, longest_side: int,
+    encoder: str, encoder_option: tuple[str, ...], floor: float | None, attempts: int, replace: bool, out: Path,
+    seed: int, cache: Path | None, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Describe each of VIDEOS from sampled frames, and write the videos with their descriptions.
+
+    A video keeps its row whether or not it could be described; its status and reasons are columns. Descriptions below
+    the floor of --encoder are taken as hallucinated. What `cvr generate-modifications --style dense` writes about, and
+    what `cvr embed` and models of descriptions read, is the column `description`.
+
+    Example: cvr describe-videos videos --llm vllm -o model=VLM --encoder blip --encoder-option model=BLIP
+    """
+    from cvr_data.backends import BACKENDS
+    from cvr_data.describe_videos import Config
+    from cvr_data.describe_videos import describe_videos as describe
+    from cvr_data.model_packages import cache_folder
+
+    config = Config(
+        prompt=prompt, backend=llm, options=with_machine(BACKENDS.get(llm).Config, options), frames=frames,
+        sampler=sampler, longest_side=longest_side, encoder=encoder, encoder_options=encoder_option, floor=floor,
+        attempts=attempts, replace=replace, seed=seed,
+    )  # fmt: skip
+    artifact = describe(videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite)
+    manifest = artifact.manifest
+    if as_json:
+        click.echo(json.dumps(manifest, indent=1, sort_keys=True))
+        return
+    click.echo(f"{out}: {manifest['rows']} videos, by {manifest['config']['model']}, {manifest['seconds']:.1f} s")
+    for status, count in manifest["status"].items():
+        click.echo(f"  {status:<10}{count:>8}  {count / max(manifest['rows'], 1):>6.1%}")
+    for reason, count in manifest["reasons"].items():
+        click.echo(f"    {reason:<24}{count:>8}")
