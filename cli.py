@@ -17,7 +17,7 @@ SECTIONS = {
     "Build a dataset": (
         "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
         "fit-heads", "mine-pairs", "generate-modifications", "score-modifications", "build-triplets", "frame-scores",
-        "mine-distractors", "export", "publish",
+        "mine-distractors", "review", "review-report", "export-judgments", "export", "publish",
     ),
     "Benchmark": (
         "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",

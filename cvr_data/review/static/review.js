@@ -144,7 +144,9 @@ async function showNear() {
     const button = element("button", "", { type: "button", title: video.caption });
     const image = element("img", "", { alt: video.caption, loading: "lazy" });
     image.src = url(`/strip/${video.number}`);
-    button.append(image, element("span", `${index < 9 ? `⇧${index + 1}  ` : ""}${video.similarity.toFixed(3)}`));
+    button.append(image);
+    if (index < 9) button.append(element("kbd", `⇧${index + 1}`), " ");
+    button.append(element("span", video.similarity.toFixed(3)));
     button.addEventListener("click", () => mark(index));
     return button;
   }));
@@ -160,6 +162,7 @@ function mark(index, change = true) {
 }
 
 function close() {
+  $("words").blur();
   for (const id of ["reasons", "editor"]) $(id).hidden = true;
 }
 
