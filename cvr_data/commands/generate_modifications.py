@@ -12,6 +12,7 @@ import click
 from cvr_data.commands.options import (
     FOLDER,
     PATH,
+    engine_options,
     json_option,
     option_option,
     overwrite_option,
@@ -72,6 +73,7 @@ def estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @click.option("--dry-run", is_flag=True, help="Show the first prompts and what a run would take; ask nothing.")
 @estimates
+@engine_options
 @overwrite_option
 @json_option
 def generate_modifications(
