@@ -7,18 +7,23 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# vLLM wants other versions of some packages, so it has an environment of its own (4 GB).
+VLLM := .venv-vllm
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH_OPTIONS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test check bench real install clean
+.PHONY: quickstart test test-engines check bench real install clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+test-engines: $(VLLM)/.installed
+	$(VLLM)/bin/python -m pytest tests/engines
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -42,6 +47,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) install -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(VLLM)/.installed: pyproject.toml constraints-vllm.txt
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade pip
+	$(VLLM)/bin/python -m pip --disable-pip-version-check --quiet install $(TORCH_OPTIONS) -c constraints-vllm.txt torch
+	$(VLLM)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps -r constraints-vllm.txt -e .
 	touch $@
 
 clean:

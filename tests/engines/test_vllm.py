@@ -1,0 +1,169 @@
+"""The real vLLM with SmolLM2: the offline engine and a server that is killed in the middle. `make test-engines`."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cvr_data.artifacts import open_artifact
+from tests.ball_pairs import write_ball_pairs
+
+if importlib.util.find_spec("vllm") is None:
+    pytest.skip(
+        "vLLM is not installed here; `make test-engines` makes an environment that has it", allow_module_level=True
+    )
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "2",
+               "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "WARNING",
+               "OMP_WAIT_POLICY": "PASSIVE"}  # fmt: skip
+CVR = Path(sys.executable).with_name("cvr")
+MAKE_ADAPTER = """
+import sys, torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+from cvr_data.backends._smollm2 import smollm2_folder
+torch.manual_seed(0)
+chosen = LoraConfig(r=4, lora_alpha=1, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+model = AutoModelForCausalLM.from_pretrained(smollm2_folder(), dtype=torch.bfloat16)
+get_peft_model(model, chosen).save_pretrained(sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("engines")
+    write_ball_pairs(folder / "pairs", 24)
+    return folder
+
+
+def generate(folder: Path, out: str, *words: str) -> dict:
+    """Run the command in a process of its own and return the manifest."""
+    command = [CVR, "generate-modifications", folder / "pairs", "-O", folder / out, "--json", *words]
+    done = subprocess.run(list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout[done.stdout.index("{") :])
+
+
+def rows_of(folder: Path) -> list[dict]:
+    return open_artifact(folder).read().to_pylist()
+
+
+def test_the_offline_engine_writes_texts_and_a_seed_repeats_them(folder):
+    sampled = ("--llm", "vllm", "-o", "max_model_len=1024", "--temperature", "0.8", "--top-k", "50", "--attempts", "2")
+    first = generate(folder, "first", *sampled, "--cache", folder / "one.sqlite")
+    generate(folder, "second", *sampled, "--cache", folder / "two.sqlite")
+    rows = rows_of(folder / "first")
+    assert len(rows) == 24 and Counter(row["status"] for row in rows)["ok"] >= 12, rows
+    assert first["requests"]["tokens_out"] > 0 and first["requests"]["failed"] == 0
+    assert [row["raw"] for row in rows] == [row["raw"] for row in rows_of(folder / "second")]
+    started = time.monotonic()
+    again = generate(folder, "third", *sampled, "--cache", folder / "one.sqlite")
+    assert again["requests"]["asked"] == 0 and time.monotonic() - started < 30
+    assert rows_of(folder / "third") == rows
+
+
+def test_an_adapter_is_loaded_and_answers_keep_to_the_schema(folder):
+    subprocess.run([sys.executable, "-c", MAKE_ADAPTER, folder / "adapter"], env=ENVIRONMENT, check=True)
+    manifest = generate(folder, "dense", "--style", "dense", "--limit", "3", "--attempts", "1", "--llm", "vllm",
+                        "-o", f"lora={folder / 'adapter'}", "-o", "max_model_len=2048",
+                        "--cache", folder / "dense.sqlite")  # fmt: skip
+    assert " lora=adapter@" in manifest["config"]["model"]
+    rows = rows_of(folder / "dense")
+    assert len(rows) == 3 and all(row["status"] != "error" for row in rows)
+    whole = [row for row in rows if row["tokens_out"] < 200]  # one that reached the limit ends in the middle
+    assert all(set(json.loads(row["raw"])) == {"modification"} for row in whole)
+    assert all(row["raw"].startswith('{"modification":"') for row in rows)
+
+
+class VllmServer:
+    """A real server of vLLM on a port of its own, that can be killed and started again."""
+
+    def __init__(self, log: Path):
+        self.log = log
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
+
+    def start(self) -> None:
+        from cvr_data.backends._smollm2 import smollm2_folder
+
+        options = ("--host", "127.0.0.1", "--port", str(self.port), "--served-model-name", "smol",
+                   "--dtype", "bfloat16", "--max-model-len", "1024", "--enforce-eager",
+                   "--no-enable-chunked-prefill")  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            "--model",
+            str(smollm2_folder()),
+            *options,
+        ]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=ENVIRONMENT, stdout=log, stderr=log, start_new_session=True)
+
+    def wait(self) -> None:
+        for _ in range(600):
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.5)
+        raise TimeoutError(self.log.read_text()[-3000:])
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(folder):
+    running = VllmServer(folder / "server.log")
+    running.start()
+    yield running
+    running.kill()
+
+
+def test_a_server_killed_in_the_middle_costs_no_row(folder, server):
+    server.wait()
+    cache = folder / "server.sqlite"
+    command = [CVR, "generate-modifications", folder / "pairs", "-O", folder / "served",
+               "--json", "--llm", "openai", "-o", "model=smol", "-o", f"base_url=http://127.0.0.1:{server.port}/v1",
+               "-o", "form=completion", "-o", "concurrency=2", "-o", "retries=20", "--attempts", "2",
+               "--cache", cache]  # fmt: skip
+    running = subprocess.Popen(
+        list(map(str, command)), env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while answered(cache) < 4 and running.poll() is None:
+        time.sleep(0.02)
+    server.kill()
+    assert answered(cache) < 24 and running.poll() is None, "it was over before the server could be killed"
+    server.start()
+    _, err = running.communicate(timeout=400)
+    assert running.returncode == 0, err[-3000:]
+    rows = rows_of(folder / "served")
+    ids = [row["pair_id"] for row in rows]
+    assert ids == [row["pair_id"] for row in rows_of(folder / "pairs")] and len(set(ids)) == 24
+    assert all(row["reasons"] for row in rows if row["status"] != "ok")
+    assert Counter(row["status"] for row in rows)["ok"] >= 12, rows
+
+
+def answered(cache: Path) -> int:
+    if not cache.exists():
+        return 0
+    with sqlite3.connect(cache) as opened:
+        try:
+            return opened.execute("SELECT count(*) FROM answers").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
