@@ -33,7 +33,7 @@ from cvr_data.registry import config_dict
 from cvr_data.tables import PAIRS, check_columns
 
 STAGE = "generate-modifications"
-VERSION = 1
+VERSION = 2
 ROWS = 4096
 """Rows of one part of the artifact, for one text per pair."""
 PURE = "the rows follow from their inputs alone"

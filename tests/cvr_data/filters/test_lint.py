@@ -78,6 +78,7 @@ def reason(check, *args, options=(), **kwargs):
         ("lint-leak", "make the ball blue", BALL, "short", None),
         ("lint-leak", "have the man play the piano", PIANO, "short", None),
         ("lint-foreign", "have the boy read", BALL, "short", "foreign_words"),
+        ("lint-foreign", "the ball should be blue, not red", BALL, "short", None),
         ("lint-foreign", "change the color of the ball to blue", BALL, "short", None),
         ("lint-excluded", "make the ball blue", BALL, "static", "excluded_not_negated"),
         ("lint-excluded", "make the red ball blue, not green", BALL, "static", "excluded_not_negated"),
