@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from cvr_bench.clip_loading import ClipReader
 from cvr_bench.task import Item, Query
 from cvr_bench.training_set import TripletBatch
 from cvr_data.encoders._protocol import Encoder
@@ -63,6 +64,7 @@ class DenseRetriever:
         encode_texts: gallery texts -> (G, D); None for a model that ranks videos only.
         module: what is trained; None for a model without parameters. It is in eval mode while it indexes and scores.
         training_step: batch -> losses; needed where there is a module to train.
+        clip_reader: decodes the `clips` of training batches, for a model that is trained end to end.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class DenseRetriever:
         encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
         module: nn.Module | None = None,
         training_step: Callable[[TripletBatch], Losses] | None = None,
+        clip_reader: ClipReader | None = None,
     ):
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
         self.encode_texts = encode_texts
         self.module = module
         self.training_step = training_step
+        self.clip_reader = clip_reader
         self.gallery_GD: Tensor | None = None
 
     def index(self, gallery: Sequence[Item]) -> None:

@@ -80,7 +80,9 @@ class TrainingLoop:
         set_training(self.retriever.module)
         totals: dict[str, Tensor] = {}
         seen, lr = 0, 0.0
-        for step, chunks in enumerate(self._batches(rows), start=(epoch - 1) * steps):
+        first = (epoch - 1) * steps
+        batches, reader = self._batches(rows), getattr(self.retriever, "clip_reader", None)
+        for step, chunks in enumerate(reader.ahead(batches, first) if reader else batches, start=first):
             lr = self.config.lr * self._lr_share(step)
             losses = self._step(chunks, lr)
             for name, value in losses.items():

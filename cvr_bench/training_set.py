@@ -27,6 +27,9 @@ class TripletBatch:
     """Near-duplicate cluster of each target (its own id where it has none): equal ones are no negatives."""
     references: list[Video]
     modifications: list[str]
+    targets: list[Video] = field(default_factory=list)
+    clips: Any = None
+    """Decoded frames (a ClipPair) for a model with a `clip_reader`."""
     extra: dict[str, list[Any]] = field(default_factory=dict)
     """The other columns of the triplets, by name."""
     joining: Joining = field(default_factory=Whole)
@@ -88,15 +91,17 @@ class TrainingSet:
     def batch(self, rows: Sequence[int], encoder: Encoder) -> TripletBatch:
         """Return the batch of the given rows."""
         references = [self.video(self.reference_ids[row]) for row in rows]
+        targets = [self.video(self.target_ids[row]) for row in rows]
         modifications = [self.modifications[row] for row in rows]
         return TripletBatch(
             reference=encoder.encode_videos(references),
             modification=encoder.encode_texts(modifications),
-            target=encoder.encode_videos([self.video(self.target_ids[row]) for row in rows]),
+            target=encoder.encode_videos(targets),
             target_ids=[self.target_ids[row] for row in rows],
             target_group_ids=[self.target_group_ids[row] for row in rows],
             references=references,
             modifications=modifications,
+            targets=targets,
             extra={name: [values[row] for row in rows] for name, values in self.extra.items()},
         )
 

@@ -1,0 +1,184 @@
+"""Fine-tune a CLIP on clips, not on stored features: a video is its mean frame, a query video plus text or text alone.
+
+    cvr bench --model clip-end-to-end -o clip=openai/clip-vit-base-patch32 -o videos=videos \
+        -t coef_lr=1e-3 -t lr=1e-4 -t optimizer=bertadam -t schedule=bertadam -t weight_decay=0.2 -t epochs=5
+
+Frames are decoded while the network works; references are augmented. The parameters of CLIP are those that `coef_lr`
+is about. Stored features (`--embeddings`) only say which videos there are.
+
+Source: fine-tuning as in CLIP4Clip (https://arxiv.org/abs/2104.08860) and DRL (https://arxiv.org/abs/2203.07111), both
+towers with mean pooling; the augmentation is CoVR's (https://arxiv.org/abs/2308.14746).
+"""
+
+# Shapes: B triplets or queries, L tokens, D embedding.
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvr_bench.augmentation import Augmentation
+from cvr_bench.checkpoints import load_weights
+from cvr_bench.clip_loading import ClipPair, ClipReader
+from cvr_bench.losses import false_negatives, info_nce, similarities
+from cvr_bench.models._clip_network import ClipNetwork, ClipParts, Tokenize, clip_parts, tiny_parts
+from cvr_bench.placement import device_of
+from cvr_bench.retriever import DenseRetriever, Losses
+from cvr_bench.seeding import seeded
+from cvr_bench.task import Query, modifications, references
+from cvr_bench.training_set import TripletBatch
+from cvr_data.artifacts import open_artifact
+from cvr_data.corpora._paths import resolve_media
+from cvr_data.encoders import ENCODERS
+from cvr_data.encoders._protocol import Encoder
+from cvr_data.errors import CvrError
+from cvr_data.video import Video
+
+READS_CLIPS = True
+"""Its inputs are files, so features that are altered for an audit do not reach it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    clip: str | None = None
+    """A folder saved with save_pretrained, or an id on the hub; needed."""
+    videos: Path | None = None
+    """The videos table that tells where the files are; needed."""
+    query: Literal["video+text", "text"] = "video+text"
+    """Whether a query has its reference in it."""
+    frames: int = 8
+    """Frames per video, at most; DRL and CLIP4Clip take 12."""
+    sampler: str = "uniform"
+    """Which frames: uniform, middle, first or per-second."""
+    augment: bool = True
+    """Crop and change references at random in training, as CoVR does."""
+    mirror: bool = False
+    """Mirror half of them too, as CoVR does although it contradicts left and right."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1, metadata={"output": False})
+    """Threads that decode; the result is the same for any number."""
+    tiny: bool = False
+    """A tiny network with random weights instead of `clip`, and frames drawn from ids without `videos`: for tests."""
+    checkpoint: Path | None = None
+    """Trained weights of the whole model."""
+    seed: int = 0
+    """Of the augmentation, and of a tiny network's weights."""
+
+    def __post_init__(self) -> None:
+        if not self.tiny and (self.clip is None or self.videos is None):
+            raise ValueError("it reads frames: -o clip=MODEL and -o videos=VIDEOS are needed.")
+        if self.frames < 1 or self.workers < 1:
+            raise ValueError(f"frames and workers must be at least 1, got {self.frames} and {self.workers}.")
+
+
+TINY = Config(tiny=True, frames=2, workers=1)
+
+
+def load(config: Config, encoder: Encoder) -> DenseRetriever:
+    """Return the model; nothing of the encoder is used.
+
+    Raises:
+        CvrError: the CLIP or the checkpoint cannot be loaded.
+    """
+    with seeded(config.seed):
+        parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
+        module = ClipNetwork(parts.network, parts.preprocessing)
+    if config.checkpoint is not None:
+        load_weights(module, config.checkpoint)
+    tokens = _Tokens(parts.tokenize)
+    augmentation = Augmentation(mirror=config.mirror) if config.augment else None
+    reader = ClipReader(
+        _Reading(config, parts),
+        workers=config.workers,
+        augmentation=augmentation,
+        seed=config.seed,
+        references=config.query == "video+text",
+    )
+
+    def encode_videos(videos: Sequence[Video]) -> Tensor:
+        return module.videos(reader.clips(videos))
+
+    def encode_texts(texts: Sequence[str]) -> Tensor:
+        return module.texts(*tokens.of(texts))
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        if all(query.modification is None for query in queries):
+            return encode_videos(references(queries))
+        text_BD = encode_texts(modifications(queries))
+        if config.query == "text" or all(query.reference is None for query in queries):
+            return text_BD
+        return module.compose(encode_videos(references(queries)), text_BD)
+
+    def training_step(batch: TripletBatch) -> Losses:
+        clips: ClipPair = batch.clips
+        query_BD = encode_texts(batch.modifications)
+        if clips.reference is not None:
+            query_BD = module.compose(module.videos(clips.reference), query_BD)
+        target_BD = batch.joined(module.videos(clips.target))
+        logits_BB = module.scale * similarities(batch.joined(query_BD), target_BD)
+        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+        return {"loss": info_nce(logits_BB, ignored_BB.to(device_of(module)))}
+
+    return DenseRetriever(
+        encode_queries,
+        encode_videos,
+        encode_texts=encode_texts,
+        module=module,
+        training_step=training_step,
+        clip_reader=reader,
+    )
+
+
+class _Reading:
+    """Reads the frames of a video by name.
+
+    Args:
+        config: how many frames, and which.
+        parts: what they are prepared for.
+    """
+
+    def __init__(self, config: Config, parts: ClipParts):
+        self.config, self.preprocessing = config, parts.preprocessing
+        self.drawn = ENCODERS.get("hash").HashEncoder(ENCODERS.config("hash", {"frames": str(config.frames)}))
+        self.files: dict[str, Video] = {}
+        if config.videos is not None:
+            artifact = open_artifact(config.videos)
+            for row in artifact.read().select(["video_id", "path"]).to_pylist():
+                path = resolve_media(artifact.path, row["path"]) if row["path"] else None
+                self.files[row["video_id"]] = Video(row["video_id"], path)
+
+    def __call__(self, video: Video) -> np.ndarray:
+        """Return uint8 (T, H, W, 3).
+
+        Raises:
+            CvrError: it is not in the table, or has no file that can be read.
+        """
+        if video.path is None and self.config.videos is None:
+            return self.preprocessing.fit_frames(self.drawn.read_video(video))
+        found = video if video.path is not None else self.files.get(video.video_id)
+        if found is None:
+            raise CvrError(f"{self.config.videos} has no video {video.video_id!r}; pass -o videos=VIDEOS that has it.")
+        return self.preprocessing.read_video(found, self.config.frames, self.config.sampler)
+
+
+class _Tokens:
+    """Each text's tokens, worked out once."""
+
+    def __init__(self, tokenize: Tokenize):
+        self.tokenize = tokenize
+        self.ids_of: dict[str, Tensor] = {}
+
+    def of(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return (ids_BL, mask_BL), padded to the longest of them with what follows its end token."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.ids_of]
+        if new:
+            for text, ids_L, mask_L in zip(new, *self.tokenize(new), strict=True):
+                self.ids_of[text] = ids_L[mask_L]
+        rows = [self.ids_of[text] for text in texts]
+        mask_BL = torch.arange(max(map(len, rows))) < torch.tensor([len(row) for row in rows])[:, None]
+        ids_BL = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        return torch.where(mask_BL, ids_BL, ids_BL.new_tensor([int(row[-1]) for row in rows])[:, None]), mask_BL
