@@ -16,8 +16,9 @@ SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
         "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
-        "fit-heads", "mine-pairs", "generate-modifications", "score-modifications", "build-triplets", "frame-scores",
-        "mine-distractors", "review", "review-report", "export-judgments", "export", "publish",
+        "describe-videos", "fit-heads", "mine-pairs", "train-generator", "generate-modifications",
+        "score-modifications", "build-triplets", "frame-scores", "mine-distractors", "review", "review-report",
+        "export-judgments", "export", "publish",
     ),
     "Benchmark": (
         "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",

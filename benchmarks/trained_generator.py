@@ -57,12 +57,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("trained-generator"), help="Scratch folder, emptied.")
     parser.add_argument("--train", type=int, default=700, help="Examples to train on, at most.")
     parser.add_argument("--test", type=int, default=250, help="Pairs to score, at most.")
+    parser.add_argument("--only", choices=["synthetic", "webvid-covr"], help="One of the two kinds of data.")
     parser.add_argument("--epochs", type=int, default=3)
     options = parser.parse_args()
     shutil.rmtree(options.work, ignore_errors=True)
     options.work.mkdir(parents=True)
     kinds: dict[str, Callable[[Path, Path], tuple[Part, Part]]] = {"synthetic": synthetic, "webvid-covr": webvid}
     for name, read in kinds.items():
+        if options.only not in (None, name):
+            continue
         folder = options.work / name
         folder.mkdir()
         if name == "webvid-covr" and not (options.data / CSV).exists():
