@@ -19,6 +19,7 @@ from cvr_data.commands.options import (
     seed_option,
     with_machine,
 )
+from cvr_data.errors import CvrError
 
 if TYPE_CHECKING:
     from cvr_data.artifacts import Artifact
@@ -91,8 +92,12 @@ def generate_modifications(
     from cvr_data.generation.generator import Config
     from cvr_data.generation.given import pairs_of
     from cvr_data.generation.run import generate_modifications as generate
+    from cvr_data.jobs import current_engine
     from cvr_data.model_packages import cache_folder
     from cvr_data.prompts import load_prompt
+
+    if current_engine().kind == "local" and not current_engine().is_here:
+        raise CvrError("--workers starts several engines, which needs --engine ray.")
 
     config = Config(
         prompt=str(prompt) if prompt else style,
