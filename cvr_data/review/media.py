@@ -37,13 +37,15 @@ class Media:
         self._files = files
         self._homes = homes
         self._allowed = [folder.resolve() for folder in allowed]
-        self._made = tempfile.TemporaryDirectory(prefix="cvr-review-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._made: dict[int, Path] = {}
         self._lock = threading.Lock()
         self.strip = lru_cache(maxsize=256)(self._strip)
 
     def close(self) -> None:
         """Remove the files that were made."""
-        self._made.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def path(self, number: int) -> Path | None:
         """Return the file of that number, or None: unknown, gone, no media, or a link that leads out."""
@@ -68,15 +70,16 @@ class Media:
         path = self.path(number)
         if path is None or path.suffix.lower() in PLAYED or path.suffix.lower() in IMAGE_SUFFIXES:
             return path
-        made = Path(self._made.name) / f"{number}.mp4"
         with self._lock:
-            if not made.exists():
+            if number not in self._made:
                 try:
                     content = small_mp4(path)
                 except UnreadableVideo:
                     return None
-                made.write_bytes(content)
-        return made
+                self._folder = self._folder or tempfile.TemporaryDirectory(prefix="cvr-review-")
+                self._made[number] = Path(self._folder.name) / f"{number}.mp4"
+                self._made[number].write_bytes(content)
+            return self._made[number]
 
     def _strip(self, number: int) -> bytes | None:
         """A JPEG of frames side by side, first to last; None if the video cannot be read."""

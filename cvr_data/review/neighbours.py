@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.embeddings import FeatureStore
-
 SHOWN = 12
 
 
@@ -42,6 +40,8 @@ class Neighbours:
         Raises:
             CvrError: not an embeddings artifact.
         """
+        from cvr_data.embeddings import FeatureStore  # torch, which a review without neighbours does not need
+
         store = FeatureStore.open(embeddings, space="raw")
         splits = zip(videos["video_id"].to_pylist(), videos["split"].to_pylist(), strict=True)
         split_of = {video_id: split for video_id, split in splits if store.has_video(video_id)}

@@ -20,6 +20,7 @@ from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+ANY_HOST = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,10 @@ def serve(sources: Sources, out: Path, settings: Settings, address: Address, ann
         from cvr_data.review.app import make_app
     except ImportError as error:
         raise CvrError(f"cvr review needs Starlette and uvicorn: pip install 'cvr[review]' ({error})") from None
+    reviewed = read_sources(sources, settings)
     with ExitStack() as stack:
         store = stack.enter_context(ReviewStore(out))
-        session = open_session(sources, store, settings)
+        session = open_session(sources, reviewed, store, settings)
         stack.callback(session.media.close)
         asks = address.needs_token or address.host not in LOOPBACK_HOSTS
         tokens = {name: store.token_of(name) for name in settings.annotators}
@@ -75,15 +77,23 @@ def serve(sources: Sources, out: Path, settings: Settings, address: Address, ann
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def open_session(sources: Sources, store: ReviewStore, settings: Settings) -> Session:
-    """Return the review of the sources with the judgments made so far.
+def read_sources(sources: Sources, settings: Settings) -> Reviewed:
+    """Return what is to be judged.
 
     Raises:
-        CvrError: nothing to review, or the store belongs to another review.
+        CvrError: nothing to review, or the overlap is no share.
     """
     if not 0 <= settings.overlap <= 1:
         raise CvrError(f"--overlap should be between 0 and 1, got {settings.overlap:g}.")
-    reviewed = read_reviewed(sources.reviewed, pairs=sources.pairs, splits=sources.splits, gold=sources.gold)
+    return read_reviewed(sources.reviewed, pairs=sources.pairs, splits=sources.splits, gold=sources.gold)
+
+
+def open_session(sources: Sources, reviewed: Reviewed, store: ReviewStore, settings: Settings) -> Session:
+    """Return the review of the sources with the judgments made so far.
+
+    Raises:
+        CvrError: the store belongs to another review, or videos or embeddings are not where they should be.
+    """
     store.settle(
         {
             "key": reviewed.artifact.key, "split": ",".join(sources.splits) or "all",
@@ -141,6 +151,7 @@ def _listen(address: Address) -> socket.socket:
 
 def _lines(session: Session, listening: socket.socket, host: str, tokens: dict[str, str] | None) -> Sequence[str]:
     port = listening.getsockname()[1]
+    host = socket.gethostname() if host in ANY_HOST else host
     shown = f"[{host}]" if ":" in host else host
     lines = []
     for name in session.settings.annotators:

@@ -156,7 +156,8 @@ def test_undo_brings_an_item_back_as_it_was_judged(review, visit):
 
 
 def test_two_annotators_at_once_share_the_overlap_and_nothing_else(review, visit):
-    server = review("--annotator", "ann", "--annotator", "ben", "--overlap", "0.2", split="val")
+    server = review("--annotator", "ann", "--annotator", "ben", "--overlap", "0.2", "--token", split="val")
+    assert all("&token=" in link for link in server.links.values())
     pages = {name: visit(server.links[name], reduced_motion="reduce") for name in ("ann", "ben")}
     while any(page.locator("#main").is_visible() for page in pages.values()):
         at_once = [(page, here(page)) for page in pages.values() if page.locator("#main").is_visible()]

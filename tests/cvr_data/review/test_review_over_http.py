@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from cvr_data.review.app import make_app
-from cvr_data.review.serve import Sources, open_session
+from cvr_data.review.serve import Sources, open_session, read_sources
 from cvr_data.review.session import Settings
 from cvr_data.review.store import ReviewStore
 from cvr_data.video import write_mp4
@@ -59,7 +59,8 @@ class Server:
 @contextmanager
 def serving(sources, out, *, tokens=None, **settings):
     with ReviewStore(out) as store:
-        session = open_session(sources, store, Settings(**{"annotators": ("ann", "ben"), "overlap": 0.0, **settings}))
+        dealt = Settings(**{"annotators": ("ann", "ben"), "overlap": 0.0, **settings})
+        session = open_session(sources, read_sources(sources, dealt), store, dealt)
         app = make_app(session, tokens=tokens)
         config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", access_log=False)
         server = uvicorn.Server(config)
