@@ -102,6 +102,7 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     features, clock = AlteredFeatures(encoder), Clock()
+    audited = run.audit and not getattr(component, "READS_CLIPS", False)  # altered features would change nothing
     forget_peak()
     with clock.phase("load"):
         retriever = component.load(config, features)
@@ -145,11 +146,11 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
             about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
             about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
             write_result(writer, task, ranks, run.seed, about)
-    elif run.audit and audit_of(read_result(out)) is None:
+    elif audited and audit_of(read_result(out)) is None:
         _load_weights(run, retriever, out, is_trained=train_config is not None)
         task = load_task(sources, run.split)
     result = read_result(out)
-    if run.audit and audit_of(result) is None:
+    if audited and audit_of(result) is None:
         audit_result(AuditConfig(seed=run.seed), result, retriever, features, task)
     return result
 

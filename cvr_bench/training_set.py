@@ -14,6 +14,8 @@ from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
 from cvr_data.errors import CvrError
 from cvr_data.video import Video
 
+WEIGHT = "epoch_weight"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TripletBatch:
@@ -72,6 +74,8 @@ class TrainingSet:
     ) -> "TrainingSet":
         """Return the training set of a triplets table; `extra` names further columns that batches carry.
 
+        A column `epoch_weight` says how often an epoch has each triplet.
+
         Raises:
             CvrError: the table has no row.
         """
@@ -86,6 +90,7 @@ class TrainingSet:
             target_group_ids=[group or target for group, target in zip(group_ids, target_ids, strict=True)],
             videos=dict(videos or {}),
             extra={name: triplets.column(name).to_pylist() for name in extra},
+            weights=triplets.column(WEIGHT).to_pylist() if WEIGHT in triplets.column_names else (),
         )
 
     def batch(self, rows: Sequence[int], encoder: Encoder) -> TripletBatch:

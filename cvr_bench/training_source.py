@@ -61,13 +61,13 @@ class TrainingSource:
             CvrError: a file cannot be read, or the features are of none of it.
         """
         config = Config(data=Path(self.name), embeddings=embeddings)
-        table = self._triplets()
+        table = self.triplets()
         return TrainingData(
             training_set_of(table, dataclasses.replace(config, split="train")),
             task_of(table, dataclasses.replace(config, split="val")),
         )
 
-    def _triplets(self) -> pa.Table:
+    def triplets(self) -> pa.Table:
         """Return train and val triplets; some are held out where there is no val.
 
         Raises:

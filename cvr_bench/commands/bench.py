@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")
-@click.option("--train-data", help="Triplets, or a benchmark, to train on.  [default: the data's own train split]")
+@click.option(
+    "--train-data", multiple=True, metavar="DATA[=WEIGHT]",
+    help="Triplets, or a benchmark, to train on; several are mixed.  [default: the data's own train split]",
+)  # fmt: skip
 @click.option("--distractors", multiple=True, type=FOLDER, help="Of `cvr mine-distractors`, to join the gallery.")
 @click.option(
     "--checkpoint", type=PATH, help="Trained weights, or a name of `cvr list checkpoints`: scored without training."
@@ -55,7 +58,7 @@ def bench(
     data_options: tuple[str, ...],
     embeddings: Path | None,
     split: str | None,
-    train_data: str | None,
+    train_data: tuple[str, ...],
     distractors: tuple[Path, ...],
     checkpoint: Path | None,
     options: tuple[str, ...],
@@ -88,12 +91,12 @@ def bench(
     """
     from cvr_bench.data_choice import choose_data, not_scored
     from cvr_bench.launch import first_goes_first, leave_group
+    from cvr_bench.mixed_training import find_mixture
     from cvr_bench.models import MODELS
     from cvr_bench.processes import is_first
     from cvr_bench.published_checkpoints import with_checkpoint
     from cvr_bench.run import Run, bench_all
     from cvr_bench.sources import with_distractors
-    from cvr_bench.training_source import find_training
 
     for model in models:
         MODELS.get(model)
@@ -113,8 +116,8 @@ def bench(
     found: list[Result] = []
     for one in chosen:
         sources = with_distractors(one.sources, distractors)
-        if train_data is not None:
-            sources = replace(sources, training=find_training(train_data, machine.root))
+        if train_data:
+            sources = replace(sources, training=find_mixture(train_data, machine.root))
         click.echo(
             f"Scoring {one.split} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
         )
