@@ -111,6 +111,19 @@ def test_blip2_scores_are_the_largest_over_its_query_tokens(blip2_folder, frames
     assert_close((tokens_NPD[0] @ text_D).max(), expected[0, 0], **CLOSE)
 
 
+def test_blip2_gives_what_its_q_former_looks_at(blip2_folder, frames):
+    from transformers import Blip2ForImageTextRetrieval
+
+    encoder = load("blip2", blip2_folder, tokens="vision")
+    prepared = encoder.towers.preprocessing.fit_frames(frames)
+    model = Blip2ForImageTextRetrieval.from_pretrained(blip2_folder).eval()
+    with torch.no_grad():
+        expected = model.vision_model(processed(blip2_folder, frames)["pixel_values"]).last_hidden_state
+    assert encoder.frame_token_dim == 32
+    assert_close(encoder.encode_frame_tokens(prepared), expected, **CLOSE)
+    assert_close(encoder.encode_frames(prepared), load("blip2", blip2_folder).encode_frames(prepared))
+
+
 def test_the_frame_feature_is_the_projected_first_token_of_all(clip_folder, blip_folder, frames):
     for kind, folder, project in (("clip", clip_folder, "visual_projection"), ("blip", blip_folder, "vision_proj")):
         encoder = load(kind, folder, normalise="false")
