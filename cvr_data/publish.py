@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHARD_ROWS = 500_000
+LISTED_MEDIA = 200
+"""Videos up to which the card lists their checksums; those of more are in videos.sha256, for `sha256sum -c`."""
 OUR_FOLDERS = ("annotations/", "data/", "embeddings/", "licences/", "manifests/", "thumbnails/", "videos/")
 """Of these, a file in the repository that is not part of what is pushed is removed."""
 
@@ -91,7 +93,12 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
     _write_papers(card, folder, wanted, dataset.artifact.key)
     _write_manifests(card.lineage, folder / "manifests")
-    digests = _digests(folder) | {medium.name: _sha256(medium.path) for medium in uploaded.values()}
+    of_media = {medium.name: _sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
+    if len(of_media) > LISTED_MEDIA:
+        lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
+        write_bytes(folder / "videos.sha256", "".join(lines).encode())
+        of_media = {}
+    digests = _digests(folder) | of_media
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
     return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)

@@ -166,10 +166,11 @@ class Upload:
         from huggingface_hub import CommitOperationAdd
 
         missing = [name for name in self.files if name not in self.additions]
-        with Progress("hash", sum(_megabytes(self.files[name]) for name in missing), "MB") as progress:
+        progress = Megabytes("hash", sum(self.files[name].stat().st_size for name in missing))
+        with progress:
             for name in missing:
                 self.additions[name] = CommitOperationAdd(name, str(self.files[name]))
-                progress.advance(_megabytes(self.files[name]))
+                progress.advance_bytes(self.additions[name].upload_info.size)
 
     def _tree(self, revision: str | None) -> dict[str, "RepoFile"]:
         from huggingface_hub import RepoFile
@@ -201,20 +202,20 @@ class Upload:
         self.left = len(missing)
         if len(missing) < len(wanted):
             log.info("%d of %d files have arrived before.", len(wanted) - len(missing), len(wanted))
-        total = sum(_megabytes(self.files[name]) for name in missing)
-        with Progress("upload", total, "MB") as progress:
+        progress = Megabytes("upload", self._bytes(missing))
+        with progress:
             for chunk in self._chunks(missing, self.config.chunk_files, self.config.chunk_bytes):
                 self._send_chunk(chunk, progress)
         self._compare(wanted)
 
-    def _send_chunk(self, chunk: Sequence[str], progress: Progress) -> None:
+    def _send_chunk(self, chunk: Sequence[str], progress: "Megabytes") -> None:
         target, additions = self.target, [self.additions[name] for name in chunk]
         for group in self._chunks(chunk, self.config.chunk_files, self.config.group_bytes):
             self.api.preupload_lfs_files(
                 target.repo, [self.additions[name] for name in group], repo_type="dataset", revision=target.branch,
                 free_memory=False,
             )  # fmt: skip
-            progress.advance(sum(_megabytes(self.files[name]) for name in group), note=f"{self.left} files left")
+            progress.advance_bytes(self._bytes(group), note=f"{self.left} files left")
         self.api.create_commit(
             target.repo, additions, repo_type="dataset", revision=target.branch,
             commit_message=f"Upload {len(chunk)} files for {target.revision}",
@@ -257,6 +258,9 @@ class Upload:
         )  # fmt: skip
         return str(commit.oid)
 
+    def _bytes(self, names: Sequence[str]) -> int:
+        return sum(self.additions[name].upload_info.size for name in names)
+
     def _chunks(self, names: Sequence[str], most_files: int, most_bytes: int) -> Iterator[list[str]]:
         chunk: list[str] = []
         size = 0
@@ -276,8 +280,17 @@ def _git_hash(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def _megabytes(path: Path) -> int:
-    return -(-path.stat().st_size // MEGABYTE)
+class Megabytes(Progress):
+    """A progress line in whole megabytes."""
+
+    def __init__(self, label: str, total_bytes: int):
+        super().__init__(label, total_bytes // MEGABYTE, "MB")
+        self.bytes = 0
+
+    def advance_bytes(self, count: int, note: str = "") -> None:
+        """Add so many bytes."""
+        self.bytes += count
+        self.advance(self.bytes // MEGABYTE - self.done, note)
 
 
 def _http_error(error: Exception) -> Exception:

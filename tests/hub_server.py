@@ -10,6 +10,7 @@ that is not stored is refused.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -120,6 +121,10 @@ class HubHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing on stderr."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionResetError):  # a client that was killed between two requests
+            super().handle()
 
     def do_HEAD(self) -> None:
         self.route()

@@ -11,7 +11,7 @@ from cvr_data.commands.options import FOLDER, PATH
 if TYPE_CHECKING:
     from cvr_data.dataset import Dataset
     from cvr_data.publish import Staged, Wanted
-    from cvr_data.push import Target
+    from cvr_data.push import Config, Target
 
 MANY = 40
 """Files that are listed one by one; more are summed up by folder."""
@@ -32,11 +32,15 @@ MANY = 40
 @click.option("--licence-file", "licence_files", multiple=True, type=PATH, help="A licence to publish beside the data.")
 @click.option("--audit", type=FOLDER, help="A folder of `cvr audit`: how many queries one input alone answers.")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
+@click.option(
+    "--chunk-files", type=click.IntRange(1), default=1000, show_default=True,
+    help="Files per commit of an unfinished upload: fewer on a line that breaks often.",
+)  # fmt: skip
 @click.option("--staging", type=FOLDER, help="Keep the files that are pushed in this folder.")
 def publish(
     triplets: Path, repo: str, revision: str, dry_run: bool, private: bool, with_videos: bool, with_embeddings: bool,
     embeddings: Path | None, licences: tuple[str, ...], licence_files: tuple[Path, ...], audit: Path | None,
-    videos: Path | None, staging: Path | None,
+    videos: Path | None, chunk_files: int, staging: Path | None,
 ) -> None:  # fmt: skip
     """Push the TRIPLETS folder to the Hub as Parquet, with its card, CSVs, statistics and manifests.
 
@@ -49,7 +53,7 @@ def publish(
     from cvr_data.dataset import open_dataset
     from cvr_data.errors import CvrError
     from cvr_data.publish import OUR_FOLDERS, Wanted
-    from cvr_data.push import Target
+    from cvr_data.push import Config, Target
     from cvr_data.registry import split_options
 
     if staging is not None and staging.exists() and any(staging.iterdir()):
@@ -62,23 +66,26 @@ def publish(
         revision=revision, licences=split_options(licences, "--licence"), licence_files=licence_files,
         with_videos=with_videos, embeddings=features, audit=audit,
     )  # fmt: skip
-    run(dataset, Target(repo, revision, private, OUR_FOLDERS), wanted, staging=staging, dry_run=dry_run)
+    sending = None if dry_run else Config(chunk_files=chunk_files)
+    run(dataset, Target(repo, revision, private, OUR_FOLDERS), wanted, staging=staging, sending=sending)
 
 
-def run(dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, dry_run: bool) -> None:
-    """Stage a dataset, say what goes out, and push it."""
+def run(
+    dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, sending: "Config | None"
+) -> None:
+    """Stage a dataset, say what goes out, and push it; without `sending` it is only said."""
     from cvr_data import publish as publishing
     from cvr_data import push as pushing
 
     place = f'"{target.repo}"' + (f', revision="{target.revision}"' if target.revision != "main" else "")
-    api = None if dry_run else publishing.connect()
+    api = None if sending is None else publishing.connect()
     with TemporaryDirectory(prefix="cvr-publish-") as temporary:
         staged = publishing.stage(dataset, target.repo, staging or Path(temporary), wanted)
         _tell(staged)
-        if api is None:
+        if api is None or sending is None:
             click.echo(f"Nothing was pushed (--dry-run). load_dataset({place}) would open it.")
             return
-        pushed = pushing.push(staged.files(), target, pushing.Config(), api)
+        pushed = pushing.push(staged.files(), target, sending, api)
     if pushed.is_new:
         click.echo(f"{pushed.files} files published in one commit: {pushed.sent} new, {pushed.removed} removed")
     else:
