@@ -21,6 +21,7 @@ from cvr_data.generation import cycle, judge
 from cvr_data.generation.cache import RequestCache
 from cvr_data.generation.judge import Judge, JudgeConfig
 from cvr_data.generation.pairs import videos_of, with_descriptions
+from cvr_data.generation.run import GIVEN_THE_CACHE
 from cvr_data.progress import Progress
 from cvr_data.registry import config_dict
 from cvr_data.tables import MODIFICATIONS, check_columns
@@ -79,7 +80,7 @@ def score_modifications(
             if not writer.has_part(part):
                 writer.write_part(part, _scored(table, shown, config, judging))
             progress.advance(table.num_rows)
-        judged = {"requests": judging.asker.tally.as_json()} if judging else {}
+        judged = {"requests": judging.asker.tally.as_json(), "determinism": GIVEN_THE_CACHE} if judging else {}
         return writer.finish(**_summary(out), **judged)
 
 
