@@ -127,6 +127,15 @@ def text_is_correct(text: str, reference: Concept, target: Concept) -> bool:
     )
 
 
+def described_slots(description: str, concept: Concept) -> frozenset[str]:
+    """Return the slots of a clip's concept whose value the description names.
+
+    What it names beside is not counted against it: scenery has colours and movements of its own.
+    """
+    named = _concepts(words_of(description))
+    return frozenset(slot for slot in SLOTS if (slot, getattr(concept, slot)) in named)
+
+
 def mining_quality(pairs: pa.Table, truth: Truth) -> MiningQuality:
     """Return precision and recall of mined pairs against the concepts of their clips."""
     rows = pairs.select(["reference_id", "target_id", "changes"]).to_pylist()

@@ -8,7 +8,7 @@ from cvr_data.corpora._synthetic_concepts import Concept
 from cvr_data.corpora._synthetic_world import sample_world
 from cvr_data.errors import CvrError
 from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
-from cvr_data.truth import Truth, mining_quality, read_truth, text_is_correct, true_changes, valid_targets
+from cvr_data.truth import Truth, described_slots, mining_quality, read_truth, text_is_correct, true_changes, valid_targets
 from cvr_data.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
 
 
@@ -195,3 +195,15 @@ def test_videos_of_another_world_have_no_truth(tmp_path, one_line_error, cvr):
     cvr("import", "table", tmp_path / "t.csv", "-O", tmp_path / "videos")
     with pytest.raises(CvrError, match="has no truth"):
         read_truth(tmp_path / "videos")
+
+
+def test_a_description_is_measured_by_the_slots_it_names():
+    said = "A crimson ball keeps bouncing in front of the beach, whose water is blue. The camera stays still."
+    assert described_slots(said, concept()) == {"object", "colour", "action", "scene", "camera"}
+    assert described_slots(said, concept("blue", "star")) == {"colour", "action", "scene", "camera"}
+    assert described_slots("", concept()) == frozenset()
+
+
+def test_true_descriptions_name_every_slot():
+    for clip in sample_world({"train": 6, "val": 0, "test": 4}, seed=3):
+        assert len(described_slots(clip.description, clip.concept)) == 7
