@@ -198,7 +198,7 @@ def test_videos_of_another_world_have_no_truth(tmp_path, one_line_error, cvr):
 
 
 def test_a_description_is_measured_by_the_slots_it_names():
-    said = "A crimson ball keeps bouncing in front of the beach, whose water is blue. The camera stays still."
+    said = "A red ball keeps bouncing in front of the beach, whose water is blue. The camera stays still."
     assert described_slots(said, concept()) == {"object", "colour", "action", "scene", "camera"}
     assert described_slots(said, concept("blue", "star")) == {"colour", "action", "scene", "camera"}
     assert described_slots("", concept()) == frozenset()
