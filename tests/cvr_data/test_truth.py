@@ -8,7 +8,15 @@ from cvr_data.corpora._synthetic_concepts import Concept
 from cvr_data.corpora._synthetic_world import sample_world
 from cvr_data.errors import CvrError
 from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
-from cvr_data.truth import Truth, described_slots, mining_quality, read_truth, text_is_correct, true_changes, valid_targets
+from cvr_data.truth import (
+    Truth,
+    described_slots,
+    mining_quality,
+    read_truth,
+    text_is_correct,
+    true_changes,
+    valid_targets,
+)
 from cvr_data.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
 
 
