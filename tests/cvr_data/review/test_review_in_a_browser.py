@@ -119,12 +119,19 @@ def test_fifty_judged_by_keyboard_outlive_reloads_and_kills(review, visit):
             page.locator("#banner", has_text="Nothing is lost").wait_for()
             server.start()
             page.wait_for_function(NEXT, arg=list(before))
-        elif number == 40:  # the server dies while the judgment arrives, and the page is reloaded while it is away
+        elif number == 40:  # the server dies while the judgment arrives
             before = here(page)
             made.append(judge(page, how))
             server.stop(signal.SIGKILL)
             server.start()
-            page.reload()
+            page.wait_for_function(NEXT, arg=list(before))
+        elif number == 45:  # the page is closed too, before the server is back
+            before = here(page)
+            server.stop(signal.SIGKILL)
+            made.append(judge(page, how))
+            page.locator("#banner", has_text="Nothing is lost").wait_for()
+            page.goto("about:blank")
+            page.goto(server.start().links["ann"])
             page.wait_for_function(NEXT, arg=list(before))
         else:
             made.append(judge_and_see(page, how))

@@ -208,8 +208,9 @@ def test_a_link_that_leads_out_is_served_only_where_allowed(texts, tmp_path):
 
 
 def test_a_file_that_becomes_a_link_later_is_not_served(server, tmp_path):
+    write_mp4(tmp_path / "outside.mp4", np.zeros((2, 32, 32, 3), np.uint8))
     (tmp_path / "data" / "media" / "r1.mp4").unlink()
-    (tmp_path / "data" / "media" / "r1.mp4").symlink_to("/etc/hostname")
+    (tmp_path / "data" / "media" / "r1.mp4").symlink_to(tmp_path / "outside.mp4")
     assert server.get(f"/media/{number_of(server, 'r1')}").status == 404
     assert server.get(f"/strip/{number_of(server, 'r1')}").status == 404
 
