@@ -102,6 +102,7 @@ def tiny(videos, features, train, pairs):
         "images": str(features),
         "features": str(features),
         "encoder": "--encoder hash -o dim=16 -o frames=2",
+        "looked_at": "--encoder hash -o dim=16",
         "train": str(train),
         "pairs": str(pairs),
         "training": SMALL_BATCHES,
@@ -138,7 +139,8 @@ def test_a_row_runs_on_tiny_data(name, tiny, tmp_path, cvr, monkeypatch):
 def small_model(name: str) -> dict[str, str]:
     """Options that keep a recipe's model small; FDCA's published size follows from the features."""
     if name.startswith(("covr", "bse", "ecde")):
-        return {"model": "-o width=8 -o layers=1 -o heads=2"}
+        small = "-o width=8 -o layers=1 -o heads=2"
+        return {"model": small, "image_model": small}
     if name.startswith("drl"):  # released, a batch of one video has no deviation
         return {"model": "", "clip": "", "sampler": ""}
     return {"model": "-o mode=fixed -o width=8 -o heads=2"} if name.startswith("fdca") else {}
