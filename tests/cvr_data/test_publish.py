@@ -1,5 +1,6 @@
 """publish: what is staged, what is withheld, and a real push to a loopback Hub that `datasets` loads back."""
 
+import hashlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from cvr_data import publish, published_media
 from cvr_data.artifacts import ArtifactWriter
 from cvr_data.build_triplets import build_triplets, find_sources
 from cvr_data.dataset import open_dataset
@@ -137,6 +139,17 @@ def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
     with Image.open(tmp_path / "staged" / f"thumbnails/{content_id('b2')}.jpg") as image:
         red, _, blue = image.getpixel((5, 5))
     assert blue > 200 > 60 > red
+
+
+def test_many_videos_are_spread_over_folders_and_their_checksums_stand_in_a_file(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(publish, "LISTED_MEDIA", 2)
+    monkeypatch.setattr(published_media, "FLAT", 2)
+    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True))
+    assert set(staged.media) == {f"videos/{content_id(name)[:2]}/{name}.mp4" for name in ("r1", "b1", "r2", "b2")}
+    lines = (tmp_path / "staged" / "videos.sha256").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == sorted(staged.media)
+    assert lines[0].split("  ")[0] == hashlib.sha256(staged.media[sorted(staged.media)[0]].read_bytes()).hexdigest()
+    assert "videos/" not in (tmp_path / "staged" / "README.md").read_text().split("sha256 of the files")[1]
 
 
 def test_features_of_a_video_without_a_licence_are_left_out(built, tmp_path):

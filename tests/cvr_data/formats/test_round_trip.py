@@ -56,6 +56,22 @@ def tables(draw):
     return triplets(*rows)
 
 
+@pytest.mark.parametrize("annotations", ["plain", "remaped"])
+@pytest.mark.parametrize("features", ["embbedings", "embeddings"])
+def test_each_file_and_spelling_of_finecvr_is_read_alone(tmp_path, embeddings, annotations, features):
+    module = FORMATS.get("finecvr")
+    options = {"annotations": annotations, "features": features, "embeddings": str(embeddings)}
+    config = FORMATS.config("finecvr", options)
+    table = triplets(triplet("100", "make it blue", "101"), triplet("100", "make it blue", "102"))
+    written = {path.relative_to(tmp_path).as_posix() for path in module.write(config, table, tmp_path, None)}
+    suffix = "_remaped" if annotations == "remaped" else ""
+    assert {f"annotations/train{suffix}.txt", "annotations/id2vdoname_train.json"} <= written
+    assert not any(name.endswith(f"train{'' if suffix else '_remaped'}.txt") for name in written)
+    [folder] = (tmp_path / features).iterdir()
+    assert np.load(folder / "101.npy").shape[1] == 8
+    assert set(module.read(config, tmp_path)["triplet_id"].to_pylist()) == set(table["triplet_id"].to_pylist())
+
+
 @pytest.mark.parametrize("name", FORMATS.names())
 @given(table=tables())
 def test_reading_gives_the_triplets_that_were_written(tmp_path_factory, embeddings, name, table):
