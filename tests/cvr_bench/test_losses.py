@@ -133,6 +133,68 @@ def test_hn_nce_is_finite_at_any_temperature(size, temperature, beta, alpha, see
     assert torch.isfinite(logits.grad).all()
 
 
+LOSSES = {
+    "info_nce": info_nce,
+    "info_nce one way": lambda logits, ignored=None: info_nce(logits, ignored, symmetric=False),
+    "hn_nce": lambda logits, ignored=None: hn_nce(logits, ignored, beta=1.0),
+    "hn_nce, reference axis": lambda logits, ignored=None: hn_nce(logits, ignored, beta=0.5, reference_axis=True),
+}
+GROUPS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
+
+
+def drawn_logits(size, seed, temperature):
+    """Cosines over a temperature."""
+    unit = F.normalize(torch.randn(2, size, 8, generator=torch.Generator().manual_seed(seed)), dim=-1)
+    return unit[0] @ unit[1].T / temperature
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@given(groups=GROUPS, temperature=st.floats(0.005, 1.0), seed=st.integers(0, 99))
+def test_losses_are_finite_at_any_temperature_and_masking(loss, groups, temperature, seed):
+    logits = drawn_logits(len(groups), seed, temperature).requires_grad_()
+    value = loss(logits, false_negatives(groups))
+    value.backward()
+    assert math.isfinite(value.item())
+    assert torch.isfinite(logits.grad).all()
+
+
+@given(groups=GROUPS, seed=st.integers(0, 99), temperature=st.floats(0.02, 1.0))
+def test_any_batch_without_sharpness_is_twice_info_nce(groups, seed, temperature):
+    logits, ignored = drawn_logits(len(groups), seed, temperature).double(), false_negatives(groups)
+    assert_close(hn_nce(logits, ignored, beta=0.0), 2 * info_nce(logits, ignored))
+    assert_close(hn_nce(logits, beta=0.0, reference_axis=True), 2 * info_nce(logits))
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@given(groups=GROUPS, seed=st.integers(0, 99), temperature=st.floats(0.02, 1.0), data=st.data())
+def test_no_batch_depends_on_its_order(loss, groups, seed, temperature, data):
+    order = torch.tensor(data.draw(st.permutations(range(len(groups)))))
+    logits, ignored = drawn_logits(len(groups), seed, temperature).double(), false_negatives(groups)
+    assert_close(loss(logits[order][:, order], ignored[order][:, order]), loss(logits, ignored))
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_gradients_with_masks_are_those_of_finite_differences(loss):
+    ignored = false_negatives(["a", "b", "a", "c", "d"])
+    assert torch.autograd.gradcheck(lambda logits: loss(logits, ignored), (random_logits(5).requires_grad_(),))
+
+
+def test_gradients_of_the_triplet_margin_are_those_of_finite_differences():
+    points = torch.randn(3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    counted = torch.tensor([True, False, True, True, False])
+
+    def loss(anchor, positive, negative):
+        return triplet_margin(anchor, positive, negative, margin=0.7, counted_B=counted)
+
+    assert torch.autograd.gradcheck(loss, tuple(side.clone().requires_grad_() for side in points))
+
+
+def test_the_triplet_margin_of_equal_points_has_finite_gradients():
+    anchor, positive, negative = (torch.ones(2, 3, requires_grad=True) for _ in range(3))
+    triplet_margin(anchor, positive, negative).backward()
+    assert all(torch.isfinite(side.grad).all() for side in (anchor, positive, negative))
+
+
 def test_half_precision_logits_are_widened():
     logits = random_logits(dtype=torch.float32).bfloat16()
     assert info_nce(logits).dtype == torch.float32
