@@ -22,6 +22,7 @@ SECTIONS = {
     ),
     "Benchmark": (
         "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",
+        "import-checkpoint",
     ),
 }  # fmt: skip
 """The order of `cvr --help`; a command that is not named here is listed under "Look"."""
