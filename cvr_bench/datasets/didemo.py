@@ -10,18 +10,19 @@ from https://github.com/OpenGVLab/InternVideo.
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
-from cvr_bench.datasets._text_video import Direction, Unit, text_video_task
+from cvr_bench.datasets._text_video import Direction, Unit, paragraphs, text_video_task
 from cvr_bench.task import Task
 from cvr_data.errors import CvrError, first_few
 
 DATA = "https://github.com/LisaAnne/LocalizingMoments"
 LISTS = "https://github.com/OpenGVLab/InternVideo"
-PUBLISHED = {"test": {"videos": 1004, "descriptions": 3932}, "val": {"videos": 1065}}
+PUBLISHED = {"test": {"videos": 1004, "descriptions": 3932}, "val": {"videos": 1065}, "train": {"videos": 8392}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +48,26 @@ def files(config: Config) -> list[Path]:
     Raises:
         CvrError: one is missing.
     """
-    return [
-        find(config.annotations, f"{config.split}_data.json", origin=DATA),
-        find(config.annotations, f"{config.split}_list.txt", origin=LISTS),
-    ]
+    return _files(config, config.split)
+
+
+def training_files(config: Config) -> list[Path]:
+    """Return what `load_captions` reads.
+
+    Raises:
+        CvrError: a file is missing.
+    """
+    return _files(config, "train")
+
+
+def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
+    """Return the texts of the training videos, whole paragraphs where these are ranked.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no description.
+    """
+    captions, _ = _captions(config, "train")
+    return paragraphs(captions) if config.unit == "paragraph" else captions
 
 
 def load(config: Config) -> Task:
@@ -59,7 +76,22 @@ def load(config: Config) -> Task:
     Raises:
         CvrError: a file is missing, cannot be read or is not whole, or a listed video has no description.
     """
-    data, listed = files(config)
+    captions, unlisted = _captions(config, config.split)
+    task = text_video_task(f"didemo-{config.split}-{config.unit}", captions, config.direction, config.unit)
+    left_out = {"descriptions of videos that are not listed": unlisted}
+    return dataclasses.replace(task, left_out={what: count for what, count in left_out.items() if count})
+
+
+def _files(config: Config, split: str) -> list[Path]:
+    return [
+        find(config.annotations, f"{split}_data.json", origin=DATA),
+        find(config.annotations, f"{split}_list.txt", origin=LISTS),
+    ]
+
+
+def _captions(config: Config, split: str) -> tuple[dict[str, list[str]], int]:
+    """The descriptions of each listed video, and how many are of others."""
+    data, listed = _files(config, split)
     entries = read_entries(data, ("video", "description"))
     texts_of: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
@@ -70,7 +102,5 @@ def load(config: Config) -> Task:
         raise CvrError(f"{listed} lists {first_few(lacking)}, which has no description in {data.name}.")
     captions = {video_id: texts_of[video_id] for video_id in video_ids}
     kept = sum(len(texts) for texts in captions.values())
-    check_counts(listed, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[config.split])
-    task = text_video_task(f"didemo-{config.split}-{config.unit}", captions, config.direction, config.unit)
-    left_out = {"descriptions of videos that are not listed": len(entries) - kept}
-    return dataclasses.replace(task, left_out={what: count for what, count in left_out.items() if count})
+    check_counts(listed, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[split])
+    return captions, len(entries) - kept

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find_only, read_tab_separated
+from cvr_bench.datasets._files import Counts, check_counts, find, find_only, read_tab_separated
 from cvr_bench.datasets._text_video import Direction, text_video_task
 from cvr_bench.task import Task
 
 ORIGIN = "https://sites.google.com/site/describingmovies/download"
 FILES = {"test": "LSMDC16_challenge_1000_publictect.csv", "val": "LSMDC16_annos_val.csv"}
-PUBLISHED = {"test": {"clips": 1000}, "val": {"clips": 7408}}
+TRAINING_FILE = "LSMDC16_annos_training.csv"
+PUBLISHED = {"test": {"clips": 1000}, "val": {"clips": 7408}, "train": {"clips": 101_079}}
 CELLS = 6
 
 
@@ -45,6 +46,25 @@ def files(config: Config) -> list[Path]:
     return [find_only(config.annotations, FILES[config.split], origin=ORIGIN)]
 
 
+def training_files(config: Config) -> list[Path]:
+    """Return what `load_captions` reads.
+
+    Raises:
+        CvrError: a file is missing.
+    """
+    folder = config.annotations.parent if config.annotations.is_file() else config.annotations
+    return [find(folder, TRAINING_FILE, origin=ORIGIN)]
+
+
+def load_captions(config: Config) -> dict[str, list[str]]:
+    """Return the captions of the training videos.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole.
+    """
+    return _captions(training_files(config)[0], config, "train")
+
+
 def load(config: Config) -> Task:
     """Return the task of one split and direction.
 
@@ -52,6 +72,10 @@ def load(config: Config) -> Task:
         CvrError: the file is missing, cannot be read or is not whole.
     """
     (path,) = files(config)
+    return text_video_task(f"lsmdc-{config.split}", _captions(path, config, config.split), config.direction, "sentence")
+
+
+def _captions(path: Path, config: Config, split: str) -> dict[str, list[str]]:
     captions = {cells[0]: [cells[CELLS - 1]] for cells in read_tab_separated(path, CELLS)}
-    check_counts(path, config.counts, {"clips": len(captions)}, PUBLISHED[config.split])
-    return text_video_task(f"lsmdc-{config.split}", captions, config.direction, "sentence")
+    check_counts(path, config.counts, {"clips": len(captions)}, PUBLISHED[split])
+    return captions

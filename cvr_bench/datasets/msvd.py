@@ -21,7 +21,7 @@ from cvr_data.errors import CvrError, first_few
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
 CAPTIONS = "raw-captions.pkl"
-PUBLISHED = {"test": {"videos": 670}, "val": {"videos": 100}}
+PUBLISHED = {"test": {"videos": 670}, "val": {"videos": 100}, "train": {"videos": 1200}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,25 @@ def files(config: Config) -> list[Path]:
     Raises:
         CvrError: one is missing.
     """
-    return [find(config.annotations, name, origin=ORIGIN) for name in (f"{config.split}_list.txt", CAPTIONS)]
+    return _files(config, config.split)
+
+
+def training_files(config: Config) -> list[Path]:
+    """Return what `load_captions` reads.
+
+    Raises:
+        CvrError: a file is missing.
+    """
+    return _files(config, "train")
+
+
+def load_captions(config: Config) -> dict[str, list[str]]:
+    """Return the captions of the training videos.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
+    """
+    return _captions(config, "train")
 
 
 def load(config: Config) -> Task:
@@ -61,15 +79,23 @@ def load(config: Config) -> Task:
     Raises:
         CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
     """
-    listed = find(config.annotations, f"{config.split}_list.txt", origin=ORIGIN)
+    of_video = _captions(config, config.split)
+    return text_video_task(f"msvd-{config.split}", of_video, config.direction, "sentence", config.texts)
+
+
+def _files(config: Config, split: str) -> list[Path]:
+    return [find(config.annotations, name, origin=ORIGIN) for name in (f"{split}_list.txt", CAPTIONS)]
+
+
+def _captions(config: Config, split: str) -> dict[str, list[str]]:
+    listed, path = _files(config, split)
     video_ids = read_lines(listed)
-    check_counts(listed, config.counts, {"videos": len(video_ids)}, PUBLISHED[config.split])
-    captions = _read_captions(find(config.annotations, CAPTIONS, origin=ORIGIN))
+    check_counts(listed, config.counts, {"videos": len(video_ids)}, PUBLISHED[split])
+    captions = _read_captions(path)
     lacking = [video_id for video_id in video_ids if not captions.get(video_id)]
     if lacking:
         raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {CAPTIONS}.")
-    of_video = {video_id: [_text(words) for words in captions[video_id]] for video_id in video_ids}
-    return text_video_task(f"msvd-{config.split}", of_video, config.direction, "sentence", config.texts)
+    return {video_id: [_text(words) for words in captions[video_id]] for video_id in video_ids}
 
 
 class _PlainUnpickler(pickle.Unpickler):

@@ -18,7 +18,8 @@ from cvr_data.errors import CvrError, first_few
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"
 CAPTIONS = "https://eric-xw.github.io/vatex-website/download.html"
-FILE = "vatex_validation_v1.0.json"
+FILE, TRAINING_FILE = "vatex_validation_v1.0.json", "vatex_training_v1.0.json"
+TRAINING_VIDEOS = 25_991
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,27 @@ def files(config: Config) -> list[Path]:
     return [listed, find(config.annotations, FILE, origin=CAPTIONS)]
 
 
+def training_files(config: Config) -> list[Path]:
+    """Return what `load_captions` reads.
+
+    Raises:
+        CvrError: a file is missing.
+    """
+    return [find(config.annotations, TRAINING_FILE, origin=CAPTIONS)]
+
+
+def load_captions(config: Config) -> dict[str, list[str]]:
+    """Return the captions of the training videos.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole.
+    """
+    (path,) = training_files(config)
+    captions = _captions(path)
+    check_counts(path, config.counts, {"videos": len(captions)}, {"videos": TRAINING_VIDEOS})
+    return captions
+
+
 def load(config: Config) -> Task:
     """Return the task of one split and direction.
 
@@ -62,10 +84,13 @@ def load(config: Config) -> Task:
     listed = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
     video_ids = read_lines(listed)
     check_counts(listed, config.counts, {"videos": len(video_ids)}, {"videos": 1500})
-    entries = read_entries(find(config.annotations, FILE, origin=CAPTIONS), ("videoID", "enCap"))
-    captions = {entry["videoID"]: entry["enCap"] for entry in entries}
+    captions = _captions(find(config.annotations, FILE, origin=CAPTIONS))
     lacking = [video_id for video_id in video_ids if not captions.get(video_id)]
     if lacking:
         raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {FILE}.")
     of_video = {video_id: captions[video_id] for video_id in video_ids}
     return text_video_task(f"vatex-{config.split}", of_video, config.direction, "sentence", config.texts)
+
+
+def _captions(path: Path) -> dict[str, list[str]]:
+    return {entry["videoID"]: entry["enCap"] for entry in read_entries(path, ("videoID", "enCap"))}

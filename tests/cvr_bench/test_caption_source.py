@@ -1,14 +1,16 @@
 """Captions of a text-video benchmark to train on: which ones, for whom, and what the result says of leaks."""
 
+import dataclasses
 import json
+import shutil
 
 import pytest
 
 from cvr_bench.caption_source import caption_rows
-from cvr_bench.datasets import msrvtt
+from cvr_bench.datasets import DATASETS, msrvtt
 from cvr_bench.results import read_result
 from cvr_bench.run import Run, bench, open_features
-from cvr_bench.sources import Sources
+from cvr_bench.sources import Sources, sample_folder
 from cvr_bench.training_source import find_training
 from cvr_data.errors import CvrError
 from tests.feature_folders import embed_ids
@@ -73,3 +75,31 @@ def test_a_model_that_needs_references_does_not_learn_from_captions(cvr, folder)
     sources = Sources(data=folder, embeddings=folder / "emb", videos=(), choice="", training=captions)
     with pytest.raises(CvrError, match="combiner learns from triplets, and msrvtt has captions"):
         bench(Run(model="combiner"), sources, open_features(sources), folder / "refused")
+
+
+@pytest.mark.parametrize(
+    ("name", "renamed"),
+    [
+        ("msvd", {"test_list.txt": "train_list.txt"}),
+        ("vatex", {"vatex_validation_v1.0.json": "vatex_training_v1.0.json"}),
+        ("lsmdc", {"LSMDC16_challenge_1000_publictect.csv": "LSMDC16_annos_training.csv"}),
+        ("activitynet", {"val_1.json": "train.json"}),
+        ("didemo", {"test_data.json": "train_data.json", "test_list.txt": "train_list.txt"}),
+    ],
+)
+def test_every_text_video_benchmark_has_training_captions(name, renamed, tmp_path):
+    """The training files are laid out as those of the test: the samples stand in for them."""
+    shutil.copytree(sample_folder() / "samples" / name, tmp_path / name)
+    for test_file, training_file in renamed.items():
+        shutil.copy(tmp_path / name / test_file, tmp_path / name / training_file)
+    component = DATASETS.get(name)
+    config = DATASETS.config(name, {"annotations": str(tmp_path / name), "counts": "any"})
+    scored = component.load(config)
+    captions = component.load_captions(config)
+    texts = {text for of_video in captions.values() for text in of_video}
+    assert {item.item_id for item in scored.gallery} <= set(captions)
+    assert {query.modification for query in scored.queries} <= texts
+    whole = dataclasses.replace(config, counts="published")
+    with pytest.raises(CvrError, match="as published; counts=any takes what is there"):
+        component.load_captions(whole)
+    assert all(path.name in renamed.values() or name == "msvd" for path in component.training_files(config))
