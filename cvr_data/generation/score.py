@@ -35,7 +35,7 @@ class Config:
     """Which texts to reject; without a threshold all stay as they are."""
 
     min_gain: float | None = None
-    """Least `cycle_gain`. 0.02 keeps 76 % of people's texts, 1 % of those of other pairs, 5 % of those for the way
+    """Least `cycle_gain`. 0.02 keeps 76 % of people's texts, 1 % of those of other pairs, 4 % of those for the way
     back (measured on WebVid-CoVR's test)."""
     min_score: float | None = None
     """Least `cycle_score`."""
