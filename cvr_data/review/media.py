@@ -60,6 +60,10 @@ class Media:
         roots = [*(folder.resolve() for folder in self._homes[video_id]), *self._allowed]
         return real if any(real.is_relative_to(root) for root in roots) else None
 
+    def missing(self) -> int:
+        """Return how many videos have no file that may be shown."""
+        return sum(self.path(number) is None for number in range(len(self.video_ids)))
+
     def kind(self, number: int) -> str | None:
         """Return `video` or `image`, or None where there is no file to show."""
         path = self.path(number)

@@ -1,5 +1,6 @@
 """Opens a review and serves it until Ctrl-C."""
 
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from cvr_data.review.neighbours import Neighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
 
+log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANY_HOST = ("0.0.0.0", "::")
 
@@ -65,6 +67,10 @@ def serve(sources: Sources, out: Path, settings: Settings, address: Address, ann
         store = stack.enter_context(ReviewStore(out))
         session = open_session(sources, reviewed, store, settings)
         stack.callback(session.media.close)
+        if missing := session.media.missing():
+            log.warning(
+                "%d of %d videos have no file here; their captions are shown.", missing, len(session.media.video_ids)
+            )
         asks = address.needs_token or address.host not in LOOPBACK_HOSTS
         tokens = {name: store.token_of(name) for name in settings.annotators}
         listening = stack.enter_context(_listen(address))

@@ -26,7 +26,7 @@ export class Couple {
       const side = sides[index];
       figure.dataset.number = side.number;
       figure.querySelector(".caption").textContent = side.caption || "no caption";
-      figure.querySelector(".caption").hidden = !this.captions;
+      figure.querySelector(".caption").hidden = !this.captions && Boolean(side.kind);
       figure.querySelector(".screen").replaceChildren(this.medium(side));
       this.strip(figure, this.strips);
     });
