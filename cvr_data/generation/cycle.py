@@ -2,9 +2,9 @@
 
     rewritten("cows on pasture", "replace cow with goat")        # "goat on pasture"
 
-The text is followed by rule: what it takes back or replaces is cut from the caption, what it brings takes that place. The score
-is the cosine of the result and the target's caption by the sentence encoder; the gain is the score less what the
-unchanged caption has, so that a text about something else, or for the way back, loses.
+The text is followed by rule: what it takes back or replaces is cut from the caption, what it brings takes that place.
+The score is the cosine of the result and the target's caption by the sentence encoder; the gain is the score less what
+the unchanged caption has, so that a text about something else, or for the way back, loses.
 
 Source: our own check. On 1,278 texts that people wrote for WebVid-CoVR the gain tells them from the same texts shuffled
 with an AUC of 0.97, and from the same texts on the way back with 0.87. A gain of at least 0.02 keeps 76 % of them, 1 %
