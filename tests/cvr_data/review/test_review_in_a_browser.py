@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from cvr_data.review.store import ReviewStore
+from tests.dataset_folders import write_texts
 from tests.report_world import make_world
 from tests.review_world import Review
 
@@ -41,8 +42,8 @@ def browser():
 def review(triplets, tmp_path):
     started = []
 
-    def start(*words, split="test"):
-        started.append(Review(triplets, tmp_path / "review.sqlite", "--split", split, *words).start())
+    def start(*words, split="test", reviewed=triplets):
+        started.append(Review(reviewed, tmp_path / "review.sqlite", "--split", split, *words).start())
         return started[-1]
 
     yield start
@@ -193,3 +194,20 @@ def test_clips_play_together_and_nothing_overflows(review, visit):
         assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
         left, right = (page.locator(f"#{end}").bounding_box() for end in ("reference", "target"))
         assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
+
+
+def test_by_pointer_on_a_phone_and_hostile_words_stay_words(review, visit, tmp_path):
+    server = review(split="train", reviewed=write_texts(tmp_path, verb="<img src=x onerror=alert(1)>"))
+    page = visit(server.links["me"], viewport={"width": 390, "height": 800}, has_touch=True)
+    assert "<img src=x onerror=alert(1)>" in page.locator("#texts li").text_content()
+    assert page.locator("#texts img").count() == 0
+    page.locator('[data-key="r"]').tap()
+    page.locator("#reasons button", has_text="something else").tap()
+    page.locator("#words").fill("<b>odd</b>")
+    before = here(page)
+    page.locator("#editor .good").tap()
+    page.wait_for_function(NEXT, arg=list(before))
+    page.locator('[data-key="s"]').tap()
+    page.locator("#end").wait_for()
+    found = [(one.decision, one.reason, one.note) for one in stored(server)]
+    assert found == [("reject", "other", "<b>odd</b>"), ("skip", None, None)]
