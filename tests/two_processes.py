@@ -22,7 +22,13 @@ CASES = [
     ("tirg", {}),
     ("fdca", {"width": 8, "heads": 2, "dropout": 0.0, "fusion_dropout": 0.0}),
     ("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}),
+    ("drl", {"positions": 16}),
+    ("clip4clip", {"positions": 16}),
+    ("covr-blip", {"width": 8, "layers": 1, "heads": 2}),
+    ("covr-blip2", {"width": 8, "layers": 1, "heads": 2}),
 ]
+BY_BATCH = {"tirg", "drl", "clip4clip", "covr-blip", "covr-blip2"}
+"""Models that are compared in eval mode: batch norm sees a part at a time, and dropout is drawn in parts."""
 ROWS = 12
 
 
@@ -42,10 +48,10 @@ def triplets():
 
 
 def model(name, options):
-    """A model in training mode; tirg's batch norm would see a part at a time."""
+    """A model in training mode, if that is not drawn anew."""
     component = MODELS.get(name)
     retriever = component.load(component.Config(**options), tiny_encoder())
-    retriever.module.train(name != "tirg")
+    retriever.module.train(name not in BY_BATCH)
     return retriever
 
 

@@ -116,6 +116,7 @@ def compare_batch(options: Options, network: DrlNetwork, batch: TripletBatch) ->
     text, video = network.text_parts(batch.modification), network.video_parts(batch.target)
     if options.pads_as_released:
         text, video = _padded(text, options.max_words), _padded(video, options.max_frames)
+    text, video = _joined(batch, text), _joined(batch, video)
     scores = batch_scores(network, text, video, zero_mask=options.faithful, two_passes=options.faithful)
     return Compared(text, video, scores)
 
@@ -125,7 +126,8 @@ def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losse
     compared = compare_batch(options, network, batch)
     ignored_BB: Tensor | None = None
     if not options.faithful:
-        ignored_BB = false_negatives(batch.target_ids, batch.target_group_ids, batch.modifications)
+        lists = (batch.target_ids, batch.target_group_ids, batch.modifications)
+        ignored_BB = false_negatives(*(batch.joined_ids(values) for values in lists))
         ignored_BB = ignored_BB.to(device_of(network))
     parts = {"similarity": contrastive(compared.scores, network.scale, ignored_BB)}
     if options.cdcr.mode and compared.scores.own is not None:
@@ -137,6 +139,11 @@ def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losse
 def _with_released_padding(parts: Parts, count: int) -> Parts:
     """Parts whose best matches are those of the released code, which pads every item to `count`."""
     return with_floor(parts, parts.mask_BN.sum(dim=1) < count)
+
+
+def _joined(batch: TripletBatch, parts: Parts) -> Parts:
+    """The same of all devices and chunks that share the batch."""
+    return Parts(batch.joined(parts.vectors_BND), batch.joined(parts.mask_BN), batch.joined(parts.weights_BN))
 
 
 def _padded(parts: Parts, count: int) -> Parts:
