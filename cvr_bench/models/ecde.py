@@ -197,9 +197,8 @@ class Targets:
 
             self.stored = stored.load(stored.Config(embeddings=config.multimodal_targets, space="raw"))
             if self.stored.dim != encoder.dim:
-                raise CvrError(
-                    f"{config.multimodal_targets} has features {self.stored.dim} wide, not {encoder.dim} as the scored ones."
-                )
+                widths = f"{self.stored.dim} wide, not {encoder.dim} as the scored ones"
+                raise CvrError(f"{config.multimodal_targets} has features {widths}.")
 
     def __call__(self, space: str, batch: TripletBatch) -> Tensor:
         """Return the targets of a batch in one space."""
