@@ -26,10 +26,13 @@ CASES = [
     ("clip4clip", {"positions": 16}),
     ("covr-blip", {"width": 8, "layers": 1, "heads": 2}),
     ("covr-blip2", {"width": 8, "layers": 1, "heads": 2}),
+    ("bse-covr", {"width": 8, "layers": 1, "heads": 2}),
+    ("ecde", {"width": 8, "layers": 1, "heads": 2}),
 ]
-BY_BATCH = {"tirg", "drl", "clip4clip", "covr-blip", "covr-blip2"}
+BY_BATCH = {"tirg", "drl", "clip4clip", "covr-blip", "covr-blip2", "bse-covr", "ecde"}
 """Models that are compared in eval mode: batch norm sees a part at a time, and dropout is drawn in parts."""
 ROWS = 12
+SIDES = ("reference", "target")
 
 
 def tiny_encoder():
@@ -44,6 +47,7 @@ def triplets():
         modifications=[f"{TEXTS[row % len(TEXTS)]} {row}" for row in range(ROWS)],
         target_ids=targets,
         target_group_ids=targets,
+        extra={f"{side}_caption": [f"{TEXTS[row % 3]} {side} {row}" for row in range(ROWS)] for side in SIDES},
     )
 
 
