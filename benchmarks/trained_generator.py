@@ -4,9 +4,9 @@
 
 Two kinds of data, split by video: the synthetic world, whose truth texts are the examples, and the modifications that
 people chose for WebVid-CoVR (an evaluation; nothing of it is kept in the project). Every system answers once per pair.
-The columns: cosine of MiniLM to the human text; share that passes the lint; gain of the cycle check (how much nearer
-the text brings the reference's caption to the target's); share of distinct word pairs in 100 texts. In brackets 95 %
-bootstrap intervals, resampled by target.
+The columns: cosine of MiniLM to the human text; share that passes the lint; cosine of "reference caption, text" to the
+target's caption; gain of the cycle check, which rewrites the caption by rule and so suits texts by rule; share of
+distinct word pairs in 100 texts. In brackets 95 % bootstrap intervals, resampled by target.
 """
 
 import argparse
@@ -136,6 +136,9 @@ def measure(test: Part, written: list[str]) -> dict[str, np.ndarray]:
     return {
         "to the human text": cosines(written, test.texts),
         "lint passed": np.array([float(not reason) for reason in reasons]),
+        "caption and text": cosines(
+            [f"{caption}, {text}" for caption, text in zip(captions[0], written, strict=True)], captions[1]
+        ),
         "cycle gain": cycle_scores(captions[0], written, captions[1]).column("cycle_gain").to_numpy(),
     }
 
