@@ -1,5 +1,9 @@
 """Recipes of paper rows: each says what it stands on, and runs on tiny data."""
 
+import json
+import pickle
+import shutil
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -122,9 +126,37 @@ def test_a_row_says_what_was_published_what_it_needs_and_what_was_verified(name)
     assert any(step[0] == "bench" for step in recipe.steps)
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The samples, and training captions of the tiny world in the files of the text-video data sets."""
+    folder = tmp_path_factory.mktemp("published") / "samples"
+    shutil.copytree(SAMPLES, folder)
+    ids = [f"train{number:02d}" for number in range(12)]
+    words = {video_id: f"A ball rolls in room {number}." for number, video_id in enumerate(ids)}
+    cells = "0\t1\t0\t1"
+    files = {
+        "activitynet/train.json": {
+            video_id: {"duration": 2, "timestamps": [[0, 1]], "sentences": [text]} for video_id, text in words.items()
+        },
+        "didemo/train_data.json": [{"video": video_id, "description": text} for video_id, text in words.items()],
+        "vatex/vatex_training_v1.0.json": [{"videoID": video_id, "enCap": [text]} for video_id, text in words.items()],
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    lines = "".join(f"{video_id}\t{cells}\t{text}\n" for video_id, text in words.items())
+    (folder / "lsmdc/LSMDC16_annos_training.csv").write_text(lines, encoding="utf-8")
+    for name in ("didemo/train_list.txt", "msvd/train_list.txt"):
+        (folder / name).write_text("".join(f"{video_id}\n" for video_id in ids), encoding="utf-8")
+    scored = (folder / "msvd/test_list.txt").read_text(encoding="utf-8").split()
+    captions = {video_id: [["a", "man", "runs"]] for video_id in scored}
+    captions |= {video_id: [text.lower().split()] for video_id, text in words.items()}
+    (folder / "msvd/raw-captions.pkl").write_bytes(pickle.dumps(captions, protocol=2))
+    return folder
+
+
 @pytest.mark.parametrize("name", sorted(ROWS))
-def test_a_row_runs_on_tiny_data(name, tiny, tmp_path, cvr, monkeypatch):
-    monkeypatch.setenv("CVR_DATA", str(SAMPLES))
+def test_a_row_runs_on_tiny_data(name, tiny, published, tmp_path, cvr, monkeypatch):
+    monkeypatch.setenv("CVR_DATA", str(published))
     known = yaml.safe_load(ROWS[name].read_text(encoding="utf-8"))["variables"]
     values = {**tiny, **small_model(name), **own_files(name, tiny)}
     options = [word for key, value in values.items() if key in known for word in ("-o", f"{key}={value}")]
