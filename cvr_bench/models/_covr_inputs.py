@@ -70,21 +70,24 @@ class References:
     token_width: int | None = None
     """Of the network's image tokens; None looks at frames instead of their tokens."""
 
-    def __call__(self, videos: Sequence[Video]) -> ImageTokens:
-        """Return the image tokens of the videos.
+    def __call__(self, videos: Sequence[Video], *, drawn: bool = False) -> ImageTokens:
+        """Return the image tokens of the videos; `drawn` takes one of each one's frames at random.
 
         Raises:
             CvrError: tokens are needed and not stored, or are those of another network.
         """
         if self.token_width is None:
             features = self.encoder.encode_videos(videos)
-            return ImageTokens(features.frames_BTD, features.mask_BT)
+            if not drawn:
+                return ImageTokens(features.frames_BTD, features.mask_BT)
+            one_B1D = any_frame(features)[:, None]
+            return ImageTokens(one_B1D, torch.ones(one_B1D.shape[:2], dtype=torch.bool))
         features = video_tokens(self.encoder, videos, self.folder)
         width = features.frames_BTD.shape[-1]
         if width != self.token_width:
             where = self.folder or "the features"
             raise CvrError(f"The frame tokens of {where} are {width} wide, this network needs {self.token_width}.")
-        tokens_BPV = middle(features)
+        tokens_BPV = any_frame(features) if drawn else middle(features)
         return ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
 
     @property
@@ -97,3 +100,10 @@ def middle(features: VideoFeatures) -> torch.Tensor:
     """Return the frame in the middle of each video, (B, ...): the later one of two."""
     rows_B = torch.arange(len(features.mask_BT))
     return features.frames_BTD[rows_B, features.mask_BT.sum(dim=1) // 2]
+
+
+def any_frame(features: VideoFeatures) -> torch.Tensor:
+    """Return a frame of each video, (B, ...), drawn by torch's generator, as dropout is."""
+    lengths_B = features.mask_BT.sum(dim=1)
+    drawn_B = (torch.rand(len(lengths_B)) * lengths_B).long()
+    return features.frames_BTD[torch.arange(len(lengths_B)), drawn_B]

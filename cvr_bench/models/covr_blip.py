@@ -62,6 +62,9 @@ class Config:
     """Folder or hub id of a BLIP retrieval model of transformers, that of the features; None is a small network."""
     reference_tokens: Path | None = None
     """Embeddings folder with all tokens of the references' middle frames; None looks in the scored features."""
+    query_frame: Literal["middle", "random"] = "middle"
+    """Of a reference in training: random draws one of the stored frames each time. Scoring takes the middle one; the
+    small network looks at all frames, unless it learns from random ones."""
     pooling: Pooling = "mean"
     """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores); in a
     gallery query is mean, as no label is used there (the protocol `reference-code: CoVR` does use them)."""
@@ -133,7 +136,8 @@ def _network_query(config: Config, encoder: Encoder, built: Built) -> Encode:
     def encode(videos: Sequence[Video], words: Sequence[str], training: bool) -> Tensor:
         device = device_of(network)
         read = None if config.variant == "visual-only" else on_device(texts(words, training=training), device)
-        image = None if config.variant == "text-only" else on_device(look(videos), device)
+        drawn = training and config.query_frame == "random"
+        image = None if config.variant == "text-only" else on_device(look(videos, drawn=drawn), device)
         if read is None:
             assert image is not None
             return network.visual(_class_token(image, is_whole=built.token_width is not None))

@@ -107,6 +107,7 @@ def tiny(videos, features, train, pairs):
         "features": str(features),
         "encoder": "--encoder hash -o dim=16 -o frames=2",
         "looked_at": "--encoder hash -o dim=16",
+        "drawn_from": "--encoder hash -o dim=16 -o frames=2",
         "train": str(train),
         "pairs": str(pairs),
         "training": SMALL_BATCHES,

@@ -172,3 +172,23 @@ def test_features_that_do_not_fit_are_one_line(blip, folder, features):
         whole(folder, features.encoder).embed(queries("red"))
     with pytest.raises(ValueError, match="width must be a multiple of heads"):
         covr_blip.Config(width=7)
+
+
+def test_random_frames_are_seen_in_training_alone(features):
+    videos = [query.reference.video for query in queries("x", "y", "z")]
+    look = covr_blip.References(features)
+    whole_BTV = features.encode_videos(videos).frames_BTD
+    counts_B = features.encode_videos(videos).mask_BT.sum(dim=1)
+    torch.manual_seed(0)
+    seen = [set() for _ in videos]
+    for _ in range(60):
+        drawn_B1V = look(videos, drawn=True).tokens_BPV
+        assert drawn_B1V.shape[1] == 1
+        for row, frames_TV in enumerate(whole_BTV):
+            matches = (frames_TV[: counts_B[row]] == drawn_B1V[row]).all(dim=1)
+            assert matches.any()
+            seen[row].add(int(matches.nonzero()[0]))
+    assert [len(found) for found in seen] == counts_B.tolist()
+    assert look(videos).tokens_BPV.shape == whole_BTV.shape
+    random, middle_frame = small(features, query_frame="random"), small(features)
+    assert_close(random.embed(queries("x", "y")), middle_frame.embed(queries("x", "y")))
