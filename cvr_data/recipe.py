@@ -29,8 +29,8 @@ from cvr_data.errors import CvrError, did_you_mean
 TIMINGS = "timings.json"
 FIELDS = {"name", "summary", "variables", "steps"}
 ABOUT = ("published", "needs", "verified", "differs")
-"""What a recipe of a paper's row says of itself: the numbers and where they stand, the files and hardware it needs, what
-was checked here and what was not, and what differs from the original."""
+"""What a recipe of a paper's row says of itself: the numbers and where they stand, the files and hardware it needs,
+what was checked here and what was not, and what differs from the original."""
 
 
 @dataclass(frozen=True)

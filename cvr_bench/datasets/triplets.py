@@ -30,6 +30,7 @@ from cvr_data.video import Video
 STAGES = ("triplets", "build-triplets")
 READERS = {".csv": "webvid-covr", ".parquet": "parquet"}
 SEVERAL = "several"
+DESCRIPTION = "reference_description"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,8 @@ def training_set_of(triplets: pa.Table, config: Config) -> TrainingSet:
     if config.embeddings:
         store = FeatureStore.open(config.embeddings, space="raw")
         rows = _rows_within(rows, set(store.video_ids))
-    columns = ("reference_caption", "target_caption", "frame_scores", "backend", "style")
+    rows = with_description(rows)
+    columns = (DESCRIPTION, "target_caption", "frame_scores", "backend", "style")
     return TrainingSet.from_table(rows, extra=[name for name in columns if name in rows.column_names])
 
 
@@ -221,12 +223,21 @@ def _distinct(rows: pa.Table, column: str) -> int:
     return pc.count_distinct(rows.column(column)).as_py()
 
 
+def with_description(rows: pa.Table) -> pa.Table:
+    """Return the rows with what describes the reference to models that read it: else its caption, else null."""
+    captions = rows.column("reference_caption")
+    if DESCRIPTION not in rows.column_names:
+        return rows.append_column(DESCRIPTION, captions)
+    place = rows.column_names.index(DESCRIPTION)
+    return rows.set_column(place, DESCRIPTION, pc.coalesce(rows.column(DESCRIPTION), captions))
+
+
 def _queries(rows: pa.Table) -> list[Query]:
-    """The distinct queries; the reference's caption is its description, for models that read one."""
     queries: dict[str, Query] = {}
-    for row in rows.select(["query_id", "reference_id", "modification", "reference_caption"]).to_pylist():
+    names = ["query_id", "reference_id", "modification", DESCRIPTION]
+    for row in with_description(rows).select(names).to_pylist():
         reference = Item(row["reference_id"], Video(row["reference_id"]))
-        query = Query(row["query_id"], reference, row["modification"], row["reference_caption"])
+        query = Query(row["query_id"], reference, row["modification"], row[DESCRIPTION])
         queries.setdefault(row["query_id"], query)
     return list(queries.values())
 

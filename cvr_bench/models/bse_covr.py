@@ -2,7 +2,7 @@
 
 CoVR-BLIP with one layer more: the description, read by the same text encoder, is projected and added to every image
 token. A query without a description adds nothing, which is CoVR-BLIP. Sizes and features are those of covr-blip; the
-description is the `description` of a query, in training the caption of the reference.
+description is the `description` of a query: where triplets have none, the caption of the reference.
 
 `faithful` reads and trains as released; `fixed` (the default) differs from it:
 
@@ -96,7 +96,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         )
 
     def training_step(batch: TripletBatch) -> Losses:
-        described = batch.extra.get("reference_caption") or [None] * len(batch.references)
+        described = batch.extra.get("reference_description") or [None] * len(batch.references)
         query_BD = composer(batch.references, batch.modifications, described, training=True)
         return {"loss": objective(query_BD, targets_of(batch, config.pooling), batch)}
 

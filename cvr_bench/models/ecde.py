@@ -4,8 +4,8 @@
 
 f is CoVR-BLIP's text encoder, its first argument what the text looks at. Three target spaces are learned from: the
 target's frames, its frames with its caption, and its caption. Sizes and features are those of covr-blip; the
-description is the `description` of a query, in training the caption of the reference; without one, q is f(reference,
-text). A gallery is of frames.
+description is the `description` of a query: where triplets have none, the caption of the reference. Without one, q is
+f(reference, text). A gallery is of frames.
 
 `fixed` (the default) is the paper, complete. `faithful` is what was released, where the third term and the third space
 are missing: 0.8 f(reference, text) + 0.2 f(reference, description) in training, not of unit length, f(reference, text)
@@ -132,7 +132,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         )
 
     def training_step(batch: TripletBatch) -> Losses:
-        described = batch.extra.get("reference_caption") or [None] * len(batch.references)
+        described = batch.extra.get("reference_description") or [None] * len(batch.references)
         query_BD = composer(batch.references, batch.modifications, described, training=True)
         parts = {space: objective(query_BD, targets(space, batch), batch) for space in spaces}
         return {"loss": weighed(parts, uncertainty_S), **parts}

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cvr_bench.datasets.triplets import Config, load, load_training_set, read_triplets
-from cvr_data.artifacts import ArtifactWriter
+from cvr_data.artifacts import ArtifactWriter, open_artifact
 from cvr_data.errors import CvrError
 from cvr_data.tables import DISTRACTORS, check_columns, query_id
 
@@ -119,3 +120,17 @@ def test_what_is_no_triplets_is_refused(world, tmp_path):
         read_triplets(tmp_path / "none")
     with pytest.raises(CvrError, match=r"holds no triplets: neither an artifact nor a \.csv or \.parquet file"):
         read_triplets(tmp_path)
+
+
+def test_a_description_goes_before_the_caption_of_the_reference(world, tmp_path):
+    rows = open_artifact(world.triplets).read().to_pylist()
+    for number, row in enumerate(rows):
+        row["reference_caption"] = "a caption"
+        row["reference_description"] = "a long description" if number % 2 else None
+    path = tmp_path / "described.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    found = {row["query_id"]: row["reference_description"] or "a caption" for row in reversed(rows)}
+    config = Config(data=path, embeddings=world.embeddings)
+    assert all(query.description == found[query.query_id] for query in load(config).queries)
+    training = load_training_set(replace(config, split="train"))
+    assert set(training.extra["reference_description"]) == {"a caption", "a long description"}

@@ -76,7 +76,7 @@ def test_text_only_ignores_the_description_as_released_and_reads_it_when_fixed(s
 def test_it_learns_from_descriptions_where_there_are_some(features):
     model = load(bse_covr, features)
     texts = (TEXT, "snow", "a dog")
-    for extra in ({}, {"reference_caption": [DESCRIPTION, None, "red snow"]}):
+    for extra in ({}, {"reference_description": [DESCRIPTION, None, "red snow"]}):
         model.module.zero_grad()
         model.training_step(batch(features, *texts, **extra))["loss"].backward()
         assert (model.module.prompt_proj.weight.grad is not None) == bool(extra)
