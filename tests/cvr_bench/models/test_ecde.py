@@ -60,7 +60,7 @@ def test_as_released_the_description_is_for_training_only(features):
     model = load(features, mode="faithful")
     parts = composed(model, features)
     assert_close(model.embed(queries(*TEXTS, described=CAPTIONS)), parts[0], atol=1e-6, rtol=0)
-    triplets = batch(features, *TEXTS, reference_caption=CAPTIONS, target_caption=TARGETS)
+    triplets = batch(features, *TEXTS, reference_description=CAPTIONS, target_caption=TARGETS)
     found = model.training_step(triplets)
     query_BD = 0.8 * parts[0] + 0.2 * parts[1]
     visual_BD = triplets.target.pooled_BD()
@@ -73,7 +73,7 @@ def test_as_released_the_description_is_for_training_only(features):
 
 def test_the_weights_of_three_spaces_are_learned(features):
     model = load(features)
-    triplets = batch(features, *TEXTS, reference_caption=CAPTIONS, target_caption=TARGETS)
+    triplets = batch(features, *TEXTS, reference_description=CAPTIONS, target_caption=TARGETS)
     with torch.no_grad():
         model.module.uncertainty.copy_(torch.tensor([0.1, -0.2, 0.3]))
     found = model.training_step(triplets)
