@@ -14,7 +14,7 @@ TORCH_OPTIONS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test test-engines check bench real install clean
+.PHONY: quickstart test test-engines check bench bench-engines real install clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -31,7 +31,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev
-	for file in benchmarks/*.py; do $(FAST) $(BIN)/python $$file || exit 1; done
+	for name in concepts embed fdca mining mining_recall models ranking; do \
+	    $(FAST) $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+bench-engines: $(VLLM)/.installed
+	$(FAST) $(VLLM)/bin/python benchmarks/generation.py
 
 real: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr run real --in real
