@@ -1,6 +1,6 @@
 """A small language model trained on human-chosen texts, against the un-tuned one and the rules, on videos it never saw.
 
-    python benchmarks/trained_generator.py --data ../shared/data --work /tmp/trained-generator
+    python benchmarks/trained_generator.py --data ../shared/data --work trained-generator
 
 Two kinds of data, split by video: the synthetic world, whose truth texts are the examples, and the modifications that
 people chose for WebVid-CoVR (an evaluation; nothing of it is kept in the project). Every system answers once per pair.
