@@ -93,10 +93,14 @@ def test_a_rerun_asks_the_errors_again_and_nothing_else(tmp_path, prompt):
     assert sum(asked(log).values()) == before
 
 
+HEARS_CTRL_C = "import signal, cli; signal.signal(signal.SIGINT, signal.default_int_handler); cli.main()"
+"""A job in the background of a shell inherits a deaf ear for SIGINT."""
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_loses_at_most_the_request_in_flight(tmp_path, kill):
     pairs, log, out = write_pairs(tmp_path / "pairs", 300), tmp_path / "log.txt", tmp_path / "mods"
-    command = [sys.executable, "-c", "import cli; cli.main()", "generate-modifications", pairs, "--llm", BACKEND,
+    command = [sys.executable, "-c", HEARS_CTRL_C, "generate-modifications", pairs, "--llm", BACKEND,
                "--attempts", "1", "-O", out, "--cache", tmp_path / "c.sqlite", "-o", f"log={log}"]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = subprocess.Popen([*map(str, command), "-o", "pause_s=0.01"], cwd=ROOT, env=environment,
