@@ -10,7 +10,6 @@ rejects descriptions below about 0.4 of BLIP's image-text cosine as hallucinated
 frames that the encoder samples.
 """
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -18,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -36,7 +34,7 @@ from cvr_data.progress import Progress
 from cvr_data.prompts import Prompt, load_prompt
 from cvr_data.registry import config_dict
 from cvr_data.tables import VIDEOS, check_columns
-from cvr_data.video import UnreadableVideo, Video, read_frames
+from cvr_data.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 
 STAGE = "describe-videos"
 VERSION = 1
@@ -204,7 +202,7 @@ class Describer:
         except UnreadableVideo as error:
             row.fail("error", f"unreadable: {error}")
             return False
-        row.images = tuple(_jpeg(frame, self.config.longest_side) for frame in frames)
+        row.images = tuple(jpeg_bytes(frame, longest_side=self.config.longest_side) for frame in frames)
         return True
 
     def _media(self, row: Description) -> Path:
@@ -285,16 +283,6 @@ def _encoder(config: Config) -> Encoder:
             f"The encoder {config.encoder!r} has no space that images and texts share; take one such as blip."
         )
     return encoder
-
-
-def _jpeg(frame: np.ndarray, longest_side: int) -> bytes:
-    from PIL import Image
-
-    image = Image.fromarray(frame)
-    image.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 def _counts(out: Path) -> dict[str, Any]:

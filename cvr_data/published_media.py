@@ -4,7 +4,6 @@ Only media of videos that may be published again get here. A folder on the Hub h
 larger set of videos is spread over folders by two hex digits of a hash of their ids.
 """
 
-import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow as pa
 from cvr_data.formats import FORMATS
 from cvr_data.redistribution import ENDS, Publishable
 from cvr_data.tables import content_id
-from cvr_data.video import UnreadableVideo, read_frames
+from cvr_data.video import UnreadableVideo, jpeg_bytes, read_frames
 
 SAFE_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 FLAT = 5_000
@@ -81,15 +80,8 @@ def thumbnails(video_ids: Iterable[str], media: Mapping[str, Medium]) -> dict[st
             frames = read_frames(media[video_id].path, 1, "middle")
         except UnreadableVideo:
             continue
-        made[video_id] = (f"thumbnails/{content_id(video_id)}.jpg", _jpeg(frames[0]))
+        made[video_id] = (
+            f"thumbnails/{content_id(video_id)}.jpg",
+            jpeg_bytes(frames[0], longest_side=THUMBNAIL_SIDE, quality=80),
+        )
     return made
-
-
-def _jpeg(frame: "object") -> bytes:
-    from PIL import Image
-
-    image = Image.fromarray(frame)  # type: ignore[arg-type]
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BICUBIC)
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=80)
-    return content.getvalue()

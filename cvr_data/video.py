@@ -5,6 +5,7 @@ An image is a video of one frame. `read_frames` gives RGB and decodes no more th
 """
 
 import fractions
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -175,6 +176,18 @@ def _count_frames(path: Path, container: "InputContainer") -> int:
     if not total:
         raise UnreadableVideo(f"{path}: the video stream has no frame.")
     return total
+
+
+def jpeg_bytes(frame: np.ndarray, *, longest_side: int | None = None, quality: int = 90) -> bytes:
+    """Return a frame, uint8 (H, W, 3), as JPEG; one with a longer side is shrunk."""
+    from PIL import Image
+
+    image = Image.fromarray(frame)
+    if longest_side is not None:
+        image.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def _read_image(path: Path, size: int | None) -> np.ndarray:

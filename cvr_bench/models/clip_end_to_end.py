@@ -32,8 +32,7 @@ from cvr_bench.retriever import DenseRetriever, Losses
 from cvr_bench.seeding import seeded
 from cvr_bench.task import Query, modifications, references
 from cvr_bench.training_set import TripletBatch
-from cvr_data.artifacts import open_artifact
-from cvr_data.corpora._paths import resolve_media
+from cvr_data.corpora._paths import read_files
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError
@@ -144,12 +143,7 @@ class _Reading:
     def __init__(self, config: Config, parts: ClipParts):
         self.config, self.preprocessing = config, parts.preprocessing
         self.drawn = ENCODERS.get("hash").HashEncoder(ENCODERS.config("hash", {"frames": str(config.frames)}))
-        self.files: dict[str, Video] = {}
-        if config.videos is not None:
-            artifact = open_artifact(config.videos)
-            for row in artifact.read().select(["video_id", "path"]).to_pylist():
-                path = resolve_media(artifact.path, row["path"]) if row["path"] else None
-                self.files[row["video_id"]] = Video(row["video_id"], path)
+        self.files = {} if config.videos is None else read_files(config.videos)
 
     def __call__(self, video: Video) -> np.ndarray:
         """Return uint8 (T, H, W, 3).

@@ -14,16 +14,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cvr_bench.models._language_model import LanguageModel
 from cvr_bench.task import Item, Query, modifications, references
+from cvr_data.artifacts import open_artifact
+from cvr_data.corpora._paths import read_files
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError
+from cvr_data.video import jpeg_bytes, read_frames
 
+READS_CLIPS = True
+"""Its inputs are captions and files, so features that are altered for an audit do not reach it."""
 BEST = 10.0
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 UNKNOWN = "unknown"
@@ -68,7 +72,8 @@ class Judge:
         self.config = config
         options = [part for text in config.backend_options for part in text.split(";") if part]
         self.model = LanguageModel(config.backend, options, config.prompt, config.cache)
-        self.rows = {} if config.videos is None else _rows(config.videos)
+        self.captions = {} if config.videos is None else _captions(config.videos)
+        self.files = {} if config.videos is None else read_files(config.videos)
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:
@@ -91,16 +96,12 @@ class Judge:
         """Return a score of 0 to 1 per item, NaN where the model gives no number."""
         reference_id = references([query])[0].video_id
         known = {
-            "reference_caption": query.description or self._caption(reference_id),
+            "reference_caption": query.description or self.captions.get(reference_id, UNKNOWN),
             "modification": modifications([query])[0],
         }
-        variables = [{**known, "candidate_caption": self._caption(item_id)} for item_id in item_ids]
+        variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
         return torch.tensor([_rating(answer) for answer in answers])
-
-    def _caption(self, video_id: str) -> str:
-        captions = self.rows.get(video_id, {}).get("captions")
-        return captions[0] if captions else UNKNOWN
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -109,12 +110,10 @@ class Judge:
         return [(*reference, *self._frames(item_id)) for item_id in item_ids]
 
     def _frames(self, video_id: str) -> tuple[bytes, ...]:
-        from cvr_data.video import read_frames
-
-        path = self.rows.get(video_id, {}).get("path")
-        if not path:
+        path = self.files[video_id].path if video_id in self.files else None
+        if path is None:
             raise CvrError(f"judge: {self.config.videos} has no file of {video_id}.")
-        return tuple(_jpeg(frame) for frame in read_frames(Path(path), self.config.frames))
+        return tuple(jpeg_bytes(frame) for frame in read_frames(path, self.config.frames))
 
 
 def _rating(answer: str | None) -> float:
@@ -122,18 +121,6 @@ def _rating(answer: str | None) -> float:
     return min(float(found[0]), BEST) / BEST if found else float("nan")
 
 
-def _jpeg(frame: Any) -> bytes:
-    import io
-
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
-def _rows(path: Path) -> dict[str, dict[str, Any]]:
-    from cvr_data.artifacts import open_artifact
-
-    rows = open_artifact(path).read().select(["video_id", "captions", "path"]).to_pylist()
-    return {row["video_id"]: row for row in rows}
+def _captions(path: Path) -> dict[str, str]:
+    rows = open_artifact(path).read(["video_id", "captions"]).to_pylist()
+    return {row["video_id"]: row["captions"][0] for row in rows if row["captions"]}

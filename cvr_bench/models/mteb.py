@@ -24,6 +24,7 @@ from torch import Tensor
 
 from cvr_bench.retriever import DenseRetriever, check_one_space
 from cvr_bench.task import Query, modifications, references
+from cvr_data.corpora._paths import read_files
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError, first_few
 from cvr_data.video import SAMPLERS, Video
@@ -90,7 +91,7 @@ class JointEncoder:
         assert config.model is not None and config.videos is not None
         self.config = config
         self.model = model_of(config.model, config.argument)
-        self.video_of = _videos(config.videos)
+        self.video_of = read_files(config.videos)
 
     def encode(self, videos: Sequence[Video], texts: Sequence[str]) -> Tensor:
         """Return the mean joint embedding of each video's frames with its text, (B, D) of unit length.
@@ -100,7 +101,11 @@ class JointEncoder:
         """
         from cvr_data.encoders._images import Preprocessing
 
-        lacking = [video.video_id for video in videos if video.video_id not in self.video_of]
+        lacking = [
+            video.video_id
+            for video in videos
+            if (known := self.video_of.get(video.video_id)) is None or known.path is None
+        ]
         if lacking:
             raise CvrError(f"mteb: {self.config.videos} has no file of reference {first_few(lacking)}.")
         reader = Preprocessing(size=384, fit="square")
@@ -140,11 +145,3 @@ class JointEncoder:
                 f"mteb: {self.config.model} gave {shape} for {len(pairs)} pairs, ({len(pairs)}, D) expected."
             )
         return rows_ND
-
-
-def _videos(path: Path) -> dict[str, Video]:
-    """Id -> video of those that have a file."""
-    from cvr_data.artifacts import open_artifact
-
-    rows = open_artifact(path).read().select(["video_id", "path"]).to_pylist()
-    return {row["video_id"]: Video(row["video_id"], Path(row["path"])) for row in rows if row["path"]}

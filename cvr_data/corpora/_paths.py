@@ -5,12 +5,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cvr_data.artifacts import open_artifact
 from cvr_data.tables import VIDEOS
+from cvr_data.video import Video
 
 
 def resolve_media(artifact_path: Path, path: str) -> Path:
     """Return the media file of a row: its `path` as it is, or inside the videos artifact when relative."""
     return Path(artifact_path) / path
+
+
+def read_files(videos: Path) -> dict[str, Video]:
+    """Return video_id -> video with its media file, None where the videos artifact names none."""
+    artifact = open_artifact(videos)
+    rows = artifact.read(["video_id", "path"]).to_pylist()
+    files = {row["video_id"]: resolve_media(artifact.path, row["path"]) if row["path"] else None for row in rows}
+    return {video_id: Video(video_id, path) for video_id, path in files.items()}
 
 
 def moved_media(table: pa.Table, videos: Path, out: Path) -> pa.Table:

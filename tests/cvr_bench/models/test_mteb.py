@@ -52,7 +52,7 @@ def videos(tmp_path):
     rows = []
     for name, grey in GREYS.items():
         write_mp4(tmp_path / f"{name}.mp4", np.full((6, 32, 32, 3), grey, np.uint8))
-        rows.append({"video_id": name, "captions": [name], "source": "grey", "path": str(tmp_path / f"{name}.mp4")})
+        rows.append({"video_id": name, "captions": [name], "source": "grey", "path": f"../{name}.mp4"})
     rows.append({"video_id": "gone", "captions": ["gone"], "source": "grey"})
     with ArtifactWriter(tmp_path / "videos", stage="import-grey") as writer:
         writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))

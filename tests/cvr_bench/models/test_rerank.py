@@ -1,17 +1,24 @@
 """rerank and judge: the shortlist, its new order, and a language model that rates candidates."""
 
+import io
+
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cvr_bench.models import judge, rerank
 from cvr_bench.models._two_stages import own_columns, reordered, shortlist
 from cvr_bench.task import Item, Query
+from cvr_data.artifacts import ArtifactWriter
 from cvr_data.encoders import ENCODERS
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer
-from cvr_data.video import Video
+from cvr_data.tables import VIDEOS, check_columns
+from cvr_data.video import Video, write_mp4
 
 GALLERY = [Item(f"v{number}", Video(f"v{number}")) for number in range(6)]
 
@@ -96,7 +103,7 @@ def test_a_judge_lifts_what_answers_and_never_drops_what_it_cannot_rate():
     model = rerank.load(rerank.Config(first="visual-only", second="judge", second_options=("backend=echo",)), encoder())
     captions = ["a red car", "a blue car", "broken", "a green car", "a blue boat", "a red boat"]
     model.second.model.backend = Colours()
-    model.second.rows = {f"v{number}": {"captions": [caption]} for number, caption in enumerate(captions)}
+    model.second.captions = {f"v{number}": caption for number, caption in enumerate(captions)}
     model.index(GALLERY)
     order = model.score([Query("q", GALLERY[0], "make it blue")])[0].argsort(descending=True).tolist()
     assert set(order[:2]) == {1, 4}
@@ -104,3 +111,19 @@ def test_a_judge_lifts_what_answers_and_never_drops_what_it_cannot_rate():
     rescored = model.second.rescore(Query("q", GALLERY[0], "make it blue"), ["v1", "v2", "v3"])
     assert rescored.isnan().tolist() == [False, True, False]
     assert rescored[[0, 2]].tolist() == pytest.approx([1.0, 0.2])
+
+
+def test_a_judge_is_shown_frames_of_files_that_lie_beside_their_table(tmp_path):
+    rows = []
+    for number, grey in enumerate((40, 200)):
+        write_mp4(tmp_path / f"v{number}.mp4", np.full((6, 32, 32, 3), grey, np.uint8))
+        rows.append({"video_id": f"v{number}", "captions": ["a clip"], "source": "grey", "path": f"../v{number}.mp4"})
+    with ArtifactWriter(tmp_path / "videos", stage="import-grey") as writer:
+        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
+        writer.finish()
+    model = judge.load(judge.Config(backend="echo", videos=tmp_path / "videos", frames=2), encoder())
+    [images] = model._images("v0", ["v1"])
+    greys = [np.asarray(Image.open(io.BytesIO(image))).mean() for image in images]
+    assert greys == pytest.approx([40, 40, 200, 200], abs=4)
+    with pytest.raises(CvrError, match="has no file of v9"):
+        model._images("v9", ["v1"])
