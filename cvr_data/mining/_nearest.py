@@ -12,20 +12,24 @@ several processes (`cvr_data.jobs`) a job has some of the queries, and brings th
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cvr_data.jobs import Kept, current_engine, keep, mapped_in_order
+from cvr_data.mining._floors import Floors
 from cvr_data.progress import Progress
 
-QUERIES, KEYS = 512, 8192
+QUERIES, KEYS = 512, 1024
 """Rows and columns of a block of products."""
 QUERY_SHARD, KEY_SHARD = 16_384, 262_144
 """Vectors of a job, and those a job has before it at once, where there are several processes."""
-RESCORED = 16_384
-"""Pairs computed again at once, which bounds the memory."""
+RESCORED = 1024
+"""Pairs computed again at once: their vectors fit a processor's cache."""
+GATHERED = 8_000_000
+"""Candidates after which those that are none by now are left out; fewer take too long to be worth it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +106,14 @@ def _found_in(
     search = _Search(queries, keys, band, dtype or coarse, device)
     counting = threading.Lock()
 
-    def block(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        columns = search.block(first)
+    def look(first: int) -> None:
+        search.look(first)
         if progress:
             with counting:
                 progress.advance(min(QUERIES, len(queries.vectors_ND) - first))
-        return columns
 
-    found = map_batches(block, range(0, len(queries.vectors_ND), QUERIES), device)
-    return _joined([Neighbours(*columns) for columns in found])
+    map_batches(look, search.blocks(), device)
+    return _joined(map_batches(search.nearest_of, search.gathered(), device))
 
 
 def _joined(parts: Sequence[Neighbours]) -> Neighbours:
@@ -124,56 +127,91 @@ class _Search:
         self.queries, self.keys, self.band, self.device = queries, keys, band, device
         self.coarse_ND = torch.from_numpy(keys.vectors_ND).to(device, dtype)
         self.coarse_queries_ND = self.coarse_ND
-        if queries.vectors_ND is not keys.vectors_ND:
+        self.is_of_all = queries.vectors_ND is keys.vectors_ND
+        if not self.is_of_all:
             self.coarse_queries_ND = torch.from_numpy(queries.vectors_ND).to(device, dtype)
         self.error = _error([(queries.vectors_ND, self.coarse_queries_ND), (keys.vectors_ND, self.coarse_ND)])
+        self.floors = Floors(len(queries.vectors_ND), band.k + 1, dtype)  # one place is left to the query itself
+        self.found: list[_Candidates] = []
+        self.sifted = 0
+        self.finding = threading.Lock()
 
-    def block(self, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (query, neighbour, similarity) of the queries from row `first` on."""
+    def blocks(self) -> list[int]:
+        """Return the first rows of the blocks of queries; the first, which has most keys to see, before the last."""
+        firsts = list(range(0, len(self.coarse_queries_ND), QUERIES))
+        return [first for both in zip(firsts, reversed(firsts), strict=True) for first in both][: len(firsts)]
+
+    def look(self, first: int) -> None:
+        """Gather what may be neighbours by the products of a block of queries and the keys.
+
+        Where queries and keys are the same, a block has the keys from its own rows on, and each product is looked at
+        from both sides.
+        """
         queries_QD = self.coarse_queries_ND[first : first + QUERIES]
-        floor_Q = np.full(len(queries_QD), self.band.low - self.error, np.float32)
-        candidates = _Candidates.none()
-        for start in range(0, len(self.coarse_ND), KEYS):
-            scores_QK = queries_QD @ self.coarse_ND[start : start + KEYS].T
-            if start == 0:
-                floor_Q = np.maximum(floor_Q, self._first_floor(scores_QK))
-            candidates = candidates.joined(self._above(scores_QK, floor_Q, first, start))
-            floor_Q = np.maximum(floor_Q, self._floor(candidates, len(floor_Q)))
-            candidates = candidates.where(candidates.score >= floor_Q[candidates.query])
-        return self._best(first + candidates.query, candidates.neighbour)
+        found = []
+        for start in range(first if self.is_of_all else 0, len(self.coarse_ND), KEYS):
+            scores_QK = self.floors.comparable(queries_QD @ self.coarse_ND[start : start + KEYS].T)
+            found.append(self._above(scores_QK, first, start))
+            later = max(first + len(queries_QD) - start, 0)  # the block's own rows were on both sides
+            if self.is_of_all and later < scores_QK.shape[1]:
+                found.append(self._above(scores_QK[:, later:].T, start + later, first))
+        with self.finding:
+            self.found += found
+            if sum(len(some.score) for some in self.found) > GATHERED + 2 * self.sifted:
+                self._sift()
 
-    def _first_floor(self, scores_QK: Tensor) -> np.ndarray:
-        """Return a floor by all scores of the first block; one place is left to the query itself."""
-        k = self.band.k + 1
-        if scores_QK.shape[1] < k:
-            return np.full(len(scores_QK), -np.inf, np.float32)
-        scores = scores_QK.float().cpu().numpy()  # NumPy partitions and compares about twice as fast as torch
-        scores = np.where(scores <= self.band.high - self.error, scores, np.float32(-np.inf))
-        return self._lowered(np.partition(scores, -k, axis=1)[:, -k])
-
-    def _above(self, scores_QK: Tensor, floor_Q: np.ndarray, first: int, start: int) -> "_Candidates":
-        places = np.flatnonzero(_reaches(scores_QK, floor_Q))
-        query, key = np.divmod(places, scores_QK.shape[1])
-        scores = scores_QK.flatten()[torch.from_numpy(places).to(self.device)].float().cpu().numpy()
+    def _above(self, scores_QK: Tensor, first: int, start: int) -> "_Candidates":
+        """Return the candidates among the keys from `start` on of the queries from `first` on."""
+        self.floors.see(first, scores_QK, self.band.high - self.error)
+        limits_Q = self.floors.limits(self._known_floor(slice(first, first + len(scores_QK))))
+        query, key = _places_above(scores_QK.numpy(), limits_Q)
+        scores = self.floors.scores(scores_QK.numpy()[query, key])
         is_other = self.queries.start + first + query != self.keys.start + start + key
         is_wanted = (scores <= self.band.high + self.error) & is_other
-        return _Candidates(query[is_wanted], start + key[is_wanted], scores[is_wanted])
+        return _Candidates(_rows(first, query[is_wanted]), _rows(start, key[is_wanted]), scores[is_wanted])
 
-    def _floor(self, candidates: "_Candidates", queries: int) -> np.ndarray:
+    def _known_floor(self, rows: slice) -> np.ndarray:
+        return np.maximum(self._lowered(self.floors.known(rows)), np.float32(self.band.low - self.error))
+
+    def _sift(self) -> None:
+        """Keep what is above the floors that are known by now."""
+        floor_N = self._known_floor(slice(None))
+        self.found = [some.where(some.score >= floor_N[some.query]) for some in self.found]
+        self.sifted = sum(len(some.score) for some in self.found)
+
+    def gathered(self) -> list["_Candidates"]:
+        """Return the candidates of each block of queries, in the order of the rows."""
+        self._sift()
+        found = _Candidates.joined(self.found)
+        self.found = []
+        found = found.where(np.argsort(found.query, kind="stable"))
+        cuts = np.searchsorted(found.query, range(0, len(self.queries.vectors_ND) + QUERIES, QUERIES))
+        return [found.where(slice(*bounds)) for bounds in pairwise(cuts.tolist())]
+
+    def nearest_of(self, found: "_Candidates") -> Neighbours:
+        """Return the neighbours among the candidates of a block of queries."""
+        if not len(found.query):
+            return _joined([])
+        first = int(found.query[0])
+        floor_Q = self._floor(found.query - first, found.score)
+        found = found.where(found.score >= floor_Q[found.query - first])
+        return self._best(found.query.astype(np.int64), found.neighbour.astype(np.int64))
+
+    def _floor(self, query: np.ndarray, score: np.ndarray) -> np.ndarray:
         """Return, by the k-th best score that is surely in the band, below what nothing can be a neighbour."""
-        low, high = self.band.low + self.error, self.band.high - self.error
-        sure = candidates.where((candidates.score >= low) & (candidates.score <= high))
-        order = np.lexsort((-sure.score, sure.query))
-        query, score = sure.query[order], sure.score[order]
-        is_kth = _ranks(query) == self.band.k - 1
-        floor_Q = np.full(queries, -np.inf, np.float32)
-        floor_Q[query[is_kth]] = self._lowered(score[is_kth])
+        is_sure = (score >= self.band.low + self.error) & (score <= self.band.high - self.error)
+        sure_query, sure_score = query[is_sure], score[is_sure]
+        order = np.lexsort((-sure_score, sure_query))
+        sure_query, sure_score = sure_query[order], sure_score[order]
+        is_kth = _ranks(sure_query) == self.band.k - 1
+        floor_Q = np.full(query[-1] + 1, -np.inf, np.float32)
+        floor_Q[sure_query[is_kth]] = self._lowered(sure_score[is_kth])
         return floor_Q
 
     def _lowered(self, scores: np.ndarray) -> np.ndarray:
         return scores - np.float32(2 * self.error)
 
-    def _best(self, query: np.ndarray, neighbour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _best(self, query: np.ndarray, neighbour: np.ndarray) -> Neighbours:
         chunks = [slice(start, start + RESCORED) for start in range(0, len(query), RESCORED)]
         products = [
             _products(self.queries.vectors_ND[query[chunk]], self.keys.vectors_ND[neighbour[chunk]]) for chunk in chunks
@@ -183,27 +221,39 @@ class _Search:
         query, neighbour, similarity = query[is_in], neighbour[is_in], similarity[is_in]
         order = np.lexsort((neighbour, -similarity, query))
         order = order[_ranks(query[order]) < self.band.k]
-        return self.queries.start + query[order], self.keys.start + neighbour[order], similarity[order]
+        return Neighbours(self.queries.start + query[order], self.keys.start + neighbour[order], similarity[order])
 
 
 @dataclass(frozen=True)
 class _Candidates:
-    """Pairs that may be neighbours: row in the block, row of all vectors, coarse score."""
+    """Pairs that may be neighbours: int32 rows of the queries and of the keys, coarse score."""
 
     query: np.ndarray
     neighbour: np.ndarray
     score: np.ndarray
 
     @classmethod
-    def none(cls) -> "_Candidates":
-        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-
-    def joined(self, other: "_Candidates") -> "_Candidates":
+    def joined(cls, parts: "Sequence[_Candidates]") -> "_Candidates":
+        empty = cls(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
         names = ("query", "neighbour", "score")
-        return _Candidates(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
+        return cls(*(np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names))
 
-    def where(self, is_wanted: np.ndarray) -> "_Candidates":
-        return _Candidates(self.query[is_wanted], self.neighbour[is_wanted], self.score[is_wanted])
+    def where(self, wanted: np.ndarray | slice) -> "_Candidates":
+        return _Candidates(self.query[wanted], self.neighbour[wanted], self.score[wanted])
+
+
+def _rows(first: int, places: np.ndarray) -> np.ndarray:
+    return (first + places).astype(np.int32)
+
+
+def _places_above(scores_QK: np.ndarray, limits_Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (query, key) of the scores that reach their query's limit; looks at the memory in its own order."""
+    is_above = scores_QK >= limits_Q[:, None]
+    if is_above.flags.c_contiguous:
+        query, key = np.divmod(np.flatnonzero(is_above), is_above.shape[1])
+    else:
+        key, query = np.divmod(np.flatnonzero(is_above.T), is_above.shape[0])
+    return query, key
 
 
 def _products(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
@@ -226,19 +276,6 @@ def _error(both: Sequence[tuple[np.ndarray, Tensor]]) -> float:
             distance = max(distance, float((exact - rounded).norm(dim=1).max()))
     sums = both[0][0].shape[1] * torch.finfo(torch.float32).eps
     return 2 * norm * distance + norm**2 * (sums + torch.finfo(both[0][1].dtype).eps)
-
-
-def _reaches(scores_QK: Tensor, floor_Q: np.ndarray) -> np.ndarray:
-    """Return where a score reaches its row's floor; NumPy compares several times faster than torch.
-
-    bfloat16 scores are compared as the int16 of their bits, which have the order of the numbers where these are not
-    negative; a floor below 0 is taken as reached by all.
-    """
-    if scores_QK.dtype != torch.bfloat16:
-        return scores_QK.float().cpu().numpy() >= floor_Q[:, None]
-    bits_Q = np.where(floor_Q > 0, floor_Q, 0).astype(np.float32).view(np.int32) >> 16  # rounded down
-    floors_Q = np.where(floor_Q > 0, bits_Q, np.iinfo(np.int16).min).astype(np.int16)
-    return scores_QK.cpu().view(torch.int16).numpy() >= floors_Q[:, None]
 
 
 def _ranks(sorted_rows: np.ndarray) -> np.ndarray:
