@@ -64,13 +64,15 @@ def pairs_in_bucket(max_group: int, numbers_N: np.ndarray, ids_NL: np.ndarray, s
     """Return the pairs of a bucket that differ in one of the positions from `start` to before `end`."""
     columns: tuple[list[np.ndarray], ...] = ([], [], [], [])
     large = []
-    for position, groups in blanked_groups(ids_NL, range(start, end)):
+    length = ids_NL.shape[1]
+    for groups in blanked_groups(ids_NL, range(start, end)):
         is_large = groups.sizes > max_group
         for first, size in zip(groups.starts[is_large], groups.sizes[is_large], strict=True):
-            members = groups.members[first : first + size]
-            large.append((ids_NL[members[0]], position, numbers_N[members]))
+            members, positions = np.divmod(groups.members[first : first + size], length)
+            large.append((ids_NL[members[0]], int(positions[0]), numbers_N[members]))
         reference, target = ordered_pairs(groups.where(~is_large))
-        found = numbers_N[reference], numbers_N[target], ids_NL[reference, position], ids_NL[target, position]
+        words = ids_NL.ravel()
+        found = numbers_N[reference // length], numbers_N[target // length], words[reference], words[target]
         for column, values in zip(columns, found, strict=True):
             column.append(values)
     reference, target, before, after = (np.concatenate(column) for column in columns)

@@ -6,13 +6,17 @@ number. Equal hashes are found by sorting, one position at a time; no collision 
 
 # Shapes: N rows, L words in each.
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 CHECKED = 262_144
 """Rows compared word by word at once, which bounds the memory."""
+PLACES = 2_000_000
+"""Rows times positions whose hashes are sorted at once, which bounds the memory too."""
+BLANK = -1
+"""Stands for a blanked word; no word has this id."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,61 @@ class Groups:
 
 def equal_rows(ids_NL: np.ndarray) -> Groups:
     """Return all rows in groups of equal ones, also those equal to no other; members of a group rise."""
-    return _grouped(ids_NL, _terms(ids_NL).sum(axis=1, dtype=np.uint64), None, smallest=1)
+    key_N = _terms(ids_NL).sum(axis=1, dtype=np.uint64)
+    order_N = np.argsort(key_N)  # not stable, which is ten times faster where NumPy sorts by AVX-512
+    return _checked(_runs(order_N, key_N[order_N]), lambda rows: ids_NL[rows], smallest=1)
 
 
-def rows_with_one_blank(ids_NL: np.ndarray) -> Iterator[tuple[int, Groups]]:
-    """Yield (position, groups of at least two rows that are equal but for that position)."""
-    yield from blanked_groups(ids_NL, range(ids_NL.shape[1]))
+def rows_with_one_blank(ids_NL: np.ndarray) -> Iterator[Groups]:
+    """Yield groups of at least two rows that are equal but for one position, as places: row * L + position.
 
-
-def blanked_groups(ids_NL: np.ndarray, positions: Iterable[int]) -> Iterator[tuple[int, Groups]]:
-    """Yield the same of some positions only."""
+    Rows that are equal but for a position of one half have the other half in common, and few rows have one in common
+    with any: only these are looked at, at the positions of the other half.
+    """
     terms_NL = _terms(ids_NL)
-    total_N = terms_NL.sum(axis=1, dtype=np.uint64)
-    for position in positions:
-        yield position, _grouped(ids_NL, total_N - terms_NL[:, position], position, smallest=2)
+    middle = ids_NL.shape[1] // 2
+    halves = (range(middle), range(middle, ids_NL.shape[1]))
+    for shared, searched in (halves, halves[::-1]):
+        key_N = terms_NL[:, shared.start : shared.stop].sum(axis=1, dtype=np.uint64)
+        order_N = np.argsort(key_N)
+        rows = np.sort(order_N[_is_repeated(key_N[order_N])])
+        yield from blanked_groups(ids_NL[rows], searched, rows * ids_NL.shape[1], terms_NL[rows])
+
+
+def blanked_groups(
+    ids_NL: np.ndarray, positions: range, first_places_N: np.ndarray | None = None, terms_NL: np.ndarray | None = None
+) -> Iterator[Groups]:
+    """Yield the same of some positions only, those of many rows a few at a time.
+
+    Args:
+        ids_NL: the rows.
+        positions: to be blanked.
+        first_places_N: place of each row's first word; by default the rows follow each other.
+        terms_NL: what `_terms` gives for the rows, if it is known.
+    """
+    rows, length = ids_NL.shape
+    terms_NL = _terms(ids_NL) if terms_NL is None else terms_NL
+    first_places_N = np.arange(rows) * length if first_places_N is None else first_places_N
+    total_N1 = terms_NL.sum(axis=1, dtype=np.uint64, keepdims=True)
+    step = max(1, PLACES // max(rows, 1))
+
+    for first in range(positions.start, positions.stop, step):
+        some = slice(first, min(first + step, positions.stop))
+        keys = (total_N1 - terms_NL[:, some]).ravel()
+        order = np.argsort(keys)
+        order = order[_is_repeated(keys[order])]
+        groups = _runs(order, keys[order])
+        width = some.stop - some.start
+
+        def blanked(members: np.ndarray, first: int = first, width: int = width) -> np.ndarray:
+            row, position = np.divmod(members, width)
+            words = ids_NL[row]
+            words[np.arange(len(row)), first + position] = BLANK
+            return words
+
+        groups = _checked(groups, blanked, smallest=2)
+        row, position = np.divmod(groups.members, width)
+        yield Groups(first_places_N[row] + first + position, groups.starts, groups.sizes)
 
 
 def row_hashes(ids_NL: np.ndarray) -> np.ndarray:
@@ -67,45 +112,39 @@ def counting(sizes: np.ndarray) -> np.ndarray:
     return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 
-def _grouped(ids_NL: np.ndarray, key_N: np.ndarray, blank: int | None, *, smallest: int) -> Groups:
-    order_N = np.argsort(key_N)  # not stable, which is ten times faster where NumPy sorts by AVX-512
-    sorted_N = key_N[order_N]
-    starts = np.flatnonzero(np.r_[True, sorted_N[1:] != sorted_N[:-1]][: len(order_N)])
+def _is_repeated(sorted_N: np.ndarray) -> np.ndarray:
+    is_same = sorted_N[1:] == sorted_N[:-1]
+    return np.append(is_same, False)[: len(sorted_N)] | np.append(False, is_same)[: len(sorted_N)]
+
+
+def _runs(order_N: np.ndarray, sorted_N: np.ndarray) -> Groups:
+    """Return the groups of equal keys, their members rising."""
+    starts = np.flatnonzero(np.append(True, sorted_N[1:] != sorted_N[:-1])[: len(order_N)])
     sizes = np.diff(np.append(starts, len(order_N)))
-    _sort_within(order_N, sizes)
-    groups = Groups(order_N, starts, sizes).where(sizes >= smallest)
-    return groups if _is_equal(ids_NL, groups, blank) else _split(ids_NL, groups, blank, smallest)
-
-
-def _sort_within(order_N: np.ndarray, sizes: np.ndarray) -> None:
-    """Bring the members of each group into rising order, in place."""
-    group_of_row = np.repeat(np.flatnonzero(sizes > 1), sizes[sizes > 1])
+    group_of_member = np.repeat(np.flatnonzero(sizes > 1), sizes[sizes > 1])
     is_shared = np.repeat(sizes > 1, sizes)
-    order_N[is_shared] = np.sort(group_of_row * len(order_N) + order_N[is_shared]) - group_of_row * len(order_N)
+    most = order_N.max(initial=0) + 1
+    order_N[is_shared] = np.sort(group_of_member * most + order_N[is_shared]) - group_of_member * most
+    return Groups(order_N, starts, sizes)
 
 
-def _is_equal(ids_NL: np.ndarray, groups: Groups, blank: int | None) -> bool:
-    """Whether every row is equal to the first of its group, not only its hash."""
-    rows = groups.members[np.repeat(groups.starts, groups.sizes) + counting(groups.sizes)]
-    firsts = np.repeat(groups.members[groups.starts], groups.sizes)
-    rows, firsts = rows[rows != firsts], firsts[rows != firsts]
-    for start in range(0, len(rows), CHECKED):
+def _checked(groups: Groups, words_of: Callable[[np.ndarray], np.ndarray], *, smallest: int) -> Groups:
+    """Return groups of members with equal words, not only equal hashes."""
+    members = groups.members
+    firsts = np.repeat(members[groups.starts], groups.sizes)
+    others, firsts = members[members != firsts], firsts[members != firsts]
+    for start in range(0, len(others), CHECKED):
         chunk = slice(start, start + CHECKED)
-        same = ids_NL[rows[chunk]] == ids_NL[firsts[chunk]]
-        if blank is not None:
-            same[:, blank] = True
-        if not same.all():
-            return False
-    return True
+        if not np.array_equal(words_of(others[chunk]), words_of(firsts[chunk])):
+            return _split(np.sort(members), words_of, smallest)
+    return groups
 
 
-def _split(ids_NL: np.ndarray, groups: Groups, blank: int | None, smallest: int) -> Groups:
-    """Group by the words themselves: the hash of two different rows was the same."""
-    rows = np.sort(groups.members[np.repeat(groups.starts, groups.sizes) + counting(groups.sizes)])
-    words = ids_NL[rows] if blank is None else np.delete(ids_NL[rows], blank, axis=1)
-    _, labels = np.unique(words, axis=0, return_inverse=True)
+def _split(members: np.ndarray, words_of: Callable[[np.ndarray], np.ndarray], smallest: int) -> Groups:
+    """Group by the words themselves: the hash of two different members was the same."""
+    _, labels = np.unique(words_of(members), axis=0, return_inverse=True)
     sizes = np.bincount(labels.ravel())
-    members = rows[np.argsort(labels.ravel(), kind="stable")]
+    members = members[np.argsort(labels.ravel(), kind="stable")]
     return Groups(members, np.cumsum(sizes) - sizes, sizes).where(sizes >= smallest)
 
 

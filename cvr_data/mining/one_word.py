@@ -90,14 +90,16 @@ def find_pairs(captions: Captions, max_group: int) -> tuple[CaptionPairs, list[D
     parts, templates = [], []
     videos = np.diff(captions.entry_offsets)
     for first, ids_NL in captions.of_each_length():
-        for position, groups in rows_with_one_blank(ids_NL):
+        words, length = ids_NL.ravel(), ids_NL.shape[1]
+        for groups in rows_with_one_blank(ids_NL):
             is_large = groups.sizes > max_group
             for start, size in zip(groups.starts[is_large], groups.sizes[is_large], strict=True):
-                members = groups.members[start : start + size]
-                templates.append(_template(captions.text_of(ids_NL[members[0]], position), videos[first + members]))
+                members, positions = np.divmod(groups.members[start : start + size], length)
+                text = captions.text_of(ids_NL[members[0]], positions[0])
+                templates.append(_template(text, videos[first + members]))
             reference, target = ordered_pairs(groups.where(~is_large))
-            words_changed = ids_NL[reference, position], ids_NL[target, position]
-            parts.append(CaptionPairs(_numbers(first, reference), _numbers(first, target), *words_changed))
+            rows = _numbers(first, reference // length), _numbers(first, target // length)
+            parts.append(CaptionPairs(*rows, words[reference], words[target]))
     return CaptionPairs.concat(parts), templates
 
 
