@@ -66,7 +66,10 @@ class Floors:
             np.maximum(known_GQ, best_GQ.numpy(), out=known_GQ)
 
     def known(self, queries: slice) -> np.ndarray:
-        """Return the score that `places` different keys reach, of each query; -inf where so many are not known."""
+        """Return the score that `places` different keys reach, of each query; -inf where so many are not known.
+
+        Other threads may bring scores meanwhile: a floor is then the one before or the one after, and both hold.
+        """
         kth_Q = np.partition(self.best_GN[:, queries].T, -self.places, axis=1)[:, -self.places]
         return np.where(kth_Q > 0, self.scores(kth_Q), np.float32(-np.inf)) if self.of_bits else kth_Q
 

@@ -3,7 +3,8 @@
 Products are made block by block in a type that may be coarse (bfloat16, where the hardware multiplies it several times
 faster). How far such a product can be from the true one is known from the rounding of the vectors (Cauchy-Schwarz), so
 every pair that might be among the k nearest is kept, and those few are computed again in float64. The blocks, the type
-and the number of threads therefore cannot change the result; of equal cosines the lower row wins. On an engine of
+and the number of threads therefore cannot change the result; of equal cosines the lower row wins. Vectors that are
+compared with themselves have each product made once, for both of its rows. On an engine of
 several processes (`cvr_data.jobs`) a job has some of the queries, and brings the best of each shard of keys together.
 """
 
@@ -22,8 +23,10 @@ from cvr_data.jobs import Kept, current_engine, keep, mapped_in_order
 from cvr_data.mining._floors import Floors
 from cvr_data.progress import Progress
 
-QUERIES, KEYS = 512, 1024
-"""Rows and columns of a block of products."""
+QUERIES, KEYS = 1024, 1024
+"""Rows and columns of a block of products, which fits a processor's cache."""
+COARSE_FROM = 8192
+"""Keys above which a coarse type pays: computing again what it leaves in doubt takes longer for fewer."""
 QUERY_SHARD, KEY_SHARD = 16_384, 262_144
 """Vectors of a job, and those a job has before it at once, where there are several processes."""
 RESCORED = 1024
@@ -101,7 +104,7 @@ def _found_in(
     from cvr_data.encoders._device import device_of, dtype_of, map_batches
 
     device = device_of("auto")
-    is_small = len(keys.vectors_ND) <= KEYS  # computing again what a coarse type leaves in doubt would take longer
+    is_small = len(keys.vectors_ND) <= COARSE_FROM
     coarse = torch.float32 if is_small else dtype_of("auto", device)
     search = _Search(queries, keys, band, dtype or coarse, device)
     counting = threading.Lock()

@@ -6,7 +6,7 @@ directions, if one is a neighbour of the other (`-o mutual=true`: if each is). W
 differs, so a pair may have several changes. `text_similarity` is the cosine that was searched by.
 
 Captions come from `--embeddings` where these are given; else they are encoded here, which takes far longer than the
-search itself. The search is exact and takes a fixed amount of memory beside the vectors.
+search itself. The search is exact and takes about 1 KB per caption beside the vectors (k = 10).
 """
 
 from collections.abc import Callable, Sequence

@@ -14,7 +14,7 @@ from cvr_data.artifacts import ArtifactWriter, open_artifact
 from cvr_data.encoders import ENCODERS
 from cvr_data.engine import split_dropped
 from cvr_data.errors import CvrError
-from cvr_data.mining import _nearest, neighbors
+from cvr_data.mining import _floors, _nearest, neighbors
 from cvr_data.mining._differences import differences
 from cvr_data.mining._nearest import Band, nearest
 from cvr_data.mining.neighbors import Config, explain
@@ -119,9 +119,12 @@ def test_blocks_and_the_type_of_the_products_do_not_matter(seed, k, limits):
     band = Band(k=k, low=limits[0], high=limits[1])
     expected = slow(vectors_ND, band)
     with pytest.MonkeyPatch.context() as patch:
-        for queries, keys, dtype in ((512, 8192, torch.float32), (7, 9, torch.bfloat16), (3, 2, torch.float32)):
+        blocks = [(512, 8192, torch.float32), (7, 9, torch.bfloat16), (3, 2, torch.float32), (12, 19, torch.float32)]
+        for (queries, keys, dtype), groups, gathered in zip(blocks, (64, 2, 2, 2), (8_000_000, 0, 0, 50), strict=True):
             patch.setattr(_nearest, "QUERIES", queries)
             patch.setattr(_nearest, "KEYS", keys)
+            patch.setattr(_nearest, "GATHERED", gathered)
+            patch.setattr(_floors, "FEWEST_GROUPS", groups)
             found = nearest(vectors_ND, band, dtype)
             assert list(zip(found.query.tolist(), found.neighbour.tolist(), strict=True)) == expected
 
