@@ -55,8 +55,8 @@ def blanked(words: list[str], blank: int | None) -> str:
 
 def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions:
     """Return the distinct captions of at least `min_words` words; the order of the videos does not matter."""
-    ordered = videos.select(["video_id", "captions"]).sort_by("video_id")
-    lists = ordered.column("captions").combine_chunks()
+    order = pc.sort_indices(videos.column("video_id"))
+    video_ids, lists = (videos.column(name).combine_chunks().take(order) for name in ("video_id", "captions"))
     rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     texts = pc.list_flatten(lists)
     words = word_ids(texts)
@@ -76,7 +76,7 @@ def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions
         entry_offsets=np.append(0, np.cumsum(sizes[~is_crowded])),
         video_rows=rows[kept],
         texts=texts.take(pa.array(kept)),
-        video_ids=ordered.column("video_id").combine_chunks(),
+        video_ids=video_ids,
         crowded=sorted(zip(_texts_of(words, crowded), sizes[is_crowded].tolist(), strict=True)),
     )
 

@@ -1,7 +1,7 @@
 """Rows of word ids that are equal, whole or but for one position: found by 64-bit hashes, then compared word by word.
 
 A row's hash is the sum of one well-spread number per (position, word), so a position is blanked by subtracting its
-number. Equal hashes are found by sorting, one position at a time; no collision can make two rows equal.
+number. Equal hashes are found by sorting; no collision can make two rows equal.
 """
 
 # Shapes: N rows, L words in each.

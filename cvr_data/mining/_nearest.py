@@ -4,8 +4,8 @@ Products are made block by block in a type that may be coarse (bfloat16, where t
 faster). How far such a product can be from the true one is known from the rounding of the vectors (Cauchy-Schwarz), so
 every pair that might be among the k nearest is kept, and those few are computed again in float64. The blocks, the type
 and the number of threads therefore cannot change the result; of equal cosines the lower row wins. Vectors that are
-compared with themselves have each product made once, for both of its rows. On an engine of
-several processes (`cvr_data.jobs`) a job has some of the queries, and brings the best of each shard of keys together.
+compared with themselves have each product made once, for both of its rows. On an engine of several processes
+(`cvr_data.jobs`) a job has some of the queries, and brings the best of each shard of keys together.
 """
 
 # Shapes: N vectors, D embedding, Q queries of a block, K keys of a block, C candidates.

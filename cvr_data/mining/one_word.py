@@ -3,10 +3,11 @@
 "a dog runs on sand" and "a cat runs on sand" give two ordered pairs, dog -> cat and cat -> dog: the word that changes
 is what the modification text will have to say. Captions are compared as `cvr_data.normalise` reads them.
 
-Every caption is hashed once per position with that position blanked; equal hashes are found by sorting one position at
-a time, and then compared word by word, so a collision cannot make a wrong pair. Time grows with the number of words,
-and memory with the captions of the most common length and with the pairs found. On several processes or machines, the
-captions are dealt out by their halves (`cvr_data.mining._buckets`); the pairs are the same.
+Captions that have their first or second half in common with another are hashed once per position of the other half,
+with that position blanked; equal hashes are found by sorting, and then compared word by word, so a collision cannot
+make a wrong pair. Time grows with the number of words, and memory with the captions of the most common length and with
+the pairs found. On several processes or machines, the captions are dealt out by their halves
+(`cvr_data.mining._buckets`); the pairs are the same.
 
 Source: how WebVid-CoVR was mined, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746).
 """
