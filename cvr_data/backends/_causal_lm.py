@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from cvr_data.encoders._device import DtypeName, device_of, dtype_of, runs_on
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer, Request, completion_text
 
@@ -40,7 +41,7 @@ class CausalLM:
 
     @classmethod
     def load(
-        cls, name: str | Path, *, is_chat: bool, dtype: str, device: str, batch: int, share_prefix: bool
+        cls, name: str | Path, *, is_chat: bool, dtype: DtypeName, device: str, batch: int, share_prefix: bool
     ) -> "CausalLM":
         """Return the model of a folder or Hub id, ready to write.
 
@@ -48,16 +49,16 @@ class CausalLM:
             CvrError: there is no such model, or chat is wanted of one without a chat template.
         """
         transformers_logging.disable_progress_bar()
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        chosen = device_of(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(name)
-            model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype))
+            model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype_of(dtype, chosen))
         except (OSError, ValueError) as error:
             raise CvrError(f"Cannot load the language model {str(name)!r}: {str(error).splitlines()[0]}") from None
         model = model.to(chosen).eval()
         if is_chat and tokenizer.chat_template is None:
             raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")
-        logger.info("Loaded %s on %s", name, chosen)
+        logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
         return cls(model, tokenizer, is_chat, batch, share_prefix)
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
