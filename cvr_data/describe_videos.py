@@ -137,8 +137,10 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         describer.asker.cache = request_cache
         for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS)):
             piece = table.slice(start, ROWS)
-            if not writer.has_part(part):
-                writer.write_part(part, describer.described(piece))
+            if writer.has_part(part):
+                progress.skip(piece.num_rows)
+                continue
+            writer.write_part(part, describer.described(piece))
             progress.advance(piece.num_rows)
         return writer.finish(**_counts(out), requests=describer.asker.tally.as_json(), **runs_on(describer.options))
 

@@ -79,8 +79,10 @@ def score_modifications(
             judging.asker.cache = request_cache
         for part, path in enumerate(texts.part_paths):
             table = check_columns(pq.read_table(path), MODIFICATIONS, str(path))
-            if not writer.has_part(part):
-                writer.write_part(part, _scored(table, shown, config, judging))
+            if writer.has_part(part):
+                progress.skip(table.num_rows)
+                continue
+            writer.write_part(part, _scored(table, shown, config, judging))
             progress.advance(table.num_rows)
         return writer.finish(**_summary(out), **(_judged(judging) if judging else {}))
 
