@@ -65,15 +65,17 @@ class TransformersBackend:
         """Yield answers batch by batch, shortest prompts first."""
         if not requests:
             return
-        engine = self._started_vision() if requests[0].images else self._started()
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, request in enumerate(requests):
             asked = request.parameters
             introduction = request.messages[:-1]
             key = (introduction, asked.max_tokens, asked.temperature, asked.top_k, request.one_line)
             alike.setdefault(key, []).append(number)
+        if not requests[0].images:
+            yield from self._started().write(requests, list(alike.values()))
+            return
         for numbers in alike.values():
-            for position, answer in engine.write([requests[number] for number in numbers]):
+            for position, answer in self._started_vision().write([requests[number] for number in numbers]):
                 yield numbers[position], answer
 
     def _started(self) -> "CausalLM":

@@ -2,10 +2,10 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 
@@ -95,10 +95,11 @@ def precision_of(name: str, device: torch.device) -> str:
     Raises:
         CvrError: float16 on a CPU, where gradients cannot be scaled.
     """
-    known: dict[str, DtypeName] = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
-    dtype = dtype_of(known.get(name, name), device)  # type: ignore[arg-type]
-    if dtype == torch.float16 and device.type == "cpu":
+    known = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
+    wanted: Any = known.get(name, name)
+    if wanted == "float16" and device.type == "cpu":
         raise CvrError("A CPU cannot train in float16; use bfloat16 or float32.")
+    dtype = dtype_of(wanted, device)
     return {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
 
 
@@ -108,17 +109,29 @@ def runs_on(device: torch.device, dtype: torch.dtype) -> str:
 
 
 def map_batches(run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device) -> list[Result]:
-    """Return the result of each batch; on a CPU every core runs batches of its own, each in one thread.
+    """Return the result of each batch, as `each_batch` gives them."""
+    return list(each_batch(run, batches, device))
+
+
+def each_batch(
+    run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device, at_once: int | None = None
+) -> Iterator[Result]:
+    """Yield the result of each batch, in order; on a CPU every core runs batches of its own, each in one thread.
+
+    With `at_once`, at most so many batches run beside each other, and share the cores among them.
 
     So the numbers do not depend on how many cores there are, and where other work runs beside this, cores do not wait
     for one another (two OpenMP threads on two busy cores were eight times slower than one).
     """
     threads = torch.get_num_threads()
     if device.type != "cpu":
-        return [run(batch) for batch in batches]
-    torch.set_num_threads(1)
+        yield from map(run, batches)
+        return
+    workers = threads if at_once is None else max(1, min(at_once, threads, len(batches)))
+    torch.set_num_threads(threads // workers)
+    pool = ThreadPoolExecutor(workers)
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(run, batches))
+        yield from pool.map(run, batches)
     finally:
+        pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)
