@@ -30,7 +30,7 @@ class Config:
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Weights and activations; auto is bfloat16 where the hardware has it. The manifest records what was used."""
     batch: int = field(default=32, metadata={"output": False})
-    """Prompts decoded together."""
+    """Prompts decoded together; on a CPU in two halves, beside each other."""
     device: str = field(default="auto", metadata={"output": False})
     """cpu, cuda, cuda:1, or auto: the GPU if there is one."""
     share_prefix: bool = field(default=True, metadata={"output": False})
