@@ -103,11 +103,12 @@ def loop(prompts: list[str], batch: int) -> Line:
     from transformers.utils import logging
 
     from cvr_data.backends._smollm2 import smollm2_folder
+    from cvr_data.encoders._device import device_of, dtype_of
 
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(smollm2_folder(), padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(smollm2_folder(), dtype=torch.bfloat16).eval()
+    model = AutoModelForCausalLM.from_pretrained(smollm2_folder(), dtype=dtype_of("auto", device_of("cpu"))).eval()
 
     def write(some: list[str]) -> int:
         tokens = tokenizer(some, return_tensors="pt", padding=batch > 1)

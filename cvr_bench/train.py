@@ -31,6 +31,8 @@ from cvr_bench.training_loop import TrainingLoop
 from cvr_bench.training_set import TrainingSet
 from cvr_bench.training_state import RESUME, TrainingState
 from cvr_data.artifacts import key_of
+from cvr_data.encoders._device import device_of as device_named
+from cvr_data.encoders._device import precision_of
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError
 from cvr_data.registry import config_dict
@@ -135,11 +137,11 @@ def _train(
 
 def _accelerator(config: TrainConfig) -> Accelerator:
     """An accelerator of the wanted precision; accelerate itself keeps the first one of a process for all."""
-    precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if torch.cuda.is_available() else "no"
+    device = device_named("auto")
+    # On a CPU these models are too small to gain from another type.
+    name = "no" if config.precision == "auto" and device.type == "cpu" else config.precision
     AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=precision)
+    return Accelerator(mixed_precision=precision_of(name, device))
 
 
 def _report(loop: TrainingLoop, precision: str) -> TrainReport:

@@ -47,7 +47,7 @@ class TrainConfig:
     ema: float = 0.0
     """Decay of a moving average of the weights, which is validated and kept instead of them; 0 keeps none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
-    """Mixed precision; auto is bf16 on a GPU and none on a CPU, where these models are too small to gain."""
+    """Mixed precision; auto is bf16 on GPUs that have it and none on a CPU, where models are too small to gain."""
     patience: int = 10
     """Stop after so many validations without a better one; 0 never stops early."""
     validate_every: int = 1

@@ -59,7 +59,7 @@ class TrainingLoop:
         done, steps = len(self.state.history), self.sampler.steps
         log = StepLog(folder, self.config, done=done * steps, steps_per_epoch=steps)
         with log, Progress("train", self.config.epochs * self.sampler.size, "triplets") as progress:
-            progress.done = done * self.sampler.size
+            progress.skip(done * self.sampler.size)
             for epoch in range(done + 1, self.config.epochs + 1):
                 if self._should_stop():
                     break

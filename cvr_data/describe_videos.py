@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.backends import BACKENDS
+from cvr_data.backends._products import runs_on, with_type
 from cvr_data.corpora._paths import moved_media, resolve_media
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._protocol import Encoder
@@ -136,10 +137,12 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         describer.asker.cache = request_cache
         for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS)):
             piece = table.slice(start, ROWS)
-            if not writer.has_part(part):
-                writer.write_part(part, describer.described(piece))
+            if writer.has_part(part):
+                progress.skip(piece.num_rows)
+                continue
+            writer.write_part(part, describer.described(piece))
             progress.advance(piece.num_rows)
-        return writer.finish(**_counts(out), requests=describer.asker.tally.as_json())
+        return writer.finish(**_counts(out), requests=describer.asker.tally.as_json(), **runs_on(describer.options))
 
 
 class Describer:
@@ -152,7 +155,7 @@ class Describer:
         if self.prompt.task != "describe":
             raise CvrError(f"The prompt {self.prompt.name!r} describes no videos; its task is {self.prompt.task!r}.")
         module = BACKENDS.get(config.backend)
-        self.options = BACKENDS.config(config.backend, config.options)
+        self.options = with_type(BACKENDS.config(config.backend, config.options))
         self.backend: Backend = module.load(self.options)
         self.asker = Asker(self.backend)
         self.encoder: Encoder | None = _encoder(config) if config.encoder else None

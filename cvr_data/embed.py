@@ -170,7 +170,7 @@ def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: Source, 
     todo = {part: videos for part, videos in parts.items() if not writer.has_part(part)}
     decoded = _decoded(encoder, list(chain.from_iterable(todo.values())))  # one queue: no pause between parts
     with Progress("embed", sum(map(len, parts.values())), "videos") as progress, closing(decoded):
-        progress.advance(sum(map(len, parts.values())) - sum(map(len, todo.values())))
+        progress.skip(sum(map(len, parts.values())) - sum(map(len, todo.values())))
         dropped_rows = 0
         for part, videos in todo.items():
             encoded = _encode_part(encoder, islice(decoded, len(videos)), progress.advance, chosen.all_tokens)
@@ -217,7 +217,7 @@ def _write_as_jobs(
     mine = {part: each for part, each in items.items() if chosen.has(part)}
     jobs = [(part, part < found.video_parts, each) for part, each in mine.items() if not writer.has_part(part)]
     with Progress("embed", sum(map(len, mine.values())), "videos and texts") as progress:
-        progress.advance(sum(map(len, mine.values())) - sum(len(each) for _, _, each in jobs))
+        progress.skip(sum(map(len, mine.values())) - sum(len(each) for _, _, each in jobs))
         for index, runs_on in map_jobs(embed_part, jobs, shared=(*load, writer, chosen.all_tokens), on_gpu=True):
             if runs_on != encoder.runs_on:
                 raise CvrError(

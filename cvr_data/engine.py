@@ -90,7 +90,7 @@ def _run_slices(
     todo = [index for index in range(len(starts)) if not writer.has_part(index)]
     jobs = [([first.slice(starts[index], rows), *rest],) for index in todo]
     with Progress(name, first.num_rows) as progress:
-        progress.advance(first.num_rows - sum(tables[0].num_rows for (tables,) in jobs))
+        progress.skip(first.num_rows - sum(tables[0].num_rows for (tables,) in jobs))
         dropped_rows = 0
         for job, (kept, dropped) in _mapped(stage, config, jobs, workers):
             index = todo[job]

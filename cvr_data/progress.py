@@ -1,13 +1,49 @@
-"""A progress line on stderr for anything over two seconds: count, rate, ETA."""
+"""A progress line on stderr for anything over two seconds: count, rate of the last while, time left."""
 
 import sys
 import time
+from collections import deque
 from contextlib import AbstractContextManager
 from types import TracebackType
 
 QUIET_S = 2.0
 REDRAW_S = 0.5
 PLAIN_S = 30.0
+WINDOW_S = 30.0
+"""The rate is that of so many last seconds, or of the last batch where that took longer."""
+BURST_S = 0.25
+"""The rows of a batch are told one by one: what comes within this time of the first came together with it."""
+
+
+class Pace:
+    """How fast work goes now. Nothing is known before the second batch has ended.
+
+    The time up to the end of the first one is left out: it holds what is done once, such as starting an engine or
+    reading what all prompts begin with.
+    """
+
+    def __init__(self) -> None:
+        self.worked = 0
+        self.marks: deque[tuple[float, int]] = deque()
+        """When a batch ended, and how much was done with it."""
+
+    def add(self, count: int, now: float) -> None:
+        """Take note of `count` units that were worked on and are done at `now` seconds."""
+        self.worked += count
+        if self.marks and now - self.marks[-1][0] < BURST_S:
+            self.marks[-1] = (self.marks[-1][0], self.worked)
+            return
+        self.marks.append((now, self.worked))
+        while len(self.marks) > 2 and now - self.marks[1][0] >= WINDOW_S:
+            self.marks.popleft()
+
+    @property
+    def rate(self) -> float | None:
+        """Units per second of the last while; None while it is not known."""
+        if len(self.marks) < 2:
+            return None
+        (first_s, before), (last_s, after) = self.marks[0], self.marks[-1]
+        return (after - before) / (last_s - first_s) or None
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -19,40 +55,51 @@ class Progress(AbstractContextManager["Progress"]):
     def __init__(self, label: str, total: int | None, unit: str = "rows"):
         self.label, self.total, self.unit = label, total, unit
         self.done, self.note = 0, ""
+        self.pace = Pace()
         self.started = self.drawn = time.monotonic()
         self.is_terminal = sys.stderr.isatty()
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """Add `count`; `note` (such as "12 dropped") stands at the end of the line until another one comes."""
-        self.done += count
-        self.note = note or self.note
+        """Add `count` units of work; `note` (such as "12 dropped") ends the line until another one comes."""
         now = time.monotonic()
-        pause = REDRAW_S if self.is_terminal else PLAIN_S
-        if now - self.started > QUIET_S and now - self.drawn > pause:
-            self.drawn = now
-            self._draw(now)
+        if count:
+            self.pace.add(count, now)
+        self._add(count, note, now)
+
+    def skip(self, count: int, note: str = "") -> None:
+        """Add `count` units that took no work, such as those of an interrupted run: the rate does not count them."""
+        self._add(count, note, time.monotonic())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        now = time.monotonic()
-        if now - self.started > QUIET_S:
-            self._draw(now, end="\n")
+        elapsed = time.monotonic() - self.started
+        if elapsed > QUIET_S:
+            self._draw(elapsed, self.pace.worked / elapsed, end="\n")
 
-    def _draw(self, now: float, end: str = "") -> None:
-        line = progress_line(self.label, self.done, self.total, now - self.started, self.unit, self.note)
+    def _add(self, count: int, note: str, now: float) -> None:
+        self.done += count
+        self.note = note or self.note
+        pause = REDRAW_S if self.is_terminal else PLAIN_S
+        if now - self.started > QUIET_S and now - self.drawn > pause:
+            self.drawn = now
+            self._draw(now - self.started, self.pace.rate)
+
+    def _draw(self, elapsed_s: float, rate: float | None, end: str = "") -> None:
+        count = f"{self.done}/{self.total}" if self.total else str(self.done)
+        left = self.total - self.done if self.total else 0
+        line = progress_line(f"{self.label} {count} {self.unit}", left, elapsed_s, rate, self.unit, self.note)
         start, stop = ("\r\x1b[K", end) if self.is_terminal else ("", "\n")
         sys.stderr.write(f"{start}{line}{stop}")
         sys.stderr.flush()
 
 
-def progress_line(label: str, done: int, total: int | None, elapsed_s: float, unit: str, note: str) -> str:
-    """Return `label 120/400 rows, 31.2 rows/s, 9 s left, 3 dropped`."""
-    rate = done / elapsed_s if elapsed_s > 0 else 0.0
-    parts = [f"{label} {done}/{total} {unit}" if total else f"{label} {done} {unit}", f"{rate:.1f} {unit}/s"]
-    if total and rate and done < total:
-        parts.append(f"{_duration((total - done) / rate)} left")
-    elif elapsed_s:
+def progress_line(count: str, left: int, elapsed_s: float, rate: float | None, unit: str, note: str) -> str:
+    """Return `mine 120/400 rows, 31.2 rows/s, 9 s left, 3 dropped`; without a rate there is no estimate."""
+    parts = [count] if rate is None else [count, f"{rate:.1f} {unit}/s"]
+    if left > 0 and rate:
+        parts.append(f"{_duration(left / rate)} left")
+    else:
         parts.append(f"{_duration(elapsed_s)} so far")
     return ", ".join([*parts, note] if note else parts)
 

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, json_bytes
-from cvr_data.backends import transformers as transformers_backend
+from cvr_data.backends._products import runs_on, with_type
 from cvr_data.backends._smollm2 import NAME, smollm2_folder
+from cvr_data.backends._weights import weights_name
 from cvr_data.errors import CvrError
 from cvr_data.generation.pairs import change_of, variables_of
 from cvr_data.generation.request import Change, Request
@@ -70,8 +71,9 @@ class Config:
     """Longer examples are left out, and counted."""
     splits: tuple[str, ...] = ("train",)
     """Of a folder of modifications, learn from pairs of these splits; pairs without a split are always taken."""
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Type of the products; with lora of the frozen weights too. Trained weights are kept in float32."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Type of the products; with lora of the frozen weights too. Trained weights are kept in float32. auto is bfloat16
+    where the hardware has it; float16 is for GPUs."""
     device: str = field(default="auto", metadata={"output": False})
     """cpu, cuda, cuda:1, or auto: the GPU if there is one."""
     seed: int = 0
@@ -113,7 +115,7 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         writer.write_part(0, _rows(training, held_out))
         return writer.finish(
             trained_on=_summary(training, held_out), left_out=len(examples) - len(usable),
-            history=learner.history, best_epoch=learner.best_epoch,
+            history=learner.history, best_epoch=learner.best_epoch, **runs_on(config),
         )  # fmt: skip
 
 
@@ -148,10 +150,9 @@ def samples_of(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM") 
 
 
 def _identity(config: Config, prompt: Prompt) -> dict[str, Any]:
-    base = transformers_backend.Config(model=config.model)
     return {
-        **config_dict(config),
-        "model": transformers_backend.model_name(base),
+        **config_dict(with_type(config)),
+        "model": weights_name(config.model),
         "prompt": prompt.name,
         "prompt_sha256": prompt.sha256,
     }
@@ -191,12 +192,13 @@ def _learn(
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
+    from cvr_data.encoders._device import precision_of
     from cvr_data.train_generator_loop import Learner, Schedule
 
     # accelerate keeps the precision of a process' first accelerator for all others
     AcceleratorState._reset_state(reset_partial_state=True)
-    precision = "bf16" if config.dtype == "bfloat16" else "no"
-    accelerator = Accelerator(mixed_precision=precision, cpu=engine.model.device.type == "cpu")
+    device = engine.model.device
+    accelerator = Accelerator(mixed_precision=precision_of(config.dtype, device), cpu=device.type == "cpu")
     schedule = Schedule(
         epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate, warmup=config.warmup,
         weight_decay=config.weight_decay, seed=config.seed,

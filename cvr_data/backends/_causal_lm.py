@@ -1,6 +1,7 @@
-"""Batched decoding with a causal LM: the tokens that all prompts begin with are read once and their cache shared.
+"""Batched decoding with a causal LM: the tokens that prompts of a group begin with are read once, their cache shared.
 
-Each row draws from its own generator, seeded by its request, so what is sampled does not depend on the batch.
+On a CPU two batches of half the size are decoded beside each other: with half of the cores each, they wait less. Each
+row draws from its own generator, seeded by its request, so what is sampled does not depend on the batch.
 """
 
 # Shapes: B rows of a batch, P prefix tokens, L padded suffix tokens, V vocabulary.
@@ -8,8 +9,11 @@ Each row draws from its own generator, seeded by its request, so what is sampled
 import copy
 import hashlib
 import logging
+import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +22,43 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from cvr_data.encoders._device import DtypeName, device_of, dtype_of, each_batch, runs_on
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer, Request, completion_text
 
+AT_ONCE = 2
+"""Batches beside each other on a CPU, which together are one batch of a GPU."""
 _COMPACT = 0.75
 """Rows that have ended leave the batch when at most this share is still open: moving the cache costs a step."""
 
 logger = logging.getLogger(__name__)
+
+
+class _Prefix:
+    """What the prompts of a group begin with, read by the first batch that needs it."""
+
+    def __init__(self, tokens: list[int]):
+        self.tokens = tokens
+        self.lock = threading.Lock()
+        self.cache: Any = None
+
+    def read(self, model: Any) -> Any:
+        """Return the keys and values; None where nothing is shared."""
+        with self.lock:
+            if self.cache is None and self.tokens:
+                tokens_1P = torch.tensor([self.tokens], device=model.device)
+                self.cache = model(input_ids=tokens_1P, use_cache=True, logits_to_keep=1).past_key_values
+        return self.cache
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Requests that are decoded together, by their positions, with their tokens after the prefix."""
+
+    numbers: list[int]
+    requests: list[Request]
+    suffixes: list[list[int]]
+    prefix: _Prefix
 
 
 @dataclass
@@ -40,7 +74,7 @@ class CausalLM:
 
     @classmethod
     def load(
-        cls, name: str | Path, *, is_chat: bool, dtype: str, device: str, batch: int, share_prefix: bool
+        cls, name: str | Path, *, is_chat: bool, dtype: DtypeName, device: str, batch: int, share_prefix: bool
     ) -> "CausalLM":
         """Return the model of a folder or Hub id, ready to write.
 
@@ -48,37 +82,61 @@ class CausalLM:
             CvrError: there is no such model, or chat is wanted of one without a chat template.
         """
         transformers_logging.disable_progress_bar()
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        chosen = device_of(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(name)
-            model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype))
+            model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype_of(dtype, chosen))
         except (OSError, ValueError) as error:
             raise CvrError(f"Cannot load the language model {str(name)!r}: {str(error).splitlines()[0]}") from None
         model = model.to(chosen).eval()
         if is_chat and tokenizer.chat_template is None:
             raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")
-        logger.info("Loaded %s on %s", name, chosen)
+        logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
         return cls(model, tokenizer, is_chat, batch, share_prefix)
 
-    def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """Yield (position, answer) of requests with equal parameters, shortest prompts first."""
+    def write(self, requests: Sequence[Request], groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
+        """Yield (position, answer), batch by batch.
+
+        Args:
+            requests: what to write.
+            groups: positions of requests with equal parameters, which begin alike.
+        """
         prompts = [self.tokens(request) for request in requests]
-        room = self.model.config.max_position_embeddings - requests[0].parameters.max_tokens
-        for number, prompt in enumerate(prompts):
-            if len(prompt) > room:
-                yield number, Answer(text=None, error=f"prompt of {len(prompt)} tokens exceeds the model's {room}")
-        order = sorted((n for n, prompt in enumerate(prompts) if len(prompt) <= room), key=lambda n: len(prompts[n]))
-        if not order:
-            return
-        shared = _common_prefix([prompts[number] for number in order]) if self.share_prefix else 0
-        prefix_cache = self._read_prefix(prompts[order[0]][:shared])
-        for start in range(0, len(order), self.batch):
-            chosen = order[start : start + self.batch]
-            suffixes = [prompts[number][shared:] for number in chosen]
-            written = self._write_batch(suffixes, [requests[number] for number in chosen], prefix_cache, shared)
-            for number, tokens in zip(chosen, written, strict=True):
+        batches: list[list[_Batch]] = []
+        for numbers in groups:
+            room = self.model.config.max_position_embeddings - requests[numbers[0]].parameters.max_tokens
+            for number in numbers:
+                if len(prompts[number]) > room:
+                    error = f"prompt of {len(prompts[number])} tokens exceeds the model's {room}"
+                    yield number, Answer(text=None, error=error)
+            fitting = [number for number in numbers if len(prompts[number]) <= room]
+            batches.append(self._batches(requests, prompts, fitting))
+        # Of each group in turn: batches that run beside each other then read prefixes of their own.
+        in_turn = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
+        for batch, written in zip(in_turn, self._written(in_turn), strict=True):
+            for number, tokens in zip(batch.numbers, written, strict=True):
                 text = self.tokenizer.decode(tokens, skip_special_tokens=True)
                 yield number, Answer(text=text, tokens_in=len(prompts[number]), tokens_out=len(tokens))
+
+    def _batches(
+        self, requests: Sequence[Request], prompts: Sequence[list[int]], numbers: Sequence[int]
+    ) -> list[_Batch]:
+        """Return batches of about one size, shortest prompts first."""
+        if not numbers:
+            return []
+        order = sorted(numbers, key=lambda number: len(prompts[number]))
+        shared = _common_prefix([prompts[number] for number in order]) if self.share_prefix else 0
+        prefix = _Prefix(prompts[order[0]][:shared])
+        largest = self.batch if self.model.device.type != "cpu" else math.ceil(self.batch / AT_ONCE)
+        size = math.ceil(len(order) / math.ceil(len(order) / largest))
+        chunks = [order[start : start + size] for start in range(0, len(order), size)]
+        return [
+            _Batch(chunk, [requests[n] for n in chunk], [prompts[n][shared:] for n in chunk], prefix)
+            for chunk in chunks
+        ]
+
+    def _written(self, batches: Sequence[_Batch]) -> Iterator[list[list[int]]]:
+        return each_batch(self._write_batch, batches, self.model.device, at_once=AT_ONCE)
 
     def tokens(self, request: Request) -> list[int]:
         """Return the prompt's tokens, as a chat or as one text to continue."""
@@ -89,21 +147,13 @@ class CausalLM:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     @torch.inference_mode()
-    def _read_prefix(self, prefix: Sequence[int]) -> Any:
-        if not prefix:
-            return None
-        tokens_1P = torch.tensor([list(prefix)], device=self.model.device)
-        return self.model(input_ids=tokens_1P, use_cache=True, logits_to_keep=1).past_key_values
-
-    @torch.inference_mode()
-    def _write_batch(
-        self, suffixes: list[list[int]], requests: list[Request], prefix_cache: Any, shared: int
-    ) -> list[list[int]]:
-        inputs_BL, mask_BX = _left_padded(suffixes, shared, self.model.device)
-        positions_BL = (mask_BX.cumsum(dim=1) - 1).clamp(min=0)[:, shared:]
-        cache = copy.deepcopy(prefix_cache)
+    def _write_batch(self, batch: _Batch) -> list[list[int]]:
+        requests, prefix = batch.requests, batch.prefix
+        inputs_BL, mask_BX = _left_padded(batch.suffixes, len(prefix.tokens), self.model.device)
+        positions_BL = (mask_BX.cumsum(dim=1) - 1).clamp(min=0)[:, len(prefix.tokens) :]
+        cache = copy.deepcopy(prefix.read(self.model))
         if cache is not None:
-            cache.batch_repeat_interleave(len(suffixes))
+            cache.batch_repeat_interleave(len(requests))
         pick = _Picker(requests)
         written: list[list[int]] = [[] for _ in requests]
         rows, ended = list(range(len(requests))), set[int]()

@@ -17,6 +17,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging as transformers_logging
 
+from cvr_data.encoders._device import DtypeName, device_of, dtype_of, runs_on
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer, Request
 
@@ -35,24 +36,24 @@ class ImageTextLM:
     batch: int
 
     @classmethod
-    def load(cls, name: str | Path, *, dtype: str, device: str, batch: int) -> "ImageTextLM":
+    def load(cls, name: str | Path, *, dtype: DtypeName, device: str, batch: int) -> "ImageTextLM":
         """Return the model of a folder or Hub id, ready to write.
 
         Raises:
             CvrError: there is no such model, it shows no images, or its processor lacks a library.
         """
         transformers_logging.disable_progress_bar()
-        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        chosen = device_of(device)
         try:
             processor = AutoProcessor.from_pretrained(name)
             if getattr(processor, "image_processor", None) is None or not processor.chat_template:
                 raise CvrError(f"The model {str(name)!r} takes no images in a chat; name a vision-language chat model.")
-            model: Any = AutoModelForImageTextToText.from_pretrained(name, dtype=getattr(torch, dtype))
+            model: Any = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype_of(dtype, chosen))
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().splitlines()[0]
             raise CvrError(f"Cannot load the vision-language model {str(name)!r}: {reason}") from None
         processor.tokenizer.padding_side = "left"
-        logger.info("Loaded %s on %s", name, chosen)
+        logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
         return cls(model.to(chosen).eval(), processor, min(batch, _BATCH))
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:

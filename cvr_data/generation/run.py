@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.backends import BACKENDS
+from cvr_data.backends._products import runs_on, with_type
 from cvr_data.errors import CvrError
 from cvr_data.generation.cache import History, RequestCache
 from cvr_data.generation.generator import SEEDS, Config, Generator, prompt_of
@@ -71,6 +72,7 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
             requests=generator.asker.tally.as_json(),
             rows_per_s=round(written / max(time.monotonic() - started, 1e-3), 2),
             rejected_attempts=dict(sorted(generator.rejected.items())),
+            **runs_on(BACKENDS.config(config.backend, config.options)),
             determinism=PURE if is_pure else GIVEN_THE_CACHE,
         )
 
@@ -146,7 +148,7 @@ def _inputs(pairs: Path, config: Config) -> dict[str, Path]:
 
 def _identity(config: Config) -> dict[str, Any]:
     prompt = prompt_of(config)
-    backend = BACKENDS.config(config.backend, config.options)
+    backend = with_type(BACKENDS.config(config.backend, config.options))
     module = BACKENDS.get(config.backend)
     plain = Config()
     chosen = {name: value for name, value in config_dict(replace(config, options=())).items()

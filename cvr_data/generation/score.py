@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cvr_data.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.backends import BACKENDS
+from cvr_data.backends._products import runs_on
 from cvr_data.errors import CvrError
 from cvr_data.generation import cycle, judge
 from cvr_data.generation.cache import RequestCache
@@ -77,11 +79,12 @@ def score_modifications(
             judging.asker.cache = request_cache
         for part, path in enumerate(texts.part_paths):
             table = check_columns(pq.read_table(path), MODIFICATIONS, str(path))
-            if not writer.has_part(part):
-                writer.write_part(part, _scored(table, shown, config, judging))
+            if writer.has_part(part):
+                progress.skip(table.num_rows)
+                continue
+            writer.write_part(part, _scored(table, shown, config, judging))
             progress.advance(table.num_rows)
-        judged = {"requests": judging.asker.tally.as_json(), "determinism": GIVEN_THE_CACHE} if judging else {}
-        return writer.finish(**_summary(out), **judged)
+        return writer.finish(**_summary(out), **(_judged(judging) if judging else {}))
 
 
 def _shown(pairs: Path, texts: Artifact) -> pa.Table:
@@ -159,6 +162,11 @@ def _judge_identity(judging: Judge | None) -> dict[str, Any] | None:
         return None
     return {"backend": judging.config.backend, "model": judging.backend.model, "attempts": judging.config.attempts,
             "prompt": judging.prompt.name, "prompt_sha256": judging.prompt.sha256}  # fmt: skip
+
+
+def _judged(judging: Judge) -> dict[str, Any]:
+    backend = BACKENDS.config(judging.config.backend, judging.config.options)
+    return {"requests": judging.asker.tally.as_json(), "determinism": GIVEN_THE_CACHE, **runs_on(backend)}
 
 
 def _summary(out: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.backends import BACKENDS
+from cvr_data.backends._products import with_type
 from cvr_data.errors import CvrError
 from cvr_data.generation.request import Answer, Backend, Request
 from cvr_data.jobs import Engine, current_engine
@@ -40,7 +41,10 @@ class SpreadBackend:
 
     def __init__(self, backend: Backend, name: str, options: Sequence[str], engine: Engine):
         self.model, self.gpus = backend.model, backend.gpus
-        self.name, self.options, self.workers = name, tuple(options), engine.workers
+        chosen = getattr(with_type(BACKENDS.config(name, options)), "dtype", None)
+        # Rows are named by the type that this process chose, so engines on other machines take it too.
+        same_type = () if chosen is None else (f"dtype={chosen}",)
+        self.name, self.options, self.workers = name, (*options, *same_type), engine.workers
         self._actors: list[Any] = []
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:

@@ -12,7 +12,7 @@ from cvr_bench.metrics import mean_recall, recall
 from cvr_bench.models import MODELS
 from cvr_bench.optimizers import lr_share, make_optimizer
 from cvr_bench.task import Item, Query, Task
-from cvr_bench.train import TrainConfig, load_checkpoint, train
+from cvr_bench.train import TrainConfig, _accelerator, load_checkpoint, train
 from cvr_bench.training_set import TrainingSet
 from cvr_data.encoders import ENCODERS
 from cvr_data.encoders._protocol import TextFeatures, VideoFeatures, pad_rows
@@ -283,6 +283,13 @@ def test_a_loss_that_is_not_finite_stops_with_one_line(tmp_path):
         retriever.module.output_layer.bias.fill_(torch.nan)
     with pytest.raises(CvrError, match="The loss is not finite in epoch 1; lower lr"):
         run(tmp_path, retriever=retriever)
+
+
+def test_auto_trains_in_float32_on_a_cpu_that_has_bfloat16(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert _accelerator(TrainConfig()).mixed_precision == "no"
+    assert _accelerator(TrainConfig(precision="bf16")).mixed_precision == "bf16"
 
 
 def test_mixed_precision_trains_on_a_cpu_too(tmp_path):

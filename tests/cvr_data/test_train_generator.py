@@ -91,6 +91,15 @@ def test_the_folder_remembers_its_examples_and_is_the_same_again(tiny, examples,
         train_generator([examples], folders[0], Config(model=str(tiny), **{**QUICK, "epochs": 3}))
 
 
+def test_the_manifest_says_in_which_type_it_was_trained(tiny, examples, tmp_path, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    options = {**QUICK, "epochs": 1, "dtype": "auto"}
+    manifest = train_generator([examples], tmp_path / "out", Config(model=str(tiny), **options)).manifest
+    assert (manifest["config"]["dtype"], manifest["runs_on"]) == ("float32", "cpu float32")
+    with pytest.raises(CvrError, match="A CPU cannot train in float16"):
+        train_generator([examples], tmp_path / "half", Config(model=str(tiny), **{**options, "dtype": "float16"}))
+
+
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 @pytest.mark.parametrize("save", ["merged", "adapter"])
 def test_lora_gives_plain_weights_or_an_adapter(tiny, examples, tmp_path, save):

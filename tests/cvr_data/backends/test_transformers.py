@@ -79,6 +79,27 @@ def test_greedy_decoding_is_what_generate_of_transformers_gives(model):
         assert answer.tokens_in == prompt.shape[1]
 
 
+def test_groups_that_begin_otherwise_are_written_beside_each_other(model):
+    asked = requests(9)
+    other = [
+        dataclasses.replace(
+            request, messages=(Message("user", "edit"), Message("assistant", "red"), request.messages[-1])
+        )
+        for request in asked
+    ]
+    mixed = [request for pair in zip(asked, other, strict=True) for request in pair]
+    expected = [answer for pair in zip(write(model, asked), write(model, other), strict=True) for answer in pair]
+    assert write(model, mixed, batch=4) == expected
+
+
+def test_answers_that_nobody_waits_for_are_not_written(model):
+    threads = torch.get_num_threads()
+    answers = load(Config(model=str(model), device="cpu", batch=2)).write(requests(9))
+    next(answers)
+    answers.close()
+    assert torch.get_num_threads() == threads
+
+
 def test_a_seed_repeats_and_another_one_differs(model):
     sampled = {"temperature": 1.5, "top_k": 10}
     first = write(model, requests(seed=1, **sampled))
@@ -134,7 +155,7 @@ def test_a_model_without_a_chat_template_is_told_in_one_line(model):
 
 
 def test_a_folder_is_named_by_its_content(model, tmp_path):
-    name = model_name(Config(model=str(model)))
+    name = model_name(Config(model=str(model), dtype="bfloat16"))
     assert name == f"{model.name}@{fingerprint(model)}"
     assert model_name(Config(model=str(model), form="chat", dtype="float32")) == f"{name} chat float32"
     (tmp_path / "weights").write_bytes(b"1")

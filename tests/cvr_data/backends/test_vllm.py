@@ -1,5 +1,6 @@
 """vllm: what can be said without the engine; tests/engines has the real one."""
 
+import dataclasses
 import importlib.util
 import json
 
@@ -50,9 +51,10 @@ def test_options_that_make_no_sense_are_refused(options, message):
 
 
 def test_the_name_tells_the_weights_and_what_else_changes_the_answers(adapter, tmp_path):
-    plain = Config(model=str(adapter))
+    plain = Config(model=str(adapter), dtype="bfloat16")
     assert model_name(plain).startswith("adapter@")
-    assert model_name(Config(model=str(adapter), gpu_memory_utilization=0.5, tensor_parallel=2)) == model_name(plain)
+    elsewhere = dataclasses.replace(plain, gpu_memory_utilization=0.5, tensor_parallel=2)
+    assert model_name(elsewhere) == model_name(plain)
     named = model_name(Config(model="org/model", lora=str(adapter), form="chat", quantization="awq", dtype="float32"))
     assert named.startswith("org/model lora=adapter@") and named.endswith(" chat float32 awq")
 
