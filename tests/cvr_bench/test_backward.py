@@ -11,17 +11,10 @@ from torch.testing import assert_close
 
 from cvr_bench.launch import own_places
 from cvr_data.errors import CvrError
+from tests.same_gradients import assert_same_gradients
 from tests.two_processes import CASES, ROWS, gradients, model
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def assert_same_gradients(found, expected):
-    assert found.keys() == expected.keys()
-    for parameter, gradient in expected.items():
-        assert (gradient is None) == (found[parameter] is None)
-        if gradient is not None:
-            assert_close(found[parameter], gradient, rtol=1e-4, atol=1e-6 * float(gradient.abs().max()) + 1e-7)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
