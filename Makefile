@@ -62,7 +62,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@echo "Installing what tests and checks need: about DEVSIZE MB to download."
+	@echo "Installing what tests and checks need: about 210 MB to download."
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	touch $@
 
