@@ -28,7 +28,7 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(PYTEST)
 
-# The inner loop: what needs no real model, server or browser, no real data, and is no property tried many times over.
+# The inner loop: what needs no real model, server, browser or real data and does not take seconds.
 test-fast: $(VENV)/.installed-dev
 	$(PYTEST) -m "not engine and not data and not slow"
 

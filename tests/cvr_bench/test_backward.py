@@ -28,6 +28,7 @@ def test_chunks_have_the_gradients_of_the_whole_batch(name, options):
         assert_same_gradients(found, expected)
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_that_has_the_whole_batch(tmp_path):
     """In one chunk each and in two, with the negatives of both; losses are those of the whole batch too."""
     first, _ = own_places({}, devices=2, nodes=1)

@@ -150,6 +150,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_stage_resumes_to_byte_identical_parts(tmp_path):
     script = tmp_path / "stage.py"
     script.write_text(SLOW_STAGE.format(root=str(Path(__file__).resolve().parents[2])))

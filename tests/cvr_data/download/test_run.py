@@ -155,6 +155,7 @@ def is_in_the_middle(folder):
 
 
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.slow
 def test_after_a_kill_in_the_middle_a_rerun_asks_only_for_the_rest(server, tmp_path, stop, code):
     names = [f"v{number:02d}" for number in range(24)]
     for name in names:
