@@ -12,7 +12,6 @@ from typing import Any
 from cvr_bench.coverage import within_features
 from cvr_bench.datasets import DATASETS
 from cvr_bench.task import Task
-from cvr_data.embeddings import FeatureStore
 from cvr_data.errors import CvrError
 from cvr_data.registry import config_dict, split_options
 
@@ -46,6 +45,8 @@ class Benchmark:
 
     def load(self, embeddings: Path) -> Task:
         """Return the task, within the videos that have features."""
+        from cvr_data.embeddings import FeatureStore  # torch, which looking at names does not need
+
         task = DATASETS.get(self.name).load(self.config)
         return within_features(task, FeatureStore.open(embeddings, space="raw"))
 

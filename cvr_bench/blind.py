@@ -4,12 +4,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_bench.retriever import Retriever
 from cvr_bench.task import Item, Query
 from cvr_data.errors import CvrError, first_few
+
+if TYPE_CHECKING:  # torch, which those who read a benchmark do not need
+    from cvr_bench.retriever import Retriever
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class BlindTask:
     """query_id -> the part of the gallery it is ranked against; None is all of it."""
 
 
-def best_items(retriever: Retriever, task: BlindTask, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
+def best_items(retriever: "Retriever", task: BlindTask, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
     """Return query_id -> its `count` best items, best first; of equal scores the smaller item_id comes first.
 
     Raises:

@@ -5,22 +5,24 @@ The numbers of what exists come with bounds that hold for the whole, whatever th
 
 import dataclasses
 from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cvr_bench.task import Item, Missing, Query, Task
-from cvr_data.embeddings import FeatureStore
 from cvr_data.errors import CvrError
 
+if TYPE_CHECKING:  # torch, which those who look something up do not need
+    from cvr_data.embeddings import FeatureStore
 
-def sampling(store: FeatureStore | None) -> str:
+
+def sampling(store: "FeatureStore | None") -> str:
     """Return how the frames of stored features were taken, as a protocol says it."""
     options = store.encoder if store is not None else {}
     return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"
 
 
-def within_features(task: Task, store: FeatureStore) -> Task:
+def within_features(task: Task, store: "FeatureStore") -> Task:
     """Return the task with the videos that are stored, and the queries about them that keep a target.
 
     Raises:
@@ -92,7 +94,7 @@ def recall_bounds(
     return 100 * low / whole, 100 * high / whole
 
 
-def _is_there(item: Item, store: FeatureStore) -> bool:
+def _is_there(item: Item, store: "FeatureStore") -> bool:
     return item.video is None or store.has_video(item.video.video_id)
 
 

@@ -22,8 +22,8 @@ from cvr_data.artifacts import MANIFEST, open_artifact
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name
 from cvr_data.download.source import Kind, load_source, source_names
 from cvr_data.download.status import read_status
-from cvr_data.embeddings import STAGE, FeatureStore
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.feature_ids import STAGE, stored_video_ids
 from cvr_data.machine import Machine
 from cvr_data.registry import parse_config
 
@@ -84,7 +84,7 @@ def data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Pat
     for name in names:
         if name.replace("_", "-") not in benchmark_names():
             raise CvrError(f"Unknown benchmark {name!r}. {did_you_mean(name, benchmark_names())}")
-    stores = {path: set(FeatureStore.open(path, space="raw").video_ids) for path in embeddings}
+    stores = {path: stored_video_ids(path) for path in embeddings}
     return [_status(name.replace("_", "-"), machine, stores) for name in names or benchmark_names()]
 
 
@@ -173,7 +173,7 @@ def _features(folder: Path, ids: frozenset[str]) -> list[Coverage]:
     for place in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
         if (place / MANIFEST).exists():
             if open_artifact(place).stage.startswith(STAGE):
-                known = set(FeatureStore.open(place, space="raw").video_ids)
+                known = stored_video_ids(place)
                 found.append(Coverage(place=place, found=len(ids & known), wanted=len(ids)))
         elif place != folder or any(path.suffix in FEATURE_SUFFIXES for path in folder.iterdir()):
             found.append(_coverage(place, ids, FEATURE_SUFFIXES))

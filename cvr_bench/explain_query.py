@@ -13,8 +13,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from cvr_bench.report import environment, scored_triplets
-from cvr_bench.report_dataset import dataset_part
+from cvr_bench.report_dataset import dataset_part, scored_triplets
 from cvr_bench.results import Result, read_result
 from cvr_data.errors import CvrError, first_few
 from cvr_data.pages.clips import ClipShelf
@@ -109,6 +108,8 @@ def lines(query: ExplainedQuery) -> list[str]:
 
 def to_html(query: ExplainedQuery) -> str:
     """Return a page with the clips, which loads nothing from outside itself."""
+    from cvr_bench.report import environment  # audits and torch, which the words on the screen do not need
+
     made = environment(autoescape=True)
     made.globals.update(clip_of=query.clips.has, uri_of=query.clips.uris.get, ratio_of=query.clips.ratios.get)
     return made.get_template("query.html.j2").render(query=query)

@@ -13,17 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
-from cvr_bench.import_checkpoint import Given, import_checkpoint
 from cvr_bench.models import MODELS
-from cvr_data.artifacts import MANIFEST
-from cvr_data.download.plan import Request, carry_out, make_plan
-from cvr_data.download.run import Config as DownloadConfig
 from cvr_data.download.source import Entry, load_source
 from cvr_data.encoders._checkpoints import quiet_libraries
 from cvr_data.errors import CvrError, did_you_mean
 from cvr_data.registry import split_options
+from cvr_data.yaml_text import parse_yaml
 
 FILE = Path(__file__).with_suffix(".yaml")
 UNKNOWN = "unknown"
@@ -77,7 +72,7 @@ class Published:
 @cache
 def published_checkpoints() -> dict[str, Published]:
     """Return name -> checkpoint."""
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    content = parse_yaml(FILE.read_text(encoding="utf-8"))
     return {name: Published(name=name, **values) for name, values in content.items()}
 
 
@@ -99,9 +94,16 @@ def published_folder(name: str, model: str, root: Root) -> Path:
     if checkpoint.model != model.replace("_", "-"):
         raise CvrError(f"The checkpoint {name} is for {checkpoint.model}, not for {model}.")
     folder = root(checkpoint.source) / FOLDER / IMPORTED / name
+    _import(checkpoint, root, folder)
+    return folder
+
+
+def _import(checkpoint: Published, root: Root, folder: Path) -> None:
+    from cvr_bench.import_checkpoint import Given, import_checkpoint  # torch, which a list does not need
+    from cvr_data.artifacts import MANIFEST
+
     if not (folder / MANIFEST).is_file():
         import_checkpoint(_file(checkpoint, root), checkpoint.model, folder, Given())
-    return folder
 
 
 def _file(checkpoint: Published, root: Root) -> Path:
@@ -111,6 +113,9 @@ def _file(checkpoint: Published, root: Root) -> Path:
         return place
     if checkpoint.entry.manual:
         raise CvrError(f"The checkpoint {checkpoint.name} is not at {place}. {checkpoint.entry.manual}")
+    from cvr_data.download.plan import Request, carry_out, make_plan  # an HTTP client, which a list does not need
+    from cvr_data.download.run import Config as DownloadConfig
+
     request = Request(kind="checkpoints", name=checkpoint.source, root=root(checkpoint.source), split=checkpoint.split)
     config = DownloadConfig(attempts=1, retry_failed=True)  # the hub's client tries again by itself
     with quiet_libraries():

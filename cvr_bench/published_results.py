@@ -12,10 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cvr_bench.results import Result
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.yaml_text import parse_yaml_texts
 
 FOLDER = Path(__file__).parent / "published"
 STANDINGS = {
@@ -145,7 +144,7 @@ def to_json(table: PublishedTable) -> dict[str, Any]:
 @cache
 def _read(benchmark: str) -> Any:
     """The file, its numbers as text: 72.50 is not 72.5."""
-    return yaml.load((FOLDER / f"{benchmark}.yaml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    return parse_yaml_texts((FOLDER / f"{benchmark}.yaml").read_text(encoding="utf-8"))
 
 
 def _table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> PublishedTable:

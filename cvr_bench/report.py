@@ -17,12 +17,11 @@ import jinja2
 from markupsafe import escape
 
 from cvr_bench.metrics import Interval
-from cvr_bench.report_dataset import DatasetPart, dataset_part
+from cvr_bench.report_dataset import DatasetPart, dataset_part, scored_triplets
 from cvr_bench.report_group import Group, group
 from cvr_bench.report_rows import to_tex
 from cvr_bench.report_scores import groups
 from cvr_bench.results import Result, read_result
-from cvr_data.artifacts import open_artifact
 from cvr_data.errors import CvrError
 from cvr_data.lineage import lineage
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bars
@@ -140,15 +139,6 @@ def _cell(text: object) -> str:
 
 def _bounds(interval: Interval, form: str = ".1f") -> str:
     return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
-
-
-def scored_triplets(results: Sequence[Result]) -> Path | None:
-    """Return the first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
-    for result in results:
-        artifact = open_artifact(result.path)
-        if "triplets" in artifact.manifest["inputs"]:
-            return artifact.input_path("triplets")
-    return None
 
 
 def _read_timings(path: Path) -> list[Bar]:

@@ -3,13 +3,15 @@
 The funnel is read from manifests, following inputs from the triplets back to the videos.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from cvr_bench.datasets.triplets import read_triplets, task_name
-from cvr_data.artifacts import MANIFEST
+from cvr_bench.results import Result
+from cvr_data.artifacts import MANIFEST, open_artifact
 from cvr_data.dataset import open_dataset
 from cvr_data.pages.cards import TripletCard, captions_of, media_of, triplet_cards
 from cvr_data.pages.charts import Figure, FunnelBar
@@ -33,6 +35,15 @@ class DatasetPart:
     clips: ClipShelf
     captions: dict[str, str]
     """video_id -> its first caption."""
+
+
+def scored_triplets(results: Sequence[Result]) -> Path | None:
+    """Return the first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
+    for result in results:
+        artifact = open_artifact(result.path)
+        if "triplets" in artifact.manifest["inputs"]:
+            return artifact.input_path("triplets")
+    return None
 
 
 def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:

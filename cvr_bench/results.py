@@ -11,14 +11,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_bench.coverage import recall_bounds
-from cvr_bench.evaluate import Ranks
 from cvr_bench.measures import MEAN as MEAN
 from cvr_bench.measures import Measures
 from cvr_bench.measures import metric_names as metric_names
@@ -35,6 +34,9 @@ from cvr_bench.task import Task
 from cvr_data.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact
 from cvr_data.errors import CvrError
 from cvr_data.tables import check_columns, content_id
+
+if TYPE_CHECKING:  # torch, which those who read a result do not need
+    from cvr_bench.evaluate import Ranks
 
 STAGE = "bench"
 RESULT, PROTOCOL, RANKS = "result.json", "protocol.json", "ranks.parquet"
@@ -98,7 +100,7 @@ class Result:
         return Interval(**self.record["metrics"][metric])
 
 
-def ranks_table(task: Task, ranks: Ranks) -> pa.Table:
+def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     """Return the rows of ranks.parquet, in the order of the task's queries."""
     columns = {
         "query_id": ranks.query_ids,
@@ -212,7 +214,7 @@ def task_record(task: Task) -> dict[str, Any]:
     }
 
 
-def write_result(writer: ArtifactWriter, task: Task, ranks: Ranks, seed: int, about: Mapping[str, Any]) -> Artifact:
+def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
     table, measures = ranks_table(task, ranks), Measures.of_task(task)
     record = {

@@ -14,19 +14,20 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from cvr_bench.caption_sets import over_sets
-from cvr_bench.frame_weights import FrameWeights, pooled_items
-from cvr_bench.retriever import Retriever
 from cvr_bench.task import Item, Query, Task
 from cvr_data.artifacts import ArtifactWriter
 from cvr_data.errors import CvrError
 from cvr_data.progress import Progress
+
+if TYPE_CHECKING:  # torch, which comparing saved scores does not need
+    from cvr_bench.frame_weights import FrameWeights
+    from cvr_bench.retriever import Retriever
 
 SCORES, BANK, POOLED = "scores.npy", "bank-scores.npy", "query-pooled-scores.npy"
 ITEMS, QUERIES = "score-items.parquet", "score-queries.parquet"
@@ -78,7 +79,7 @@ class ScoreMatrix:
 
 
 def save_scores(
-    writer: ArtifactWriter, retriever: Retriever, task: Task, bank: Sequence[Query], encoder: FrameWeights
+    writer: ArtifactWriter, retriever: "Retriever", task: Task, bank: Sequence[Query], encoder: "FrameWeights"
 ) -> None:
     """Write the matrices of a task into the folder of its result.
 
@@ -86,6 +87,9 @@ def save_scores(
         CvrError: they would be larger than 16 GiB.
         ValueError: a score is NaN or infinite.
     """
+    from cvr_bench.caption_sets import over_sets
+    from cvr_bench.frame_weights import pooled_items
+
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     if (size := 4 * len(task.queries) * len(gallery)) > MOST_BYTES:
         raise CvrError(f"{task.name}: its score matrix would take {size / 2**30:.0f} GiB; leave --save-scores out.")
@@ -133,7 +137,7 @@ def needed_scores(folder: Path) -> ScoreMatrix:
     return matrix
 
 
-def _write_matrix(path: Path, retriever: Retriever, queries: Sequence[Query], width: int, label: str) -> None:
+def _write_matrix(path: Path, retriever: "Retriever", queries: Sequence[Query], width: int, label: str) -> None:
     part = path.with_suffix(".tmp")
     rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(queries), width))
     with Progress(label, len(queries), "queries") as progress:
@@ -146,7 +150,9 @@ def _write_matrix(path: Path, retriever: Retriever, queries: Sequence[Query], wi
     part.replace(path)
 
 
-def _scores(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
+def _scores(retriever: "Retriever", queries: Sequence[Query], width: int) -> np.ndarray:
+    import torch
+
     with torch.no_grad():
         scores_QG = retriever.score(queries).float().cpu().numpy()
     if scores_QG.shape != (len(queries), width) or not np.isfinite(scores_QG).all():

@@ -25,10 +25,10 @@ from torch import Tensor
 from cvr_data.artifacts import Artifact, open_artifact
 from cvr_data.encoders._protocol import TextFeatures, VideoFeatures, pad_rows
 from cvr_data.errors import CvrError, first_few
+from cvr_data.feature_ids import STAGE
 from cvr_data.heads import Heads, load_heads
 from cvr_data.tables import check_columns, text_id
 
-STAGE = "embed"
 HEADS_FOLDER = "heads"
 CHUNK = 1024
 """Items whose rows are held in memory at once while they are pooled."""

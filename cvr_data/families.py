@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cvr_data.errors import CvrError, did_you_mean
-from cvr_data.prompts import load_prompt, prompt_names
+from cvr_data.prompts import prompt_names, prompt_summary
 from cvr_data.recipe import built_in_recipes, load_recipe
 from cvr_data.registry import Family
 
@@ -52,7 +52,7 @@ def file_summaries(kind: str) -> dict[str, str]:
     if kind == "checkpoints":
         return import_module(CHECKPOINTS).summaries()
     if kind == "prompts":
-        return {name: load_prompt(name).summary for name in prompt_names()}
+        return {name: prompt_summary(name) for name in prompt_names()}
     return {name: load_recipe(path).summary for name, path in recipe_files().items()}
 
 

@@ -20,6 +20,7 @@ import yaml
 from cvr_data.errors import CvrError, did_you_mean
 from cvr_data.generation.parse import schema_problem
 from cvr_data.generation.request import Message, Parameters
+from cvr_data.yaml_text import parse_yaml
 
 ASKED = ("style", "changes", "system", "user", "lead", "examples", "schema")
 """What the model sees; `prompt_sha256` covers these, so another lint limit asks nothing again."""
@@ -178,6 +179,11 @@ def prompt_text(name: str) -> str:
     return prompt_path(name).read_text(encoding="utf-8").rstrip()
 
 
+def prompt_summary(name: str) -> str:
+    """Return what a prompt is for, without checking the rest of it: a list of prompts compiles no schema."""
+    return str(_read_yaml(prompt_path(name)).get("summary", ""))
+
+
 def load_prompt(name: str) -> Prompt:
     """Return the checked prompt of a built-in name or of a YAML file.
 
@@ -204,7 +210,7 @@ def load_prompt(name: str) -> Prompt:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CvrError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from None
     if not isinstance(content, dict):

@@ -23,8 +23,8 @@ from typing import Any
 
 import yaml
 
-from cvr_data.artifacts import json_bytes, write_bytes
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.yaml_text import parse_yaml
 
 TIMINGS = "timings.json"
 FIELDS = {"name", "summary", "variables", "steps"}
@@ -99,6 +99,8 @@ def run_recipe(
     `run` gets the arguments after `cvr`, and raises when the step fails; `announce` gets a line before and after each.
     A step that finds its work done keeps the seconds it took the first time.
     """
+    from cvr_data.artifacts import json_bytes, write_bytes  # Arrow, which a list of recipes does not need
+
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []
     with contextlib.chdir(folder):
@@ -118,7 +120,7 @@ def run_recipe(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CvrError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from None
     if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or not content["steps"]:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvr_data.config_source import REQUIRED, default_text, defaults_of
 from cvr_data.errors import CvrError, did_you_mean
 
 Options = Mapping[str, str] | Sequence[str]
@@ -59,18 +60,25 @@ class Family:
 
     def summary(self, name: str) -> str:
         """Return the first line of the component's docstring, without importing it."""
-        tree = ast.parse(self._source(name))
-        return (ast.get_docstring(tree) or "").split("\n", 1)[0]
+        source = self._source(name)
+        first_line = source.split("\n", 1)[0]
+        if first_line.startswith('"""'):  # as every file of ours; to parse all 119 takes longer than to read them
+            return first_line.strip('"').strip()
+        return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
 
     def describe(self, name: str) -> str:
         """Return the component's docstring and its options with defaults and meanings."""
-        module = self.get(name)
-        lines = [(module.__doc__ or "").strip(), "", "Options (-o key=value):"]
-        meanings = field_docs(self._source(name))
-        for field in dataclasses.fields(module.Config):
-            lines.append(f"  {field.name} = {_default_text(field)}")
-            lines.extend(f"      {line.strip()}" for line in meanings.get(field.name, "").splitlines() if line.strip())
+        source = self._source(name)
+        document = ast.get_docstring(ast.parse(source)) or ""
+        lines = [document.strip(), "", "Options (-o key=value):"]
+        meanings = field_docs(source)
+        for field, default in (defaults_of(source) or self._defaults(name)).items():
+            lines.append(f"  {field} = {default}")
+            lines.extend(f"      {line.strip()}" for line in meanings.get(field, "").splitlines() if line.strip())
         return "\n".join(lines)
+
+    def _defaults(self, name: str) -> dict[str, str]:
+        return {field.name: default_text(field) for field in dataclasses.fields(self.get(name).Config)}
 
     def _folder(self) -> Path:
         spec = importlib.util.find_spec(self.package)
@@ -96,7 +104,7 @@ def parse_config(config_class: type, options: Options, *, where: str) -> Any:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
         values[name] = text if not isinstance(text, str) else _parse(text, hints[name], f"{where}: option {name}")
     for field in dataclasses.fields(config_class):
-        if field.name not in values and _default_text(field) == "(required)":
+        if field.name not in values and default_text(field) == REQUIRED:
             raise CvrError(f"{where}: option {field.name} is required: -o {field.name}=VALUE.")
     try:
         return config_class(**values)
@@ -165,14 +173,6 @@ def _parse_scalar(text: str, kind: type, where: str) -> Any:
         return kind(text)
     except ValueError:
         raise CvrError(f"{where} should be of type {kind.__name__}, got {text!r}.") from None
-
-
-def _default_text(field: dataclasses.Field) -> str:
-    if field.default is not dataclasses.MISSING:
-        return repr(field.default)
-    if field.default_factory is not dataclasses.MISSING:
-        return repr(field.default_factory())
-    return "(required)"
 
 
 def _json_value(value: Any) -> Any:

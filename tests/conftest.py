@@ -63,3 +63,8 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not at {folder} (set CVR_DATA)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the quickstart first: with two processes the other one does all the rest meanwhile."""
+    items.sort(key=lambda item: item.path.name != "test_quickstart.py")

@@ -36,6 +36,6 @@ class Review:
         """End the server and return its exit code."""
         assert self.process is not None and self.process.stdout is not None
         self.process.send_signal(how)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self.process.stdout.close()
         return code

@@ -1,9 +1,8 @@
 """The layout holds: imports go one way, files stay small, and no component imports another of its family."""
 
 import ast
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = (
@@ -11,11 +10,17 @@ FAMILIES = (
 )  # fmt: skip
 SOURCES = sorted([ROOT / "cli.py", *(ROOT / "cvr_data").rglob("*.py"), *(ROOT / "cvr_bench").rglob("*.py")])
 COMPONENTS = [path for path in SOURCES if path.parent.name in FAMILIES and not path.name.startswith("_")]
+MOST_LINES = 400
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imported_modules(path: Path) -> set[str]:
     modules = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -23,29 +28,36 @@ def imported_modules(path: Path) -> set[str]:
     return modules
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_go_one_way(path):
-    modules = imported_modules(path)
-    top = path.relative_to(ROOT).parts[0]
-    assert "cli" not in modules
-    if top == "cvr_data":
-        assert not {name for name in modules if name.split(".")[0] == "cvr_bench"}
+def where(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_component_does_not_import_another_of_its_family(path):
-    package = ".".join(path.relative_to(ROOT).parts[:2])
-    siblings = {found.stem for found in path.parent.glob("*.py") if not found.name.startswith("_")} - {path.stem}
-    assert not imported_modules(path) & {f"{package}.{name}" for name in siblings}
+def test_imports_go_one_way():
+    upward = {}
+    for path in SOURCES:
+        above = ("cli", "cvr_bench") if path.is_relative_to(ROOT / "cvr_data") else ("cli",)
+        upward[where(path)] = sorted(name for name in imported_modules(path) if name.split(".")[0] in above)
+    assert not {path: names for path, names in upward.items() if names}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_has_at_most_400_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_a_component_does_not_import_another_of_its_family():
+    sideways = {}
+    for path in COMPONENTS:
+        package = ".".join(path.relative_to(ROOT).parts[:2])
+        siblings = {found.stem for found in path.parent.glob("*.py") if not found.name.startswith("_")} - {path.stem}
+        sideways[where(path)] = sorted(imported_modules(path) & {f"{package}.{name}" for name in siblings})
+    assert not {path: names for path, names in sideways.items() if names}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_results_are_printed_by_commands_only(path):
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    printing = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
-    assert not printing
+def test_a_file_has_at_most_400_lines():
+    lines = {where(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert not {path: count for path, count in lines.items() if count > MOST_LINES}
+
+
+def test_results_are_printed_by_commands_only():
+    calls = {where(path): [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)] for path in SOURCES}
+    printing = {
+        path: [call.lineno for call in found if isinstance(call.func, ast.Name) and call.func.id == "print"]
+        for path, found in calls.items()
+    }
+    assert not {path: lines for path, lines in printing.items() if lines}

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,6 @@ import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(cli._command_files())
-
-
-def test_help_answers_quickly_and_imports_nothing_heavy():
-    code = (
-        "import sys, cli; cli.run(['--help']); print(sorted({'torch','pyarrow','pandas','spacy'} & set(sys.modules)))"
-    )
-    started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert time.monotonic() - started < 3  # 0.1 s alone; the bound leaves room for a loaded machine
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -33,14 +22,17 @@ def test_every_command_has_help_with_an_example(cvr, command):
     assert example.group(1) == command
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_file_imports_nothing_heavy(command):
+def test_a_command_file_imports_nothing_heavy():
+    """One process imports them all, so the first that brings a library in is named with those that come after it."""
     code = (
-        f"import sys, importlib; importlib.import_module({cli._command_files()[command]!r});"
-        "print(sorted({'torch', 'pyarrow', 'pandas', 'spacy', 'transformers', 'av'} & set(sys.modules)))"
+        "import sys, importlib, cli\n"
+        "for command, module in cli._command_files().items():\n"
+        "    importlib.import_module(module)\n"
+        "    found = sorted({'torch', 'pyarrow', 'pandas', 'spacy', 'transformers', 'av'} & set(sys.modules))\n"
+        "    print(*[command, *found] if found else [])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split() == []
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(one_line_error):

@@ -14,7 +14,7 @@ import pytest
 from cvr_data.artifacts import open_artifact, verify
 
 ROOT = Path(__file__).resolve().parent.parent
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(2700)]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
 
     Example: cvr quickstart
     """
-    from cvr_bench.quickstart import summary
     from cvr_bench.recipes import RECIPE_FOLDERS
     from cvr_data.recipe import find_recipe, load_recipe, run_recipe
     from cvr_data.registry import split_options
@@ -32,4 +31,6 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
         out,
         lambda line: click.echo(line, err=True),
     )
+    from cvr_bench.quickstart import summary  # torch, which would delay the first line by seconds
+
     click.echo(summary(out, timings))

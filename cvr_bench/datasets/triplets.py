@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,14 +18,17 @@ import pyarrow.compute as pc
 from cvr_bench.coverage import sampling
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Item, Missing, Query, Task
-from cvr_bench.training_set import TrainingSet
 from cvr_data.artifacts import MANIFEST, open_artifact
-from cvr_data.embeddings import FeatureStore
 from cvr_data.errors import CvrError
+from cvr_data.feature_ids import stored_video_ids
 from cvr_data.formats import FORMATS
 from cvr_data.mine_distractors import gallery_videos
 from cvr_data.tables import TRIPLETS, VIDEOS, check_columns
 from cvr_data.video import Video
+
+if TYPE_CHECKING:  # torch, which reading triplets does not need
+    from cvr_bench.training_set import TrainingSet
+    from cvr_data.embeddings import FeatureStore
 
 STAGES = ("triplets", "build-triplets")
 READERS = {".csv": "webvid-covr", ".parquet": "parquet"}
@@ -71,7 +74,7 @@ def task_of(triplets: pa.Table, config: Config) -> Task:
         CvrError: there is no row of the split, or none that can be scored.
     """
     rows = rows_of_split(triplets, config.split, config.data)
-    store = FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
+    store = _store(config.embeddings) if config.embeddings else None
     named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
     listed = _videos_of_split(config)
     wanted = sorted(named | (listed or set()) | gallery_videos(config.distractors))
@@ -105,7 +108,7 @@ def task_of(triplets: pa.Table, config: Config) -> Task:
     )
 
 
-def load_training_set(config: Config) -> TrainingSet:
+def load_training_set(config: Config) -> "TrainingSet":
     """Return the triplets of a split to learn from; those about videos without features are left out.
 
     Raises:
@@ -114,16 +117,17 @@ def load_training_set(config: Config) -> TrainingSet:
     return training_set_of(read_triplets(config.data), config)
 
 
-def training_set_of(triplets: pa.Table, config: Config) -> TrainingSet:
+def training_set_of(triplets: pa.Table, config: Config) -> "TrainingSet":
     """Return the same of some triplets, whose `config.data` is only their name here.
 
     Raises:
         CvrError: there is none.
     """
+    from cvr_bench.training_set import TrainingSet
+
     rows = rows_of_split(triplets, config.split, config.data)
     if config.embeddings:
-        store = FeatureStore.open(config.embeddings, space="raw")
-        rows = _rows_within(rows, set(store.video_ids))
+        rows = _rows_within(rows, stored_video_ids(config.embeddings))
     rows = with_description(rows)
     columns = (DESCRIPTION, "target_caption", "frame_scores", "backend", "style")
     return TrainingSet.from_table(rows, extra=[name for name in columns if name in rows.column_names])
@@ -134,9 +138,15 @@ def load_queries(config: Config) -> list[Query]:
     rows = read_triplets(config.data)
     rows = rows.filter(pc.equal(rows.column("split"), config.split))
     if config.embeddings:
-        known = pa.array(FeatureStore.open(config.embeddings, space="raw").video_ids, pa.string())
+        known = pa.array(sorted(stored_video_ids(config.embeddings)), pa.string())
         rows = rows.filter(pc.is_in(rows.column("reference_id"), known))
     return _queries(rows)
+
+
+def _store(embeddings: Path) -> "FeatureStore":
+    from cvr_data.embeddings import FeatureStore
+
+    return FeatureStore.open(embeddings, space="raw")
 
 
 def check_triplets(path: Path) -> None:

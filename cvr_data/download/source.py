@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.yaml_text import parse_yaml
 
 Kind = Literal["annotations", "videos", "images", "features", "checkpoints"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -120,9 +121,7 @@ def read_source(path: Path) -> Source:
     Raises:
         CvrError: a key is unknown, or an entry does not say how it is had.
     """
-    import yaml
-
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = parse_yaml(path.read_text(encoding="utf-8"))
     for key in content:
         if key not in (*KINDS, "title", "licence"):
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(key, (*KINDS, 'title', 'licence'))}")

@@ -11,17 +11,10 @@ from torch.testing import assert_close
 
 from cvr_bench.launch import own_places
 from cvr_data.errors import CvrError
+from tests.same_gradients import assert_same_gradients
 from tests.two_processes import CASES, ROWS, gradients, model
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def assert_same_gradients(found, expected):
-    assert found.keys() == expected.keys()
-    for parameter, gradient in expected.items():
-        assert (gradient is None) == (found[parameter] is None)
-        if gradient is not None:
-            assert_close(found[parameter], gradient, rtol=1e-4, atol=1e-6 * float(gradient.abs().max()) + 1e-7)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
@@ -35,6 +28,7 @@ def test_chunks_have_the_gradients_of_the_whole_batch(name, options):
         assert_same_gradients(found, expected)
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_that_has_the_whole_batch(tmp_path):
     """In one chunk each and in two, with the negatives of both; losses are those of the whole batch too."""
     first, _ = own_places({}, devices=2, nodes=1)

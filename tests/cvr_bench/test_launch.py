@@ -48,6 +48,7 @@ def test_several_nodes_are_told_apart_by_variables_or_by_slurm():
         own_places({}, devices=2, nodes=2)
 
 
+@pytest.mark.slow
 def test_two_devices_train_and_score_as_one_does(cvr, world, tmp_path):
     """Eighteen queries are evaluated in two shares; batches of eight are of four and four, in chunks of two."""
     words = [

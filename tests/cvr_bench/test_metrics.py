@@ -173,10 +173,10 @@ def test_ten_thousand_resamples_of_2556_queries_are_quick(kind, shared):
     generator = np.random.default_rng(0)
     values = generator.integers(0, 5, 2556) * 25.0 if kind == "hits" else generator.random(2556) * 100
     clusters = [str(n // shared) for n in range(2556)]
-    started = time.perf_counter()
+    started = time.process_time()  # what other processes take is not counted
     bootstrap_interval(values, clusters)
     paired_permutation(values, values[::-1], clusters)
-    assert time.perf_counter() - started < 4  # about 0.02 to 0.3 s alone
+    assert time.process_time() - started < 4  # about 0.02 to 0.3 s
 
 
 def test_average_precision_and_recall_are_those_of_trec_eval():

@@ -321,7 +321,7 @@ def browse(chromium, tmp_path):
                     found = posted.get(timeout=60)
                 finally:
                     browser.terminate()
-                    browser.wait(timeout=20)
+                    browser.wait(timeout=60)
             lines = (tmp_path / "browser.log").read_text(errors="replace").splitlines()
             return found, [line for line in lines if "CONSOLE" in line and "report.html" in line]
 

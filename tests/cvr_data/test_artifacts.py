@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,6 +150,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_killed_stage_resumes_to_byte_identical_parts(tmp_path):
     script = tmp_path / "stage.py"
     script.write_text(SLOW_STAGE.format(root=str(Path(__file__).resolve().parents[2])))
@@ -159,13 +161,15 @@ def test_a_killed_stage_resumes_to_byte_identical_parts(tmp_path):
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
     moments = random.Random(0)
     kills, out = 0, tmp_path / "killed"
-    for _ in range(6):
+    while kills < 4:
         process = subprocess.Popen([*command, str(out)])
         wait_for_parts(out, moments.randint(1, 12), process)
         time.sleep(moments.uniform(0, 0.02))
         process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-    assert kills >= 2
+        if process.wait() == -signal.SIGKILL:
+            kills += 1
+        else:  # on a loaded machine it may be done before it is hit, and then there is nothing to resume
+            shutil.rmtree(out)
     subprocess.run([*command, str(out)], check=True)
     assert verify(out) == []
     for path in sorted((tmp_path / "whole").glob("*.parquet")):
@@ -175,6 +179,6 @@ def test_a_killed_stage_resumes_to_byte_identical_parts(tmp_path):
 
 
 def wait_for_parts(folder: Path, count: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(list(folder.glob("part-*.parquet"))) < count and process.poll() is None and time.monotonic() < deadline:
         os.sched_yield()

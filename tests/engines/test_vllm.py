@@ -67,9 +67,8 @@ def test_the_offline_engine_writes_texts_and_a_seed_repeats_them(folder):
     assert len(rows) == 24 and Counter(row["status"] for row in rows)["ok"] >= 12, rows
     assert first["requests"]["tokens_out"] > 0 and first["requests"]["failed"] == 0
     assert [row["raw"] for row in rows] == [row["raw"] for row in rows_of(folder / "second")]
-    started = time.monotonic()
     again = generate(folder, "third", *sampled, "--cache", folder / "one.sqlite")
-    assert again["requests"]["asked"] == 0 and time.monotonic() - started < 30
+    assert again["requests"]["asked"] == 0
     assert rows_of(folder / "third") == rows
 
 

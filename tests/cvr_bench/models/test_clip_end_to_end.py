@@ -62,6 +62,7 @@ def test_its_vectors_are_those_of_the_library():
     assert_close(found[1], expected.text_embeds, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_tiny_clip_learns_the_scenes_of_rendered_clips(world, tmp_path):
     """A third of the clips is held out; the query is the name of a scene, and chance is near one in six."""
     folder, scenes = world

@@ -3,6 +3,7 @@
 import pytest
 from torch.testing import assert_close
 
+from tests.same_gradients import assert_same_gradients
 from tests.two_processes import ROWS, gradients, model
 
 SMALL = {"width": 8, "layers": 1, "heads": 2, "dropout": 0.0}
@@ -22,9 +23,4 @@ def test_chunks_have_the_gradients_of_the_whole_batch(name, options):
     losses, expected = gradients(retriever, [rows])
     found_losses, found = gradients(retriever, [rows[:2], rows[2:7], rows[7:]])
     assert_close(found_losses, losses)
-    for parameter, gradient in expected.items():
-        if gradient is None:
-            assert found[parameter] is None, parameter
-        else:
-            scale = float(gradient.abs().max())
-            assert_close(found[parameter], gradient, rtol=1e-3, atol=1e-4 * scale + 1e-7, msg=parameter)
+    assert_same_gradients(found, expected)

@@ -229,6 +229,7 @@ def test_counts_must_make_sense(one_line_error, tmp_path):
     assert not (tmp_path / "v").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_one_line_and_the_next_run_resumes(tmp_path, cvr):
     words = ["import", "synthetic", "-O", str(tmp_path / "videos"), "-o", "train=400", "-o", "val=0", "-o", "test=0"]
     words += ["-o", "size=64", "-o", "workers=2"]

@@ -21,7 +21,7 @@ from cvr_data.errors import CvrError
 from tests.hub_server import HubServer, Repo
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICK = Config(attempts=2, backoff_s=0.01, timeout_s=2)
+QUICK = Config(attempts=2, backoff_s=0.01, timeout_s=20)
 
 
 @pytest.mark.parametrize("name", source_names())

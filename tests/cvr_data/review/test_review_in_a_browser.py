@@ -13,7 +13,7 @@ from tests.review_world import Review
 
 pytestmark = pytest.mark.engine
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 NEXT = """([item, done]) => {
   const shown = document.querySelector("#main").dataset.item, now = document.querySelector("#count").textContent;
   return shown && now && (shown !== item || now !== done);

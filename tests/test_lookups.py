@@ -1,0 +1,100 @@
+"""Commands that look something up answer at once: what they import, as a clock would measure the machine."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cvr_data.artifacts import open_artifact
+from cvr_data.config_source import defaults_of
+from cvr_data.families import PACKAGES, families, one_family
+from tests.report_world import make_world, write_results
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = ("torch", "transformers", "datasets", "sentence_transformers", "accelerate", "spacy", "av", "scipy", "requests",
+         "httpx2", "huggingface_hub", "ray", "vllm")  # fmt: skip
+TABLES = ("pandas", "pyarrow", "numpy")
+"""Not needed by those that read no table."""
+SCRIPT = """
+import json, sys, cli
+code = cli.run(json.loads(sys.argv[1]))
+print(json.dumps([code, sorted(set(sys.modules) & set(json.loads(sys.argv[2])))]))
+"""
+NAMES = [
+    ["list"],
+    ["list", "models"],
+    ["list", "prompts", "--json"],
+    ["show", "fdca"],
+    ["show", "clip-end-to-end"],
+    ["show", "minilm"],
+    ["show", "vllm"],
+    ["show", "static"],
+    ["show", "quickstart"],
+    ["--help"],
+]
+
+
+def run_and_look(words, modules):
+    """Run a command in a process of its own; return its exit code and which of `modules` it imported."""
+    given = [json.dumps([str(word) for word in words]), json.dumps(modules)]
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *given], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("words", NAMES, ids=" ".join)
+def test_what_has_a_name_is_shown_without_a_library(words):
+    assert run_and_look(words, [*HEAVY, *TABLES]) == [0, []]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Pairs, triplets and two results, and what stands in them."""
+    root = tmp_path_factory.mktemp("lookups")
+    triplets = make_world(root, train=6, val=4, test=16)
+    first, second, *_ = write_results(root, triplets)
+    row = open_artifact(triplets).read().slice(0, 1).to_pylist()[0]
+    query = pq.read_table(first / "ranks.parquet").column("query_id")[0].as_py()
+    return {"root": root, "triplets": triplets, "first": first, "second": second, "row": row, "query": query}
+
+
+def test_what_lies_on_disk_is_shown_without_torch(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVR_DATA", str(tmp_path))
+    triplets, first, second, row = (world[name] for name in ("triplets", "first", "second", "row"))
+    commands = [
+        ["data-status"],
+        ["published", "cirr"],
+        ["trace", triplets],
+        ["verify", triplets, first],
+        ["explain", row["triplet_id"], "--in", triplets],
+        ["why-not", row["reference_id"], row["target_id"], "--in", world["root"] / "pairs"],
+        ["diff", triplets, triplets],
+        ["stats", triplets],
+        ["compare", first, second],
+        ["explain-query", world["query"], "--in", first],
+    ]
+    assert {words[0]: run_and_look(words, HEAVY) for words in commands} == {words[0]: [0, []] for words in commands}
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_defaults_read_from_the_source_are_those_of_the_component(kind):
+    family = families()[kind]
+    found = {name: defaults_of(family._source(name)) for name in family.names()}
+    assert found == {name: family._defaults(name) for name in family.names()}
+
+
+def test_defaults_that_only_the_component_knows_are_asked_of_it():
+    assert defaults_of("N = len('abc')\nclass Config:\n    size: int = N\n") is None
+    assert defaults_of("from elsewhere import Config\n") is None
+    assert defaults_of("class Config(Base):\n    size: int = 1\n") is None
+    source = "N = 3\nclass Config:\n    size: int = N\n    path: Path = field()\n    name: str\n"
+    assert defaults_of(source) == {"size": "3", "path": "(required)", "name": "(required)"}
+
+
+def test_a_component_is_described_with_what_its_options_mean():
+    text = one_family("mining").describe("one-word")
+    assert text.startswith("Pair ")
+    assert "\n  max_group = 50\n      " in text
