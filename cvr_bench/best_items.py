@@ -18,10 +18,10 @@ TOP = 10
 """Best items kept per query."""
 SPARE = 6
 """Items kept beyond those, because float32 products may misorder the last ones."""
-TILE = 64
-"""Columns whose largest score is looked at before each of them is."""
+TILE = 8
+"""Entries of which the largest is looked at first: the k-th largest of those is a floor of the k best."""
 CROWD = 64
-"""More new entries per query than this are merged through a top-k of the block, fewer one by one."""
+"""More new entries per query than this are cut to the k best of the block, fewer are merged one by one."""
 SECOND_LOOK = 2**21
 """Scores read at once when a query is looked at again."""
 
@@ -55,10 +55,10 @@ class Best:
     def add(self, block_QC: np.ndarray, first_column: int) -> None:
         """Let a block's entries wait for the places of worse ones."""
         k = self.scores_QK.shape[1]
-        is_wide = block_QC.shape[1] > k
-        is_first = is_wide and not np.isfinite(self.worst_Q).any()
-        cells = _top_cells(block_QC, k) if is_first else self._better(block_QC)
-        if is_wide and not is_first and len(cells) > CROWD * len(block_QC):
+        is_first = not np.isfinite(self.worst_Q).any()
+        floor_Q = _floor(block_QC, k) if is_first else self.worst_Q
+        cells = Cells(*np.divmod(np.flatnonzero(block_QC > floor_Q[:, None]), block_QC.shape[1]))
+        if len(cells) > CROWD * len(block_QC) and block_QC.shape[1] > k:
             cells = _top_cells(block_QC, k)
         self.blocks += 1
         if len(cells):
@@ -84,17 +84,6 @@ class Best:
         kept = np.argsort(-scores_QM, axis=1, kind="stable")[:, :k]
         self.scores_QK = np.take_along_axis(scores_QM, kept, axis=1)
         self.columns_QK = np.take_along_axis(columns_QM, kept, axis=1)
-
-    def _better(self, block_QC: np.ndarray) -> Cells:
-        """The entries that beat a kept one."""
-        width = block_QC.shape[1]
-        if width % TILE:
-            return Cells(*np.divmod(np.flatnonzero(block_QC > self.worst_Q[:, None]), width))
-        highest_QT = torch.from_numpy(block_QC).view(len(block_QC), -1, TILE).amax(dim=2).numpy()
-        tiles = np.flatnonzero(highest_QT > self.worst_Q[:, None])
-        tiles_NC = block_QC.reshape(-1, TILE)[tiles]
-        entries, within = np.divmod(np.flatnonzero(tiles_NC > self.worst_Q[tiles // (width // TILE), None]), TILE)
-        return Cells(*np.divmod(tiles[entries] * TILE + within, width))
 
 
 def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -> Top:
@@ -156,6 +145,16 @@ def _groups(rows: np.ndarray, width: int) -> list[np.ndarray]:
     """The rows, as many at once as may be read."""
     at_once = max(1, SECOND_LOOK // width)
     return [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+
+
+def _floor(block_QC: np.ndarray, k: int) -> np.ndarray:
+    """A score that at least k entries of each row beat, close to the k-th best; -inf where the block is too narrow."""
+    tiles = block_QC.shape[1] // TILE
+    if tiles < k:
+        return np.full(len(block_QC), -np.inf, dtype=np.float32)
+    highest_QT = torch.from_numpy(block_QC)[:, : tiles * TILE].unflatten(1, (TILE, tiles)).amax(dim=1).numpy()
+    floor_Q = np.partition(highest_QT, tiles - k, axis=1)[:, tiles - k]
+    return np.nextafter(floor_Q, np.float32(-np.inf))
 
 
 def _top_cells(block_QC: np.ndarray, k: int) -> Cells:
