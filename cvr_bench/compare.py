@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.measures import Measures
-from cvr_bench.metrics import Bootstrap, Interval, paired_permutation, target_clusters
+from cvr_bench.metrics import Interval, paired_bootstrap, paired_permutation, target_clusters
 from cvr_bench.protocols import matrix_ranks
 from cvr_bench.results import Result
 from cvr_bench.score_matrix import ScoreMatrix, read_scores
@@ -201,12 +201,11 @@ def _names(first: Result, second: Result) -> tuple[str, str]:
 
 def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int) -> Difference:
     clusters = target_clusters(first.column("target_ids").to_pylist())
-    bootstrap = Bootstrap(clusters, seed)
     values = {name: [measures.values(table, name) for table in (first, second)] for name in measures.names()}
     return Difference(
         queries=first.num_rows,
         clusters=len(set(clusters)),
-        intervals={name: bootstrap.paired(*both) for name, both in values.items()},
+        intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
         first={name: float(both[0].mean()) for name, both in values.items()},
         second={name: float(both[1].mean()) for name, both in values.items()},
         p_values={name: paired_permutation(both[0], both[1], clusters, seed) for name, both in values.items()},

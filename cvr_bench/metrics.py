@@ -7,7 +7,7 @@ Intervals resample whole clusters of queries (those that share a target), becaus
 # Shapes: N queries, C clusters, P distinct patterns of a cluster (sum of values, number of queries), R resamples.
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,6 @@ FEW_PATTERNS = 64
 """Up to so many distinct clusters a multinomial draw is quicker than drawing clusters one by one."""
 DRAWS = 2**18
 """Clusters drawn at once: they stay in the cache."""
-KEPT = 2**25
-"""Most draws that are kept for the next metric, two bytes each; a cluster is drawn at most as often as there are."""
 
 
 @dataclass(frozen=True)
@@ -99,66 +97,32 @@ def target_clusters(target_ids: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(sorted(ids)) for ids in target_ids]
 
 
-class Bootstrap:
-    """Intervals of several metrics over the same queries, whose clusters are drawn once for all of them.
+def bootstrap_interval(
+    values: np.ndarray, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES
+) -> Interval:
+    """Return the mean of `values` and the 95 % percentile interval of it, resampling whole clusters.
 
     Clusters with the same sum and size are alike, so where there are few patterns a resample is one multinomial draw
     over them: the same distribution as drawing clusters one by one, at a cost that hardly grows with N.
     """
-
-    def __init__(self, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES):
-        number_of: dict[str, int] = {}
-        self.cluster_of = np.array([number_of.setdefault(name, len(number_of)) for name in clusters], dtype=np.int64)
-        self.seed, self.resamples = seed, resamples
-        self._drawn: list[np.ndarray] = []
-
-    def interval(self, values: np.ndarray) -> Interval:
-        """Return the mean of `values` and its 95 % percentile interval."""
-        values = np.asarray(values, dtype=np.float64)
-        patterns_P2, counts_P = np.unique(_cluster_totals(values, self.cluster_of), axis=0, return_counts=True)
-        if len(counts_P) <= FEW_PATTERNS:
-            generator = np.random.default_rng(self.seed)
-            draws_RP = generator.multinomial(counts_P.sum(), counts_P / counts_P.sum(), size=self.resamples)
-            totals_R2 = draws_RP @ patterns_P2
-        else:
-            clusters_C2 = np.repeat(patterns_P2, counts_P, axis=0)
-            totals_R2 = np.concatenate([times_RC.astype(np.float64) @ clusters_C2 for times_RC in self._times()])
-        tail = (1.0 - LEVEL) / 2
-        low, high = np.quantile(totals_R2[:, 0] / totals_R2[:, 1], [tail, 1.0 - tail])
-        return Interval(float(values.mean()), float(low), float(high))
-
-    def paired(self, first: np.ndarray, second: np.ndarray) -> Interval:
-        """Return the mean of `first - second` over the same queries, with its interval."""
-        return self.interval(_differences(first, second))
-
-    def _times(self) -> Iterator[np.ndarray]:
-        """How often each cluster is drawn, some resamples at a time; kept where there is room."""
-        if self._drawn:
-            yield from self._drawn
-            return
-        count = int(self.cluster_of.max()) + 1
-        generator, at_once = np.random.default_rng(self.seed), max(1, DRAWS // count)
-        for start in range(0, self.resamples, at_once):
-            rows = min(at_once, self.resamples - start)
-            drawn_RC = generator.integers(0, count, (rows, count), dtype=np.uint32) + count * np.arange(rows)[:, None]
-            times_RC = np.bincount(drawn_RC.ravel(), minlength=rows * count).reshape(rows, count)
-            if self.resamples * count <= KEPT:
-                self._drawn.append(times_RC.astype(np.uint16))
-            yield times_RC
-
-
-def bootstrap_interval(
-    values: np.ndarray, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES
-) -> Interval:
-    """Return the mean of `values` and the 95 % percentile interval of it, resampling whole clusters."""
-    return Bootstrap(clusters, seed, resamples).interval(values)
+    values = np.asarray(values, dtype=np.float64)
+    patterns_P2, counts_P = np.unique(_cluster_totals(values, clusters), axis=0, return_counts=True)
+    generator = np.random.default_rng(seed)
+    if len(counts_P) <= FEW_PATTERNS:
+        draws_RP = generator.multinomial(counts_P.sum(), counts_P / counts_P.sum(), size=resamples)
+        totals_R2 = draws_RP @ patterns_P2
+    else:
+        totals_R2 = _resampled_totals(np.repeat(patterns_P2, counts_P, axis=0), generator, resamples)
+    tail = (1.0 - LEVEL) / 2
+    low, high = np.quantile(totals_R2[:, 0] / totals_R2[:, 1], [tail, 1.0 - tail])
+    return Interval(float(values.mean()), float(low), float(high))
 
 
 def paired_bootstrap(
     first: np.ndarray, second: np.ndarray, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:
     """Return the mean of `first - second` over the same queries, with its interval."""
-    return Bootstrap(clusters, seed, resamples).paired(first, second)
+    return bootstrap_interval(_differences(first, second), clusters, seed, resamples)
 
 
 def paired_permutation(
@@ -170,7 +134,7 @@ def paired_permutation(
 
     Source: Phipson and Smyth, Permutation P-values Should Never Be Zero, 2010.
     """
-    totals_C = _cluster_totals(_differences(first, second), Bootstrap(clusters).cluster_of)[:, 0]
+    totals_C = _cluster_totals(_differences(first, second), clusters)[:, 0]
     totals_C = np.sort(totals_C[totals_C != 0])
     generator = np.random.default_rng(seed)
     least = abs(totals_C.sum()) - 1e-9 * np.abs(totals_C).sum()
@@ -190,8 +154,23 @@ def _differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
 
 
-def _cluster_totals(values: np.ndarray, cluster_of: np.ndarray) -> np.ndarray:
+def _cluster_totals(values: np.ndarray, clusters: Sequence[str]) -> np.ndarray:
     """(sum of values, number of queries) of each cluster, (C, 2)."""
-    if not len(values) or len(values) != len(cluster_of):
-        raise ValueError(f"One cluster per value is needed, got {len(values)} values and {len(cluster_of)} clusters.")
+    if not len(values) or len(values) != len(clusters):
+        raise ValueError(f"One cluster per value is needed, got {len(values)} values and {len(clusters)} clusters.")
+    number_of: dict[str, int] = {}
+    cluster_of = [number_of.setdefault(name, len(number_of)) for name in clusters]
     return np.stack([np.bincount(cluster_of, weights=values), np.bincount(cluster_of)], axis=1)
+
+
+def _resampled_totals(clusters_C2: np.ndarray, generator: np.random.Generator, resamples: int) -> np.ndarray:
+    """The totals of as many clusters, drawn with replacement: how often each is drawn, times what it holds."""
+    count = len(clusters_C2)
+    totals_R2 = np.empty((resamples, 2))
+    at_once = max(1, DRAWS // count)
+    for start in range(0, resamples, at_once):
+        rows = min(at_once, resamples - start)
+        drawn_RC = generator.integers(0, count, (rows, count), dtype=np.uint32) + count * np.arange(rows)[:, None]
+        times_RC = np.bincount(drawn_RC.ravel(), minlength=rows * count).reshape(rows, count)
+        totals_R2[start : start + rows] = times_RC.astype(np.float64) @ clusters_C2
+    return totals_R2

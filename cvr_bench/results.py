@@ -23,8 +23,8 @@ from cvr_bench.measures import MEAN as MEAN
 from cvr_bench.measures import Measures
 from cvr_bench.measures import metric_names as metric_names
 from cvr_bench.metrics import (
-    Bootstrap,
     Interval,
+    bootstrap_interval,
     chance_recall,
     mean_rank,
     median_rank,
@@ -129,13 +129,14 @@ def summary(table: pa.Table, measures: Measures, seed: int) -> dict[str, Any]:
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
     clusters = target_clusters(target_ids)
-    bootstrap = Bootstrap(clusters, seed)
     targets = np.array([len(ids) for ids in target_ids])
     chances = {f"R@{k}": chance_recall(allowed, targets, k) for k in measures.ks}
     return {
         "queries": table.num_rows,
         "clusters": len(set(clusters)),
-        "metrics": {name: vars(bootstrap.interval(measures.values(table, name))) for name in measures.names()},
+        "metrics": {
+            name: vars(bootstrap_interval(measures.values(table, name), clusters, seed)) for name in measures.names()
+        },
         "MdR": median_rank(ranks),
         "MnR": mean_rank(ranks),
         "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},

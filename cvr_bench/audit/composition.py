@@ -20,7 +20,7 @@ import pyarrow as pa
 from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_texts, blank_videos
 from cvr_bench.evaluate import evaluate
 from cvr_bench.measures import MEAN, metric_names
-from cvr_bench.metrics import Bootstrap, hits, recall_values, target_clusters
+from cvr_bench.metrics import hits, paired_bootstrap, recall_values, target_clusters
 from cvr_bench.models import MODELS
 from cvr_bench.retriever import DenseRetriever, Retriever
 from cvr_bench.task import Task
@@ -99,13 +99,13 @@ def table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
 def summary(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
-    bootstrap = Bootstrap(target_clusters(ranks.column("target_ids").to_pylist()), seed)
+    clusters = target_clusters(ranks.column("target_ids").to_pylist())
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
     return {
         "k": k,
         "reads": _reads(composed_Q, unimodals),
         "recalls": {name: _recalls(rank_Q, ks) for name, rank_Q in rows.items()},
-        "gap": {metric: _gap(metric, composed_Q, unimodals, ks, bootstrap) for metric in metric_names(ks)},
+        "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
         "labels": _count(labels(composed_Q, unimodals, k)),
         "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})},
     }
@@ -120,24 +120,27 @@ def _recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
     return {metric: float(values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
 
 
-def paired_difference(first_Q: np.ndarray, second_Q: np.ndarray, bootstrap: Bootstrap) -> dict[str, float]:
+def paired_difference(
+    first_Q: np.ndarray, second_Q: np.ndarray, clusters: Sequence[str], seed: int
+) -> dict[str, float]:
     """Return the mean of first minus second with its 95 % interval; equal values need no resampling."""
     if (first_Q == second_Q).all():
         return {"value": 0.0, "low": 0.0, "high": 0.0}
-    return vars(bootstrap.paired(first_Q, second_Q))
+    return vars(paired_bootstrap(first_Q, second_Q, clusters, seed))
 
 
 def _gap(
     metric: str,
     composed_Q: np.ndarray,
     unimodals: Sequence[Unimodal],
+    clusters: list[str],
     ks: Sequence[int],
-    bootstrap: Bootstrap,
+    seed: int,
 ) -> dict[str, Any]:
     """Composed minus the best with one input, of this metric; that one is chosen on the same queries."""
     best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
     both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
-    return {"best": best.name, **paired_difference(*both, bootstrap)}
+    return {"best": best.name, **paired_difference(*both, clusters, seed)}
 
 
 def _count(found: Sequence[str]) -> dict[str, int]:

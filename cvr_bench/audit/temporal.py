@@ -25,7 +25,7 @@ from cvr_bench.audit.altered import (
 from cvr_bench.audit.composition import paired_difference, values
 from cvr_bench.evaluate import evaluate
 from cvr_bench.measures import metric_names
-from cvr_bench.metrics import Bootstrap, target_clusters
+from cvr_bench.metrics import target_clusters
 from cvr_bench.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.task import Task
 
@@ -73,11 +73,11 @@ def table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
 def summary(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
-    bootstrap = Bootstrap(target_clusters(ranks.column("target_ids").to_pylist()), seed)
+    clusters = target_clusters(ranks.column("target_ids").to_pylist())
     names = metric_names(ks)
     losses = {
         name: {
-            metric: paired_difference(values(plain_Q, metric, ks), values(rank_Q, metric, ks), bootstrap)
+            metric: paired_difference(values(plain_Q, metric, ks), values(rank_Q, metric, ks), clusters, seed)
             for metric in names
         }
         for name, rank_Q in found.items()
