@@ -64,14 +64,16 @@ def load(config: Config) -> Task:
     return task_of(read_triplets(config.data), config)
 
 
-def task_of(triplets: pa.Table, config: Config) -> Task:
+def task_of(triplets: pa.Table, config: Config, store: FeatureStore | None = None) -> Task:
     """Return the task of one split of some triplets, whose `config.data` is only their name here.
+
+    `store` is that of `config.embeddings`, where it is open already.
 
     Raises:
         CvrError: there is no row of the split, or none that can be scored.
     """
     rows = rows_of_split(triplets, config.split, config.data)
-    store = FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
+    store = store or _store(config)
     named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
     listed = _videos_of_split(config)
     wanted = sorted(named | (listed or set()) | gallery_videos(config.distractors))
@@ -114,15 +116,17 @@ def load_training_set(config: Config) -> TrainingSet:
     return training_set_of(read_triplets(config.data), config)
 
 
-def training_set_of(triplets: pa.Table, config: Config) -> TrainingSet:
+def training_set_of(triplets: pa.Table, config: Config, store: FeatureStore | None = None) -> TrainingSet:
     """Return the same of some triplets, whose `config.data` is only their name here.
+
+    `store` is that of `config.embeddings`, where it is open already.
 
     Raises:
         CvrError: there is none.
     """
     rows = rows_of_split(triplets, config.split, config.data)
-    if config.embeddings:
-        store = FeatureStore.open(config.embeddings, space="raw")
+    store = store or _store(config)
+    if store is not None:
         rows = _rows_within(rows, set(store.video_ids))
     rows = with_description(rows)
     columns = (DESCRIPTION, "target_caption", "frame_scores", "backend", "style")
@@ -217,6 +221,10 @@ def _rows_within(rows: pa.Table, video_ids: set[str]) -> pa.Table:
     known = pa.array(sorted(video_ids), pa.string())
     is_known = [pc.is_in(rows.column(name), known) for name in ("reference_id", "target_id")]
     return rows.filter(pc.and_(*is_known))
+
+
+def _store(config: Config) -> FeatureStore | None:
+    return FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
 
 
 def _distinct(rows: pa.Table, column: str) -> int:
