@@ -86,12 +86,13 @@ class Best:
         self.columns_QK = np.take_along_axis(columns_QM, kept, axis=1)
 
 
-def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -> Top:
+def best_items(best: Best, targets: Cells, target_scores: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Top:
     """Return the ten best of what was kept and of the targets, exactly.
 
     Args:
         best: after all blocks, in which `hidden` was -inf.
         targets: the targets of each query, which were among the hidden.
+        target_scores: their exact scores.
         hidden: what was not ranked.
         scores: where the blocks came from.
     """
@@ -99,30 +100,38 @@ def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -
     queries = len(best.scores_QK)
     rows, places_K = np.nonzero(np.isfinite(best.scores_QK))
     kept = Cells(rows, best.columns_QK[rows, places_K])
-    top = top_of(kept, scores.pair_scores(kept.rows, kept.columns), targets, scores, queries)
+    top = top_of(kept, scores.pair_scores(kept.rows, kept.columns), targets, target_scores, queries)
     reach_Q = np.nextafter(best.worst_Q + scores.margins_Q, np.float32(np.inf))
     in_doubt = (scores.margins_Q > 0) & np.isfinite(best.worst_Q) & (top.scores_QK[:, -1] <= reach_Q)
     for rows in _groups(np.flatnonzero(in_doubt), scores.copies.first_G.size if scores.copies else 1):
         lowest = np.nextafter(top.scores_QK[rows, -1] - scores.margins_Q[rows], np.float32(-np.inf))
         cells = _reaching(rows, lowest, hidden, scores)
         exact = scores.pair_scores(cells.rows, cells.columns)
-        again = top_of(cells, exact, targets.take(np.isin(targets.rows, rows)), scores, queries)
+        own = np.isin(targets.rows, rows)
+        again = top_of(cells, exact, targets.take(own), target_scores[own], queries)
         top.columns_QK[rows], top.scores_QK[rows] = again.columns_QK[rows], again.scores_QK[rows]
     return top
 
 
-def top_of(cells: Cells, exact: np.ndarray, targets: Cells, source: ScoreBlocks, queries: int) -> Top:
+def top_of(cells: Cells, exact: np.ndarray, targets: Cells, target_scores: np.ndarray, queries: int) -> Top:
     """Return the ten best of some cells, none of them a target, and of the targets."""
     rows = np.concatenate([cells.rows, targets.rows])
     columns = np.concatenate([cells.columns, targets.columns])
-    scores = np.concatenate([exact, source.pair_scores(targets.rows, targets.columns)])
-    order = np.lexsort((columns, np.arange(len(rows)) >= len(cells), -scores, rows))
+    scores = np.concatenate([exact, target_scores])
+    order = np.lexsort((columns + (np.arange(len(rows)) >= len(cells)) * 2**32, _by_row(rows, scores)))
     order = order[places(rows[order]) < TOP]
     place = places(rows[order])
     top = Top(np.full((queries, TOP), -1), np.full((queries, TOP), -np.inf, dtype=np.float32))
     top.columns_QK[rows[order], place] = columns[order]
     top.scores_QK[rows[order], place] = scores[order]
     return top
+
+
+def _by_row(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Whole numbers that rise with the row, and within one as the score falls: quicker to sort than both."""
+    bits = (0.0 - scores).astype(np.float32).view(np.int32)  # the bits of a float32 rise with it, but for the sign
+    falling = np.where(bits < 0, ~bits ^ np.int32(-(2**31)), bits)
+    return rows * 2**32 + falling
 
 
 def _reaching(rows: np.ndarray, lowest: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Cells:

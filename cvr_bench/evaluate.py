@@ -183,7 +183,9 @@ def _count(scored: tuple[_Layout, ScoreBlocks]) -> _Counted:
         return _Counted(layout, target_scores, *_stream(queries, layout, target_scores, scores))
     rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
     counts = count_among(layout.targets, target_scores, layout.rivals, rival_scores)
-    return _Counted(layout, target_scores, counts, top_of(layout.rivals, rival_scores, layout.targets, scores, queries))
+    return _Counted(
+        layout, target_scores, counts, top_of(layout.rivals, rival_scores, layout.targets, target_scores, queries)
+    )
 
 
 def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
@@ -194,7 +196,7 @@ def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: Sc
         counter.add(block_QC, first)
         best.add(block_QC, first)
     counts = np.stack([counter.above, counter.equal], axis=1)
-    return counts, best_items(best, layout.targets, layout.hidden, scores)
+    return counts, best_items(best, layout.targets, target_scores, layout.hidden, scores)
 
 
 def _lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> _Layout:
