@@ -18,10 +18,10 @@ TOP = 10
 """Best items kept per query."""
 SPARE = 6
 """Items kept beyond those, because float32 products may misorder the last ones."""
-TILE = 64
-"""Columns whose largest score is looked at before each of them is."""
+TILE = 8
+"""Entries of which the largest is looked at first: the k-th largest of those is a floor of the k best."""
 CROWD = 64
-"""More new entries per query than this are merged through a top-k of the block, fewer one by one."""
+"""More new entries per query than this are cut to the k best of the block, fewer are merged one by one."""
 SECOND_LOOK = 2**21
 """Scores read at once when a query is looked at again."""
 
@@ -55,10 +55,10 @@ class Best:
     def add(self, block_QC: np.ndarray, first_column: int) -> None:
         """Let a block's entries wait for the places of worse ones."""
         k = self.scores_QK.shape[1]
-        is_wide = block_QC.shape[1] > k
-        is_first = is_wide and not np.isfinite(self.worst_Q).any()
-        cells = _top_cells(block_QC, k) if is_first else self._better(block_QC)
-        if is_wide and not is_first and len(cells) > CROWD * len(block_QC):
+        is_first = not np.isfinite(self.worst_Q).any()
+        floor_Q = _floor(block_QC, k) if is_first else self.worst_Q
+        cells = Cells(*np.divmod(np.flatnonzero(block_QC > floor_Q[:, None]), block_QC.shape[1]))
+        if len(cells) > CROWD * len(block_QC) and block_QC.shape[1] > k:
             cells = _top_cells(block_QC, k)
         self.blocks += 1
         if len(cells):
@@ -85,24 +85,14 @@ class Best:
         self.scores_QK = np.take_along_axis(scores_QM, kept, axis=1)
         self.columns_QK = np.take_along_axis(columns_QM, kept, axis=1)
 
-    def _better(self, block_QC: np.ndarray) -> Cells:
-        """The entries that beat a kept one."""
-        width = block_QC.shape[1]
-        if width % TILE:
-            return Cells(*np.divmod(np.flatnonzero(block_QC > self.worst_Q[:, None]), width))
-        highest_QT = torch.from_numpy(block_QC).view(len(block_QC), -1, TILE).amax(dim=2).numpy()
-        tiles = np.flatnonzero(highest_QT > self.worst_Q[:, None])
-        tiles_NC = block_QC.reshape(-1, TILE)[tiles]
-        entries, within = np.divmod(np.flatnonzero(tiles_NC > self.worst_Q[tiles // (width // TILE), None]), TILE)
-        return Cells(*np.divmod(tiles[entries] * TILE + within, width))
 
-
-def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -> Top:
+def best_items(best: Best, targets: Cells, target_scores: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Top:
     """Return the ten best of what was kept and of the targets, exactly.
 
     Args:
         best: after all blocks, in which `hidden` was -inf.
         targets: the targets of each query, which were among the hidden.
+        target_scores: their exact scores.
         hidden: what was not ranked.
         scores: where the blocks came from.
     """
@@ -110,30 +100,38 @@ def best_items(best: Best, targets: Cells, hidden: Cells, scores: ScoreBlocks) -
     queries = len(best.scores_QK)
     rows, places_K = np.nonzero(np.isfinite(best.scores_QK))
     kept = Cells(rows, best.columns_QK[rows, places_K])
-    top = top_of(kept, scores.pair_scores(kept.rows, kept.columns), targets, scores, queries)
+    top = top_of(kept, scores.pair_scores(kept.rows, kept.columns), targets, target_scores, queries)
     reach_Q = np.nextafter(best.worst_Q + scores.margins_Q, np.float32(np.inf))
     in_doubt = (scores.margins_Q > 0) & np.isfinite(best.worst_Q) & (top.scores_QK[:, -1] <= reach_Q)
     for rows in _groups(np.flatnonzero(in_doubt), scores.copies.first_G.size if scores.copies else 1):
         lowest = np.nextafter(top.scores_QK[rows, -1] - scores.margins_Q[rows], np.float32(-np.inf))
         cells = _reaching(rows, lowest, hidden, scores)
         exact = scores.pair_scores(cells.rows, cells.columns)
-        again = top_of(cells, exact, targets.take(np.isin(targets.rows, rows)), scores, queries)
+        own = np.isin(targets.rows, rows)
+        again = top_of(cells, exact, targets.take(own), target_scores[own], queries)
         top.columns_QK[rows], top.scores_QK[rows] = again.columns_QK[rows], again.scores_QK[rows]
     return top
 
 
-def top_of(cells: Cells, exact: np.ndarray, targets: Cells, source: ScoreBlocks, queries: int) -> Top:
+def top_of(cells: Cells, exact: np.ndarray, targets: Cells, target_scores: np.ndarray, queries: int) -> Top:
     """Return the ten best of some cells, none of them a target, and of the targets."""
     rows = np.concatenate([cells.rows, targets.rows])
     columns = np.concatenate([cells.columns, targets.columns])
-    scores = np.concatenate([exact, source.pair_scores(targets.rows, targets.columns)])
-    order = np.lexsort((columns, np.arange(len(rows)) >= len(cells), -scores, rows))
+    scores = np.concatenate([exact, target_scores])
+    order = np.lexsort((columns + (np.arange(len(rows)) >= len(cells)) * 2**32, _by_row(rows, scores)))
     order = order[places(rows[order]) < TOP]
     place = places(rows[order])
     top = Top(np.full((queries, TOP), -1), np.full((queries, TOP), -np.inf, dtype=np.float32))
     top.columns_QK[rows[order], place] = columns[order]
     top.scores_QK[rows[order], place] = scores[order]
     return top
+
+
+def _by_row(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Whole numbers that rise with the row, and within one as the score falls: quicker to sort than both."""
+    bits = (0.0 - scores).astype(np.float32).view(np.int32)  # the bits of a float32 rise with it, but for the sign
+    falling = np.where(bits < 0, ~bits ^ np.int32(-(2**31)), bits)
+    return rows * 2**32 + falling
 
 
 def _reaching(rows: np.ndarray, lowest: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Cells:
@@ -156,6 +154,16 @@ def _groups(rows: np.ndarray, width: int) -> list[np.ndarray]:
     """The rows, as many at once as may be read."""
     at_once = max(1, SECOND_LOOK // width)
     return [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+
+
+def _floor(block_QC: np.ndarray, k: int) -> np.ndarray:
+    """A score that at least k entries of each row beat, close to the k-th best; -inf where the block is too narrow."""
+    tiles = block_QC.shape[1] // TILE
+    if tiles < k:
+        return np.full(len(block_QC), -np.inf, dtype=np.float32)
+    highest_QT = torch.from_numpy(block_QC)[:, : tiles * TILE].unflatten(1, (TILE, tiles)).amax(dim=1).numpy()
+    floor_Q = np.partition(highest_QT, tiles - k, axis=1)[:, tiles - k]
+    return np.nextafter(floor_Q, np.float32(-np.inf))
 
 
 def _top_cells(block_QC: np.ndarray, k: int) -> Cells:

@@ -90,7 +90,7 @@ class _Found:
     def empty(cls, task: Task) -> "_Found":
         """Return room for all queries."""
         queries = len(task.queries)
-        targets = sum(len(task.targets[query.query_id]) for query in task.queries)
+        targets = sum(map(len, task.targets.values()))
         return cls(
             rank=np.zeros(queries, dtype=np.int64),
             ties=np.zeros(queries, dtype=np.int64),
@@ -162,9 +162,12 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
 
 def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
     """Queries in their order, at most so many, and fewer where their lists of candidates are long."""
+    if task.candidates is None:
+        yield from (task.queries[start : start + most] for start in range(0, len(task.queries), most))
+        return
     start, listed = 0, 0
     for number, query in enumerate(task.queries):
-        size = 0 if task.candidates is None else len(task.candidates[query.query_id])
+        size = len(task.candidates[query.query_id])
         if number - start == most or (number > start and listed + size > CANDIDATES):
             yield task.queries[start:number]
             start, listed = number, 0
@@ -180,7 +183,9 @@ def _count(scored: tuple[_Layout, ScoreBlocks]) -> _Counted:
         return _Counted(layout, target_scores, *_stream(queries, layout, target_scores, scores))
     rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
     counts = count_among(layout.targets, target_scores, layout.rivals, rival_scores)
-    return _Counted(layout, target_scores, counts, top_of(layout.rivals, rival_scores, layout.targets, scores, queries))
+    return _Counted(
+        layout, target_scores, counts, top_of(layout.rivals, rival_scores, layout.targets, target_scores, queries)
+    )
 
 
 def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
@@ -191,33 +196,39 @@ def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: Sc
         counter.add(block_QC, first)
         best.add(block_QC, first)
     counts = np.stack([counter.above, counter.equal], axis=1)
-    return counts, best_items(best, layout.targets, layout.hidden, scores)
+    return counts, best_items(best, layout.targets, target_scores, layout.hidden, scores)
 
 
 def _lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> _Layout:
-    rows: list[int] = []
-    columns: list[int] = []
-    referring: list[int] = []
-    own_columns: list[int] = []
-    for row, query in enumerate(queries):
-        own = query.reference.item_id if task.exclude_reference and query.reference is not None else None
-        if own is not None and own in column_of:
-            referring.append(row)
-            own_columns.append(column_of[own])
-        answers = task.targets[query.query_id]
-        if task.candidates is not None:
-            answers = answers & task.candidates[query.query_id]
-        found = [column_of[item_id] for item_id in answers if item_id != own]
-        rows += [row] * len(found)
-        columns += sorted(found) if len(found) > 1 else found
-    targets, references = _cells(rows, columns), _cells(referring, own_columns)
-    hidden = _cells(referring + rows, own_columns + columns)
+    own_Q = _own_columns(task, queries, column_of)
+    answers: list[frozenset[str]] = [task.targets[query.query_id] for query in queries]
+    if task.candidates is not None:
+        answers = [ids & task.candidates[query.query_id] for ids, query in zip(answers, queries, strict=True)]
+    answering = _listed(answers, column_of)
+    targets = answering.take(answering.columns != own_Q[answering.rows])
+    referring = np.flatnonzero(own_Q >= 0)
+    hidden = Cells(np.concatenate([referring, targets.rows]), np.concatenate([own_Q[referring], targets.columns]))
     if task.candidates is None:
-        allowed = len(column_of) - np.bincount(references.rows, minlength=len(queries))
-        return _Layout(targets, hidden, None, allowed)
+        return _Layout(targets, hidden, None, len(column_of) - (own_Q >= 0))
     rivals = _rivals(task, queries, column_of, hidden)
     counts = [np.bincount(cells.rows, minlength=len(queries)) for cells in (targets, rivals)]
     return _Layout(targets, hidden, rivals, counts[0] + counts[1])
+
+
+def _own_columns(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
+    """The column of each query's reference, -1 where it has none there or keeps it."""
+    if not task.exclude_reference:
+        return np.full(len(queries), -1)
+    names = [None if query.reference is None else query.reference.item_id for query in queries]
+    return np.array([-1 if name is None else column_of.get(name, -1) for name in names])
+
+
+def _listed(lists: Sequence[frozenset[str]], column_of: Mapping[str, int]) -> Cells:
+    """The items of each list, columns rising."""
+    sizes = [len(ids) for ids in lists]
+    rows = np.repeat(np.arange(len(lists)), sizes)
+    columns = np.fromiter((column_of[item_id] for ids in lists for item_id in ids), np.int64, len(rows))
+    return Cells(rows, columns if max(sizes, default=0) < 2 else columns[np.lexsort((columns, rows))])
 
 
 def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], hidden: Cells) -> Cells:
@@ -233,10 +244,6 @@ def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], 
     columns = np.concatenate([columns_of[id(ids)] for ids in lists])
     width = len(column_of)
     return Cells(rows, columns).take(~np.isin(rows * width + columns, hidden.rows * width + hidden.columns))
-
-
-def _cells(rows: list[int], columns: list[int]) -> Cells:
-    return Cells(np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64))
 
 
 def _lists(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = None) -> pa.ChunkedArray:

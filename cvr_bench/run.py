@@ -41,6 +41,10 @@ from cvr_data.registry import config_dict, parse_config, split_options
 from cvr_data.versions import installed_versions
 
 VERSION = 1
+ENCODED_AHEAD = 50_000
+"""Texts encoded before a training starts; the encoder would not remember more."""
+TEXTS = 1024
+"""Of those at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +247,8 @@ def load_task(sources: Sources, split: str) -> Task:
     """
     if sources.benchmark is not None:
         return sources.benchmark.load(sources.embeddings)
-    return triplets.load(dataclasses.replace(_data_config(sources, split), distractors=sources.distractors))
+    config = dataclasses.replace(_data_config(sources, split), distractors=sources.distractors)
+    return triplets.task_of(sources.triplets, config, sources.store)
 
 
 def _data_config(sources: Sources, split: str) -> triplets.Config:
@@ -265,14 +270,22 @@ def _prepare(
     from cvr_bench.train import train  # accelerate takes seconds to import
 
     data = _training_data(sources)
+    _encode_ahead(encoder, data.training_set.modifications)
     report = train(retriever, data.training_set, data.validation_task, config, encoder, out)
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
+
+
+def _encode_ahead(encoder: Encoder, texts: Sequence[str]) -> None:
+    """Encode texts in large batches on all cores, where training would ask for them a few at a time."""
+    distinct = list(dict.fromkeys(texts))[:ENCODED_AHEAD]
+    for start in range(0, len(distinct), TEXTS):
+        encoder.encode_texts(distinct[start : start + TEXTS])
 
 
 def _with_captions(run: Run, sources: Sources) -> Sources:
     """The sources with what the model learns from where nothing else is named: captions of the scored benchmark."""
     training = training_for(run.model, MODELS.get(run.model), sources.benchmark, sources.training)
-    return dataclasses.replace(sources, training=training)
+    return sources if training is sources.training else dataclasses.replace(sources, training=training)
 
 
 def _training_data(sources: Sources) -> TrainingData:
@@ -281,8 +294,10 @@ def _training_data(sources: Sources) -> TrainingData:
         return TrainingData(*sources.training.load(sources.embeddings))
     if sources.training is not None:
         return sources.training.load(sources.embeddings)
+    table, store = sources.triplets, sources.store
     return TrainingData(
-        triplets.load_training_set(_data_config(sources, "train")), triplets.load(_data_config(sources, "val"))
+        triplets.training_set_of(table, _data_config(sources, "train"), store),
+        triplets.task_of(table, _data_config(sources, "val"), store),
     )
 
 

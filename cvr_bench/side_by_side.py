@@ -6,12 +6,17 @@ Short products spread over cores spend their time in forks and joins; whole chun
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 MOST = 8
 """Threads at most: each holds the blocks of one chunk."""
+
+SMALL = 10**6
+"""Parameters below which a network trains in one thread: its products are over before a second thread has begun."""
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -37,5 +42,17 @@ def map_in_order(call: Callable[[Thing], Result], things: Iterable[Thing], threa
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def few_threads(module: nn.Module) -> Iterator[None]:
+    """Train a small network in one thread inside the block; a large one has as many as torch may use."""
+    before = torch.get_num_threads()
+    if sum(parameter.numel() for parameter in module.parameters()) < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(before)

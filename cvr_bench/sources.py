@@ -10,16 +10,20 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+
+import pyarrow as pa
 
 import cvr_data
 from cvr_bench.benchmarks import Benchmark, benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.caption_source import CaptionSource
-from cvr_bench.datasets.triplets import STAGES, check_triplets
+from cvr_bench.datasets.triplets import STAGES, check_triplets, read_triplets
 from cvr_bench.hub_triplets import fetch_triplets, is_hub_name
 from cvr_bench.remade import corpus_of, remake
 from cvr_bench.training_source import TrainingSource
 from cvr_data.artifacts import MANIFEST, Artifact, open_artifact
+from cvr_data.embeddings import FeatureStore
 from cvr_data.errors import CvrError
 from cvr_data.model_packages import cache_folder
 
@@ -46,6 +50,20 @@ class Sources:
     """A benchmark of the field whose files `data` holds; None for triplets of ours."""
     training: TrainingSource | CaptionSource | None = None
     """Triplets, or captions, to train on instead of the data's own train split."""
+
+    @cached_property
+    def triplets(self) -> pa.Table:
+        """The triplets that `data` holds, read once.
+
+        Raises:
+            CvrError: it holds none.
+        """
+        return read_triplets(self.data)
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """The raw features, whose index is read once."""
+        return FeatureStore.open(self.embeddings, space="raw")
 
 
 def newest_triplets(root: Path) -> Path | None:

@@ -19,6 +19,7 @@ from cvr_bench.optimizers import lr_share, set_lr
 from cvr_bench.processes import average_gradients, is_first, process_count, process_number
 from cvr_bench.retriever import TrainableRetriever
 from cvr_bench.sampling import Sampler
+from cvr_bench.side_by_side import few_threads
 from cvr_bench.spread_evaluation import evaluate_spread
 from cvr_bench.step_log import StepLog
 from cvr_bench.task import Task
@@ -63,7 +64,8 @@ class TrainingLoop:
             for epoch in range(done + 1, self.config.epochs + 1):
                 if self._should_stop():
                     break
-                trained = self._run_epoch(epoch, progress, log)
+                with few_threads(self.retriever.module):
+                    trained = self._run_epoch(epoch, progress, log)
                 with self.state.average.in_place() if self.state.average else nullcontext():
                     self.state.history.append({**trained, **self._validate(epoch)})
                     if self.best_epoch == epoch and is_first():

@@ -1,6 +1,7 @@
 """The versions of this project and its libraries, as every manifest records them."""
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 PROJECT = "cvr"
@@ -17,6 +18,7 @@ def installed_versions() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

@@ -2,7 +2,7 @@
 
 Rounding errors are as large as the terms of a sum, not as its result: a parameter whose gradient is zero by the model's
 symmetries (a bias before a norm) has nothing but such errors. So they are held against the whole model's gradient, 2e-7
-of which was the most that was seen (AVX2, AVX-512), and beyond that against the parameter's own.
+of which was the most that was seen (AVX2), and beyond that against the parameter's own.
 """
 
 from collections.abc import Mapping

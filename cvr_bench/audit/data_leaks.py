@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cvr_bench.audit.leak import Config, Leaks, Vectors, find_leaks
-from cvr_bench.datasets.triplets import read_triplets, rows_of_split
+from cvr_bench.datasets.triplets import rows_of_split
 from cvr_bench.sources import Sources
 from cvr_bench.task import Task
 from cvr_data.embeddings import FeatureStore
@@ -32,13 +32,13 @@ def data_leaks(config: Config, sources: Sources, split: str, task: Task, encoder
     """
     if sources.benchmark is not None and sources.training is None:
         return None
-    rows = sources.training.read() if sources.training else read_triplets(sources.data)
+    rows = sources.training.read() if sources.training else sources.triplets
     train = check_columns(rows.filter(pc.equal(rows.column("split"), TRAIN)), TRIPLETS, "train")
     if not train.num_rows:
         return None
     is_ours = sources.benchmark is None
-    test = rows_of_split(read_triplets(sources.data), split, sources.data) if is_ours else task_rows(task)
-    store = FeatureStore.open(sources.embeddings, space="raw")
+    test = rows_of_split(sources.triplets, split, sources.data) if is_ours else task_rows(task)
+    store = sources.store
     vectors_of = {"caption": _vectors(encoder, store, 0), "modification": _vectors(encoder, store, MOST_ENCODED)}
     return find_leaks(config, train, test, store, vectors_of)
 

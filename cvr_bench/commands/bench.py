@@ -176,8 +176,8 @@ def _show(results: "Sequence[Result]") -> None:
 
 def _end(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:
     """Say what was not scored, and print everything as JSON where that is asked for."""
-    for result in found:
-        if has_train_options and result.record["training"] is None:
+    if has_train_options and all(result.record["training"] is None for result in found):
+        for result in found:
             click.echo(f"{result.model} does not train; -t has no effect on it.", err=True)
     for line in lacking:
         click.echo(line, err=True)

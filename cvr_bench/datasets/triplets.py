@@ -67,14 +67,16 @@ def load(config: Config) -> Task:
     return task_of(read_triplets(config.data), config)
 
 
-def task_of(triplets: pa.Table, config: Config) -> Task:
+def task_of(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> Task:
     """Return the task of one split of some triplets, whose `config.data` is only their name here.
+
+    `store` is that of `config.embeddings`, where it is open already.
 
     Raises:
         CvrError: there is no row of the split, or none that can be scored.
     """
     rows = rows_of_split(triplets, config.split, config.data)
-    store = _store(config.embeddings) if config.embeddings else None
+    store = store or _store(config)
     named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
     listed = _videos_of_split(config)
     wanted = sorted(named | (listed or set()) | gallery_videos(config.distractors))
@@ -117,8 +119,10 @@ def load_training_set(config: Config) -> "TrainingSet":
     return training_set_of(read_triplets(config.data), config)
 
 
-def training_set_of(triplets: pa.Table, config: Config) -> "TrainingSet":
+def training_set_of(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> "TrainingSet":
     """Return the same of some triplets, whose `config.data` is only their name here.
+
+    `store` is that of `config.embeddings`, where it is open already.
 
     Raises:
         CvrError: there is none.
@@ -126,7 +130,9 @@ def training_set_of(triplets: pa.Table, config: Config) -> "TrainingSet":
     from cvr_bench.training_set import TrainingSet
 
     rows = rows_of_split(triplets, config.split, config.data)
-    if config.embeddings:
+    if store is not None:
+        rows = _rows_within(rows, set(store.video_ids))
+    elif config.embeddings:
         rows = _rows_within(rows, stored_video_ids(config.embeddings))
     rows = with_description(rows)
     columns = (DESCRIPTION, "target_caption", "frame_scores", "backend", "style")
@@ -141,12 +147,6 @@ def load_queries(config: Config) -> list[Query]:
         known = pa.array(sorted(stored_video_ids(config.embeddings)), pa.string())
         rows = rows.filter(pc.is_in(rows.column("reference_id"), known))
     return _queries(rows)
-
-
-def _store(embeddings: Path) -> "FeatureStore":
-    from cvr_data.embeddings import FeatureStore
-
-    return FeatureStore.open(embeddings, space="raw")
 
 
 def check_triplets(path: Path) -> None:
@@ -227,6 +227,12 @@ def _rows_within(rows: pa.Table, video_ids: set[str]) -> pa.Table:
     known = pa.array(sorted(video_ids), pa.string())
     is_known = [pc.is_in(rows.column(name), known) for name in ("reference_id", "target_id")]
     return rows.filter(pc.and_(*is_known))
+
+
+def _store(config: Config) -> "FeatureStore | None":
+    from cvr_data.embeddings import FeatureStore
+
+    return FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
 
 
 def _distinct(rows: pa.Table, column: str) -> int:

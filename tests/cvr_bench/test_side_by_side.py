@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from cvr_bench.side_by_side import map_in_order
+from cvr_bench.side_by_side import few_threads, map_in_order
 
 
 def slow_square(number: int) -> tuple[int, int]:
@@ -31,4 +31,12 @@ def test_an_error_of_one_thing_reaches_the_caller():
     before = torch.get_num_threads()
     with pytest.raises(ZeroDivisionError):
         list(map_in_order(lambda number: 1 // number, [2, 1, 0, 3], 2))
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("width", "is_small"), [(10, True), (1000, False)])
+def test_a_small_network_trains_in_one_thread_and_torch_keeps_its_own(width, is_small):
+    before = torch.get_num_threads()
+    with few_threads(torch.nn.Linear(width, 1001)):
+        assert torch.get_num_threads() == (1 if is_small else before)
     assert torch.get_num_threads() == before

@@ -2,9 +2,11 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
+from cvr_bench.datasets.triplets import Config, load, load_training_set, task_of, training_set_of
 from cvr_bench.sources import default_data, find_sources, follow, newest_triplets, sample_folder
 from cvr_data.artifacts import ArtifactWriter
 from cvr_data.errors import CvrError
@@ -65,3 +67,13 @@ def test_data_that_does_not_lead_to_features_asks_for_them(tmp_path):
     make(tmp_path / "annotations" / "a", "2025-01-01T00:00:00+00:00")
     with pytest.raises(CvrError, match="does not say where its videos' features are; pass --embeddings"):
         find_sources(tmp_path / "annotations" / "a", "--data")
+
+
+def test_triplets_and_features_are_read_once_and_give_the_same_task(world):
+    sources = find_sources(world.triplets, "--data", world.embeddings)
+    assert sources.triplets is sources.triplets
+    assert sources.store is sources.store
+    config = Config(data=world.triplets, embeddings=world.embeddings)
+    assert task_of(sources.triplets, config, sources.store) == load(config)
+    training = replace(config, split="train")
+    assert training_set_of(sources.triplets, training, sources.store) == load_training_set(training)

@@ -110,6 +110,12 @@ def test_training_options_of_a_model_that_does_not_train_are_remarked(cvr, in_wo
     assert "sum does not train; -t has no effect on it." in outcome.err
 
 
+def test_training_options_are_not_remarked_where_one_of_the_models_trains(cvr, in_world):
+    outcome = cvr("bench", "--model", "sum", "--model", "combiner", "-t", "epochs=1", "--no-audit")
+    assert outcome.code == 0
+    assert "does not train" not in outcome.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
