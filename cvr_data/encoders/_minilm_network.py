@@ -22,7 +22,7 @@ class MiniLM(nn.Module):
     """Token ids -> one hidden state per token.
 
     Texts lie one after another, without padding: products see every token of the batch at once, and attention the
-    texts of one length at a time, so it needs no mask. A quarter of a batch of captions would be padding.
+    texts of one length at a time, so it needs no mask.
     """
 
     def __init__(self) -> None:
