@@ -39,17 +39,38 @@ class Pose:
 
 
 class Sprite:
-    """A picture of an object that remembers the sizes it was shown at."""
+    """A picture of an object that remembers how it was shown: most actions keep its size and angle for many frames."""
 
     def __init__(self, picture: Image.Image):
         self.picture = picture
         self.sizes: dict[int, Image.Image] = {}
+        self.poses: dict[tuple[int, float], Image.Image] = {}
+        self.stencils: dict[tuple[int, float, float], Image.Image] = {}
+        self.shadows: dict[tuple[int, float, float], Image.Image] = {}
 
     def posed(self, width: int, angle: float) -> Image.Image:
         """Return the picture that wide and turned by so many degrees."""
         if width not in self.sizes:
             self.sizes[width] = self.picture.resize((width, width), Image.Resampling.BILINEAR, reducing_gap=2.0)
-        return self.sizes[width].rotate(angle, Image.Resampling.BILINEAR, expand=True)
+        if (width, angle) not in self.poses:
+            self.poses[width, angle] = self.sizes[width].rotate(angle, Image.Resampling.BILINEAR, expand=True)
+        return self.poses[width, angle]
+
+    def stencil(self, width: int, angle: float, opacity: float) -> Image.Image:
+        """Return how much of the posed picture is seen at each pixel."""
+        if (width, angle, opacity) not in self.stencils:
+            alpha = self.posed(width, angle).getchannel("A")
+            if opacity < 1:
+                alpha = alpha.point([round(value * opacity) for value in range(256)])
+            self.stencils[width, angle, opacity] = alpha
+        return self.stencils[width, angle, opacity]
+
+    def shadow(self, width: int, angle: float, opacity: float) -> Image.Image:
+        """Return how dark the posed picture's shadow is at each pixel."""
+        if (width, angle, opacity) not in self.shadows:
+            blurred = self.stencil(width, angle, opacity).filter(ImageFilter.BoxBlur(3))
+            self.shadows[width, angle, opacity] = blurred.point([value // 3 for value in range(256)])
+        return self.shadows[width, angle, opacity]
 
 
 def render(concept: Concept, seed: str, size: int) -> np.ndarray:
@@ -119,14 +140,11 @@ def _pose(action: str, moment: float, rest: Pose) -> Pose:
 
 def _place(picture: Image.Image, sprite: Sprite, pose: Pose, *, with_shadow: bool = False) -> None:
     size = picture.width
-    turned = sprite.posed(max(4, round(2 * pose.scale * size)), pose.angle)
-    alpha = turned.getchannel("A")
-    if pose.opacity < 1:
-        alpha = alpha.point([round(value * pose.opacity) for value in range(256)])
+    shown = max(4, round(2 * pose.scale * size)), pose.angle
+    turned = sprite.posed(*shown)
     left = round(size / 2 + pose.x * size - turned.width / 2)
     top = round(size / 2 + pose.y * size - turned.height / 2)
     if with_shadow:
         offset = max(2, size // 32)
-        shadow = alpha.filter(ImageFilter.BoxBlur(3)).point([value // 3 for value in range(256)])
-        picture.paste((0, 0, 0), (left + offset, top + offset), shadow)
-    picture.paste(turned, (left, top), alpha)
+        picture.paste((0, 0, 0), (left + offset, top + offset), sprite.shadow(*shown, pose.opacity))
+    picture.paste(turned, (left, top), sprite.stencil(*shown, pose.opacity))

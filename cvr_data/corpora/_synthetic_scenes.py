@@ -3,7 +3,7 @@
 Every clip gets its own one: horizon, light and every detail are drawn anew.
 """
 
-# Shapes: H, W height and width of the picture, 3 colours.
+# Shapes: H, W height and width of the picture, 3 colours, P points.
 
 from collections.abc import Callable
 
@@ -40,8 +40,8 @@ def _gradient(side: int, top: Colour, bottom: Colour) -> Picture:
 
 
 def _fill(picture: Picture, mask_HW: np.ndarray, colour: Colour, shade_HW: np.ndarray | float = 0.0) -> None:
-    fill_HW3 = np.array(colour) + np.broadcast_to(shade_HW, mask_HW.shape)[..., None]
-    picture[mask_HW] = fill_HW3[mask_HW]
+    shade_N = np.broadcast_to(shade_HW, mask_HW.shape)[mask_HW]
+    picture[mask_HW] = np.array(colour) + shade_N[:, None]
 
 
 def _rows(side: int) -> np.ndarray:
@@ -181,11 +181,13 @@ def _wall(side: int, generator: np.random.Generator) -> Picture:
 def _glacier(side: int, generator: np.random.Generator) -> Picture:
     points = generator.uniform(0, side, (38, 2))
     y, x = np.mgrid[:side, :side]
-    distances = np.sort(np.hypot(y[..., None] - points[:, 0], (x[..., None] - points[:, 1]) * 1.5), axis=-1)
-    blocks = np.hypot(y[..., None] - points[:, 0], (x[..., None] - points[:, 1]) * 1.5).argmin(axis=-1)
-    tones = generator.uniform(-38, 30, 38)[blocks]
+    distances_PHW = np.hypot(y - points[:, 0, None, None], (x - points[:, 1, None, None]) * 1.5)
+    blocks_HW = distances_PHW.argmin(axis=0)
+    nearest_HW = distances_PHW.min(axis=0)
+    np.put_along_axis(distances_PHW, blocks_HW[None], np.inf, axis=0)
+    gap_HW = distances_PHW.min(axis=0) - nearest_HW
+    tones = generator.uniform(-38, 30, 38)[blocks_HW]
     picture = np.array((170, 215, 238)) + tones[..., None] + 10 * _noise(side, 18, generator)[..., None]
-    gap_HW = distances[..., 1] - distances[..., 0]
     _fill(picture, gap_HW < 6, (240, 250, 255))
     _fill(picture, gap_HW < 2.2, (60, 120, 170))
     return picture

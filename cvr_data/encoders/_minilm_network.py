@@ -4,8 +4,10 @@ Source: Wang et al., NeurIPS 2020 (https://arxiv.org/abs/2002.10957), fine-tuned
 (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2). Tested equal to `SentenceTransformer` on its weights.
 """
 
-# Shapes: B texts, L tokens, D embedding.
+# Shapes: N tokens of all texts one after another, B texts of one length, L tokens of a text, D embedding.
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -17,7 +19,11 @@ EPS = 1e-12
 
 
 class MiniLM(nn.Module):
-    """Token ids -> one hidden state per token."""
+    """Token ids -> one hidden state per token.
+
+    Texts lie one after another, without padding: products see every token of the batch at once, and attention the
+    texts of one length at a time, so it needs no mask.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,13 +33,14 @@ class MiniLM(nn.Module):
         self.norm = nn.LayerNorm(WIDTH, eps=EPS)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
 
-    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
-        """Return tokens_BLD; what stands at padding is meaningless."""
-        places_L = torch.arange(ids_BL.shape[1], device=ids_BL.device)
-        tokens_BLD = self.norm(self.words(ids_BL) + self.positions(places_L) + self.sentence)
+    def forward(self, ids_N: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Return tokens_ND of texts of these lengths; texts of one length are best neighbours."""
+        places_N = torch.cat([torch.arange(length) for length in lengths]).to(ids_N.device)
+        tokens_ND = self.norm(self.words(ids_N) + self.positions(places_N) + self.sentence)
+        alike = [(length, len(list(texts))) for length, texts in groupby(lengths)]
         for layer in self.layers:
-            tokens_BLD = layer(tokens_BLD, mask_BL)
-        return tokens_BLD
+            tokens_ND = layer(tokens_ND, alike)
+        return tokens_ND
 
 
 class Layer(nn.Module):
@@ -48,16 +55,21 @@ class Layer(nn.Module):
         self.narrow = nn.Linear(HIDDEN, WIDTH)
         self.norm_narrowed = nn.LayerNorm(WIDTH, eps=EPS)
 
-    def forward(self, tokens_BLD: Tensor, mask_BL: Tensor) -> Tensor:
-        """Return tokens_BLD after one layer."""
-        batch, length, _ = tokens_BLD.shape
-        heads = self.attend_in(tokens_BLD).view(batch, length, 3, HEADS, WIDTH // HEADS)
-        queries, keys, values = heads.permute(2, 0, 3, 1, 4)
-        attended = nn.functional.scaled_dot_product_attention(queries, keys, values, mask_BL[:, None, None, :])
-        attended_BLD = self.attend_out(attended.transpose(1, 2).reshape(batch, length, WIDTH))
-        tokens_BLD = self.norm_attended(tokens_BLD + attended_BLD)
-        narrowed_BLD = self.narrow(nn.functional.gelu(self.widen(tokens_BLD)))
-        return self.norm_narrowed(tokens_BLD + narrowed_BLD)
+    def forward(self, tokens_ND: Tensor, alike: Sequence[tuple[int, int]]) -> Tensor:
+        """Return tokens_ND after one layer; `alike` says (length, how many texts) of texts that follow one another."""
+        projected = self.attend_in(tokens_ND).split([length * texts for length, texts in alike])
+        attended = [_attended(heads, length) for heads, (length, _) in zip(projected, alike, strict=True)]
+        tokens_ND = self.norm_attended(tokens_ND + self.attend_out(torch.cat(attended)))
+        narrowed_ND = self.narrow(nn.functional.gelu(self.widen(tokens_ND)))
+        return self.norm_narrowed(tokens_ND + narrowed_ND)
+
+
+def _attended(projected: Tensor, length: int) -> Tensor:
+    """Return what the tokens of texts of one length read from each other, (B * L, D), of their (B * L, 3 D)."""
+    heads = projected.view(-1, length, 3, HEADS, WIDTH // HEADS)
+    queries, keys, values = heads.permute(2, 0, 3, 1, 4)
+    attended = nn.functional.scaled_dot_product_attention(queries, keys, values)
+    return attended.transpose(1, 2).reshape(-1, WIDTH)
 
 
 def load_released(weights: Path) -> MiniLM:

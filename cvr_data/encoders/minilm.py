@@ -26,7 +26,8 @@ from cvr_data.video import Video
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-BATCH = 64
+TOKENS = 1024
+"""Of a batch: enough for the products, few enough to stay in a processor's caches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class MiniLMEncoder:
             return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, WIDTH))
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         by_length = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
-        batches = [[ids[index] for index in by_length[start : start + BATCH]] for start in range(0, len(ids), BATCH)]
+        batches = _batches([ids[index] for index in by_length])
         network = self._network  # read before threads ask for it at once
         encoded = map_batches(lambda batch: self._encode_batch(network, batch), batches, self.device)
         tokens: list[Tensor] = [torch.empty(0)] * len(ids)
@@ -87,12 +88,11 @@ class MiniLMEncoder:
 
     @torch.no_grad()
     def _encode_batch(self, network: MiniLM, ids: list[list[int]]) -> list[Tensor]:
-        lengths_B = torch.tensor([len(each) for each in ids])
-        ids_BL = torch.nn.utils.rnn.pad_sequence([torch.tensor(each) for each in ids], batch_first=True)
-        mask_BL = torch.arange(ids_BL.shape[1]) < lengths_B[:, None]
+        lengths = [len(each) for each in ids]
+        ids_N = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            tokens_BLD = network(ids_BL.to(self.device), mask_BL.to(self.device)).float().cpu()
-        return [tokens_LD[: len(each)] for tokens_LD, each in zip(tokens_BLD, ids, strict=True)]
+            tokens_ND = network(ids_N, lengths).float().cpu()
+        return list(tokens_ND.split(lengths))
 
     @cached_property
     def _network(self) -> MiniLM:
@@ -106,3 +106,16 @@ class MiniLMEncoder:
         tokenizer.no_padding()
         tokenizer.enable_truncation(self.config.max_tokens)
         return tokenizer
+
+
+def _batches(texts: list[list[int]]) -> list[list[list[int]]]:
+    """Return the texts in batches of at most `TOKENS` tokens, or of one text."""
+    batches: list[list[list[int]]] = []
+    total = TOKENS
+    for ids in texts:
+        total += len(ids)
+        if total > TOKENS:
+            batches.append([])
+            total = len(ids)
+        batches[-1].append(ids)
+    return batches

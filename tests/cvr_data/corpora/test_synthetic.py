@@ -17,7 +17,8 @@ from cvr_data.artifacts import open_artifact, verify
 from cvr_data.corpora import synthetic
 from cvr_data.corpora._synthetic_concepts import SLOTS, UNSAID, VALUES, Concept, word_meanings
 from cvr_data.corpora._synthetic_grammar import TEST_PATTERNS, TRAIN_PATTERNS
-from cvr_data.corpora._synthetic_render import render
+from cvr_data.corpora._synthetic_objects import draw_object
+from cvr_data.corpora._synthetic_render import Sprite, render
 from cvr_data.corpora._synthetic_world import Clip, sample_world
 from cvr_data.video import probe, read_frames
 
@@ -164,6 +165,17 @@ def test_every_action_moves_through_the_whole_clip():
         frames = render(Concept(object="cube", colour="red", **{**PLAIN, "action": action}), "motion", 64).astype(int)
         steps = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
         assert (steps > 0.3).mean() > 0.3, action
+
+
+def test_an_object_shown_before_is_shown_as_at_first():
+    picture = draw_object("cube", "red", "plain", np.random.default_rng(0))
+    ways = [(width, angle, opacity) for width in (20, 31) for angle in (0.0, 7.5) for opacity in (1.0, 0.4, 0.0)]
+    remembering = Sprite(picture)
+    for way in [*ways, *ways[::-1]]:
+        fresh = Sprite(picture)
+        assert remembering.posed(*way[:2]).tobytes() == fresh.posed(*way[:2]).tobytes()
+        assert remembering.stencil(*way).tobytes() == fresh.stencil(*way).tobytes()
+        assert remembering.shadow(*way).tobytes() == fresh.shadow(*way).tobytes()
 
 
 def test_left_goes_left_and_right_goes_right():

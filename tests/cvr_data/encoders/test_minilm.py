@@ -45,6 +45,19 @@ def test_a_text_does_not_depend_on_its_batch_or_order(encoder):
     assert_close(encoder.encode_texts(TEXTS[::-1]).pooled_BD.flip(0), together.pooled_BD, atol=1e-5, rtol=0)
 
 
+def test_how_texts_are_cut_into_batches_does_not_matter(encoder, monkeypatch):
+    texts = [f"{'very ' * (number % 7)}small dog {number}" for number in range(40)]
+    expected = encoder.encode_texts(texts)
+    monkeypatch.setattr(minilm, "TOKENS", 30)
+    features = encoder.encode_texts(texts)
+    assert_close(features.tokens_BLD, expected.tokens_BLD, atol=1e-5, rtol=0)
+    assert torch.equal(features.mask_BL, expected.mask_BL)
+
+
+def test_a_text_longer_than_a_batch_is_a_batch_of_its_own():
+    assert minilm._batches([[1] * 3, [2] * 2000, [3] * 1500]) == [[[1] * 3], [[2] * 2000], [[3] * 1500]]
+
+
 def test_padding_is_zero_and_masked(encoder):
     features = encoder.encode_texts(TEXTS)
     assert features.tokens_BLD[~features.mask_BL].count_nonzero() == 0
