@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
 from cvr_bench.datasets._text_video import Direction, Texts, text_video_task
 from cvr_bench.task import Task
+from cvr_data.annotation_files import Counts, check_counts, find, read_entries, read_lines
 from cvr_data.errors import CvrError, first_few
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"

@@ -4,8 +4,6 @@ A file of another shape is one error line. Media are optional everywhere: a row 
 path, and a row whose file gives no frame is dropped.
 """
 
-import json
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +11,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from cvr_data.corpora._media import media_files
-from cvr_data.corpora._rows import SUFFIXES, Row
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
+from cvr_data.files import SUFFIXES, Row
 
 Split = Literal["train", "val", "test"]
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
-MAX_JSON_BYTES = 2_000_000_000
-"""No published caption file is larger; what claims to be is no caption file."""
 
 
 def source_files(path: Path, *suffixes: str) -> list[Path]:
@@ -51,31 +47,6 @@ def table_files(path: Path) -> list[Path]:
     if not found:
         raise CvrError(f"{path}: no table in this folder; one ends in {', '.join(SUFFIXES)}.")
     return found
-
-
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file, or of the one JSON file in a zip.
-
-    Raises:
-        CvrError: the file is missing, empty or no JSON.
-    """
-    try:
-        content = _zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
-        return json.loads(content)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise CvrError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-    except UnicodeDecodeError:
-        raise CvrError(f"{path}: not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise CvrError(f"{path}: {'is empty' if not content.strip() else f'not valid JSON ({error})'}.") from None
-
-
-def _zipped(path: Path) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        found = [info for info in archive.infolist() if info.filename.lower().endswith(".json")]
-        if len(found) != 1 or found[0].file_size > MAX_JSON_BYTES:
-            raise CvrError(f"{path}: expected one JSON file in it, found {len(found)}.")
-        return archive.read(found[0])
 
 
 def split_of(path: Path) -> Split | None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.corpora._published import entry_from, seconds, source_files, table_files, tables, texts
-from cvr_data.corpora._rows import check_file, read_rows
 from cvr_data.corpora._videos import Entry
 from cvr_data.errors import CvrError
+from cvr_data.files import check_file, read_rows
 
 VERSION = 1
 TINY = {"path": "action-genome", "charades": "charades"}

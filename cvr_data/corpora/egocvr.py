@@ -17,12 +17,12 @@ from typing import Literal
 import pyarrow as pa
 
 from cvr_data.corpora._published import entry_from, table_files, tables, texts
-from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry
+from cvr_data.files import Row, check_file, read_rows
+from cvr_data.formats.egocvr import CLIPS
 
 VERSION = 1
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
-COLUMNS = {"clip_name", "narration_text", "video_uid"}
 _TAG = re.compile(r"^#[A-Z]\s+(?:[A-Z]\s+)?")
 
 
@@ -46,7 +46,7 @@ def inputs(config: Config) -> dict[str, Path]:
     """
     files = table_files(config.path)
     for file in files:
-        check_file(file, COLUMNS)
+        check_file(file, CLIPS)
     return {file.name: file for file in files}
 
 
@@ -60,7 +60,7 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     entries = (
         _entry(config, row, file)
         for file in table_files(config.path)
-        for rows in read_rows(file, COLUMNS)
+        for rows in read_rows(file, CLIPS)
         for row in rows
     )
     yield from tables(entries, "egocvr", where=config.path, media=config.media, check=config.check)

@@ -15,8 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.corpora._published import entry_from, seconds, table_files, tables, texts
-from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry
+from cvr_data.files import Row, check_file, read_rows
 
 VERSION = 1
 TINY = {"path": "hvu"}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_data.artifacts import write_parquet
 from cvr_data.errors import CvrError
+from cvr_data.files import read_table
 from cvr_data.tables import TRIPLETS, check_columns
 
 SPLITS = ("train", "val", "test")
@@ -49,12 +49,5 @@ def read(config: Config, path: Path) -> pa.Table:
     if not found:
         wanted = "no triplets-*.parquet file" if path.is_dir() else "no file"
         raise CvrError(f"{path}: there is {wanted}.")
-    tables = [check_columns(_read_file(file), TRIPLETS, str(file)) for file in found]
+    tables = [check_columns(read_table(file), TRIPLETS, str(file)) for file in found]
     return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _read_file(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise CvrError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
