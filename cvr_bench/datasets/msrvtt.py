@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.datasets._text_video import Direction, listed, text_video_task
 from cvr_bench.task import Task
 from cvr_data.annotation_files import Counts, check_counts, find
 from cvr_data.corpora.msrvtt import read_content
-from cvr_data.errors import CvrError, first_few
+from cvr_data.errors import CvrError
 from cvr_data.files import read_columns
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
@@ -130,14 +130,9 @@ def _captions(config: Config) -> Mapping[str, Sequence[str]]:
         for row in content.rows:
             of_video[row[content.key]].append(row["caption"])
     if config.split in TRAIN_LISTS:
-        return _listed(of_video, read_columns(paths[0], ["video_id"], ["video_id"])["video_id"], paths[0])
-    wanted = "test" if config.split == "full" else "validate"
-    videos = [video for content in contents for video in content.videos]
-    return _listed(of_video, [video["video_id"] for video in videos if video["split"] == wanted], paths[0])
-
-
-def _listed(of_video: Mapping[str, Sequence[str]], video_ids: Sequence[str], path: Path) -> dict[str, Sequence[str]]:
-    lacking = [video_id for video_id in video_ids if not of_video.get(video_id)]
-    if lacking:
-        raise CvrError(f"{path} lists {first_few(lacking)}, which has no caption in the files beside it.")
-    return {video_id: of_video[video_id] for video_id in video_ids}
+        video_ids = read_columns(paths[0], ["video_id"], ["video_id"])["video_id"]
+    else:
+        wanted = "test" if config.split == "full" else "validate"
+        videos = [video for content in contents for video in content.videos]
+        video_ids = [video["video_id"] for video in videos if video["split"] == wanted]
+    return listed(of_video, video_ids, listing=paths[0], beside="the files beside it")

@@ -4,7 +4,7 @@ A file of another shape is one error line. Media are optional everywhere: a row 
 path, and a row whose file gives no frame is dropped.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from cvr_data.corpora._media import media_files
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
-from cvr_data.files import SUFFIXES, Row
+from cvr_data.files import SUFFIXES, Row, check_file, read_rows
 
 Split = Literal["train", "val", "test"]
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
@@ -47,6 +47,25 @@ def table_files(path: Path) -> list[Path]:
     if not found:
         raise CvrError(f"{path}: no table in this folder; one ends in {', '.join(SUFFIXES)}.")
     return found
+
+
+def checked_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
+    """Return the tables of `table_files` by name, once the start of each was looked at.
+
+    Raises:
+        CvrError: a file is missing, empty, or lacks a column.
+    """
+    files = table_files(path)
+    for file in files:
+        check_file(file, columns)
+    return {file.name: file for file in files}
+
+
+def table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
+    """Yield each row of the tables of `table_files`, with its file."""
+    for file in table_files(path):
+        for rows in read_rows(file, columns):
+            yield from ((row, file) for row in rows)
 
 
 def split_of(path: Path) -> Split | None:
