@@ -169,15 +169,10 @@ def _texts(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
     try:
         return column.cast(pa.string())
     except pa.ArrowInvalid:
-        bad = next(row for row, value in enumerate(column.to_pylist()) if not _is_utf8(value))
+        bad = next(
+            row for row, value in enumerate(column.to_pylist()) if value.decode("utf-8", "replace").encode() != value
+        )
         raise CvrError(f"{path}: row {bad} (counted from 0), column {name!r}: not UTF-8.") from None
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        return value.decode("utf-8") is not None
-    except UnicodeDecodeError:
-        return False
 
 
 def _json_names(path: Path) -> list[str]:

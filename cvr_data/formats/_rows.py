@@ -160,19 +160,27 @@ def check_split(split: str) -> None:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}. {did_you_mean(split, SPLITS)}")
 
 
-def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str) -> dict[str, Path]:
-    """Return split -> file: the first of the wanted names that a folder has, of one split or (empty) of all.
+def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:
+    """Return split -> file: of a folder the first wanted name it has, in its published subfolder or not.
+
+    A file is itself, of the split whose name it has, else `otherwise`. A `split` that is not empty is the only one.
 
     Raises:
         CvrError: the folder has none of them.
     """
-    places = {name: names for name, names in wanted.items() if split in ("", name)}
-    found = {name: [path / file for file in names if (path / file).is_file()] for name, names in places.items()}
-    files = {name: paths[0] for name, paths in found.items() if paths}
-    if not files:
-        names = [file for names in places.values() for file in names]
-        raise CvrError(f"{path} holds none of {first_few(names, 6)}.")
-    return files
+    if not path.is_dir():
+        named = (name for name, names in wanted.items() if path.name in {Path(file).name for file in names})
+        return {split or next(named, otherwise): path}
+    places = {
+        name: [path / place for file in names for place in (file, Path(file).name)]
+        for name, names in wanted.items()
+        if split in ("", name)
+    }
+    found = {name: next(filter(Path.is_file, paths), None) for name, paths in places.items()}
+    if files := {name: file for name, file in found.items() if file is not None}:
+        return files
+    listed = [file for name in places for file in wanted[name]]
+    raise CvrError(f"{path} holds none of {first_few(listed, 6)}.")
 
 
 def parsed(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:

@@ -71,11 +71,9 @@ def read(config: Config, path: Path) -> pa.Table:
     Raises:
         CvrError: there is no such file, it is no such JSON, or its targets are hidden.
     """
-    if path.is_dir():
-        names = {split: (f"annotations/{split}.json", f"{split}.json") for split in SPLITS}
-        files = files_of(path, names, config.split)
-        return concat([_read_file(config, file, split) for split, file in files.items()])
-    return _read_file(config, path, config.split or split_in(path.stem))
+    names = {split: [f"annotations/{split}.json"] for split in SPLITS}
+    files = files_of(path, names, config.split, otherwise=split_in(path.stem))
+    return concat([_read_file(config, file, split) for split, file in files.items()])
 
 
 def read_queries(path: Path) -> pa.Table:

@@ -128,10 +128,8 @@ def read_queries(path: Path) -> pa.Table:
 
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    names = {split: f"cap.rc2.{subset}.json" for split, subset in SUBSETS.items()}
-    if path.is_dir():
-        return files_of(path, {split: (f"captions/{name}", name) for split, name in names.items()}, config.split)
-    return {config.split or next((split for split, name in names.items() if path.name == name), "train"): path}
+    names = {split: [f"captions/cap.rc2.{subset}.json"] for split, subset in SUBSETS.items()}
+    return files_of(path, names, config.split)
 
 
 def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:

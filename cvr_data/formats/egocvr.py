@@ -134,11 +134,8 @@ def file_name(what: str, split: str = "test") -> str:
 
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    if path.is_dir():
-        names = {split: file_name("annotations", split) for split in SPLITS}
-        return files_of(path, {split: (f"{FOLDER}/{name}", name) for split, name in names.items()}, config.split)
-    named = next((split for split in SPLITS if path.name == file_name("annotations", split)), "test")
-    return {config.split or named: path}
+    names = {split: [f"{FOLDER}/{file_name('annotations', split)}"] for split in SPLITS}
+    return files_of(path, names, config.split, otherwise="test")
 
 
 def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:

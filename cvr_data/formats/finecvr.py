@@ -141,12 +141,8 @@ def _write_lines(path: Path, lines: Sequence[Sequence[str]]) -> Path:
 
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    if path.is_dir():
-        names = {split: (f"{split}.txt", f"{split}{REMAPED}.txt") for split in SPLITS}
-        wanted = {split: [f"annotations/{name}" for name in found] + list(found) for split, found in names.items()}
-        return files_of(path, wanted, config.split)
-    stem = path.stem.removesuffix(REMAPED)
-    return {config.split or (stem if stem in SPLITS else "train"): path}
+    names = {split: [f"annotations/{split}.txt", f"annotations/{split}{REMAPED}.txt"] for split in SPLITS}
+    return files_of(path, names, config.split)
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:

@@ -42,13 +42,13 @@ PAIRS = ("query_video", "target_video", "label1", "label2", "modification")
 QUERIES = ("query_id", "query_video", "target_video", "target_videos_ids", "modification")
 KINDS = {"reference_label": pa.string(), "target_label": pa.string()}
 ENDS = ("reference", "target")
-FOLDERS = ("annotations/", "data/", "")
+FOLDERS = ("annotations/", "data/")
 STEMS = {split: (f"{split}_finegd", f"{split}_video_pairs_v2", split, f"{split}-00000-of-00001") for split in SPLITS}
 FILES = {
     split: tuple(f"{folder}{stem}{suffix}" for folder in FOLDERS for suffix in (".csv", ".parquet") for stem in stems)
     for split, stems in STEMS.items()
 }
-"""Split -> the places of its file, the first of which is ours."""
+"""Split -> the places of its file, in these folders or not; the first is ours."""
 
 EXAMPLE = (
     "query_id,query_video,target_video,target_videos_ids,modification\n0,v1,v2,\"['v2', 'v3']\",add a half twist\n"
@@ -83,11 +83,9 @@ def read(config: Config, path: Path) -> pa.Table:
     Raises:
         CvrError: the file is absent or no table, lacks a column, or a list or dict in it is none.
     """
-    if path.is_dir():
-        files = files_of(path, FILES, config.split)
-        return concat([_read_file(config, file, split) for split, file in files.items()])
     named = next((split for split in SPLITS if path.stem.lower().startswith(split)), "train")
-    return _read_file(config, path, config.split or named)
+    files = files_of(path, FILES, config.split, otherwise=named)
+    return concat([_read_file(config, file, split) for split, file in files.items()])
 
 
 def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
