@@ -1,6 +1,7 @@
 """Every published layout: triplets of ours that are exported in it can be benched, with the queries they had."""
 
 import ast
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -140,3 +141,13 @@ def test_the_parquet_of_tf_covr_gives_the_task_of_its_csv(tmp_path):
         path.parent.mkdir(parents=True)
         pq.write_table(table, path)
         assert task_of("tf-covr", tmp_path / Path(name).stem) == task_of("tf-covr", sample.parent)
+
+
+def test_an_export_is_benched_from_the_command_line(cvr, world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exported = cvr("export", world.triplets, "--format", "egocvr", "--out", "out")
+    assert exported.code == 0, exported.err
+    words = ["--embeddings", world.embeddings, "-D", "annotations=out", "-D", "counts=any"]
+    outcome = cvr("bench", "--model", "constant", "--data", "egocvr", *words)
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"egocvr-global.*: 1[0-9] queries, gallery of 12 videos", outcome.out)
