@@ -17,7 +17,6 @@ import numpy as np
 
 from cvr_bench.blind import BlindTask, best_items
 from cvr_bench.datasets import DATASETS, circo
-from cvr_bench.datasets._files import read_json
 from cvr_bench.query_features import read_rows
 from cvr_bench.retriever import Retriever
 from cvr_bench.scoring_model import dense_model
@@ -30,6 +29,7 @@ from cvr_bench.submissions import (
     cirr_submission,
     write_submission,
 )
+from cvr_data.annotation_files import read_json
 from cvr_data.artifacts import write_bytes
 from cvr_data.errors import CvrError, did_you_mean, first_few
 from cvr_data.registry import split_options

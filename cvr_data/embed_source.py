@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_data.artifacts import open_artifact
 from cvr_data.corpora._paths import resolve_media
 from cvr_data.download.items import read_ids
 from cvr_data.encoders._protocol import Encoder
 from cvr_data.errors import CvrError, did_you_mean, first_few
+from cvr_data.files import SUFFIXES, read_table
 from cvr_data.tables import VIDEOS, check_columns
 from cvr_data.video import Video
 
@@ -48,32 +48,12 @@ class Source:
 
 
 def read_source(source: Path) -> tuple[pa.Table, str]:
-    """Return the table of an artifact, a Parquet file or a CSV file, and what to call it in an error."""
+    """Return the table of an artifact, or of a file, and what to call it in an error."""
     if not source.is_file():
         return open_artifact(source).read(), str(source)
-    if source.suffix == ".parquet":
-        return pq.read_table(source), str(source)
-    if source.suffix == ".csv":
-        return read_csv(source), str(source)
-    raise CvrError(f"{source} should be a folder made by cvr, a .parquet or a .csv file.")
-
-
-def read_csv(path: Path) -> pa.Table:
-    """Return a CSV file with every column as text.
-
-    Raises:
-        CvrError: there is no such file, or it is no CSV.
-    """
-    from pyarrow import csv
-
-    try:
-        with csv.open_csv(path) as reader:
-            types = {name: pa.string() for name in reader.schema.names}
-        return csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=types))
-    except FileNotFoundError:
-        raise CvrError(f"{path} does not exist.") from None
-    except pa.ArrowInvalid as error:
-        raise CvrError(f"{path} is no CSV table ({str(error).splitlines()[0]}).") from None
+    if source.suffix.lower() in SUFFIXES:
+        return read_table(source), str(source)
+    raise CvrError(f"{source} should be a folder made by cvr, or a table that ends in {', '.join(SUFFIXES)}.")
 
 
 def only_ids(table: pa.Table, path: Path, where: str) -> pa.Table:

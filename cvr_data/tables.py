@@ -91,6 +91,8 @@ TRIPLETS = pa.schema(
         ("model", pa.string()),
     ]
 )
+QUERY_NUMBER = "query_number"
+"""Extra column of triplets: the number that a published file gives the query a row belongs to."""
 
 DISTRACTORS = pa.schema(
     [

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.artifacts import Artifact, open_artifact
-from cvr_data.corpora._rows import column_names, read_rows
 from cvr_data.errors import CvrError, did_you_mean, first_few
+from cvr_data.files import column_names, read_rows
 from cvr_data.normalise import normalised
 from cvr_data.tables import MODIFICATIONS, PAIRS, check_columns, content_id
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import KS, Item, Mean, Query, Task
+from cvr_data.tables import QUERY_NUMBER
 from cvr_data.video import Video
 
 Reference = Literal["exclude", "keep"]
 """Whether a query's own reference is left out of its ranking, as papers do, or ranked too, as MTEB does."""
+MEANS = {"meanR3": Mean(("R@1", "R@5", "R@10")), "meanR4": Mean(("R@1", "R@5", "R@10", "R@50"))}
+"""What CoVR's code writes beside its recalls."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +44,29 @@ def query_of(row: Row) -> Query:
 
 
 def rows_of(triplets: pa.Table) -> list[Row]:
-    """Return one query per triplet, each with its own target; the reference's caption describes it."""
-    names = ["triplet_id", "reference_id", "modification", "target_id", "reference_caption", "frame_scores"]
+    """Return one query per triplet, each with its own target; what tells of the reference at most describes it."""
+    names = ["triplet_id", "reference_id", "modification", "target_id", "frame_scores"]
+    told = "reference_description" if "reference_description" in triplets.column_names else "reference_caption"
     return [
         Row(
             query_id=row["triplet_id"],
             reference_id=row["reference_id"],
             modification=row["modification"],
             target_ids=(row["target_id"],),
-            description=row["reference_caption"],
+            description=row[told],
             frame_scores=tuple(row["frame_scores"] or ()),
         )
-        for row in triplets.select(names).to_pylist()
+        for row in triplets.select([*names, told]).to_pylist()
     ]
+
+
+def numbered(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Return (first row, all targets) of each query of a published file, in its order; told apart by its numbers."""
+    name = QUERY_NUMBER if QUERY_NUMBER in triplets.column_names else "query_id"
+    rows_of_query: dict[Any, list[dict[str, Any]]] = {}
+    for row in triplets.to_pylist():
+        rows_of_query.setdefault(row[name], []).append(row)
+    return [(rows[0], tuple(row["target_id"] for row in rows)) for rows in rows_of_query.values()]
 
 
 def named_videos(rows: Iterable[Row]) -> list[str]:

@@ -6,11 +6,13 @@ some papers is three times `mean`.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from cvr_bench.datasets._composed import video_item
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Item, Query, Task
+from cvr_data.errors import CvrError, first_few
 
 Direction = Literal["text-to-video", "video-to-text"]
 Unit = Literal["sentence", "paragraph"]
@@ -24,12 +26,25 @@ def paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {video_id: [" ".join(text.strip() for text in texts)] for video_id, texts in captions.items()}
 
 
+def listed(
+    captions: Mapping[str, Sequence[str]], video_ids: Sequence[str], *, listing: Path, beside: str
+) -> dict[str, Sequence[str]]:
+    """Return the captions of the videos of a list, in its order; `beside` is where they should be.
+
+    Raises:
+        CvrError: a listed video has none.
+    """
+    if lacking := [video_id for video_id in video_ids if not captions.get(video_id)]:
+        raise CvrError(f"{listing} lists {first_few(lacking)}, which has no caption in {beside}.")
+    return {video_id: captions[video_id] for video_id in video_ids}
+
+
 def text_video_task(
     name: str, captions: Mapping[str, Sequence[str]], direction: Direction, unit: Unit, texts: Texts = "captions"
 ) -> Task:
     """Return the task of ranking the videos for each text, or for each video the texts, one by one or in sets."""
     texts_of = paragraphs(captions) if unit == "paragraph" else captions
-    listed = {
+    texts_by_id = {
         f"{video_id}#{number}": (video_id, text)
         for video_id, of_video in texts_of.items()
         for number, text in enumerate(of_video)
@@ -38,9 +53,9 @@ def text_video_task(
     if direction == "text-to-video":
         return Task(
             name=name,
-            queries=[Query(text_id, None, text) for text_id, (_, text) in listed.items()],
+            queries=[Query(text_id, None, text) for text_id, (_, text) in texts_by_id.items()],
             gallery=[video_item(video_id) for video_id in texts_of],
-            targets={text_id: frozenset({video_id}) for text_id, (video_id, _) in listed.items()},
+            targets={text_id: frozenset({video_id}) for text_id, (video_id, _) in texts_by_id.items()},
             ks=KS,
             protocol=protocol,
         )
@@ -57,7 +72,7 @@ def text_video_task(
     return Task(
         name=f"{name} (video to text)",
         queries=queries,
-        gallery=[Item(text_id, text=text) for text_id, (_, text) in listed.items()],
+        gallery=[Item(text_id, text=text) for text_id, (_, text) in texts_by_id.items()],
         targets={
             video_id: frozenset(f"{video_id}#{number}" for number in range(len(of_video)))
             for video_id, of_video in texts_of.items()

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.datasets._files import Counts, check_counts, find, find_only, read_json
 from cvr_bench.datasets._text_video import Direction, Unit, paragraphs, text_video_task
 from cvr_bench.task import Task
+from cvr_data.annotation_files import Counts, check_counts, find, find_only, read_json
 from cvr_data.errors import CvrError, first_few
 
 ORIGIN = "https://cs.stanford.edu/people/ranjaykrishna/densevid/"

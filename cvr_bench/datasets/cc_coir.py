@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.datasets._composed import Reference, composed_task, named_targets, rows_of
-from cvr_bench.datasets._files import find_only
 from cvr_bench.held_out import with_held_out
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
+from cvr_data.annotation_files import find_only
 from cvr_data.errors import CvrError
-from cvr_data.formats import FORMATS
+from cvr_data.formats import cc_coir as layout
 
 ORIGIN = "https://huggingface.co/datasets/lucas-ventura/CC-CoIR"
 FILE = "cc-coir_train.csv"
@@ -88,5 +88,4 @@ def load_triplets(config: Config) -> pa.Table:
         CvrError: the file is missing or cannot be read.
     """
     (path,) = files(config)
-    layout = FORMATS.get("cc-coir")
     return with_held_out(layout.read(layout.Config(split="train"), path), config.held_out)

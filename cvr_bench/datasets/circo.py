@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.blind import BlindTask
-from cvr_bench.datasets._composed import Reference, Row, composed_task, named_videos, query_of, video_item
-from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_json
+from cvr_bench.datasets._composed import Reference, Row, composed_task, named_videos, numbered, query_of, video_item
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
+from cvr_data.annotation_files import Counts, check_counts, find, read_json
 from cvr_data.errors import CvrError
+from cvr_data.formats import circo as layout
+from cvr_data.tables import QUERY_NUMBER
 
 ORIGIN = "https://github.com/miccunifi/CIRCO"
 COCO = "http://images.cocodataset.org/annotations/image_info_unlabeled2017.zip"
@@ -69,9 +71,8 @@ def load(config: Config) -> Task:
     if config.split == "test":
         raise CvrError("circo: the targets of test are not published; its server scores it.")
     path, *images = files(config)
-    entries = read_entries(path, ("id", "reference_img_id", "relative_caption", "gt_img_ids"))
-    _check_queries(config, path, len(entries))
-    rows = [_row(entry, tuple(str(image_id) for image_id in entry["gt_img_ids"])) for entry in entries]
+    rows = [_row(first, targets) for first, targets in numbered(layout.read(layout.Config(split="val"), path))]
+    _check_queries(config, path, len(rows))
     gallery = _image_ids(config, images[0]) if images else named_videos(rows)
     protocol = Protocol(gallery="listed" if images else "named", reference=config.reference)
     return composed_task("circo-val", rows, gallery, protocol, ks=KS, map_ks=KS)
@@ -97,9 +98,8 @@ def load_queries(config: Config) -> BlindTask:
         CvrError: the file is missing, cannot be read or is not whole.
     """
     (path,) = files(dataclasses.replace(config, gallery="named"))
-    entries = read_entries(path, ("id", "reference_img_id", "relative_caption"))
-    _check_queries(config, path, len(entries))
-    queries = [query_of(_row(entry, ())) for entry in entries]
+    queries = [query_of(_row(row, ())) for row in layout.read_queries(path).to_pylist()]
+    _check_queries(config, path, len(queries))
     return BlindTask(name=f"circo-{config.split}", queries=queries, gallery=())
 
 
@@ -112,19 +112,19 @@ def _check_queries(config: Config, path: Path, found: int) -> None:
     check_counts(path, config.counts, {"queries": found}, {"queries": QUERIES[config.split]})
 
 
-def _row(entry: Mapping[str, Any], target_ids: tuple[str, ...]) -> Row:
+def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> Row:
     return Row(
-        query_id=str(entry["id"]),
-        reference_id=str(entry["reference_img_id"]),
-        modification=entry["relative_caption"],
+        query_id=str(row[QUERY_NUMBER]),
+        reference_id=row["reference_id"],
+        modification=row["modification"],
         target_ids=target_ids,
-        slices={aspect: "yes" for aspect in entry.get("semantic_aspects", ())},
+        slices=dict.fromkeys(row["semantic_aspects"] or (), "yes"),
     )
 
 
 def _image_ids(config: Config, path: Path) -> list[str]:
-    content = read_json(path)
-    if not isinstance(content, dict) or "images" not in content:
+    content = read_json(path, dict)
+    if "images" not in content:
         raise CvrError(f"{path} should hold an object with 'images'.")
     image_ids = [str(image["id"]) for image in content["images"]]
     check_counts(path, config.counts, {"images": len(image_ids)}, {"images": GALLERY})

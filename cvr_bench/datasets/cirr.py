@@ -9,17 +9,20 @@ Paper: Liu et al., ICCV 2021 (https://arxiv.org/abs/2108.04024). Licence: MIT fo
 NLVR2's. Files: https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset (captions, image_splits), version rc2.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import pyarrow as pa
 
 from cvr_bench.blind import BlindTask
 from cvr_bench.datasets._composed import Reference, Row, composed_task, query_of, video_item
-from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_json
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Mean, Task
+from cvr_data.annotation_files import Counts, check_counts, find
 from cvr_data.errors import CvrError
+from cvr_data.formats import cirr as layout
+from cvr_data.tables import QUERY_NUMBER
 
 ORIGIN = "https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset"
 SUBSET_KS = (1, 2, 3)
@@ -62,9 +65,10 @@ def load(config: Config) -> Task:
     """
     if config.split == "test1":
         raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
-    entries, images = _read(config, ("pairid", "reference", "caption", "img_set", "target_hard"))
-    rows = [_row(entry, (entry["target_hard"],)) for entry in entries]
-    members = _members(entries)
+    captions, splits = files(config)
+    triplets = layout.read(layout.Config(split="val"), captions)
+    images = _images(config, captions, splits, triplets)
+    rows, members = _rows(triplets), _members(triplets)
     if config.gallery == "subset":
         protocol = Protocol(gallery="candidates", reference=config.reference)
         return composed_task("cirr-val-subset", rows, images, protocol, ks=SUBSET_KS, candidates=members)
@@ -78,32 +82,37 @@ def load_blind(config: Config) -> BlindTask:
     Raises:
         CvrError: a file is missing, cannot be read or is not whole.
     """
-    entries, images = _read(config, ("pairid", "reference", "caption", "img_set"))
+    captions, splits = files(config)
+    queries = layout.read_queries(captions)
+    images = _images(config, captions, splits, queries)
     return BlindTask(
         name=f"cirr-{config.split}",
-        queries=[query_of(_row(entry, ())) for entry in entries],
+        queries=[query_of(row) for row in _rows(queries)],
         gallery=[video_item(image_id) for image_id in images],
-        candidates=_members(entries) if config.gallery == "subset" else None,
+        candidates=_members(queries) if config.gallery == "subset" else None,
     )
 
 
-def _read(config: Config, keys: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    captions, splits = files(config)
-    entries, images = read_entries(captions, keys), list(read_json(splits))
-    found = {"queries": len(entries), "images": len(images)}
+def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:
+    images = list(layout.read_images(splits))
+    found = {"queries": queries.num_rows, "images": len(images)}
     check_counts(captions, config.counts, found, PUBLISHED[config.split])
-    return entries, images
+    return images
 
 
-def _row(entry: Mapping[str, Any], target_ids: tuple[str, ...]) -> Row:
-    return Row(
-        query_id=str(entry["pairid"]),
-        reference_id=entry["reference"],
-        modification=entry["caption"],
-        target_ids=target_ids,
-    )
+def _rows(queries: pa.Table) -> list[Row]:
+    return [
+        Row(
+            query_id=str(row[QUERY_NUMBER]),
+            reference_id=row["reference_id"],
+            modification=row["modification"],
+            target_ids=(row["target_id"],) if "target_id" in row else (),
+        )
+        for row in queries.to_pylist()
+    ]
 
 
-def _members(entries: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+def _members(queries: pa.Table) -> dict[str, frozenset[str]]:
     """Members of a query's set, its reference among them: the ranking leaves that out."""
-    return {str(entry["pairid"]): frozenset(entry["img_set"]["members"]) for entry in entries}
+    pairs = zip(queries.column(QUERY_NUMBER).to_pylist(), queries.column("group_members").to_pylist(), strict=True)
+    return {str(number): frozenset(members) for number, members in pairs}

@@ -15,12 +15,20 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.blind import BlindTask
-from cvr_bench.datasets._composed import Reference, composed_task, named_targets, named_videos, video_item
-from cvr_bench.datasets._files import Counts, check_counts, find_only, read_csv
-from cvr_bench.datasets._webvid import MEANS, read_rows
+from cvr_bench.datasets._composed import (
+    MEANS,
+    Reference,
+    composed_task,
+    named_targets,
+    named_videos,
+    rows_of,
+    video_item,
+)
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Query, Task
+from cvr_data.annotation_files import Counts, check_counts, find_only
 from cvr_data.errors import CvrError
+from cvr_data.formats import dense_webvid_covr as layout
 
 ORIGIN = "https://huggingface.co/datasets/omkarthawakar/Dense-WebVid-CoVR"
 CHALLENGE = "https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25"
@@ -56,7 +64,7 @@ def files(config: Config) -> list[Path]:
         CvrError: one is missing, or the split has no published targets.
     """
     if config.split == "test":
-        return [find_only(config.annotations, "dense-webvid8m-covr_test.csv", origin=ORIGIN)]
+        return [find_only(config.annotations, *layout.FILES, origin=ORIGIN)]
     if config.split == "challenge-val":
         origin = f"{CHALLENGE} (in its history, commit 53816a4)"
         return [find_only(config.annotations, "validation_set_gt.csv", origin=origin)]
@@ -70,7 +78,7 @@ def load(config: Config) -> Task:
         CvrError: the file is missing, cannot be read, has no targets or is not whole.
     """
     (path,) = files(config)
-    rows = read_rows(path)
+    rows = rows_of(layout.read(layout.Config(split="test"), path))
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
     found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
@@ -87,8 +95,11 @@ def load_blind(config: Config) -> BlindTask:
     if config.split not in QUERY_FILES:
         raise CvrError(f"dense-webvid-covr: {config.split} has published targets; only the challenge is blind.")
     path = find_only(config.annotations, QUERY_FILES[config.split], origin=CHALLENGE)
-    rows = read_csv(path, ("id", "pth1", "txt1", "edit"))
+    rows = layout.read_queries(path)
     published = {"queries": PUBLISHED[config.split]["queries"]}
-    check_counts(path, config.counts, {"queries": len(rows)}, published)
-    queries = [Query(row["id"], video_item(row["pth1"]), row["edit"], row["txt1"]) for row in rows]
+    check_counts(path, config.counts, {"queries": rows.num_rows}, published)
+    queries = [
+        Query(number, video_item(reference_id), text, description)
+        for number, reference_id, text, description in zip(*rows.to_pydict().values(), strict=True)
+    ]
     return BlindTask(name=f"dense-webvid-covr-{config.split}", queries=queries, gallery=())

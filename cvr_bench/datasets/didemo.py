@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
-from cvr_bench.datasets._text_video import Direction, Unit, paragraphs, text_video_task
+from cvr_bench.datasets._text_video import Direction, Unit, listed, paragraphs, text_video_task
 from cvr_bench.task import Task
-from cvr_data.errors import CvrError, first_few
+from cvr_data.annotation_files import Counts, check_counts, find, read_entries, read_lines
 
 DATA = "https://github.com/LisaAnne/LocalizingMoments"
 LISTS = "https://github.com/OpenGVLab/InternVideo"
@@ -89,18 +88,14 @@ def _files(config: Config, split: str) -> list[Path]:
     ]
 
 
-def _captions(config: Config, split: str) -> tuple[dict[str, list[str]], int]:
+def _captions(config: Config, split: str) -> tuple[Mapping[str, Sequence[str]], int]:
     """The descriptions of each listed video, and how many are of others."""
-    data, listed = _files(config, split)
+    data, listing = _files(config, split)
     entries = read_entries(data, ("video", "description"))
     texts_of: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         texts_of[entry["video"]].append(entry["description"].strip())
-    video_ids = read_lines(listed)
-    lacking = [video_id for video_id in video_ids if video_id not in texts_of]
-    if lacking:
-        raise CvrError(f"{listed} lists {first_few(lacking)}, which has no description in {data.name}.")
-    captions = {video_id: texts_of[video_id] for video_id in video_ids}
+    captions = listed(texts_of, read_lines(listing), listing=listing, beside=data.name)
     kept = sum(len(texts) for texts in captions.values())
-    check_counts(listed, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[split])
+    check_counts(listing, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[split])
     return captions, len(entries) - kept

@@ -13,26 +13,27 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from cvr_bench.datasets._composed import Reference, Row, composed_task
-from cvr_bench.datasets._files import Counts, check_counts, find, parse_list, read_csv
+from cvr_bench.datasets._composed import Reference, Row, composed_task, numbered
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
+from cvr_data.annotation_files import Counts, check_counts, find
 from cvr_data.errors import CvrError, first_few
+from cvr_data.formats import egocvr as layout
+from cvr_data.formats.egocvr import Clip
 from cvr_data.tables import content_id
 
 ORIGIN = "https://github.com/ExplainableML/EgoCVR"
-FOLDER = "annotation/egocvr"
 LEAST = 2
 """Clips to rank that a query needs."""
 PUBLISHED = {"queries": 2295, "clips": 10666}
 TEXTS = {
-    "instruction": "instruction",
+    "instruction": "modification",
     "modified-caption": "modified_captions",
-    "target-narration": "target_clip_narration",
+    "target-narration": "target_caption",
 }
-"""Option -> column of the annotations."""
+"""Option -> column of the triplets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +61,13 @@ def files(config: Config) -> list[Path]:
         CvrError: one is missing.
     """
     if config.gallery == "local":
-        name = "egocvr_annotations_gallery.csv"
+        name = layout.file_name("annotations_gallery")
         origin = f"the link in the README of {ORIGIN}, or rank with gallery=same-video"
     else:
-        name, origin = "egocvr_annotations.csv", ORIGIN
-    clips = "egocvr_data.csv"
+        name, origin = layout.file_name("annotations"), ORIGIN
     return [
-        find(config.annotations, f"{FOLDER}/{name}", origin=origin),
-        find(config.annotations, f"{FOLDER}/{clips}", origin=ORIGIN),
+        find(config.annotations, f"{layout.FOLDER}/{name}", origin=origin),
+        find(config.annotations, f"{layout.FOLDER}/{layout.file_name('data')}", origin=ORIGIN),
     ]
 
 
@@ -78,14 +78,14 @@ def load(config: Config) -> Task:
         CvrError: a file is missing, cannot be read or is not whole, or a target is not among a query's candidates.
     """
     annotations, clips = files(config)
-    listed = read_csv(clips, ("clip_name", "video_uid"))
-    gallery = list(dict.fromkeys(clip["clip_name"] for clip in listed))
-    entries = read_csv(annotations, ("video_clip_id", "target_clip_ids", "video_clip_narration", *TEXTS.values()))
-    rows = [_row(entry, TEXTS[config.text], annotations) for entry in entries]
+    listed = layout.read_clips(clips)
+    gallery = list(dict.fromkeys(clip.name for clip in listed))
+    triplets = layout.read(layout.Config(split="test"), annotations)
+    rows = [_row(first, TEXTS[config.text], targets) for first, targets in numbered(triplets)]
     check_counts(annotations, config.counts, {"queries": len(rows), "clips": len(gallery)}, PUBLISHED)
     candidates = None
     if config.gallery == "local":
-        candidates = _listed_candidates(entries, rows, [clip["clip_name"] for clip in listed], annotations)
+        candidates = _listed_candidates(rows, listed, annotations)
     elif config.gallery == "same-video":
         candidates = _clips_of_same_video(rows, listed)
     large = [row for row in rows if candidates is None or len(candidates[row.query_id] - {row.reference_id}) >= LEAST]
@@ -105,36 +105,32 @@ def load(config: Config) -> Task:
     )
 
 
-def _row(entry: Mapping[str, str], text: str, path: Path) -> Row:
-    targets = parse_list(entry["target_clip_ids"], f"{path}: target_clip_ids of {entry['video_clip_id']}")
+def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> Row:
     return Row(
-        query_id=content_id(entry["video_clip_id"], entry["instruction"], *sorted(targets)),
-        reference_id=entry["video_clip_id"],
-        modification=entry[text].strip(),
-        target_ids=tuple(targets),
-        description=entry["video_clip_narration"],
+        query_id=content_id(row["reference_id"], row["modification"], *sorted(target_ids)),
+        reference_id=row["reference_id"],
+        modification=(row[text] or "").strip(),
+        target_ids=target_ids,
+        description=row["reference_caption"],
     )
 
 
-def _listed_candidates(
-    entries: Sequence[Mapping[str, str]], rows: Sequence[Row], clip_names: Sequence[str], path: Path
-) -> dict[str, frozenset[str]]:
+def _listed_candidates(rows: Sequence[Row], listed: Sequence[Clip], path: Path) -> dict[str, frozenset[str]]:
     """What `local_idx` lists; that the targets are in it shows that its numbers are lines of the list of clips."""
     candidates = {}
-    for entry, row in zip(entries, rows, strict=True):
-        numbers = [int(number) for number in parse_list(entry.get("local_idx", ""), f"{path}: local_idx")]
-        beyond = [number for number in numbers if not 0 <= number < len(clip_names)]
+    for numbers, row in zip(layout.read_local(path), rows, strict=True):
+        beyond = [number for number in numbers if not 0 <= number < len(listed)]
         if beyond:
             raise CvrError(f"{path}: local_idx {first_few(beyond)} is no line of egocvr_data.csv.")
-        candidates[row.query_id] = frozenset(clip_names[number] for number in numbers)
+        candidates[row.query_id] = frozenset(listed[number].name for number in numbers)
     lost = [row.reference_id for row in rows if not candidates[row.query_id].issuperset(row.target_ids)]
     if lost:
         raise CvrError(f"{path}: local_idx of {first_few(lost)} lacks a target; egocvr_data.csv has another order.")
     return candidates
 
 
-def _clips_of_same_video(rows: Sequence[Row], listed: Sequence[Mapping[str, str]]) -> dict[str, frozenset[str]]:
-    video_of = {clip["clip_name"]: clip["video_uid"] for clip in listed}
+def _clips_of_same_video(rows: Sequence[Row], listed: Sequence[Clip]) -> dict[str, frozenset[str]]:
+    video_of = {clip.name: clip.video_uid for clip in listed}
     clips_of: dict[str, set[str]] = defaultdict(set)
     for clip_name, video_uid in video_of.items():
         clips_of[video_uid].add(clip_name)

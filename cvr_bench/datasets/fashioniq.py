@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.datasets._composed import Reference, Row, composed_task, named_videos
-from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_json
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Mean, Task
+from cvr_data.annotation_files import Counts, check_counts, find
 from cvr_data.errors import CvrError
+from cvr_data.formats import fashioniq as layout
 from cvr_data.tables import content_id
 
 ORIGIN = "https://github.com/XiaoxiaoGuo/fashion-iq"
@@ -95,31 +96,41 @@ def load(config: Config) -> Task:
 
 
 def _categories(config: Config) -> tuple[str, ...]:
-    return CATEGORIES if config.category == "all" else (config.category,)
+    """The three published categories, or those of a folder that has none of them."""
+    if config.category != "all":
+        return (config.category,)
+    found = layout.categories(config.annotations, "val")
+    return CATEGORIES if not found or set(found) & set(CATEGORIES) else found
 
 
 def _files(config: Config, category: str) -> list[Path]:
-    names = (f"captions/cap.{category}.val.json", f"image_splits/split.{category}.val.json")
+    names = layout.file_names(category, "val")
     return [find(config.annotations, name, origin=ORIGIN) for name in names]
 
 
 def _read(config: Config, category: str) -> _Category:
     captions, splits = _files(config, category)
-    entries, images = read_entries(captions, ("candidate", "target", "captions")), read_json(splits)
-    rows = [_row(entry, category, config.order, captions) for entry in entries]
+    triplets, images = layout.read(layout.Config(), captions), layout.read_images(splits)
+    rows = [_row(row, config.order, captions) for row in triplets.to_pylist()]
     found = {"queries": len(rows), "images": len(images), "named images": len(named_videos(rows))}
-    check_counts(captions, config.counts, found, PUBLISHED[category])
+    check_counts(captions, config.counts, found, PUBLISHED.get(category, {}))
     return _Category(rows=rows, gallery=images if config.gallery == "original" else named_videos(rows))
 
 
-def _row(entry: Mapping[str, Any], category: str, order: str, path: Path) -> Row:
-    captions = entry["captions"]
+def _row(row: Mapping[str, Any], order: str, path: Path) -> Row:
+    reference_id, target_id, captions = row["reference_id"], row["target_id"], row["relative_captions"]
     if len(captions) != 2:
-        raise CvrError(f"{path}: {entry['candidate']} -> {entry['target']} has {len(captions)} captions, not 2.")
+        raise CvrError(f"{path}: {reference_id} -> {target_id} has {len(captions)} captions, not 2.")
     return Row(
-        query_id=content_id(category, entry["candidate"], entry["target"], *captions),
-        reference_id=entry["candidate"],
-        modification=" and ".join(text.strip() for text in (captions if order == "given" else captions[::-1])),
-        target_ids=(entry["target"],),
-        slices={"category": category},
+        query_id=content_id(row["category"], reference_id, target_id, *captions),
+        reference_id=reference_id,
+        modification=_text(captions, order),
+        target_ids=(target_id,),
+        slices={"category": row["category"]},
     )
+
+
+def _text(captions: Sequence[str], order: str) -> str:
+    if not captions[1]:  # a text of ours, exported as one caption
+        return captions[0].strip()
+    return " and ".join(text.strip() for text in (captions if order == "given" else captions[::-1]))

@@ -9,18 +9,22 @@ Paper: Wu et al., FDCA, ICLR 2025 (https://openreview.net/forum?id=wGa2plE8ka). 
 in https://github.com/May2333/FDCA. No count is checked, because none is published.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import pyarrow as pa
 
 from cvr_bench.datasets._composed import Reference, Row, composed_task, named_videos
-from cvr_bench.datasets._files import find, read_json, read_tab_separated
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
-from cvr_data.errors import CvrError, first_few
+from cvr_data.annotation_files import find
+from cvr_data.formats import finecvr as layout
 
 ORIGIN = "https://github.com/May2333/FDCA"
+SLICES = {"source": "video_source", "class": "class_id"}
+"""Slice -> column of the triplets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,7 @@ def files(config: Config) -> list[Path]:
     Raises:
         CvrError: one that is needed is missing.
     """
-    stem = f"{config.split}_remaped" if config.ids == "remapped" else config.split
+    stem = f"{config.split}{layout.REMAPED}" if config.ids == "remapped" else config.split
     triplets = find(config.annotations, f"{stem}.txt", f"annotations/{stem}.txt", origin=ORIGIN)
     names = triplets.parent / f"id2vdoname_{config.split}.json"
     if config.ids == "remapped":
@@ -59,36 +63,20 @@ def load(config: Config) -> Task:
         CvrError: a file is missing or cannot be read, or an id has no name.
     """
     triplets, *maps = files(config)
-    names = _names(maps[0]) if maps else None
-    rows = _rows(triplets, names if config.ids == "remapped" else None)
-    gallery: Sequence[str] = list(names.values()) if names is not None else named_videos(rows)
-    protocol = Protocol(gallery="listed" if names is not None else "named", reference=config.reference)
+    rows = _rows(layout.read(layout.Config(split=config.split), triplets))
+    gallery: Sequence[str] = layout.read_names(maps[0]) if maps else named_videos(rows)
+    protocol = Protocol(gallery="listed" if maps else "named", reference=config.reference)
     return composed_task(f"finecvr-{config.split}", rows, gallery, protocol)
 
 
-def _names(path: Path) -> dict[str, str]:
-    """The map from "0", "1", ... to video names; the ids have no gap, as the released code needs."""
-    names: Any = read_json(path)
-    if not isinstance(names, dict) or set(names) != {str(number) for number in range(len(names))}:
-        raise CvrError(f"{path} should map '0', '1', ... without a gap to the names of videos.")
-    if len(set(names.values())) != len(names):
-        raise CvrError(f"{path} gives one name to several ids.")
-    return names
-
-
-def _rows(path: Path, names: Mapping[str, str] | None) -> list[Row]:
-    lines = read_tab_separated(path, at_least=4)
-    if names is not None:
-        unknown = sorted({cell for cells in lines for cell in cells[1:3]} - set(names))
-        if unknown:
-            raise CvrError(f"{path}: id {first_few(unknown)} has no name.")
+def _rows(triplets: pa.Table) -> list[Row]:
     return [
         Row(
             query_id=f"row-{number}",
-            reference_id=names[cells[1]] if names else cells[1],
-            modification=cells[3],
-            target_ids=(names[cells[2]] if names else cells[2],),
-            slices={name: value for name, value in zip(("source", "class"), cells[4:6], strict=False) if value},
+            reference_id=row["reference_id"],
+            modification=row["modification"],
+            target_ids=(row["target_id"],),
+            slices={name: row[column] for name, column in SLICES.items() if row[column]},
         )
-        for number, cells in enumerate(lines)
+        for number, row in enumerate(triplets.to_pylist())
     ]

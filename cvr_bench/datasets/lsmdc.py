@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find, find_only, read_tab_separated
 from cvr_bench.datasets._text_video import Direction, text_video_task
 from cvr_bench.task import Task
+from cvr_data.annotation_files import Counts, check_counts, find, find_only, read_tab_separated
 
 ORIGIN = "https://sites.google.com/site/describingmovies/download"
 FILES = {"test": "LSMDC16_challenge_1000_publictect.csv", "val": "LSMDC16_annos_val.csv"}

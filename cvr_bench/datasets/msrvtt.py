@@ -13,21 +13,22 @@ train_val_videodatainfo.json and test_videodatainfo.json, also zipped), from
 https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0.
 """
 
-import json
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find, read_csv, read_json
-from cvr_bench.datasets._text_video import Direction, text_video_task
+from cvr_bench.datasets._text_video import Direction, listed, text_video_task
 from cvr_bench.task import Task
-from cvr_data.errors import CvrError, first_few
+from cvr_data.annotation_files import Counts, check_counts, find
+from cvr_data.corpora.msrvtt import read_content
+from cvr_data.errors import CvrError
+from cvr_data.files import read_columns
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
 TEST_LIST = "MSRVTT_JSFUSION_test.csv"
+TEST_COLUMNS = ("video_id", "sentence")
 ALL = ("MSRVTT_data.json", "MSR_VTT.json")
 TRAIN_LISTS = ("7k", "9k")
 TRAIN_VAL = ("train_val_videodatainfo.json", "train_val_annotation.zip")
@@ -121,42 +122,17 @@ def _training(config: Config) -> Config:
 def _captions(config: Config) -> Mapping[str, Sequence[str]]:
     paths = files(config)
     if config.split == "1k-A":
-        return {row["video_id"]: [row["sentence"]] for row in read_csv(paths[0], ("video_id", "sentence"))}
-    contents = [_read(path) for path in paths if path.suffix != ".csv"]
+        columns = read_columns(paths[0], TEST_COLUMNS, TEST_COLUMNS)
+        return {video_id: [text] for video_id, text in zip(*columns.values(), strict=True)}
+    contents = [read_content(path) for path in paths if path.suffix != ".csv"]
     of_video: dict[str, list[str]] = defaultdict(list)
     for content in contents:
-        for video_id, caption in _sentences(content):
-            of_video[video_id].append(caption)
+        for row in content.rows:
+            of_video[row[content.key]].append(row["caption"])
     if config.split in TRAIN_LISTS:
-        return _listed(of_video, [row["video_id"] for row in read_csv(paths[0], ("video_id",))], paths[0])
-    wanted = "test" if config.split == "full" else "validate"
-    videos = [video for content in contents for video in content.get("videos", ())]
-    return _listed(of_video, [video["video_id"] for video in videos if video["split"] == wanted], paths[0])
-
-
-def _listed(of_video: Mapping[str, Sequence[str]], video_ids: Sequence[str], path: Path) -> dict[str, Sequence[str]]:
-    lacking = [video_id for video_id in video_ids if not of_video.get(video_id)]
-    if lacking:
-        raise CvrError(f"{path} lists {first_few(lacking)}, which has no caption in the files beside it.")
-    return {video_id: of_video[video_id] for video_id in video_ids}
-
-
-def _sentences(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(video_id, caption) of the official shape, or of Frozen-in-Time's, which calls them annotations of images."""
-    name, key = ("sentences", "video_id") if "sentences" in content else ("annotations", "image_id")
-    return [(entry[key], entry["caption"]) for entry in content[name]]
-
-
-def _read(path: Path) -> Any:
-    content = _unzipped(path) if path.suffix == ".zip" else read_json(path)
-    if not isinstance(content, dict) or not {"sentences", "annotations"} & set(content):
-        raise CvrError(f"{path} should hold an object with 'sentences' or 'annotations'.")
-    return content
-
-
-def _unzipped(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
-        member = next((name for name in archive.namelist() if name.endswith("videodatainfo.json")), None)
-        if member is None:
-            raise CvrError(f"{path} holds no ..._videodatainfo.json.")
-        return json.loads(archive.read(member))
+        video_ids = read_columns(paths[0], ["video_id"], ["video_id"])["video_id"]
+    else:
+        wanted = "test" if config.split == "full" else "validate"
+        videos = [video for content in contents for video in content.videos]
+        video_ids = [video["video_id"] for video in videos if video["split"] == wanted]
+    return listed(of_video, video_ids, listing=paths[0], beside="the files beside it")

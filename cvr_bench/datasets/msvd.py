@@ -8,16 +8,14 @@ nothing but plain lists and strings is read), from https://github.com/ArrowLuo/C
 published train list has 1,199 lines where papers say 1,200.
 """
 
-import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find, read_lines
-from cvr_bench.datasets._text_video import Direction, Texts, text_video_task
+from cvr_bench.datasets._text_video import Direction, Texts, listed, text_video_task
 from cvr_bench.task import Task
-from cvr_data.errors import CvrError, first_few
+from cvr_data.annotation_files import Counts, check_counts, find, read_lines
+from cvr_data.corpora.msvd import read_pickle
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
 CAPTIONS = "raw-captions.pkl"
@@ -88,32 +86,11 @@ def _files(config: Config, split: str) -> list[Path]:
 
 
 def _captions(config: Config, split: str) -> dict[str, list[str]]:
-    listed, path = _files(config, split)
-    video_ids = read_lines(listed)
-    check_counts(listed, config.counts, {"videos": len(video_ids)}, PUBLISHED[split])
-    captions = _read_captions(path)
-    lacking = [video_id for video_id in video_ids if not captions.get(video_id)]
-    if lacking:
-        raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {CAPTIONS}.")
-    return {video_id: [_text(words) for words in captions[video_id]] for video_id in video_ids}
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads lists, dicts and strings; a pickle that names any code is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, and captions need no code")
-
-
-def _read_captions(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            captions = _PlainUnpickler(file, encoding="utf-8").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError) as error:
-        raise CvrError(f"{path} cannot be read: {error}") from None
-    if not isinstance(captions, dict):
-        raise CvrError(f"{path} should hold a dict from video to captions.")
-    return captions
+    listing, path = _files(config, split)
+    video_ids = read_lines(listing)
+    check_counts(listing, config.counts, {"videos": len(video_ids)}, PUBLISHED[split])
+    captions = listed(read_pickle(path), video_ids, listing=listing, beside=CAPTIONS)
+    return {video_id: [_text(words) for words in texts] for video_id, texts in captions.items()}
 
 
 def _text(words: Any) -> str:

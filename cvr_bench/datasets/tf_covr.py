@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._composed import Reference, Row, composed_task, named_targets, named_videos
-from cvr_bench.datasets._files import find_only, parse_list, read_csv
+from cvr_bench.datasets._composed import Reference, Row, composed_task, named_targets, named_videos, numbered
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
+from cvr_data.annotation_files import find_only
+from cvr_data.formats import tf_covr as layout
 
 ORIGIN = "https://huggingface.co/datasets/ucf-crcv/TF-CoVR"
-COLUMNS = ("query_video", "modification", "target_video", "target_videos_ids")
 KS = (5, 10, 25, 50)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     annotations: Path
-    """test_finegd.csv, or the folder that holds it."""
+    """test_finegd.csv, or its Parquet of the Hub, or the folder that holds it."""
     split: Literal["test", "val"] = "test"
     """The split to score."""
     gallery: Literal["targets", "named"] = "targets"
@@ -43,8 +43,7 @@ def files(config: Config) -> list[Path]:
     Raises:
         CvrError: one is missing.
     """
-    name = f"{config.split}_finegd.csv"
-    return [find_only(config.annotations, name, f"annotations/{name}", origin=ORIGIN)]
+    return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
@@ -57,16 +56,12 @@ def load(config: Config) -> Task:
     rows = [
         Row(
             query_id=f"row-{number}",
-            reference_id=row["query_video"],
-            modification=row["modification"],
-            target_ids=tuple(dict.fromkeys([row["target_video"], *_targets(row["target_videos_ids"], path, number)])),
+            reference_id=first["reference_id"],
+            modification=first["modification"],
+            target_ids=targets,
         )
-        for number, row in enumerate(read_csv(path, COLUMNS))
+        for number, (first, targets) in enumerate(numbered(layout.read(layout.Config(split=config.split), path)))
     ]
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
     protocol = Protocol(gallery=config.gallery, reference=config.reference)
     return composed_task(f"tf-covr-{config.split}", rows, gallery, protocol, ks=KS, map_ks=KS)
-
-
-def _targets(text: str, path: Path, number: int) -> list[str]:
-    return parse_list(text, f"{path}: row {number} (counted from 0), target_videos_ids")

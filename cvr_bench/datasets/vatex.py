@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.datasets._files import Counts, check_counts, find, read_entries, read_lines
-from cvr_bench.datasets._text_video import Direction, Texts, text_video_task
+from cvr_bench.datasets._text_video import Direction, Texts, listed, text_video_task
 from cvr_bench.task import Task
-from cvr_data.errors import CvrError, first_few
+from cvr_data.annotation_files import Counts, check_counts, find, read_entries, read_lines
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"
 CAPTIONS = "https://eric-xw.github.io/vatex-website/download.html"
@@ -50,8 +49,8 @@ def files(config: Config) -> list[Path]:
     Raises:
         CvrError: one is missing.
     """
-    listed = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
-    return [listed, find(config.annotations, FILE, origin=CAPTIONS)]
+    listing = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
+    return [listing, find(config.annotations, FILE, origin=CAPTIONS)]
 
 
 def training_files(config: Config) -> list[Path]:
@@ -81,14 +80,10 @@ def load(config: Config) -> Task:
     Raises:
         CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
     """
-    listed = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
-    video_ids = read_lines(listed)
-    check_counts(listed, config.counts, {"videos": len(video_ids)}, {"videos": 1500})
-    captions = _captions(find(config.annotations, FILE, origin=CAPTIONS))
-    lacking = [video_id for video_id in video_ids if not captions.get(video_id)]
-    if lacking:
-        raise CvrError(f"{listed} lists {first_few(lacking)}, which has no caption in {FILE}.")
-    of_video = {video_id: captions[video_id] for video_id in video_ids}
+    listing, path = files(config)
+    video_ids = read_lines(listing)
+    check_counts(listing, config.counts, {"videos": len(video_ids)}, {"videos": 1500})
+    of_video = listed(_captions(path), video_ids, listing=listing, beside=FILE)
     return text_video_task(f"vatex-{config.split}", of_video, config.direction, "sentence", config.texts)
 
 

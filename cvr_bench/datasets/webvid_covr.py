@@ -15,12 +15,11 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.datasets._composed import Reference, composed_task, named_targets, named_videos
-from cvr_bench.datasets._files import Counts, check_counts, find, find_only
-from cvr_bench.datasets._webvid import MEANS, read_rows
+from cvr_bench.datasets._composed import MEANS, Reference, composed_task, named_targets, named_videos, rows_of
 from cvr_bench.protocol import Protocol
 from cvr_bench.task import Task
-from cvr_data.formats import FORMATS
+from cvr_data.annotation_files import Counts, check_counts, find, find_only
+from cvr_data.formats import webvid_covr as layout
 
 ORIGIN = "https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR"
 PUBLISHED = {"test": {"queries": 2556, "gallery videos": 2556}, "val": {}}
@@ -49,7 +48,7 @@ def files(config: Config) -> list[Path]:
     Raises:
         CvrError: one is missing.
     """
-    return [find_only(config.annotations, f"webvid8m-covr_{config.split}.csv", origin=ORIGIN)]
+    return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
@@ -59,7 +58,7 @@ def load(config: Config) -> Task:
         CvrError: the file is missing, cannot be read or is not whole.
     """
     (path,) = files(config)
-    rows = read_rows(path)
+    rows = rows_of(layout.read(layout.Config(split=config.split), path))
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
     found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
@@ -73,9 +72,9 @@ def training_files(config: Config) -> list[Path]:
     Raises:
         CvrError: there is no train file.
     """
-    val = config.annotations / "webvid8m-covr_val.csv"
-    train = find(config.annotations, "webvid2m-covr_train.csv", origin=ORIGIN)
-    return [train, val] if val.is_file() else [train]
+    train = find(config.annotations, *layout.FILES["train"], origin=ORIGIN)
+    val = [path for name in layout.FILES["val"] if (path := config.annotations / name).is_file()]
+    return [train, *val[:1]]
 
 
 def load_triplets(config: Config) -> pa.Table:
@@ -84,7 +83,5 @@ def load_triplets(config: Config) -> pa.Table:
     Raises:
         CvrError: there is no train file, or one cannot be read.
     """
-    layout = FORMATS.get("webvid-covr")
-    return pa.concat_tables(
-        [layout.read(layout.Config(), path) for path in training_files(config)], promote_options="permissive"
-    )
+    tables = [layout.read(layout.Config(), path) for path in training_files(config)]
+    return pa.concat_tables(tables, promote_options="permissive")

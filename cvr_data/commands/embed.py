@@ -30,8 +30,8 @@ def embed(
 ) -> None:  # fmt: skip
     """Encode the frames and the distinct captions of the videos SOURCE; with --column, a text column of any table.
 
-    SOURCE is a folder made by cvr, a .parquet or a .csv file. Videos that cannot be read are listed in the folder with
-    a reason, and the rest is embedded.
+    SOURCE is a folder made by cvr or a table (CSV, TSV, JSONL or Parquet). Videos that cannot be read are listed in the
+    folder with a reason, and the rest is embedded.
 
     Example: cvr embed videos --frames 15 --sampler uniform
     """

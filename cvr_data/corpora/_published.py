@@ -4,23 +4,19 @@ A file of another shape is one error line. Media are optional everywhere: a row 
 path, and a row whose file gives no frame is dropped.
 """
 
-import json
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 
 from cvr_data.corpora._media import media_files
-from cvr_data.corpora._rows import SUFFIXES, Row
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
+from cvr_data.files import SUFFIXES, Row, check_file, read_rows
 
 Split = Literal["train", "val", "test"]
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
-MAX_JSON_BYTES = 2_000_000_000
-"""No published caption file is larger; what claims to be is no caption file."""
 
 
 def source_files(path: Path, *suffixes: str) -> list[Path]:
@@ -53,29 +49,23 @@ def table_files(path: Path) -> list[Path]:
     return found
 
 
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file, or of the one JSON file in a zip.
+def checked_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
+    """Return the tables of `table_files` by name, once the start of each was looked at.
 
     Raises:
-        CvrError: the file is missing, empty or no JSON.
+        CvrError: a file is missing, empty, or lacks a column.
     """
-    try:
-        content = _zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
-        return json.loads(content)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise CvrError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-    except UnicodeDecodeError:
-        raise CvrError(f"{path}: not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise CvrError(f"{path}: {'is empty' if not content.strip() else f'not valid JSON ({error})'}.") from None
+    files = table_files(path)
+    for file in files:
+        check_file(file, columns)
+    return {file.name: file for file in files}
 
 
-def _zipped(path: Path) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        found = [info for info in archive.infolist() if info.filename.lower().endswith(".json")]
-        if len(found) != 1 or found[0].file_size > MAX_JSON_BYTES:
-            raise CvrError(f"{path}: expected one JSON file in it, found {len(found)}.")
-        return archive.read(found[0])
+def table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
+    """Yield each row of the tables of `table_files`, with its file."""
+    for file in table_files(path):
+        for rows in read_rows(file, columns):
+            yield from ((row, file) for row in rows)
 
 
 def split_of(path: Path) -> Split | None:

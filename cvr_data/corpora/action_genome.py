@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.corpora._published import entry_from, seconds, source_files, table_files, tables, texts
-from cvr_data.corpora._rows import check_file, read_rows
+from cvr_data.corpora._published import checked_tables, entry_from, seconds, source_files, table_rows, tables, texts
 from cvr_data.corpora._videos import Entry
 from cvr_data.errors import CvrError
 
@@ -42,10 +41,8 @@ def inputs(config: Config) -> dict[str, Path]:
     Raises:
         CvrError: a file is missing, empty, or lacks a column.
     """
-    files = table_files(config.charades)
-    for file in files:
-        check_file(file, COLUMNS)
-    return {file.name: file for file in (*files, *source_files(config.path, "frame_list.txt"))}
+    lists = {file.name: file for file in source_files(config.path, "frame_list.txt")}
+    return {**checked_tables(config.charades, COLUMNS), **lists}
 
 
 def count(config: Config) -> int | None:
@@ -78,9 +75,8 @@ def _entries(config: Config) -> Iterator[Entry]:
 
 
 def _charades(path: Path) -> Iterator[Entry]:
-    for file in table_files(path):
-        for row in (row for rows in read_rows(file, COLUMNS) for row in rows):
-            entry = entry_from(row, "id", texts(str(row.values.get("descriptions") or "").split(";")), file)
-            entry.values["description"] = row.values.get("script")
-            entry.values["duration_s"] = seconds(row.values.get("length"))
-            yield entry
+    for row, file in table_rows(path, COLUMNS):
+        entry = entry_from(row, "id", texts(str(row.values.get("descriptions") or "").split(";")), file)
+        entry.values["description"] = row.values.get("script")
+        entry.values["duration_s"] = seconds(row.values.get("length"))
+        yield entry

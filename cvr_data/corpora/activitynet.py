@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from cvr_data.corpora._published import entry_of, read_json, source_files, split_of, tables, texts
+from cvr_data.annotation_files import read_json
+from cvr_data.corpora._published import entry_of, source_files, split_of, tables, texts
 from cvr_data.corpora._videos import Entry
 from cvr_data.errors import CvrError
 

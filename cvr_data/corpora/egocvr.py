@@ -16,13 +16,13 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_data.corpora._published import entry_from, table_files, tables, texts
-from cvr_data.corpora._rows import Row, check_file, read_rows
+from cvr_data.corpora._published import checked_tables, entry_from, table_rows, tables, texts
 from cvr_data.corpora._videos import Entry
+from cvr_data.files import Row
+from cvr_data.formats.egocvr import CLIPS
 
 VERSION = 1
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
-COLUMNS = {"clip_name", "narration_text", "video_uid"}
 _TAG = re.compile(r"^#[A-Z]\s+(?:[A-Z]\s+)?")
 
 
@@ -44,10 +44,7 @@ def inputs(config: Config) -> dict[str, Path]:
     Raises:
         CvrError: a file is missing, empty, or lacks a column.
     """
-    files = table_files(config.path)
-    for file in files:
-        check_file(file, COLUMNS)
-    return {file.name: file for file in files}
+    return checked_tables(config.path, CLIPS)
 
 
 def count(config: Config) -> int | None:
@@ -57,12 +54,7 @@ def count(config: Config) -> int | None:
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
-    entries = (
-        _entry(config, row, file)
-        for file in table_files(config.path)
-        for rows in read_rows(file, COLUMNS)
-        for row in rows
-    )
+    entries = (_entry(config, row, file) for row, file in table_rows(config.path, CLIPS))
     yield from tables(entries, "egocvr", where=config.path, media=config.media, check=config.check)
 
 

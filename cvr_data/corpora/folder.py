@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.corpora._media import media_files
-from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
+from cvr_data.files import Row, check_file, read_rows
 
 VERSION = 1
 

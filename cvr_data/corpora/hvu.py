@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.corpora._published import entry_from, seconds, table_files, tables, texts
-from cvr_data.corpora._rows import Row, check_file, read_rows
+from cvr_data.corpora._published import checked_tables, entry_from, seconds, table_rows, tables, texts
 from cvr_data.corpora._videos import Entry
+from cvr_data.files import Row
 
 VERSION = 1
 TINY = {"path": "hvu"}
@@ -39,10 +39,7 @@ def inputs(config: Config) -> dict[str, Path]:
     Raises:
         CvrError: a file is missing, empty, or lacks a column.
     """
-    files = table_files(config.path)
-    for file in files:
-        check_file(file, COLUMNS)
-    return {file.name: file for file in files}
+    return checked_tables(config.path, COLUMNS)
 
 
 def count(config: Config) -> int | None:
@@ -52,12 +49,7 @@ def count(config: Config) -> int | None:
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
-    entries = (
-        _entry(config, row, file)
-        for file in table_files(config.path)
-        for rows in read_rows(file, COLUMNS)
-        for row in rows
-    )
+    entries = (_entry(config, row, file) for row, file in table_rows(config.path, COLUMNS))
     yield from tables(entries, "hvu", where=config.path, media=config.media, check=config.check)
 
 

@@ -13,8 +13,9 @@ from typing import Literal
 
 import pyarrow as pa
 
+from cvr_data.annotation_files import read_json
 from cvr_data.corpora._media import media_files
-from cvr_data.corpora._published import read_json, texts
+from cvr_data.corpora._published import texts
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
 from cvr_data.video import IMAGE_SUFFIXES

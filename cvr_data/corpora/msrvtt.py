@@ -16,7 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.corpora._published import entry_of, read_json, source_files, tables, texts
+from cvr_data.annotation_files import read_json
+from cvr_data.corpora._published import entry_of, source_files, tables, texts
 from cvr_data.corpora._videos import Entry
 from cvr_data.errors import CvrError
 
@@ -58,17 +59,38 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     yield from tables(_entries(config), "msrvtt", where=config.path, media=config.media, check=config.check)
 
 
+@dataclass(frozen=True)
+class Content:
+    """What a file of captions holds."""
+
+    rows: list[Any]
+    """Objects with a caption and, under `key`, the id of its video."""
+    key: str
+    videos: list[Any]
+    """Objects with the split and address of a video; the COCO shape has none."""
+
+
+def read_content(path: Path) -> Content:
+    """Return what a JSON file, or a zip with one, holds.
+
+    Raises:
+        CvrError: it cannot be read, or is of another shape.
+    """
+    content = read_json(path)
+    shape = content if isinstance(content, dict) else {}
+    rows, key = (shape["sentences"], "video_id") if "sentences" in shape else (shape.get("annotations"), "image_id")
+    videos = shape.get("videos", [])
+    if not isinstance(rows, list) or not isinstance(videos, list):
+        raise CvrError(f"{path}: not MSR-VTT's captions: neither `sentences` nor `annotations` is a list.")
+    return Content(rows, key, videos)
+
+
 def _entries(config: Config) -> Iterator[Entry]:
     for path in source_files(config.path, ".json", ".zip"):
-        content = read_json(path)
-        shape = content if isinstance(content, dict) else {}
-        rows, key = (shape["sentences"], "video_id") if "sentences" in shape else (shape.get("annotations"), "image_id")
-        videos = shape.get("videos", [])
-        if not isinstance(rows, list) or not isinstance(videos, list):
-            raise CvrError(f"{path}: not MSR-VTT's captions: neither `sentences` nor `annotations` is a list.")
-        known = {video.get("video_id"): video for video in videos if isinstance(video, dict)}
-        for number, row in enumerate(rows, 1):
-            yield _entry(row if isinstance(row, dict) else {}, key, known, f"{path.name} row {number}")
+        content = read_content(path)
+        known = {video.get("video_id"): video for video in content.videos if isinstance(video, dict)}
+        for number, row in enumerate(content.rows, 1):
+            yield _entry(row if isinstance(row, dict) else {}, content.key, known, f"{path.name} row {number}")
 
 
 def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], where: str) -> Entry:

@@ -74,7 +74,12 @@ def _entries(config: Config) -> Iterator[Entry]:
             yield entry
 
 
-def _pickled(path: Path) -> Iterator[tuple[str, list[str]]]:
+def read_pickle(path: Path) -> dict[str, Any]:
+    """Return id -> captions, each a text or a list of words, of raw-captions.pkl.
+
+    Raises:
+        CvrError: it cannot be read, asks for code, or is of another shape.
+    """
     try:
         with path.open("rb") as file:
             content = _PlainUnpickler(file, encoding="utf-8").load()
@@ -82,7 +87,11 @@ def _pickled(path: Path) -> Iterator[tuple[str, list[str]]]:
         raise CvrError(f"{path}: cannot be read as a pickle of captions ({error}).") from None
     if not isinstance(content, dict):
         raise CvrError(f"{path}: not MSVD's captions: expected id to lists of words.")
-    for video_id, captions in content.items():
+    return content
+
+
+def _pickled(path: Path) -> Iterator[tuple[str, list[str]]]:
+    for video_id, captions in read_pickle(path).items():
         listed = captions if isinstance(captions, list) else []
         yield video_id, texts([" ".join(texts(words)) for words in listed])
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from cvr_data.corpora._media import with_suffix
-from cvr_data.corpora._rows import Row, check_file, read_rows
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
+from cvr_data.files import Row, check_file, read_rows
 
 VERSION = 1
 

@@ -17,10 +17,10 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_data.corpora._published import table_files
-from cvr_data.corpora._rows import Row, check_file, read_rows
+from cvr_data.corpora._published import table_files, table_rows
 from cvr_data.corpora._videos import Entry, merge_repeated, tables_of
 from cvr_data.errors import CvrError
+from cvr_data.files import Row, check_file
 
 VERSION = 2
 TINY = {"path": "webvid"}
@@ -64,8 +64,7 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
     if config.media is not None and not config.media.is_dir():
         raise CvrError(f"{config.media}: no such folder of media.")
-    files = table_files(config.path)
-    entries = (_entry(config, row) for file in files for rows in read_rows(file, COLUMNS) for row in rows)
+    entries = (_entry(config, row) for row, _ in table_rows(config.path, COLUMNS))
     yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), "webvid", check=config.check)
 
 

@@ -5,14 +5,15 @@ id,url            a CSV, TSV or Parquet file; also WebVid's videoid, contentUrl,
 videos/           an artifact of `cvr import`
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvr_data.annotation_files import read_json
 from cvr_data.artifacts import MANIFEST, open_artifact
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name, media_suffix
 from cvr_data.errors import CvrError, did_you_mean, first_few
+from cvr_data.files import read_table
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
 URL_COLUMNS = ("url", "contentUrl", "content_url", "image_url")
@@ -107,11 +108,8 @@ def _id_urls(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(url, str) for url in content.values()):
+    content = read_json(path, dict)
+    if not all(isinstance(url, str) for url in content.values()):
         raise CvrError(f"{path} should hold a JSON object from id or path to address.")
     for name, url in content.items():
         path_part, dot, suffix = name.rpartition(".")
@@ -130,24 +128,7 @@ def _headerless(path: Path) -> Iterator[tuple[str, str]]:
 
 def _read_table(path: Path) -> dict[str, list[str]]:
     """Columns of a file or artifact as text; a missing value is an empty text."""
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    if path.is_dir() and (path / MANIFEST).exists():
-        table = open_artifact(path).read()
-        return {name: _texts(table.column(name).to_pylist()) for name in table.column_names}
-    if not path.is_file():
-        raise CvrError(f"{path} does not exist.")
-    try:
-        if path.suffix == ".parquet":
-            table = parquet.read_table(path)
-        else:
-            parsing = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True)
-            names = csv.open_csv(path, parse_options=parsing).schema.names
-            as_text = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-            table = csv.read_csv(path, parse_options=parsing, convert_options=as_text)
-    except pa.ArrowInvalid as error:
-        raise CvrError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
+    table = open_artifact(path).read() if path.is_dir() and (path / MANIFEST).exists() else read_table(path)
     return {name: _texts(table.column(name).to_pylist()) for name in table.column_names}
 
 

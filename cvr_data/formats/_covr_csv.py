@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from cvr_data.artifacts import write_bytes
 from cvr_data.errors import CvrError, did_you_mean, first_few
-from cvr_data.formats._csv import literal, parsed, read_csv, to_csv
-from cvr_data.formats._rows import QUERY_NUMBER, by_split, column, concat, row_numbers, split_in, to_triplets
+from cvr_data.files import read_columns
+from cvr_data.formats._rows import by_split, column, concat, literal, parsed, row_numbers, split_in, to_csv, to_triplets
+from cvr_data.tables import QUERY_NUMBER
 
 REQUIRED = ("pth1", "pth2", "edit")
 NUMBERS = ("text_similarity", "visual_similarity", "person_prob")
@@ -54,7 +55,7 @@ def read_files(path: Path, columns: Mapping[str, str], *, split: str, style: str
         if not files:
             raise CvrError(f"{path} holds no .csv file.")
         return concat([read_files(file, columns, split=split, style=style) for file in files])
-    cells = read_csv(path, columns, REQUIRED)
+    cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
     return to_triplets(values, where=path, split=split or split_in(path.stem), style=style, kinds=KINDS)
 

@@ -1,7 +1,9 @@
 """What every published layout needs: triplets from columns and back, queries with several targets, galleries."""
 
+import ast
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.artifacts import write_bytes
 from cvr_data.errors import CvrError, did_you_mean, first_few
-from cvr_data.tables import TRIPLETS, VIDEOS, check_columns, query_id, triplet_id
+from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, check_columns, query_id, triplet_id
 
 SPLITS = ("train", "val", "test")
-QUERY_NUMBER = "query_number"
-"""Extra column of triplets: the number that a published file gives the query a row belongs to."""
+MARKS = ',"\r\n'
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,18 @@ def row_numbers(rows: pa.Table) -> list[int]:
     return numbers if None not in numbers and len(set(numbers)) == len(numbers) else list(range(rows.num_rows))
 
 
+def to_queries(
+    columns: Mapping[str, Sequence[Any]], *, where: Path, kinds: Mapping[str, pa.DataType] | None = None
+) -> pa.Table:
+    """Return a table of columns, such as queries whose targets are hidden; `kinds` are types of extra columns.
+
+    Raises:
+        CvrError: a value is of another type than its column.
+    """
+    types = {QUERY_NUMBER: pa.int64(), **{field.name: field.type for field in TRIPLETS}, **(kinds or {})}
+    return pa.table({name: _array(name, values, types[name], where) for name, values in columns.items()})
+
+
 def to_triplets(
     columns: Mapping[str, Sequence[Any]], *, where: Path, split: str, style: str,
     kinds: Mapping[str, pa.DataType] | None = None,
@@ -79,8 +93,8 @@ def to_triplets(
     Raises:
         CvrError: a row lacks its reference or target, or a value is of another type than its column.
     """
-    types = {QUERY_NUMBER: pa.int64(), **{field.name: field.type for field in TRIPLETS}, **(kinds or {})}
-    arrays = {name: _array(name, values, types[name], where) for name, values in columns.items()}
+    table = to_queries(columns, where=where, kinds=kinds)
+    arrays = dict(zip(table.column_names, table.columns, strict=True))
     references, texts, targets = (arrays[name].to_pylist() for name in ("reference_id", "modification", "target_id"))
     for name, values in (("reference", references), ("target", targets)):
         if blank := [row for row, value in enumerate(values) if not value]:
@@ -146,19 +160,76 @@ def check_split(split: str) -> None:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}. {did_you_mean(split, SPLITS)}")
 
 
-def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str) -> dict[str, Path]:
-    """Return split -> file: the first of the wanted names that a folder has, of one split or (empty) of all.
+def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:
+    """Return split -> file: of a folder the first wanted name it has, in its published subfolder or not.
+
+    A file is itself, of the split whose name it has, else `otherwise`. A `split` that is not empty is the only one.
 
     Raises:
         CvrError: the folder has none of them.
     """
-    places = {name: names for name, names in wanted.items() if split in ("", name)}
-    found = {name: [path / file for file in names if (path / file).is_file()] for name, names in places.items()}
-    files = {name: paths[0] for name, paths in found.items() if paths}
-    if not files:
-        names = [file for names in places.values() for file in names]
-        raise CvrError(f"{path} holds none of {first_few(names, 6)}.")
-    return files
+    if not path.is_dir():
+        named = (name for name, names in wanted.items() if path.name in {Path(file).name for file in names})
+        return {split or next(named, otherwise): path}
+    places = {
+        name: [path / place for file in names for place in (file, Path(file).name)]
+        for name, names in wanted.items()
+        if split in ("", name)
+    }
+    found = {name: next(filter(Path.is_file, paths), None) for name, paths in places.items()}
+    if files := {name: file for name, file in found.items() if file is not None}:
+        return files
+    listed = [file for name in places for file in wanted[name]]
+    raise CvrError(f"{path} holds none of {first_few(listed, 6)}.")
+
+
+def parsed(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
+    """Return the cells of a column as values, None where a cell is empty.
+
+    Raises:
+        CvrError: `parse` refuses a cell with ValueError, SyntaxError or TypeError.
+    """
+    values = []
+    for row, cell in enumerate(cells):
+        try:
+            values.append(None if cell is None or cell == "" else parse(cell))
+        except (ValueError, SyntaxError, TypeError):
+            raise CvrError(f"{path}: row {row} (counted from 0), column {name!r}: cannot read {cell!r}.") from None
+    return values
+
+
+def literal(cell: Any) -> Any:
+    """Return the value of a cell that holds a list or dict, or the text of one: JSON or as Python prints it."""
+    if not isinstance(cell, str):
+        return cell
+    try:
+        return json.loads(cell)
+    except json.JSONDecodeError:
+        return ast.literal_eval(cell)
+
+
+def texts_of(cell: Any) -> list[str]:
+    """Return the texts of a cell that holds a list of them.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    values = literal(cell)
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        raise ValueError("not a list of texts")
+    return list(values)
+
+
+def to_csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
+    """Return a CSV file, quoted as RFC 4180 says; the csv module of Python 3.11 leaves a lone carriage return bare."""
+    return "".join(",".join(map(_quoted, line)) + "\n" for line in (header, *lines)).encode()
+
+
+def write_json(path: Path, value: Any, indent: int | None = None) -> Path:
+    """Write the value as published files of this kind are: ASCII, no newline at the end; return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, json.dumps(value, indent=indent).encode())
+    return path
 
 
 def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
@@ -170,3 +241,7 @@ def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> 
 
 def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in MARKS) else cell

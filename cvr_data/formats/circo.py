@@ -12,15 +12,15 @@ Source: Baldrati et al., ICCV 2023 (https://github.com/miccunifi/CIRCO).
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.formats._json import read_entries, write_json
+from cvr_data.annotation_files import read_entries
 from cvr_data.formats._rows import (
-    QUERY_NUMBER,
     SPLITS,
     PublishedQuery,
     by_split,
@@ -29,8 +29,11 @@ from cvr_data.formats._rows import (
     files_of,
     queries_of,
     split_in,
+    to_queries,
     to_triplets,
+    write_json,
 )
+from cvr_data.tables import QUERY_NUMBER
 
 KINDS = {"shared_concept": pa.string(), "semantic_aspects": pa.list_(pa.string())}
 REQUIRED = ("reference_img_id", "relative_caption", "id")
@@ -68,11 +71,18 @@ def read(config: Config, path: Path) -> pa.Table:
     Raises:
         CvrError: there is no such file, it is no such JSON, or its targets are hidden.
     """
-    if path.is_dir():
-        names = {split: (f"annotations/{split}.json", f"{split}.json") for split in SPLITS}
-        files = files_of(path, names, config.split)
-        return concat([_read_file(config, file, split) for split, file in files.items()])
-    return _read_file(config, path, config.split or split_in(path.stem))
+    names = {split: [f"annotations/{split}.json"] for split in SPLITS}
+    files = files_of(path, names, config.split, otherwise=split_in(path.stem))
+    return concat([_read_file(config, file, split) for split, file in files.items()])
+
+
+def read_queries(path: Path) -> pa.Table:
+    """Return the queries of a JSON file, a row each, whether or not it tells their targets.
+
+    Raises:
+        CvrError: there is no such file, or it is no such JSON.
+    """
+    return to_queries(_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
 
 
 def _entries(rows: pa.Table) -> list[dict[str, Any]]:
@@ -97,14 +107,17 @@ def _entry(query: PublishedQuery, as_id: type) -> dict[str, Any]:
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     entries = read_entries(path, REQUIRED, TARGETS)
     pairs = [(entry, target_id) for entry in entries for target_id in _targets(entry)]
-    columns = {
-        "reference_id": [str(entry["reference_img_id"]) for entry, _ in pairs],
-        "target_id": [str(target_id) for _, target_id in pairs],
-        "modification": [entry["relative_caption"] for entry, _ in pairs],
-        QUERY_NUMBER: [entry["id"] for entry, _ in pairs],
-        **{name: [entry.get(name) for entry, _ in pairs] for name in KINDS},
-    }
+    columns = {**_queries([entry for entry, _ in pairs]), "target_id": [str(target_id) for _, target_id in pairs]}
     return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+
+
+def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {
+        "reference_id": [str(entry["reference_img_id"]) for entry in entries],
+        "modification": [entry["relative_caption"] for entry in entries],
+        QUERY_NUMBER: [entry["id"] for entry in entries],
+        **{name: [entry.get(name) for entry in entries] for name in KINDS},
+    }
 
 
 def _targets(entry: dict[str, Any]) -> list[Any]:

@@ -15,17 +15,17 @@ Source: Liu et al., ICCV 2021 (https://github.com/Cuberick-Orion/CIRR), version 
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.annotation_files import read_entries, read_json
 from cvr_data.errors import CvrError
 from cvr_data.formats._groups import Pair, visual_groups
-from cvr_data.formats._json import read_entries, read_json, write_json
 from cvr_data.formats._rows import (
-    QUERY_NUMBER,
     by_split,
     check_split,
     column,
@@ -33,10 +33,13 @@ from cvr_data.formats._rows import (
     files_of,
     gallery_of,
     row_numbers,
+    to_queries,
     to_triplets,
     to_videos,
     values_of,
+    write_json,
 )
+from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
 """Our split -> what CIRR calls it."""
@@ -100,16 +103,33 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         {"video_id": image_id, "split": split, "published_path": place}
         for split, file in _files(config, path).items()
         if (images := file.parent.parent / "image_splits" / file.name.replace("cap.", "split.", 1)).is_file()
-        for image_id, place in read_json(images, dict).items()
+        for image_id, place in read_images(images).items()
     ]
     return to_videos(rows, "cirr")
 
 
+def read_images(path: Path) -> dict[str, str]:
+    """Return image id -> path of the images of a split, in the order of the file.
+
+    Raises:
+        CvrError: there is no such file, or it is no such JSON.
+    """
+    return read_json(path, dict)
+
+
+def read_queries(path: Path) -> pa.Table:
+    """Return the queries of a file of captions, a row each, whether or not it tells their targets.
+
+    Raises:
+        CvrError: there is no such file, or it is no such JSON.
+    """
+    entries = _read_entries(path, ())
+    return to_queries({**_queries(entries), **_groups(entries)}, where=path, kinds=KINDS)
+
+
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    names = {split: f"cap.rc2.{subset}.json" for split, subset in SUBSETS.items()}
-    if path.is_dir():
-        return files_of(path, {split: (f"captions/{name}", name) for split, name in names.items()}, config.split)
-    return {config.split or next((split for split, name in names.items() if path.name == name), "train"): path}
+    names = {split: [f"captions/cap.rc2.{subset}.json"] for split, subset in SUBSETS.items()}
+    return files_of(path, names, config.split)
 
 
 def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
@@ -174,22 +194,39 @@ def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
-    entries = read_entries(path, REQUIRED, TARGETS)
-    for place, entry in enumerate(entries):
-        if not isinstance(entry["img_set"], dict) or not isinstance(entry["target_soft"], dict):
-            raise CvrError(f"{path}: entry {place}: 'img_set' and 'target_soft' should be objects.")
-    groups = [entry["img_set"] for entry in entries]
+    entries = _read_entries(path, TARGETS)
     columns = {
-        "reference_id": [entry["reference"] for entry in entries],
+        **_queries(entries),
         "target_id": [entry["target_hard"] for entry in entries],
-        "modification": [entry["caption"] for entry in entries],
-        QUERY_NUMBER: [entry["pairid"] for entry in entries],
         "soft_targets": [
             [{"video_id": name, "score": score} for name, score in entry["target_soft"].items()] for entry in entries
         ],
+        **_groups(entries),
+    }
+    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+
+
+def _read_entries(path: Path, targets: Sequence[str]) -> list[dict[str, Any]]:
+    entries = read_entries(path, REQUIRED, targets)
+    for place, entry in enumerate(entries):
+        if not isinstance(entry["img_set"], dict) or not isinstance(entry.get("target_soft", {}), dict):
+            raise CvrError(f"{path}: entry {place}: 'img_set' and 'target_soft' should be objects.")
+    return entries
+
+
+def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {
+        "reference_id": [entry["reference"] for entry in entries],
+        "modification": [entry["caption"] for entry in entries],
+        QUERY_NUMBER: [entry["pairid"] for entry in entries],
+    }
+
+
+def _groups(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    groups = [entry["img_set"] for entry in entries]
+    return {
         "group_number": [group.get("id") for group in groups],
         "group_members": [group.get("members") for group in groups],
         "reference_rank": [group.get("reference_rank") for group in groups],
         "target_rank": [group.get("target_rank") for group in groups],
     }
-    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)

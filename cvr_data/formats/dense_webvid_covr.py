@@ -20,8 +20,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.errors import CvrError
+from cvr_data.files import read_table
 from cvr_data.formats._covr_csv import check_columns_option, read_files, write_files
-from cvr_data.formats._rows import QUERY_NUMBER, check_split, column, values_of
+from cvr_data.formats._rows import check_split, column, values_of
+from cvr_data.tables import QUERY_NUMBER
 
 COLUMNS = {
     "index": QUERY_NUMBER,
@@ -34,6 +36,10 @@ COLUMNS = {
     "scores": "frame_scores",
 }
 """Column of the file -> column of the triplets table."""
+FILES = ("dense-webvid8m-covr_test.csv", "dense-webvid-covr_test.csv")
+"""The name of the published test file, and of ours."""
+QUERIES = {"id": "published_query_id", "pth1": "reference_id", "edit": "modification", "txt1": "reference_description"}
+"""Columns of the challenge's files without targets."""
 
 EXAMPLE = (
     "index,pth1,pth2,txt1,txt2,edit\n"
@@ -78,6 +84,15 @@ def read(config: Config, path: Path) -> pa.Table:
         CvrError: the file is empty or no CSV, lacks a required column, or a number or list in it is none.
     """
     return read_files(path, COLUMNS, split=config.split, style=config.style)
+
+
+def read_queries(path: Path) -> pa.Table:
+    """Return the queries of a file of the challenge, whose targets are hidden.
+
+    Raises:
+        CvrError: the file is empty or no CSV, or lacks a column.
+    """
+    return read_table(path, QUERIES, QUERIES).rename_columns(list(QUERIES.values()))
 
 
 def _with_descriptions(triplets: pa.Table, descriptions: dict[str, str]) -> pa.Table:

@@ -3,6 +3,7 @@
     egocvr_annotations.csv    video_clip_id, target_clip_ids (a list), video_clip_narration, target_clip_narration,
                               instruction, modified_captions
     egocvr_data.csv           clip_name, narration_text, video_uid: the gallery, a row per clip and narration
+    egocvr_annotations_gallery.csv    the annotations with `local_idx`, the lines of egocvr_data.csv to rank for each
 
 `modified_captions` (what a language model expects the target to show) and `video_uid` (the long video a clip was cut
 from: its clips are the local gallery) become extra columns. EgoCVR has a test split only; others are written beside it
@@ -18,24 +19,30 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.artifacts import write_bytes
-from cvr_data.formats._csv import parsed, read_csv, texts_of, to_csv
+from cvr_data.files import read_columns
 from cvr_data.formats._rows import (
-    QUERY_NUMBER,
     SPLITS,
     by_split,
     check_split,
     concat,
     files_of,
     gallery_of,
+    literal,
+    parsed,
     queries_of,
+    texts_of,
+    to_csv,
     to_triplets,
     to_videos,
     values_of,
 )
+from cvr_data.tables import QUERY_NUMBER
 
 QUERIES = ("video_clip_id", "target_clip_ids", "video_clip_narration", "target_clip_narration", "instruction",
            "modified_captions")  # fmt: skip
 CLIPS = ("clip_name", "narration_text", "video_uid")
+LOCAL = "local_idx"
+FOLDER = "annotation/egocvr"
 KINDS = {"modified_captions": pa.string()}
 
 EXAMPLE = (
@@ -55,13 +62,23 @@ class Config:
         check_split(self.split)
 
 
+@dataclass(frozen=True)
+class Clip:
+    """A line of the list of clips; a clip has one for each of its narrations."""
+
+    name: str
+    narration: str
+    video_uid: str
+    """The long video that the clip was cut from."""
+
+
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write the queries and clips of each split that has rows, and return the paths."""
     paths = []
     for split, rows in by_split(triplets):
-        folder = out / "annotation" / "egocvr"
+        folder = out / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        paths += [folder / _name("annotations", split), folder / _name("data", split)]
+        paths += [folder / file_name("annotations", split), folder / file_name("data", split)]
         write_bytes(paths[-2], to_csv(QUERIES, _query_lines(rows)))
         write_bytes(paths[-1], to_csv(CLIPS, _clip_lines(rows, videos, split)))
     return paths
@@ -79,26 +96,46 @@ def read(config: Config, path: Path) -> pa.Table:
 def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the clips of the splits that `read` reads, with their narrations as captions, where a file lists them."""
     rows = [
-        {"video_id": name, "split": split, "captions": [narration] if narration else [], "video_uid": video_uid}
+        {
+            "video_id": clip.name,
+            "split": split,
+            "captions": [clip.narration] if clip.narration else [],
+            "video_uid": clip.video_uid,
+        }
         for split, file in _files(config, path).items()
         if (clips := file.with_name(file.name.replace("annotations", "data"))).is_file()
-        for name, narration, video_uid in zip(*read_csv(clips, CLIPS, CLIPS).values(), strict=True)
+        for clip in read_clips(clips)
     ]
     return to_videos(rows, "egocvr")
 
 
-def _name(what: str, split: str) -> str:
+def read_clips(path: Path) -> list[Clip]:
+    """Return the lines of a list of clips, in its order.
+
+    Raises:
+        CvrError: the file is absent or no CSV, or lacks a column.
+    """
+    return [Clip(*cells) for cells in zip(*read_columns(path, CLIPS, CLIPS).values(), strict=True)]
+
+
+def read_local(path: Path) -> list[list[int]]:
+    """Return, for each query of the gallery file, the lines of the list of clips that it is ranked against.
+
+    Raises:
+        CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
+    """
+    cells = read_columns(path, [LOCAL], [LOCAL])[LOCAL]
+    return [numbers or [] for numbers in parsed(cells, _numbers, name=LOCAL, path=path)]
+
+
+def file_name(what: str, split: str = "test") -> str:
+    """Return the name of a file of `annotations` or `data`."""
     return f"egocvr_{what}.csv" if split == "test" else f"egocvr_{what}_{split}.csv"
 
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    if path.is_dir():
-        names = {split: _name("annotations", split) for split in SPLITS}
-        return files_of(
-            path, {split: (f"annotation/egocvr/{name}", name) for split, name in names.items()}, config.split
-        )
-    named = next((split for split in SPLITS if path.name == _name("annotations", split)), "test")
-    return {config.split or named: path}
+    names = {split: [f"{FOLDER}/{file_name('annotations', split)}"] for split in SPLITS}
+    return files_of(path, names, config.split, otherwise="test")
 
 
 def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
@@ -125,7 +162,7 @@ def _clip_lines(rows: pa.Table, videos: pa.Table | None, split: str) -> Iterator
 
 
 def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
-    cells = read_csv(path, QUERIES, (*QUERIES[:2], "instruction"))
+    cells = read_columns(path, QUERIES, (*QUERIES[:2], "instruction"))
     targets = parsed(cells["target_clip_ids"], texts_of, name="target_clip_ids", path=path)
     places = [(row, target_id) for row, listed in enumerate(targets) for target_id in listed or [""]]
     ours = {
@@ -138,3 +175,7 @@ def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
         **{name: [cells[cell][row] or None for row, _ in places] for name, cell in ours.items() if cell in cells},
     }
     return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+
+
+def _numbers(cell: str) -> list[int]:
+    return [int(number) for number in literal(cell)]

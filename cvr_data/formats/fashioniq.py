@@ -19,9 +19,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.annotation_files import read_entries, read_json
 from cvr_data.errors import CvrError
-from cvr_data.formats._json import read_entries, read_json, write_json
-from cvr_data.formats._rows import SPLITS, by_split, check_split, column, concat, gallery_of, to_triplets, to_videos
+from cvr_data.formats._rows import (
+    SPLITS,
+    by_split,
+    check_split,
+    column,
+    concat,
+    gallery_of,
+    to_triplets,
+    to_videos,
+    write_json,
+)
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
 FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
@@ -53,7 +63,7 @@ class CaptionFile:
     @property
     def images(self) -> Path:
         """The file that lists the images of the same category and split."""
-        return self.path.parent.parent / "image_splits" / f"split.{self.category}.{self.split}.json"
+        return self.path.parent.parent / file_names(self.category, self.split)[1]
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -65,8 +75,8 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         for split, rows in by_split(triplets.filter(pc.equal(categories, category))):
             images = gallery_of(rows, _of_category(videos, category), split)
             paths += [
-                write_json(out / "captions" / f"cap.{category}.{split}.json", _entries(rows), indent=4),
-                write_json(out / "image_splits" / f"split.{category}.{split}.json", images, indent=4),
+                write_json(out / name, content, indent=4)
+                for name, content in zip(file_names(category, split), (_entries(rows), images), strict=True)
             ]
     return paths
 
@@ -86,9 +96,28 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         {"video_id": image_id, "split": file.split, "categories": [file.category]}
         for file in _files(config, path)
         if file.images.is_file()
-        for image_id in read_json(file.images, list)
+        for image_id in read_images(file.images)
     ]
     return to_videos(rows, "fashioniq")
+
+
+def read_images(path: Path) -> list[str]:
+    """Return the images of a category and split, in the order of the file.
+
+    Raises:
+        CvrError: there is no such file, or it is no such JSON.
+    """
+    return read_json(path, list)
+
+
+def file_names(category: str, split: str) -> tuple[str, str]:
+    """Return where the captions and the images of a category and split lie."""
+    return f"captions/cap.{category}.{split}.json", f"image_splits/split.{category}.{split}.json"
+
+
+def categories(folder: Path, split: str) -> tuple[str, ...]:
+    """Return the categories of which a folder has captions of the split, sorted."""
+    return tuple(sorted({file.category for file in _listed(folder) if file.split == split}))
 
 
 def joined(captions: list[str]) -> str:

@@ -20,12 +20,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from cvr_data.annotation_files import read_json, read_tab_separated
 from cvr_data.artifacts import write_bytes
 from cvr_data.errors import CvrError, first_few
 from cvr_data.formats._finecvr_features import write_features
-from cvr_data.formats._json import read_json, write_json
 from cvr_data.formats._rows import (
-    QUERY_NUMBER,
     SPLITS,
     by_split,
     check_split,
@@ -36,7 +35,9 @@ from cvr_data.formats._rows import (
     to_triplets,
     to_videos,
     values_of,
+    write_json,
 )
+from cvr_data.tables import QUERY_NUMBER
 
 KINDS = {"video_source": pa.string(), "class_id": pa.string()}
 BREAKS = re.compile(r"[\t\r\n]")
@@ -113,12 +114,15 @@ def read_names(path: Path) -> list[str]:
     """Return the names of an id map in the order of their numbers.
 
     Raises:
-        CvrError: the numbers are not 0 to N-1; the reference code indexes them so.
+        CvrError: the numbers are not 0 to N-1, as the reference code indexes them, or one name has several.
     """
     names = read_json(path, dict)
     missing = [str(number) for number in range(len(names)) if str(number) not in names]
     if missing:
-        raise CvrError(f"{path} should number its {len(names)} videos from 0 on; {first_few(missing)} is missing.")
+        found = f"{first_few(missing)} is missing"
+        raise CvrError(f"{path} should number its {len(names)} videos from 0 on without a gap; {found}.")
+    if len(set(names.values())) != len(names):
+        raise CvrError(f"{path} gives one name to several ids.")
     return [names[str(number)] for number in range(len(names))]
 
 
@@ -137,16 +141,12 @@ def _write_lines(path: Path, lines: Sequence[Sequence[str]]) -> Path:
 
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    if path.is_dir():
-        names = {split: (f"{split}.txt", f"{split}{REMAPED}.txt") for split in SPLITS}
-        wanted = {split: [f"annotations/{name}" for name in found] + list(found) for split, found in names.items()}
-        return files_of(path, wanted, config.split)
-    stem = path.stem.removesuffix(REMAPED)
-    return {config.split or (stem if stem in SPLITS else "train"): path}
+    names = {split: [f"annotations/{split}.txt", f"annotations/{split}{REMAPED}.txt"] for split in SPLITS}
+    return files_of(path, names, config.split)
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
-    lines = _cells(path)
+    lines = [cells + [""] * (MAX_CELLS - len(cells)) for cells in read_tab_separated(path, MIN_CELLS, MAX_CELLS)]
     names = None
     if path.stem.endswith(REMAPED):
         names = dict(enumerate(read_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json")))
@@ -164,19 +164,6 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         QUERY_NUMBER: numbers,
     }
     return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
-
-
-def _cells(path: Path) -> list[list[str]]:
-    if not path.is_file():
-        raise CvrError(f"{path} does not exist.")
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CvrError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}).") from None
-    lines = [line.removesuffix("\r").split("\t") for line in text.split("\n")[: -1 if text.endswith("\n") else None]]
-    if bad := [row for row, line in enumerate(lines) if not MIN_CELLS <= len(line) <= MAX_CELLS]:
-        raise CvrError(f"{path}: lines {first_few(bad)} (counted from 0) should have {MIN_CELLS} to {MAX_CELLS} cells.")
-    return [line + [""] * (MAX_CELLS - len(line)) for line in lines]
 
 
 def _name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:

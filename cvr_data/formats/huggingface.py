@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cvr_data.errors import CvrError
+from cvr_data.formats._rows import SPLITS, by_split, concat
 from cvr_data.tables import TRIPLETS, check_columns
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Features
 
-SPLITS = ("train", "val", "test")
 VIDEO_COLUMNS = {"reference_video": "reference_id", "target_video": "target_id"}
 STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -57,7 +56,7 @@ def read(config: Config, path: Path) -> pa.Table:
     for split in [split for split in SPLITS if split in splits]:
         table = splits[split].with_format("arrow")[:].drop_columns(list(VIDEO_COLUMNS)).replace_schema_metadata(None)
         tables.append(check_columns(table, TRIPLETS, f"{path}/{split}"))
-    return pa.concat_tables(tables, promote_options="permissive")
+    return concat(tables)
 
 
 def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None = None) -> "DatasetDict":
@@ -67,13 +66,7 @@ def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None 
     media = _media(videos) if videos is not None and config.embed else {}
     table = with_videos(triplets, media)
     features = features_of(table.schema, decode=config.decode)
-    return DatasetDict(
-        {
-            split: Dataset(rows.cast(features.arrow_schema))
-            for split in SPLITS
-            if (rows := table.filter(pc.equal(table.column("split"), split))).num_rows
-        }
-    )
+    return DatasetDict({split: Dataset(rows.cast(features.arrow_schema)) for split, rows in by_split(table)})
 
 
 def with_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Table:

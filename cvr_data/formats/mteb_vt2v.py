@@ -25,6 +25,7 @@ import yaml
 
 from cvr_data.artifacts import json_bytes, write_bytes, write_parquet
 from cvr_data.errors import CvrError, first_few
+from cvr_data.files import read_table
 from cvr_data.formats._mteb_statistics import describe
 from cvr_data.formats._rows import PublishedQuery, by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
 
@@ -247,10 +248,7 @@ def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> p
     files = sorted((path / name).glob(f"{split}*.parquet"))
     if not files:
         raise CvrError(f"{path} has no {name}/{split}-*.parquet.")
-    missing = [column for column in columns if column not in pq.read_schema(files[0]).names]
-    if missing:
-        raise CvrError(f"{files[0]}: column {missing[0]!r} is missing.")
-    return pa.concat_tables([pq.read_table(file, columns=list(columns)) for file in files])
+    return pa.concat_tables([read_table(file, columns, columns) for file in files])
 
 
 def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, str]:

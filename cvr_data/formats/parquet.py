@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_data.artifacts import write_parquet
-from cvr_data.errors import CvrError
+from cvr_data.files import read_table
+from cvr_data.formats._rows import SPLITS, by_split, concat, files_of
 from cvr_data.tables import TRIPLETS, check_columns
 
-SPLITS = ("train", "val", "test")
+FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
 
 EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
 
@@ -30,11 +29,9 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write `out`/triplets-<split>.parquet, each split that has rows, and return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for split in SPLITS:
-        rows = triplets.filter(pc.equal(triplets.column("split"), split))
-        if rows.num_rows:
-            paths.append(out / f"triplets-{split}.parquet")
-            write_parquet(paths[-1], rows)
+    for split, rows in by_split(triplets):
+        paths.append(out / FILES[split][0])
+        write_parquet(paths[-1], rows)
     return paths
 
 
@@ -44,17 +41,5 @@ def read(config: Config, path: Path) -> pa.Table:
     Raises:
         CvrError: there is no such file, it is no Parquet file, or a column is missing.
     """
-    files = [path / f"triplets-{split}.parquet" for split in SPLITS] if path.is_dir() else [path]
-    found = [file for file in files if file.is_file()]
-    if not found:
-        wanted = "no triplets-*.parquet file" if path.is_dir() else "no file"
-        raise CvrError(f"{path}: there is {wanted}.")
-    tables = [check_columns(_read_file(file), TRIPLETS, str(file)) for file in found]
-    return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _read_file(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise CvrError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    files = files_of(path, FILES, "").values()
+    return concat([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])

@@ -1,14 +1,16 @@
-"""TF-CoVR CSV: labelled pairs to train on, queries with several targets to score.
+"""TF-CoVR, CSV or Parquet: labelled pairs to train on, queries with several targets to score.
 
     train_finegd.csv, val_finegd.csv    query_video, target_video, label1, label2,
                                         modification: {"<label2>": {"modification": "..."}}
-    test_video_pairs_v2.csv             query_id, query_video, target_video, target_videos_ids (a list), modification
+    test_finegd.csv                     query_id, query_video, target_video, target_videos_ids (a list), modification
 
-Which of the two a file is, its columns tell. Labels (the action of a clip) become the extra columns `reference_label`
-and `target_label`; a clip of ours without one is labelled with its caption, else its id.
+Which of the two a file is, its columns tell. Lists and dicts may be values or the text of one. Labels (the action of a
+clip) become the extra columns `reference_label` and `target_label`; a clip of ours without one is labelled with its
+caption, else its id.
 
-Source: Gupta et al., NeurIPS 2025; files and columns as https://github.com/UCF-CRCV/TF-CoVR reads them, since the
-published ones could not be had.
+Source: Gupta et al., NeurIPS 2025; names and columns as https://github.com/UCF-CRCV/TF-CoVR reads them (some of its
+code calls the test file test_video_pairs_v2.csv). The set on the Hub is Parquet; its files could not be had, so they
+are taken to have the same columns and to be named as the Hub names splits.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,14 +22,33 @@ import pyarrow as pa
 
 from cvr_data.artifacts import write_bytes
 from cvr_data.errors import CvrError
-from cvr_data.formats._csv import literal, parsed, read_csv, texts_of, to_csv
-from cvr_data.formats._rows import QUERY_NUMBER, by_split, check_split, concat, files_of, queries_of, to_triplets
+from cvr_data.files import read_columns
+from cvr_data.formats._rows import (
+    SPLITS,
+    by_split,
+    check_split,
+    concat,
+    files_of,
+    literal,
+    parsed,
+    queries_of,
+    texts_of,
+    to_csv,
+    to_triplets,
+)
+from cvr_data.tables import QUERY_NUMBER
 
 PAIRS = ("query_video", "target_video", "label1", "label2", "modification")
 QUERIES = ("query_id", "query_video", "target_video", "target_videos_ids", "modification")
 KINDS = {"reference_label": pa.string(), "target_label": pa.string()}
 ENDS = ("reference", "target")
-NAMES = {"train": "train_finegd.csv", "val": "val_finegd.csv", "test": "test_video_pairs_v2.csv"}
+FOLDERS = ("annotations/", "data/")
+STEMS = {split: (f"{split}_finegd", f"{split}_video_pairs_v2", split, f"{split}-00000-of-00001") for split in SPLITS}
+FILES = {
+    split: tuple(f"{folder}{stem}{suffix}" for folder in FOLDERS for suffix in (".csv", ".parquet") for stem in stems)
+    for split, stems in STEMS.items()
+}
+"""Split -> the places of its file, in these folders or not; the first is ours."""
 
 EXAMPLE = (
     "query_id,query_video,target_video,target_videos_ids,modification\n0,v1,v2,\"['v2', 'v3']\",add a half twist\n"
@@ -46,29 +67,25 @@ class Config:
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
-    """Write `out`/annotations/<file of each split that has rows> and return the paths."""
-    folder = out / "annotations"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `out`/annotations/{train,val,test}_finegd.csv, each split that has rows, and return the paths."""
     paths = []
     for split, rows in by_split(triplets):
-        paths.append(folder / NAMES[split])
+        paths.append(out / FILES[split][0])
+        paths[-1].parent.mkdir(parents=True, exist_ok=True)
         content = to_csv(QUERIES, _query_lines(rows)) if split == "test" else to_csv(PAIRS, _pair_lines(rows))
         write_bytes(paths[-1], content)
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of those of a folder: a row per query and target.
+    """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target.
 
     Raises:
-        CvrError: the file is absent or no CSV, lacks a column, or a list or dict in it is none.
+        CvrError: the file is absent or no table, lacks a column, or a list or dict in it is none.
     """
-    if path.is_dir():
-        names = {split: (f"annotations/{name}", name) for split, name in NAMES.items()}
-        files = files_of(path, names, config.split)
-        return concat([_read_file(config, file, split) for split, file in files.items()])
-    named = next((split for split in NAMES if path.stem.lower().startswith(split)), "train")
-    return _read_file(config, path, config.split or named)
+    named = next((split for split in SPLITS if path.stem.lower().startswith(split)), "train")
+    files = files_of(path, FILES, config.split, otherwise=named)
+    return concat([_read_file(config, file, split) for split, file in files.items()])
 
 
 def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
@@ -84,28 +101,31 @@ def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
-    cells = read_csv(path, dict.fromkeys((*PAIRS, *QUERIES)), ("query_video", "target_video", "modification"))
+    cells = read_columns(path, dict.fromkeys((*PAIRS, *QUERIES)), ("query_video", "target_video", "modification"))
     columns = _of_queries(cells, path) if "target_videos_ids" in cells else _of_pairs(cells, path)
     return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
-def _of_pairs(cells: Mapping[str, list[str]], path: Path) -> dict[str, list[Any]]:
+def _of_pairs(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]]:
     if "label2" not in cells:
         raise CvrError(f"{path} has neither 'label2' (pairs) nor 'target_videos_ids' (queries).")
     texts = parsed(cells["modification"], _texts_by_label, name="modification", path=path)
-    for row, (by_label, label) in enumerate(zip(texts, cells["label2"], strict=True)):
+    labels = [str(label) for label in cells["label2"]]
+    for row, (by_label, label) in enumerate(zip(texts, labels, strict=True)):
         if label not in (by_label or {}):
             raise CvrError(f"{path}: row {row} (counted from 0): 'modification' has no text for label {label!r}.")
     return {
         "reference_id": cells["query_video"],
         "target_id": cells["target_video"],
-        "modification": [by_label[label] for by_label, label in zip(texts, cells["label2"], strict=True)],
-        "reference_label": cells.get("label1", [None] * len(texts)),
-        "target_label": cells["label2"],
+        "modification": [by_label[label] for by_label, label in zip(texts, labels, strict=True)],
+        "reference_label": [
+            None if label is None else str(label) for label in cells.get("label1", [None] * len(texts))
+        ],
+        "target_label": labels,
     }
 
 
-def _of_queries(cells: Mapping[str, list[str]], path: Path) -> dict[str, list[Any]]:
+def _of_queries(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]]:
     listed = parsed(cells["target_videos_ids"], texts_of, name="target_videos_ids", path=path)
     firsts = cells["target_video"]
     targets = [
@@ -113,7 +133,9 @@ def _of_queries(cells: Mapping[str, list[str]], path: Path) -> dict[str, list[An
         for first, others in zip(firsts, listed, strict=True)
     ]
     places = [(row, target_id) for row, targets_of_row in enumerate(targets) for target_id in targets_of_row]
-    numbers = parsed(cells["query_id"], int, name="query_id", path=path) if "query_id" in cells else range(len(firsts))
+    numbers: Sequence[Any] = parsed(cells.get("query_id", []), int, name="query_id", path=path)
+    if len(set(numbers)) < len(firsts):
+        numbers = range(len(firsts))
     return {
         "reference_id": [cells["query_video"][row] for row, _ in places],
         "target_id": [target_id for _, target_id in places],
@@ -122,5 +144,6 @@ def _of_queries(cells: Mapping[str, list[str]], path: Path) -> dict[str, list[An
     }
 
 
-def _texts_by_label(text: str) -> dict[str, str]:
-    return {str(label): str(entry["modification"]) for label, entry in literal(text).items()}
+def _texts_by_label(text: Any) -> dict[str, str]:
+    # A struct of Parquet has the labels of all rows, those of the others without a value.
+    return {str(label): str(entry["modification"]) for label, entry in literal(text).items() if entry is not None}

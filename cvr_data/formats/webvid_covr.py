@@ -33,6 +33,12 @@ COLUMNS = {
     "person-prob": "person_prob",
 }
 """Column of the file -> column of the triplets table, in the order of the published file."""
+FILES = {
+    "train": ("webvid2m-covr_train.csv", "webvid_covr_train.csv"),
+    "val": ("webvid8m-covr_val.csv", "webvid_covr_val.csv"),
+    "test": ("webvid8m-covr_test.csv", "webvid_covr_test.csv"),
+}
+"""Split -> the name of its published file, and of ours."""
 
 EXAMPLE = (
     "txt1,txt2,sim_txt,pth1,pth2,edit,scores\n"

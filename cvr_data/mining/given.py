@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.corpora._rows import Row, check_file, read_rows
+from cvr_data.files import Row, check_file, read_rows
 from cvr_data.mining._differences import differences
 from cvr_data.normalise import words
 from cvr_data.tables import CHANGE, PAIRS, VIDEOS, pair_id

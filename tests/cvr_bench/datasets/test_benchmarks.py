@@ -201,7 +201,7 @@ def test_every_caption_of_a_clip_is_a_query_of_its_own():
 def test_captions_that_ask_for_code_are_refused(tmp_path):
     (tmp_path / "test_list.txt").write_text("a\n")
     (tmp_path / "raw-captions.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    with pytest.raises(CvrError, match=r"cannot be read: it asks for (os|posix)\.system"):
+    with pytest.raises(CvrError, match=r"cannot be read as a pickle of captions .it asks for (os|posix)\.system"):
         load("msvd", annotations=str(tmp_path))
 
 
