@@ -9,8 +9,6 @@ import json
 
 import pyarrow as pa
 
-from cvr_data.errors import CvrError, did_you_mean, first_few
-
 CHANGE = pa.struct([("kind", pa.string()), ("slot", pa.string()), ("before", pa.string()), ("after", pa.string())])
 """One difference between two captions: kind is static or action, slot is object, attribute, action, scene ..."""
 
@@ -162,38 +160,3 @@ def triplet_id(reference_id: str, modification: str, target_id: str) -> str:
 def query_id(reference_id: str, modification: str) -> str:
     """Return the id of a composed query: triplets that share it are one query with several targets."""
     return content_id(reference_id, modification)
-
-
-def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
-    """Return the table with the columns of `schema` first, cast; absent optional ones are null, others follow.
-
-    Raises:
-        CvrError: a required column is absent or has nulls, or a column cannot be cast.
-    """
-    columns = [_column(table, field, where) for field in schema]
-    others = [name for name in table.column_names if name not in schema.names]
-    return pa.table(
-        columns + [table.column(name) for name in others],
-        schema=pa.schema([*schema, *(table.schema.field(name) for name in others)]),
-    )
-
-
-def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
-    if field.name not in table.column_names:
-        if not field.nullable:
-            hint = did_you_mean(field.name, table.column_names)
-            raise CvrError(f"{where}: column {field.name!r} is missing. {hint}")
-        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
-    column = table.column(field.name)
-    if column.type != field.type:
-        try:
-            column = column.cast(field.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            detail = str(error).splitlines()[0]
-            raise CvrError(
-                f"{where}: column {field.name!r} should be {field.type}, got {column.type} ({detail})."
-            ) from None
-    if not field.nullable and column.null_count:
-        rows = [row for row, value in enumerate(column.is_null().to_pylist()) if value]
-        raise CvrError(f"{where}: column {field.name!r} has no value in rows {first_few(rows)}.")
-    return column

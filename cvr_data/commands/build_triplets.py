@@ -7,7 +7,7 @@ import click
 
 from cvr_data.commands.options import FOLDER, option_option, overwrite_option
 from cvr_data.commands.publish import publish
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 
 @click.command("build-triplets")
@@ -48,11 +48,11 @@ def build_triplets(
 
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """
-    from cvr_data import build_triplets as building
-    from cvr_data.publish import check_repo
-    from cvr_data.registry import parse_config
-    from cvr_data.statistics import counts_text
-    from cvr_data.triplets import Config
+    from cvr_data.core.registry import parse_config
+    from cvr_data.publish.lay_out import check_repo
+    from cvr_data.triplets import build as building
+    from cvr_data.triplets.join import Config
+    from cvr_data.triplets.statistics import counts_text
 
     if push is not None:
         check_repo(push, "--push")

@@ -35,10 +35,10 @@ def check_media(
 
     Example: cvr check-media annotations/quickstart --drop-missing annotations/quickstart-there
     """
-    from cvr_data import check_media as checking
-    from cvr_data.dataset import open_videos
-    from cvr_data.drop_missing import drop_missing as drop
-    from cvr_data.errors import CvrError
+    from cvr_data.core.errors import CvrError
+    from cvr_data.media import check_media as checking
+    from cvr_data.triplets.dataset import open_videos
+    from cvr_data.triplets.drop_missing import drop_missing as drop
 
     opened = open_videos(target, videos=videos)
     if drop_missing is not None and opened.dataset is None:

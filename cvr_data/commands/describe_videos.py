@@ -49,10 +49,10 @@ def describe_videos(
 
     Example: cvr describe-videos videos --llm vllm -o model=VLM --encoder blip --encoder-option model=BLIP
     """
-    from cvr_data.backends import BACKENDS
-    from cvr_data.describe_videos import Config
-    from cvr_data.describe_videos import describe_videos as describe
-    from cvr_data.model_packages import cache_folder
+    from cvr_data.core.model_packages import cache_folder
+    from cvr_data.modifications.backends import BACKENDS
+    from cvr_data.modifications.describe_videos import Config
+    from cvr_data.modifications.describe_videos import describe_videos as describe
 
     config = Config(
         prompt=prompt, backend=llm, options=with_machine(BACKENDS.get(llm).Config, options), frames=frames,

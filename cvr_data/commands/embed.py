@@ -35,11 +35,11 @@ def embed(
 
     Example: cvr embed videos --frames 15 --sampler uniform
     """
-    from cvr_data.embed import Selection
-    from cvr_data.embed import embed as embed_source
-    from cvr_data.embed_devices import embed_on_devices
-    from cvr_data.encoders import ENCODERS
-    from cvr_data.memory import keep_freed_memory
+    from cvr_data.core.memory import keep_freed_memory
+    from cvr_data.features.embed import Selection
+    from cvr_data.features.embed import embed as embed_source
+    from cvr_data.features.embed_devices import embed_on_devices
+    from cvr_data.features.encoders import ENCODERS
 
     keep_freed_memory()
     options = (*(f"{name}={value}" for name, value in given.items() if value is not None), *options)

@@ -15,7 +15,7 @@ def explain(triplet: str, dataset: Path) -> None:
 
     Example: cvr explain 3f2a --in annotations/quickstart
     """
-    from cvr_data.explain import story
+    from cvr_data.triplets.explain import story
 
     for line in story(dataset, triplet):
         click.echo(line)

@@ -18,9 +18,9 @@ def export(triplets: Path, format_name: str, out: Path, videos: Path | None, opt
 
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
     """
-    from cvr_data.dataset import open_dataset
-    from cvr_data.errors import CvrError
+    from cvr_data.core.errors import CvrError
     from cvr_data.formats import FORMATS
+    from cvr_data.triplets.dataset import open_dataset
 
     component, config = FORMATS.get(format_name), FORMATS.config(format_name, options)
     dataset = open_dataset(triplets, videos=videos)

@@ -23,9 +23,9 @@ def export_embeddings(
 
     Example: cvr export-embeddings embeddings --layout pth --texts videos -O blip-vid-embs-large-all
     """
-    from cvr_data.embed_source import distinct_texts, read_source
-    from cvr_data.feature_layouts import FEATURE_LAYOUTS
-    from cvr_data.import_features import export_features
+    from cvr_data.features.embed_source import distinct_texts, read_source
+    from cvr_data.features.import_features import export_features
+    from cvr_data.features.layouts import FEATURE_LAYOUTS
 
     config = FEATURE_LAYOUTS.config(layout, options)
     wanted: list[str] = []

@@ -16,7 +16,7 @@ def export_judgments(review: Path, out: Path, overwrite: bool) -> None:
 
     Example: cvr export-judgments reviews/quickstart.sqlite && cvr build-triplets ... --judgments judgments
     """
-    from cvr_data.judgments import export_judgments as export
+    from cvr_data.review.export import export_judgments as export
 
     artifact = export(review, out, overwrite=overwrite)
     click.echo(f"{out}: {artifact.manifest['rows']} judgments")

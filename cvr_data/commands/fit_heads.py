@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, json_option, option_option, overwrite_option
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 
 @click.command()
@@ -26,10 +26,10 @@ def fit_heads(
 
     Example: cvr fit-heads embeddings --videos videos-split
     """
-    from cvr_data.artifacts import open_artifact
-    from cvr_data.fit_heads import Config, copy_heads
-    from cvr_data.fit_heads import fit_heads as fit
-    from cvr_data.registry import parse_config
+    from cvr_data.core.artifacts import open_artifact
+    from cvr_data.core.registry import parse_config
+    from cvr_data.features.fit_heads import Config, copy_heads
+    from cvr_data.features.fit_heads import fit_heads as fit
 
     if source is not None:
         if videos is not None or options:

@@ -19,7 +19,7 @@ def frame_scores(triplets: Path, embeddings: Path, out: Path, overwrite: bool) -
 
     Example: cvr frame-scores triplets --embeddings embeddings -O triplets-scored
     """
-    from cvr_data.frame_scores import write_frame_scores
+    from cvr_data.features.frame_scores import write_frame_scores
 
     manifest = write_frame_scores(triplets, embeddings, out, overwrite=overwrite).manifest
     click.echo(f"{out}: {manifest['scored']} of {manifest['rows']} triplets have frame scores")

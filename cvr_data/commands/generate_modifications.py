@@ -19,11 +19,11 @@ from cvr_data.commands.options import (
     seed_option,
     with_machine,
 )
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
-    from cvr_data.artifacts import Artifact
-    from cvr_data.generation.dry_run import DryRun
+    from cvr_data.core.artifacts import Artifact
+    from cvr_data.modifications.dry_run import DryRun
 
 
 ESTIMATES = (
@@ -86,15 +86,15 @@ def generate_modifications(
 
     Example: cvr generate-modifications pairs --style short --llm rules
     """
-    from cvr_data.backends import BACKENDS
-    from cvr_data.generation.dry_run import Prices
-    from cvr_data.generation.dry_run import dry_run as plan_of
-    from cvr_data.generation.generator import Config
-    from cvr_data.generation.given import pairs_of
-    from cvr_data.generation.run import generate_modifications as generate
-    from cvr_data.jobs import current_engine
-    from cvr_data.model_packages import cache_folder
-    from cvr_data.prompts import load_prompt
+    from cvr_data.core.jobs import current_engine
+    from cvr_data.core.model_packages import cache_folder
+    from cvr_data.modifications.backends import BACKENDS
+    from cvr_data.modifications.dry_run import Prices
+    from cvr_data.modifications.dry_run import dry_run as plan_of
+    from cvr_data.modifications.generate import generate_modifications as generate
+    from cvr_data.modifications.generator import Config
+    from cvr_data.modifications.given import pairs_of
+    from cvr_data.modifications.prompts import load_prompt
 
     if current_engine().kind == "local" and not current_engine().is_here:
         raise CvrError("--workers starts several engines, which needs --engine ray.")

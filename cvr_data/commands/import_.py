@@ -27,8 +27,8 @@ def import_(
     if corpus == "triplets":
         _import_triplets(source, options, out, overwrite, as_json)
         return
-    from cvr_data.corpora import CORPORA
-    from cvr_data.import_videos import import_videos
+    from cvr_data.videos.corpora import CORPORA
+    from cvr_data.videos.import_videos import import_videos
 
     if source is not None:
         options = (f"path={source}", *options)
@@ -47,7 +47,7 @@ def import_(
 
 
 def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool) -> None:
-    from cvr_data.import_triplets import import_triplets, parse
+    from cvr_data.triplets.import_triplets import import_triplets, parse
 
     wanted = parse([*([f"path={source}"] if source is not None else []), *options])
     folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out

@@ -25,10 +25,10 @@ def import_embeddings(
 
     Example: cvr import-embeddings blip-vid-embs-large-all --layout pth -O embeddings
     """
-    from cvr_data.encoders import ENCODERS
-    from cvr_data.feature_layouts import FEATURE_LAYOUTS
-    from cvr_data.import_features import Import, import_features
-    from cvr_data.registry import config_dict
+    from cvr_data.core.registry import config_dict
+    from cvr_data.features.encoders import ENCODERS
+    from cvr_data.features.import_features import Import, import_features
+    from cvr_data.features.layouts import FEATURE_LAYOUTS
 
     config = FEATURE_LAYOUTS.config(layout, options)
     known = config_dict(ENCODERS.config(encoder, encoder_option)) if encoder != "imported" else {}

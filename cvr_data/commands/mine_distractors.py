@@ -24,9 +24,9 @@ def mine_distractors(
 
     Example: cvr mine-distractors annotations/webvid videos --embeddings embeddings
     """
-    from cvr_data import mine_distractors as mining
-    from cvr_data.registry import parse_config
-    from cvr_data.statistics import counts_text
+    from cvr_data.core.registry import parse_config
+    from cvr_data.pairs import distractors as mining
+    from cvr_data.triplets.statistics import counts_text
 
     config = parse_config(mining.Config, options, where="mine-distractors")
     artifact = mining.mine_distractors(triplets, videos, embeddings, config, out, overwrite=overwrite)

@@ -29,7 +29,7 @@ def mine_pairs(
 
     Example: cvr mine-pairs videos-split --embeddings embeddings --filter straddling --filter text-similarity:low=0.5
     """
-    from cvr_data import mine_pairs as mining
+    from cvr_data.pairs import mine_pairs as mining
 
     names = filters or mining.DEFAULT_FILTERS
     chosen = [mining.parse_filter(name) for name in names if name != "none"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from cvr_data.errors import CvrError
-from cvr_data.machine import Machine, component_options, load_machine
+from cvr_data.core.errors import CvrError
+from cvr_data.core.machine import Machine, component_options, load_machine
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -59,7 +59,8 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def on_engine(*, engine: str, ray_address: str | None, workers: int | None, **given: Any) -> Any:
-        from cvr_data.jobs import Engine, use_engine
+        from cvr_data.core.engine import Engine
+        from cvr_data.core.jobs import use_engine
 
         if ray_address is not None and engine != "ray":
             raise CvrError("--ray-address belongs to --engine ray.")

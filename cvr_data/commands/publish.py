@@ -9,9 +9,9 @@ import click
 from cvr_data.commands.options import FOLDER, PATH
 
 if TYPE_CHECKING:
-    from cvr_data.dataset import Dataset
-    from cvr_data.publish import Staged, Wanted
-    from cvr_data.push import Config, Target
+    from cvr_data.publish.lay_out import Staged, Wanted
+    from cvr_data.publish.push import Config, Target
+    from cvr_data.triplets.dataset import Dataset
 
 MANY = 40
 """Files that are listed one by one; more are summed up by folder."""
@@ -50,11 +50,11 @@ def publish(
 
     Example: cvr publish annotations/quickstart --repo user/quickstart --dry-run
     """
-    from cvr_data.dataset import open_dataset
-    from cvr_data.errors import CvrError
-    from cvr_data.publish import OUR_FOLDERS, Wanted
-    from cvr_data.push import Config, Target
-    from cvr_data.registry import split_options
+    from cvr_data.core.errors import CvrError
+    from cvr_data.core.registry import split_options
+    from cvr_data.publish.lay_out import OUR_FOLDERS, Wanted
+    from cvr_data.publish.push import Config, Target
+    from cvr_data.triplets.dataset import open_dataset
 
     if staging is not None and staging.exists() and any(staging.iterdir()):
         raise CvrError(f"{staging} is not empty; name another --staging.")
@@ -74,8 +74,8 @@ def run(
     dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, sending: "Config | None"
 ) -> None:
     """Stage a dataset, say what goes out, and push it; without `sending` it is only said."""
-    from cvr_data import publish as publishing
-    from cvr_data import push as pushing
+    from cvr_data.publish import lay_out as publishing
+    from cvr_data.publish import push as pushing
 
     place = f'"{target.repo}"' + (f', revision="{target.revision}"' if target.revision != "main" else "")
     api = None if sending is None else publishing.connect()

@@ -29,7 +29,7 @@ def sample(
 
     Example: cvr sample modifications/short-rules -n 20
     """
-    from cvr_data.generation.sample import sample_rows
+    from cvr_data.modifications.checking.sample import sample_rows
 
     rows = sample_rows(modifications, pairs, count=count, seed=seed, status=status)
     if as_json:

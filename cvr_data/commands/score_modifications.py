@@ -9,7 +9,7 @@ import click
 from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_option, with_machine
 
 if TYPE_CHECKING:
-    from cvr_data.artifacts import Artifact
+    from cvr_data.core.artifacts import Artifact
 
 
 @click.command()
@@ -35,11 +35,11 @@ def score_modifications(
 
     Example: cvr score-modifications modifications/short-rules --min-gain 0.02
     """
-    from cvr_data.backends import BACKENDS
-    from cvr_data.generation.judge import JudgeConfig
-    from cvr_data.generation.score import Config
-    from cvr_data.generation.score import score_modifications as score
-    from cvr_data.model_packages import cache_folder
+    from cvr_data.core.model_packages import cache_folder
+    from cvr_data.modifications.backends import BACKENDS
+    from cvr_data.modifications.checking.judge import JudgeConfig
+    from cvr_data.modifications.checking.score import Config
+    from cvr_data.modifications.checking.score import score_modifications as score
 
     judge = None
     if judge_backend is not None:

@@ -24,9 +24,9 @@ def split(
 
     Example: cvr split videos --embeddings embeddings -o threshold=0.95
     """
-    from cvr_data.near_duplicates import Config
-    from cvr_data.registry import parse_config
-    from cvr_data.split import split_artifact
+    from cvr_data.core.registry import parse_config
+    from cvr_data.videos.near_duplicates import Config
+    from cvr_data.videos.split import split_artifact
 
     config = parse_config(Config, options, where="split")
     artifact = split_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)

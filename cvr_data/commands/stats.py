@@ -19,8 +19,8 @@ def stats(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_
 
     Example: cvr stats annotations/quickstart --html stats.html
     """
-    from cvr_data.dataset import open_dataset
-    from cvr_data.statistics import statistics, text_report
+    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.statistics import statistics, text_report
 
     dataset = open_dataset(triplets, videos=videos)
     numbers = statistics(dataset.triplets, dataset.videos)

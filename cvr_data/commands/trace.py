@@ -16,7 +16,7 @@ def trace(folder: Path, as_json: bool) -> None:
 
     Example: cvr trace annotations/quickstart
     """
-    from cvr_data.trace import trace_of
+    from cvr_data.core.lineage import trace_of
 
     steps = trace_of(folder)
     if as_json:

@@ -33,13 +33,13 @@ def train_generator(
 
     EXAMPLES are files with the columns caption (or input), edit and output, as InstructPix2Pix has them, WebVid-CoVR
     CSVs, or folders of `cvr generate-modifications`, of which the accepted texts of the train split are taken. Options
-    such as -o epochs=3 or -o method=lora are those of `cvr_data.train_generator.Config`.
+    such as -o epochs=3 or -o method=lora are those of `cvr_data.modifications.training.train.Config`.
 
     Example: cvr train-generator examples.jsonl -O generator -o epochs=2
     """
-    from cvr_data.registry import parse_config
-    from cvr_data.train_generator import Config
-    from cvr_data.train_generator import train_generator as train
+    from cvr_data.core.registry import parse_config
+    from cvr_data.modifications.training.train import Config
+    from cvr_data.modifications.training.train import train_generator as train
 
     named = {"model": model, "prompt": prompt, "seed": str(seed)}
     given = (*(f"{name}={value}" for name, value in named.items() if value is not None), *options)

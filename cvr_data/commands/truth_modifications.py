@@ -21,7 +21,7 @@ def truth_modifications(
 
     Example: cvr truth-modifications pairs
     """
-    from cvr_data.truth_texts import write_truth_modifications
+    from cvr_data.modifications.truth_texts import write_truth_modifications
 
     artifact = write_truth_modifications(pairs, out, videos=videos, splits=splits, seed=seed, overwrite=overwrite)
     manifest = artifact.manifest

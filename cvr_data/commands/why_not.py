@@ -16,7 +16,7 @@ def why_not(reference: str, target: str, pairs: Path) -> None:
 
     Example: cvr why-not train-00001 train-00007 --in pairs
     """
-    from cvr_data.why_not import verdicts
+    from cvr_data.pairs.why_not import verdicts
 
     for line in verdicts(pairs, reference, target):
         click.echo(line)

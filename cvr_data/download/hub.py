@@ -7,9 +7,9 @@ import fnmatch
 import re
 from pathlib import Path, PurePosixPath
 
+from cvr_data.core.errors import CvrError, first_few
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, Answer, file_sha256
 from cvr_data.download.items import Item
-from cvr_data.errors import CvrError, first_few
 
 SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}

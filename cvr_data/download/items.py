@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_data.annotation_files import read_json
-from cvr_data.artifacts import MANIFEST, open_artifact
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.files import read_table
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name, media_suffix
-from cvr_data.errors import CvrError, did_you_mean, first_few
-from cvr_data.files import read_table
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
 URL_COLUMNS = ("url", "contentUrl", "content_url", "image_url")

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import is_archive, marker, unpack
 from cvr_data.download.hub import KINDS as HUB_KINDS
 from cvr_data.download.hub import hub_files
 from cvr_data.download.items import Item, choose, read_ids, read_items
 from cvr_data.download.run import Config, Outcome, download
 from cvr_data.download.source import Entry, Kind, load_source
-from cvr_data.errors import CvrError
 
 TABLES = "url-tables"
 """Folder, beside those of the kinds, of downloaded lists of ids and addresses."""

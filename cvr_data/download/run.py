@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cvr_data.core.progress import Progress
 from cvr_data.download.fetch import LONGEST_WAIT_S, Answer, HostGate, HttpFetcher, file_sha256
 from cvr_data.download.hub import SCHEME, attempt_hub
 from cvr_data.download.items import Item
 from cvr_data.download.status import Row, Status, StatusTable
-from cvr_data.progress import Progress
 
 GAIN_BYTES = 1 << 20
 """An attempt that brought so much does not count as a failure: long files survive many resets."""

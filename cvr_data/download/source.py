@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from cvr_data.errors import CvrError, did_you_mean
-from cvr_data.yaml_text import parse_yaml
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.yaml_text import parse_yaml
 
 Kind = Literal["annotations", "videos", "images", "features", "checkpoints"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -16,7 +16,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cvr_data.artifacts import write_parquet
+from cvr_data.core.artifacts import write_parquet
 
 Status = Literal["ok", "failed", "retriable"]
 """failed: asking again will not help (404, 403, another sha256); retriable: it may (a reset, 503, a timeout)."""

@@ -1,5 +1,5 @@
 """Filters of pairs, modifications and triplets, one file each."""
 
-from cvr_data.registry import Family
+from cvr_data.core.registry import Family
 
 FILTERS = Family(__name__)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.normalise import normalised
+from cvr_data.language.normalise import normalised
 
 
 def over_cap(table: pa.Table, groups: np.ndarray, most: int, rows: np.ndarray | None = None) -> np.ndarray:

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._changes import any_change, changed_words
-from cvr_data.filters._columns import mark
 
 
 @dataclass(frozen=True, kw_only=True)

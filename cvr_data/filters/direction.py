@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._caps import caption_codes, grouped, hash_order, video_codes
-from cvr_data.filters._columns import mark
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where, rows_where_all
-from cvr_data.filters._columns import mark
-from cvr_data.filters._spelling import plain_spelling
+from cvr_data.language.spelling import plain_spelling
 
 NEEDS = "change_words"
 ARTICLES = tuple("a an the this that these those some any his her its their my your our".split())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import EDIT_WORDS, content_words, has_word, words_of
+from cvr_data.language.words import EDIT_WORDS, content_words, has_word, words_of
 
 _BROUGHT = re.compile(
     r"\b(?:add|adding|include|insert|introduce|bring in|put in|"

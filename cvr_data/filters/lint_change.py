@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, changes_of, drop_where
-from cvr_data.generation.words import Sides, mentions, split_negated, words_of
+from cvr_data.language.words import Sides, mentions, split_negated, words_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, changes_of, drop_where
-from cvr_data.generation.words import (
+from cvr_data.language.words import (
     EDIT_WORDS,
     content_words,
     has_word,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import words_of
+from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)

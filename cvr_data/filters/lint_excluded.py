@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, changes_of, drop_where
-from cvr_data.generation.words import mentions, split_negated
+from cvr_data.language.words import mentions, split_negated
 
 
 @dataclass(frozen=True, kw_only=True)

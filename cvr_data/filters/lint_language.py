@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import EDIT_WORDS, FUNCTION_WORDS
+from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS
 
 _WORD = re.compile(r"[^\W\d_]+")
 _GERMAN = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import content_words, has_word, mentions, replaced, same_word, split_negated, words_of
+from cvr_data.language.words import content_words, has_word, mentions, replaced, same_word, split_negated, words_of
 
 _NOTHING = re.compile(
     r"\b(?:no|without|nothing|not)\s+(?:any\s+)?change[sd]?\b|\bkeep (?:it|the video|everything)\b.*\bsame\b"

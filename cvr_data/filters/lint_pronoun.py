@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import Row, drop_where
-from cvr_data.generation.words import EDIT_WORDS, FUNCTION_WORDS, has_word, words_of
+from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS, has_word, words_of
 
 _THINGS = frozenset("it its itself".split())
 _MEN = frozenset("he him his himself".split())

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._columns import mark, of_distinct
-from cvr_data.normalise import word_counts
+from cvr_data.core.columns import mark
+from cvr_data.filters._columns import of_distinct
+from cvr_data.language.normalise import word_counts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._changes import SIDES, change_fields, rows_where
-from cvr_data.filters._columns import mark
 
 NEEDS = "change_counts"
 

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where
-from cvr_data.filters._columns import mark
-from cvr_data.slots import PARTS
+from cvr_data.language.slots import PARTS
 
 NEEDS = "change_words"
 

@@ -1,6 +1,6 @@
 """Drop pairs of clips that are the same piece of one recording, overlap, or lie too close together in it.
 
-What is known of recordings and times is read from columns, addresses and ids (`cvr_data/segments.py`).
+What is known of recordings and times is read from columns, addresses and ids (`cvr_data/videos/recordings.py`).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._columns import mark
+from cvr_data.core.columns import mark
 
 NEEDS = "segments"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where_all
-from cvr_data.filters._columns import mark
-from cvr_data.stop_words import WORDS
+from cvr_data.language.stop_words import WORDS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._columns import mark, of_distinct
-from cvr_data.normalise import normalised
+from cvr_data.core.columns import mark
+from cvr_data.filters._columns import of_distinct
+from cvr_data.language.normalise import normalised
 
 
 @dataclass(frozen=True, kw_only=True)

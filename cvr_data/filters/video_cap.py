@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._caps import over_cap, video_codes
-from cvr_data.filters._columns import mark, similarity_text
+from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
 

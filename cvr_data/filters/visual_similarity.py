@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.filters._columns import mark
+from cvr_data.core.columns import mark
 
 NEEDS = "visual_similarity"
 

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import mark
 from cvr_data.filters._caps import over_cap
 from cvr_data.filters._changes import change_fields
-from cvr_data.filters._columns import mark, similarity_text
+from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
 

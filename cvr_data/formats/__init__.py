@@ -1,5 +1,5 @@
 """Published layouts of triplets, one file each, both ways."""
 
-from cvr_data.registry import Family
+from cvr_data.core.registry import Family
 
 FORMATS = Family(__name__)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.artifacts import write_bytes
-from cvr_data.errors import CvrError, did_you_mean, first_few
-from cvr_data.files import read_columns
+from cvr_data.core.artifacts import write_bytes
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.files import read_columns
 from cvr_data.formats._rows import by_split, column, concat, literal, parsed, row_numbers, split_in, to_csv, to_triplets
 from cvr_data.tables import QUERY_NUMBER
 

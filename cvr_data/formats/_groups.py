@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 SIZE = 6
 CHUNK = 512
@@ -24,7 +24,7 @@ def visual_groups(
     Raises:
         CvrError: a video has no features, or the gallery is too small for a group.
     """
-    from cvr_data.embeddings import FeatureStore
+    from cvr_data.features.store import FeatureStore
 
     pooled = FeatureStore.open(embeddings, space="raw").pooled(gallery).numpy()
     place = {video_id: row for row, video_id in enumerate(gallery)}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cvr_data.video import VideoInfo, probe
+from cvr_data.media.video import VideoInfo, probe
 
 
 def describe(

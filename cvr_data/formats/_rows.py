@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.artifacts import write_bytes
-from cvr_data.errors import CvrError, did_you_mean, first_few
-from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, check_columns, query_id, triplet_id
+from cvr_data.core.artifacts import write_bytes
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, query_id, triplet_id
 
 SPLITS = ("train", "val", "test")
 MARKS = ',"\r\n'

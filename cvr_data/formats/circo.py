@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.annotation_files import read_entries
+from cvr_data.core.annotation_files import read_entries
 from cvr_data.formats._rows import (
     SPLITS,
     PublishedQuery,

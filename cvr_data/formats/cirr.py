@@ -22,8 +22,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.annotation_files import read_entries, read_json
-from cvr_data.errors import CvrError
+from cvr_data.core.annotation_files import read_entries, read_json
+from cvr_data.core.errors import CvrError
 from cvr_data.formats._groups import Pair, visual_groups
 from cvr_data.formats._rows import (
     by_split,

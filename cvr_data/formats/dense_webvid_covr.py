@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.errors import CvrError
-from cvr_data.files import read_table
+from cvr_data.core.errors import CvrError
+from cvr_data.core.files import read_table
 from cvr_data.formats._covr_csv import check_columns_option, read_files, write_files
 from cvr_data.formats._rows import check_split, column, values_of
 from cvr_data.tables import QUERY_NUMBER

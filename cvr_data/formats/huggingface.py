@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from cvr_data.errors import CvrError
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
 from cvr_data.formats._rows import SPLITS, by_split, concat
-from cvr_data.tables import TRIPLETS, check_columns
+from cvr_data.tables import TRIPLETS
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Features

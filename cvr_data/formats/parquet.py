@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.artifacts import write_parquet
-from cvr_data.files import read_table
+from cvr_data.core.artifacts import write_parquet
+from cvr_data.core.columns import check_columns
+from cvr_data.core.files import read_table
 from cvr_data.formats._rows import SPLITS, by_split, concat, files_of
-from cvr_data.tables import TRIPLETS, check_columns
+from cvr_data.tables import TRIPLETS
 
 FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.video import UnreadableVideo, probe, read_frames, write_mp4
+from cvr_data.media.video import UnreadableVideo, probe, read_frames, write_mp4
 
 MAX_BYTES = 120_000
 """Larger files are made smaller before they are embedded."""

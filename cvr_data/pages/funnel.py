@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cvr_data.artifacts import Artifact
-from cvr_data.lineage import funnel_of_one, lineage
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.lineage import funnel_of_one, lineage
 from cvr_data.pages.charts import NARROW, WIDE, Figure, FunnelBar, funnel
 
 UNITS = {"import": "videos", "split": "videos", "mine": "pairs", "generate": "texts", "build": "triplets"}

@@ -1,6 +1,6 @@
 """Renders HTML pages that need nothing beside themselves: style, script, drawings and clips are inside.
 
-made = environment("cvr_data.pages")
+made = environment()
 show_clips(made, clips, captions)
 page = with_clips(made.get_template("stats.html.j2").render(page=page), clips)
 """
@@ -12,19 +12,19 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from cvr_data.artifacts import write_bytes
-from cvr_data.errors import CvrError
+from cvr_data.core.artifacts import write_bytes
+from cvr_data.core.errors import CvrError
 from cvr_data.pages.clips import ClipShelf
 
-PACKAGE = "cvr_data.pages"
+TEMPLATES = Path(__file__).parent / "templates"
 CLIPS_PLACE = "__CLIPS__"
 """Where a template wants the clips; what comes after it must not hold the word."""
 
 
-def environment(*packages: str, autoescape: bool = True) -> jinja2.Environment:
-    """Return what renders the templates of the packages and those that all pages share."""
+def environment(*folders: Path, autoescape: bool = True) -> jinja2.Environment:
+    """Return what renders the templates in the folders and those that all pages share."""
     made = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in dict.fromkeys([*packages, PACKAGE])]),
+        loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -15,10 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.artifacts import Artifact
-from cvr_data.card import commands_of
-from cvr_data.dataset import Dataset, open_dataset
-from cvr_data.lineage import lineage
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.lineage import lineage
 from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, FunnelBar, bars
 from cvr_data.pages.clips import ClipShelf
@@ -26,7 +24,9 @@ from cvr_data.pages.funnel import funnel_bars, merged, words
 from cvr_data.pages.histogram import Bound, count_values, histogram
 from cvr_data.pages.page import environment, show_clips, with_clips
 from cvr_data.pages.sankey import sankey
-from cvr_data.statistics import counts_text, statistics, words_of
+from cvr_data.triplets.card import commands_of
+from cvr_data.triplets.dataset import Dataset, open_dataset
+from cvr_data.triplets.statistics import counts_text, statistics, words_of
 
 RANDOM = 12
 """Triplets drawn at random."""

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.review.media import PLAYED
 from cvr_data.review.session import Session
 from cvr_data.review.store import REASONS, AlreadyJudged

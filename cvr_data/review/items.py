@@ -15,9 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.artifacts import Artifact, open_artifact
-from cvr_data.errors import CvrError, did_you_mean, first_few
-from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, check_columns, content_id
+from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, content_id
 
 GOLD_STYLE = "gold"
 SCORES = ("text_similarity", "visual_similarity")
@@ -93,7 +94,7 @@ def read_gold(path: Path) -> list[Item]:
     Raises:
         CvrError: the file is no such table, or an answer is neither accept nor reject.
     """
-    from cvr_data.embed_source import read_source
+    from cvr_data.features.embed_source import read_source
 
     table, where = read_source(path)
     wanted = ("reference_id", "target_id", "modification", "answer")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.lineage import lineage
+from cvr_data.core.lineage import lineage
+from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, read_frames
 from cvr_data.pages.clips import small_mp4
-from cvr_data.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, read_frames
 
 PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
 """Files that browsers play; others are made into small MP4 files the first time."""
@@ -105,7 +105,7 @@ class Media:
 
 def media_of(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
-    from cvr_data.build_triplets import read_videos
+    from cvr_data.triplets.build import read_videos
 
     files: dict[str, Path] = {}
     homes: dict[str, list[Path]] = {}

@@ -40,7 +40,7 @@ class Neighbours:
         Raises:
             CvrError: not an embeddings artifact.
         """
-        from cvr_data.embeddings import FeatureStore  # torch, which a review without neighbours does not need
+        from cvr_data.features.store import FeatureStore  # torch, which a review without neighbours does not need
 
         store = FeatureStore.open(embeddings, space="raw")
         splits = zip(videos["video_id"].to_pylist(), videos["split"].to_pylist(), strict=True)

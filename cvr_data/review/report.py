@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cvr_data.judgments import KEPT, judgments_table, verdicts_of
 from cvr_data.review.agreement import cohen_kappa, krippendorff_alpha
+from cvr_data.review.export import judgments_table
 from cvr_data.review.store import DECISIONS, ReviewStore
+from cvr_data.triplets.judgments import KEPT, verdicts_of
 
 Row = dict[str, Any]
 

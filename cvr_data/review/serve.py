@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.artifacts import Artifact, input_key, open_artifact
-from cvr_data.build_triplets import read_videos
-from cvr_data.errors import CvrError
+from cvr_data.core.artifacts import Artifact, input_key, open_artifact
+from cvr_data.core.errors import CvrError
 from cvr_data.review.items import Reviewed, read_reviewed
 from cvr_data.review.media import media_of
 from cvr_data.review.neighbours import Neighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
+from cvr_data.triplets.build import read_videos
 
 log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")

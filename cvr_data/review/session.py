@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cvr_data.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few
 from cvr_data.review.items import Item, Reviewed
 from cvr_data.review.media import Media
 from cvr_data.review.neighbours import Neighbours

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.review.items import Item
 
 DECISIONS = ("accept", "edit", "reject", "skip")

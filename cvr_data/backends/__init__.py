@@ -1,5 +1,0 @@
-"""Writers of modification texts, one file per LLM backend."""
-
-from cvr_data.registry import Family
-
-BACKENDS = Family(__name__)

@@ -1,0 +1,1 @@
+"""What everything stands on: artifacts, stages, jobs, settings, errors. Knows no video."""

@@ -1,0 +1,366 @@
+"""A directory of Parquet parts and a manifest: whole or absent, resumable, verifiable.
+
+    out/  part-00000.parquet …  dropped-00000.parquet …  manifest.json
+
+A part is written under a temporary name, synced and renamed; the manifest comes last, so its presence means the
+artifact is whole. Until then `running.json` holds the key, and a rerun with the same key keeps the finished parts.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cvr_data.core.errors import CvrError
+from cvr_data.core.versions import installed_versions
+
+MANIFEST = "manifest.json"
+RUNNING = "running.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished artifact on disk."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The hash of what made it: stage, version, config and input keys."""
+        return self.manifest["key"]
+
+    @property
+    def stage(self) -> str:
+        """The name of the stage that made it."""
+        return self.manifest["stage"]
+
+    @property
+    def part_paths(self) -> list[Path]:
+        """The Parquet parts, in order."""
+        return sorted(self.path.glob("part-*.parquet"))
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return all parts as one table.
+
+        Raises:
+            CvrError: a column is not there.
+        """
+        return _read_parts(self.part_paths, columns, self.path)
+
+    def dropped(self) -> pa.Table:
+        """Return the removed rows with their `drop_reason`; a table without columns when nothing was removed."""
+        return _read_parts(sorted(self.path.glob("dropped-*.parquet")), None, self.path)
+
+    def input_path(self, name: str) -> Path:
+        """Return where the input of that name lies.
+
+        Raises:
+            CvrError: the artifact has no such input, it has moved, or it is no longer what this was made from.
+        """
+        entry = self.manifest["inputs"].get(name)
+        if entry is None:
+            names = ", ".join(sorted(self.manifest["inputs"])) or "none"
+            raise CvrError(f"{self.path} was not made from {name!r} (its inputs: {names}); pass --{name}.")
+        path = Path(os.path.normpath(self.path / entry["path"]))
+        if not path.exists():
+            raise CvrError(f"{self.path} was made from {path}, which is gone; pass --{name} with its new place.")
+        if entry["key"] != input_key(path):
+            raise CvrError(f"{path} has changed since {self.path} was made from it; rebuild, or pass --{name}.")
+        return path
+
+
+class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
+    """Writes an artifact part by part; leaving the block without `finish` keeps the parts for a resumed run."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        stage: str,
+        version: int = 1,
+        config: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Path] | None = None,
+        overwrite: bool = False,
+    ):
+        self.path = Path(path)
+        self.identity: dict[str, Any] = {
+            "stage": stage,
+            "version": version,
+            "config": dict(config or {}),
+            "inputs": {name: input_key(Path(source)) for name, source in (inputs or {}).items()},
+        }
+        self.key = key_of(self.identity)
+        self.inputs = {name: Path(source) for name, source in (inputs or {}).items()}
+        self.overwrite = overwrite
+        self.started = time.monotonic()
+
+    def __enter__(self) -> "ArtifactWriter":
+        found = self._identity_on_disk()
+        if found is not None and key_of(found) != self.key and not self.overwrite:
+            difference = _difference(found, self.identity)
+            raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
+        if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
+            _clear(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.path / RUNNING, json_bytes(self.identity))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and error.errno in (28, 122):
+            raise CvrError(
+                f"The disk is full: cannot write {self.path}. Free some space and run again to resume."
+            ) from None
+
+    def has_part(self, index: int) -> bool:
+        """Return whether the part was finished by this run or an interrupted one."""
+        return self._file("part", index, "parquet").exists()
+
+    def write_part(
+        self,
+        index: int,
+        table: pa.Table,
+        *,
+        dropped: pa.Table | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Write one part; the Parquet file of kept rows comes last, so its presence means the part is whole."""
+        for name, array in (arrays or {}).items():
+            with _atomic(self._file(name, index, "npy")) as temporary, temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+        if dropped is not None and dropped.num_rows:
+            write_parquet(self._file("dropped", index, "parquet"), dropped)
+        write_parquet(self._file("part", index, "parquet"), table)
+
+    def write_file(self, name: str, content: bytes) -> None:
+        """Write one more file of the artifact, whole or not at all."""
+        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(self.path / name, content)
+
+    def finish(self, **extra: Any) -> Artifact:
+        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones."""
+        parts = sorted(self.path.glob("part-*.parquet"))
+        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+        manifest = {
+            **self.identity,
+            "key": self.key,
+            "inputs": {name: self._input_entry(name) for name in self.inputs},
+            "rows": sum(pq.read_metadata(part).num_rows for part in parts),
+            "dropped": dict(sorted(dropped.items())),
+            "files": {name: _sha256(self.path / name) for name in _content_files(self.path)},
+            "versions": installed_versions(),
+            "command": " ".join(["cvr", *sys.argv[1:]]),
+            "seconds": round(time.monotonic() - self.started, 3),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **extra,
+        }
+        write_bytes(self.path / MANIFEST, json_bytes(manifest))
+        (self.path / RUNNING).unlink(missing_ok=True)
+        return Artifact(self.path, manifest)
+
+    def discard(self) -> None:
+        """Remove what was written, and the folder: for a run that no second try can finish."""
+        _clear(self.path)
+        self.path.rmdir()
+
+    def finished(self) -> Artifact | None:
+        """Return the artifact if this very one already stands there, whole."""
+        if self.overwrite or not (self.path / MANIFEST).exists():
+            return None
+        artifact = open_artifact(self.path)
+        return artifact if artifact.key == self.key else None
+
+    def _identity_on_disk(self) -> dict[str, Any] | None:
+        if not self.path.exists():
+            return None
+        if self.path.is_file():
+            raise CvrError(f"{self.path} is a file; an artifact needs a folder.")
+        for name in (MANIFEST, RUNNING):
+            if (self.path / name).exists():
+                return identity_of(_read_json(self.path / name))
+        if any(self.path.iterdir()):
+            raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
+        return None
+
+    def _input_entry(self, name: str) -> dict[str, str]:
+        relative = os.path.relpath(self.inputs[name].resolve(), self.path.resolve())
+        return {"key": self.identity["inputs"][name], "path": Path(relative).as_posix()}
+
+    def _file(self, name: str, index: int, suffix: str) -> Path:
+        return self.path / f"{name}-{index:05d}.{suffix}"
+
+
+def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
+    """Return the finished artifact in a folder; `stage` is the start of the stage names that will do.
+
+    Raises:
+        CvrError: there is no such folder, it is unfinished, or another stage made it.
+    """
+    folder = Path(path)
+    if not folder.exists():
+        raise CvrError(f"{folder} does not exist.")
+    if not (folder / MANIFEST).exists():
+        state = (
+            "is unfinished; run its command again to resume"
+            if (folder / RUNNING).exists()
+            else "holds no artifact (no manifest.json)"
+        )
+        raise CvrError(f"{folder} {state}.")
+    artifact = Artifact(folder, _read_json(folder / MANIFEST))
+    if stage is not None and not artifact.stage.startswith(stage):
+        raise CvrError(f"{folder} was made by {artifact.stage!r}, where {stage!r} is needed.")
+    return artifact
+
+
+def verify(path: Path) -> list[str]:
+    """Return what is wrong with an artifact's files, one line each; none if it is as it was made."""
+    artifact = open_artifact(path)
+    problems = []
+    for name, digest in artifact.manifest["files"].items():
+        if not (artifact.path / name).exists():
+            problems.append(f"{name} is missing")
+        elif _sha256(artifact.path / name) != digest:
+            problems.append(f"{name} has changed since it was written")
+    identity = identity_of(artifact.manifest)
+    if key_of(identity) != artifact.key:
+        problems.append("manifest.json: the key does not belong to its stage, config and inputs")
+    return problems
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """Return the 32 hex digits that name what an artifact was made from."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a manifest that its key is the hash of."""
+    inputs = {name: entry["key"] if isinstance(entry, dict) else entry for name, entry in manifest["inputs"].items()}
+    return {"stage": manifest["stage"], "version": manifest["version"], "config": manifest["config"], "inputs": inputs}
+
+
+def input_key(path: Path) -> str:
+    """Return the key of an artifact folder, or the sha256 of a file."""
+    if path.is_dir():
+        return open_artifact(path).key
+    if not path.exists():
+        raise CvrError(f"{path} does not exist.")
+    return _sha256(path)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with _atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file whole or not at all; equal tables give equal bytes."""
+    with _atomic(path) as temporary:
+        pq.write_table(table.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return sorted, readable JSON ending in a newline."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+class _atomic(AbstractContextManager[Path]):
+    """Gives a temporary path beside the wanted one; syncs and renames it when the block succeeds."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+    def __enter__(self) -> Path:
+        return self.temporary
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.temporary.unlink(missing_ok=True)
+            return
+        with self.temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        self.temporary.replace(self.path)
+
+
+def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
+    if not paths:
+        return pa.table({})
+    names = pq.read_schema(paths[0]).names
+    for column in columns or ():
+        if column not in names:
+            raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
+    tables = [pq.read_table(path, columns=None if columns is None else list(columns)) for path in paths]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
+
+
+def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for path in paths:
+        counts.update(pq.read_table(path, columns=["drop_reason"]).column("drop_reason").to_pylist())
+    return counts
+
+
+def _content_files(folder: Path) -> list[str]:
+    """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
+    names = []
+    for root, folders, files in os.walk(folder):
+        at_top = Path(root) == folder
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not (Path(root) / name / MANIFEST).exists()
+        )
+        skipped = {MANIFEST, RUNNING} if at_top else set()
+        names += [
+            (Path(root) / name).relative_to(folder).as_posix()
+            for name in files
+            if not name.startswith(".") and name not in skipped
+        ]
+    return sorted(names)
+
+
+def _clear(folder: Path) -> None:
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    for name in ("stage", "version"):
+        if found[name] != wanted[name]:
+            return f"{name} {found[name]!r}, not {wanted[name]!r}"
+    for part in ("config", "inputs"):
+        for name in sorted({*found[part], *wanted[part]}):
+            before, after = found[part].get(name), wanted[part].get(name)
+            if before != after:
+                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
+    return "same inputs, another key"

@@ -1,0 +1,53 @@
+"""The columns of a table, checked at every border."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+
+
+def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
+    """Return the table with the columns of `schema` first, cast; absent optional ones are null, others follow.
+
+    Raises:
+        CvrError: a required column is absent or has nulls, or a column cannot be cast.
+    """
+    columns = [_column(table, field, where) for field in schema]
+    others = [name for name in table.column_names if name not in schema.names]
+    return pa.table(
+        columns + [table.column(name) for name in others],
+        schema=pa.schema([*schema, *(table.schema.field(name) for name in others)]),
+    )
+
+
+def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
+    if field.name not in table.column_names:
+        if not field.nullable:
+            hint = did_you_mean(field.name, table.column_names)
+            raise CvrError(f"{where}: column {field.name!r} is missing. {hint}")
+        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    column = table.column(field.name)
+    if column.type != field.type:
+        try:
+            column = column.cast(field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            detail = str(error).splitlines()[0]
+            raise CvrError(
+                f"{where}: column {field.name!r} should be {field.type}, got {column.type} ({detail})."
+            ) from None
+    if not field.nullable and column.null_count:
+        rows = [row for row, value in enumerate(column.is_null().to_pylist()) if value]
+        raise CvrError(f"{where}: column {field.name!r} has no value in rows {first_few(rows)}.")
+    return column
+
+
+def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -> pa.Table:
+    """Return the table with `drop_reason` set where the mask is true and no reason stands yet; null masks keep."""
+    before = (
+        table.column("drop_reason") if "drop_reason" in table.column_names else pa.nulls(table.num_rows, pa.string())
+    )
+    is_new = pc.and_(pc.fill_null(is_dropped, False), pc.is_null(before))
+    reasons = pc.if_else(is_new, pa.scalar(reason, pa.string()), before)
+    if "drop_reason" not in table.column_names:
+        return table.append_column("drop_reason", reasons)
+    return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reasons)

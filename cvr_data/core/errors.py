@@ -1,0 +1,28 @@
+"""The one exception of the project.
+
+CvrError                 a mistake the user can fix: one line, shown without a traceback, exit code 2
+└── UnreadableVideo      a media file that gives no frame (cvr_data.media.video); among many it becomes a dropped row
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CvrError(Exception):
+    """A mistake the user can fix, told in one line: what, where, found, allowed."""
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """Return the end of an error message: the nearest allowed words, or all of them."""
+    choices = sorted(allowed)
+    near = get_close_matches(word, choices, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean: {', '.join(near)}?"
+    return f"Choose from: {', '.join(choices)}." if choices else "There is none to choose from."
+
+
+def first_few(values: Iterable[object], count: int = 3) -> str:
+    """Return the first values as text, with a count of the rest: `a, b, c and 4 more`."""
+    listed = [str(value) for value in values]
+    shown = ", ".join(listed[:count])
+    return shown if len(listed) <= count else f"{shown} and {len(listed) - count} more"

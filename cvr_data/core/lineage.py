@@ -1,0 +1,115 @@
+"""What an artifact was made from, first to last, and the funnel of rows on the way.
+
+for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cvr_data.core.artifacts import MANIFEST, Artifact, input_key, open_artifact
+
+FEATURES = ("embed", "fit-heads", "export-judgments")
+"""Stages whose rows are no videos, pairs, texts or triplets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunnelStep:
+    """One step that removed or made rows; `rows_in` is None where a step makes rows of another kind."""
+
+    stage: str
+    step: str
+    rows_in: int | None
+    rows_out: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], stage: str = "") -> "FunnelStep":
+        """Return the step of an entry in a manifest; `stage` is used where the entry names none."""
+        return cls(
+            stage=entry.get("stage", stage), step=entry["step"], rows_in=entry["in"], rows_out=entry["out"],
+            dropped=entry["dropped"],
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as manifests hold it."""
+        values = asdict(self)
+        return {"stage": self.stage, "step": self.step, "in": values["rows_in"], "out": self.rows_out,
+                "dropped": dict(self.dropped)}  # fmt: skip
+
+
+def lineage(folders: Iterable[Path]) -> list[Artifact]:
+    """Return the artifacts in the folders and all they were made from, each once, inputs before what uses them.
+
+    Inputs that are files, or that are gone, are left out; `cvr trace` shows those.
+    """
+    found: dict[Path, Artifact] = {}
+
+    def visit(folder: Path) -> None:
+        path = folder.resolve()
+        if path in found or not (path / MANIFEST).is_file():
+            return
+        artifact = open_artifact(folder)
+        for entry in artifact.manifest["inputs"].values():
+            visit(Path(os.path.normpath(folder / entry["path"])))
+        found[path] = artifact
+
+    for folder in folders:
+        visit(Path(folder))
+    return list(found.values())
+
+
+def funnel_of(artifacts: Iterable[Artifact]) -> list[FunnelStep]:
+    """Return the steps of all artifacts whose rows are videos, pairs, texts or triplets, in order."""
+    return [
+        step for artifact in artifacts if artifact.stage not in FEATURES for step in funnel_of_one(artifact.manifest)
+    ]
+
+
+def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:
+    """Return the steps of one artifact: those it recorded under `funnel`, or one from its counts."""
+    stage = manifest["stage"]
+    if recorded := [entry for entry in manifest.get("funnel", []) if entry.get("stage", stage) == stage]:
+        return [FunnelStep.from_json(entry, stage) for entry in recorded]
+    dropped = manifest["dropped"]
+    rows = manifest["rows"]
+    settings = manifest["config"]
+    step = " ".join(str(settings[name]) for name in ("prompt", "backend") if settings.get(name)) or stage
+    return [FunnelStep(stage=stage, step=step, rows_in=rows + sum(dropped.values()), rows_out=rows, dropped=dropped)]
+
+
+def trace_of(folder: Path) -> list[dict[str, Any]]:
+    """Return the artifact and everything it was made from, nearest first, each input once.
+
+    Each step has depth, path, stage (None for a plain file or one that is gone), rows, dropped, seconds, command and
+    problem ("" or what differs from when it was used).
+    """
+    steps: list[dict[str, Any]] = []
+    seen: set[Path] = set()
+    todo: list[tuple[int, Path, str | None]] = [(0, folder, None)]
+    while todo:
+        depth, path, key = todo.pop(0)
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        step, inputs = _step(depth, path, key)
+        steps.append(step)
+        todo[:0] = inputs
+    return steps
+
+
+def _step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list[tuple[int, Path, str | None]]]:
+    blank = {"depth": depth, "path": str(path), "stage": None, "problem": ""}
+    if not path.exists():
+        return {**blank, "problem": "gone"}, []
+    changed = "has changed since it was used" if key is not None and input_key(path) != key else ""
+    if path.is_file():
+        return {**blank, "problem": changed}, []
+    manifest = open_artifact(path).manifest
+    inputs = [
+        (depth + 1, Path(os.path.normpath(path / entry["path"])), entry["key"]) for entry in manifest["inputs"].values()
+    ]
+    known = {name: manifest[name] for name in ("stage", "rows", "dropped", "seconds", "command")}
+    return {**blank, **known, "problem": changed}, inputs

@@ -1,0 +1,186 @@
+"""The folder is the registry: a component's file name is its name, and its Config checks its options.
+
+    MINING = Family("cvr_data.pairs.strategies")
+    MINING.names()                                   # ["one-word", ...] without importing any
+    MINING.config("one-word", ["max_group=20"])      # a checked Config
+
+A dotted name is any importable module, so a private component needs no plugin system.
+"""
+
+import ast
+import dataclasses
+import importlib
+import importlib.util
+import pkgutil
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cvr_data.core.config_source import REQUIRED, default_text, defaults_of
+from cvr_data.core.errors import CvrError, did_you_mean
+
+Options = Mapping[str, str] | Sequence[str]
+
+
+class Family:
+    """The components of one folder, by name."""
+
+    def __init__(self, package: str):
+        self.package = package
+        self.kind = package.rsplit(".", 1)[-1]
+
+    def names(self) -> list[str]:
+        """Return the names of all components, sorted, importing none of them."""
+        found = pkgutil.iter_modules([str(self._folder())])
+        return sorted(info.name.replace("_", "-") for info in found if not info.name.startswith("_") and not info.ispkg)
+
+    def get(self, name: str) -> types.ModuleType:
+        """Return the component's module.
+
+        Raises:
+            CvrError: no component or importable module has that name, or a library it needs is not installed.
+        """
+        module_name = name if "." in name else f"{self.package}.{name.replace('-', '_')}"
+        if "." not in name and name.replace("_", "-") not in self.names():
+            raise CvrError(f"Unknown name {name!r} in {self.kind}. {did_you_mean(name, self.names())}")
+        try:
+            return importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise CvrError(f"Cannot import {module_name}: no module named {error.name!r}.") from None
+
+    def config(self, name: str, options: Options = ()) -> Any:
+        """Return the component's Config made from `key=value` options.
+
+        Raises:
+            CvrError: unknown key, a value of the wrong type, or a value that the Config refuses.
+        """
+        return parse_config(self.get(name).Config, options, where=name)
+
+    def summary(self, name: str) -> str:
+        """Return the first line of the component's docstring, without importing it."""
+        source = self._source(name)
+        first_line = source.split("\n", 1)[0]
+        if first_line.startswith('"""'):  # as every file of ours; to parse all 119 takes longer than to read them
+            return first_line.strip('"').strip()
+        return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+
+    def describe(self, name: str) -> str:
+        """Return the component's docstring and its options with defaults and meanings."""
+        source = self._source(name)
+        document = ast.get_docstring(ast.parse(source)) or ""
+        lines = [document.strip(), "", "Options (-o key=value):"]
+        meanings = field_docs(source)
+        for field, default in (defaults_of(source) or self._defaults(name)).items():
+            lines.append(f"  {field} = {default}")
+            lines.extend(f"      {line.strip()}" for line in meanings.get(field, "").splitlines() if line.strip())
+        return "\n".join(lines)
+
+    def _defaults(self, name: str) -> dict[str, str]:
+        return {field.name: default_text(field) for field in dataclasses.fields(self.get(name).Config)}
+
+    def _folder(self) -> Path:
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or spec.origin is None:
+            raise CvrError(f"The package {self.package} is not installed.")
+        return Path(spec.origin).parent
+
+    def _source(self, name: str) -> str:
+        if "." not in name:
+            return (self._folder() / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+        return Path(str(self.get(name).__file__)).read_text(encoding="utf-8")
+
+
+def parse_config(config_class: type, options: Options, *, where: str) -> Any:
+    """Return `config_class` built from text options, each value parsed by its field's annotation."""
+    pairs = options if isinstance(options, Mapping) else split_options(options, where)
+    hints = typing.get_type_hints(config_class)
+    names = [field.name for field in dataclasses.fields(config_class)]
+    values = {}
+    for key, text in pairs.items():
+        name = key.replace("-", "_")
+        if name not in names:
+            raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
+        values[name] = text if not isinstance(text, str) else _parse(text, hints[name], f"{where}: option {name}")
+    for field in dataclasses.fields(config_class):
+        if field.name not in values and default_text(field) == REQUIRED:
+            raise CvrError(f"{where}: option {field.name} is required: -o {field.name}=VALUE.")
+    try:
+        return config_class(**values)
+    except (ValueError, TypeError) as error:
+        raise CvrError(f"{where}: {error}") from None
+
+
+def split_options(options: Sequence[str], where: str) -> dict[str, str]:
+    """Return `key=value` texts as a mapping; the last of two with the same key wins."""
+    return dict(_split_option(text, where) for text in options)
+
+
+def config_dict(config: Any) -> dict[str, Any]:
+    """Return the fields that can change the output, as JSON values; `metadata={"output": False}` leaves one out."""
+    kept = [field for field in dataclasses.fields(config) if field.metadata.get("output", True)]
+    return {field.name: _json_value(getattr(config, field.name)) for field in kept}
+
+
+def field_docs(source: str) -> dict[str, str]:
+    """Return the docstring under each field of the `Config` class in a module's source."""
+    docs: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and node.name == "Config":
+            for field, after in zip(node.body, node.body[1:], strict=False):
+                doc = after.value if isinstance(after, ast.Expr) else None
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                    if isinstance(doc, ast.Constant):
+                        docs[field.target.id] = str(doc.value)
+    return docs
+
+
+def _split_option(text: str, where: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise CvrError(f"{where}: option {text!r} should look like key=value.")
+    return key.strip(), value
+
+
+def _parse(text: str, hint: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if text.lower() in ("none", "null") and type(None) in arguments:
+            return None
+        return _parse(text, next(kind for kind in arguments if kind is not type(None)), where)
+    if origin is typing.Literal:
+        return _parse_choice(text, arguments, where)
+    if origin is tuple:
+        kinds = [kind for kind in arguments if kind is not Ellipsis]
+        return tuple(_parse(part.strip(), kinds[0], where) for part in text.split(",") if part.strip())
+    if hint is bool:
+        if text.lower() in ("true", "1", "yes", "on", "false", "0", "no", "off"):
+            return text.lower() in ("true", "1", "yes", "on")
+        raise CvrError(f"{where} should be true or false, got {text!r}.")
+    return _parse_scalar(text, hint, where)
+
+
+def _parse_choice(text: str, choices: tuple[Any, ...], where: str) -> Any:
+    for choice in choices:
+        if text == str(choice):
+            return choice
+    raise CvrError(f"{where}: {text!r} is not allowed. {did_you_mean(text, map(str, choices))}")
+
+
+def _parse_scalar(text: str, kind: type, where: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise CvrError(f"{where} should be of type {kind.__name__}, got {text!r}.") from None
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, tuple | list | set | frozenset):
+        items = [_json_value(item) for item in value]
+        return sorted(items) if isinstance(value, set | frozenset) else items
+    if isinstance(value, dict):
+        return {str(key): _json_value(item) for key, item in value.items()}
+    return value

@@ -1,5 +1,0 @@
-"""Layouts in which others keep features on disk, one file each."""
-
-from cvr_data.registry import Family
-
-FEATURE_LAYOUTS = Family(__name__)

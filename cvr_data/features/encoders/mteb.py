@@ -1,0 +1,169 @@
+"""Frames and texts by any multimodal model with MTEB's or sentence-transformers' methods, named as MODULE:NAME.
+
+    cvr embed videos --encoder mteb -o model=sentence_transformers:SentenceTransformer -o argument=clip-ViT-B-32
+    cvr embed videos --encoder mteb -o model=mteb:get_model -o argument=openai/clip-vit-base-patch32
+    cvr embed videos --encoder mteb -o model=my_package.my_module:my_model
+
+NAME is a model, or a class or function that gives one when it is called (with `argument`, if given). A model has
+`get_text_embeddings(batches)` and `get_image_embeddings(batches)`, as MTEB's have, or `encode(list)`, as those of
+sentence-transformers have, which takes texts and PIL images. It gives one embedding per frame and per text, and that
+text embedding is the only token.
+"""
+
+# Shapes: N frames, H height, W width, C channels, B texts, D embedding.
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
+from cvr_data.features.encoders.networks.images import Fit, Preprocessing
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.media.video import Video
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    model: str
+    """MODULE:NAME of a model, or of a class or function that gives one."""
+    argument: str | None = None
+    """What the class or function is called with, such as a hub id or a folder; None calls it with nothing."""
+    frames: int = 8
+    """Frames decoded per video, at most."""
+    sampler: str = "uniform"
+    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+    size: int = 384
+    """Side in pixels of the squares that frames are brought to before the model prepares them its own way."""
+    fit: Fit = "square"
+    """square: squeezed, so that nothing is lost; crop: the middle is kept."""
+    normalise: bool = True
+    """Frame features to unit length; false leaves them as the model gives them."""
+    batch_size: int = field(default=16, metadata={"output": False})
+    """Frames or texts that the model is given at once."""
+
+    def __post_init__(self) -> None:
+        if min(self.frames, self.size, self.batch_size) < 1:
+            raise ValueError("frames, size and batch_size must be at least 1.")
+
+
+def load(config: Config) -> "MtebEncoder":
+    """Return the encoder.
+
+    Raises:
+        CvrError: the name leads nowhere, or what it names has none of the methods.
+    """
+    return MtebEncoder(model_of(config.model, config.argument), config)
+
+
+class MtebEncoder:
+    """Videos and texts -> embeddings of a model that someone else runs."""
+
+    name = "mteb"
+
+    def __init__(self, model: Any, config: Config):
+        self.model = model
+        self.config = config
+        self.preprocessing = Preprocessing(size=config.size, fit=config.fit)
+        blank = np.zeros((1, config.size, config.size, 3), np.uint8)
+        self.dim = self.frame_dim = self._probe(self.encode_frames, blank, "images").shape[1]
+        self.text_dim = self._probe(self._encode_texts, ["a video"], "texts").shape[1]
+        self.runs_on = f"{torch.device(getattr(model, 'device', None) or 'cpu').type} as the model chooses"
+
+    def read_video(self, video: Video) -> np.ndarray:
+        """Return the sampled frames, uint8 (T, size, size, 3).
+
+        Raises:
+            UnreadableVideo: no path, or a file that gives no frame.
+        """
+        return self.preprocessing.read_video(video, self.config.frames, self.config.sampler)
+
+    def encode_frames(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, D) float32."""
+        if not len(frames):
+            return torch.empty(0, self.dim)
+        features_ND = self._encode("image", [Image.fromarray(frame_HWC) for frame_HWC in frames])
+        return F.normalize(features_ND, dim=-1) if self.config.normalise else features_ND
+
+    def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
+        """Return one embedding per sampled frame."""
+        if not videos:
+            return VideoFeatures(torch.empty(0, 0, self.dim), torch.empty(0, 0, dtype=torch.bool))
+        frames = [self.read_video(video) for video in videos]
+        rows_ND = self.encode_frames(np.concatenate(frames))
+        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Return one embedding per text, which is its only token too."""
+        if not texts:
+            empty = torch.empty(0, 0, self.text_dim)
+            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.text_dim))
+        features_BD = self._encode_texts(texts)
+        mask_BL = torch.ones(len(texts), 1, dtype=torch.bool)
+        return TextFeatures(features_BD[:, None], mask_BL, F.normalize(features_BD, dim=-1))
+
+    def _encode_texts(self, texts: Sequence[str]) -> Tensor:
+        return self._encode("text", list(texts))
+
+    def _encode(self, kind: str, items: list[Any]) -> Tensor:
+        size = self.config.batch_size
+        method = getattr(self.model, f"get_{kind}_embeddings", None)
+        with torch.no_grad():
+            if method is None:
+                features = self.model.encode(items, batch_size=size, show_progress_bar=False)
+            else:
+                batches = [{kind: items[start : start + size]} for start in range(0, len(items), size)]
+                features = method(batches, show_progress_bar=False)
+        features_ND = torch.as_tensor(features).float().cpu()
+        if features_ND.ndim != 2 or len(features_ND) != len(items):
+            found = tuple(features_ND.shape)
+            raise CvrError(
+                f"{self.config.model} gave {found} for {len(items)} {kind}s, ({len(items)}, D) was expected."
+            )
+        return features_ND
+
+    def _probe(self, encode: Callable[[Any], Tensor], example: Any, kind: str) -> Tensor:
+        try:
+            return encode(example)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise CvrError(f"{self.config.model} does not encode {kind} ({said}).") from None
+
+
+def model_of(place: str, argument: str | None) -> Any:
+    """Return the model that MODULE:NAME names, or that it gives when called with the argument.
+
+    Raises:
+        CvrError: the name leads nowhere, cannot be loaded, or what it names encodes nothing.
+    """
+    module_name, colon, name = place.partition(":")
+    if not colon or not name:
+        raise CvrError(f"mteb: model should look like package.module:name, got {place!r}.")
+    try:
+        named = getattr(importlib.import_module(module_name), name)
+    except ModuleNotFoundError as error:
+        raise CvrError(f"mteb: cannot import {module_name}: no module named {error.name!r}.") from None
+    except AttributeError:
+        raise CvrError(f"mteb: {module_name} has no {name!r}.") from None
+    is_model = not isinstance(named, type) and _has_methods(named)
+    try:
+        with quiet_libraries():
+            model = named if is_model else named(*([] if argument is None else [argument]))
+    except (OSError, ValueError, KeyError) as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise CvrError(f"mteb: {place} cannot be loaded with {argument!r} ({said}).") from None
+    if not _has_methods(model):
+        raise CvrError(f"mteb: {place} has neither encode nor get_text_embeddings and get_image_embeddings.")
+    return model
+
+
+def _has_methods(model: Any) -> bool:
+    names = ("get_text_embeddings", "get_image_embeddings")
+    return callable(getattr(model, "encode", None)) or all(callable(getattr(model, name, None)) for name in names)

@@ -1,0 +1,152 @@
+"""Checkpoints of the transformers library by hub id or folder, with one clear line where one cannot be used."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from cvr_data.core.errors import CvrError, first_few
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def check_keys(where: str, *, missing: Collection[str], unexpected: Collection[str]) -> None:
+    """Refuse weights whose names are not the network's.
+
+    Raises:
+        CvrError: names the first missing and unexpected ones.
+    """
+    found = {"missing": sorted(missing), "unexpected": sorted(unexpected)}
+    if any(found.values()):
+        said = "; ".join(f"{kind}: {first_few(names)}" for kind, names in found.items() if names)
+        raise CvrError(f"{where}: these are not the weights of this network; {said}.")
+
+
+def load_model(kind: str, model: str) -> Any:
+    """Return a model class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
+
+    Args:
+        kind: name of the class in transformers.
+        model: folder, or id on the hub.
+
+    Raises:
+        CvrError: nothing is there, it cannot be reached, or its weights are another model's.
+    """
+    import torch
+    import transformers
+
+    load_config(model)
+    try:
+        with quiet_libraries():
+            network, report = getattr(transformers, kind).from_pretrained(
+                model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CvrError(f"{model}: cannot be loaded as {kind} ({_first_line(error)}).") from None
+    check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
+    if report["mismatched_keys"]:
+        name, found, wanted = sorted(report["mismatched_keys"])[0]
+        raise CvrError(f"{model}: {name} has shape {tuple(found)}, {tuple(wanted)} was expected.")
+    return network.requires_grad_(False).eval()
+
+
+def load_config(model: str) -> Any:
+    """Return the configuration of a folder or hub id.
+
+    Raises:
+        CvrError: nothing is there, or the hub cannot be reached.
+    """
+    from transformers import AutoConfig
+
+    if Path(model).is_dir() and not (Path(model) / "config.json").is_file():
+        raise CvrError(f"{model}: no config.json in this folder; it is not a checkpoint of transformers.")
+    try:
+        with quiet_libraries():
+            return AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise CvrError(f"{model}: neither a folder nor a reachable model on the hub ({_first_line(error)}).") from None
+
+
+def load_hub_tokenizer(model: str) -> Any:
+    """Return the tokenizer of a folder or hub id.
+
+    Raises:
+        CvrError: it has none, or a library that reads it is missing.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet_libraries():
+            return AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError, ImportError, TypeError) as error:
+        raise CvrError(f"{model}: its tokenizer cannot be loaded ({_first_line(error)}).") from None
+
+
+def tokenize(
+    tokenizer: Any, texts: Sequence[str], length: int, padding: Literal["longest", "max_length"] = "longest"
+) -> tuple["Tensor", "Tensor"]:
+    """Return (ids_BL, mask_BL), padded on the right and cut to the length."""
+    encoded = tokenizer(
+        list(texts),
+        padding=padding,
+        truncation=True,
+        max_length=length,
+        padding_side="right",
+        return_attention_mask=True,
+        return_tensors="pt",
+    )
+    return encoded["input_ids"], encoded["attention_mask"].bool()
+
+
+def published_preprocessing(model: str) -> dict[str, Any]:
+    """Return preprocessor_config.json of a folder or hub id as it is; empty where there is none.
+
+    Raises:
+        CvrError: the hub cannot be reached.
+    """
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        found = _file(model, name)
+        if found is not None:
+            settings = json.loads(found.read_text(encoding="utf-8"))
+            if name == "preprocessor_config.json" or "image_processor" in settings:
+                return settings
+    return {}
+
+
+def _file(model: str, name: str) -> Path | None:
+    if Path(model).is_dir():
+        path = Path(model) / name
+        return path if path.is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
+
+    try:
+        with quiet_libraries():
+            return Path(hf_hub_download(model, name))
+    except RemoteEntryNotFoundError:
+        return None
+    except (HfHubHTTPError, OSError) as error:
+        raise CvrError(f"{model}: cannot look for {name} on the hub ({_first_line(error)}).") from None
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what the libraries log and draw while they load to themselves: a failure is told in one line."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    before = [library.get_verbosity() for library in (hub_logging, transformers_logging)]
+    hub_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(before[0])
+        transformers_logging.set_verbosity(before[1])
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

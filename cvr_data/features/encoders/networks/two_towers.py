@@ -1,0 +1,127 @@
+"""What every image-text network shares once it is loaded: reading, batching over frames of several videos, padding."""
+
+# Shapes: N frames, C channels, H height, W width, P places in a frame, B texts, L tokens, D embedding.
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.encoders.networks.images import Preprocessing
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.media.video import Video
+
+
+class Towers(Protocol):
+    """The two networks of a model; all tensors in and out lie on their device."""
+
+    preprocessing: Preprocessing
+    dim: int
+    """Width of frame, token and text features."""
+    frame_token_dim: int
+
+    def images(self, pixels_NCHW: Tensor) -> Tensor:
+        """Return (N, dim), not normalised."""
+
+    def image_tokens(self, pixels_NCHW: Tensor) -> Tensor:
+        """Return (N, P, frame_token_dim)."""
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return (ids_BL, mask_BL): the mask is False where a token is padding."""
+
+    def texts(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (tokens_BLD, pooled_BD), both `dim` wide."""
+
+    def to(self, device: torch.device) -> None:
+        """Move the networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How a model is run: the options that all of these encoders share."""
+
+    frames: int
+    sampler: str
+    normalise: bool
+    batch_size: int
+    dtype: DtypeName
+    device: DeviceName
+
+
+class TwoTowerEncoder:
+    """Videos and texts -> features of one image-text model."""
+
+    def __init__(self, name: str, towers: Towers, running: Running):
+        self.name = name
+        self.towers = towers
+        self.running = running
+        self.dim = self.frame_dim = self.text_dim = towers.dim
+        self.frame_token_dim = towers.frame_token_dim
+        self.device = device_of(running.device)
+        self.dtype = dtype_of(running.dtype, self.device)
+        self.runs_on = runs_on(self.device, self.dtype)
+        towers.to(self.device)
+
+    def read_video(self, video: Video) -> np.ndarray:
+        """Return the sampled frames as the network wants them, uint8 (T, size, size, 3).
+
+        Raises:
+            UnreadableVideo: no path, or a file that gives no frame.
+        """
+        return self.towers.preprocessing.read_video(video, self.running.frames, self.running.sampler)
+
+    def encode_frames(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, D) float32 of uint8 frames from `read_video`."""
+        if not len(frames):
+            return torch.empty(0, self.dim)
+        features_ND = self._run_images(self.towers.images, frames)
+        return F.normalize(features_ND, dim=-1) if self.running.normalise else features_ND
+
+    def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, P, frame_token_dim) float32."""
+        if not len(frames):
+            return torch.empty(0, 0, self.frame_token_dim)
+        return self._run_images(self.towers.image_tokens, frames)
+
+    def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
+        """Return one embedding per sampled frame."""
+        if not videos:
+            return VideoFeatures(torch.empty(0, 0, self.dim), torch.empty(0, 0, dtype=torch.bool))
+        frames = [self.read_video(video) for video in videos]
+        rows_ND = self.encode_frames(np.concatenate(frames))
+        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Return one embedding per token, as projected, and one unit-length embedding per text."""
+        if not texts:
+            empty = torch.empty(0, 0, self.dim)
+            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.dim))
+        size = self.running.batch_size
+        # a tokenizer keeps how it pads and cuts in itself, so threads must not share it
+        batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
+        encoded = map_batches(self._encode_texts, batches, self.device)
+        tokens_BLD, mask_BL = pad_rows([row_LD for rows, _ in encoded for row_LD in rows])
+        return TextFeatures(tokens_BLD, mask_BL, F.normalize(torch.cat([pooled for _, pooled in encoded]), dim=-1))
+
+    def _run_images(self, run: Callable[[Tensor], Tensor], frames: np.ndarray) -> Tensor:
+        def encode(batch_NHWC: Tensor) -> Tensor:
+            with torch.no_grad(), self._autocast():
+                return run(self.towers.preprocessing.pixels(batch_NHWC, self.device)).float().cpu()
+
+        batches = torch.from_numpy(frames).split(self.running.batch_size)
+        return torch.cat(map_batches(encode, batches, self.device))
+
+    def _encode_texts(self, tokenized: tuple[Tensor, Tensor]) -> tuple[list[Tensor], Tensor]:
+        ids_BL, mask_BL = tokenized
+        with torch.no_grad(), self._autocast():
+            tokens_BLD, pooled_BD = self.towers.texts(ids_BL.to(self.device), mask_BL.to(self.device))
+        rows = [row_LD[mask_L] for row_LD, mask_L in zip(tokens_BLD.float().cpu(), mask_BL, strict=True)]
+        return rows, pooled_BD.float().cpu()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

@@ -1,0 +1,124 @@
+"""Texts by any model of the sentence-transformers library, by folder or hub id; no videos.
+
+    cvr embed videos --encoder sentence-transformers -o model=FOLDER
+
+A text becomes the model's text embedding, of unit length, and one state per token; a model that gives no tokens, or
+tokens of another width (one that ends in a dense layer), gives the text embedding as the only token.
+"""
+
+# Shapes: B texts, L tokens, D embedding.
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cvr_data.core.errors import CvrError
+from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, runs_on
+from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.media.video import Video
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    model: str
+    """A folder of the library, or an id on the hub."""
+    prompt: str = ""
+    """Put before every text, for models that were trained with instructions; it is part of the tokens."""
+    max_tokens: int | None = None
+    """Longer texts are cut; None leaves it to the model."""
+    batch_size: int = field(default=64, metadata={"output": False})
+    """Texts that go through the network at once."""
+    dtype: DtypeName = field(default="auto", metadata={"output": False})
+    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
+    device: DeviceName = field(default="auto", metadata={"output": False})
+    """Where the network runs; auto is the GPU where there is one."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or (self.max_tokens is not None and self.max_tokens < 1):
+            raise ValueError(f"batch_size and max_tokens must be at least 1, got {self.batch_size}, {self.max_tokens}.")
+
+
+def load(config: Config) -> "SentenceEncoder":
+    """Return the encoder.
+
+    Raises:
+        CvrError: no model is there, or the hub cannot be reached.
+    """
+    device = device_of(config.device)
+    network = load_sentence_transformer(config.model, device)
+    if config.max_tokens is not None:
+        network.max_seq_length = config.max_tokens
+    return SentenceEncoder(network, config, device)
+
+
+class SentenceEncoder:
+    """Texts -> one embedding per token and per text."""
+
+    name = "sentence-transformers"
+    dim = 0
+
+    def __init__(self, network: "SentenceTransformer", config: Config, device: torch.device):
+        self.network = network
+        self.config = config
+        self.device = device
+        self.dtype = dtype_of(config.dtype, device)
+        self.runs_on = runs_on(device, self.dtype)
+        self.text_dim = self._encode(["width"])[0]["sentence_embedding"].shape[-1]
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Return one embedding per token and per text."""
+        if not texts:
+            empty = torch.empty(0, 0, self.text_dim)
+            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.text_dim))
+        encoded = self._encode(texts)
+        pooled_BD = torch.stack([each["sentence_embedding"].float().cpu() for each in encoded])
+        tokens_BLD, mask_BL = pad_rows([self._tokens(each) for each in encoded])
+        return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
+
+    def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
+        """Refuse: these networks know no pixels."""
+        raise CvrError(
+            "sentence-transformers encodes texts only; --encoder mteb takes multimodal models of the library."
+        )
+
+    def _encode(self, texts: Sequence[str]) -> list[dict[str, Tensor]]:
+        with torch.no_grad(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            encoded = self.network.encode(
+                [self.config.prompt + text for text in texts],
+                batch_size=self.config.batch_size,
+                output_value=None,
+                show_progress_bar=False,
+            )
+        return list(encoded)  # type: ignore[arg-type]
+
+    def _tokens(self, encoded: dict[str, Tensor]) -> Tensor:
+        tokens_LD = encoded.get("token_embeddings")
+        if tokens_LD is None or tokens_LD.shape[-1] != self.text_dim:
+            return encoded["sentence_embedding"].float().cpu()[None]
+        kept = encoded["attention_mask"].bool()
+        return tokens_LD[: len(kept)][kept].float().cpu()
+
+
+def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTransformer":
+    """Return a model of the library in evaluation mode.
+
+    Raises:
+        CvrError: no model is there, or the hub cannot be reached.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with quiet_libraries():
+            return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()
+    except (OSError, ValueError, RuntimeError) as error:
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise CvrError(f"{model}: neither a folder of sentence-transformers nor a reachable model ({said}).") from None

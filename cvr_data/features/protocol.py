@@ -1,0 +1,122 @@
+"""What an encoder takes and gives: padded frame features of videos, token and pooled features of texts."""
+
+# Shapes: B videos or texts, T frames, L tokens (both padded at the end), N frames, P places in a frame, D embedding.
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvr_data.core.errors import CvrError
+from cvr_data.media.video import Video
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """One embedding per frame."""
+
+    frames_BTD: Tensor
+    """float32; zero where a frame is padding."""
+    mask_BT: Tensor
+    """bool, False where a frame is padding; at least one True in each row."""
+
+    def pooled_BD(self) -> Tensor:
+        """Return the mean over frames that are not padding, unit length along D."""
+        weights_BT1 = self.mask_BT.unsqueeze(-1).to(self.frames_BTD.dtype)
+        mean_BD = (self.frames_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)
+        return torch.nn.functional.normalize(mean_BD, dim=-1)
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """One embedding per token and one for the whole text."""
+
+    tokens_BLD: Tensor
+    """float32, any length along D; zero where a token is padding."""
+    mask_BL: Tensor
+    """bool, False where a token is padding; at least one True in each row."""
+    pooled_BD: Tensor
+    """float32, unit length along D."""
+
+
+class Encoder(Protocol):
+    """Brings videos and texts into a space; `dim` and `text_dim` are equal where that space is one."""
+
+    name: str
+    dim: int
+    """Width of frame embeddings; 0 where videos are not encoded."""
+    text_dim: int
+    """Width of token and text embeddings; 0 where texts are not encoded."""
+    runs_on: str
+    """Device and type of the products, such as `cpu bfloat16`: what a manifest records."""
+
+    def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
+        """Return one embedding per sampled frame.
+
+        Raises:
+            UnreadableVideo: a video has no readable file (or, for stored features, CvrError: an unknown id).
+        """
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Return one embedding per token and one per text."""
+
+
+class FrameEncoder(Encoder, Protocol):
+    """An encoder of videos whose decoding is apart from its network, so that `cvr embed` can overlap the two."""
+
+    frame_dim: int
+
+    def read_video(self, video: Video) -> np.ndarray:
+        """Return the sampled frames, uint8 (T, H, W, 3); all videos have one H and W.
+
+        Raises:
+            UnreadableVideo: no file, or one that gives no frame.
+        """
+
+    def encode_frames(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, D) float32."""
+
+
+@runtime_checkable
+class FrameTokenEncoder(FrameEncoder, Protocol):
+    """An encoder that also gives every token of a frame: `isinstance(encoder, FrameTokenEncoder)` asks for it."""
+
+    frame_token_dim: int
+
+    def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, P, frame_token_dim) float32; the order of the tokens is the encoder's."""
+
+
+@runtime_checkable
+class VideoTokenEncoder(Encoder, Protocol):
+    """An encoder that gives every token of the frames of a video: `video_tokens` asks for them."""
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return the tokens of each frame, (B, T, P, D) instead of (B, T, D).
+
+        Args:
+            videos: whose tokens.
+            folder: embeddings folder that has them; None is the one of the frame features.
+        """
+
+
+def video_tokens(encoder: Encoder, videos: Sequence[Video], folder: Path | None = None) -> VideoFeatures:
+    """Return the tokens of each frame of the videos, (B, T, P, D) instead of (B, T, D).
+
+    Raises:
+        CvrError: the encoder gives none, or they are not stored.
+    """
+    if not isinstance(encoder, VideoTokenEncoder):
+        raise CvrError(f"{encoder.name!r} gives no tokens of frames; make features with: cvr embed --all-tokens")
+    return encoder.encode_video_tokens(videos, folder)
+
+
+def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return ((B, longest, D) float32 padded with zeros, (B, longest) bool mask) of (length, D) tensors."""
+    padded = torch.nn.utils.rnn.pad_sequence([row.float() for row in rows], batch_first=True)
+    lengths_B = torch.tensor([len(row) for row in rows])
+    return padded, torch.arange(padded.shape[1]) < lengths_B[:, None]

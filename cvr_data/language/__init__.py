@@ -1,0 +1,1 @@
+"""English words: one tokeniser, one stemmer, one list of function words."""

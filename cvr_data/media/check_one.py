@@ -1,0 +1,160 @@
+"""Looks whether one medium is still there: a file is opened and hashed, an address is asked for its first bytes.
+
+check_file(Path("a.mp4"), known_sha256=None)    # Found(status="ok", duration_s=12.0, sha256="...", ...)
+UrlChecker(timeout_s=30)("https://host/a.mp4")  # Found(status="gone", reason="HTTP 404", ...)
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import requests
+
+from cvr_data.download.fetch import CONNECT_TIMEOUT_S, WORTH_RETRYING, file_sha256, retry_after_s
+from cvr_data.download.hub import SCHEME, parts_of
+from cvr_data.media.video import UnreadableVideo, VideoInfo, probe, read_frames
+
+Status = Literal["ok", "gone", "unsure"]
+"""gone: asking again will not help; unsure: it may (a timeout, 503)."""
+FIRST_BYTES = 1024
+PAGES = ("text/html", "application/xhtml+xml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What is known of one medium; what was not found out is None."""
+
+    status: Status
+    reason: str | None = None
+    """Why it is not ok."""
+    http_status: int | None = None
+    bytes: int | None = None
+    duration_s: float | None = None
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    sha256: str | None = None
+    wait_s: float | None = None
+    """What the server asked to wait."""
+
+
+def check_file(path: Path, known_sha256: str | None) -> Found:
+    """Return whether a file opens as a video or image, and is still the one that was imported."""
+    if not path.is_file():
+        return Found(status="gone", reason="no such file")
+    try:
+        info = probe(path)
+        read_frames(path, 1, "middle")  # a file that was cut short still opens
+        digest = file_sha256(path)
+    except UnreadableVideo as error:
+        text = str(error).removeprefix(f"{path}: ").rstrip(".")
+        return Found(status="gone", reason=text, bytes=path.stat().st_size)
+    except PermissionError:
+        return Found(status="unsure", reason="no permission to read it")
+    changed = known_sha256 is not None and digest != known_sha256
+    reason = "its sha256 is not the one that was imported" if changed else None
+    return _with_info(info, "gone" if changed else "ok", reason=reason, size=path.stat().st_size, sha256=digest)
+
+
+class UrlChecker:
+    """Asks addresses; one object serves many threads, each with connections of its own."""
+
+    def __init__(self, *, timeout_s: float, is_opening: bool = False):
+        self.timeout_s, self.is_opening = timeout_s, is_opening
+        self.own = threading.local()
+
+    def __call__(self, url: str) -> Found:
+        """Return whether the address answers with a medium; with `is_opening` also what its container says."""
+        try:
+            address, headers = _address(url)
+            found = self._ask(address, headers)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+            return Found(status="gone", reason="not an address")
+        except requests.exceptions.TooManyRedirects:
+            return Found(status="gone", reason="redirected in circles")
+        except requests.Timeout:
+            return Found(status="unsure", reason="timeout")
+        except requests.RequestException as error:
+            return Found(status="unsure", reason=_kind(error))
+        if found.status != "ok" or not self.is_opening:
+            return found
+        try:
+            info = _probe_address(address, headers, self.timeout_s)
+        except UnreadableVideo as error:
+            return Found(status="gone", reason=f"cannot be opened ({error})", http_status=found.http_status)
+        return _with_info(info, "ok", size=found.bytes, http_status=found.http_status)
+
+    def _ask(self, address: str, headers: dict[str, str]) -> Found:
+        if not hasattr(self.own, "session"):
+            self.own.session = requests.Session()
+        # Not HEAD: some hosts refuse it, or answer it for files that are gone.
+        asked = {"Range": f"bytes=0-{FIRST_BYTES - 1}", "Accept-Encoding": "identity", "User-Agent": "cvr", **headers}
+        timeout = (min(CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s)
+        with self.own.session.get(address, headers=asked, stream=True, timeout=timeout) as response:
+            code = response.status_code
+            if code not in (200, 206):
+                is_final = code not in WORTH_RETRYING
+                wait_s = retry_after_s(response.headers.get("Retry-After"))
+                return Found(status="gone" if is_final else "unsure", reason=f"HTTP {code}", http_status=code,
+                             wait_s=wait_s)  # fmt: skip
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if kind in PAGES:
+                return Found(status="gone", reason="a web page, not a medium", http_status=code)
+            if not next(response.iter_content(FIRST_BYTES), b""):
+                return Found(status="gone", reason="empty", http_status=code)
+            return Found(status="ok", http_status=code, bytes=_size(response))
+
+
+def _probe_address(address: str, headers: dict[str, str], timeout_s: float) -> VideoInfo:
+    import av
+
+    options = {"headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items())} if headers else {}
+    try:
+        with av.open(address, timeout=timeout_s, options=options) as container:
+            if not container.streams.video:
+                raise UnreadableVideo("no video stream")
+            stream = container.streams.video[0]
+            duration_s = float(container.duration / av.time_base) if container.duration else 0.0
+            size = stream.codec_context.width, stream.codec_context.height
+            return VideoInfo(duration_s, float(stream.average_rate or 0), stream.frames, *size)
+    except av.FFmpegError as error:
+        raise UnreadableVideo(error.strerror or type(error).__name__) from None
+
+
+def _with_info(
+    info: VideoInfo, status: Status, *, reason: str | None = None, size: int | None = None, sha256: str | None = None,
+    http_status: int | None = None,
+) -> Found:  # fmt: skip
+    return Found(
+        status=status, reason=reason, http_status=http_status, bytes=size, sha256=sha256,
+        duration_s=round(info.duration_s, 3), fps=round(info.fps, 3), width=info.width, height=info.height,
+    )  # fmt: skip
+
+
+def _address(url: str) -> tuple[str, dict[str, str]]:
+    """The address to ask for a url, and the headers it needs: files on the Hub go with its token."""
+    if not url.startswith(SCHEME):
+        return url, {}
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
+
+    kind, repo, revision, path = parts_of(url)
+    return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
+
+
+def _size(response: requests.Response) -> int | None:
+    """The size of the whole file: the end of Content-Range (bytes 0-1023/5000), else Content-Length of a 200."""
+    _, _, total = response.headers.get("Content-Range", "").rpartition("/")
+    length = response.headers.get("Content-Length", "") if response.status_code == 200 else total
+    return int(length) if length.isdigit() else None
+
+
+def _kind(error: requests.RequestException) -> str:
+    """What went wrong, without the address, so that equal causes count together."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    names = {"gaierror": "no such host", "ConnectionRefusedError": "connection refused",
+             "ConnectionResetError": "connection reset", "TimeoutError": "timeout"}  # fmt: skip
+    return names.get(type(cause).__name__, type(cause).__name__)

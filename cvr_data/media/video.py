@@ -1,0 +1,207 @@
+"""A video, the one frame sampler and the one decoder (PyAV).
+
+An image is a video of one frame. `read_frames` gives RGB and decodes no more than the wanted frames need
+(`cvr_data.media.frame_decoding`).
+"""
+
+import fractions
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.media.frame_decoding import decode_frames, list_packets
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+SAMPLERS = ("uniform", "middle", "first", "per-second")
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".gif"}
+
+
+class UnreadableVideo(CvrError):
+    """A media file that is missing, broken or without a frame."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video of a table; `path` is None where only its stored features are needed."""
+
+    video_id: str
+    path: Path | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its video stream."""
+
+    duration_s: float
+    fps: float
+    frames: int
+    width: int
+    height: int
+
+
+def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float = 0.0) -> np.ndarray:
+    """Return the frame numbers to decode, rising, at most `count` of `total`.
+
+    uniform takes the middle of each of `count` equal segments, as CoVR does with 15
+    (https://github.com/lucas-ventura/CoVR): boundaries b = int(linspace(0, total, n + 1)), index (b_k + b_k+1 - 1) //
+    2. per-second takes one frame per second of `fps`, and of more than `count` an even spread with the first and the
+    last, as DRL does (https://github.com/foolwood/DRL); its stride of 0 at less than half a frame per second is 1 here.
+
+    Raises:
+        CvrError: unknown sampler.
+        ValueError: nothing to sample, or per-second without a frame rate.
+    """
+    if total < 1 or count < 1:
+        raise ValueError(f"total and count must be at least 1, got {total} and {count}.")
+    if sampler == "middle":
+        return np.array([total // 2])
+    if sampler == "first":
+        return np.arange(min(count, total))
+    if sampler == "per-second":
+        return _every_second(total, count, fps)
+    if sampler != "uniform":
+        raise CvrError(f"Unknown sampler {sampler!r}. {did_you_mean(sampler, SAMPLERS)}")
+    bounds = np.linspace(0, total, min(count, total) + 1).astype(np.int64)
+    return (bounds[:-1] + bounds[1:] - 1) // 2
+
+
+def _every_second(total: int, count: int, fps: float) -> np.ndarray:
+    if fps <= 0:
+        raise ValueError("the frame rate is unknown, so no frame can be taken per second")
+    positions = np.arange(0, total, max(1, round(fps)))
+    if len(positions) <= count:
+        return positions
+    return positions[np.linspace(0, len(positions) - 1, count).astype(np.int64)]
+
+
+def read_frames(path: Path, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
+    """Return the sampled frames, uint8 RGB (T, H, W, 3) with T <= count; `size` resizes to a square (bicubic).
+
+    Raises:
+        UnreadableVideo: the file is missing, broken or has no frame.
+    """
+    if not Path(path).is_file():
+        raise UnreadableVideo(f"{path}: no such file.")
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        return _read_image(path, size)
+    import av
+
+    try:
+        frames = _decode(path, count, sampler, size)
+    except (av.FFmpegError, ValueError) as error:
+        raise UnreadableVideo(f"{path}: cannot be decoded ({_reason(error)}).") from None
+    if not frames:
+        raise UnreadableVideo(f"{path}: no frame could be decoded.")
+    return np.stack(frames)
+
+
+def probe(path: Path) -> VideoInfo:
+    """Return what the container says, counting frames where it does not say.
+
+    Raises:
+        UnreadableVideo: the file is missing, broken or has no video stream.
+    """
+    import av
+
+    if not Path(path).is_file():
+        raise UnreadableVideo(f"{path}: no such file.")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise UnreadableVideo(f"{path}: no video stream.")
+            stream = container.streams.video[0]
+            frames = _count_frames(path, container)
+            fps = float(stream.average_rate or 0)
+            duration_s = (
+                float(container.duration / av.time_base) if container.duration else (frames / fps if fps else 0.0)
+            )
+            return VideoInfo(duration_s, fps, frames, stream.codec_context.width, stream.codec_context.height)
+    except av.FFmpegError as error:
+        raise UnreadableVideo(f"{path}: cannot be opened ({_reason(error)}).") from None
+
+
+def write_mp4(path: Path, frames: np.ndarray, fps: int = 12) -> None:
+    """Write uint8 RGB frames (T, H, W, 3) as H.264; equal frames give equal bytes on one version of PyAV."""
+    import av
+
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+        raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}.")
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast", "threads": "1"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = fractions.Fraction(1, fps)
+        for index, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _decode(path: Path, count: int, sampler: str, size: int | None) -> list[np.ndarray]:
+    import av
+    from av.video.reformatter import VideoReformatter
+
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise UnreadableVideo(f"{path}: no video stream.")
+        fps = float(container.streams.video[0].average_rate or 0)
+        listing = list_packets(container)
+    if not listing.count:
+        raise UnreadableVideo(f"{path}: the video stream has no frame.")
+    wanted = sample_indices(listing.count, count, sampler, fps).tolist()
+    reformatter = VideoReformatter()
+    return [
+        reformatter.reformat(frame, size, size, "rgb24", interpolation="BICUBIC" if size else None).to_ndarray()
+        for frame in decode_frames(path, wanted, listing)
+    ]
+
+
+def _count_frames(path: Path, container: "InputContainer") -> int:
+    stream = container.streams.video[0]
+    if stream.frames:
+        return stream.frames
+    import av
+
+    with av.open(str(path)) as counting:
+        total = sum(1 for packet in counting.demux(counting.streams.video[0]) if packet.size)
+    if not total:
+        raise UnreadableVideo(f"{path}: the video stream has no frame.")
+    return total
+
+
+def jpeg_bytes(frame: np.ndarray, *, longest_side: int | None = None, quality: int = 90) -> bytes:
+    """Return a frame, uint8 (H, W, 3), as JPEG; one with a longer side is shrunk."""
+    from PIL import Image
+
+    image = Image.fromarray(frame)
+    if longest_side is not None:
+        image.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _read_image(path: Path, size: int | None) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            rgb = image.convert("RGB")
+    except (UnidentifiedImageError, OSError) as error:
+        raise UnreadableVideo(f"{path}: cannot be decoded ({_reason(error)}).") from None
+    if size is not None:
+        rgb = rgb.resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(rgb)[None]
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,87 @@
+"""The request cache: every answer an engine gave, so that a re-run asks only what is new.
+
+One SQLite file in WAL mode: several processes may share it, and each answer is committed when it arrives, so Ctrl-C
+or SIGKILL loses at most the requests in flight.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from cvr_data.core.errors import CvrError
+from cvr_data.modifications.asking.request import Answer
+
+_SCHEMAS = (
+    """CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, text TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS runs (
+    model TEXT NOT NULL, prompt TEXT NOT NULL, requests INTEGER, tokens_in INTEGER, tokens_out INTEGER, seconds REAL
+)""",
+)
+_BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What earlier runs of a model asked and took."""
+
+    requests: int
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+
+
+class RequestCache(AbstractContextManager["RequestCache"]):
+    """Answers by request key. Errors are never stored: they are asked again."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self.connection.execute("PRAGMA journal_mode=WAL")
+            self.connection.execute("PRAGMA synchronous=NORMAL")
+            for schema in _SCHEMAS:
+                self.connection.execute(schema)
+        except (sqlite3.DatabaseError, FileExistsError, NotADirectoryError) as error:
+            raise CvrError(f"{path}: cannot be used as the request cache ({error}).") from None
+
+    def get(self, keys: Iterable[str]) -> dict[str, Answer]:
+        """Return the answers that are there, by key."""
+        wanted = list(dict.fromkeys(keys))
+        found = {}
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT key, text, tokens_in, tokens_out FROM answers WHERE key IN ({marks})"
+            for key, text, tokens_in, tokens_out in self.connection.execute(query, batch):
+                found[key] = Answer(text=text, tokens_in=tokens_in, tokens_out=tokens_out)
+        return found
+
+    def put(self, key: str, model: str, answer: Answer) -> None:
+        """Store an answer at once; the first one stored under a key stays."""
+        row = (key, model, answer.text, answer.tokens_in, answer.tokens_out)
+        self.connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+
+    def add_run(self, model: str, prompt: str, run: History) -> None:
+        """Remember what a run asked and how long the model took, for the estimates of later ones."""
+        row = (model, prompt, run.requests, run.tokens_in, run.tokens_out, run.seconds)
+        self.connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def history(self, model: str, prompt: str | None = None) -> History | None:
+        """Return the sums over earlier runs of a model, with one prompt or any; None if there was no such run."""
+        sums = "SELECT sum(requests), sum(tokens_in), sum(tokens_out), sum(seconds) FROM runs WHERE model = ?"
+        query, values = (sums, (model,)) if prompt is None else (f"{sums} AND prompt = ?", (model, prompt))
+        requests, tokens_in, tokens_out, seconds = self.connection.execute(query, values).fetchone()
+        if not requests:
+            return None
+        return History(requests=requests, tokens_in=tokens_in, tokens_out=tokens_out, seconds=seconds)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()

@@ -1,0 +1,211 @@
+"""Any OpenAI-compatible server (vllm serve, llama.cpp, a hosted one): asynchronous, within limits, with retries.
+
+    cvr generate-modifications pairs --llm openai -o model=NAME -o base_url=http://127.0.0.1:8000/v1 -o concurrency=64
+
+The key is read from the environment variable that `key_variable` names and goes into the Authorization header, nowhere
+else. What is written depends on the server: the run repeats given the request cache. Money is estimated by `--dry-run`.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cvr_data.modifications.asking.request import Answer, Backend, Request, completion_text
+from cvr_data.modifications.engines.server import (
+    GONE,
+    NO_IMAGES,
+    Limits,
+    Refused,
+    Server,
+    ServerGone,
+    chat_messages,
+    connected,
+)
+
+TOKENS_PER_WORD = 1.4
+"""Of English prompts, to keep to tokens_per_minute; an image counts as IMAGE_TOKENS."""
+IMAGE_TOKENS = 800
+
+
+def _parsed(extra: str) -> Any:
+    try:
+        return json.loads(extra)
+    except json.JSONDecodeError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    model: str
+    """The name by which the server knows the model; it names the rows and is part of the cache key."""
+    base_url: str = field(default="http://127.0.0.1:8000/v1", metadata={"output": False})
+    """Of the interface, with its version: https://host/v1. The default is where `vllm serve` listens."""
+    form: Literal["chat", "completion"] = "chat"
+    """/chat/completions, or /completions for base models."""
+    guided: Literal["json-schema", "json-object", "none"] = "json-schema"
+    """How an answer is held to its prompt's schema; for servers that know only one or neither."""
+    extra: str = "{}"
+    """Further fields of each request, as JSON: {"chat_template_kwargs": {"enable_thinking": false}}."""
+    length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls the longest answer; OpenAI's newer models want the second."""
+    send_top_k: bool = True
+    """top_k is no part of OpenAI's interface, but of vLLM's and llama.cpp's; off for servers that refuse it."""
+    key_variable: str = field(default="OPENAI_API_KEY", metadata={"output": False})
+    """The environment variable that holds the key; unset or empty: no key is sent."""
+    concurrency: int = field(default=16, metadata={"output": False})
+    """Requests under way at most. vLLM batches what arrives together: 64 to 256 keep a GPU busy."""
+    retries: int = field(default=8, metadata={"output": False})
+    """After a lost connection, a timeout, 429 or 5xx, and after an answer that is no JSON: 8 wait up to two minutes."""
+    first_wait_s: float = field(default=0.5, metadata={"output": False})
+    """About so many seconds pass before the first retry, and twice as many before each further one, up to 30."""
+    timeout_s: float = field(default=120.0, metadata={"output": False})
+    """Seconds until a request without an answer is tried again."""
+    requests_per_minute: int = field(default=0, metadata={"output": False})
+    """At most so many, evenly spread; 0: no limit."""
+    tokens_per_minute: int = field(default=0, metadata={"output": False})
+    """At most about so many, prompts and answers together; 0: no limit."""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("base_url should look like https://host/v1.")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("base_url must hold no password and no query; the key comes from the environment.")
+        if self.concurrency < 1 or self.retries < 0 or min(self.timeout_s, self.first_wait_s) <= 0:
+            raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s and first_wait_s above 0.")
+        if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
+            raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
+        if not isinstance(_parsed(self.extra), dict):
+            raise ValueError(f"extra should be a JSON object, got {self.extra!r}.")
+
+
+TINY = Config(model="tiny")
+
+
+def load(config: Config) -> Backend:
+    """Return the backend; the server is first asked with the first `write`."""
+    return OpenAIBackend(config)
+
+
+class OpenAIBackend:
+    """Writes with whatever model a server has."""
+
+    is_pure = False
+    gpus = 0
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.model = model_name(config)
+        self._is_checked = False
+
+    def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
+        """Yield answers as they arrive.
+
+        Raises:
+            CvrError: there is no server, or it refuses the key; only before anything is asked.
+        """
+        if not requests:
+            return
+        from anyio.from_thread import start_blocking_portal
+
+        # The connections live in a thread, so that they go on while an answer is stored; leaving the loop ends them.
+        with start_blocking_portal() as portal:
+            arrived: SimpleQueue[tuple[int, Answer] | None] = SimpleQueue()
+            task = portal.start_task_soon(self._ask_all, requests, arrived.put)
+            task.add_done_callback(lambda _: arrived.put(None))
+            while (answered := arrived.get()) is not None:
+                yield answered
+            task.result()
+
+    async def _ask_all(self, requests: Sequence[Request], put: Callable[[tuple[int, Answer]], None]) -> None:
+        import anyio
+
+        waiting = iter(range(len(requests)))
+        async with connected(self._limits()) as server:
+            if not self._is_checked:
+                await server.check(self.config.key_variable)
+                self._is_checked = True
+
+            async def work() -> None:
+                for number in waiting:
+                    put((number, await self._answer(server, requests[number])))
+
+            async with anyio.create_task_group() as group:
+                for _ in range(min(self.config.concurrency, len(requests))):
+                    group.start_soon(work)
+
+    def _limits(self) -> Limits:
+        config = self.config
+        return Limits(
+            base_url=config.base_url.rstrip("/"),
+            key=os.environ.get(config.key_variable, "").strip(),
+            connections=config.concurrency,
+            retries=config.retries,
+            first_wait_s=config.first_wait_s,
+            timeout_s=config.timeout_s,
+            requests_per_minute=config.requests_per_minute,
+            tokens_per_minute=config.tokens_per_minute,
+        )
+
+    async def _answer(self, server: Server, request: Request) -> Answer:
+        is_chat = self.config.form == "chat"
+        if request.images and not is_chat:
+            return Answer(text=None, error=NO_IMAGES)
+        path = "/chat/completions" if is_chat else "/completions"
+        try:
+            answer = await server.ask(path, body_of(self.config, request), tokens=_tokens(request))
+        except ServerGone:
+            self._is_checked = False  # whether it is back, the next write finds out
+            return Answer(text=None, error=GONE)
+        except Refused as error:
+            return Answer(text=None, error=str(error))
+        return _read(answer, is_chat)
+
+
+def model_name(config: Config) -> str:
+    """Return what names the model in rows and cache keys: its name, and what else changes the answers."""
+    unusual = [value for value, usual in ((config.form, "chat"), (config.guided, "json-schema")) if value != usual]
+    extra = [json.dumps(_parsed(config.extra), sort_keys=True)] if _parsed(config.extra) else []
+    return " ".join([config.model, *unusual, *extra])
+
+
+def body_of(config: Config, request: Request) -> dict[str, Any]:
+    """Return the request's body."""
+    asked = request.parameters
+    body: dict[str, Any] = {"model": config.model, config.length_field: asked.max_tokens}
+    body["temperature"] = asked.temperature
+    if asked.temperature > 0:
+        body["seed"] = asked.seed
+        if asked.top_k and config.send_top_k:
+            body["top_k"] = asked.top_k
+    if config.form == "chat":
+        body["messages"] = chat_messages(request)
+    else:
+        body["prompt"] = completion_text(request)
+        if request.one_line:
+            body["stop"] = ["\n"]
+    if request.schema and config.guided == "json-schema":
+        named = {"name": "answer", "schema": json.loads(request.schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    elif request.schema and config.guided == "json-object":
+        body["response_format"] = {"type": "json_object"}
+    return {**body, **_parsed(config.extra)}
+
+
+def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
+    choice = answer["choices"][0]
+    text = choice["message"].get("content") if is_chat else choice.get("text")
+    usage = answer.get("usage") or {}
+    tokens = {"tokens_in": usage.get("prompt_tokens"), "tokens_out": usage.get("completion_tokens")}
+    if not isinstance(text, str):
+        return Answer(text=None, error=f"the model gave no text ({choice.get('finish_reason')})", **tokens)
+    return Answer(text=text, **tokens)
+
+
+def _tokens(request: Request) -> int:
+    words = len(completion_text(request).split())
+    return round(words * TOKENS_PER_WORD) + len(request.images) * IMAGE_TOKENS + request.parameters.max_tokens

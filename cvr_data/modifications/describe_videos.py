@@ -1,0 +1,301 @@
+"""Dense descriptions of videos by a vision-language model: what `--style dense` and models of descriptions read.
+
+    describe_videos(Path("videos"), Path("videos-described"), Config(backend="vllm", options=("model=...",)), cache=...)
+
+The result is a videos artifact with `description` filled in. Every video keeps its row: where no description came, or
+one that does not fit the frames, `description` is null and the status and the reasons say why.
+
+Source: Dense-WebVid-CoVR, Thawakar et al., ICCV 2025 (https://arxiv.org/abs/2508.14039), which describes each video and
+rejects descriptions below about 0.4 of BLIP's image-text cosine as hallucinated; the cosine here is of the mean of the
+frames that the encoder samples.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.core.progress import Progress
+from cvr_data.core.registry import config_dict
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.places import moved_media, resolve_media
+from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
+from cvr_data.modifications.asking.ask import Asker
+from cvr_data.modifications.asking.cache import RequestCache
+from cvr_data.modifications.asking.parse import parse_answer
+from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Backend, Change, Request
+from cvr_data.modifications.backends import BACKENDS
+from cvr_data.modifications.engines.products import runs_on, with_type
+from cvr_data.modifications.prompts import Prompt, load_prompt
+from cvr_data.tables import VIDEOS
+
+STAGE = "describe-videos"
+VERSION = 1
+ROWS = 128
+"""Videos of one part, whose frames are in memory together as JPEG."""
+BLIP_FLOOR = 0.4
+BLIP = ("blip", "blip2")
+SEEDS = 1000
+MIN_WORDS = 8
+"""A shorter answer is no dense description."""
+COLUMNS = pa.schema(
+    [
+        pa.field("description_status", pa.string(), nullable=False),
+        pa.field("description_reasons", pa.list_(pa.string()), nullable=False),
+        ("description_similarity", pa.float32()),
+        ("description_raw", pa.string()),
+        pa.field("description_model", pa.string(), nullable=False),
+        pa.field("description_attempts", pa.int32(), nullable=False),
+    ]
+)
+"""Beside those of VIDEOS; the status is given, ok, rejected or error, and the similarity is of the last answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How videos are shown, who describes them, and what checks the answers."""
+
+    prompt: str = "describe"
+    """A built-in prompt, or a YAML file."""
+    backend: str = "transformers"
+    """A name in `cvr_data.modifications.backends` that takes images."""
+    options: tuple[str, ...] = ()
+    """`key=value` options of the backend."""
+    frames: int = 8
+    """Shown per video, at most."""
+    sampler: str = "uniform"
+    """Which frames: uniform, middle, first or per-second."""
+    longest_side: int = 512
+    """Larger frames are shrunk to this many pixels, to save tokens."""
+    encoder: str = ""
+    """Compares description and frames; empty: nothing does."""
+    encoder_options: tuple[str, ...] = ()
+    """`key=value` options of the encoder."""
+    floor: float | None = None
+    """Lowest cosine of a description that is kept. 0.4 where the encoder is blip or blip2; others need a number."""
+    attempts: int = 2
+    """Answers to ask for before a video is left without a description."""
+    replace: bool = False
+    """Describe videos again that have a description."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.longest_side < 16 or not 1 <= self.attempts < SEEDS:
+            raise CvrError("frames must be at least 1, longest_side at least 16, attempts at least 1 and below 1000.")
+        if self.encoder and self.floor is None and self.encoder not in BLIP:
+            raise CvrError(f"The floor of 0.4 is for BLIP's scores; give one that fits {self.encoder}: --floor NUMBER.")
+        if self.floor is not None and not self.encoder:
+            raise CvrError("A floor needs an encoder to score descriptions with: --encoder NAME.")
+
+    @property
+    def lowest(self) -> float:
+        """The floor."""
+        return BLIP_FLOOR if self.floor is None else self.floor
+
+
+@dataclass(kw_only=True)
+class Description:
+    """The state of one video."""
+
+    video: dict[str, Any]
+    text: str | None = None
+    status: str = "rejected"
+    reasons: list[str] = field(default_factory=list)
+    similarity: float | None = None
+    answer: Answer = NO_ANSWER
+    attempts: int = 0
+    images: tuple[bytes, ...] = ()
+
+    def fail(self, status: str, reason: str) -> None:
+        """Take note that no description came of it."""
+        self.text, self.status, self.reasons = None, status, [reason]
+
+
+def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, overwrite: bool = False) -> Artifact:
+    """Write the videos with their descriptions and return the artifact, resuming an interrupted run.
+
+    Raises:
+        CvrError: unknown prompt, backend or encoder, a backend without images, or `out` holds something else.
+    """
+    describer = Describer(config, out)
+    writer = ArtifactWriter(
+        out, stage=STAGE, version=VERSION, config=describer.identity(), inputs={"videos": videos}, overwrite=overwrite
+    )
+    if (done := writer.finished()) is not None:
+        return done
+    table = moved_media(check_columns(open_artifact(videos).read(), VIDEOS, str(videos)), videos, out)
+    opened = nullcontext() if describer.backend.is_pure else RequestCache(cache)
+    with writer, opened as request_cache, Progress(STAGE, table.num_rows, "videos") as progress:
+        describer.asker.cache = request_cache
+        for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS)):
+            piece = table.slice(start, ROWS)
+            if writer.has_part(part):
+                progress.skip(piece.num_rows)
+                continue
+            writer.write_part(part, describer.described(piece))
+            progress.advance(piece.num_rows)
+        return writer.finish(**_counts(out), requests=describer.asker.tally.as_json(), **runs_on(describer.options))
+
+
+class Describer:
+    """Describes videos, whose relative paths start at a folder, with one prompt and one backend."""
+
+    def __init__(self, config: Config, folder: Path):
+        self.config = config
+        self.folder = folder
+        self.prompt: Prompt = load_prompt(config.prompt)
+        if self.prompt.task != "describe":
+            raise CvrError(f"The prompt {self.prompt.name!r} describes no videos; its task is {self.prompt.task!r}.")
+        module = BACKENDS.get(config.backend)
+        self.options = with_type(BACKENDS.config(config.backend, config.options))
+        self.backend: Backend = module.load(self.options)
+        self.asker = Asker(self.backend)
+        self.encoder: Encoder | None = _encoder(config) if config.encoder else None
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the descriptions depend on, as JSON values."""
+        config = self.config
+        encoder = config_dict(ENCODERS.config(config.encoder, config.encoder_options)) if config.encoder else {}
+        return {
+            **config_dict(replace(config, options=(), encoder_options=())),
+            "prompt": self.prompt.name,
+            "prompt_sha256": self.prompt.sha256,
+            "decoding": [dict(self.prompt.decoding), dict(self.prompt.retry)],
+            "model": self.backend.model,
+            "options": config_dict(self.options),
+            "encoder_options": encoder,
+            "floor": config.lowest if config.encoder else None,
+        }
+
+    def described(self, videos: pa.Table) -> pa.Table:
+        """Return the videos with their descriptions, in order."""
+        rows = [Description(video=video) for video in videos.to_pylist()]
+        todo = [row for row in rows if self._is_shown(row)]
+        for attempt in range(self.config.attempts):
+            self._attempt(todo, attempt)
+            todo = [row for row in todo if row.status != "ok"]
+        texts = [row.text for row in rows]
+        described = videos.set_column(
+            videos.column_names.index("description"), "description", pa.array(texts, pa.string())
+        )
+        for name, column in zip(COLUMNS.names, self._columns(rows).columns, strict=True):
+            if name in described.column_names:
+                described = described.drop_columns([name])
+            described = described.append_column(COLUMNS.field(name), column)
+        return described
+
+    def _is_shown(self, row: Description) -> bool:
+        """Read the frames of a video that is to be described."""
+        if row.video["description"] and not self.config.replace:
+            row.status, row.text = "given", row.video["description"]
+            return False
+        if row.video["path"] is None:
+            row.fail("error", "no_file")
+            return False
+        try:
+            frames = read_frames(self._media(row), self.config.frames, self.config.sampler)
+        except UnreadableVideo as error:
+            row.fail("error", f"unreadable: {error}")
+            return False
+        row.images = tuple(jpeg_bytes(frame, longest_side=self.config.longest_side) for frame in frames)
+        return True
+
+    def _media(self, row: Description) -> Path:
+        return resolve_media(self.folder, row.video["path"])
+
+    def _attempt(self, rows: Sequence[Description], attempt: int) -> None:
+        requests = [self._request(row, attempt) for row in rows]
+        for row, answer in zip(rows, self.asker.answers(requests), strict=True):
+            row.answer, row.attempts, row.similarity = answer, attempt + 1, None
+            if answer.text is None:
+                row.fail("error", answer.error or "no answer")
+                continue
+            self._take(row, answer.text)
+        self._check([row for row in rows if row.status == "ok"])
+
+    def _take(self, row: Description, raw: str) -> None:
+        text = parse_answer(raw, lead=self.prompt.lead, schema=self.prompt.schema, key=self.prompt.answer_key)
+        if text is None and "{" not in raw:
+            # an engine that cannot be held to a schema writes the paragraph as it is
+            text = " ".join(raw.split())
+        if text is None:
+            row.fail("rejected", "unparsable")
+        elif len(text.split()) < MIN_WORDS:
+            row.fail("rejected", "too_short")
+        else:
+            row.text, row.status, row.reasons = text, "ok", []
+
+    def _check(self, rows: Sequence[Description]) -> None:
+        """Reject descriptions that the frames do not bear out."""
+        if self.encoder is None or not rows:
+            return
+        videos = [Video(row.video["video_id"], self._media(row)) for row in rows]
+        frames_BD = self.encoder.encode_videos(videos).pooled_BD()
+        texts_BD = self.encoder.encode_texts([row.text or "" for row in rows]).pooled_BD
+        for row, cosine in zip(rows, (frames_BD.cpu() * texts_BD.cpu()).sum(dim=1).tolist(), strict=True):
+            row.similarity = cosine
+            if cosine < self.config.lowest:
+                row.fail("rejected", "below_floor")
+
+    def _request(self, row: Description, attempt: int) -> Request:
+        prompt = self.prompt
+        captions = row.video["captions"] or [""]
+        return Request(
+            pair_id=row.video["video_id"],
+            style="describe",
+            change=Change(kind="", slot="", before="", after=""),
+            messages=(
+                *prompt.introduction(attempt),
+                prompt.question({"frames": str(len(row.images)), "caption": captions[0]}),
+            ),
+            images=row.images,
+            lead=prompt.lead,
+            one_line=False,
+            schema=prompt.schema_text,
+            prompt_sha256=prompt.sha256,
+            parameters=prompt.parameters(attempt, self.config.seed * SEEDS + attempt),
+        )
+
+    def _columns(self, rows: Sequence[Description]) -> pa.Table:
+        values = [
+            {
+                "description_status": row.status,
+                "description_reasons": row.reasons,
+                "description_similarity": row.similarity,
+                "description_raw": row.answer.text,
+                "description_model": "" if row.status == "given" else self.backend.model,
+                "description_attempts": row.attempts,
+            }
+            for row in rows
+        ]
+        return pa.Table.from_pylist(values, schema=COLUMNS)
+
+
+def _encoder(config: Config) -> Encoder:
+    encoder = ENCODERS.get(config.encoder).load(ENCODERS.config(config.encoder, config.encoder_options))
+    if not encoder.dim or encoder.dim != encoder.text_dim:
+        raise CvrError(
+            f"The encoder {config.encoder!r} has no space that images and texts share; take one such as blip."
+        )
+    return encoder
+
+
+def _counts(out: Path) -> dict[str, Any]:
+    status: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for part in sorted(out.glob("part-*.parquet")):
+        table = pq.read_table(part, columns=["description_status", "description_reasons"])
+        status.update(table.column("description_status").to_pylist())
+        reasons.update(
+            reason.split(":")[0] for row in table.column("description_reasons").to_pylist() for reason in row
+        )
+    return {"status": dict(sorted(status.items())), "reasons": dict(sorted(reasons.items()))}

@@ -1,0 +1,33 @@
+"""The type of a language model's products, decided before rows and cache keys are named after it."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+Config = TypeVar("Config")
+
+
+def with_type(config: Config) -> Config:
+    """Return a backend's config with `dtype=auto` replaced by what its device multiplies fast.
+
+    One without a dtype (rules, echo, a server that decides for itself) is returned as it is.
+    """
+    if getattr(config, "dtype", None) != "auto":
+        return config
+    from cvr_data.features.device import device_of, hardware_of, type_name
+
+    chosen: Any = config
+    return replace(chosen, dtype=type_name("auto", hardware_of(device_of(getattr(config, "device", "auto")))))
+
+
+def unusual_type(dtype: str) -> list[str]:
+    """Return what a model's name says of the type: nothing of bfloat16, which all texts were written with once."""
+    return [] if dtype == "bfloat16" else [dtype]
+
+
+def runs_on(config: Any) -> dict[str, str]:
+    """Return what a manifest records of where texts were written: `cpu float32`; nothing without a network of ours."""
+    if not hasattr(config, "dtype"):
+        return {}
+    from cvr_data.features.device import device_of
+
+    return {"runs_on": f"{device_of(getattr(config, 'device', 'auto')).type} {with_type(config).dtype}"}

@@ -1,0 +1,84 @@
+"""What a pair asks for: the change that a style describes, and the variables of a prompt."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.modifications.asking.request import Change
+
+Pair = Mapping[str, Any]
+
+
+def change_of(pair: Pair, kind: str) -> Change | None:
+    """Return the pair's change of a kind (any, static, action), or None where it has none with both sides.
+
+    Several changes are joined with "and". A pair whose changes were never typed is read as CoVR's rules read it: the
+    first word that differs.
+    """
+    changes = pair["changes"] or ([_first_difference(pair)] if kind == "any" else [])
+    alike = [change for change in changes if kind in ("any", change["kind"]) and change["before"] and change["after"]]
+    if not alike:
+        return None
+    return Change(
+        kind=alike[0]["kind"],
+        slot=alike[0]["slot"] if len(alike) == 1 else "several",
+        before=" and ".join(change["before"] for change in alike),
+        after=" and ".join(change["after"] for change in alike),
+    )
+
+
+def variables_of(pair: Pair, change: Change) -> dict[str, str]:
+    """Return the variables a prompt may use: the text columns of the pair, and what changes and stays."""
+    columns = {name: value for name, value in pair.items() if isinstance(value, str)}
+    reference, target = _words(pair["reference_caption"]), _words(pair["target_caption"])
+    return {
+        **columns,
+        "reference_description": shown_by(pair, "reference"),
+        "target_description": shown_by(pair, "target"),
+        "kind": change.kind,
+        "slot": change.slot,
+        "before": change.before,
+        "after": change.after,
+        "excluded": change.before,
+        "injected": change.after,
+        "retained": " ".join(word for word in reference if word in target),
+    }
+
+
+def shown_by(pair: Pair, side: str) -> str:
+    """Return the description of the pair's `reference` or `target`, or its caption where it has none."""
+    return pair.get(f"{side}_description") or pair[f"{side}_caption"]
+
+
+def with_descriptions(pairs: pa.Table, videos: Path) -> pa.Table:
+    """Return the pairs with the dense descriptions of their videos; null where a video has none."""
+    table = open_artifact(videos).read()
+    if "description" not in table.column_names:
+        return pairs
+    ids = table.column("video_id").combine_chunks()
+    for side in ("reference", "target"):
+        found = table.column("description").take(pc.index_in(pairs.column(f"{side}_id"), ids))
+        name = f"{side}_description"
+        if name in pairs.column_names:
+            pairs = pairs.drop_columns([name])
+        pairs = pairs.append_column(name, found.cast(pa.string()))
+    return pairs
+
+
+def videos_of(pairs: Artifact, videos: Path | None) -> Path | None:
+    """Return the videos that a pairs artifact was made from, or those given; None if it was made from none."""
+    return videos or (pairs.input_path("videos") if "videos" in pairs.manifest["inputs"] else None)
+
+
+def _first_difference(pair: Pair) -> dict[str, str]:
+    words = zip(_words(pair["reference_caption"]), _words(pair["target_caption"]), strict=False)
+    before, after = next(((one, other) for one, other in words if one != other), ("", ""))
+    return {"kind": "", "slot": "", "before": before, "after": after}
+
+
+def _words(caption: str) -> Sequence[str]:
+    return caption.lower().replace(".", "").replace(",", "").split()

@@ -1,0 +1,168 @@
+"""Modification texts that say exactly what changes, written from the truth of the synthetic world.
+
+They are the ceiling the texts of rules and language models are measured against. Half of the sentence patterns are
+used for test pairs only, so that no model can learn the wording of the test.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
+from cvr_data.videos.synthetic.concepts import VERBS, Concept, Verb
+from cvr_data.videos.synthetic.grammar import with_article
+from cvr_data.videos.synthetic.truth import Truth, read_truth
+
+STAGE = "generate-modifications-truth"
+VERSION = 1
+MADE_BY = {
+    "style": "short",
+    "backend": "truth",
+    "model": "truth",
+    "prompt_sha256": hashlib.sha256(b"").hexdigest(),
+}
+TRAIN_PATTERNS = {
+    "object": (
+        "replace the {before} with {a_after}",
+        "show {a_after} instead of the {before}",
+        "change the {before} to {a_after}",
+    ),
+    "attribute": (
+        "make the {object} {after}",
+        "make it {after} instead of {before}",
+        "change it from {before} to {after}",
+    ),
+    "scene": (
+        "put it in front of the {after}",
+        "show the {after} instead of the {before}",
+        "change the {before} to the {after}",
+    ),
+    "action": ("make it {after}", "it {after_third} instead of {before_gerund}", "now the {object} {after_third}"),
+    "camera": ("make the camera {after}", "the camera {after_third} instead of {before_gerund}"),
+}
+TEST_PATTERNS = {
+    "object": (
+        "swap the {before} for {a_after}",
+        "it should be {a_after}, not {a_before}",
+        "turn the {before} into {a_after}",
+    ),
+    "attribute": (
+        "turn the {object} {after}",
+        "the {object} should be {after} rather than {before}",
+        "the same but {after}, not {before}",
+    ),
+    "scene": (
+        "move it to the {after}",
+        "the background is the {after}, not the {before}",
+        "the {after} is behind it rather than the {before}",
+    ),
+    "action": (
+        "let it {after}",
+        "have the {object} {after} rather than {before}",
+        "the {object} is {after_gerund}, not {before_gerund}",
+    ),
+    "camera": ("let the camera {after} rather than {before}", "now the camera is {after_gerund}"),
+}
+_STAY = Verb("stay still", "stays still", "staying still")
+_ATTRIBUTES = ("colour", "texture", "size")
+
+
+def write_truth_modifications(
+    pairs: Path,
+    out: Path,
+    *,
+    videos: Path | None = None,
+    splits: Sequence[str] = (),
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Artifact:
+    """Write the true modification of every pair of a pairs artifact (of some splits), and return the artifact.
+
+    Raises:
+        CvrError: the pairs are not of the synthetic world, or `out` holds something else.
+    """
+    source = open_artifact(pairs)
+    videos = videos or source.input_path("videos")
+    inputs = {"pairs": pairs, "videos": videos}
+    config = {"seed": seed, "splits": sorted(splits), **MADE_BY}
+    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
+    if (done := writer.finished()) is not None:
+        return done
+    with writer:
+        table = check_columns(source.read(), PAIRS, str(pairs))
+        if splits:
+            table = table.filter(pc.is_in(table.column("split"), pa.array(splits, pa.string())))
+        modifications = truth_modifications(table, read_truth(videos), seed)
+        writer.write_part(0, modifications)
+        statuses = modifications.column("status").to_pylist()
+        return writer.finish(status={status: statuses.count(status) for status in sorted(set(statuses))})
+
+
+def truth_modifications(pairs: pa.Table, truth: Truth, seed: int = 0) -> pa.Table:
+    """Return one row per pair; a pair whose clips show the same is rejected with the reason no_true_change."""
+    rows = [_row(pair, truth, seed) for pair in pairs.select(["pair_id", "reference_id", "target_id"]).to_pylist()]
+    return pa.Table.from_pylist(rows, schema=MODIFICATIONS)
+
+
+def true_text(reference: Concept, target: Concept, *, split: str, key: str) -> str | None:
+    """Return a sentence that says every difference, its pattern drawn from `key`; None if there is none."""
+    parts = [
+        _pattern(_family(slot), split, f"{key} {slot}").format_map(_words(reference, target, slot))
+        for slot in reference.differences(target)
+    ]
+    return ", and ".join(parts) or None
+
+
+def _row(pair: Mapping[str, Any], truth: Truth, seed: int) -> dict[str, Any]:
+    reference, target = truth.concept(pair["reference_id"]), truth.concept(pair["target_id"])
+    text = true_text(reference, target, split=truth.splits[pair["reference_id"]], key=f"{seed} {pair['pair_id']}")
+    return {
+        **MADE_BY,
+        "modification_id": modification_id(pair_id=pair["pair_id"], seed=seed, **MADE_BY),
+        "pair_id": pair["pair_id"],
+        "modification": text,
+        "prompt": "truth",
+        "seed": seed,
+        "raw": text,
+        "status": "rejected" if text is None else "ok",
+        "reasons": ["no_true_change"] if text is None else [],
+        "tokens_in": 0,
+        "tokens_out": len(text.split()) if text else 0,
+    }
+
+
+def _family(slot: str) -> str:
+    return "attribute" if slot in _ATTRIBUTES else slot
+
+
+def _pattern(family: str, split: str, key: str) -> str:
+    patterns = (TEST_PATTERNS if split == "test" else TRAIN_PATTERNS)[family]
+    return patterns[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % len(patterns)]
+
+
+def _words(reference: Concept, target: Concept, slot: str) -> dict[str, str]:
+    before, after = getattr(reference, slot), getattr(target, slot)
+    words = {"object": target.object}
+    if slot in VERBS:
+        for name, value in (("before", before), ("after", after)):
+            verb = _verb(slot, value)
+            words[name] = f"{verb.base} {verb.particle}".strip()
+            words[f"{name}_third"] = f"{verb.third} {verb.particle}".strip()
+            words[f"{name}_gerund"] = f"{verb.gerund} {verb.particle}".strip()
+        return words
+    words |= {"before": _said(before), "after": _said(after)}
+    return words | {"a_before": with_article(before), "a_after": with_article(after)}
+
+
+def _verb(slot: str, value: str) -> Verb:
+    return VERBS[slot][value][0] if value in VERBS[slot] else _STAY
+
+
+def _said(value: str) -> str:
+    return "medium-sized" if value == "medium" else value

@@ -1,0 +1,1 @@
+"""How alike captions are found fast."""

@@ -1,0 +1,132 @@
+"""Pair videos whose captions differ in one phrase of a few words.
+
+"a red car drives by" and "a vintage motorcycle drives by" give two ordered pairs, red car -> vintage motorcycle and
+back. The spans that differ may have different numbers of words, at least one each; the captions need not be equally
+long. A pair of one word each is what `one-word` finds. The words in common are as many as possible, so a word that one
+caption has more is told with the one after it: "a dog" and "a big dog" give dog -> big dog.
+
+Every caption is hashed once per span with that span left out; equal hashes are found by sorting and then compared word
+by word, so a collision cannot make a wrong pair. Both spans must be phrases, which spaCy's tags tell: of every caption
+in a candidate pair, once. `-o phrases=any` leaves that out and takes seconds where tagging takes minutes.
+
+Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746), widened here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.language.normalise import words
+from cvr_data.language.tagging import tagged
+from cvr_data.pairs.search.captions import Captions, blanked, read_captions
+from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, one_change_each, pairs_table
+from cvr_data.pairs.search.phrases import PhraseKind, are_phrases, kind_of_phrase
+from cvr_data.pairs.search.spans import Limits, SpanPairs, find_spans, span_texts
+from cvr_data.tables import PAIRS, VIDEOS
+
+VERSION = 1
+INPUTS = {"videos": VIDEOS}
+OUTPUT = PAIRS
+NAME = "one-phrase"
+
+EXAMPLE = [("v1", "a red car drives"), ("v2", "a vintage motorcycle drives"), ("v3", "rain falls")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    max_span: int = 3
+    """Words that differ, at most, on each side: article, adjective and noun."""
+    min_shared_words: int = 1
+    """Words in common, at least, before and after the span together; 3 gives fewer and closer pairs."""
+    one_word: bool = True
+    """Also make the pairs that differ in one word each, as the strategy one-word does."""
+    phrases: PhraseKind = "noun-or-verb"
+    """What both spans must be: noun phrases ("on the beach" counts as one), verb phrases, either (not of one kind
+    necessarily), or any words at all. Pairs of other spans are dropped as `not_a_phrase`."""
+    max_group: int = 50
+    """A blanked caption that more captions than this share is a template, not a scene: it is dropped as one row."""
+    max_videos_per_caption: int = 50
+    """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
+
+    def __post_init__(self) -> None:
+        if self.max_span < 1 or self.min_shared_words < 1:
+            raise ValueError("max_span and min_shared_words must be at least 1.")
+        if self.max_span == 1 and not self.one_word:
+            raise ValueError("max_span = 1 without one_word leaves nothing; make max_span at least 2.")
+        if self.max_group < 2 or self.max_videos_per_caption < 1:
+            raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
+
+
+TINY = Config(phrases="any")
+
+
+def run(config: Config, videos: pa.Table) -> pa.Table:
+    """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
+    captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
+    found, templates = find_spans(captions, _limits(config))
+    crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
+    return pairs_table(captions, _changed(config, captions, found), [*templates, *crowded], NAME)
+
+
+def explain(config: Config, reference: str, target: str) -> str:
+    """Return why two captions are or are not a pair."""
+    before, after = words(reference), words(target)
+    if min(len(before), len(after)) <= config.min_shared_words:
+        return f"not a pair: a caption has fewer than {config.min_shared_words + 1} words"
+    if before == after:
+        return "not a pair: no word differs"
+    start, shared = _frame(before, after)
+    sizes = len(before) - shared, len(after) - shared
+    if shared < config.min_shared_words:
+        return f"not a pair: {shared} words around what differs are equal, of {config.min_shared_words} needed"
+    if max(sizes) > config.max_span:
+        return f"not a pair: {sizes[0]} words differ from {sizes[1]}, at most {config.max_span} may"
+    if max(sizes) == 1 and not config.one_word:
+        return "not a pair: one word differs, which one_word = false leaves out"
+    phrases = [" ".join(said[start : start + size]) for said, size in zip((before, after), sizes, strict=True)]
+    if config.phrases != "any":
+        for said, size, phrase in zip((before, after), sizes, phrases, strict=True):
+            kind = kind_of_phrase(next(tagged([" ".join(said)])), start, size)
+            if kind is None or config.phrases not in ("noun-or-verb", kind):
+                return f"not a pair: {phrase!r} is not a phrase of the kind {config.phrases}"
+    return f"a pair: {phrases[0]} -> {phrases[1]}"
+
+
+def group_texts(reference: str, target: str) -> list[str]:
+    """Return the texts of the groups whose removal would remove the pair of two captions."""
+    before, after = words(reference), words(target)
+    start, shared = _frame(before, after)
+    frame = [*before[:start], "_", *before[start + len(before) - shared :]]
+    return [" ".join(frame), blanked(before, None), blanked(after, None)]
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        max_span=config.max_span, min_shared=config.min_shared_words,
+        max_group=config.max_group, one_word=config.one_word,
+    )  # fmt: skip
+
+
+def _changed(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
+    reference = found.reference, found.start, found.reference_size
+    target = found.target, found.start, found.target_size
+
+    def changes(rows: np.ndarray) -> pa.ListArray:
+        sides = (span_texts(captions, *(column[rows] for column in side)) for side in (reference, target))
+        return one_change_each(*sides)
+
+    if config.phrases == "any":
+        return ChangedPairs(found.reference, found.target, changes)
+    both = [np.concatenate(columns) for columns in zip(reference, target, strict=True)]
+    is_phrase = np.logical_and(*np.split(are_phrases(captions, config.phrases, *both), 2))
+    reasons = pa.array([None, "not_a_phrase"], pa.string()).take(pa.array((~is_phrase).astype(np.int8)))
+    return ChangedPairs(found.reference, found.target, changes, {"drop_reason": reasons})
+
+
+def _frame(before: list[str], after: list[str]) -> tuple[int, int]:
+    """Return (how many first words two captions have in common, and how many first and last), leaving one to each."""
+    most = max(min(len(before), len(after)) - 1, 0)
+    start = next((place for place in range(most) if before[place] != after[place]), most)
+    shared = next((start + place for place in range(most - start) if before[-1 - place] != after[-1 - place]), most)
+    return start, shared

@@ -1,0 +1,227 @@
+"""Lays out a dataset as it goes to the Hugging Face Hub, so that `load_dataset("user/name")` opens it.
+
+    data/<style>/<split>-00000-of-00001.parquet   one config per style, and `default` with all of them
+    annotations/webvid_covr_<split>.csv  statistics.json  manifests/*.json  recipe.yaml  README.md  LICENCES.md
+    CITATION.cff  [licences/*]  [thumbnails/*]  [videos/*]  [embeddings/*: the config `embeddings`]
+
+Captions, media, thumbnails and features of videos whose licence is unknown or forbids it are left out: those are ids
+and urls only. `cvr_data.publish.push` uploads it.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.artifacts import Artifact, json_bytes, write_bytes, write_parquet
+from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
+from cvr_data.formats import FORMATS
+from cvr_data.publish.media import SAFE_ID, Medium, media_of, thumbnails, with_urls, with_video_columns
+from cvr_data.publish.papers import citation, copy_licence_files, licences_text, recipe
+from cvr_data.publish.redistribution import Publishable, publishable
+from cvr_data.tables import content_id
+from cvr_data.triplets.card import Card, commands_of, examples, render_card, sources_of
+from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.shortcuts import shortcuts_of
+from cvr_data.triplets.statistics import SPLITS, statistics
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+SHARD_ROWS = 500_000
+LISTED_MEDIA = 200
+"""Videos up to which the card lists their checksums; those of more are in videos.sha256, for `sha256sum -c`."""
+OUR_FOLDERS = ("annotations/", "data/", "embeddings/", "licences/", "manifests/", "thumbnails/", "videos/")
+"""Of these, a file in the repository that is not part of what is pushed is removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is published beside the triplets."""
+
+    revision: str = "main"
+    """Branch that it goes to; videos are addressed there."""
+    licences: Mapping[str, str] | None = None
+    """Source of videos -> its licence, where the videos table does not say or is wrong."""
+    licence_files: tuple[Path, ...] = ()
+    with_videos: bool = False
+    embeddings: Path | None = None
+    """Features to publish as the config `embeddings`."""
+    audit: Path | None = None
+    """Folder of `cvr audit`, which tells how many queries one input alone answers."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A dataset as it will be published: a folder of files, and media that are uploaded from where they are."""
+
+    folder: Path
+    media: Mapping[str, Path]
+    """Path in the repository -> local file."""
+    withheld_videos: int
+    """Videos whose captions and media were left out."""
+
+    def files(self) -> dict[str, Path]:
+        """Return path in the repository -> local file, of everything that will be uploaded."""
+        written = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
+        return {**{path.relative_to(self.folder).as_posix(): path for path in written}, **self.media}
+
+    def sizes(self) -> dict[str, int]:
+        """Return path in the repository -> bytes."""
+        return {name: path.stat().st_size for name, path in self.files().items()}
+
+
+def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = None) -> Staged:
+    """Write what would be published into a folder; nothing goes over the network.
+
+    Raises:
+        CvrError: a malformed repository name, a licence for a source that there is not, or an audit of other triplets.
+    """
+    wanted = wanted or Wanted()
+    check_repo(repo)
+    part = publishable(dataset, wanted.licences or {})
+    media = media_of(part)
+    uploaded = media if wanted.with_videos else {}
+    configs = _write_rows(part, folder, repo, wanted, uploaded)
+    card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
+    _write_papers(card, folder, wanted, dataset.artifact.key)
+    _write_manifests(card.lineage, folder / "manifests")
+    of_media = {medium.name: _sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
+    if len(of_media) > LISTED_MEDIA:
+        lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
+        write_bytes(folder / "videos.sha256", "".join(lines).encode())
+        of_media = {}
+    digests = _digests(folder) | of_media
+    write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
+    withheld = len(part.used - part.free)
+    return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
+
+
+def check_repo(repo: str, option: str = "--repo") -> None:
+    """Check the name of a repository.
+
+    Raises:
+        CvrError: it is malformed.
+    """
+    if not REPO.fullmatch(repo):
+        raise CvrError(f"{option} {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
+
+
+def _write_rows(
+    part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, Medium]
+) -> dict[str, dict[str, str]]:
+    """Write the Parquet shards, CSVs and features, and return the configs."""
+    table = with_urls(part.triplets, part.videos)
+    if wanted.with_videos:
+        where = repo if wanted.revision == "main" else f"{repo}@{wanted.revision}"
+        table = with_video_columns(table, where, uploaded)
+    configs = _write_shards(table, folder / "data")
+    if wanted.embeddings is not None:
+        from cvr_data.publish.embeddings import CONFIG, write_embeddings
+
+        configs[CONFIG] = write_embeddings(folder, part, wanted.embeddings)
+    webvid_covr = FORMATS.get("webvid-covr")
+    webvid_covr.write(webvid_covr.Config(), part.triplets, folder / "annotations")
+    return configs
+
+
+def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictures: Mapping[str, str]) -> Card:
+    artifacts = lineage([dataset.artifact.path])
+    return Card(
+        name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
+        numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
+        sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
+        commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
+        coverage=dataset.artifact.manifest.get("coverage"),
+        shortcuts=None if wanted.audit is None else shortcuts_of(wanted.audit, part.triplets),
+    )  # fmt: skip
+
+
+def _write_papers(card: Card, folder: Path, wanted: Wanted, key: str) -> None:
+    assert card.repo is not None
+    write_bytes(folder / "statistics.json", json_bytes(card.numbers))
+    files = copy_licence_files(wanted.licence_files, folder)
+    write_bytes(folder / "LICENCES.md", licences_text(card.sources, files, with_videos=wanted.with_videos))
+    write_bytes(folder / "CITATION.cff", citation(card.name, card.repo, key))
+    write_bytes(folder / "recipe.yaml", recipe(card.name, card.commands))
+
+
+def _write_thumbnails(part: Publishable, media: Mapping[str, Medium], folder: Path) -> dict[str, str]:
+    """Write the pictures of the card's examples and return video id -> path."""
+    shown = [row[f"{end}_id"] for row in examples(part.triplets) for end in ("reference", "target")]
+    made = thumbnails(shown, media)
+    for name, content in made.values():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / name, content)
+    return {video_id: name for video_id, (name, _) in made.items()}
+
+
+def connect() -> "HfApi":
+    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN.
+
+    Raises:
+        CvrError: there is no token.
+    """
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.utils import disable_progress_bars, logging
+
+    if get_token() is None:
+        raise CvrError("No Hub token: run `hf auth login`, or set HF_TOKEN.")
+    disable_progress_bars()  # ours shows the whole
+    logging.set_verbosity_error()
+    return HfApi(library_name="cvr")
+
+
+def _write_shards(triplets: pa.Table, folder: Path) -> dict[str, dict[str, str]]:
+    """Write <style>/<split>-N-of-M.parquet and return the configs: name -> split -> glob."""
+    configs: dict[str, dict[str, str]] = {"default": {}}
+    styles = sorted(set(triplets.column("style").to_pylist()))
+    for style in styles:
+        for split in SPLITS:
+            wanted = pc.and_(pc.equal(triplets.column("style"), style), pc.equal(triplets.column("split"), split))
+            rows = triplets.filter(wanted)
+            shards = -(-rows.num_rows // SHARD_ROWS)
+            name = style if SAFE_ID.fullmatch(style) and "/" not in style else content_id(style)
+            for shard in range(shards):
+                path = folder / name / f"{split}-{shard:05d}-of-{shards:05d}.parquet"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_parquet(path, rows.slice(shard * SHARD_ROWS, SHARD_ROWS))
+                configs["default"][split] = f"data/*/{split}-*.parquet"
+                if len(styles) > 1 and name != "default":
+                    configs.setdefault(name, {})[split] = f"data/{name}/{split}-*.parquet"
+    configs["default"] = {split: configs["default"][split] for split in SPLITS if split in configs["default"]}
+    return configs
+
+
+def _write_manifests(artifacts: Sequence[Artifact], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, artifact in enumerate(artifacts, start=1):
+        write_bytes(folder / f"{number:02d}-{artifact.stage}.json", json_bytes(artifact.manifest))
+
+
+def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelStep]:
+    recorded = dataset.artifact.manifest.get("funnel")
+    if recorded is None:
+        return funnel_of(artifacts)
+    return [FunnelStep.from_json(entry) for entry in recorded]
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _name(medium: Medium) -> str:
+    return medium.name

@@ -1,0 +1,90 @@
+"""What of a dataset may be published again: captions and media of videos under a licence that allows it.
+
+Everything else is ids and urls. The texts that were written for the triplets are the dataset's own and stay.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.tables import TRIPLETS
+from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.licences import may_redistribute
+
+ENDS = ("reference", "target")
+
+
+@dataclass(frozen=True)
+class Publishable:
+    """The part of a dataset that may be published."""
+
+    triplets: pa.Table
+    """All rows; captions of videos that are not free are null."""
+    videos: pa.Table | None
+    """All videos, with the licences that were given for their sources."""
+    used: set[str]
+    """Ids of all references and targets."""
+    free: set[str]
+    """Those whose captions and media may be published."""
+
+
+def publishable(dataset: Dataset, licences: Mapping[str, str]) -> Publishable:
+    """Return what may be published; `licences` is source of videos -> its licence, where the table is silent or wrong.
+
+    Raises:
+        CvrError: a licence for a source that there is not.
+    """
+    videos = _with_licences(dataset.videos, licences)
+    used = _used(dataset.triplets)
+    free = _redistributable(videos, used)
+    return Publishable(guarded(dataset.triplets, free), videos, used, free)
+
+
+def guarded(triplets: pa.Table, free: set[str]) -> pa.Table:
+    """Return the triplets without what derives from captions of videos that may not be published again.
+
+    The captions of such a video go, and so do `changes` and any text column of our own (scores stay) of its rows.
+    """
+    is_free = {
+        end: pc.is_in(triplets.column(f"{end}_id"), value_set=pa.array(sorted(free), pa.string())) for end in ENDS
+    }
+    both = pc.and_(is_free["reference"], is_free["target"])
+    keep = {f"{end}_caption": is_free[end] for end in ENDS} | {"changes": both}
+    for field in triplets.schema:
+        if field.name not in TRIPLETS.names and not _is_number(field.type):
+            keep[field.name] = both
+    for name, mask in keep.items():
+        field = triplets.schema.field(name)
+        rows = pc.if_else(mask, pa.array(range(triplets.num_rows), pa.int64()), pa.scalar(None, pa.int64()))
+        triplets = triplets.set_column(triplets.column_names.index(name), field, triplets.column(name).take(rows))
+    return triplets
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+
+
+def _used(triplets: pa.Table) -> set[str]:
+    return {*triplets.column("reference_id").to_pylist(), *triplets.column("target_id").to_pylist()}
+
+
+def _with_licences(videos: pa.Table | None, licences: Mapping[str, str]) -> pa.Table | None:
+    sources = set() if videos is None else set(videos.column("source").to_pylist())
+    for source in licences:
+        if source not in sources:
+            raise CvrError(f"--licence: no video is of source {source!r}. {did_you_mean(source, sources)}")
+    if videos is None or not licences:
+        return videos
+    pairs = zip(videos.column("source").to_pylist(), videos.column("licence").to_pylist(), strict=True)
+    found = pa.array([licences.get(source, licence) for source, licence in pairs], pa.string())
+    return videos.set_column(videos.column_names.index("licence"), "licence", found)
+
+
+def _redistributable(videos: pa.Table | None, used: set[str]) -> set[str]:
+    if videos is None:
+        return set()
+    pairs = zip(videos.column("video_id").to_pylist(), videos.column("licence").to_pylist(), strict=True)
+    return {video_id for video_id, licence in pairs if may_redistribute(licence)} & used

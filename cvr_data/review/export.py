@@ -1,0 +1,51 @@
+"""The judgments of a review as an artifact."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.errors import CvrError
+from cvr_data.review.store import ReviewStore
+from cvr_data.tables import JUDGMENTS
+
+VERSION = 1
+STAGE = "export-judgments"
+
+
+def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Artifact:
+    """Write the live judgments of a review as an artifact and return it.
+
+    Raises:
+        CvrError: there is no such review, or none was judged.
+    """
+    with ReviewStore(review, must_exist=True) as store:
+        settings, table = store.settings(), judgments_table(store)
+    if not table.num_rows:
+        raise CvrError(f"{review} holds no judgment yet.")
+    content = json.dumps(table.to_pylist(), sort_keys=True).encode("utf-8", "surrogatepass")
+    config = {**settings, "judgments_sha256": hashlib.sha256(content).hexdigest()}
+    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, overwrite=overwrite)
+    if (done := writer.finished()) is not None:
+        return done
+    with writer:
+        writer.write_part(0, table)
+        return writer.finish()
+
+
+def judgments_table(store: ReviewStore) -> pa.Table:
+    """Return the live judgments in the order made."""
+    items = {item.item_id: item for item in store.items()}
+    rows = []
+    for made in store.judgments():
+        item = items[made.item_id]
+        rows.append(
+            {"judgment_id": made.request_id, "item_id": made.item_id, "reference_id": item.reference_id,
+             "target_id": item.target_id, "style": item.style, "texts": list(item.texts), "split": item.split,
+             "answer": item.answer, "annotator": made.annotator, "decision": made.decision, "reason": made.reason,
+             "note": made.note, "chosen": made.chosen, "modification": made.modification,
+             "also_correct": list(made.also_correct), "seconds": made.seconds, "judged_at": made.judged_at}
+        )  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=JUDGMENTS)

@@ -1,0 +1,1 @@
+"""Stage 5: a dataset folder, and what is known of it."""

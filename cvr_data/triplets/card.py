@@ -1,0 +1,211 @@
+"""The dataset card: a README.md that says what a dataset is, how it was made, and what is not known of it.
+
+Everything in it comes from the tables and manifests; what they do not say is written as unknown.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.lineage import FunnelStep
+from cvr_data.triplets.licences import hub_licence, licence_id, may_redistribute
+from cvr_data.triplets.shortcuts import Shortcuts
+from cvr_data.triplets.statistics import SPLITS, counts_text, summary_text
+
+EXAMPLES = 20
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+MARKUP = re.compile(r"([\\`*_{}\[\]<#|~])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOfVideos:
+    """The videos of one source under one licence."""
+
+    source: str
+    licence: str
+    videos: int
+    is_redistributable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """All that the card tells."""
+
+    name: str
+    repo: str | None = None
+    """The dataset's place on the Hub; None on a card that lies beside local files."""
+    triplets: pa.Table
+    """The rows that the examples are drawn from, as they are published."""
+    numbers: Mapping[str, Any]
+    """What `statistics` gave."""
+    funnel: Sequence[FunnelStep]
+    lineage: Sequence[Artifact]
+    sources: Sequence[SourceOfVideos]
+    configs: Mapping[str, Mapping[str, str]]
+    """Config name -> split -> glob of its files."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Path -> sha256."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    commands: Sequence[str] = ()
+    is_guarded: bool = False
+    """Whether captions and media of sources that do not allow it were left out."""
+    with_videos: bool = False
+    revision: str = "main"
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Video id -> path of its thumbnail."""
+    shortcuts: Shortcuts | None = None
+    """How many queries one input alone answers; None if that was not audited."""
+    coverage: Mapping[str, Any] | None = None
+    """What `cvr check-media --drop-missing` found; None if it was not run."""
+
+
+def render_card(card: Card) -> str:
+    """Return the text of the card: YAML front matter and Markdown."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters.update(cell=cell, summary=summary_text, counts=counts_text)
+    return environment.get_template("dataset_card.md.j2").render(
+        card=card,
+        front_matter=yaml.safe_dump(front_matter(card), sort_keys=False, allow_unicode=True),
+        examples=examples(card.triplets),
+        limits=limits(card),
+        leak_rules=leak_rules(card.lineage, card.funnel),
+        splits=[(split, card.numbers["splits"][split]) for split in SPLITS if split in card.numbers["splits"]],
+        all=card.numbers["all"],
+        leaks=card.numbers["leaks"],
+    )
+
+
+def front_matter(card: Card) -> dict[str, Any]:
+    """Return the YAML block that the Hub and `datasets` read."""
+    rows = card.numbers["all"]["triplets"]
+    configs = [
+        {"config_name": name, "data_files": [{"split": split, "path": glob} for split, glob in splits.items()],
+         **({"default": True} if name == "default" else {})}
+        for name, splits in card.configs.items()
+    ]  # fmt: skip
+    return {
+        "pretty_name": card.name,
+        "license": hub_licence([source.licence for source in card.sources]),
+        "task_categories": ["other"],
+        "tags": ["composed-video-retrieval", "video-retrieval", "cvr"],
+        "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>1M")],
+        "configs": configs,
+    }
+
+
+def examples(triplets: pa.Table, count: int = EXAMPLES) -> list[dict[str, Any]]:
+    """Return rows drawn by their content hash, in turn from each split and style; the same for the same dataset."""
+    columns = ["triplet_id", "split", "style", "reference_id", "target_id", "reference_caption", "target_caption",
+               "modification", "backend"]  # fmt: skip
+    order = pc.sort_indices(triplets.column("triplet_id"))
+    turns: dict[tuple[str, str], list[int]] = defaultdict(list)
+    kinds = list(zip(triplets.column("split").to_pylist(), triplets.column("style").to_pylist(), strict=True))
+    for row in order.to_pylist():
+        if len(turns[kinds[row]]) < count:
+            turns[kinds[row]].append(row)
+    queues = [turns[kind] for kind in sorted(turns)]
+    chosen = [queue[place] for place in range(count) for queue in queues if place < len(queue)][:count]
+    return triplets.select(columns).take(pa.array(chosen, pa.int64())).to_pylist()
+
+
+def sources_of(videos: pa.Table | None, used: set[str]) -> list[SourceOfVideos]:
+    """Return the used videos by source and licence; without a videos table all of them are of an unknown one."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    known = set()
+    if videos is not None:
+        names = ("video_id", "source", "licence")
+        for video_id, source, licence in zip(*(videos.column(name).to_pylist() for name in names), strict=True):
+            if video_id in used and video_id not in known:
+                known.add(video_id)
+                counts[source, licence_id(licence)] += 1
+    if unknown := len(used - known):
+        counts["unknown", "unknown"] += unknown
+    return [
+        SourceOfVideos(source=source, licence=licence, videos=count, is_redistributable=may_redistribute(licence))
+        for (source, licence), count in sorted(counts.items())
+    ]
+
+
+def commands_of(lineage: Sequence[Artifact]) -> list[str]:
+    """Return the command lines that made the artifacts, in order, each once."""
+    return list(dict.fromkeys(artifact.manifest["command"] for artifact in lineage))
+
+
+def leak_rules(lineage: Sequence[Artifact], funnel: Sequence[FunnelStep]) -> list[str]:
+    """Return sentences on how the splits were kept apart."""
+    rules = []
+    for artifact in lineage:
+        if artifact.stage == "split":
+            settings = json.dumps(artifact.manifest["config"], sort_keys=True)
+            rules.append(f"Near-duplicate videos were grouped before mining (`cvr split`, {settings}).")
+    if not rules:
+        rules.append("Near-duplicate videos were not looked for: whether splits share near-duplicates is unknown.")
+    straddling = sum(count for step in funnel for reason, count in step.dropped.items() if "straddl" in reason)
+    near = sum(count for step in funnel for reason, count in step.dropped.items() if "near_duplicate" in reason)
+    rules.append(f"Rows whose videos, or their groups, straddle two splits were dropped: {straddling}.")
+    rules.append(f"Videos dropped as near-duplicates of one in a more protected split: {near}.")
+    return rules
+
+
+def limits(card: Card) -> list[str]:
+    """Return sentences on what a user should not rely on."""
+    everything = card.numbers["all"]
+    found = [
+        f"The modification texts were written by: {counts_text(everything['sources_of_text'])}. "
+        "Whether a person has checked them is unknown.",
+        "Only mined targets are marked as correct: other videos may answer a query as well (false negatives).",
+        *shortcut_limits(card.shortcuts),
+    ]
+    without = everything["triplets"] - everything["with_frame_scores"]
+    if without:
+        found.append(f"{without} of {everything['triplets']} triplets have no `frame_scores`.")
+    if not card.with_videos:
+        found.append(f"The videos are not part of this dataset; {coverage_text(card.coverage)}.")
+    shared = sum((card.numbers["leaks"]["texts"] or {}).values())
+    if shared:
+        found.append(f"{shared} texts occur in more than one split (the videos do not).")
+    return found
+
+
+def shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
+    """Return a sentence on queries that one input answers."""
+    if shortcuts is None:
+        return ["How many queries can be answered from the text alone, or from the reference alone, is unknown."]
+    return [
+        f"By an audit of {shortcuts.queries} queries with {shortcuts.model}, {shortcuts.text_only:.1f} % have a target "
+        f"among the {shortcuts.k} best by the text alone, {shortcuts.visual_only:.1f} % by the reference alone."
+    ]
+
+
+def coverage_text(coverage: Mapping[str, Any] | None) -> str:
+    """Return how many videos can still be had, and when that was looked at."""
+    if coverage is None:
+        return "how many can still be downloaded is unknown"
+    when = datetime.fromtimestamp(coverage["checked_s"][0], UTC).date().isoformat()
+    return (
+        f"of {coverage['videos']} videos that it had, those that were gone on {when} were dropped with their triplets "
+        f"({counts_text(coverage['statuses'])})"
+    )
+
+
+def cell(value: object) -> str:
+    """Return a value as the text of a Markdown table cell: one line, its markup shown and not obeyed."""
+    if value is None or value == "":
+        return "unknown"
+    return MARKUP.sub(r"\\\1", " ".join(str(value).split()))

@@ -1,0 +1,74 @@
+"""A dataset folder opened for reading: its triplets and, where its manifest leads to them, its videos."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.media.places import resolve_media
+from cvr_data.tables import TRIPLETS, VIDEOS
+from cvr_data.triplets.build import read_videos, used_videos
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Triplets, and the videos table with absolute paths (None where no videos folder is known)."""
+
+    artifact: Artifact
+    triplets: pa.Table
+    videos: pa.Table | None
+
+
+def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
+    """Return the dataset in a folder made by `cvr build-triplets`; `videos` wins over what its manifest says.
+
+    Raises:
+        CvrError: the folder holds no triplets, or the videos have moved or changed.
+    """
+    artifact = open_artifact(folder)
+    table = artifact.read()
+    if not {"triplet_id", "modification"} <= set(table.column_names):
+        raise CvrError(f"{folder} was made by {artifact.stage!r} and holds no triplets; run: cvr build-triplets")
+    names = [name for name in artifact.manifest["inputs"] if name.split("-")[0] == "videos"]
+    folders = [videos] if videos else [artifact.input_path(name) for name in names]
+    tables = [_with_absolute_paths(path) for path in folders]
+    return Dataset(
+        artifact=artifact,
+        triplets=check_columns(table, TRIPLETS, str(folder)),
+        videos=pa.concat_tables(tables, promote_options="permissive") if tables else None,
+    )
+
+
+@dataclass(frozen=True)
+class FoundVideos:
+    """The videos of a folder: those of a videos artifact, or those that triplets use."""
+
+    videos: pa.Table
+    used: set[str] | None
+    """Ids that the triplets use; None where all belong."""
+    dataset: Dataset | None
+    """The triplets, if the folder holds these."""
+
+
+def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
+    """Return the videos of a folder of videos or triplets, with absolute paths.
+
+    Raises:
+        CvrError: the folder holds neither, or its manifest leads to no videos.
+    """
+    if "video_id" in open_artifact(folder).read().column_names:
+        return FoundVideos(_with_absolute_paths(folder), None, None)
+    dataset = open_dataset(folder, videos=videos)
+    if dataset.videos is None:
+        raise CvrError(f"{folder} does not say where its videos are; pass --videos.")
+    return FoundVideos(dataset.videos, used_videos(dataset.triplets), dataset)
+
+
+def _with_absolute_paths(folder: Path) -> pa.Table:
+    table = read_videos([folder])
+    assert table is not None
+    paths = [None if path is None else str(resolve_media(folder, path).resolve()) for path in table["path"].to_pylist()]
+    return table.set_column(table.column_names.index("path"), VIDEOS.field("path"), pa.array(paths, pa.string()))

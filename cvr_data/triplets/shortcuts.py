@@ -1,0 +1,59 @@
+"""How many queries one input alone answers, from what `cvr audit` or `cvr bench` wrote down."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
+
+COMPOSITION = "composition.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortcuts:
+    """Shares, in percent, of the audited queries."""
+
+    queries: int
+    k: int
+    """A query is answered when a target is among so many best."""
+    text_only: float
+    visual_only: float
+    model: str
+    """That was asked."""
+
+
+def shortcuts_of(folder: Path, triplets: pa.Table) -> Shortcuts:
+    """Return the shares of an audit folder, or of the result folder that it lies in.
+
+    Of an input that was tried in several ways (the model without its other input, a baseline), the best counts.
+
+    Raises:
+        CvrError: no audit with unimodal ranks, or one of queries that are not among the triplets.
+    """
+    folder = folder if (folder / COMPOSITION).exists() else folder / "audit"
+    if not (folder / COMPOSITION).exists():
+        raise CvrError(f"--audit {folder.parent if folder.name == 'audit' else folder}: there is no {COMPOSITION}.")
+    record = json.loads((open_artifact(folder).path / "audit.json").read_text(encoding="utf-8"))
+    ranks = pq.read_table(folder / COMPOSITION)
+    ours = set(triplets.column("query_id").to_pylist())
+    others = [name for name in ranks.column("query_id").to_pylist() if name not in ours]
+    if others or not ranks.num_rows:
+        raise CvrError(
+            f"--audit {folder}: {len(others)} of its {ranks.num_rows} queries are not among the triplets that are "
+            "published; audit these."
+        )
+    k = int(record["composition"]["k"])
+    shares = {modality: _share(ranks, modality, k) for modality in ("text_only", "visual_only")}
+    return Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or "unknown"), **shares)
+
+
+def _share(ranks: pa.Table, modality: str, k: int) -> float:
+    """Percent of the queries whose rank is at most k in the way that answers most."""
+    found = [name for name in ranks.column_names if name.startswith(modality) and name.endswith("_rank")]
+    shares = [float(np.mean(ranks.column(name).to_numpy() <= k)) for name in found]
+    return 100 * max(shares, default=0.0)

@@ -1,0 +1,1 @@
+"""Stage 1: captioned videos, their groups and splits."""

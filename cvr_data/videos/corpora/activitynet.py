@@ -1,0 +1,102 @@
+"""ActivityNet Captions: train.json, val_1.json and val_2.json, as paragraphs or as segments.
+
+    cvr import activitynet activitynet/ -o media=activitynet/videos
+    cvr import activitynet val_1.json -o unit=segment
+
+A paragraph is all sentences of a video, as text-video retrieval takes them. A segment is one sentence, of id
+v_abcdefghijk_<start>_<end> in seconds; its clip has to be cut before it has media. The file's name tells the split; the
+sentences that val_2.json adds to a video of val_1.json are one more caption of it.
+
+Source: Krishna et al., ICCV 2017 (https://arxiv.org/abs/1705.00754). Research use.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.errors import CvrError
+from cvr_data.videos.entries import Entry
+from cvr_data.videos.published import entry_of, source_files, split_of, tables, texts
+
+VERSION = 1
+TINY = {"path": "activitynet"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    path: Path = field(metadata={"output": False})
+    """A JSON file, or the folder of them."""
+    unit: Literal["paragraph", "segment"] = "paragraph"
+    """What is one video: a recording with all its sentences, or each sentence with its times."""
+    media: Path | None = None
+    """Folder of the media files, searched to any depth for <id>.mp4; default: captions only."""
+    check: bool = True
+    """Open every media file and decode its first frame."""
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads.
+
+    Raises:
+        CvrError: there is none.
+    """
+    return {file.name: file for file in source_files(config.path, ".json")}
+
+
+def count(config: Config) -> int | None:
+    """Return how many rows `load` gives, where that is known without reading."""
+    return None
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices.
+
+    Raises:
+        CvrError: a file is of another shape.
+    """
+    yield from tables(_entries(config), "activitynet", where=config.path, media=config.media, check=config.check)
+
+
+def _entries(config: Config) -> Iterator[Entry]:
+    for path in source_files(config.path, ".json"):
+        content = read_json(path)
+        if config.path.is_dir() and isinstance(content, list):
+            continue  # val_ids.json: names only
+        if not isinstance(content, dict) or not any(
+            isinstance(row, dict) and "sentences" in row for row in content.values()
+        ):
+            raise CvrError(f"{path}: not ActivityNet Captions: expected an object of id to duration and sentences.")
+        for video_id, row in content.items():
+            yield from _of_video(config, video_id, row if isinstance(row, dict) else {}, path)
+
+
+def _of_video(config: Config, video_id: str, row: dict[str, Any], path: Path) -> Iterator[Entry]:
+    where, split, seconds = f"{path.name} {video_id}", split_of(path), row.get("duration")
+    url = f"https://www.youtube.com/watch?v={video_id.removeprefix('v_')}"
+    sentences, times = row.get("sentences"), row.get("timestamps")
+    if config.unit == "paragraph":
+        duration_s = float(seconds) if isinstance(seconds, int | float) else None
+        captions = texts(" ".join(texts(sentences)))
+        yield entry_of(video_id, captions, where, duration_s=duration_s, split=split, url=url)
+        return
+    if not isinstance(sentences, list) or not isinstance(times, list) or len(sentences) != len(times):
+        entry = entry_of(video_id, texts(sentences), where)
+        entry.drop("bad_times", f"{where}: not one pair of times for each sentence")
+        yield entry
+        return
+    for sentence, time in zip(sentences, times, strict=True):
+        yield _segment(video_id, texts(sentence), time, where, {"split": split, "url": url, "group_id": video_id})
+
+
+def _segment(video_id: str, captions: list[str], time: Any, where: str, values: dict[str, Any]) -> Entry:
+    if not (isinstance(time, list) and len(time) == 2 and all(isinstance(second, int | float) for second in time)):
+        entry = entry_of(video_id, captions, where)
+        entry.drop("bad_times", f"{where}: {time!r} is not a start and an end")
+        return entry
+    start_s, end_s = sorted(time)
+    duration_s = round(end_s - start_s, 3)
+    return entry_of(f"{video_id}_{start_s:g}_{end_s:g}", captions, where, duration_s=duration_s, **values)

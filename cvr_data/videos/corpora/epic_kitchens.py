@@ -1,0 +1,63 @@
+"""EPIC-KITCHENS-100: EPIC_100_train.csv and EPIC_100_validation.csv, one narrated action a row.
+
+    cvr import epic-kitchens EPIC_100_train.csv -o media=clips
+
+The id is the narration_id, its recording the group. Clips have to be cut before they have media. The file's name
+tells the split.
+
+Source: Damen et al., IJCV 2022 (https://arxiv.org/abs/2006.13256). CC BY-NC 4.0.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.core.files import Row
+from cvr_data.videos.entries import Entry
+from cvr_data.videos.published import checked_tables, entry_from, seconds, table_rows, tables, texts
+
+VERSION = 1
+TINY = {"path": "epic-kitchens"}
+COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    path: Path = field(metadata={"output": False})
+    """A CSV file, or the folder of them."""
+    media: Path | None = None
+    """Folder of the media files, searched to any depth for <narration_id>.mp4; default: captions only."""
+    check: bool = True
+    """Open every media file and decode its first frame."""
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads.
+
+    Raises:
+        CvrError: a file is missing, empty, or lacks a column.
+    """
+    return checked_tables(config.path, COLUMNS)
+
+
+def count(config: Config) -> int | None:
+    """Return how many rows `load` gives, where that is known without reading."""
+    return None
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices."""
+    entries = (_entry(config, row, file) for row, file in table_rows(config.path, COLUMNS))
+    yield from tables(entries, "epic-kitchens", where=config.path, media=config.media, check=config.check)
+
+
+def _entry(config: Config, row: Row, file: Path) -> Entry:
+    entry = entry_from(row, "narration_id", texts(row.values.get("narration")), file)
+    start_s, stop_s = (seconds(row.values.get(name)) for name in ("start_timestamp", "stop_timestamp"))
+    timed = start_s is not None and stop_s is not None
+    entry.values["duration_s"] = round(stop_s - start_s, 3) if timed else None  # type: ignore[operator]
+    entry.values["group_id"] = row.values.get("video_id")
+    entry.values["licence"] = "CC BY-NC 4.0"
+    return entry

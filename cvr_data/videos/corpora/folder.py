@@ -1,0 +1,100 @@
+"""A folder of videos with a captions file.
+
+    cvr import folder clips                          # clips/captions.csv has the columns file and caption
+    cvr import folder clips -o captions=clips.csv -o caption=name
+
+The id of a video is its path inside the folder. Rows that share a file are its captions; a file that no row names, a
+row whose file is missing, and a file that gives no frame are dropped with the reason. An image is a video of one frame.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.core.errors import CvrError
+from cvr_data.core.files import Row, check_file, read_rows
+from cvr_data.media.look import media_files
+from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    path: Path
+    """The folder."""
+    captions: Path = Path("captions.csv")
+    """The captions file (CSV, TSV, JSONL or Parquet), absolute or relative to the folder."""
+    file: str = "file"
+    """Column of the media file, relative to the folder."""
+    caption: str = "caption"
+    """Column of the caption; in JSONL and Parquet it may hold a list of captions."""
+    licence: str | None = None
+    """Column of the licence."""
+    split: str | None = None
+    """Column of the split: train, val or test."""
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads.
+
+    Raises:
+        CvrError: the folder or its captions file is not there, or a column of that is missing.
+    """
+    if not config.path.is_dir():
+        raise CvrError(f"{config.path}: no such folder.")
+    captions = config.path / config.captions
+    if not captions.is_file():
+        raise CvrError(f"{captions}: no such captions file; name it with -o captions=FILE.")
+    check_file(captions, _columns(config))
+    return {"captions": captions}
+
+
+def count(config: Config) -> int | None:
+    """Return how many rows `load` gives, where that is known without reading."""
+    return None
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices."""
+    yield from tables_of(merge_repeated(_entries(config), "captions", str(config.path)), "folder", check=True)
+
+
+def _columns(config: Config) -> set[str]:
+    return {name for name in (config.file, config.caption, config.licence, config.split) if name}
+
+
+def _entries(config: Config) -> Iterator[Entry]:
+    named = set()
+    for rows in read_rows(config.path / config.captions, _columns(config)):
+        for row in rows:
+            entry = _entry(config, row)
+            named.add(entry.video_id)
+            yield entry
+    for name in media_files(config.path):
+        if name not in named:
+            yield Entry(name, [], drop_reason="no_caption", detail=f"{name} is not in {config.captions}")
+
+
+def _entry(config: Config, row: Row) -> Entry:
+    name = str(row.values.get(config.file) or "")
+    captions = row.values.get(config.caption)
+    listed = captions if isinstance(captions, list) else [captions]
+    entry = Entry(
+        video_id=Path(name).as_posix() if name else "",
+        captions=[str(caption) for caption in listed if caption is not None],
+        values={
+            "licence": row.values.get(config.licence or ""),
+            "split": row.values.get(config.split or ""),
+        },
+        path=config.path / name if name else None,
+        drop_reason=row.drop_reason,
+        detail=row.detail,
+    )
+    if not name:
+        entry.drop("no_id", f"row {row.number}: no value in column {config.file!r}")
+    if not entry.captions:
+        entry.drop("no_caption", f"row {row.number}: no value in column {config.caption!r}")
+    return entry

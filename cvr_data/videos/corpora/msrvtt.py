@@ -1,0 +1,106 @@
+"""MSR-VTT's captions: train_val_videodatainfo.json and test_videodatainfo.json, or the COCO-shaped MSR_VTT.json.
+
+    cvr import msrvtt msrvtt/                        # every JSON, or zip of one, in the folder
+    cvr import msrvtt MSR_VTT.json -o media=videos/all
+
+Both shapes give the same videos: `sentences[]` name a `video_id`, `annotations[]` an `image_id`. The split is the one
+of `videos[]` (train, validate, test); MSR_VTT.json tells none.
+
+Source: Xu et al., CVPR 2016. Research use.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.errors import CvrError
+from cvr_data.videos.entries import Entry
+from cvr_data.videos.published import entry_of, source_files, tables, texts
+
+VERSION = 1
+TINY = {"path": "msrvtt"}
+SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    path: Path = field(metadata={"output": False})
+    """A JSON file, a zip with one, or the folder of them."""
+    media: Path | None = None
+    """Folder of the media files, searched to any depth for video7010.mp4; default: captions only."""
+    check: bool = True
+    """Open every media file and decode its first frame."""
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads.
+
+    Raises:
+        CvrError: there is none.
+    """
+    return {file.name: file for file in source_files(config.path, ".json", ".zip")}
+
+
+def count(config: Config) -> int | None:
+    """Return how many rows `load` gives, where that is known without reading."""
+    return None
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices.
+
+    Raises:
+        CvrError: a file is of another shape.
+    """
+    yield from tables(_entries(config), "msrvtt", where=config.path, media=config.media, check=config.check)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file of captions holds."""
+
+    rows: list[Any]
+    """Objects with a caption and, under `key`, the id of its video."""
+    key: str
+    videos: list[Any]
+    """Objects with the split and address of a video; the COCO shape has none."""
+
+
+def read_content(path: Path) -> Content:
+    """Return what a JSON file, or a zip with one, holds.
+
+    Raises:
+        CvrError: it cannot be read, or is of another shape.
+    """
+    content = read_json(path)
+    shape = content if isinstance(content, dict) else {}
+    rows, key = (shape["sentences"], "video_id") if "sentences" in shape else (shape.get("annotations"), "image_id")
+    videos = shape.get("videos", [])
+    if not isinstance(rows, list) or not isinstance(videos, list):
+        raise CvrError(f"{path}: not MSR-VTT's captions: neither `sentences` nor `annotations` is a list.")
+    return Content(rows, key, videos)
+
+
+def _entries(config: Config) -> Iterator[Entry]:
+    for path in source_files(config.path, ".json", ".zip"):
+        content = read_content(path)
+        known = {video.get("video_id"): video for video in content.videos if isinstance(video, dict)}
+        for number, row in enumerate(content.rows, 1):
+            yield _entry(row if isinstance(row, dict) else {}, content.key, known, f"{path.name} row {number}")
+
+
+def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], where: str) -> Entry:
+    video = known.get(row.get(key), {}) if isinstance(row.get(key), str) else {}
+    start, end = video.get("start time"), video.get("end time")
+    return entry_of(
+        row.get(key),
+        texts(row.get("caption")),
+        where,
+        url=video.get("url"),
+        duration_s=round(end - start, 3) if isinstance(start, int | float) and isinstance(end, int | float) else None,
+        split=SPLITS.get(str(video.get("split"))),
+    )

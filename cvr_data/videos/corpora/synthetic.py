@@ -1,0 +1,160 @@
+"""A rendered world of captioned clips whose every concept is known.
+
+    cvr import synthetic --out videos -o train=400 -o val=60 -o test=300
+
+Objects act in front of scenes: `media/` holds H.264 files, `truth.parquet` the concepts of every clip. No stage reads
+that file; it is what mining, texts and rankings are measured against (`cvr_data.videos.synthetic.truth`). Half of the
+sentence patterns are used by test clips only, and the clips of a split do not depend on how many another split has.
+"""
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.core.artifacts import write_parquet
+from cvr_data.media.video import probe, write_mp4
+from cvr_data.tables import VIDEOS
+from cvr_data.videos.synthetic.concepts import SLOTS
+from cvr_data.videos.synthetic.render import FPS, render
+from cvr_data.videos.synthetic.world import Clip, sample_world
+
+VERSION = 1
+TRUTH = "truth.parquet"
+MEDIA = "media"
+SLICE = 128
+"""Clips rendered before the next part is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    train: int = 400
+    """Clips to train on."""
+    val: int = 60
+    """Clips to choose checkpoints on."""
+    test: int = 300
+    """Clips to score on; 300 give more than 1,000 one-word queries."""
+    size: int = 128
+    """Width and height in pixels."""
+    seed: int = 0
+    """Another seed is another world."""
+    render: bool = True
+    """Write the MP4 files; without them only captions, descriptions and truth are made, in a second."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1, metadata={"output": False})
+    """Processes that render; the files are the same for any number."""
+
+    def __post_init__(self) -> None:
+        if min(self.train, self.val, self.test) < 0 or self.train + self.val + self.test == 0:
+            raise ValueError(f"train, val and test must be counts of clips, got {self.train}, {self.val}, {self.test}.")
+        if not 32 <= self.size <= 512 or self.size % 2:
+            raise ValueError(f"size must be an even number from 32 to 512, got {self.size}.")
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1, got {self.workers}.")
+
+
+TINY = Config(train=6, val=2, test=4, size=32, workers=1)
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads: none."""
+    return {}
+
+
+def count(config: Config) -> int:
+    """Return how many rows `load` gives."""
+    return config.train + config.val + config.test
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices, rendering them under `out`; without `out` nothing is rendered.
+
+    A clip that an interrupted run has rendered is kept.
+    """
+    clips = sample_world({"train": config.train, "val": config.val, "test": config.test}, config.seed)
+    if out is None or not config.render:
+        if out is not None:
+            write_parquet(out / TRUTH, truth_table(clips))
+        yield from (_table(clips[start : start + SLICE], None) for start in range(0, len(clips), SLICE))
+        return
+    (out / MEDIA).mkdir(exist_ok=True)
+    write_parquet(out / TRUTH, truth_table(clips))
+    jobs = [(clip, config.size, out / MEDIA / f"{clip.video_id}.mp4") for clip in clips]
+    written = _write_all(jobs, config.workers)
+    for start in range(0, len(clips), SLICE):
+        chosen = clips[start : start + SLICE]
+        yield _table(chosen, [next(written) for _ in chosen])
+
+
+def truth_table(clips: Sequence[Clip]) -> pa.Table:
+    """Return one row per clip: its concept, and how its caption came about."""
+    rows = [{**asdict(clip), **asdict(clip.concept)} for clip in clips]
+    names = ("video_id", "split", *SLOTS, "caption", "family", "role", "omitted", "pattern")
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([(name, pa.int64() if name == "family" else pa.string()) for name in names])
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    duration_s: float
+    sha256: str
+
+
+def _write_all(jobs: Sequence[tuple[Clip, int, Path]], workers: int) -> Iterator[_Written]:
+    if min(workers, len(jobs)) <= 1:
+        yield from map(_write, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+        with _deaf_to_ctrl_c():
+            written = pool.map(_write, jobs, chunksize=4)
+        yield from written
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that are started here ignore Ctrl-C: it reaches all of them, and only the parent answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write(job: tuple[Clip, int, Path]) -> _Written:
+    clip, size, path = job
+    if not path.exists():
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        write_mp4(temporary, render(clip.concept, clip.render_seed, size), fps=FPS)
+        temporary.replace(path)
+    return _Written(probe(path).duration_s, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _table(clips: Sequence[Clip], written: Sequence[_Written] | None) -> pa.Table:
+    rows = []
+    for number, clip in enumerate(clips):
+        row: dict[str, Any] = {
+            "video_id": clip.video_id,
+            "captions": [clip.caption],
+            "source": "synthetic",
+            "description": clip.description,
+            "licence": "CC0-1.0",
+            "split": clip.split,
+        }
+        if written is not None:
+            row["path"] = f"{MEDIA}/{clip.video_id}.mp4"
+            row |= {"duration_s": written[number].duration_s, "content_sha256": written[number].sha256}
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=VIDEOS)

@@ -1,0 +1,116 @@
+"""Any CSV, TSV, JSONL or Parquet file with a caption column.
+
+    cvr import table captions.tsv -o id=clip -o caption=sentence
+    cvr import table msrvtt.csv -o id=video_id -o caption=sentence -o repeated=captions -o video=file -o media=clips/
+
+A row that cannot be used (no caption, not UTF-8, a media file that gives no frame) is dropped with its reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cvr_data.core.files import Row, check_file, read_rows
+from cvr_data.media.look import with_suffix
+from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    path: Path = field(metadata={"output": False})
+    """The file; its suffix says how it is read."""
+    id: str = "video_id"
+    """Column of the video's id."""
+    caption: str = "caption"
+    """Column of the caption; in JSONL and Parquet it may hold a list of captions."""
+    description: str | None = None
+    """Column of a longer description."""
+    url: str | None = None
+    """Column of the address."""
+    duration: str | None = None
+    """Column of the duration in seconds."""
+    split: str | None = None
+    """Column of the split: train, val or test."""
+    licence: str | None = None
+    """Column of the licence."""
+    video: str | None = None
+    """Column of the media file, absolute or relative to `media`, with or without its ending."""
+    media: Path | None = None
+    """Folder of the media files; default: the folder of the table."""
+    check: bool = True
+    """Open every media file and decode its first frame."""
+    repeated: Literal["error", "captions", "drop"] = "error"
+    """What rows of one id are: a mistake, its captions, or (all but the first) dropped."""
+    source: str = "table"
+    """Name of the corpus in the `source` column."""
+
+
+TEXT_COLUMNS = {"description": "description", "url": "url", "split": "split", "licence": "licence"}
+"""Field of the Config -> column of the videos table."""
+
+
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the files it reads.
+
+    Raises:
+        CvrError: the file is missing, empty, of an unknown kind, or lacks a column.
+    """
+    check_file(config.path, _columns(config))
+    return {"table": config.path}
+
+
+def count(config: Config) -> int | None:
+    """Return how many rows `load` gives, where that is known without reading."""
+    return None
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Yield the videos in slices."""
+    entries = (_entry(config, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
+    yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), config.source, check=config.check)
+
+
+def _columns(config: Config) -> set[str]:
+    fields = ("id", "caption", "duration", "video", *TEXT_COLUMNS)
+    return {name for name in (getattr(config, entry) for entry in fields) if name}
+
+
+def _entry(config: Config, row: Row) -> Entry:
+    captions = row.values.get(config.caption)
+    listed = captions if isinstance(captions, list) else [captions]
+    entry = Entry(
+        video_id=str(row.values.get(config.id) or ""),
+        captions=[str(caption) for caption in listed if caption is not None],
+        values={column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()},
+        drop_reason=row.drop_reason,
+        detail=row.detail,
+    )
+    if not entry.video_id:
+        entry.drop("no_id", f"row {row.number}: no value in column {config.id!r}")
+    if not entry.captions:
+        entry.drop("no_caption", f"row {row.number}: no value in column {config.caption!r}")
+    _add_duration(config, row, entry)
+    if config.video and (name := row.values.get(config.video)):
+        entry.path = with_suffix((config.media or config.path.parent) / str(name))
+    elif config.video:
+        entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
+    return entry
+
+
+def _add_duration(config: Config, row: Row, entry: Entry) -> None:
+    value = row.values.get(config.duration) if config.duration else None
+    if value is None:
+        return
+    try:
+        entry.values["duration_s"] = float(value)
+    except ValueError:
+        entry.drop("bad_duration", f"row {row.number}: duration {value!r} is not a number of seconds")
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,62 @@
+"""Turns a corpus into a videos artifact: one row per video, rows that fail beside it with their reason."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.core.progress import Progress
+from cvr_data.core.registry import config_dict
+from cvr_data.core.stages import split_dropped
+from cvr_data.tables import VIDEOS
+
+
+def import_videos(corpus: ModuleType, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
+    """Write the videos of a corpus and return the artifact, resuming an interrupted import.
+
+    Raises:
+        CvrError: the source cannot be read, gives no row at all, or `out` holds something else.
+    """
+    name = corpus.__name__.rsplit(".", 1)[-1].replace("_", "-")
+    inputs = corpus.inputs(config)
+    writer = ArtifactWriter(
+        out,
+        stage=f"import-{name}",
+        version=corpus.VERSION,
+        config=config_dict(config),
+        inputs=inputs,
+        overwrite=overwrite,
+    )
+    if (done := writer.finished()) is not None:
+        return done
+    with writer, Progress(f"import-{name}", corpus.count(config), "videos") as progress:
+        try:
+            kept = _write_parts(writer, _checked(corpus.load(config, out), name), progress)
+            if not kept:
+                raise CvrError(f"{', '.join(map(str, inputs.values())) or name}: no row can be used.")
+        except CvrError:
+            # A source that is wrong will be no better on the next run: nothing half-written stays.
+            writer.discard()
+            raise
+        return writer.finish()
+
+
+def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: Progress) -> int:
+    kept = dropped = 0
+    for index, table in enumerate(tables):
+        good, bad = split_dropped(table)
+        if not writer.has_part(index):
+            writer.write_part(index, good, dropped=bad)
+        kept, dropped = kept + good.num_rows, dropped + bad.num_rows
+        progress.advance(table.num_rows, f"{dropped} dropped")
+    return kept
+
+
+def _checked(tables: Iterator[pa.Table], name: str) -> Iterator[pa.Table]:
+    for table in tables:
+        yield check_columns(table, VIDEOS, f"import-{name}")

@@ -1,0 +1,142 @@
+"""Groups of videos that show the same thing, and splits that no group straddles.
+
+Two videos are near-duplicates when their pooled raw frame embeddings have a cosine above the threshold, or when all
+their sampled frames have equal perceptual hashes. A shared caption is no sign: on MSR-VTT it chains two thirds of all
+videos into one group. Groups are computed here and nowhere else; every later table carries the group's id.
+"""
+
+# Shapes: B videos, T frames, H height, W width, D embedding.
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.tables import VIDEOS, content_id
+
+VERSION = 1
+SPLITS = ("test", "val", "train")
+"""Strongest first: a video is dropped when a near-duplicate of it is in a stronger split."""
+BLOCK = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    threshold: float = 0.95
+    """Cosine of pooled raw frame embeddings from which two videos are near-duplicates."""
+    val: float = 0.1
+    """Share of the groups that go to val where the corpus gives no split."""
+    test: float = 0.1
+    """Share of the groups that go to test where the corpus gives no split."""
+    val_as_test: bool = False
+    """For a corpus whose test videos are not at hand: its val split becomes test, its own test videos are dropped, and
+    the share `val` of its train groups becomes val, so that no checkpoint is chosen on what is scored."""
+    need_features: bool = False
+    """Drop videos that the embeddings lack, so that nothing is mined that cannot be scored."""
+    seed: int = 0
+    """Of the split; the same video goes to the same split whatever else is in the corpus, unless it is grouped."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"threshold must be above 0 and at most 1, got {self.threshold}.")
+        if self.val < 0 or self.test < 0 or self.val + self.test >= 1:
+            raise ValueError(f"val and test must be shares that leave some for train, got {self.val} and {self.test}.")
+
+
+def split_videos(config: Config, videos: pa.Table, group_ids: Sequence[str]) -> pa.Table:
+    """Return the videos with `group_id`, `split` and `drop_reason`.
+
+    A split given by the corpus wins. Videos without one follow their group: into the strongest split the corpus gave
+    a member of it, else into one drawn from the group's id. A video whose group reaches into a stronger split is
+    removed with the reason `near_duplicate_of_test` (or `_val`).
+
+    Raises:
+        CvrError: a split that is none of train, val and test.
+    """
+    given = check_columns(videos, VIDEOS, "videos").column("split").to_pylist()
+    unknown = sorted({split for split in given if split is not None} - set(SPLITS))
+    if unknown:
+        raise CvrError(f"videos: split must be train, val or test, got {', '.join(unknown)}.")
+    roles = [_role(config, split, group_id) for split, group_id in zip(given, group_ids, strict=True)]
+    strongest: dict[str, str] = {}
+    for group_id, split in zip(group_ids, roles, strict=True):
+        if split is not None:
+            strongest[group_id] = min(split, strongest.get(group_id, split), key=SPLITS.index)
+    groups_split = {group_id: strongest.get(group_id) or _drawn_split(config, group_id) for group_id in group_ids}
+    splits = [split or groups_split[group_id] for split, group_id in zip(roles, group_ids, strict=True)]
+    reasons = [
+        None if split == groups_split[group_id] else f"near_duplicate_of_{groups_split[group_id]}"
+        for split, group_id in zip(splits, group_ids, strict=True)
+    ]
+    if config.val_as_test:
+        reasons = ["not_at_hand" if split == "test" else reason for split, reason in zip(given, reasons, strict=True)]
+    columns = {"split": splits, "group_id": list(group_ids), "drop_reason": reasons}
+    for name, values in columns.items():
+        videos = videos.drop_columns([name]) if name in videos.column_names else videos
+        videos = videos.append_column(name, pa.array(values, pa.string()))
+    return videos
+
+
+def group_ids(video_ids: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Return one id per video: near-duplicates, directly or through others, share the one of the first by name."""
+    parents = list(range(len(video_ids)))
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
+
+    for first, second in pairs:
+        parents[root(second)] = root(first)
+    roots = [root(index) for index in range(len(video_ids))]
+    names: dict[int, str] = {}
+    for index, found in enumerate(roots):
+        names[found] = min(video_ids[index], names.get(found, video_ids[index]))
+    return [content_id(names[found]) for found in roots]
+
+
+def similar_pairs(pooled_BD: np.ndarray, threshold: float) -> Iterable[tuple[int, int]]:
+    """Yield the (row, later row) pairs of unit vectors whose cosine is at least the threshold.
+
+    Every pair is compared, in blocks: 100,000 videos of 1280 numbers take about a minute on two cores.
+    """
+    for start in range(0, len(pooled_BD), BLOCK):
+        block = pooled_BD[start : start + BLOCK]
+        for other in range(start, len(pooled_BD), BLOCK):
+            rows, columns = np.nonzero(block @ pooled_BD[other : other + BLOCK].T >= threshold)
+            later = columns + other > rows + start
+            yield from zip((rows[later] + start).tolist(), (columns[later] + other).tolist(), strict=True)
+
+
+def equal_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
+    """Yield (first, other) pairs of rows with the same hash; an empty hash equals nothing."""
+    first_of: dict[str, int] = {}
+    for row, value in enumerate(hashes):
+        if value and first_of.setdefault(value, row) != row:
+            yield first_of[value], row
+
+
+def _role(config: Config, given: str | None, group_id: str) -> str | None:
+    """The split that a given one stands for; None where the group decides."""
+    if not config.val_as_test or given is None:
+        return given
+    if given == "train":
+        return "val" if _draw(config, group_id) < config.val else "train"
+    # What is dropped stands in no group's way.
+    return "test" if given == "val" else "train"
+
+
+def _drawn_split(config: Config, group_id: str) -> str:
+    draw = _draw(config, group_id)
+    if draw < config.test:
+        return "test"
+    return "val" if draw < config.test + config.val else "train"
+
+
+def _draw(config: Config, group_id: str) -> float:
+    """A number in [0, 1) that only the seed and the group decide."""
+    return int(content_id(str(config.seed), group_id), 16) / 16**16

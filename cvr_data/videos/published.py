@@ -1,0 +1,163 @@
+"""Reads the files that data sets are published as, and finds the media that belong to their rows.
+
+A file of another shape is one error line. Media are optional everywhere: a row whose file is not there keeps an empty
+path, and a row whose file gives no frame is dropped.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cvr_data.core.errors import CvrError
+from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
+from cvr_data.media.look import media_files
+from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+
+Split = Literal["train", "val", "test"]
+SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
+
+
+def source_files(path: Path, *suffixes: str) -> list[Path]:
+    """Return the file, or the files of a folder that end in one of `suffixes`, sorted.
+
+    Raises:
+        CvrError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise CvrError(f"{path}: no such file or folder.")
+    found = sorted(file for file in path.iterdir() if file.is_file() and file.name.lower().endswith(suffixes))
+    if not found:
+        raise CvrError(f"{path}: no file that ends in {' or '.join(suffixes)}.")
+    return found
+
+
+def table_files(path: Path) -> list[Path]:
+    """Return the table, or the partitions in a folder and those below it, sorted.
+
+    Raises:
+        CvrError: there is none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not found:
+        raise CvrError(f"{path}: no table in this folder; one ends in {', '.join(SUFFIXES)}.")
+    return found
+
+
+def checked_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
+    """Return the tables of `table_files` by name, once the start of each was looked at.
+
+    Raises:
+        CvrError: a file is missing, empty, or lacks a column.
+    """
+    files = table_files(path)
+    for file in files:
+        check_file(file, columns)
+    return {file.name: file for file in files}
+
+
+def table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
+    """Yield each row of the tables of `table_files`, with its file."""
+    for file in table_files(path):
+        for rows in read_rows(file, columns):
+            yield from ((row, file) for row in rows)
+
+
+def split_of(path: Path) -> Split | None:
+    """Return the split that a file's name tells: train, val (or dev) or test; None if it tells none or several."""
+    found = {split for word, split in SPLIT_WORDS.items() if word in path.name.lower()}
+    return found.pop() if len(found) == 1 else None
+
+
+def listed_splits(folder: Path) -> dict[str, str]:
+    """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are."""
+    splits: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        listed = folder / f"{split}_list.txt"
+        if listed.is_file():
+            splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
+    return splits
+
+
+def tables(
+    entries: Iterator[Entry], source: str, *, where: Path, media: Path | None, check: bool, repeated: str = "captions"
+) -> Iterator[pa.Table]:
+    """Yield the videos in slices, each with the file of `media` whose name without suffix is its id, if there is one.
+
+    Raises:
+        CvrError: `media` is no folder, or ids come again where that is an error.
+    """
+    find = media_finder(media)
+    found = (_with_media(entry, find) for entry in merge_repeated(entries, repeated, str(where)))
+    yield from tables_of(found, source, check=check)
+
+
+def media_finder(media: Path | None) -> Callable[[str], Path | None]:
+    """Return a function that gives the media file of an id, if there is one, in a folder or below it.
+
+    Raises:
+        CvrError: `media` is no folder.
+    """
+    if media is None:
+        return lambda _: None
+    if not media.is_dir():
+        raise CvrError(f"{media}: no such folder of media.")
+    known: dict[str, Path] = {}
+    for name in media_files(media):
+        known.setdefault(Path(name).stem, media / name)
+    return known.get
+
+
+def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
+    if entry.path is None:
+        entry.path = find(entry.video_id)
+    return entry
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a value that should be a text or a list of them, without blanks around and none empty."""
+    listed = value if isinstance(value, list) else [value]
+    return [item.strip() for item in listed if isinstance(item, str) and item.strip()]
+
+
+def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
+    """Return an entry, dropped with its reason where the id or every caption is missing."""
+    entry = Entry(video_id if isinstance(video_id, str) else "", captions, values)
+    if not entry.video_id:
+        entry.drop("no_id", f"{where}: no id")
+    if not captions:
+        entry.drop("no_caption", f"{where}: no caption")
+    return entry
+
+
+def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
+    """Return the entry of a table's row, of the split that the file's name tells."""
+    value = row.values.get(column)
+    entry = Entry(
+        video_id="" if value is None else str(value),
+        captions=captions,
+        values={"split": split_of(file)},
+        drop_reason=row.drop_reason,
+        detail=row.detail,
+    )
+    if not entry.video_id:
+        entry.drop("no_id", f"{file.name} row {row.number}: no value in column {column!r}")
+    if not captions:
+        entry.drop("no_caption", f"{file.name} row {row.number}: no caption")
+    return entry
+
+
+def seconds(value: Any) -> float | None:
+    """Return the seconds of a number or of a time such as 00:01:02.50; None if it is neither."""
+    total = 0.0
+    for part in str(value).split(":"):
+        try:
+            total = 60 * total + float(part)
+        except ValueError:
+            return None
+    return total

@@ -1,0 +1,90 @@
+"""Writes a videos artifact again, with near-duplicate groups and splits."""
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict
+from cvr_data.core.stages import split_dropped
+from cvr_data.media.perceptual_hash import media_hashes
+from cvr_data.media.places import moved_media, resolve_media
+from cvr_data.tables import VIDEOS
+from cvr_data.videos.kept_splits import keep_splits
+from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, equal_pairs, group_ids, similar_pairs, split_videos
+
+
+def split_artifact(
+    videos: Path,
+    embeddings: Path | None,
+    config: Config,
+    out: Path,
+    *,
+    keep: Path | None = None,
+    overwrite: bool = False,
+) -> Artifact:
+    """Return the artifact of videos with `group_id` and `split`; those of `keep`, an earlier one, stay as they were.
+
+    Without embeddings the media are decoded, and only videos of equal perceptual hash are grouped. Videos without
+    features are groups of their own.
+
+    Raises:
+        CvrError: not a videos table, an unknown split, or embeddings of none of the videos.
+    """
+    named = {"videos": videos, "embeddings": embeddings, "keep": keep}
+    inputs = {name: folder for name, folder in named.items() if folder is not None}
+    writer = ArtifactWriter(
+        out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
+    )
+    if (done := writer.finished()) is not None:
+        return done
+    table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
+    with writer:
+        groups = _groups(table, videos, embeddings, config)
+        assigned = split_videos(config, moved_media(table, videos, out), groups)
+        if keep is not None:
+            earlier = check_columns(open_artifact(keep, "split").read(), VIDEOS, str(keep))
+            assigned = keep_splits(assigned, table.column("split").to_pylist(), earlier)
+        if config.need_features:
+            assigned = _without_features(assigned, embeddings)
+        kept, dropped = split_dropped(assigned)
+        writer.write_part(0, kept, dropped=dropped)
+        counts = Counter(kept.column("split").to_pylist())
+        sizes = Counter(groups)
+        return writer.finish(
+            splits={name: counts[name] for name in reversed(SPLITS)},
+            groups=len(sizes),
+            largest_group=max(sizes.values(), default=0),
+        )
+
+
+def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Config) -> list[str]:
+    ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
+    if embeddings is None:
+        return group_ids(ids, equal_pairs(media_hashes([path and resolve_media(videos, path) for path in paths])))
+    from cvr_data.features.store import FeatureStore
+
+    store = FeatureStore.open(embeddings, space="raw")
+    rows = [row for row, video_id in enumerate(ids) if store.has_video(video_id)]
+    known = [ids[row] for row in rows] or ids  # none known: let the store name the first
+    pairs = [
+        *similar_pairs(store.pooled(known).numpy(), config.threshold),
+        *equal_pairs(store.perceptual_hashes(known)),
+    ]
+    return group_ids(ids, ((rows[first], rows[second]) for first, second in pairs))
+
+
+def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
+    """The table with `no_features` as the reason of videos that the embeddings lack."""
+    if embeddings is None:
+        raise CvrError("split: need_features asks for --embeddings.")
+    from cvr_data.features.store import FeatureStore
+
+    known = pa.array(FeatureStore.open(embeddings, space="raw").video_ids, pa.string())
+    is_known = pc.is_in(table.column("video_id"), known)
+    reason = pc.if_else(is_known, table.column("drop_reason"), pc.fill_null(table.column("drop_reason"), "no_features"))
+    return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reason)

@@ -1,0 +1,1 @@
+"""The world whose truth is known."""
