@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvr_bench.retriever import DenseRetriever, Retriever
-from cvr_bench.task import Item, Query
-from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures, video_tokens
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_tokens
+from cvr_data.media.video import Video
 from cvr_data.tables import content_id
-from cvr_data.video import Video
 
 VideoChange = Callable[[Sequence[Video], VideoFeatures], VideoFeatures]
 TextChange = Callable[[TextFeatures], TextFeatures]

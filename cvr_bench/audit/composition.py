@@ -18,12 +18,12 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_texts, blank_videos
-from cvr_bench.evaluate import evaluate
-from cvr_bench.measures import MEAN, metric_names
-from cvr_bench.metrics import hits, paired_bootstrap, recall_values, target_clusters
 from cvr_bench.models import MODELS
-from cvr_bench.retriever import DenseRetriever, Retriever
-from cvr_bench.task import Task
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_bench.scoring.metrics import hits, paired_bootstrap, recall_values, target_clusters
+from cvr_bench.tasks.task import Task
 
 USUAL_K = 10
 """Within so many best a query counts as answered, where no one says otherwise; always counted."""

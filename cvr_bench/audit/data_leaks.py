@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cvr_bench.audit.leak import Config, Leaks, Vectors, find_leaks
-from cvr_bench.datasets.triplets import rows_of_split
-from cvr_bench.sources import Sources
-from cvr_bench.task import Task
-from cvr_data.embeddings import FeatureStore
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.tables import TRIPLETS, check_columns, triplet_id
+from cvr_bench.benchmarks.triplets import rows_of_split
+from cvr_bench.data.sources import Sources
+from cvr_bench.tasks.task import Task
+from cvr_data.core.columns import check_columns
+from cvr_data.features.protocol import Encoder
+from cvr_data.features.store import FeatureStore
+from cvr_data.tables import TRIPLETS, triplet_id
 
 LEAKS_FILE = "leaks.parquet"
 TRAIN = "train"

@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_bench.task import Task
-from cvr_data.artifacts import Artifact
-from cvr_data.errors import CvrError, first_few
-from cvr_data.generation.trained import INPUT, is_generator
-from cvr_data.lineage import lineage
-from cvr_data.normalise import normalised
+from cvr_bench.tasks.task import Task
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.lineage import lineage
+from cvr_data.language.normalise import normalised
+from cvr_data.modifications.training.trained import INPUT, is_generator
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.embeddings import FeatureStore
-from cvr_data.near_duplicates import Config as SplitConfig
-from cvr_data.normalise import normalised
+from cvr_data.features.store import FeatureStore
+from cvr_data.language.normalise import normalised
+from cvr_data.videos.near_duplicates import Config as SplitConfig
 
 BLOCK = 2048
 TEXTS = {"caption": ("reference_caption", "target_caption"), "modification": ("modification",)}

@@ -14,18 +14,19 @@ from cvr_bench.audit.data_leaks import data_leaks
 from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine, read_audit, write_audit
-from cvr_bench.benchmarks import Benchmark
-from cvr_bench.datasets import DATASETS
-from cvr_bench.datasets.triplets import task_name
-from cvr_bench.evaluate import evaluate
+from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks.triplets import task_name
+from cvr_bench.data.benchmark import Benchmark
+from cvr_bench.data.load import load_task, open_features
+from cvr_bench.data.sources import Sources, sample_folder
 from cvr_bench.models import MODELS
-from cvr_bench.results import STAGE as BENCH
-from cvr_bench.results import Result, ranks_table, read_result
-from cvr_bench.run import is_trainable, load_task, open_features
-from cvr_bench.sources import Sources, sample_folder
-from cvr_data.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
-from cvr_data.errors import CvrError
-from cvr_data.registry import config_dict
+from cvr_bench.models.parts.retriever import is_trainable
+from cvr_bench.results.result import STAGE as BENCH
+from cvr_bench.results.result import Result, ranks_table, read_result
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
     features = AlteredFeatures(open_features(sources))
     retriever = component.load(MODELS.config(result.model, _options(record["options"])), features)
     if is_trainable(retriever):
-        from cvr_bench.train import load_checkpoint
+        from cvr_bench.models.parts.weights import load_checkpoint
 
         artifact = open_artifact(path)
         is_given = "checkpoint" in artifact.manifest["inputs"]

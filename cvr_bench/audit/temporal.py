@@ -23,11 +23,11 @@ from cvr_bench.audit.altered import (
     shuffled_frames,
 )
 from cvr_bench.audit.composition import paired_difference, values
-from cvr_bench.evaluate import evaluate
-from cvr_bench.measures import metric_names
-from cvr_bench.metrics import target_clusters
-from cvr_bench.retriever import BATCH, DenseRetriever, Retriever
-from cvr_bench.task import Task
+from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.measures import metric_names
+from cvr_bench.scoring.metrics import target_clusters
+from cvr_bench.tasks.task import Task
 
 ALL = "all frames"
 ROUNDING = 1e-5

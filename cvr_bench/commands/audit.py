@@ -46,9 +46,9 @@ def audit(
     from cvr_bench.audit.record import FOLDER as AUDIT_FOLDER
     from cvr_bench.audit.record import Config
     from cvr_bench.audit.run import AuditRun, audit_saved_result, audit_triplets, is_result
-    from cvr_bench.audit.tables import format_audits
-    from cvr_bench.sources import find_sources
-    from cvr_data.errors import CvrError
+    from cvr_bench.data.sources import find_sources
+    from cvr_bench.report.audit_tables import format_audits
+    from cvr_data.core.errors import CvrError
 
     config = Config(k=k, seed=seed)
     if is_result(target):
@@ -68,7 +68,7 @@ def audit(
 
 def _leak_config(threshold: float | None, text_threshold: float | None) -> Any:
     from cvr_bench.audit.leak import Config
-    from cvr_data.registry import parse_config
+    from cvr_data.core.registry import parse_config
 
     given = {"threshold": threshold, "text_threshold": text_threshold}
     return parse_config(Config, {name: str(value) for name, value in given.items() if value is not None}, where="audit")

@@ -19,10 +19,10 @@ from cvr_data.commands.options import (
     seed_option,
     this_machine,
 )
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
-    from cvr_bench.results import Result
+    from cvr_bench.results.result import Result
 
 
 @click.command()
@@ -89,14 +89,14 @@ def bench(
 
     Example: cvr bench --model fdca --model sum
     """
-    from cvr_bench.data_choice import choose_data, not_scored
-    from cvr_bench.launch import first_goes_first, leave_group
-    from cvr_bench.mixed_training import find_mixture
+    from cvr_bench.bench import Run, bench_all
+    from cvr_bench.checkpoints.published import with_checkpoint
+    from cvr_bench.data.choose import choose_data, not_scored
+    from cvr_bench.data.sources import with_distractors
+    from cvr_bench.data.training import find_mixture
     from cvr_bench.models import MODELS
-    from cvr_bench.processes import is_first
-    from cvr_bench.published_checkpoints import with_checkpoint
-    from cvr_bench.run import Run, bench_all
-    from cvr_bench.sources import with_distractors
+    from cvr_bench.models.parts.processes import is_first
+    from cvr_bench.training.launch import first_goes_first, leave_group
 
     for model in models:
         MODELS.get(model)
@@ -140,7 +140,7 @@ def bench(
 
 def _spread(devices: int, nodes: int) -> int | None:
     """Become one of several processes, or start them and return their exit code; None where there is work to do."""
-    from cvr_bench.launch import given_place, join_group, own_places, start_processes
+    from cvr_bench.training.launch import given_place, join_group, own_places, start_processes
 
     place = given_place(os.environ, devices * nodes)
     if place is not None and place.world_size > 1:
@@ -160,9 +160,9 @@ def _logging(log_every: int | None, loggers: Sequence[str]) -> list[str]:
 def _show(results: "Sequence[Result]") -> None:
     """Print the tables of one data set."""
     from cvr_bench.audit.record import audit_of
-    from cvr_bench.audit.tables import format_audits
-    from cvr_bench.cost import cost_line
-    from cvr_bench.result_table import format_results, format_slices
+    from cvr_bench.report.audit_tables import format_audits
+    from cvr_bench.report.tables import format_results, format_slices
+    from cvr_bench.scoring.cost import cost_line
 
     click.echo("\n" + format_results(results))
     slices = format_slices(results)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, json_option, seed_option
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 
 @click.command()
@@ -30,19 +30,19 @@ def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: in
         return
     if len(results) != 2:
         raise CvrError(f"compare takes two results, got {len(results)}; with --protocols it takes any number.")
-    from cvr_bench.compare import compare as compare_results
-    from cvr_bench.compare import to_json
-    from cvr_bench.result_table import format_comparison
-    from cvr_bench.results import read_result
+    from cvr_bench.report.tables import format_comparison
+    from cvr_bench.results.compare import compare as compare_results
+    from cvr_bench.results.compare import to_json
+    from cvr_bench.results.result import read_result
 
     comparison = compare_results(*(read_result(path) for path in results), by=by, seed=seed)
     click.echo(json.dumps(to_json(comparison), indent=1) if as_json else format_comparison(comparison))
 
 
 def _show_protocols(results: tuple[Path, ...], as_json: bool) -> None:
-    from cvr_bench.protocols import side_by_side, to_json
-    from cvr_bench.result_table import format_protocols
-    from cvr_bench.results import read_result
+    from cvr_bench.report.tables import format_protocols
+    from cvr_bench.results.result import read_result
+    from cvr_bench.results.under_protocols import side_by_side, to_json
 
     found = [(result, side_by_side(result)) for result in map(read_result, results)]
     if as_json:

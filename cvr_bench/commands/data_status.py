@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cvr_data.commands.options import FOLDER, json_option, this_machine
-from cvr_data.machine import Machine, config_path
+from cvr_data.core.machine import Machine, config_path
 
 if TYPE_CHECKING:
-    from cvr_bench.data_status import Coverage, Status
+    from cvr_bench.data.status import Coverage, Status
 
 DETAIL_WIDTH = 100
 
@@ -28,7 +28,7 @@ def data_status(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: b
 
     Example: cvr data-status cirr webvid-covr
     """
-    from cvr_bench.data_status import data_status as find_status
+    from cvr_bench.data.status import data_status as find_status
 
     machine = this_machine()
     statuses = find_status(names, machine, embeddings)

@@ -9,8 +9,8 @@ import click
 from cvr_data.commands.options import FOLDER, json_option
 
 if TYPE_CHECKING:
-    from cvr_bench.invalidated import Standing
-    from cvr_data.diff import Change, Difference
+    from cvr_bench.results.invalidated import Standing
+    from cvr_data.triplets.diff import Change, Difference
 
 
 @click.command()
@@ -26,9 +26,9 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
 
     Example: cvr diff annotations/mine-v1 annotations/mine --results results
     """
-    from cvr_bench.invalidated import find_results, standings
-    from cvr_data.dataset import open_dataset
-    from cvr_data.diff import difference
+    from cvr_bench.results.invalidated import find_results, standings
+    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.diff import difference
 
     old, new = open_dataset(before), open_dataset(after)
     found = difference(old, new)

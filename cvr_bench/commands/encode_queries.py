@@ -35,8 +35,8 @@ def encode_queries(
 
     Example: cvr encode-queries --model sum --data dense-webvid-covr -e embeddings -O features
     """
-    from cvr_bench.encode_run import EncodeRun, encode
-    from cvr_bench.published_checkpoints import with_checkpoint
+    from cvr_bench.checkpoints.published import with_checkpoint
+    from cvr_bench.submit.encode import EncodeRun, encode
 
     checkpoint, options = with_checkpoint(model, checkpoint, options, this_machine().root)
     run = EncodeRun(model=model, options=options, checkpoint=checkpoint, data=data, data_options=data_options,

@@ -18,12 +18,12 @@ def explain_query(query: str, result: Path, videos: Path | None, out: Path | Non
 
     Example: cvr explain-query 3f2a --in results/fdca-quickstart -O query.html
     """
-    from cvr_bench import explain_query as explaining
+    from cvr_bench.report import explain_query as explaining
 
     found = explaining.explain_query(result, query, videos=videos)
     click.echo(explaining.to_json(found) if as_json else "\n".join(explaining.lines(found)))
     if out is not None:
-        from cvr_bench.report import write_report
+        from cvr_bench.report.page import write_report
 
         write_report(explaining.to_html(found), out)
         click.echo(f"{out} shows the clips.", err=as_json)

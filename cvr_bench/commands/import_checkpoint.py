@@ -24,7 +24,7 @@ def import_checkpoint(
 
     Example: cvr import-checkpoint webvid-covr.ckpt --model covr-blip -O covr
     """
-    from cvr_bench.import_checkpoint import Given, import_checkpoint
+    from cvr_bench.checkpoints.import_checkpoint import Given, import_checkpoint
 
     given = Given(base=base, tokenizer=tokenizer)
     manifest = import_checkpoint(file, model, out, given, overwrite=overwrite).manifest

@@ -17,7 +17,7 @@ def published(benchmark: str | None, as_json: bool) -> None:
 
     Example: cvr published webvid-covr
     """
-    from cvr_bench.published_results import format_published, published_names, published_tables, to_json
+    from cvr_bench.results.published import format_published, published_names, published_tables, to_json
 
     tables = {name: published_tables(name) for name in ([benchmark] if benchmark else published_names())}
     if as_json:

@@ -19,8 +19,8 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
     Example: cvr quickstart
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_data.recipe import find_recipe, load_recipe, run_recipe
-    from cvr_data.registry import split_options
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_recipe
+    from cvr_data.core.registry import split_options
 
     recipe = load_recipe(find_recipe("quickstart", RECIPE_FOLDERS), split_options(options, "quickstart"))
     context = click.get_current_context()
@@ -31,6 +31,6 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
         out,
         lambda line: click.echo(line, err=True),
     )
-    from cvr_bench.quickstart import summary  # torch, which would delay the first line by seconds
+    from cvr_bench.report.quickstart import summary  # torch, which would delay the first line by seconds
 
     click.echo(summary(out, timings))

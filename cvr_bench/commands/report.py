@@ -36,7 +36,7 @@ def report(
 
     Example: cvr report results/* --timings timings.json -O report.html
     """
-    from cvr_bench.report import build_report, to_html, to_latex, to_markdown, write_report
+    from cvr_bench.report.page import build_report, to_html, to_latex, to_markdown, write_report
 
     page = build_report(results, triplets=triplets, videos=videos, timings=timings, seed=seed)
     renderers = {"html": to_html, "md": to_markdown, "tex": to_latex}

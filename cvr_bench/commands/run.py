@@ -18,8 +18,8 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
     Example: cvr run recipe.yaml -o seed=1
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_data.recipe import find_recipe, load_recipe, run_recipe
-    from cvr_data.registry import split_options
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_recipe
+    from cvr_data.core.registry import split_options
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
     if dry_run:

@@ -25,8 +25,8 @@ def score(
 
     Example: cvr score features --data dense-webvid-covr
     """
-    from cvr_bench.encode_run import task_to_score
-    from cvr_bench.query_features import score_features
+    from cvr_bench.submit.encode import task_to_score
+    from cvr_bench.submit.query_features import score_features
 
     task, annotation = task_to_score(data, data_options, split, this_machine())
     found = score_features(folder, task, annotation, keep_self=keep_self)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, PATH, option_option, this_machine
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 
 @click.command()
@@ -34,7 +34,7 @@ def submit(
 
     Example: cvr submit cirr --model sum -e embeddings -O cirr.json
     """
-    from cvr_bench.submit import check_file, write_answers
+    from cvr_bench.submit.submit import check_file, write_answers
 
     machine, name = this_machine(), benchmark.replace("_", "-")
     data_options = (f"annotations={machine.root(name)}", *data_options)
@@ -43,9 +43,9 @@ def submit(
         return
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")
-    from cvr_bench.encode_run import benchmark_features
-    from cvr_bench.published_checkpoints import with_checkpoint
-    from cvr_bench.scoring_model import scoring_model
+    from cvr_bench.checkpoints.published import with_checkpoint
+    from cvr_bench.models.parts.trained import scoring_model
+    from cvr_bench.submit.encode import benchmark_features
 
     checkpoint, options = with_checkpoint(model, checkpoint, options, machine.root)
     retriever = scoring_model(model, options, checkpoint, benchmark_features(name, embeddings, machine))

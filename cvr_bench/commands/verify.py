@@ -16,10 +16,10 @@ def verify(folders: tuple[Path, ...]) -> None:
 
     Example: cvr verify pairs annotations/quickstart
     """
-    from cvr_bench.results import STAGE, problems_of, read_result
-    from cvr_data.artifacts import open_artifact
-    from cvr_data.artifacts import verify as damages_of
-    from cvr_data.errors import CvrError
+    from cvr_bench.results.result import STAGE, problems_of, read_result
+    from cvr_data.core.artifacts import open_artifact
+    from cvr_data.core.artifacts import verify as damages_of
+    from cvr_data.core.errors import CvrError
 
     damaged = []
     for folder in folders:

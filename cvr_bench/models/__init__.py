@@ -1,5 +1,5 @@
 """Retrieval models, one file each."""
 
-from cvr_data.registry import Family
+from cvr_data.core.registry import Family
 
 MODELS = Family(__name__)

@@ -22,17 +22,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.models._blip_build import Built, Sizes, build_blip
-from cvr_bench.models._blip_network import CLS, ENC, ImageTokens
-from cvr_bench.models._covr_inputs import AS_PUBLISHED, AT_ONCE, LONG, References, Texts
-from cvr_bench.models._covr_objective import Loss, Mode, Objective, Pooling, gallery_of, in_parts, targets_of
-from cvr_bench.placement import device_of, on_device
-from cvr_bench.retriever import DenseRetriever, Losses
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.video import Video
+from cvr_bench.models.networks.covr.blip import CLS, ENC, Built, ImageTokens, Sizes, build_blip
+from cvr_bench.models.networks.covr.inputs import AS_PUBLISHED, AT_ONCE, LONG, References, Texts
+from cvr_bench.models.networks.covr.objective import Loss, Mode, Objective, Pooling, gallery_of, in_parts, targets_of
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.video import Video
 
 
 @dataclass(frozen=True, kw_only=True)

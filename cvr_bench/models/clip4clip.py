@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.models._drl_losses import Cdcr
-from cvr_bench.models._drl_model import MIN_TEMPERATURE, Options, load_drl
-from cvr_bench.models._drl_network import Aggregation
-from cvr_bench.models._drl_retriever import LateRetriever
-from cvr_bench.retriever import DenseRetriever, check_one_space
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.models.networks.drl.losses import Cdcr
+from cvr_bench.models.networks.drl.model import MIN_TEMPERATURE, Options, load_drl
+from cvr_bench.models.networks.drl.network import Aggregation
+from cvr_bench.models.networks.drl.retriever import LateRetriever
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_data.features.protocol import Encoder
 
 NEEDS_REFERENCE = False
 """Whether it learns from reference videos; this one learns from captions."""

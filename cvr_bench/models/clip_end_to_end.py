@@ -22,21 +22,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvr_bench.augmentation import Augmentation
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.clip_loading import ClipPair, ClipReader
-from cvr_bench.losses import false_negatives, info_nce, similarities
-from cvr_bench.models._clip_network import ClipNetwork, ClipParts, Tokenize, clip_parts, tiny_parts
-from cvr_bench.placement import device_of
-from cvr_bench.retriever import DenseRetriever, Losses
-from cvr_bench.seeding import seeded
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.corpora._paths import read_files
-from cvr_data.encoders import ENCODERS
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.errors import CvrError
-from cvr_data.video import Video
+from cvr_bench.models.networks.clip import ClipNetwork, ClipParts, Tokenize, clip_parts, tiny_parts
+from cvr_bench.models.parts.augmentation import Augmentation
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.clip_loading import ClipPair, ClipReader
+from cvr_bench.models.parts.device import device_of, seeded
+from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.places import read_files
+from cvr_data.media.video import Video
 
 READS_CLIPS = True
 """Its inputs are files, so features that are altered for an audit do not reach it."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cvr_bench.task import Item, Query
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.features.protocol import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

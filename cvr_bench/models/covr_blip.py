@@ -32,19 +32,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.models._blip_build import Built, Sizes, build_blip
-from cvr_bench.models._blip_network import ImageTokens
-from cvr_bench.models._covr_inputs import AS_PUBLISHED, AT_ONCE, LONG, References, Texts, middle
-from cvr_bench.models._covr_objective import Loss, Mode, Objective, Pooling, column, gallery_of, in_parts, targets_of
-from cvr_bench.models._late_fusion import LateFusion
-from cvr_bench.placement import device_of, on_device
-from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.seeding import seeded
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.video import Video
+from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Sizes, build_blip
+from cvr_bench.models.networks.covr.inputs import AS_PUBLISHED, AT_ONCE, LONG, References, Texts, middle
+from cvr_bench.models.networks.covr.late_fusion import LateFusion
+from cvr_bench.models.networks.covr.objective import (
+    Loss,
+    Mode,
+    Objective,
+    Pooling,
+    column,
+    gallery_of,
+    in_parts,
+    targets_of,
+)
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device, seeded
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.video import Video
 
 Variant = Literal["cross-attention", "text-only", "visual-only", "avg", "late-fusion"]
 Encode = Callable[[Sequence[Video], Sequence[str], bool], Tensor]

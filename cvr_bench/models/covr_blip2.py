@@ -31,18 +31,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.models._blip_build import Sizes
-from cvr_bench.models._covr_inputs import AT_ONCE, LONG, Limits, References, Texts
-from cvr_bench.models._covr_objective import Loss, Mode, Objective, Pooling, column, in_parts, pooled
-from cvr_bench.models._max_over_tokens import MaxOverTokens
-from cvr_bench.models._qformer_build import BuiltQFormer, build_qformer
-from cvr_bench.placement import device_of, on_device
-from cvr_bench.retriever import DenseRetriever, Losses
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import Encoder, VideoFeatures, video_tokens
-from cvr_data.video import Video
+from cvr_bench.models.networks.covr.blip import Sizes
+from cvr_bench.models.networks.covr.inputs import AT_ONCE, LONG, Limits, References, Texts
+from cvr_bench.models.networks.covr.max_over_tokens import MaxOverTokens
+from cvr_bench.models.networks.covr.objective import Loss, Mode, Objective, Pooling, column, in_parts, pooled
+from cvr_bench.models.networks.covr.qformer import BuiltQFormer, build_qformer
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
+from cvr_data.media.video import Video
 
 AS_PUBLISHED = Limits(words=30, train_tokens=32, test_tokens=64)
 Variant = Literal["cross-attention", "text-only", "visual-only"]

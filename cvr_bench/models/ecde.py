@@ -29,11 +29,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.models._blip_build import Built, Sizes, build_blip
-from cvr_bench.models._blip_network import ImageTokens, Words
-from cvr_bench.models._covr_inputs import AT_ONCE, LONG, Limits, References, Texts
-from cvr_bench.models._covr_objective import (
+from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Sizes, Words, build_blip
+from cvr_bench.models.networks.covr.inputs import AT_ONCE, LONG, Limits, References, Texts
+from cvr_bench.models.networks.covr.objective import (
     Loss,
     Mode,
     Objective,
@@ -43,14 +41,15 @@ from cvr_bench.models._covr_objective import (
     in_parts,
     targets_of,
 )
-from cvr_bench.placement import device_of, on_device
-from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.encoders.stored import StoredEncoder
-from cvr_data.errors import CvrError
-from cvr_data.video import Video
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders.stored import StoredEncoder
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.video import Video
 
 SPACES = ("visual", "multimodal", "text")
 RELEASED = {"visual": 0.8, "multimodal": 0.2}
@@ -193,7 +192,7 @@ class Targets:
         self.config, self.encoder = config, encoder
         self.stored: StoredEncoder | None = None
         if config.multimodal_targets is not None:
-            from cvr_data.encoders import stored
+            from cvr_data.features.encoders import stored
 
             self.stored = stored.load(stored.Config(embeddings=config.multimodal_targets, space="raw"))
             if self.stored.dim != encoder.dim:

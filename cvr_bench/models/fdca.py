@@ -24,17 +24,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.losses import false_negatives, info_nce, similarities, triplet_margin
-from cvr_bench.models._fdca_faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
-from cvr_bench.models._fdca_fixed import Composed, FixedFdca, masked_mean
-from cvr_bench.models._negation import without_negation, without_negation_as_released
-from cvr_bench.placement import device_of, on_device
-from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.seeding import seeded
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_bench.models.networks.fdca.faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
+from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca, masked_mean
+from cvr_bench.models.networks.fdca.negation import without_negation, without_negation_as_released
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device, seeded
+from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities, triplet_margin
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cvr_bench.models._language_model import LanguageModel
-from cvr_bench.task import Item, Query, modifications, references
-from cvr_data.artifacts import open_artifact
-from cvr_data.corpora._paths import read_files
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.errors import CvrError
-from cvr_data.video import jpeg_bytes, read_frames
+from cvr_bench.models.parts.language_model import LanguageModel
+from cvr_bench.tasks.task import Item, Query, modifications, references
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.places import read_files
+from cvr_data.media.video import jpeg_bytes, read_frames
 
 READS_CLIPS = True
 """Its inputs are captions and files, so features that are altered for an audit do not reach it."""

@@ -22,12 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.retriever import DenseRetriever, check_one_space
-from cvr_bench.task import Query, modifications, references
-from cvr_data.corpora._paths import read_files
-from cvr_data.encoders._protocol import Encoder
-from cvr_data.errors import CvrError, first_few
-from cvr_data.video import SAMPLERS, Video
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.features.protocol import Encoder
+from cvr_data.media.places import read_files
+from cvr_data.media.video import SAMPLERS, Video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class JointEncoder:
     """Encodes frames together with a text, by a model that someone else runs."""
 
     def __init__(self, config: Config):
-        from cvr_data.encoders.mteb import model_of
+        from cvr_data.features.encoders.mteb import model_of
 
         assert config.model is not None and config.videos is not None
         self.config = config
@@ -99,7 +99,7 @@ class JointEncoder:
         Raises:
             CvrError: a video is not in the table or cannot be read, or the model has no joint encoder.
         """
-        from cvr_data.encoders._images import Preprocessing
+        from cvr_data.features.encoders.networks.images import Preprocessing
 
         lacking = [
             video.video_id

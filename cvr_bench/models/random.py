@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvr_bench.task import Item, Query
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.features.protocol import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

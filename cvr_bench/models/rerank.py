@@ -18,10 +18,10 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from cvr_bench.models._two_stages import own_columns, reordered, shortlist
-from cvr_bench.retriever import Retriever
-from cvr_bench.task import Item, Query
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.models.parts.retriever import Retriever
+from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.features.protocol import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def load(config: Config, encoder: Encoder) -> "Reranker":
     Raises:
         CvrError: one of the two is unknown, refuses its options, or has to be trained and no checkpoint is given.
     """
-    from cvr_bench.scoring_model import scoring_model
+    from cvr_bench.models.parts.trained import scoring_model
 
     return Reranker(
         scoring_model(config.first, config.first_options, config.first_checkpoint, encoder),

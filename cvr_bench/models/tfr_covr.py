@@ -18,11 +18,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from cvr_bench.models._language_model import LanguageModel
-from cvr_bench.models._two_stages import own_columns, reordered, shortlist
-from cvr_bench.retriever import DenseRetriever, check_one_space
-from cvr_bench.task import Item, Query, modifications, references
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.models.parts.language_model import LanguageModel
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
+from cvr_bench.tasks.task import Item, Query, modifications, references
+from cvr_data.features.protocol import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

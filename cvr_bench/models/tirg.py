@@ -19,14 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.checkpoints import load_weights
-from cvr_bench.losses import false_negatives, info_nce, similarities
-from cvr_bench.placement import device_of, on_device
-from cvr_bench.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.seeding import seeded
-from cvr_bench.task import Query, modifications, references
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device, seeded
+from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.features.protocol import Encoder
 
 GATE_SHARE, RESIDUAL_SHARE = 1.0, 10.0
 REFERENCE_SCALE = 4.0

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cvr_bench.retriever import DenseRetriever, check_one_space
-from cvr_bench.task import Query, references
-from cvr_data.encoders._protocol import Encoder
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.tasks.task import Query, references
+from cvr_data.features.protocol import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

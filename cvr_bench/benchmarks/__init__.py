@@ -1,0 +1,5 @@
+"""Benchmarks, one file each."""
+
+from cvr_data.core.registry import Family
+
+DATASETS = Family(__name__)

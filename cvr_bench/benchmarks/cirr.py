@@ -1,0 +1,118 @@
+"""CIRR: composed retrieval of everyday photographs, with a small set of look-alikes around each query.
+
+The val gallery is the 2,297 images of the split file, without a query's own reference. Each query is also ranked
+against the five other members of its set (R_sub@K); Avg, the paper's headline, is the mean of R@5 and R_sub@1.
+gallery=subset ranks the sets alone. The released CoVR code ranks all NLVR2 dev images instead, which is not comparable.
+The targets of test1 are the server's: `load_blind`, then `cvr_bench.submit.servers`.
+
+Paper: Liu et al., ICCV 2021 (https://arxiv.org/abs/2108.04024). Licence: MIT for the annotations; the images are
+NLVR2's. Files: https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset (captions, image_splits), version rc2.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from cvr_bench.tasks.blind import BlindTask
+from cvr_bench.tasks.composed import Reference, Row, composed_task, query_of, video_item
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Mean, Task
+from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_data.core.errors import CvrError
+from cvr_data.formats import cirr as layout
+from cvr_data.tables import QUERY_NUMBER
+
+ORIGIN = "https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset"
+SUBSET_KS = (1, 2, 3)
+AVERAGE = {"Avg": Mean(("R@5", "R_sub@1"))}
+PUBLISHED = {"val": {"queries": 4181, "images": 2297}, "test1": {"queries": 4148, "images": 2315}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds captions/ and image_splits/."""
+    split: Literal["val", "test1"] = "val"
+    """The split to score; test1 has no published targets."""
+    gallery: Literal["listed", "subset"] = "listed"
+    """listed: all images of the split; subset: the members of the query's set."""
+    reference: Reference = "exclude"
+    """Whether a query's own reference is left out of its ranking, as published."""
+    counts: Counts = "published"
+    """published: files that are not whole are refused; any: they are taken as they are."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "subset"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the captions and the images of the split.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    names = (f"captions/cap.rc2.{config.split}.json", f"image_splits/split.rc2.{config.split}.json")
+    return [find(config.annotations, name, origin=ORIGIN) for name in names]
+
+
+def load(config: Config) -> Task:
+    """Return the task.
+
+    Raises:
+        CvrError: a file is missing, cannot be read, has no targets or is not whole.
+    """
+    if config.split == "test1":
+        raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
+    captions, splits = files(config)
+    triplets = layout.read(layout.Config(split="val"), captions)
+    images = _images(config, captions, splits, triplets)
+    rows, members = _rows(triplets), _members(triplets)
+    if config.gallery == "subset":
+        protocol = Protocol(gallery="candidates", reference=config.reference)
+        return composed_task("cirr-val-subset", rows, images, protocol, ks=SUBSET_KS, candidates=members)
+    protocol = Protocol(gallery="listed", reference=config.reference)
+    return composed_task("cirr-val", rows, images, protocol, subset=members, subset_ks=SUBSET_KS, means=AVERAGE)
+
+
+def load_blind(config: Config) -> BlindTask:
+    """Return the queries and images of a split; targets are not looked at.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole.
+    """
+    captions, splits = files(config)
+    queries = layout.read_queries(captions)
+    images = _images(config, captions, splits, queries)
+    return BlindTask(
+        name=f"cirr-{config.split}",
+        queries=[query_of(row) for row in _rows(queries)],
+        gallery=[video_item(image_id) for image_id in images],
+        candidates=_members(queries) if config.gallery == "subset" else None,
+    )
+
+
+def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:
+    images = list(layout.read_images(splits))
+    found = {"queries": queries.num_rows, "images": len(images)}
+    check_counts(captions, config.counts, found, PUBLISHED[config.split])
+    return images
+
+
+def _rows(queries: pa.Table) -> list[Row]:
+    return [
+        Row(
+            query_id=str(row[QUERY_NUMBER]),
+            reference_id=row["reference_id"],
+            modification=row["modification"],
+            target_ids=(row["target_id"],) if "target_id" in row else (),
+        )
+        for row in queries.to_pylist()
+    ]
+
+
+def _members(queries: pa.Table) -> dict[str, frozenset[str]]:
+    """Members of a query's set, its reference among them: the ranking leaves that out."""
+    pairs = zip(queries.column(QUERY_NUMBER).to_pylist(), queries.column("group_members").to_pylist(), strict=True)
+    return {str(number): frozenset(members) for number, members in pairs}

@@ -1,0 +1,136 @@
+"""FashionIQ: composed retrieval of product photographs by two captions of how they differ.
+
+Each query is ranked against its own category (the slice `category`). avgR@10 and avgR@50, the paper's headline, count
+the three categories the same; R@10 counts queries. The original gallery is the whole val split of the
+category; the VAL gallery, which some papers use, is only the candidates and targets of its captions, and gives
+higher numbers. A query's own reference is left out. The text is both captions joined with "and", in the order of the
+file.
+
+Paper: Wu et al., CVPR 2021 (https://arxiv.org/abs/1905.12794). Licence: Community Data License Agreement.
+Files: https://github.com/XiaoxiaoGuo/fashion-iq (captions, image_splits).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cvr_bench.tasks.composed import Reference, Row, composed_task, named_videos
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Mean, Task
+from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_data.core.errors import CvrError
+from cvr_data.formats import fashioniq as layout
+from cvr_data.tables import content_id
+
+ORIGIN = "https://github.com/XiaoxiaoGuo/fashion-iq"
+CATEGORIES = ("dress", "shirt", "toptee")
+KS = (10, 50)
+OVER_CATEGORIES = {f"avgR@{k}": Mean((f"R@{k}",), over="category") for k in KS}
+PUBLISHED = {
+    "dress": {"queries": 2017, "images": 3817, "named images": 2628},
+    "shirt": {"queries": 2038, "images": 6346, "named images": 3089},
+    "toptee": {"queries": 1961, "images": 5373, "named images": 2902},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """The folder that holds captions/ and image_splits/."""
+    category: Literal["all", "dress", "shirt", "toptee"] = "all"
+    """all: the three, each in its own gallery, and their mean; or one alone."""
+    gallery: Literal["original", "val"] = "original"
+    """original: all images of the split; val: only those that the captions name."""
+    order: Literal["given", "swapped"] = "given"
+    """Order of the two captions in the text."""
+    reference: Reference = "exclude"
+    """Whether a query's own reference is left out of its ranking, as published."""
+    counts: Counts = "published"
+    """published: files that are not whole are refused; any: they are taken as they are."""
+
+
+TINY: tuple[dict[str, str], ...] = (
+    {},
+    {"category": "dress"},
+    {"category": "shirt", "gallery": "val"},
+    {"category": "toptee", "order": "swapped"},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Category:
+    """The queries of one category, and the images that they are ranked against."""
+
+    rows: Sequence[Row]
+    gallery: Sequence[str]
+
+
+def files(config: Config) -> list[Path]:
+    """Return the captions and the images of the val split of each category.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    return [path for category in _categories(config) for path in _files(config, category)]
+
+
+def load(config: Config) -> Task:
+    """Return the task of one category, or of all.
+
+    Raises:
+        CvrError: a file is missing, cannot be read or is not whole.
+    """
+    parts = [_read(config, category) for category in _categories(config)]
+    protocol = Protocol(
+        gallery="listed" if config.gallery == "original" else "named",
+        reference=config.reference,
+        text_template="$caption_1 and $caption_2" if config.order == "given" else "$caption_2 and $caption_1",
+    )
+    name, rows = f"fashioniq-{config.category}", [row for part in parts for row in part.rows]
+    if len(parts) == 1:
+        return composed_task(name, rows, parts[0].gallery, protocol, ks=KS)
+    gallery = list(dict.fromkeys(image for part in parts for image in part.gallery))
+    candidates = {row.query_id: ranked for part in parts for ranked in [frozenset(part.gallery)] for row in part.rows}
+    return composed_task(name, rows, gallery, protocol, ks=KS, candidates=candidates, means=OVER_CATEGORIES)
+
+
+def _categories(config: Config) -> tuple[str, ...]:
+    """The three published categories, or those of a folder that has none of them."""
+    if config.category != "all":
+        return (config.category,)
+    found = layout.categories(config.annotations, "val")
+    return CATEGORIES if not found or set(found) & set(CATEGORIES) else found
+
+
+def _files(config: Config, category: str) -> list[Path]:
+    names = layout.file_names(category, "val")
+    return [find(config.annotations, name, origin=ORIGIN) for name in names]
+
+
+def _read(config: Config, category: str) -> _Category:
+    captions, splits = _files(config, category)
+    triplets, images = layout.read(layout.Config(), captions), layout.read_images(splits)
+    rows = [_row(row, config.order, captions) for row in triplets.to_pylist()]
+    found = {"queries": len(rows), "images": len(images), "named images": len(named_videos(rows))}
+    check_counts(captions, config.counts, found, PUBLISHED.get(category, {}))
+    return _Category(rows=rows, gallery=images if config.gallery == "original" else named_videos(rows))
+
+
+def _row(row: Mapping[str, Any], order: str, path: Path) -> Row:
+    reference_id, target_id, captions = row["reference_id"], row["target_id"], row["relative_captions"]
+    if len(captions) != 2:
+        raise CvrError(f"{path}: {reference_id} -> {target_id} has {len(captions)} captions, not 2.")
+    return Row(
+        query_id=content_id(row["category"], reference_id, target_id, *captions),
+        reference_id=reference_id,
+        modification=_text(captions, order),
+        target_ids=(target_id,),
+        slices={"category": row["category"]},
+    )
+
+
+def _text(captions: Sequence[str], order: str) -> str:
+    if not captions[1]:  # a text of ours, exported as one caption
+        return captions[0].strip()
+    return " and ".join(text.strip() for text in (captions if order == "given" else captions[::-1]))

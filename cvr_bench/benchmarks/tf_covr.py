@@ -1,0 +1,67 @@
+"""TF-CoVR: composed retrieval of gymnastics and diving clips that differ in fine detail of their motion.
+
+A query has several targets (3.9 on average), so mAP@K is what the paper reports. The gallery is every clip that is a
+target, each once; the released code keeps one column per query, repeats included. A query's own reference is left out.
+
+Paper: Gupta et al., NeurIPS 2025 (https://arxiv.org/abs/2506.05274). Licence: MIT for the code; see the data set's
+card. Files: https://huggingface.co/datasets/ucf-crcv/TF-CoVR. No count is checked, because none per split is
+published.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cvr_bench.tasks.composed import Reference, Row, composed_task, named_targets, named_videos, numbered
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Task
+from cvr_data.core.annotation_files import find_only
+from cvr_data.formats import tf_covr as layout
+
+ORIGIN = "https://huggingface.co/datasets/ucf-crcv/TF-CoVR"
+KS = (5, 10, 25, 50)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    annotations: Path
+    """test_finegd.csv, or its Parquet of the Hub, or the folder that holds it."""
+    split: Literal["test", "val"] = "test"
+    """The split to score."""
+    gallery: Literal["targets", "named"] = "targets"
+    """targets: as published; named: the references are ranked too, as distractors."""
+    reference: Reference = "exclude"
+    """Whether a query's own reference is left out of its ranking, as published."""
+
+
+TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+
+
+def files(config: Config) -> list[Path]:
+    """Return the files that `load` reads.
+
+    Raises:
+        CvrError: one is missing.
+    """
+    return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
+
+
+def load(config: Config) -> Task:
+    """Return the task.
+
+    Raises:
+        CvrError: the file is missing or cannot be read.
+    """
+    (path,) = files(config)
+    rows = [
+        Row(
+            query_id=f"row-{number}",
+            reference_id=first["reference_id"],
+            modification=first["modification"],
+            target_ids=targets,
+        )
+        for number, (first, targets) in enumerate(numbered(layout.read(layout.Config(split=config.split), path)))
+    ]
+    gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
+    protocol = Protocol(gallery=config.gallery, reference=config.reference)
+    return composed_task(f"tf-covr-{config.split}", rows, gallery, protocol, ks=KS, map_ks=KS)

@@ -1,0 +1,1 @@
+"""From what `--data` names to a task, features and training data."""

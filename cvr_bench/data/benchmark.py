@@ -1,0 +1,80 @@
+"""A benchmark of the field as the data of a run: its name, its options, and the files it reads.
+
+find_benchmark("fashioniq", ["annotations=fashion-iq", "category=shirt"])
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvr_bench.benchmarks import DATASETS
+from cvr_bench.tasks.coverage import within_features
+from cvr_bench.tasks.task import Task
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict, split_options
+
+OWN = "triplets"
+"""The component that reads triplets folders: `--data` is their path, not a name."""
+NOT_IN_LABEL = ("annotations", "counts")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One configured benchmark."""
+
+    name: str
+    config: Any
+    label: str
+    """What its results are called: the name and the options that were given."""
+
+    @property
+    def split(self) -> str:
+        """The split that is scored."""
+        return getattr(self.config, "split", "test")
+
+    def files(self) -> list[Path]:
+        """Return the files that it reads."""
+        return DATASETS.get(self.name).files(self.config)
+
+    def identity(self) -> dict[str, Any]:
+        """Return its name and the options that can change a score; what is in the files is hashed apart."""
+        options = {name: value for name, value in config_dict(self.config).items() if name != "annotations"}
+        return {"name": self.name, **options}
+
+    def load(self, embeddings: Path) -> Task:
+        """Return the task, within the videos that have features."""
+        from cvr_data.features.store import FeatureStore  # torch, which looking at names does not need
+
+        task = DATASETS.get(self.name).load(self.config)
+        return within_features(task, FeatureStore.open(embeddings, space="raw"))
+
+
+def benchmark_names() -> list[str]:
+    """Return the names that `--data` takes beside paths."""
+    return [name for name in DATASETS.names() if name != OWN]
+
+
+def is_benchmark(data: str) -> bool:
+    """Return whether `--data` names a benchmark; a path of that name goes first."""
+    return not Path(data).exists() and data.replace("_", "-") in benchmark_names()
+
+
+def find_benchmark(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
+    """Return the benchmark of that name.
+
+    Raises:
+        CvrError: there is none, an option is wrong, or a file is missing.
+    """
+    given = split_options(options, name)
+    fields = {field.name for field in dataclasses.fields(DATASETS.get(name).Config)}
+    if split is not None:
+        if "split" not in fields:
+            raise CvrError(f"{name} has one split, so --split has no meaning here.")
+        given = {"split": split, **given}
+    config = DATASETS.config(name, given)
+    words = [value for key, value in given.items() if key.replace("-", "_") not in NOT_IN_LABEL]
+    benchmark = Benchmark(name, config, "-".join([name, *words]))
+    benchmark.files()
+    return benchmark

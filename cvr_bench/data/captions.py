@@ -1,0 +1,115 @@
+"""Captions to train on: those of a text-video benchmark's own training videos, for models that need no reference.
+
+    cvr bench --model drl --data msrvtt -e embeddings
+
+A row is a caption and its video, laid out as a triplet whose reference is the video itself. Only a model that says
+`NEEDS_REFERENCE = False` is trained on them: to any other they would show the answer. The checkpoint is chosen by
+ranking held-out training videos for their captions, never on what is scored.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.tasks.coverage import within_features
+from cvr_bench.tasks.held_out import with_held_out
+from cvr_bench.tasks.task import Task
+from cvr_bench.tasks.text_video import text_video_task
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict
+from cvr_data.features.store import FeatureStore
+from cvr_data.tables import TRIPLETS, query_id, triplet_id
+
+HELD_OUT = 0.02
+"""Share of the training videos that are held out to choose the checkpoint on."""
+FREE_OPTIONS = ("annotations", "counts")
+"""Options of a benchmark that do not say which captions these are."""
+
+Captions = Mapping[str, Sequence[str]]
+"""video_id -> its captions."""
+
+
+def has_captions(component: ModuleType) -> bool:
+    """Return whether a benchmark has captioned training videos."""
+    return hasattr(component, "load_captions")
+
+
+def find_captions(name: str, component: ModuleType, config: Any) -> "CaptionSource":
+    """Return the captions of a benchmark's training videos.
+
+    Raises:
+        CvrError: a file is missing.
+    """
+    return CaptionSource(
+        name=name,
+        files=list(dict.fromkeys(component.training_files(config))),
+        read_captions=lambda: component.load_captions(config),
+        options={key: value for key, value in config_dict(config).items() if key not in FREE_OPTIONS},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionSource:
+    """Where captions to train on come from."""
+
+    name: str
+    files: Sequence[Path]
+    """What is read, for the manifest of the result."""
+    read_captions: Callable[[], Captions]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those that can change which captions these are."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what names these captions beside the content of their files."""
+        return {"name": self.name, "captions": True, **self.options}
+
+    def read(self) -> pa.Table:
+        """Return a row per caption, laid out as triplets; some videos are held out as val."""
+        return with_held_out(caption_rows(self.read_captions()), HELD_OUT)
+
+    def load(self, embeddings: Path) -> tuple[TrainingSet, Task]:
+        """Return what to train on and what to choose a checkpoint on, within the videos that have features.
+
+        Raises:
+            CvrError: a file cannot be read, or the features are of none of it.
+        """
+        store, rows = FeatureStore.open(embeddings, space="raw"), caption_rows(self.read_captions())
+        known = pc.is_in(rows.column("target_id"), pa.array(store.video_ids, pa.string()))
+        stored = with_held_out(rows.filter(known), HELD_OUT)
+        train, held = (stored.filter(pc.equal(stored.column("split"), split)) for split in ("train", "val"))
+        if not train.num_rows or not held.num_rows:
+            raise CvrError(
+                f"{embeddings} has features of too few training videos of {self.name} to train on some and hold others "
+                "out."
+            )
+        captions: dict[str, list[str]] = {}
+        for video_id, text in zip(
+            *(held.column(name).to_pylist() for name in ("target_id", "modification")), strict=True
+        ):
+            captions.setdefault(video_id, []).append(text)
+        task = text_video_task(f"{self.name}-held-out", captions, "text-to-video", "sentence")
+        return TrainingSet.from_table(train), within_features(task, store)
+
+
+def caption_rows(captions: Captions) -> pa.Table:
+    """Return a row per caption of train, laid out as triplets."""
+    rows = [
+        {
+            "triplet_id": triplet_id(video_id, caption, video_id),
+            "query_id": query_id(video_id, caption),
+            "reference_id": video_id,
+            "target_id": video_id,
+            "modification": caption,
+            "style": "caption",
+            "split": "train",
+        }
+        for video_id, texts in captions.items()
+        for caption in dict.fromkeys(texts)
+    ]
+    return pa.Table.from_pylist(rows, schema=TRIPLETS)

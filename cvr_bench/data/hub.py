@@ -1,0 +1,91 @@
+"""Triplets of a data set on the Hugging Face Hub, in our columns, as `cvr publish` puts them there.
+
+    cvr bench --model sum --data user/name -e embeddings            # or hf:user/name, or hf:user/name@revision
+
+They are read once per revision, through `load_dataset`, and kept in the cache folder as an artifact; its videos'
+features are made or downloaded as those of any other videos are.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.core.artifacts import MANIFEST, ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.tables import TRIPLETS
+
+STAGE = "triplets"
+PREFIX = "hf:"
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
+
+
+def is_hub_name(data: str) -> bool:
+    """Return whether `--data` names a data set on the Hub: hf:user/name, or user/name where there is no such folder."""
+    if data.startswith(PREFIX):
+        return True
+    return NAME.fullmatch(data) is not None and not Path(data).exists() and not Path(data).parent.exists()
+
+
+def fetch_triplets(data: str, cache: Path) -> Path:
+    """Return the artifact of the triplets of a data set on the Hub, reading what is not in the cache yet.
+
+    Raises:
+        CvrError: the name is malformed, the Hub cannot be reached or has no such data set, or a column is missing.
+    """
+    name = data.removeprefix(PREFIX)
+    if not NAME.fullmatch(name):
+        raise CvrError(f"--data {data!r} should look like hf:user/name, or hf:user/name@revision.")
+    repo, _, revision = name.partition("@")
+    commit = revision if COMMIT.fullmatch(revision) else _commit(repo, revision or "main")
+    folder = cache / "hub" / repo.partition("/")[0] / commit[:12] / repo.partition("/")[2]
+    writer = ArtifactWriter(folder, stage=STAGE, config={"repo": repo, "revision": commit})
+    if not (folder / MANIFEST).exists():
+        table = _read(repo, commit)
+        with writer:
+            writer.write_part(0, table)
+            writer.finish(rows=table.num_rows)
+    return folder
+
+
+def _commit(repo: str, revision: str) -> str:
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        found = HfApi(library_name="cvr").dataset_info(repo, revision=revision).sha
+    except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
+        raise CvrError(f"{repo} is no path here, and cannot be read from the Hub: {_first_line(error)}") from None
+    return str(found)
+
+
+def _read(repo: str, commit: str) -> pa.Table:
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(repo, revision=commit)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CvrError(f"{repo} cannot be read from the Hub: {_first_line(error)}") from None
+    tables = [_split(found[name], name, repo) for name in found if name in SPLITS]
+    if not tables:
+        raise CvrError(f"{repo} has no split {', '.join(SPLITS)}; it has {', '.join(found)}.")
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _split(rows: Any, name: str, repo: str) -> pa.Table:
+    """The triplets of one split; other columns, such as videos, are not read."""
+    known = [column for column in rows.column_names if column in TRIPLETS.names]
+    table = rows.select_columns(known).with_format("arrow")[:].replace_schema_metadata(None)
+    if "split" not in known:
+        table = table.append_column("split", pa.array([SPLITS[name]] * table.num_rows, pa.string()))
+    return check_columns(table, TRIPLETS, f"{repo} ({name})")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,211 @@
+"""Which triplets to score, and where the features and the split of their videos lie.
+
+A triplets folder names what it was made from, and that names what it was made from in turn, so `embeddings` and
+`videos` are found by following manifests, nearest first.
+"""
+
+import json
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+import cvr_data
+from cvr_bench.benchmarks.triplets import STAGES, check_triplets, read_triplets
+from cvr_bench.data.benchmark import Benchmark, benchmark_names, find_benchmark, is_benchmark
+from cvr_bench.data.captions import CaptionSource
+from cvr_bench.data.hub import fetch_triplets, is_hub_name
+from cvr_bench.data.remade import corpus_of, remake
+from cvr_bench.data.training import TrainingSource
+from cvr_data.core.artifacts import MANIFEST, Artifact, open_artifact
+from cvr_data.core.errors import CvrError
+from cvr_data.core.model_packages import cache_folder
+from cvr_data.features.store import FeatureStore
+
+FOLDER = "annotations"
+SAMPLE = "synthetic"
+"""Name of the packaged sample in the annotations folder."""
+DEPTH = 4
+"""How far below the current folder an annotations folder is looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What a model is scored on."""
+
+    data: Path
+    embeddings: Path
+    videos: tuple[Path, ...]
+    """Whose split column says what the gallery is; none for a data set that comes without."""
+    choice: str
+    """Why this data: in words, for the user."""
+    distractors: tuple[Path, ...] = ()
+    """Mined ones, whose videos join the gallery of the scored split."""
+    benchmark: Benchmark | None = None
+    """A benchmark of the field whose files `data` holds; None for triplets of ours."""
+    training: TrainingSource | CaptionSource | None = None
+    """Triplets, or captions, to train on instead of the data's own train split."""
+
+    @cached_property
+    def triplets(self) -> pa.Table:
+        """The triplets that `data` holds, read once.
+
+        Raises:
+            CvrError: it holds none.
+        """
+        return read_triplets(self.data)
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """The raw features, whose index is read once."""
+        return FeatureStore.open(self.embeddings, space="raw")
+
+
+def newest_triplets(root: Path) -> Path | None:
+    """Return the triplets folder finished last, in `root`/annotations or another annotations folder below."""
+    packaged = (sample_folder() / SAMPLE).resolve()
+    folders = [path for folder in _annotation_folders(root) for path in _children(folder) if path.resolve() != packaged]
+    found = [(key, path) for path in folders if (key := _age(path))]
+    return max(found)[1] if found else None
+
+
+def follow(data: Path, name: str) -> tuple[Path, ...]:
+    """Return the inputs called `name` (or `name-2`, ...) of the artifact, else of what it was made from; may be none.
+
+    Raises:
+        CvrError: one has moved or changed since.
+    """
+    waiting = deque([data])
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.popleft()
+        if path.resolve() in seen or not (path / MANIFEST).exists():
+            continue
+        seen.add(path.resolve())
+        artifact = open_artifact(path)
+        names = [found for found in artifact.manifest["inputs"] if re.fullmatch(rf"{name}(-\d+)?", found)]
+        if names:
+            return tuple(artifact.input_path(found) for found in sorted(names))
+        waiting.extend(_inputs(artifact))
+    return ()
+
+
+def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sources:
+    """Return the triplets with the features and videos they were made from.
+
+    Those of a data set that ships without them are made again, once.
+
+    Raises:
+        CvrError: there are no triplets, or their features are not known.
+    """
+    check_triplets(data)
+    corpus = corpus_of(data)
+    if corpus is not None:
+        if embeddings is not None:
+            return Sources(data=data, embeddings=embeddings, videos=follow(embeddings, "videos"), choice=choice)
+        remade = remake(corpus, cache_folder())
+        return Sources(data=data, embeddings=remade.embeddings, videos=(remade.videos,), choice=choice)
+    found = (embeddings,) if embeddings else follow(data, "embeddings")
+    if not found:
+        raise CvrError(f"{data} does not say where its videos' features are; pass --embeddings (see cvr embed).")
+    videos = follow(data, "videos") or follow(found[0], "videos")
+    return Sources(data=data, embeddings=found[0], videos=videos, choice=choice)
+
+
+def choose_sources(
+    data: str | None, data_options: Sequence[str], embeddings: Path | None, split: str | None = None
+) -> Sources:
+    """Return what `--data` names: a path, a benchmark or a data set on the Hub; without it the triplets built last.
+
+    Raises:
+        CvrError: it is neither, its options are wrong, or its features are not known.
+    """
+    if data is not None and is_benchmark(data):
+        return benchmark_sources(find_benchmark(data, data_options, split), embeddings)
+    if data_options:
+        raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_names())}.")
+    if data is not None and is_hub_name(data):
+        return find_sources(fetch_triplets(data, cache_folder()), f"--data {data}", embeddings)
+    chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
+    return find_sources(chosen, choice, embeddings)
+
+
+def benchmark_sources(benchmark: Benchmark, embeddings: Path | None) -> Sources:
+    """Return the files of a benchmark with the features to score it with.
+
+    Raises:
+        CvrError: there are no features.
+    """
+    if embeddings is None:
+        raise CvrError(f"{benchmark.name} comes without features of its videos; pass --embeddings (see cvr embed).")
+    data, choice = benchmark.config.annotations, f"--data {benchmark.name}"
+    return Sources(data=data, embeddings=embeddings, videos=(), choice=choice, benchmark=benchmark)
+
+
+def with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:
+    """Return the sources with distractors in their gallery.
+
+    Raises:
+        CvrError: a benchmark's gallery is its own.
+    """
+    if folders and sources.benchmark is not None:
+        raise CvrError(f"{sources.benchmark.name} has a gallery of its own; --distractors belong to triplets of ours.")
+    return replace(sources, distractors=tuple(folders))
+
+
+def default_data(root: Path) -> tuple[Path, str]:
+    """Return the triplets to score when none are named, and why these.
+
+    Raises:
+        CvrError: none were built and no sample is packaged.
+    """
+    built = newest_triplets(root)
+    if built is not None:
+        return built, "the triplets built last"
+    sample = sample_folder() / SAMPLE
+    if not sample.exists():
+        raise CvrError(f"There are no triplets below {root}; name some with --data, or make them: cvr quickstart")
+    return sample, "the packaged sample, as no triplets were built here"
+
+
+def sample_folder() -> Path:
+    """Return the folder of packaged annotations: inside the installed package, or of the checkout."""
+    package = Path(cvr_data.__file__).resolve().parent
+    packaged = package / FOLDER
+    return packaged if packaged.is_dir() else package.parent / FOLDER
+
+
+def _inputs(artifact: Artifact) -> Iterator[Path]:
+    for entry in artifact.manifest["inputs"].values():
+        yield Path(os.path.normpath(artifact.path / entry["path"]))
+
+
+def _annotation_folders(root: Path) -> Iterator[Path]:
+    for folder, names, _ in os.walk(root):
+        here = Path(folder)
+        if here.name == FOLDER:
+            yield here
+        depth = len(here.relative_to(root).parts)
+        names[:] = sorted(name for name in names if not name.startswith(".")) if depth < DEPTH else []
+
+
+def _children(folder: Path) -> list[Path]:
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+
+
+def _age(path: Path) -> tuple[str, int] | None:
+    """When a triplets folder was finished; None for anything else."""
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        return None
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    is_triplets = isinstance(content, dict) and content.get("stage") in STAGES and "finished" in content
+    return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None

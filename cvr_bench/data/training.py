@@ -1,0 +1,189 @@
+"""Triplets to train on that are not those of the scored data, so that a benchmark that only tests can be trained for.
+
+    cvr bench --model combiner --data cirr --train-data cc-coir -e embeddings
+
+The features of both lie in the one `--embeddings` folder. The checkpoint is chosen on the val split of the training
+data; where it has none, a share of its references is held out.
+
+Several data sets to train on at once, each with a weight: how often an epoch has each of its triplets.
+
+    cvr bench --model combiner --data cirr --train-data cc-coir --train-data webvid-covr=0.5 -e embeddings
+
+Each has a val split, or holds some out, of its own; the checkpoint is chosen on all of them together.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
+from cvr_bench.data.benchmark import Benchmark, is_benchmark
+from cvr_bench.data.captions import CaptionSource, find_captions, has_captions
+from cvr_bench.models.parts.batches import WEIGHT, TrainingSet
+from cvr_bench.tasks.held_out import with_held_out
+from cvr_bench.tasks.task import Task
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict
+from cvr_data.tables import TRIPLETS
+
+HELD_OUT = 0.02
+"""Share of the references held out where the training data has no val split."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Triplets to learn from, and a task to choose the checkpoint on."""
+
+    training_set: TrainingSet
+    validation_task: Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSource:
+    """Where triplets to train on come from."""
+
+    name: str
+    files: Sequence[Path]
+    """What is read, for the manifest of the result."""
+    read: Callable[[], pa.Table]
+    """Gives the triplets, with their splits."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those that can change which triplets these are."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what names these triplets beside the content of their files."""
+        return {"name": self.name, **self.options}
+
+    def load(self, embeddings: Path) -> "TrainingData":
+        """Return what to train on and what to choose a checkpoint on, within the videos that have features.
+
+        Raises:
+            CvrError: a file cannot be read, or the features are of none of it.
+        """
+        config = Config(data=Path(self.name), embeddings=embeddings)
+        table = self.triplets()
+        return TrainingData(
+            training_set_of(table, dataclasses.replace(config, split="train")),
+            task_of(table, dataclasses.replace(config, split="val")),
+        )
+
+    def triplets(self) -> pa.Table:
+        """Return train and val triplets; some are held out where there is no val.
+
+        Raises:
+            CvrError: there are too few to hold any out.
+        """
+        table = self.read()
+        if pc.any(pc.equal(table.column("split"), "val")).as_py():
+            return table
+        table = with_held_out(table, HELD_OUT)
+        if not pc.any(pc.equal(table.column("split"), "val")).as_py():
+            raise CvrError(
+                f"{self.name} has no val split, on which the checkpoint is chosen, and too few references to hold some "
+                "out; add triplets of split val."
+            )
+        return table
+
+
+def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
+    """Return the triplets that `--train-data` names: a path, else a benchmark whose files lie in `root` of its name.
+
+    Those of a text-video benchmark are the captions of its training videos.
+
+    Raises:
+        CvrError: it is neither, has nothing to train on, or a file is missing.
+    """
+    if not is_benchmark(data):
+        path = Path(data)
+        check_triplets(path)
+        return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
+    name = data.replace("_", "-")
+    component = DATASETS.get(name)
+    if has_captions(component):
+        return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
+    if not hasattr(component, "load_triplets"):
+        known = ", ".join(found for found in DATASETS.names() if _has_training(DATASETS.get(found)))
+        raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
+    config = DATASETS.config(name, {"annotations": str(root(name))})
+    options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
+    files = component.training_files(config)
+    return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)
+
+
+def training_for(
+    model: str, component: ModuleType, benchmark: Benchmark | None, named: TrainingSource | CaptionSource | None
+) -> TrainingSource | CaptionSource | None:
+    """Return what a model trains on: what is named, else the captions of the scored benchmark, if it learns from them.
+
+    Raises:
+        CvrError: captions are named, and the model needs reference videos; most do.
+    """
+    needs_reference = getattr(component, "NEEDS_REFERENCE", True)
+    if isinstance(named, CaptionSource) and needs_reference:
+        raise CvrError(f"{model} learns from triplets, and {named.name} has captions; choose --train-data.")
+    if named is not None or benchmark is None or needs_reference or not has_captions(DATASETS.get(benchmark.name)):
+        return named
+    return find_captions(benchmark.name, DATASETS.get(benchmark.name), benchmark.config)
+
+
+def _has_training(component: ModuleType) -> bool:
+    return hasattr(component, "load_triplets") or has_captions(component)
+
+
+def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
+    """Return what the `--train-data` options name, each a data set or `DATA=WEIGHT`.
+
+    Raises:
+        CvrError: a weight is not above 0, captions are to be mixed, or what `find_training` raises.
+    """
+    named = [_weighted(text) for text in data]
+    found = [(find_training(name, root), weight) for name, weight in named]
+    if len(found) == 1 and found[0][1] == 1:
+        return found[0][0]
+    parts: list[tuple[TrainingSource, float]] = []
+    for source, weight in found:
+        if isinstance(source, CaptionSource):
+            raise CvrError(f"{source.name} has captions, which cannot be mixed; give one --train-data without weight.")
+        parts.append((source, weight))
+    return mixture(parts)
+
+
+def mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
+    """Return the triplets of all parts, with weights."""
+
+    def read() -> pa.Table:
+        tables = [_with_weight(source.triplets(), weight, source.name) for source, weight in parts]
+        return pa.concat_tables(tables, promote_options="default")
+
+    return TrainingSource(
+        name="+".join(source.name for source, _ in parts),
+        files=[path for source, _ in parts for path in source.files],
+        read=read,
+        options={"parts": [{**source.identity(), "weight": weight} for source, weight in parts]},
+    )
+
+
+def _with_weight(table: pa.Table, weight: float, name: str) -> pa.Table:
+    checked = check_columns(table, TRIPLETS, name)
+    return checked.append_column(WEIGHT, pa.array([weight] * checked.num_rows, pa.float64()))
+
+
+def _weighted(text: str) -> tuple[str, float]:
+    name, is_there, number = text.rpartition("=")
+    if not is_there:
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        return text, 1.0  # a path with a sign in it
+    if not 0 < weight < 1e6:
+        raise CvrError(f"--train-data {text}: the weight should be above 0, got {number}.")
+    return name, weight

@@ -1,0 +1,69 @@
+"""Every family of components, by name: what `cvr list` and `cvr show` look through."""
+
+from importlib import import_module
+from pathlib import Path
+
+from cvr_bench.recipes.recipe import built_in_recipes, load_recipe
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.registry import Family
+from cvr_data.modifications.prompts import prompt_names, prompt_summary
+
+PACKAGES = {
+    "corpora": "cvr_data.videos.corpora",
+    "encoders": "cvr_data.features.encoders",
+    "strategies": "cvr_data.pairs.strategies",
+    "filters": "cvr_data.filters",
+    "backends": "cvr_data.modifications.backends",
+    "formats": "cvr_data.formats",
+    "layouts": "cvr_data.features.layouts",
+    "benchmarks": "cvr_bench.benchmarks",
+    "models": "cvr_bench.models",
+}
+"""Kind -> package; strings, because nothing is imported before somebody asks for it."""
+FILES = ("prompts", "recipes", "checkpoints")
+"""Families whose members are YAML files, or entries of one."""
+RECIPES = "cvr_bench.recipes"
+CHECKPOINTS = "cvr_bench.checkpoints.published"
+
+
+def families() -> dict[str, Family]:
+    """Return all families."""
+    return {kind: one_family(kind) for kind in PACKAGES}
+
+
+def one_family(kind: str) -> Family:
+    """Return a family by its kind.
+
+    Raises:
+        CvrError: there is no such family.
+    """
+    if kind not in PACKAGES:
+        raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, [*PACKAGES, *FILES])}")
+    return Family(PACKAGES[kind])
+
+
+def recipe_files() -> dict[str, Path]:
+    """Return name -> file of the built-in recipes."""
+    return built_in_recipes(import_module(RECIPES).RECIPE_FOLDERS)
+
+
+def file_summaries(kind: str) -> dict[str, str]:
+    """Return name -> summary of the built-in prompts or recipes, or of published checkpoints."""
+    if kind == "checkpoints":
+        return import_module(CHECKPOINTS).summaries()
+    if kind == "prompts":
+        return {name: prompt_summary(name) for name in prompt_names()}
+    return {name: load_recipe(path).summary for name, path in recipe_files().items()}
+
+
+def find_component(name: str) -> list[tuple[str, Family]]:
+    """Return (kind, family) of every family that has a component of that name.
+
+    Raises:
+        CvrError: none has.
+    """
+    found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
+    if not found:
+        everything = [known for family in families().values() for known in family.names()]
+        raise CvrError(f"Unknown component {name!r}. {did_you_mean(name, everything)}")
+    return found

@@ -1,0 +1,1 @@
+"""Networks that model files are made of."""

@@ -1,0 +1,162 @@
+"""BLIP-2's Q-Former with its query tokens, as CoVR-2 trains it; the frozen image network is left out.
+
+Weights have the names of `Blip2ForImageTextRetrieval` of transformers.
+
+Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al., TPAMI 2024
+(https://arxiv.org/abs/2308.14746v3).
+
+`build_qformer` makes it of the published size, with the weights of a checkpoint, or small and untrained.
+"""
+
+# Shapes: B queries, L tokens, P image tokens (both padded), K query tokens, W width of a state, V width of an image
+# token, D embedding.
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import Blip2QFormerConfig
+from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings
+
+from cvr_bench.models.networks.covr.blip import CLS, ImageTokens, Sizes, Words, check_width
+from cvr_bench.models.parts.device import seeded
+from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, load_model
+from cvr_data.features.protocol import Encoder
+
+
+class QFormerNetwork(nn.Module):
+    """(texts, image tokens) -> embeddings of the query tokens, each of unit length.
+
+    Args:
+        config: of the Q-Former.
+        dim: of the embedding.
+        queries: how many query tokens there are.
+        word_width: of the embeddings of words that stand for ids; 0 for ids.
+    """
+
+    def __init__(self, config: Blip2QFormerConfig, dim: int, *, queries: int, word_width: int = 0):
+        super().__init__()
+        width = config.hidden_size
+        self.query_tokens = nn.Parameter(torch.randn(1, queries, width) * config.initializer_range)
+        self.embeddings = Blip2TextEmbeddings(config)
+        self.qformer = Blip2QFormerModel(config)
+        self.text_projection = nn.Linear(width, dim)
+        self.vision_projection = nn.Linear(width, dim)
+        self.words = nn.Linear(word_width, width) if word_width else None
+
+    def states(self, words: Words, image: ImageTokens) -> Tensor:
+        """Return states_BNW of the query tokens and, after them, the tokens of the text, seeing each other."""
+        queries_BKW = self.query_tokens.expand(len(words.mask_BL), -1, -1)
+        words_BLW, mask_BL = self._embedded(words)
+        seen_BK = mask_BL.new_ones(queries_BKW.shape[:2])
+        return self.qformer(
+            query_embeds=torch.cat([queries_BKW, words_BLW], dim=1),
+            query_length=queries_BKW.shape[1],
+            attention_mask=torch.cat([seen_BK, mask_BL], dim=1).long(),
+            encoder_hidden_states=image.tokens_BPV,
+            encoder_attention_mask=_additive(image.mask_BP),
+        ).last_hidden_state
+
+    def query_tokens_of(self, words: Words, image: ImageTokens) -> Tensor:
+        """Return tokens_BKD, each of unit length, of texts that look at images."""
+        states_BKW = self.states(words, image)[:, : self.query_tokens.shape[1]]
+        return F.normalize(self.text_projection(states_BKW).float(), dim=-1)
+
+    def visual_tokens_of(self, image: ImageTokens) -> Tensor:
+        """Return tokens_BKD, each of unit length, of images alone."""
+        states_BKW = self.qformer(
+            query_embeds=self.query_tokens.expand(len(image.mask_BP), -1, -1),
+            encoder_hidden_states=image.tokens_BPV,
+            encoder_attention_mask=_additive(image.mask_BP),
+        ).last_hidden_state
+        return F.normalize(self.vision_projection(states_BKW).float(), dim=-1)
+
+    def text(self, words: Words) -> Tensor:
+        """Return embedding_BD, unit length, of texts alone: that of their first token."""
+        words_BLW, mask_BL = self._embedded(words)
+        states_BLW = self.qformer(query_embeds=words_BLW, query_length=0, attention_mask=mask_BL.long())
+        return F.normalize(self.text_projection(states_BLW.last_hidden_state[:, 0]).float(), dim=-1)
+
+    def _embedded(self, words: Words) -> tuple[Tensor, Tensor]:
+        """Embeddings of the words with their places, and their mask; the first one stands for the text."""
+        if words.states_BLW is None:
+            return self.embeddings(input_ids=words.ids_BL), words.mask_BL
+        assert self.words is not None
+        first_B1 = torch.full((len(words.mask_BL), 1), CLS, device=words.mask_BL.device)
+        first_B1W = self.embeddings.word_embeddings(first_B1)
+        words_BLW = torch.cat([first_B1W, self.words(words.states_BLW)], dim=1)
+        places_L = torch.arange(words_BLW.shape[1], device=words_BLW.device)
+        mask_BL = torch.cat([words.mask_BL.new_ones(len(words_BLW), 1), words.mask_BL], dim=1)
+        return words_BLW + self.embeddings.position_embeddings(places_L), mask_BL
+
+
+def _additive(mask_BP: Tensor) -> Tensor:
+    """What is added to attention, (B, 1, 1, P): a mask that transformers does not stretch over the text as well."""
+    hidden_BP = torch.zeros(mask_BP.shape, device=mask_BP.device).masked_fill(~mask_BP, torch.finfo(torch.float32).min)
+    return hidden_BP[:, None, None]
+
+
+def qformer_config(
+    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
+    hidden: int | None = None, dropout: float = 0.1, every: int = 2,
+) -> Blip2QFormerConfig:  # fmt: skip
+    """Return the configuration of a Q-Former whose every second layer (`every`) looks at the image."""
+    return Blip2QFormerConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        encoder_hidden_size=vision_width,
+        intermediate_size=hidden or 4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=positions,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        cross_attention_frequency=every,
+        use_qformer_text_input=True,
+        pad_token_id=0,
+    )
+
+
+@dataclass(frozen=True)
+class BuiltQFormer:
+    """A Q-Former and what reads its texts."""
+
+    network: QFormerNetwork
+    tokenizer: Any = None
+    token_width: int | None = None
+    """Of the image tokens it looks at; None looks at frames."""
+
+
+def build_qformer(model: str | None, encoder: Encoder, sizes: Sizes, queries: int) -> BuiltQFormer:
+    """Return the Q-Former of a folder or hub id, or a small one whose image tokens are frames of the encoder.
+
+    Raises:
+        CvrError: the checkpoint cannot be loaded, or the features are of another width.
+    """
+    if model is None:
+        return BuiltQFormer(_small(encoder, sizes, queries))
+    whole = load_model("Blip2ForImageTextRetrieval", model)
+    settings = whole.config
+    check_width(encoder, settings.image_text_hidden_size, model)
+    with seeded(sizes.seed):
+        network = QFormerNetwork(
+            settings.qformer_config, settings.image_text_hidden_size, queries=settings.num_query_tokens
+        )
+    kept = {name: weight for name, weight in whole.state_dict().items() if name in network.state_dict()}
+    network.load_state_dict(kept)
+    network.requires_grad_(True)
+    return BuiltQFormer(network, load_hub_tokenizer(model), settings.vision_config.hidden_size)
+
+
+def _small(encoder: Encoder, sizes: Sizes, queries: int) -> QFormerNetwork:
+    with seeded(sizes.seed):
+        config = qformer_config(
+            width=sizes.width,
+            layers=sizes.layers,
+            heads=sizes.heads,
+            dropout=sizes.dropout,
+            vision_width=encoder.dim,
+        )
+        return QFormerNetwork(config, encoder.dim, queries=queries, word_width=encoder.text_dim)

@@ -1,0 +1,1 @@
+"""DRL's networks."""

@@ -1,0 +1,1 @@
+"""FDCA's networks."""

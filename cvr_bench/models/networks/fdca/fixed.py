@@ -1,0 +1,139 @@
+"""FDCA as its paper describes it, over real sequences; every parameter has an effect on the ranking or the losses.
+
+Each token of the text looks at the other tokens and at the frames of the reference video and gets three roles, which
+add up to one: retained, injected, excluded. The token branch adds to the video what is injected and takes away what is
+excluded; the sequence branch fuses the frames with the retained tokens, then with the others, and corrects that sum.
+"""
+
+# Shapes: B queries, T frames, L tokens (both padded), D embedding, W width, R roles.
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cvr_bench.models.networks.fdca.attention import CrossLayer
+from cvr_data.features.protocol import TextFeatures, VideoFeatures
+
+RETAINED, INJECTED, EXCLUDED = range(3)
+MAX_SCALE = 100.0
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a batch of queries becomes; each unit length, but for the roles."""
+
+    query_BD: Tensor
+    """What retrieval uses."""
+    token_BD: Tensor
+    """The token branch alone."""
+    retained_BD: Tensor
+    roles_BLR: Tensor
+    """Zero where a token is padding."""
+
+
+class FixedFdca(nn.Module):
+    """Frames and tokens -> query embedding in the space of the gallery's mean frames.
+
+    Args:
+        dim: of the embeddings of frames and tokens.
+        width: inside the model, a multiple of `heads`.
+        depth: layers of each of the two fusions.
+        heads: of every attention.
+        dropout: where roles are found.
+        fusion_dropout: in the fusions and behind them.
+        temperature: at the start; it is learned.
+        token_branch: whether the query has it.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        width: int,
+        depth: int,
+        heads: int,
+        dropout: float,
+        fusion_dropout: float,
+        temperature: float,
+        token_branch: bool,
+    ):
+        super().__init__()
+        self.token_branch = token_branch
+        self.frame_in, self.token_in = nn.Linear(dim, width), nn.Linear(dim, width)
+        self.look = CrossLayer(width, heads, dropout)
+        self.norm_role, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.role = nn.Linear(width, 3)
+        self.role_embedding = nn.Parameter(torch.randn(3, width) * 0.02)
+        self.fuse_retained = nn.ModuleList(CrossLayer(width, heads, fusion_dropout) for _ in range(depth))
+        self.fuse_others = nn.ModuleList(CrossLayer(width, heads, fusion_dropout) for _ in range(depth))
+        self.fc = nn.Linear(width, dim)
+        self.gains = nn.Parameter(torch.ones(2))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
+        self.drop, self.drop_fused = nn.Dropout(dropout), nn.Dropout(fusion_dropout)
+        for parameter in self.role.parameters():
+            nn.init.zeros_(parameter)  # roles that start out unequal tend to stay as they are
+        with torch.no_grad():
+            self.fc.weight.mul_(0.1)  # a correction: the token branch leads
+
+    @property
+    def scale(self) -> Tensor:
+        """What similarities are multiplied by: one over the learned temperature."""
+        return self.log_scale.exp().clamp(max=MAX_SCALE)
+
+    def forward(self, reference: VideoFeatures, text: TextFeatures) -> Composed:
+        """Return the composition of each reference and text."""
+        frames_BTW = with_positions(self.frame_in(self.drop(reference.frames_BTD)))
+        tokens_BLW = with_positions(self.token_in(self.drop(text.tokens_BLD)))
+        roles_BLR = self._roles(frames_BTW, reference.mask_BT, tokens_BLW, text.mask_BL)
+        parts_BRD = means_by_role(text.tokens_BLD, roles_BLR)
+        video_BD = reference.pooled_BD()
+        gain_injected, gain_excluded = self.gains
+        token_BD = video_BD + gain_injected * parts_BRD[:, INJECTED] - gain_excluded * parts_BRD[:, EXCLUDED]
+        fused_BD = self._fuse(frames_BTW, reference.mask_BT, tokens_BLW, text.mask_BL, roles_BLR).float()
+        return Composed(
+            query_BD=F.normalize((token_BD if self.token_branch else video_BD) + fused_BD, dim=-1),
+            token_BD=F.normalize(token_BD, dim=-1),
+            retained_BD=F.normalize(parts_BRD[:, RETAINED], dim=-1),
+            roles_BLR=roles_BLR,
+        )
+
+    def _roles(self, frames_BTW: Tensor, mask_BT: Tensor, tokens_BLW: Tensor, mask_BL: Tensor) -> Tensor:
+        """How much of each token is retained, injected, excluded, judged by the text around it and the frames."""
+        seen_BLW = self.look(tokens_BLW, mask_BL, frames_BTW, mask_BT)
+        return self.role(self.norm_role(seen_BLW)).float().softmax(dim=-1) * mask_BL.unsqueeze(-1)
+
+    def _fuse(
+        self, frames_BTW: Tensor, mask_BT: Tensor, tokens_BLW: Tensor, mask_BL: Tensor, roles_BLR: Tensor
+    ) -> Tensor:
+        retained_BLW = tokens_BLW * roles_BLR[..., RETAINED, None]
+        others_BLW = tokens_BLW - retained_BLW + roles_BLR @ self.role_embedding
+        fused_BTW = frames_BTW
+        for layer in self.fuse_retained:
+            fused_BTW = layer(fused_BTW, mask_BT, retained_BLW, mask_BL)
+        for layer in self.fuse_others:
+            fused_BTW = layer(fused_BTW, mask_BT, others_BLW, mask_BL)
+        return self.fc(self.drop_fused(self.norm_out(masked_mean(fused_BTW, mask_BT))))
+
+
+def means_by_role(tokens_BLD: Tensor, roles_BLR: Tensor) -> Tensor:
+    """Return (B, R, D), the mean of each role's tokens; shorter where they make up less than one token."""
+    with torch.autocast(tokens_BLD.device.type, enabled=False):
+        sums_BRD = torch.einsum("blr,bld->brd", roles_BLR, tokens_BLD)
+    return sums_BRD / roles_BLR.sum(dim=1).clamp(min=1.0).unsqueeze(-1)
+
+
+def with_positions(values_BNW: Tensor) -> Tensor:
+    """Return the values plus sines and cosines that tell their positions apart."""
+    count, width = values_BNW.shape[1:]
+    rates_F = torch.exp(torch.arange(0, width, 2) * (-math.log(1000.0) / width))
+    angles_NF = torch.arange(count)[:, None] * rates_F
+    return values_BNW + torch.cat([angles_NF.sin(), angles_NF.cos()], dim=-1).to(values_BNW)
+
+
+def masked_mean(values_BTW: Tensor, mask_BT: Tensor) -> Tensor:
+    """Return the mean over the positions that are not padding, (B, W)."""
+    weights_BT1 = mask_BT.unsqueeze(-1).to(values_BTW.dtype)
+    return (values_BTW * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)

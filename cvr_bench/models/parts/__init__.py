@@ -1,0 +1,1 @@
+"""What every model file may use."""

@@ -1,0 +1,56 @@
+"""A model as it was trained, ready to embed and to score: what `cvr encode-queries` and `cvr submit` start from."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cvr_bench.models import MODELS
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.models.parts.weights import load_checkpoint
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import parse_config, split_options
+from cvr_data.features.protocol import Encoder
+
+RESULT = "result.json"
+"""Of a result folder, which names the model and its options; models know no more of results."""
+
+
+def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, encoder: Encoder) -> Retriever:
+    """Return the model with the weights of a checkpoint; a result folder also gives the options it was trained with.
+
+    Raises:
+        CvrError: it has to be trained and no checkpoint is given, or the checkpoint is of another model.
+    """
+    component = MODELS.get(model)
+    config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
+    retriever = component.load(config, encoder)
+    is_trained = getattr(retriever, "training_step", None) is not None
+    if checkpoint is not None:
+        if not is_trained:
+            raise CvrError(f"{model} has no parameters, so --checkpoint has nothing to load into.")
+        load_checkpoint(retriever, checkpoint)
+    elif is_trained:
+        raise CvrError(f"{model} has to be trained; pass --checkpoint, such as a result folder of cvr bench.")
+    return retriever
+
+
+def dense_model(retriever: Retriever, model: str) -> DenseRetriever:
+    """Return the model if it embeds queries and gallery.
+
+    Raises:
+        CvrError: it scores pairs as a whole.
+    """
+    if not isinstance(retriever, DenseRetriever):
+        raise CvrError(f"{model} gives scores and no embeddings, so there are no query features to write.")
+    return retriever
+
+
+def _options(model: str, options: Sequence[str], checkpoint: Path | None) -> dict[str, Any]:
+    given = split_options(options, model)
+    if checkpoint is None or not (checkpoint / RESULT).is_file():
+        return given
+    record = json.loads((checkpoint / RESULT).read_text(encoding="utf-8"))
+    if record["model"] != model:
+        raise CvrError(f"{checkpoint} is a result of {record['model']}, not of {model}.")
+    return {**record["options"], **given}

@@ -1,0 +1,116 @@
+"""Trained weights on disk: our safetensors, and the published `.pt` files of FDCA and the CLIP4Cir Combiner."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from cvr_bench.models.parts.retriever import Retriever
+from cvr_data.core.errors import CvrError, first_few
+
+WEIGHTS = "model.safetensors"
+TRAINING = "training"
+"""The folder, beside a result, that training writes."""
+WRAPPERS = ("Combiner", "state_dict", "model")
+"""Names under which published files keep their weights."""
+FROZEN = ("clip_model.", "vision_model.", "itm_head.")
+"""Names of frozen networks, and of a head nothing uses, that whole checkpoints hold as well; features replace them."""
+EXTRA = "extra.safetensors"
+"""Beside the weights of a transformers model: those of ours for which its class has no place."""
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write the weights of a module; the file appears whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    temporary = path.with_suffix(".partial")
+    temporary.write_bytes(save(weights))
+    temporary.replace(path)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load weights into a module.
+
+    Args:
+        module: what they are for; every weight must be there, of the same shape.
+        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote.
+
+    Raises:
+        CvrError: the file is absent, unreadable, unsafe to load, or of another model.
+    """
+    file = _find(path)
+    weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
+    weights |= read_extra(file.parent)
+    expected = module.state_dict()
+    lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
+    for what, names in (("lacks", lacking), ("also holds", surplus)):
+        if names:
+            raise CvrError(f"{file} is of another model or other options: it {what} {first_few(names)}.")
+    for name, tensor in expected.items():
+        if weights[name].shape != tensor.shape:
+            found, allowed = tuple(weights[name].shape), tuple(tensor.shape)
+            raise CvrError(f"{file} is of other options: {name} has shape {found}, the model {allowed}.")
+    module.load_state_dict(weights)
+
+
+def _find(path: Path) -> Path:
+    for file in (path, path / WEIGHTS, path / TRAINING / WEIGHTS):
+        if file.is_file():
+            return file
+    raise CvrError(f"There is no checkpoint at {path}: neither a file nor a folder with {TRAINING}/{WEIGHTS}.")
+
+
+def read_extra(folder: Path) -> dict[str, Tensor]:
+    """Return the weights beside those of a transformers model in a folder; none where there are none."""
+    return load_file(folder / EXTRA) if (folder / EXTRA).is_file() else {}
+
+
+def read_weights(file: Path) -> Mapping[str, Tensor]:
+    """Return the weights in a `.safetensors` file or one of torch.save, which is never unpickled freely.
+
+    Raises:
+        CvrError: it cannot be read, or holds none.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        if not zipfile.is_zipfile(file):
+            raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CvrError(f"Cannot read the checkpoint {file}: {reason}") from None
+    while isinstance(content, Mapping):
+        inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    weights = (
+        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        if isinstance(content, Mapping)
+        else {}
+    )
+    if not weights:
+        raise CvrError(f"{file} holds no weights.")
+    return weights
+
+
+def load_checkpoint(retriever: Retriever, path: Path) -> None:
+    """Load trained weights into a model made with the options it was trained with.
+
+    Args:
+        retriever: the model.
+        path: a result folder, a training folder, or a weights file (ours or a published one).
+
+    Raises:
+        CvrError: the model has none, there are none, or they are of another model.
+    """
+    module = getattr(retriever, "module", None)
+    if not isinstance(module, nn.Module):
+        raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
+    load_weights(module, path)

@@ -1,0 +1,159 @@
+"""A recipe is a YAML file with command lines: the same steps a person would type, run in order and timed.
+
+    name: tiny
+    summary: Two commands on forty clips.
+    variables: {clips: 40}
+    steps:
+      - cvr import synthetic --out videos -o train=$clips
+      - cvr embed videos --out embeddings
+
+Every command resumes what it finds finished, so a recipe that was stopped is simply run again.
+"""
+
+import contextlib
+import json
+import shlex
+import string
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.yaml_text import parse_yaml
+
+TIMINGS = "timings.json"
+FIELDS = {"name", "summary", "variables", "steps"}
+ABOUT = ("published", "needs", "verified", "differs")
+"""What a recipe of a paper's row says of itself: the numbers and where they stand, the files and hardware it needs,
+what was checked here and what was not, and what differs from the original."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Ordered command lines, without the leading `cvr`, variables filled in."""
+
+    name: str
+    summary: str
+    steps: tuple[tuple[str, ...], ...]
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Of `ABOUT`, what it says."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one step took."""
+
+    command: str
+    seconds: float
+
+
+def find_recipe(name: str, folders: Sequence[Path]) -> Path:
+    """Return the file of a recipe: a path, or the name of one in `folders`.
+
+    Raises:
+        CvrError: there is no such file or built-in recipe.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        if not path.is_file():
+            raise CvrError(f"{path}: no such recipe file.")
+        return path
+    built_in = built_in_recipes(folders)
+    if name not in built_in:
+        raise CvrError(f"Unknown recipe {name!r}. {did_you_mean(name, built_in)}")
+    return built_in[name]
+
+
+def built_in_recipes(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return name -> file of the recipes in `folders`."""
+    return {found.stem.replace("_", "-"): found for folder in folders for found in sorted(folder.glob("*.yaml"))}
+
+
+def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recipe:
+    """Return the recipe of a file, its `$variables` replaced by their defaults or by `variables`.
+
+    Raises:
+        CvrError: the file is no recipe, or a variable is unknown.
+    """
+    content = _read_yaml(path)
+    defaults = {key: str(value) for key, value in (content.get("variables") or {}).items()}
+    for key in variables or {}:
+        if key not in defaults:
+            raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")
+    values = {**defaults, **(variables or {})}
+    steps = tuple(_step(line, values, f"{path}: step {number}") for number, line in enumerate(content["steps"], 1))
+    about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
+    return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about)
+
+
+def run_recipe(
+    recipe: Recipe, run: Callable[[list[str]], Any], folder: Path, announce: Callable[[str], None]
+) -> list[Timing]:
+    """Run every step inside `folder`, keep `timings.json` there up to date, and return it.
+
+    `run` gets the arguments after `cvr`, and raises when the step fails; `announce` gets a line before and after each.
+    A step that finds its work done keeps the seconds it took the first time.
+    """
+    from cvr_data.core.artifacts import json_bytes, write_bytes  # Arrow, which a list of recipes does not need
+
+    folder.mkdir(parents=True, exist_ok=True)
+    timings: list[Timing] = []
+    with contextlib.chdir(folder):
+        before = {entry["command"]: entry["seconds"] for entry in _read_timings(Path(TIMINGS))}
+        for number, step in enumerate(recipe.steps, 1):
+            command = shlex.join(["cvr", *step])
+            announce(f"[{number}/{len(recipe.steps)}] $ {command}")
+            started = time.monotonic()
+            with _arguments(["cvr", *step]):
+                run(list(step))
+            seconds = round(time.monotonic() - started, 1)
+            timings.append(Timing(command, max(seconds, before.get(command, 0.0))))
+            write_bytes(Path(TIMINGS), json_bytes([asdict(timing) for timing in timings]))
+            announce(f"    {seconds} s")
+    return timings
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = parse_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CvrError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from None
+    if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or not content["steps"]:
+        raise CvrError(f"{path}: a recipe needs a list of `steps`, each a command line such as `cvr import ...`.")
+    for key in content:
+        if key not in {*FIELDS, *ABOUT}:
+            raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(str(key), {*FIELDS, *ABOUT})}")
+    return content
+
+
+def _step(line: object, values: Mapping[str, str], where: str) -> tuple[str, ...]:
+    if not isinstance(line, str):
+        raise CvrError(f"{where} should be a command line, got {line!r}.")
+    try:
+        words = shlex.split(string.Template(line).substitute(values))
+    except KeyError as error:
+        raise CvrError(f"{where}: no variable {error.args[0]!r}. {did_you_mean(str(error.args[0]), values)}") from None
+    except ValueError as error:
+        raise CvrError(f"{where}: {error}.") from None
+    if words[:1] != ["cvr"] or len(words) < 2:
+        raise CvrError(f"{where} should begin with `cvr COMMAND`, got {line!r}.")
+    return tuple(words[1:])
+
+
+def _read_timings(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+@contextlib.contextmanager
+def _arguments(words: list[str]) -> Iterator[None]:
+    # Manifests record the command from sys.argv; inside a recipe that is the step, not `cvr run`.
+    before, sys.argv = sys.argv, words
+    try:
+        yield
+    finally:
+        sys.argv = before

@@ -1,0 +1,90 @@
+"""The part of a report about audits: what composing and time gain, and what train and test share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cvr_bench.audit.composition import LABELS
+from cvr_bench.audit.record import audit_of
+from cvr_bench.report.audit_tables import best_of, common_k, leak_line
+from cvr_bench.report.scores import Entry
+from cvr_bench.scoring.measures import MEAN
+from cvr_bench.scoring.metrics import Interval
+
+
+@dataclass(frozen=True)
+class CompositionRow:
+    """One model with both inputs and with one."""
+
+    entry: Entry
+    composed: float
+    unimodal: list[tuple[str, float]]
+    """(how, mean recall) with the text only and with the reference only; no name where it was not asked."""
+    gaps: list[Interval]
+    """Of the first recall and of the mean."""
+    labels: list[tuple[int, float]]
+    """(queries, percent of all) of each label."""
+
+
+@dataclass(frozen=True)
+class TimeRow:
+    """One model with its frames changed."""
+
+    entry: Entry
+    recalls: list[float]
+    gap: Interval
+
+
+@dataclass(frozen=True)
+class AuditPart:
+    """The audits of the models of one group."""
+
+    k: int
+    first: str
+    """Name of the first recall."""
+    labels: list[str]
+    composition: list[CompositionRow]
+    variants: list[str]
+    time: list[TimeRow]
+    leaks: list[tuple[Entry, str]]
+
+
+def audit_part(entries: Sequence[Entry]) -> AuditPart | None:
+    """Return the audits of the models that use both inputs, else of all; None where there are none."""
+    chosen = [entry for entry in entries if entry.is_composed] or entries
+    audits = [(entry, audit) for entry in chosen if (audit := audit_of(entry.result)) is not None]
+    if not audits:
+        return None
+    first = audits[0][1]
+    metric = f"R@{first['ks'][0]}"
+    composed = [(entry, audit) for entry, audit in audits if "gap" in audit["composition"]]
+    k = common_k([audit for _, audit in composed])
+    return AuditPart(
+        k=k,
+        first=metric,
+        labels=[label.replace("_", " ") for label in LABELS],
+        composition=[_composition(entry, audit, metric, k) for entry, audit in composed],
+        variants=list(first["temporal"]["recalls"]),
+        time=[_time(entry, audit["temporal"]) for entry, audit in audits],
+        leaks=[(entry, leak_line(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
+    )
+
+
+def _composition(entry: Entry, audit: Mapping[str, Any], metric: str, k: int) -> CompositionRow:
+    part = audit["composition"]
+    counts = part["labels_at"][str(k)]
+    return CompositionRow(
+        entry=entry,
+        composed=part["recalls"]["composed"][MEAN],
+        unimodal=[best_of(part, modality) for modality in ("text-only", "visual-only")],
+        gaps=[_interval(part["gap"][name]) for name in (metric, MEAN)],
+        labels=[(counts[label], 100 * counts[label] / audit["queries"]) for label in LABELS],
+    )
+
+
+def _time(entry: Entry, part: Mapping[str, Any]) -> TimeRow:
+    return TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], _interval(part["gap"][MEAN]))
+
+
+def _interval(found: Mapping[str, Any]) -> Interval:
+    return Interval(found["value"], found["low"], found["high"])

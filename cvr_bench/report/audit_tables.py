@@ -1,0 +1,120 @@
+"""Audits as plain text: a table of what composing gains, one of what time gains, and a line on leaks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cvr_bench.audit.composition import LABELS, USUAL_K
+from cvr_bench.audit.temporal import ALL
+from cvr_bench.report.scores import BASELINES
+from cvr_bench.scoring.measures import MEAN
+
+Audit = Mapping[str, Any]
+"""What audit.json holds."""
+
+
+def format_audits(audits: Sequence[Audit]) -> str:
+    """Return the tables of the audited models; of baselines only where nothing else was audited, and none of none."""
+    if not audits:
+        return ""
+    shown = [audit for audit in audits if audit["model"] not in BASELINES] or list(audits)
+    return "\n\n".join(part for part in (_composition(shown), _temporal(shown), "\n".join(leak_lines(shown))) if part)
+
+
+def leak_lines(audits: Sequence[Audit]) -> list[str]:
+    """Return what train and scored split share, one line for all models that learned from the same."""
+    found: dict[str, list[str]] = {}
+    for audit in audits:
+        if audit.get("leaks"):
+            found.setdefault(leak_line(audit["leaks"]), []).append(audit["model"])
+    lines = [f"Leaks, train to test ({', '.join(models)}): {line}" for line, models in found.items()]
+    generators = {seen["generator"]: seen for audit in audits for seen in audit.get("generators", ())}
+    return lines + [
+        f"Leak: the generator {name}, which wrote the texts, was trained on {seen['videos']} of the scored videos and "
+        f"{seen['queries']} of the queries."
+        for name, seen in generators.items()
+    ]
+
+
+def leak_line(leaks: Mapping[str, Any]) -> str:
+    """Return how many videos and texts are shared."""
+    videos, captions, modifications = (leaks[name] for name in ("videos", "captions", "modifications"))
+    verdict = f"none of {videos['test']} videos has a near-duplicate in train"
+    if leaks["leaking"]:
+        about, queries = leaks["queries"]["about_leaked_videos"], leaks["queries"]["all"]
+        verdict = (
+            f"{videos['leaked']} of {videos['test']} videos have a near-duplicate in train, and {about} of {queries} "
+            "queries are about these"
+        )
+    return (
+        f"{verdict}; {captions['leaked']} of {captions['test']} captions and {modifications['leaked']} of "
+        f"{modifications['test']} modification texts are like one of train."
+    )
+
+
+def signed(interval: Mapping[str, Any]) -> str:
+    """Return a gap with the ends of its interval."""
+    return f"{interval['value']:+.2f} [{interval['low']:+.2f}, {interval['high']:+.2f}]"
+
+
+def best_of(composition: Audit, modality: str) -> tuple[str, float]:
+    """Return how the better one of a modality was made and its mean recall; an empty name where there is none."""
+    found = [
+        (name.partition("(")[2].rstrip(")"), recalls[MEAN])
+        for name, recalls in composition["recalls"].items()
+        if name.startswith(modality)
+    ]
+    return max(found, key=lambda pair: pair[1], default=("", 0.0))
+
+
+def common_k(audits: Sequence[Audit]) -> int:
+    """Return the K that the labels of several audits go by: their own where it is one, else the usual one."""
+    found = {audit["composition"]["k"] for audit in audits}
+    return found.pop() if len(found) == 1 else USUAL_K
+
+
+def _composition(audits: Sequence[Audit]) -> str:
+    audits = [audit for audit in audits if "gap" in audit["composition"]]
+    if not audits:
+        return ""
+    k = common_k(audits)
+    metric = f"R@{audits[0]['ks'][0]}"
+    labels = (f"{label.replace('_', ' ')} @{k}" for label in LABELS)
+    rows = [["composition", "mean", "text only", "visual only", f"gap {metric}", "gap mean", *labels]]
+    for audit in audits:
+        part = audit["composition"]
+        unimodal = [_best_cell(part, kind) for kind in ("text-only", "visual-only")]
+        counts = [_share(part["labels_at"][str(k)][label], audit["queries"]) for label in LABELS]
+        gaps = [signed(part["gap"][name]) for name in (metric, MEAN)]
+        rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *counts])
+    return _align(rows)
+
+
+def _temporal(audits: Sequence[Audit]) -> str:
+    names = list(audits[0]["temporal"]["recalls"])
+    rows = [["time", *(f"mean, {name}" if name == ALL else name for name in names), "temporal gap", "frames"]]
+    for audit in audits:
+        part = audit["temporal"]
+        recalls = [f"{part['recalls'][name][MEAN]:.2f}" for name in names]
+        rows.append([audit["model"], *recalls, signed(part["gap"][MEAN]), _frames(part["frames"])])
+    return _align(rows)
+
+
+def _best_cell(composition: Audit, modality: str) -> str:
+    how, value = best_of(composition, modality)
+    return f"{value:.2f} {how}" if how else "-"
+
+
+def _share(count: int, whole: int) -> str:
+    return f"{count} ({100 * count / whole:.0f} %)"
+
+
+def _frames(frames: Mapping[str, int]) -> str:
+    if not frames:
+        return "-"
+    return str(frames["most"]) if frames["least"] == frames["most"] else f"{frames['least']} to {frames['most']}"
+
+
+def _align(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in padded)

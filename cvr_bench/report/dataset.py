@@ -1,0 +1,83 @@
+"""What a report shows of a dataset: the funnel from its videos to its triplets, and some of the triplets.
+
+The funnel is read from manifests, following inputs from the triplets back to the videos.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_bench.benchmarks.triplets import read_triplets, task_name
+from cvr_bench.results.result import Result
+from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.pages.cards import TripletCard, captions_of, media_of, triplet_cards
+from cvr_data.pages.charts import Figure, FunnelBar
+from cvr_data.pages.clips import ClipShelf
+from cvr_data.pages.funnel import funnel_bars, funnel_figure
+from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.statistics import counts_text, statistics
+
+SHOWN = 20
+"""Triplets drawn at random."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetPart:
+    """Everything the page says of the triplets."""
+
+    name: str
+    facts: list[tuple[str, str]]
+    bars: list[FunnelBar]
+    funnel: Figure | None
+    cards: list[TripletCard]
+    clips: ClipShelf
+    captions: dict[str, str]
+    """video_id -> its first caption."""
+
+
+def scored_triplets(results: Sequence[Result]) -> Path | None:
+    """Return the first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
+    for result in results:
+        artifact = open_artifact(result.path)
+        if "triplets" in artifact.manifest["inputs"]:
+            return artifact.input_path("triplets")
+    return None
+
+
+def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
+    """Return the part of the page about the triplets of a folder or file; only a folder has a funnel and clips.
+
+    Raises:
+        CvrError: there are none, or their videos have moved or changed.
+    """
+    if (path / MANIFEST).exists():
+        dataset = open_dataset(path, videos=videos)
+        triplets, table, found = dataset.triplets, dataset.videos, funnel_bars(path)
+    else:
+        triplets, table, found = read_triplets(path), None, []
+    return DatasetPart(
+        name=task_name(path),
+        facts=_facts(triplets, table),
+        bars=found,
+        funnel=funnel_figure(found) if found else None,
+        cards=triplet_cards(triplets, count=SHOWN, seed=seed),
+        clips=ClipShelf(media_of(table)),
+        captions=captions_of(triplets, table),
+    )
+
+
+def _facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:
+    numbers = statistics(triplets, videos)
+    splits = {split: found["triplets"] for split, found in numbers["splits"].items()}
+    whole = numbers["all"]
+    return [
+        ("Triplets", f"{whole['triplets']:,}"),
+        ("By split", counts_text(splits)),
+        ("Queries", f"{whole['queries']:,}"),
+        ("Videos in triplets", f"{whole['videos']:,}"),
+        ("Sources of text", counts_text(whole["sources_of_text"])),
+        ("Changes", counts_text(whole["changes"]["slots"])),
+        ("Licences of the videos", counts_text(whole["licences"])),
+    ]

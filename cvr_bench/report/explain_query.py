@@ -1,0 +1,143 @@
+"""One query of a result, seen whole: reference, text, targets with their ranks, and the ten videos ranked best.
+
+    query = explain_query(Path("results/fdca-quickstart"), "3f2a")
+    for line in lines(query): ...
+
+Only files of the result and of the triplets it was scored on are read; nothing is scored again.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from cvr_bench.report.dataset import dataset_part, scored_triplets
+from cvr_bench.results.result import Result, read_result
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.pages.clips import ClipShelf
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A gallery video and where it stands."""
+
+    place: int
+    video_id: str
+    score: float | None
+    """None for a target beyond the ten best, whose score is not kept."""
+    is_target: bool
+    caption: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedQuery:
+    """What a model did with one query."""
+
+    model: str
+    data: str
+    query_id: str
+    reference_id: str
+    reference_caption: str
+    modification: str
+    rank: int
+    ties: int
+    allowed: int
+    slices: dict[str, str]
+    top: list[Ranked]
+    targets: list[Ranked]
+    clips: ClipShelf
+
+
+def explain_query(result: Path, query: str, *, videos: Path | None = None) -> ExplainedQuery:
+    """Return what a result says of a query, named by its id or the beginning of it.
+
+    Raises:
+        CvrError: no such result or query, or several ids begin so.
+    """
+    found = read_result(result)
+    row = _row(found, query)
+    data = scored_triplets([found])
+    dataset = dataset_part(data, videos=videos, seed=0) if data is not None else None
+    captions = dataset.captions if dataset else {}
+    scores = dict(zip(row["top"], row["top_scores"], strict=True))
+    targets = set(row["target_ids"])
+    return ExplainedQuery(
+        model=found.model,
+        data=found.record["task"]["name"],
+        query_id=row["query_id"],
+        reference_id=row["reference_id"] or "",
+        reference_caption=captions.get(row["reference_id"], ""),
+        modification=row["modification"] or "",
+        rank=row["rank"],
+        ties=row["ties"],
+        allowed=row["allowed"],
+        slices={name: row[name] for name in found.slice_names if row[name] is not None},
+        top=[
+            Ranked(place, name, scores[name], name in targets, captions.get(name, ""))
+            for place, name in enumerate(row["top"], start=1)
+        ],
+        targets=[
+            Ranked(place, name, scores.get(name), True, captions.get(name, ""))
+            for name, place in zip(row["target_ids"], row["target_ranks"], strict=True)
+        ],
+        clips=dataset.clips if dataset else ClipShelf({}),
+    )
+
+
+def lines(query: ExplainedQuery) -> list[str]:
+    """Return the query as lines of text."""
+    slices = ", ".join(f"{name} {value}" for name, value in query.slices.items())
+    width = max(len(item.video_id) for item in (*query.top, *query.targets))
+    shown = [f"  {'>' if item.is_target else ' '} {item.place:>3}  {_score(item)}  {_named(item, width)}".rstrip()
+             for item in query.top]  # fmt: skip
+    beyond = [item for item in query.targets if item.score is None]
+    return [
+        f"query {query.query_id} of {query.data}, ranked by {query.model}: target at {query.rank} of {query.allowed}"
+        + (f", tied with {query.ties}" if query.ties else ""),
+        f"  reference     {query.reference_id}  {query.reference_caption}".rstrip(),
+        f"  modification  {query.modification}",
+        *([f"  slices        {slices}"] if slices else []),
+        "  place  score  video ('>' answers the query)",
+        *shown,
+        *(["  ..."] if beyond else []),
+        *(f"  > {item.place:>3}         {_named(item, width)}".rstrip() for item in beyond),
+    ]
+
+
+def to_html(query: ExplainedQuery) -> str:
+    """Return a page with the clips, which loads nothing from outside itself."""
+    from cvr_bench.report.page import environment  # audits and torch, which the words on the screen do not need
+
+    made = environment(autoescape=True)
+    made.globals.update(clip_of=query.clips.has, uri_of=query.clips.uris.get, ratio_of=query.clips.ratios.get)
+    return made.get_template("query.html.j2").render(query=query)
+
+
+def to_json(query: ExplainedQuery) -> str:
+    """Return the query as JSON, without clips."""
+    content: dict[str, Any] = {name: value for name, value in vars(query).items() if name != "clips"}
+    for name in ("top", "targets"):
+        content[name] = [vars(item) for item in content[name]]
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _row(result: Result, query: str) -> dict[str, Any]:
+    ids = result.ranks.column("query_id")
+    found = result.ranks.filter(pc.starts_with(ids, query)).to_pylist()
+    exact = [row for row in found if row["query_id"] == query]
+    if len(found) > 1 and not exact:
+        names = [row["query_id"] for row in found]
+        raise CvrError(f"{len(found)} queries of {result.path} begin with {query!r}: {first_few(names)}.")
+    if not found:
+        raise CvrError(f"{result.path} has no query {query!r}; its ids are in {result.path / 'ranks.parquet'}.")
+    return (exact or found)[0]
+
+
+def _score(item: Ranked) -> str:
+    return f"{item.score:7.4f}"
+
+
+def _named(item: Ranked, width: int) -> str:
+    return f"{item.video_id:<{width}}  {item.caption}"

@@ -1,0 +1,240 @@
+"""The part of a report about models that were scored on the same queries: tables, drawings and single queries."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvr_bench.report.audit import AuditPart, audit_part
+from cvr_bench.report.paper import PaperTable, paper_table
+from cvr_bench.report.scores import (
+    ALL,
+    SLICES,
+    Difference,
+    Entry,
+    Outcome,
+    Panel,
+    best_labels,
+    differences,
+    interval_dot,
+    leader,
+    outcomes,
+    panels,
+    slice_names,
+)
+from cvr_bench.report.scores import curves as recall_curves
+from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_bench.scoring.metrics import Interval
+from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
+from cvr_data.pages.funnel import words
+
+PANEL = 300.0
+TRAINING = ("training/training.csv", "training.csv")
+"""Where a result keeps the log of its training."""
+STEP = "epoch"
+"""Column of that log on the x axis."""
+NOT_DRAWN = {STEP, "lr", "seconds", "triplets_per_s", "MdR", "MnR"}
+
+
+PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
+    "gallery": (
+        "What is ranked",
+        {
+            "split": "all videos of the split",
+            "named": "the videos that triplets name",
+            "targets": "the targets of all queries",
+            "listed": "the items of the benchmark's list",
+            "candidates": "the items listed for each query",
+            "per-query": "one entry per query, its target",
+            "split+distractors": "all videos of the split, and mined distractors",
+            "named+distractors": "the videos that triplets name, and mined distractors",
+        },
+    ),
+    "reference": ("The query's own video", {"exclude": "left out", "keep": "ranked too"}),
+    "ties": (
+        "Equal scores",
+        {"against": "rank before the target", "average": "half rank before it", "in-favour": "rank after it"},
+    ),
+    "several_targets": ("Several targets", {"best": "the best one counts"}),
+    "target_pooling": ("Frames of a video", {"mean": "averaged", "query-annotation": "weighed by the query's labels"}),
+    "frames": ("Frames taken", {}),
+    "text_template": ("Text the model reads", {"$modification": "the modification text"}),
+    "text_truncation": ("Long texts are cut", {}),
+    "post_processing": (
+        "Scores after the fact",
+        {"none": "unchanged", "dual-softmax": "dual softmax over all queries", "qb-norm": "QB-Norm"},
+    ),
+    "missing_videos": ("Videos without features", {"leave-out": "left out and counted", "error": "refused"}),
+    "selection_split": ("Checkpoint chosen on", {}),
+}
+"""Field of a protocol -> how the page names it, and what its values mean."""
+
+
+@dataclass(frozen=True)
+class SlicePart:
+    """One slice: a drawing per value, and the numbers behind them."""
+
+    title: str
+    drawn: list[tuple[Panel, str]]
+
+
+@dataclass(frozen=True)
+class DifferencePart:
+    """Paired differences on one set of queries."""
+
+    title: str
+    queries: int
+    rows: list[Difference]
+    figure: Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Everything the page says of results that may stand in one table."""
+
+    title: str
+    entries: list[Entry]
+    metrics: list[str]
+    best: dict[str, set[str]]
+    headline: list[str]
+    recall: Figure
+    slices: list[SlicePart]
+    differences: list[DifferencePart]
+    audit: AuditPart | None
+    learning: list[tuple[Entry, list[str]]]
+    outcomes: list[tuple[Entry, list[Outcome]]]
+    facts: list[tuple[str, str]]
+    paper: PaperTable
+    """Its rows beside what is published on the task."""
+
+    @property
+    def chance(self) -> dict[str, float]:
+        """What a random order would reach, per metric."""
+        return self.entries[0].result.record["chance"]
+
+    @property
+    def video_ids(self) -> list[str]:
+        """The videos that its single queries show."""
+        shown = [outcome for _, both in self.outcomes for outcome in both]
+        ids = [(one.reference_id, one.target_id, *(candidate.video_id for candidate in one.top)) for one in shown]
+        return [video_id for of_one in ids for video_id in of_one]
+
+
+def group(entries: list[Entry], seed: int) -> Group:
+    """Return the part of the page about these entries, which are best first."""
+    found = differences(entries, seed)
+    return Group(
+        title=entries[0].result.record["task"]["name"],
+        entries=entries,
+        metrics=metric_names(entries[0].result.ks),
+        best=best_labels(entries),
+        headline=_headline(entries, found.get(ALL, [])),
+        recall=_recall_figure(entries),
+        slices=[_slice_part(entries, name) for name in slice_names(entries)],
+        differences=_difference_parts(found),
+        audit=audit_part(entries),
+        learning=[(entry, drawn) for entry in entries if (drawn := learning_curves(entry.result.path))],
+        outcomes=[(entry, outcomes(entry.result, seed)) for entry in entries],
+        facts=_facts(entries),
+        paper=paper_table([(entry.label, entry.result) for entry in entries]),
+    )
+
+
+def learning_curves(result: Path) -> list[str]:
+    """Return a drawing of the losses and one of the recalls of a training log; none where nothing was trained."""
+    found = next((result / name for name in TRAINING if (result / name).exists()), None)
+    if found is None:
+        return []
+    with found.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in (rows[0] if rows else {}) if name not in NOT_DRAWN]
+    recalls = [name for name in names if name.startswith("R@") or name == MEAN]
+    losses = [name for name in names if name not in recalls]
+    drawn = []
+    for title, wanted in (("Loss", losses), ("Recall on validation, %", recalls)):
+        lines = [_logged(rows, name, f"s{number % 6 + 1}") for number, name in enumerate(wanted)]
+        if lines := [line for line in lines if line.points]:
+            drawn.append(curves(lines, size=Size(360, 230), title=f"{title} by epoch", x_label=STEP, y_label=title))
+    return drawn
+
+
+def _logged(rows: Sequence[dict[str, str]], name: str, style: str) -> Curve:
+    points = [(float(row[STEP]), float(row[name])) for row in rows if row[name] not in ("", None)]
+    return Curve(words(name), points, style)
+
+
+def _recall_figure(entries: Sequence[Entry]) -> Figure:
+    lines = recall_curves(entries)
+    title = "R@K of each model for K from 1 to 50: " + ", ".join(
+        f"{line.label} {line.points[0][1]:.1f} to {line.points[-1][1]:.1f} %" for line in lines
+    )
+    both = [
+        curves(lines, size=size, title=title, x_label="K (logarithmic)", y_label="R@K, %", log_x=True)
+        for size in (Size(WIDE, 420), Size(NARROW, 340))
+    ]
+    return Figure(*both)
+
+
+def _slice_part(entries: Sequence[Entry], name: str) -> SlicePart:
+    found = panels(entries, name)
+    highest = max(dot.high for panel in found for dot in panel.dots)
+    drawn = []
+    for panel in found:
+        values = ", ".join(f"{dot.label} {dot.value:.1f}" for dot in panel.dots)
+        title = f"Mean recall on {panel.queries} queries of {panel.title}: {values}"
+        drawn.append((panel, dots(panel.dots, width=PANEL, title=title, domain=(0.0, max(highest, 1.0)))))
+    return SlicePart(SLICES.get(name, words(name).capitalize()), drawn)
+
+
+def _difference_parts(found: dict[str, list[Difference]]) -> list[DifferencePart]:
+    """One drawing per set of queries, all on the same axis."""
+    intervals = [row.intervals[MEAN] for rows in found.values() for row in rows]
+    domain = (min([0.0, *(one.low for one in intervals)]), max([0.0, *(one.high for one in intervals)]))
+    parts = []
+    for title, rows in found.items():
+        points = [interval_dot(row.label, row.intervals[MEAN], row.style) for row in rows]
+        name = f"{title}: " + ", ".join(f"{point.label} {point.value:+.1f}" for point in points)
+        both = [
+            dots(points, width=width, title=name, domain=domain, axis="points of mean recall", zero=True)
+            for width in (WIDE, NARROW)
+        ]
+        parts.append(DifferencePart(title, rows[0].queries, rows, Figure(*both)))
+    return parts
+
+
+def _headline(entries: Sequence[Entry], found: Sequence[Difference]) -> list[str]:
+    best = leader(entries)
+    record = best.result.record
+    first = best.result.interval("R@1") if "R@1" in record["metrics"] else best.result.interval(MEAN)
+    what = "puts a target first for" if "R@1" in record["metrics"] else "has a mean recall of"
+    lines = [
+        f"{best.label} {what} {first.value:.1f} % of {record['queries']:,} queries "
+        f"(95 % interval {first.low:.1f} to {first.high:.1f}); chance is "
+        f"{record['chance']['R@1' if 'R@1' in record['metrics'] else MEAN]:.2g} %."
+    ]
+    return lines + [_verdict(row, row.intervals[MEAN]) for row in found if row.first == best.label]
+
+
+def _verdict(row: Difference, interval: Interval) -> str:
+    bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
+    if not interval.excludes_zero:
+        line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
+    else:
+        side = "above" if interval.value > 0 else "below"
+        line = f"It is {abs(interval.value):.1f} points of mean recall {side} {row.second} {bounds}."
+    return line.replace(" -", " −").replace("(-", "(−")
+
+
+def _facts(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    result = entries[0].result
+    task = result.record["task"]
+    facts = [
+        ("Queries", f"{result.record['queries']:,}"),
+        ("Different targets", f"{result.record['clusters']:,}"),
+        ("Gallery", f"{task['gallery']:,} videos"),
+        *((what.capitalize(), f"{count:,}") for what, count in task["left_out"].items()),
+    ]
+    for name, value in result.protocol.to_json().items():
+        what, meanings = PROTOCOL.get(name, (words(name).capitalize(), {}))
+        facts.append((what, meanings.get(value, str(value))))
+    return [*facts, ("Protocol key", result.protocol.key[:12])]

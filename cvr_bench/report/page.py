@@ -1,0 +1,165 @@
+"""One page about a dataset and the models scored on it: self-contained HTML, Markdown, or tables in LaTeX.
+
+    report = build_report([Path("results/fdca-quickstart")])
+    Path("report.html").write_text(to_html(report), encoding="utf-8")
+
+The HTML needs nothing beside itself: style, script, drawings and clips are inside, and it may load nothing else.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import jinja2
+from markupsafe import escape
+
+from cvr_bench.report.dataset import DatasetPart, dataset_part, scored_triplets
+from cvr_bench.report.group import Group, group
+from cvr_bench.report.paper import to_tex
+from cvr_bench.report.scores import groups
+from cvr_bench.results.result import Result, read_result
+from cvr_bench.scoring.metrics import Interval
+from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import lineage
+from cvr_data.core.versions import installed_versions
+from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bars
+from cvr_data.pages.clips import ClipShelf
+from cvr_data.pages.page import environment as page_environment
+from cvr_data.pages.page import show_clips, with_clips, write_page
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything on the page."""
+
+    title: str
+    made: str
+    command: str
+    seed: int
+    versions: dict[str, str]
+    dataset: DatasetPart | None
+    groups: list[Group]
+    timings: list[Bar]
+    timings_figure: Figure | None
+    commands: list[str]
+
+    @property
+    def clips(self) -> ClipShelf:
+        """The clips that may be shown."""
+        return self.dataset.clips if self.dataset else ClipShelf({})
+
+    @property
+    def captions(self) -> dict[str, str]:
+        """video_id -> its first caption."""
+        return self.dataset.captions if self.dataset else {}
+
+
+def build_report(
+    results: Sequence[Path],
+    *,
+    triplets: Path | None = None,
+    videos: Path | None = None,
+    timings: Path | None = None,
+    seed: int = 0,
+) -> Report:
+    """Return what the page says of the results and of the triplets they were scored on.
+
+    Raises:
+        CvrError: nothing to report, a folder that is no result, or triplets or videos that have moved or changed.
+    """
+    found = [read_result(path) for path in dict.fromkeys(results)]
+    data = triplets or scored_triplets(found)
+    if not found and data is None:
+        raise CvrError("There is nothing to report; name a result folder, or --triplets.")
+    dataset = dataset_part(data, videos=videos, seed=seed) if data is not None else None
+    steps = _read_timings(timings) if timings else []
+    return Report(
+        title=dataset.name if dataset else found[0].record["task"]["name"],
+        made=date.today().isoformat(),
+        command=" ".join(["cvr", *sys.argv[1:]]),
+        seed=seed,
+        versions=installed_versions(),
+        dataset=dataset,
+        groups=[group(entries, seed) for entries in groups(found)],
+        timings=steps,
+        timings_figure=_timings_figure(steps) if steps else None,
+        commands=_commands(found, data, steps),
+    )
+
+
+def to_html(report: Report) -> str:
+    """Return the page as HTML that loads nothing from outside itself."""
+    made = environment(autoescape=True)
+    show_clips(made, report.clips, report.captions)
+    return with_clips(made.get_template("report.html.j2").render(report=report), report.clips)
+
+
+def to_markdown(report: Report) -> str:
+    """Return the tables and texts of the page as Markdown."""
+    made = environment(autoescape=False)
+    made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
+    return made.get_template("report.md.j2").render(report=report)
+
+
+def to_latex(report: Report) -> str:
+    """Return a LaTeX table of each group of results, with the published ones beside them.
+
+    Raises:
+        CvrError: the report has no results.
+    """
+    if not report.groups:
+        raise CvrError("LaTeX tables are of results; name a result folder.")
+    return f"% {report.made}, made by: {report.command}\n" + to_tex([group.paper for group in report.groups])
+
+
+def write_report(content: str, out: Path) -> None:
+    """Write the page, whole or not at all.
+
+    Raises:
+        CvrError: `out` is a folder.
+    """
+    write_page(content, out)
+
+
+def environment(*, autoescape: bool) -> jinja2.Environment:
+    """Return what renders the templates of this folder."""
+    made = page_environment(Path(__file__).parent / "templates", autoescape=autoescape)
+    made.filters.update(cell=_cell, bounds=_bounds)
+    return made
+
+
+def _cell(text: object) -> str:
+    """The text as one cell of a Markdown table."""
+    flat = " ".join(str(text).split())
+    return str(escape(flat)).replace("|", "\\|").replace("`", "\\`")
+
+
+def _bounds(interval: Interval, form: str = ".1f") -> str:
+    return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
+
+
+def _read_timings(path: Path) -> list[Bar]:
+    if not path.is_file():
+        raise CvrError(f"{path} does not exist.")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [Bar(entry["command"], float(entry["seconds"]), f"{entry['seconds']:.1f} s") for entry in entries]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        raise CvrError(
+            f'{path} should be a JSON list of {{"command": "...", "seconds": ...}}, as cvr run writes it.'
+        ) from None
+
+
+def _timings_figure(steps: Sequence[Bar]) -> Figure:
+    title = "Seconds per step: " + ", ".join(f"{step.label} {step.note}" for step in steps)
+    return Figure(*(bars(steps, width=width, title=title) for width in (WIDE, NARROW)))
+
+
+def _commands(results: Sequence[Result], data: Path | None, steps: Sequence[Bar]) -> list[str]:
+    """Every command line that led here, in order, each once."""
+    made = [artifact.manifest["command"] for artifact in lineage([data])] if data is not None else []
+    scored = [result.record["command"] for result in results]
+    return list(dict.fromkeys([step.label for step in steps] or [*made, *scored]))

@@ -1,0 +1,244 @@
+"""What a report shows of scored models: metrics, curves, slices, differences and single queries.
+
+Results are read, not scored again; only those of one task, protocol and gallery stand side by side.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cvr_bench.results.compare import compare
+from cvr_bench.results.result import Result
+from cvr_bench.scoring import metrics
+from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_bench.scoring.metrics import Interval
+from cvr_data.pages.charts import Curve, Dot
+
+UNIMODAL = ("visual-only", "text-only")
+BASELINES = (*UNIMODAL, "random", "constant")
+CURVE_KS = (*range(1, 21), 22, 24, 26, 28, 30, 33, 36, 40, 45, 50)
+SLICES = {"backend": "Source of the text", "kind": "Kind of change", "slot": "What changes", "style": "Style",
+          "changes": "Number of changes"}  # fmt: skip
+"""Slices in the order of the page; others follow under their own name."""
+LANGUAGE_MODELS = ("transformers", "vllm", "openai")
+"""Backends whose texts a language model wrote."""
+SMALLEST_SLICE = 20
+"""Values with fewer queries say little and are left out."""
+COLOURS = 6
+"""Styles s1 ... s6 of the style sheet; b1 ... b4 are for baselines."""
+ALL = "All queries"
+SHOWN = 5
+"""Best videos shown for a query."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result with the name and the colour it has on the page."""
+
+    result: Result
+    label: str
+    style: str = ""
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether the model uses both the reference video and the modification text."""
+        return self.result.model not in BASELINES
+
+    @property
+    def mean(self) -> float:
+        """The mean recall, by which models are ordered."""
+        return self.result.interval(MEAN).value
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The models side by side on the queries of one slice value."""
+
+    title: str
+    queries: int
+    dots: list[Dot]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A composed model minus a unimodal baseline on the same queries."""
+
+    first: str
+    second: str
+    style: str
+    queries: int
+    intervals: dict[str, Interval]
+
+    @property
+    def label(self) -> str:
+        """Both names."""
+        return f"{self.first} − {self.second}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A gallery video as a model ranked it."""
+
+    video_id: str
+    score: float
+    is_target: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One query and what a model put first."""
+
+    found: bool
+    rank: int
+    allowed: int
+    query_id: str
+    reference_id: str
+    modification: str
+    target_id: str
+    """The target that the model ranks best."""
+    targets: int
+    top: list[Candidate]
+
+
+def groups(results: Sequence[Result]) -> list[list[Entry]]:
+    """Return the results that may stand in one table together, each group best model first."""
+    alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
+    for result in results:
+        task = result.record["task"]
+        alike[task["name"], result.protocol.key, task["gallery_id"], str(task["ks"])].append(result)
+    return [_styled(_labelled(members)) for members in alike.values()]
+
+
+def curves(entries: Sequence[Entry]) -> list[Curve]:
+    """Return R@K of each model, and of chance."""
+    lines = []
+    for entry in entries:
+        rank = entry.result.ranks.column("rank").to_numpy()
+        lines.append(Curve(entry.label, [(k, metrics.recall(rank, k)) for k in CURVE_KS], entry.style))
+    ranks = entries[0].result.ranks
+    allowed = ranks.column("allowed").to_numpy()
+    targets = np.array([len(ids) for ids in ranks.column("target_ids").to_pylist()])
+    chance = [(k, metrics.chance_recall(allowed, targets, k)) for k in CURVE_KS]
+    return [*lines, Curve("chance", chance, "chance")]
+
+
+def slice_names(entries: Sequence[Entry]) -> list[str]:
+    """Return the slices that tell some queries of the task apart, in the order of the page."""
+    found = entries[0].result.record["slices"]
+    order = [*(name for name in SLICES if name in found), *(name for name in found if name not in SLICES)]
+    return [name for name in order if sum(_is_large(value) for value in found[name].values()) > 1]
+
+
+def panels(entries: Sequence[Entry], name: str) -> list[Panel]:
+    """Return the mean recall of each model per value of a slice, the most frequent value first."""
+    values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
+    return [
+        Panel(slice_title(name, value), values[value]["queries"], [_dot(entry, name, value) for entry in entries])
+        for value in sorted(values, key=lambda value: -values[value]["queries"])
+    ]
+
+
+def interval_dot(label: str, interval: Interval, style: str) -> Dot:
+    """Return the row of a dot chart that shows an interval."""
+    return Dot(label, interval.value, interval.low, interval.high, style)
+
+
+def slice_title(name: str, value: str) -> str:
+    """Return how the page calls a value of a slice."""
+    if name == "backend" and value in LANGUAGE_MODELS:
+        return f"LLM ({value})"
+    return value
+
+
+def differences(entries: Sequence[Entry], seed: int = 0) -> dict[str, list[Difference]]:
+    """Return what each composed model gains over each unimodal baseline: over all queries, and per source of text."""
+    by = "backend" if "backend" in slice_names(entries) else None
+    found: dict[str, list[Difference]] = {}
+    for entry in entries:
+        for other in entries:
+            if not entry.is_composed or other.result.model not in UNIMODAL:
+                continue
+            comparison = compare(entry.result, other.result, by=by, seed=seed)
+            parts = {f"Text by {slice_title('backend', value)}": part for value, part in comparison.slices.items()}
+            for title, part in {ALL: comparison.whole, **parts}.items():
+                if title == ALL or part.queries >= SMALLEST_SLICE:
+                    row = Difference(entry.label, other.label, entry.style, part.queries, dict(part.intervals))
+                    found.setdefault(title, []).append(row)
+    return found
+
+
+def outcomes(result: Result, seed: int = 0) -> list[Outcome]:
+    """Return one query that the model gets right and one that it gets wrong, each drawn at random of its kind.
+
+    Right is a target at rank 1, else the best rank there is; wrong is no target among the ten best, else the worst.
+    """
+    rank = result.ranks.column("rank").to_numpy()
+    generator = np.random.default_rng(seed)
+    right, wrong = rank == rank.min(), rank > 10
+    if not wrong.any():
+        wrong = rank == rank.max()
+    rows = [int(generator.choice(np.flatnonzero(kind))) for kind in (right, wrong)]
+    return [_outcome(result, row) for row in rows]
+
+
+def leader(entries: Sequence[Entry]) -> Entry:
+    """Return the best composed model, or the best of all where none is composed."""
+    return next((entry for entry in entries if entry.is_composed), entries[0])
+
+
+def best_labels(entries: Sequence[Entry]) -> dict[str, set[str]]:
+    """Return metric -> labels of the models with the best value."""
+    best: dict[str, set[str]] = {}
+    for metric in metric_names(entries[0].result.ks):
+        values = {entry.label: entry.result.interval(metric).value for entry in entries}
+        best[metric] = {label for label, value in values.items() if value == max(values.values()) > 0}
+    for metric in ("MdR", "MnR"):
+        values = {entry.label: entry.result.record[metric] for entry in entries}
+        best[metric] = {label for label, value in values.items() if value == min(values.values())}
+    return best
+
+
+def _labelled(results: Sequence[Result]) -> list[Entry]:
+    counts = Counter(result.model for result in results)
+    return [
+        Entry(result, result.model if counts[result.model] == 1 else result.path.resolve().name) for result in results
+    ]
+
+
+def _styled(entries: Sequence[Entry]) -> list[Entry]:
+    seen: Counter[bool] = Counter()
+    styled = []
+    for entry in sorted(entries, key=lambda entry: (-entry.mean, entry.label)):
+        number = seen[entry.is_composed]
+        seen[entry.is_composed] += 1
+        style = f"s{number % COLOURS + 1}" if entry.is_composed else f"b{number % len(BASELINES) + 1}"
+        styled.append(replace(entry, style=style))
+    return styled
+
+
+def _is_large(summary: dict) -> bool:
+    return summary["queries"] >= SMALLEST_SLICE
+
+
+def _dot(entry: Entry, name: str, value: str) -> Dot:
+    interval = Interval(**entry.result.record["slices"][name][value]["metrics"][MEAN])
+    return interval_dot(entry.label, interval, entry.style)
+
+
+def _outcome(result: Result, row: int) -> Outcome:
+    query = result.ranks.slice(row, 1).to_pylist()[0]
+    targets = set(query["target_ids"])
+    top = list(zip(query["top"], query["top_scores"], strict=True))[:SHOWN]
+    return Outcome(
+        found=query["rank"] == 1,
+        rank=query["rank"],
+        allowed=query["allowed"],
+        query_id=query["query_id"],
+        reference_id=query["reference_id"] or "",
+        modification=query["modification"] or "",
+        target_id=query["target_ids"][0],
+        targets=len(targets),
+        top=[Candidate(video_id, score, video_id in targets) for video_id, score in top],
+    )

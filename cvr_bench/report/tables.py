@@ -1,0 +1,147 @@
+"""Results as plain text: one table of all models, and one of R@1 by slice."""
+
+from collections.abc import Sequence
+
+from cvr_bench.results.compare import Comparison, Difference
+from cvr_bench.results.result import MEAN, Result
+from cvr_bench.results.under_protocols import ProtocolRow
+from cvr_bench.scoring.metrics import Interval
+
+SLICES = ("backend", "kind", "slot", "style", "changes")
+
+
+def format_results(results: Sequence[Result]) -> str:
+    """Return the table of results on one task: recalls in percent, 95 % intervals, ranks, ties and chance."""
+    first = results[0]
+    names = first.metric_names
+    rows = [["model", *names, "MdR", "ties"]]
+    rows += [[result.model, *(_cell(result, name) for name in names), *_ranks(result)] for result in results]
+    rows.append(["(chance)", *(_chance(first, name) for name in names), "", ""])
+    return "\n".join([_header(first), _align(rows), *_bounds(results)])
+
+
+def format_slices(results: Sequence[Result]) -> str:
+    """Return R@1 of every model by what its queries are; empty where all queries are alike."""
+    first = results[0]
+    blocks = []
+    for name in SLICES:
+        values = first.record["slices"].get(name, {})
+        if len(values) < 2:
+            continue
+        ordered = sorted(values, key=lambda value: (-values[value]["queries"], value))
+        rows = [[f"R@1 by {name}", *(f"{value} ({values[value]['queries']})" for value in ordered)]]
+        for result in results:
+            found = result.record["slices"].get(name, {})
+            rows.append([result.model, *(_interval(Interval(**found[value]["metrics"]["R@1"])) for value in ordered)])
+        blocks.append(_align(rows))
+    return "\n\n".join(blocks)
+
+
+def format_comparison(comparison: Comparison) -> str:
+    """Return the differences, with intervals and a verdict per metric that the table leads with."""
+    whole = comparison.whole
+    names = list(whole.intervals)
+    rows = [["", *names]]
+    rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
+    rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
+    rows.append(["difference", *(_interval(whole.intervals[name], "+.2f") for name in names)])
+    rows.append(["p (permutation)", *(f"{whole.p_values[name]:.4f}" for name in names)])
+    lines = [_scope(comparison), _align(rows)]
+    lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
+    if comparison.slices:
+        lines += ["", _slice_differences(comparison)]
+    return "\n".join(lines)
+
+
+def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
+    """Return one result under several protocols: recalls, gallery size, ties, chance, and what the scores lack."""
+    table = [["protocol", *(f"R@{k}" for k in result.ks), "mean", "gallery", "ties", "chance R@1"]]
+    for row in rows:
+        if row.ranks is None:
+            table.append([row.name, *["-"] * (len(result.ks) + 4)])
+            continue
+        recalls = [row.recall(k) for k in result.ks]
+        shown = [f"{value:.2f}" for value in (*recalls, sum(recalls) / len(recalls))]
+        ties = str(int((row.ranks.ties > 0).sum()))
+        gallery = f"{row.ranks.allowed.mean():.0f}"
+        table.append([row.name, *shown, gallery, ties, f"{row.chance(1):.2f}"])
+    notes = [f"{row.name}: {row.why_not}." for row in rows if row.why_not]
+    title = f"{result.model} on {result.record['task']['name']}: the same scores of {result.record['queries']} queries"
+    return "\n".join([title, _align(table), *notes])
+
+
+def _slice_differences(comparison: Comparison) -> str:
+    names = [next(iter(comparison.whole.intervals)), MEAN]
+    rows = [["slice", "queries", *(f"{name} difference" for name in names), f"p of {names[0]}", "verdict"]]
+    for value, difference in comparison.slices.items():
+        cells = [_interval(difference.intervals[name], "+.2f") for name in names]
+        p_value = f"{difference.p_values[names[0]]:.4f}"
+        rows.append([value, str(difference.queries), *cells, p_value, _short_verdict(difference, names[0], comparison)])
+    return _align(rows)
+
+
+def _short_verdict(difference: Difference, metric: str, comparison: Comparison) -> str:
+    interval = difference.intervals[metric]
+    if not interval.excludes_zero:
+        return "no clear difference"
+    return f"{comparison.first if interval.value > 0 else comparison.second} is better"
+
+
+def _scope(comparison: Comparison) -> str:
+    whole = comparison.whole
+    scope = f"{whole.queries} queries, {whole.clusters} different targets, 95 % paired bootstrap resampled by target"
+    lost = [
+        f"{count} queries only in {name}"
+        for count, name in ((comparison.only_first, comparison.first), (comparison.only_second, comparison.second))
+        if count
+    ]
+    shared = [f"both ranked again on the {comparison.gallery} videos they share"] if comparison.gallery else []
+    return "; ".join([scope, *shared, *lost])
+
+
+def _header(result: Result) -> str:
+    task, protocol = result.record["task"], result.protocol
+    reference = "references left out" if protocol.reference == "exclude" else "references kept"
+    line = (
+        f"{task['name']} ({result.record['data']['split']}): {result.record['queries']} queries, "
+        f"gallery of {task['gallery']} videos, {reference}, ties count against the model"
+    )
+    lost = [f"{count} {what}" for what, count in task["left_out"].items()]
+    return f"{line}\nleft out: {', '.join(lost)}" if lost else line
+
+
+def _cell(result: Result, name: str) -> str:
+    interval = result.interval(name)
+    return _interval(interval) if name in ("R@1", MEAN) else f"{interval.value:.2f}"
+
+
+def _chance(result: Result, name: str) -> str:
+    """The chance level of a recall; mAP has none."""
+    return f"{result.record['chance'][name]:.2f}" if name in result.record["chance"] else ""
+
+
+def _interval(interval: Interval, form: str = ".2f") -> str:
+    return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
+
+
+def _bounds(results: Sequence[Result]) -> list[str]:
+    """What the recalls of the whole benchmark can be at least and at most, where some of it could not be scored."""
+    known = [(result, found) for result in results if (found := result.record.get("coverage")) is not None]
+    if not known:
+        return []
+    names = list(known[0][1]["bounds"])
+    rows = [["whole benchmark", *names]]
+    for result, found in known:
+        rows.append([result.model, *("{:.2f} to {:.2f}".format(*found["bounds"][name]) for name in names)])
+    return ["", _align(rows)]
+
+
+def _ranks(result: Result) -> list[str]:
+    return [f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])]
+
+
+def _align(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

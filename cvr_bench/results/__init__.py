@@ -1,0 +1,1 @@
+"""A result on disk, and two beside each other."""

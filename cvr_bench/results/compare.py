@@ -1,0 +1,225 @@
+"""Compare two results on the same queries: the paired difference, its interval, and what it says.
+
+Results of different protocols are not put side by side; what differs is said instead. Where galleries differ, because
+one machine lacks videos that another has, both are ranked again on the videos and queries they share, from their saved
+scores.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_bench.results.result import Result
+from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
+from cvr_bench.results.under_protocols import matrix_ranks
+from cvr_bench.scoring.measures import Measures
+from cvr_bench.scoring.metrics import Interval, paired_bootstrap, paired_permutation, target_clusters
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second on some queries, in points of percent."""
+
+    queries: int
+    clusters: int
+    intervals: Mapping[str, Interval]
+    """Metric -> difference of it."""
+    first: Mapping[str, float]
+    second: Mapping[str, float]
+    p_values: Mapping[str, float]
+    """Metric -> two-sided p of a paired permutation test that exchanges the two within clusters."""
+
+    def verdict(self, metric: str, first: str, second: str) -> str:
+        """Return which of the two is better, as far as the interval tells."""
+        interval = self.intervals[metric]
+        if not interval.excludes_zero:
+            return f"no clear difference: the interval of the {metric} difference contains 0"
+        better, worse = (first, second) if interval.value > 0 else (second, first)
+        return f"{better} is better than {worse}: the interval of the {metric} difference excludes 0"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results on the queries that both have."""
+
+    first: str
+    second: str
+    whole: Difference
+    slices: Mapping[str, Difference]
+    """Value of the slice -> the difference within it; empty where none was asked for."""
+    only_first: int
+    """Queries that only the first result has."""
+    only_second: int
+    gallery: int | None = None
+    """Gallery items that both have, where both were ranked again on these; None where their galleries are the same."""
+
+
+def compare(first: Result, second: Result, *, by: str | None = None, seed: int = 0) -> Comparison:
+    """Return the paired differences of all recalls, resampled by target, of all queries and per value of slice `by`.
+
+    Raises:
+        CvrError: the protocols differ, the galleries do and scores were not saved, no query is shared, or there is no
+            such slice.
+    """
+    problems = _check_comparable(first, second)
+    if problems:
+        table, other, gallery = _on_common_gallery(first, second, problems)
+    else:
+        table, other, gallery = *_shared(first.ranks, second.ranks), None
+    if not table.num_rows:
+        raise CvrError(f"{first.path} and {second.path} have no query in common.")
+    _check_targets(table, other, second)
+    names = _names(first, second)
+    return Comparison(
+        *names,
+        whole=_difference(table, other, _measures(first, gallery), seed),
+        slices=_slices(first, table, other, by, _measures(first, gallery), seed) if by else {},
+        only_first=first.ranks.num_rows - table.num_rows,
+        only_second=second.ranks.num_rows - table.num_rows,
+        gallery=gallery,
+    )
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as JSON values."""
+    names = (comparison.first, comparison.second)
+    return {
+        "first": comparison.first,
+        "second": comparison.second,
+        "only_first": comparison.only_first,
+        "only_second": comparison.only_second,
+        "gallery": comparison.gallery,
+        **_difference_json(comparison.whole, names),
+        "slices": {value: _difference_json(part, names) for value, part in comparison.slices.items()},
+    }
+
+
+def _difference_json(difference: Difference, names: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "queries": difference.queries,
+        "clusters": difference.clusters,
+        "difference": {
+            metric: {
+                "first": difference.first[metric],
+                "second": difference.second[metric],
+                "value": interval.value,
+                "interval": [interval.low, interval.high],
+                "p": difference.p_values[metric],
+                "verdict": difference.verdict(metric, *names),
+            }
+            for metric, interval in difference.intervals.items()
+        },
+    }
+
+
+def _check_comparable(first: Result, second: Result) -> list[str]:
+    """Refuse results of different protocols or K; return how their galleries differ."""
+    problems = first.protocol.differences(second.protocol)
+    mine, theirs = first.record["task"], second.record["task"]
+    if mine["ks"] != theirs["ks"]:
+        problems.append(f"ks: {mine['ks']}, not {theirs['ks']}")
+    if problems:
+        raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
+    if mine["gallery"] != theirs["gallery"]:
+        return [f"gallery: {mine['gallery']}, not {theirs['gallery']}"]
+    return ["gallery: as many videos, but not the same ones"] if mine["gallery_id"] != theirs["gallery_id"] else []
+
+
+def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
+    """Both ranked again, on the items and queries they share; and how many items these are."""
+    matrices = [read_scores(result.path) for result in (first, second)]
+    if matrices[0] is None or matrices[1] is None:
+        raise CvrError(
+            f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}. Score both with "
+            "--save-scores, and they are compared on what they share."
+        )
+    items = sorted(set(matrices[0].item_ids) & set(matrices[1].item_ids))
+    with_target = [_with_target(matrix, set(items)) for matrix in matrices if matrix is not None]
+    queries = [name for name in with_target[0] if name in set(with_target[1])]
+    if not queries:
+        raise CvrError(f"{first.path} and {second.path} have no query in common.")
+    tables = [
+        _ranked_again(result, matrix.within(items, queries))
+        for result, matrix in zip((first, second), matrices, strict=True)
+        if matrix is not None
+    ]
+    return tables[0], tables[1], len(items)
+
+
+def _with_target(matrix: ScoreMatrix, items: set[str]) -> list[str]:
+    """The queries that keep a target, other than their own reference, within some items."""
+    found = zip(matrix.query_ids, matrix.targets, matrix.references, strict=True)
+    return [
+        name
+        for name, targets, reference in found
+        if any(column != reference and matrix.item_ids[column] in items for column in targets)
+    ]
+
+
+def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
+    row_of = {name: row for row, name in enumerate(result.ranks.column("query_id").to_pylist())}
+    table = result.ranks.take([row_of[name] for name in matrix.query_ids])
+    targets = [[matrix.item_ids[column] for column in columns] for columns in matrix.targets]
+    rank = matrix_ranks(matrix, result.protocol).rank.astype(np.int64)
+    for name, values in (("rank", pa.array(rank)), ("target_ids", pa.array(targets, pa.list_(pa.string())))):
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
+
+
+def _measures(result: Result, gallery: int | None) -> Measures:
+    """The metrics to compare; ranked again, only the best target of a query is placed, so that mAP is not known."""
+    return result.measures if gallery is None else Measures(ks=result.ks)
+
+
+def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
+    row_of = {query_id: row for row, query_id in enumerate(second.column("query_id").to_pylist())}
+    pairs = [
+        (row, row_of[query_id])
+        for row, query_id in enumerate(first.column("query_id").to_pylist())
+        if query_id in row_of
+    ]
+    rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return first.take(rows[:, 0]), second.take(rows[:, 1])
+
+
+def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
+    columns = [part.column(name).to_pylist() for part in (table, other) for name in ("query_id", "target_ids")]
+    changed = [name for name, mine, _, theirs in zip(*columns, strict=True) if sorted(mine) != sorted(theirs)]
+    if changed:
+        raise CvrError(f"{second.path} was scored with other targets for query {first_few(changed)}.")
+
+
+def _names(first: Result, second: Result) -> tuple[str, str]:
+    if first.model != second.model:
+        return first.model, second.model
+    return str(first.path), str(second.path)
+
+
+def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int) -> Difference:
+    clusters = target_clusters(first.column("target_ids").to_pylist())
+    values = {name: [measures.values(table, name) for table in (first, second)] for name in measures.names()}
+    return Difference(
+        queries=first.num_rows,
+        clusters=len(set(clusters)),
+        intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
+        first={name: float(both[0].mean()) for name, both in values.items()},
+        second={name: float(both[1].mean()) for name, both in values.items()},
+        p_values={name: paired_permutation(both[0], both[1], clusters, seed) for name, both in values.items()},
+    )
+
+
+def _slices(
+    first: Result, table: pa.Table, other: pa.Table, by: str, measures: Measures, seed: int
+) -> dict[str, Difference]:
+    if by not in first.slice_names:
+        raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
+    values = table.column(by).to_pylist()
+    differences = {}
+    for value in sorted({value for value in values if value is not None}):
+        is_in = pa.array([found == value for found in values])
+        differences[value] = _difference(table.filter(is_in), other.filter(is_in), measures, seed)
+    return differences

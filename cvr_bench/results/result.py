@@ -1,0 +1,250 @@
+"""A result on disk: metrics with intervals, the protocol, and where every target of every query stood.
+
+    results/fdca-quickstart/  result.json  protocol.json  ranks.parquet  training/  manifest.json
+
+`ranks.parquet` has one row per query; every metric can be worked out from it again.
+"""
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cvr_bench.scoring.measures import MEAN, Measures
+from cvr_bench.scoring.metrics import (
+    Interval,
+    bootstrap_interval,
+    chance_recall,
+    mean_rank,
+    median_rank,
+    target_clusters,
+)
+from cvr_bench.tasks.coverage import recall_bounds
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Task
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.tables import content_id
+
+if TYPE_CHECKING:  # torch, which those who read a result do not need
+    from cvr_bench.scoring.evaluate import Ranks
+
+STAGE = "bench"
+RESULT, PROTOCOL, RANKS = "result.json", "protocol.json", "ranks.parquet"
+RANK_COLUMNS = pa.schema(
+    [
+        pa.field("query_id", pa.string(), nullable=False),
+        ("reference_id", pa.string()),
+        ("modification", pa.string()),
+        pa.field("target_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("target_ranks", pa.list_(pa.int64()), nullable=False),
+        pa.field("rank", pa.int64(), nullable=False),
+        pa.field("ties", pa.int64(), nullable=False),
+        pa.field("allowed", pa.int64(), nullable=False),
+        ("unranked", pa.int64()),
+        ("is_partial", pa.bool_()),
+        ("subset_rank", pa.int64()),
+        pa.field("top", pa.list_(pa.string()), nullable=False),
+        pa.field("top_scores", pa.list_(pa.float32()), nullable=False),
+    ]
+)
+"""Columns of ranks.parquet; those of the slices (kind, slot, backend, style, ...) follow, null where unknown."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished result."""
+
+    path: Path
+    record: dict[str, Any]
+    """What result.json holds."""
+    protocol: Protocol
+    ranks: pa.Table
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.record["model"]
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """The K of each recall."""
+        return tuple(self.record["task"]["ks"])
+
+    @property
+    def measures(self) -> Measures:
+        """The metrics of its task."""
+        return Measures.of_record(self.record["task"])
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The metrics that have an interval."""
+        return self.measures.names()
+
+    @property
+    def slice_names(self) -> list[str]:
+        """The columns of `ranks` that tell queries apart by kind, slot, source of the text, ..."""
+        return [name for name in self.ranks.column_names if name not in RANK_COLUMNS.names]
+
+    def interval(self, metric: str) -> Interval:
+        """Return a recall (`R@1`, or `mean`) with its interval."""
+        return Interval(**self.record["metrics"][metric])
+
+
+def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
+    """Return the rows of ranks.parquet, in the order of the task's queries."""
+    columns = {
+        "query_id": ranks.query_ids,
+        "reference_id": [query.reference.item_id if query.reference else None for query in task.queries],
+        "modification": [query.modification for query in task.queries],
+        "target_ids": ranks.target_ids,
+        "target_ranks": ranks.target_ranks,
+        "rank": ranks.rank,
+        "ties": ranks.ties,
+        "allowed": ranks.allowed,
+        "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
+        "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
+        "subset_rank": ranks.subset_rank,
+        "top": ranks.top,
+        "top_scores": ranks.top_scores,
+    }
+    columns = {name: values for name, values in columns.items() if values is not None}
+    table = check_columns(pa.table(columns), RANK_COLUMNS, RANKS)
+    for name, values in task.slices.items():
+        if name in RANK_COLUMNS.names:
+            raise ValueError(f"A slice cannot be called {name!r}; that is a column of {RANKS}.")
+        table = table.append_column(name, pa.array([values.get(query_id) for query_id in ranks.query_ids], pa.string()))
+    return table
+
+
+def summary(table: pa.Table, measures: Measures, seed: int) -> dict[str, Any]:
+    """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
+    ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
+    target_ids = table.column("target_ids").to_pylist()
+    clusters = target_clusters(target_ids)
+    targets = np.array([len(ids) for ids in target_ids])
+    chances = {f"R@{k}": chance_recall(allowed, targets, k) for k in measures.ks}
+    return {
+        "queries": table.num_rows,
+        "clusters": len(set(clusters)),
+        "metrics": {
+            name: vars(bootstrap_interval(measures.values(table, name), clusters, seed)) for name in measures.names()
+        },
+        "MdR": median_rank(ranks),
+        "MnR": mean_rank(ranks),
+        "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},
+        "chance": {**chances, MEAN: float(np.mean(list(chances.values()))), **measures.chances(chances)},
+    }
+
+
+def coverage(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
+    """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
+    ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
+    partial = table.column("is_partial").to_numpy()
+    bounds = {f"R@{k}": recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
+    means = [float(np.mean([bound[end] for bound in bounds.values()])) for end in (0, 1)]
+    return {
+        "queries": table.num_rows,
+        "lost_queries": lost,
+        "most_unranked": int(unranked.max(initial=0)),
+        "bounds": {**{name: list(bound) for name, bound in bounds.items()}, MEAN: means},
+    }
+
+
+def problems_of(result: "Result") -> list[str]:
+    """Return one line per number of result.json that ranks.parquet does not give again; none if all do."""
+    seed = result.record["seed"]
+    found: dict[str, Any] = {
+        **summary(result.ranks, result.measures, seed),
+        "slices": slice_summaries(result.ranks, result.measures, seed),
+    }
+    if (stored := result.record.get("coverage")) is not None:
+        found["coverage"] = coverage(result.ranks, result.ks, stored["lost_queries"])
+    lines = []
+    for name, value in _flat(found).items():
+        told = _flat(result.record).get(name)
+        if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
+            lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
+    return lines
+
+
+def _flat(value: Any, name: str = "") -> dict[str, float]:
+    """Nested numbers by dotted name."""
+    if isinstance(value, Mapping):
+        return {key: number for part, inner in value.items() for key, number in _flat(inner, f"{name}.{part}").items()}
+    if isinstance(value, list | tuple):
+        return {
+            key: number for place, inner in enumerate(value) for key, number in _flat(inner, f"{name}.{place}").items()
+        }
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {name.removeprefix("."): float(value)} if is_number else {}
+
+
+def slice_summaries(table: pa.Table, measures: Measures, seed: int) -> dict[str, dict[str, Any]]:
+    """Return slice name -> value -> its summary."""
+    names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
+    summaries: dict[str, dict[str, Any]] = {}
+    for name in names:
+        values = table.column(name).to_pylist()
+        summaries[name] = {
+            value: summary(table.filter(pa.array([found == value for found in values])), measures, seed)
+            for value in sorted({value for value in values if value is not None})
+        }
+    return summaries
+
+
+def task_record(task: Task) -> dict[str, Any]:
+    """Return what result.json says of the task; equal `gallery_id` means that the same videos were ranked."""
+    return {
+        "name": task.name,
+        "queries": len(task.queries),
+        "gallery": len(task.gallery),
+        "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
+        **Measures.of_task(task).to_json(),
+        "left_out": dict(task.left_out),
+    }
+
+
+def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
+    """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
+    table, measures = ranks_table(task, ranks), Measures.of_task(task)
+    record = {
+        **about,
+        "task": task_record(task),
+        "protocol_key": task.protocol.key,
+        "seed": seed,
+        **summary(table, measures, seed),
+        "coverage": coverage(table, task.ks, task.missing.queries) if task.missing else None,
+        "slices": slice_summaries(table, measures, seed),
+    }
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    writer.write_file(RANKS, buffer.getvalue())
+    writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
+    writer.write_file(RESULT, json_bytes(record))
+    return writer.finish(rows=table.num_rows)
+
+
+def read_result(path: Path) -> Result:
+    """Return the result of a folder.
+
+    Raises:
+        CvrError: no result is there, or it is damaged.
+    """
+    artifact = open_artifact(path, STAGE)
+    for name in (RESULT, PROTOCOL, RANKS):
+        if not (path / name).exists():
+            raise CvrError(f"{path}: {name} is missing; run its command again with --overwrite.")
+    fields = json.loads((path / PROTOCOL).read_text(encoding="utf-8"))
+    fields.pop("key", None)
+    table = check_columns(pq.read_table(path / RANKS), RANK_COLUMNS, str(path / RANKS))
+    record = json.loads((path / RESULT).read_text(encoding="utf-8"))
+    return Result(artifact.path, record, Protocol.from_json(fields), table)

@@ -1,0 +1,70 @@
+"""Evaluate on several devices: each ranks its share of the queries, and all get the ranks of all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_bench.models.parts.processes import gathered_objects, is_spread, process_count, process_number
+from cvr_bench.models.parts.retriever import Retriever
+from cvr_bench.scoring.evaluate import Ranks, evaluate
+from cvr_bench.tasks.task import Missing, Query, Task
+
+LISTS = ("target_ids", "target_ranks", "top", "top_scores")
+
+
+def evaluate_spread(retriever: Retriever, task: Task) -> Ranks:
+    """Return what `evaluate` returns, in every process; alone it is `evaluate`.
+
+    Shares are of one size, so that no process waits long; a query that fills up a share is counted once.
+    """
+    if not is_spread():
+        return evaluate(retriever, task)
+    count, number = process_count(), process_number()
+    share = -(-len(task.queries) // count)
+    places = [(number + count * step) % len(task.queries) for step in range(share)]
+    own_queries = [task.queries[place] for place in dict.fromkeys(places)]
+    own = evaluate(retriever, _share(task, own_queries))
+    return joined_ranks(gathered_objects(own), [query.query_id for query in task.queries])
+
+
+def _share(task: Task, queries: Sequence[Query]) -> Task:
+    ids = {query.query_id for query in queries}
+    return replace(
+        task,
+        queries=queries,
+        targets={query_id: task.targets[query_id] for query_id in task.targets if query_id in ids},
+        candidates=_of(ids, task.candidates),
+        subset=_of(ids, task.subset),
+        slices={},
+        missing=Missing(),
+    )
+
+
+def _of(ids: set[str], values: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:
+    return None if values is None else {query_id: values[query_id] for query_id in values if query_id in ids}
+
+
+def joined_ranks(parts: list[Ranks], query_ids: list[str]) -> Ranks:
+    """Return the ranks of these queries, in this order; of a query that several parts have, those of the first."""
+    place_of: dict[str, int] = {}
+    for place, query_id in enumerate(query_id for part in parts for query_id in part.query_ids):
+        place_of.setdefault(query_id, place)
+    order = np.array([place_of[query_id] for query_id in query_ids], dtype=np.int64)
+
+    def array(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])[order]
+
+    def lists(name: str) -> pa.ChunkedArray:
+        chunks = [chunk for part in parts for chunk in getattr(part, name).chunks]
+        return pa.chunked_array(chunks).take(pa.array(order))
+
+    return Ranks(
+        query_ids=list(query_ids),
+        rank=array("rank"),
+        ties=array("ties"),
+        allowed=array("allowed"),
+        **{name: lists(name) for name in LISTS},
+        subset_rank=None if parts[0].subset_rank is None else array("subset_rank"),
+    )

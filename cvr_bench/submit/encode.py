@@ -1,0 +1,97 @@
+"""From what a user names to the queries, the model and the files of `cvr encode-queries` and `cvr score`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvr_bench.audit.altered import AlteredFeatures
+from cvr_bench.benchmarks import DATASETS
+from cvr_bench.data.benchmark import find_benchmark, is_benchmark
+from cvr_bench.data.choose import ALL, choose_data, stored_features, with_root
+from cvr_bench.data.load import load_task, open_features
+from cvr_bench.data.sources import Sources, choose_sources
+from cvr_bench.models.parts.trained import dense_model, scoring_model
+from cvr_bench.submit.query_features import STAGE, encode_queries
+from cvr_bench.tasks.task import Task
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.errors import CvrError
+from cvr_data.core.machine import Machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeRun:
+    """What a user names."""
+
+    model: str
+    options: Sequence[str] = ()
+    checkpoint: Path | None = None
+    data: str | None = None
+    """Triplets, or the name of a benchmark."""
+    data_options: Sequence[str] = ()
+    embeddings: Path | None = None
+    split: str | None = None
+
+
+def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = False) -> dict[str, tuple[int, ...]]:
+    """Write the features of a run to a folder and return file -> shape.
+
+    Raises:
+        CvrError: the data, its features or the model are not at hand, or the folder holds something else.
+    """
+    if run.data == ALL:
+        raise CvrError("Queries are encoded of one data set at a time; name it with --data.")
+    named = [run.data] if run.data is not None else []
+    chosen, _ = choose_data(named, run.data_options, run.embeddings, run.split, machine)
+    sources = chosen[0].sources
+    features = features_of(sources.embeddings)
+    retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
+    inputs = {"data": data_file(sources), "embeddings": sources.embeddings}
+    if run.checkpoint is not None:
+        inputs["checkpoint"] = run.checkpoint
+    config = {"model": run.model, "options": list(run.options), "split": run.split, "data": list(run.data_options)}
+    with ArtifactWriter(out, stage=STAGE, config=config, inputs=inputs, overwrite=overwrite) as writer:
+        shapes = encode_queries(retriever, features, load_task(sources, run.split or "test"), writer)
+        writer.finish()
+    return shapes
+
+
+def benchmark_features(name: str, given: Path | None, machine: Machine) -> AlteredFeatures:
+    """Return the encoder that serves the features of a benchmark: those given, else those on this machine.
+
+    Raises:
+        CvrError: there are none.
+    """
+    found = given or stored_features(name, machine)
+    if found is None:
+        raise CvrError(f"{name} comes without features of its videos; pass --embeddings (see cvr embed).")
+    return features_of(found)
+
+
+def features_of(embeddings: Path) -> AlteredFeatures:
+    """Return the encoder that serves stored features.
+
+    Raises:
+        CvrError: none are there.
+    """
+    return AlteredFeatures(open_features(Sources(data=embeddings, embeddings=embeddings, videos=(), choice="-e")))
+
+
+def task_to_score(
+    data: str | None, data_options: Sequence[str], split: str | None, machine: Machine
+) -> tuple[Task, str]:
+    """Return the queries with their targets, whatever features are stored, and the name of the file they are from.
+
+    Raises:
+        CvrError: the data cannot be read.
+    """
+    options = with_root(data, data_options, machine)
+    if data is not None and is_benchmark(data):
+        benchmark = find_benchmark(data.replace("_", "-"), options, split)
+        return DATASETS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
+    sources = choose_sources(data, options, None, split)
+    return load_task(sources, split or "test"), data_file(sources).name
+
+
+def data_file(sources: Sources) -> Path:
+    """Return the file of the benchmark that names its queries, or the triplets."""
+    return sources.benchmark.files()[0] if sources.benchmark is not None else sources.data

@@ -1,0 +1,207 @@
+"""BSE-CoVR's two steps: query features in files, then recalls of those files.
+
+    out/  query_feat.npy  query_feat_txt_only.npy  gallery_feat.npy  ids.json  manifest.json
+          recalls.json  recalls_txt_only.json
+
+`query_feat_txt_only.npy` is the model given only its text: its reference video is a frame of zeros. Row i of a query
+file is query i of `ids.json`, or of the benchmark's own file where there is no `ids.json`.
+
+Source: test.py and evaluate_scores.py of BSE-CoVR, Thawakar et al., ICCV 2025 (https://arxiv.org/abs/2508.14039). Both
+sides are scaled to unit length before they are multiplied, as there; equal scores rank before the target, as here.
+"""
+
+# Shapes: Q queries, G gallery items, D embedding.
+
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_videos
+from cvr_bench.models.parts.retriever import DenseRetriever
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.metrics import mean_recall, recall
+from cvr_bench.tasks.task import Query, Task
+from cvr_data.core.artifacts import ArtifactWriter, json_bytes, write_bytes
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.media.video import Video
+
+STAGE = "encode-queries"
+QUERIES, TEXT_ONLY, GALLERY, IDS = "query_feat.npy", "query_feat_txt_only.npy", "gallery_feat.npy", "ids.json"
+RECALLS = {QUERIES: "recalls", TEXT_ONLY: "recalls_txt_only"}
+"""File of query features -> how the file of its recalls is called."""
+KS = (1, 5, 10, 50)
+MEANS = {"meanR3": (1, 5, 10), "meanR4": KS}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The recalls of one file of query features."""
+
+    path: Path
+    queries: int
+    gallery: int
+    recalls: Mapping[str, Any]
+
+
+def encode_queries(
+    retriever: DenseRetriever, features: AlteredFeatures, task: Task, writer: ArtifactWriter
+) -> dict[str, tuple[int, ...]]:
+    """Write the features of a task and return file -> shape.
+
+    Raises:
+        CvrError: the model cannot encode a query or an item.
+    """
+    text_only = altered(retriever, features, Alteration(videos=blank_videos))
+    assert isinstance(text_only, DenseRetriever)
+    retriever.index(task.gallery)
+    assert retriever.gallery_GD is not None
+    arrays = {
+        QUERIES: retriever.embed(task.queries),
+        TEXT_ONLY: text_only.embed(task.queries),
+        GALLERY: retriever.gallery_GD,
+    }
+    for name, array in arrays.items():
+        writer.write_file(name, _npy(array))
+    ids = {
+        "task": task.name,
+        "queries": [query.query_id for query in task.queries],
+        "gallery": [item.item_id for item in task.gallery],
+    }
+    writer.write_file(IDS, json_bytes(ids))
+    return {name: tuple(array.shape) for name, array in arrays.items()}
+
+
+def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
+    """Write the recalls of each file of query features in a folder, and return them.
+
+    Args:
+        folder: what `encode_queries` wrote, or files of the same names with rows in the order of the benchmark's file.
+        task: the queries with their targets.
+        annotation: name of the benchmark's file, which the recalls carry.
+        keep_self: rank a query's own reference too; the files are then called ..._ss.json.
+
+    Raises:
+        CvrError: a file is missing, cannot be read, or has other queries or rows than the task.
+    """
+    if not (folder / QUERIES).is_file():
+        raise CvrError(f"{folder} has no {QUERIES}; cvr encode-queries writes it.")
+    gallery_GD = torch.from_numpy(read_rows(folder / GALLERY))
+    task = _within(task, _read_ids(folder))
+    if keep_self:
+        task = dataclasses.replace(task, protocol=dataclasses.replace(task.protocol, reference="keep"))
+    found = []
+    for name, stem in RECALLS.items():
+        if (folder / name).is_file():
+            recalls = {**_recalls(folder, name, gallery_GD, task), "annotation": annotation}
+            path = folder / f"{stem}{'_ss' if keep_self else ''}.json"
+            write_bytes(path, (json.dumps(recalls, indent=2) + "\n").encode())
+            found.append(Scored(path, len(task.queries), len(task.gallery), recalls))
+    return found
+
+
+def _recalls(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[str, float]:
+    queries_QD, ids = torch.from_numpy(read_rows(folder / name)), _read_ids(folder)
+    query_ids = ids["queries"] if ids else [query.query_id for query in task.queries]
+    item_ids = ids["gallery"] if ids else [item.item_id for item in task.gallery]
+    _check_rows(folder / name, queries_QD, query_ids, "queries")
+    _check_rows(folder / GALLERY, gallery_GD, item_ids, "gallery items")
+    if queries_QD.shape[1] != gallery_GD.shape[1]:
+        raise CvrError(f"{folder / name} is {queries_QD.shape[1]} wide, {GALLERY} {gallery_GD.shape[1]}.")
+    ranks = evaluate(_retriever(queries_QD, query_ids, gallery_GD, item_ids), task).rank
+    values = {f"R{k}": recall(ranks, k) for k in KS} | {mean: mean_recall(ranks, ks) for mean, ks in MEANS.items()}
+    return {key: round(value, 2) for key, value in values.items()}
+
+
+def _retriever(
+    queries_QD: Tensor, query_ids: Sequence[str], gallery_GD: Tensor, item_ids: Sequence[str]
+) -> DenseRetriever:
+    row_of = {name: row for row, name in enumerate(query_ids)}
+    column_of = {name: column for column, name in enumerate(item_ids)}
+    unit_QD, unit_GD = F.normalize(queries_QD, dim=-1), F.normalize(gallery_GD, dim=-1)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        return unit_QD[[row_of[query.query_id] for query in queries]]
+
+    def encode_videos(videos: Sequence[Video]) -> Tensor:
+        return unit_GD[[column_of[video.video_id] for video in videos]]
+
+    return DenseRetriever(encode_queries, encode_videos)
+
+
+def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
+    """The task of the queries and items that were encoded."""
+    if ids is None:
+        return task
+    known = {query.query_id for query in task.queries}
+    if unknown := [name for name in ids["queries"] if name not in known]:
+        raise CvrError(f"{task.name} has no query {first_few(unknown)}; {IDS} is of {ids['task']}.")
+    queries, items = set(ids["queries"]), set(ids["gallery"])
+    targets = {name: found & items for name, found in task.targets.items() if name in queries}
+    if lost := [name for name, found in targets.items() if not found]:
+        raise CvrError(f"{IDS} lists no target of query {first_few(lost)}.")
+    return dataclasses.replace(
+        task,
+        queries=[query for query in task.queries if query.query_id in queries],
+        gallery=[item for item in task.gallery if item.item_id in items],
+        targets=targets,
+        candidates=None
+        if task.candidates is None
+        else {name: found & items for name, found in task.candidates.items() if name in queries},
+        slices={},
+        target_frame_weights={},
+    )
+
+
+def _read_ids(folder: Path) -> dict[str, Any] | None:
+    path = folder / IDS
+    if not path.is_file():
+        return None
+    try:
+        ids = json.loads(path.read_text(encoding="utf-8"))
+        return {"task": ids["task"], "queries": list(ids["queries"]), "gallery": list(ids["gallery"])}
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise CvrError(
+            f"{path} should hold an object with task, queries and gallery, as cvr encode-queries writes it."
+        ) from None
+
+
+def read_rows(path: Path) -> np.ndarray:
+    """Return the rows of an .npy file, float32.
+
+    Raises:
+        CvrError: it is missing, or holds anything but finite rows of numbers.
+    """
+    if not path.is_file():
+        raise CvrError(f"{path} is not there.")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        raise CvrError(f"{path} cannot be read as an .npy file.") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise CvrError(f"{path} should hold rows of numbers, got {getattr(array, 'shape', 'an archive')}.")
+    rows = array.astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise CvrError(
+            f"{path}: row {first_few(np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist())} is not finite."
+        )
+    return rows
+
+
+def _check_rows(path: Path, rows: Tensor, names: Sequence[str], what: str) -> None:
+    if len(rows) != len(names):
+        raise CvrError(f"{path} has {len(rows)} rows for {len(names)} {what}.")
+
+
+def _npy(rows: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, rows.numpy().astype(np.float32))
+    return buffer.getvalue()

@@ -1,0 +1,117 @@
+"""Files for the test servers of CIRR and CIRCO, checked as the servers check them before anything is sent.
+
+    task = cirr.load_blind(cirr.Config(annotations=..., split="test1"))
+    write_submission(path, cirr_submission("recall", best_items(retriever, task, 50), task))
+
+Source: the servers' rules, https://github.com/Cuberick-Orion/CIRR/blob/cirr_dataset/Test-split_server.md and
+https://github.com/miccunifi/CIRCO#test-evaluation-server.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from cvr_bench.tasks.blind import BlindTask
+from cvr_data.core.artifacts import write_bytes
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+
+CIRR_VERSION = "rc2"
+CIRR_COUNTS = {"recall": 50, "recall_subset": 3}
+"""Metric -> names per query."""
+CIRCO_COUNT = 50
+MOST_BYTES = 5_000_000
+"""CIRR's server takes no larger file."""
+
+Submission = Mapping[str, Any]
+
+
+def cirr_submission(
+    metric: Literal["recall", "recall_subset"], best: Mapping[str, Sequence[str]], task: BlindTask
+) -> dict[str, Any]:
+    """Return what CIRR's server takes for a metric.
+
+    Raises:
+        CvrError: the server would refuse it.
+    """
+    submission = {"version": CIRR_VERSION, "metric": metric, **{name: list(ids) for name, ids in best.items()}}
+    check_cirr(submission, task)
+    return submission
+
+
+def check_cirr(submission: Submission, task: BlindTask) -> None:
+    """Refuse what CIRR's server would refuse, or an image outside the split or, for recall_subset, the set.
+
+    Raises:
+        CvrError: the header, the queries, or the names of a query are wrong.
+    """
+    if submission.get("version") != CIRR_VERSION:
+        raise CvrError(f"{task.name}: version should be {CIRR_VERSION!r}, got {submission.get('version')!r}.")
+    metric = str(submission.get("metric"))
+    if metric not in CIRR_COUNTS:
+        raise CvrError(f"{task.name}: unknown metric {metric!r}. {did_you_mean(metric, CIRR_COUNTS)}")
+    if (metric == "recall_subset") != (task.candidates is not None):
+        raise CvrError(f"{task.name}: recall_subset goes with gallery=subset, recall with gallery=listed.")
+    answers = {name: ids for name, ids in submission.items() if name not in ("version", "metric")}
+    _check_answers(answers, CIRR_COUNTS[metric], task)
+
+
+def circo_submission(best: Mapping[str, Sequence[str]], task: BlindTask) -> dict[str, list[int]]:
+    """Return what CIRCO's server takes: 50 COCO ids per query.
+
+    Raises:
+        CvrError: the server would refuse it.
+    """
+    _check_answers(best, CIRCO_COUNT, task)
+    return {name: [int(image_id) for image_id in ids] for name, ids in best.items()}
+
+
+def check_circo(submission: Submission, task: BlindTask) -> None:
+    """Refuse what CIRCO's server would refuse.
+
+    Raises:
+        CvrError: the queries, or the ids of a query are wrong.
+    """
+    texts = [name for name, ids in submission.items() if not all(type(image_id) is int for image_id in ids)]
+    if texts:
+        raise CvrError(f"{task.name}: ids should be numbers; those of query {first_few(texts)} are not.")
+    answers = {name: [str(image_id) for image_id in ids] for name, ids in submission.items()}
+    _check_answers(answers, CIRCO_COUNT, task)
+
+
+def write_submission(path: Path, submission: Submission) -> None:
+    """Write the JSON file.
+
+    Raises:
+        CvrError: it would be larger than a server takes.
+    """
+    content = json.dumps(submission, separators=(",", ":")).encode()
+    if len(content) > MOST_BYTES:
+        raise CvrError(f"{path}: {len(content)} bytes are more than the {MOST_BYTES} that the server takes.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, content)
+
+
+def _check_answers(answers: Mapping[str, Sequence[str]], count: int, task: BlindTask) -> None:
+    expected = {query.query_id for query in task.queries}
+    if absent := sorted(expected - set(answers)):
+        raise CvrError(f"{task.name}: query {first_few(absent)} has no answer.")
+    if unknown := sorted(set(answers) - expected):
+        raise CvrError(f"{task.name}: query {first_few(unknown)} is not in the split.")
+    gallery = {item.item_id for item in task.gallery}
+    for query in task.queries:
+        if problem := _problem(query.query_id, answers[query.query_id], count, task, gallery):
+            raise CvrError(f"{task.name}: query {query.query_id} {problem}.")
+
+
+def _problem(query_id: str, ids: Sequence[str], count: int, task: BlindTask, gallery: set[str]) -> str | None:
+    """What is wrong with one answer; None if nothing is."""
+    ranked = gallery if task.candidates is None else task.candidates[query_id]
+    if len(ids) != count:
+        return f"has {len(ids)} answers, not {count}"
+    if len(set(ids)) != count:
+        return "has an answer twice"
+    is_known = bool(gallery) or task.candidates is not None  # without it only the form can be checked
+    if is_known and (strange := [item_id for item_id in ids if item_id not in ranked]):
+        return f"answers {first_few(strange)}, which it is not ranked against"
+    return None

@@ -1,0 +1,161 @@
+"""What to send to the server of a benchmark: a model's answers, checked as the server checks them.
+
+    paths = write_answers("cirr", options, model, Path("cirr.json"))    # cirr.json and cirr_subset.json
+    lines = check_file("cirr", options, Path("cirr.json"))
+
+Source: the servers of CIRR and CIRCO (`cvr_bench.submit.servers`), and the CVPR 2025 VidLLM challenge, which takes the
+query embeddings themselves: https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25, "Calculating Query Features".
+"""
+
+# Shapes: Q queries, D embedding.
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cvr_bench.benchmarks import DATASETS, circo
+from cvr_bench.models.parts.retriever import Retriever
+from cvr_bench.models.parts.trained import dense_model
+from cvr_bench.submit.best_answers import best_answers
+from cvr_bench.submit.query_features import read_rows
+from cvr_bench.submit.servers import (
+    CIRCO_COUNT,
+    CIRR_COUNTS,
+    check_circo,
+    check_cirr,
+    circo_submission,
+    cirr_submission,
+    write_submission,
+)
+from cvr_bench.tasks.blind import BlindTask
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.artifacts import write_bytes
+from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.registry import split_options
+
+BLIND_SPLITS = {"cirr": "test1", "circo": "test", "dense-webvid-covr": "challenge-test"}
+"""Benchmarks with a server -> the split it scores."""
+CHALLENGE_WIDTH = 256
+"""The challenge's own gallery are BLIP embeddings of that width."""
+SUBSET = {"recall": "listed", "recall_subset": "subset"}
+"""Metric of CIRR's server -> the gallery that it ranks."""
+
+
+def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
+    """Write the file (of CIRR: the two files) of a blind split and return where.
+
+    Raises:
+        CvrError: the benchmark has no server, its files are missing, or the server would refuse the answers.
+    """
+    name = _with_server(benchmark)
+    if name == "cirr":
+        return _write_cirr(options, model, out)
+    task = _blind(name, options)
+    if name == "circo":
+        write_submission(out, circo_submission(best_answers(model, task, CIRCO_COUNT), task))
+    else:
+        queries_QD = dense_model(model, "this model").embed(task.queries).numpy()
+        check_challenge(queries_QD, task)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(out, _npy(queries_QD))
+    return [out]
+
+
+def check_file(benchmark: str, options: Sequence[str], path: Path) -> str:
+    """Return what a file holds, in words, if its server would take it.
+
+    Raises:
+        CvrError: it would be refused, or the benchmark has no server.
+    """
+    checks: dict[str, Callable[[Sequence[str], Path], str]] = {
+        "cirr": _check_cirr_file,
+        "circo": _check_circo_file,
+        "dense-webvid-covr": _check_challenge_file,
+    }
+    name = _with_server(benchmark)
+    if not path.is_file():
+        raise CvrError(f"{path} is not there.")
+    return checks[name](options, path)
+
+
+def check_challenge(queries_QD: np.ndarray, task: BlindTask) -> None:
+    """Refuse embeddings that the challenge's server would refuse, or that cannot be ranked.
+
+    Raises:
+        CvrError: there is not one finite row of 256 numbers per query, or a row is all zeros.
+    """
+    expected = (len(task.queries), CHALLENGE_WIDTH)
+    if queries_QD.shape != expected:
+        raise CvrError(
+            f"{task.name}: the server takes {expected[0]} rows of {expected[1]} numbers, in the space of its BLIP "
+            f"gallery; got {' x '.join(map(str, queries_QD.shape))}."
+        )
+    if not np.isfinite(queries_QD).all():
+        raise CvrError(f"{task.name}: a query embedding is not finite.")
+    if (zero := np.flatnonzero(~queries_QD.any(axis=1))).size:
+        raise CvrError(f"{task.name}: the embedding of row {first_few(zero.tolist())} is all zeros.")
+
+
+def _with_server(benchmark: str) -> str:
+    name = benchmark.replace("_", "-")
+    if name not in BLIND_SPLITS:
+        raise CvrError(f"{benchmark!r} has no server to submit to. {did_you_mean(name, BLIND_SPLITS)}")
+    return name
+
+
+def _blind(name: str, options: Sequence[str], **fixed: str) -> BlindTask:
+    """The queries of the split that the server scores, unless the options name another."""
+    dataset = DATASETS.get(name)
+    given = {"split": BLIND_SPLITS[name], **split_options(options, name), **fixed}
+    return dataset.load_blind(DATASETS.config(name, given))
+
+
+def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
+    paths = []
+    for metric, gallery in SUBSET.items():
+        task = _blind("cirr", options, gallery=gallery)
+        path = out if metric == "recall" else out.with_name(f"{out.stem}_subset{out.suffix}")
+        best = best_answers(model, task, CIRR_COUNTS[metric])
+        write_submission(path, cirr_submission("recall" if metric == "recall" else "recall_subset", best, task))
+        paths.append(path)
+    return paths
+
+
+def _check_cirr_file(options: Sequence[str], path: Path) -> str:
+    submission = _object(path)
+    metric = str(submission.get("metric"))
+    task = _blind("cirr", options, gallery=SUBSET.get(metric, "listed"))
+    check_cirr(submission, task)
+    return f"{task.name}: {len(submission) - 2} queries, {CIRR_COUNTS[metric]} names each, for {metric}"
+
+
+def _check_circo_file(options: Sequence[str], path: Path) -> str:
+    submission = _object(path)
+    given = {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")}
+    config = DATASETS.config("circo", given)
+    task = circo.load_blind(config) if circo.has_images(config) else circo.load_queries(config)
+    check_circo(submission, task)
+    unknown = "" if task.gallery else "; that they are COCO's was not checked, for want of its list of images"
+    return f"{task.name}: {len(submission)} queries, {CIRCO_COUNT} ids each{unknown}"
+
+
+def _check_challenge_file(options: Sequence[str], path: Path) -> str:
+    task = _blind("dense-webvid-covr", options)
+    queries_QD = read_rows(path)
+    check_challenge(queries_QD, task)
+    return f"{task.name}: {' x '.join(map(str, queries_QD.shape))}, every row finite and not zero"
+
+
+def _object(path: Path) -> dict:
+    content = read_json(path)
+    if not isinstance(content, dict) or not all(isinstance(ids, list | str) for ids in content.values()):
+        raise CvrError(f"{path} should hold an object of lists, one per query.")
+    return content
+
+
+def _npy(rows: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, rows.astype(np.float32))
+    return buffer.getvalue()

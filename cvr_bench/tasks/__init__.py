@@ -1,0 +1,1 @@
+"""What is ranked, and by which rules."""

@@ -1,0 +1,123 @@
+"""Composed queries of a benchmark -> a task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import KS, Item, Mean, Query, Task
+from cvr_data.media.video import Video
+from cvr_data.tables import QUERY_NUMBER
+
+Reference = Literal["exclude", "keep"]
+"""Whether a query's own reference is left out of its ranking, as papers do, or ranked too, as MTEB does."""
+MEANS = {"meanR3": Mean(("R@1", "R@5", "R@10")), "meanR4": Mean(("R@1", "R@5", "R@10", "R@50"))}
+"""What CoVR's code writes beside its recalls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One query as the benchmark lists it."""
+
+    query_id: str
+    reference_id: str
+    modification: str
+    target_ids: tuple[str, ...]
+    description: str | None = None
+    """A text that describes the reference."""
+    frame_scores: tuple[float, ...] = ()
+    """How well the text fits each frame of the target, where the benchmark says."""
+    slices: Mapping[str, str] = field(default_factory=dict)
+    """Slice name -> its value."""
+
+
+def video_item(video_id: str) -> Item:
+    """Return a gallery item that is known by its id; its features are stored."""
+    return Item(video_id, Video(video_id))
+
+
+def query_of(row: Row) -> Query:
+    """Return the composed query of a row."""
+    return Query(row.query_id, video_item(row.reference_id), row.modification, row.description)
+
+
+def rows_of(triplets: pa.Table) -> list[Row]:
+    """Return one query per triplet, each with its own target; what tells of the reference at most describes it."""
+    names = ["triplet_id", "reference_id", "modification", "target_id", "frame_scores"]
+    told = "reference_description" if "reference_description" in triplets.column_names else "reference_caption"
+    return [
+        Row(
+            query_id=row["triplet_id"],
+            reference_id=row["reference_id"],
+            modification=row["modification"],
+            target_ids=(row["target_id"],),
+            description=row[told],
+            frame_scores=tuple(row["frame_scores"] or ()),
+        )
+        for row in triplets.select([*names, told]).to_pylist()
+    ]
+
+
+def numbered(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Return (first row, all targets) of each query of a published file, in its order; told apart by its numbers."""
+    name = QUERY_NUMBER if QUERY_NUMBER in triplets.column_names else "query_id"
+    rows_of_query: dict[Any, list[dict[str, Any]]] = {}
+    for row in triplets.to_pylist():
+        rows_of_query.setdefault(row[name], []).append(row)
+    return [(rows[0], tuple(row["target_id"] for row in rows)) for rows in rows_of_query.values()]
+
+
+def named_videos(rows: Iterable[Row]) -> list[str]:
+    """Return the references and targets of all rows, each once, in the order in which they are named."""
+    return list(dict.fromkeys(name for row in rows for name in (row.reference_id, *row.target_ids)))
+
+
+def named_targets(rows: Iterable[Row]) -> list[str]:
+    """Return the targets of all rows, each once."""
+    return list(dict.fromkeys(target_id for row in rows for target_id in row.target_ids))
+
+
+def composed_task(
+    name: str,
+    rows: Sequence[Row],
+    gallery: Sequence[str],
+    protocol: Protocol,
+    *,
+    ks: tuple[int, ...] = KS,
+    map_ks: tuple[int, ...] = (),
+    candidates: Mapping[str, frozenset[str]] | None = None,
+    subset: Mapping[str, frozenset[str]] | None = None,
+    subset_ks: tuple[int, ...] = (),
+    means: Mapping[str, Mean] | None = None,
+    left_out: Mapping[str, int] | None = None,
+) -> Task:
+    """Return the task of these queries; one whose only target is its own reference is left out and counted."""
+    is_excluded = protocol.reference == "exclude"
+    kept = [row for row in rows if not (is_excluded and set(row.target_ids) == {row.reference_id})]
+    counts = {**(left_out or {}), "queries whose only target is their reference": len(rows) - len(kept)}
+    slices = sorted({name for row in kept for name in row.slices})
+    return Task(
+        name=name,
+        queries=[query_of(row) for row in kept],
+        gallery=[video_item(video_id) for video_id in gallery],
+        targets={row.query_id: frozenset(row.target_ids) for row in kept},
+        candidates=_lists_of(kept, candidates),
+        ks=ks,
+        map_ks=map_ks,
+        subset=_lists_of(kept, subset),
+        subset_ks=subset_ks,
+        means=means or {},
+        protocol=protocol,
+        slices={
+            slice_name: {row.query_id: row.slices[slice_name] for row in kept if slice_name in row.slices}
+            for slice_name in slices
+        },
+        target_frame_weights={row.query_id: row.frame_scores for row in kept if row.frame_scores},
+        left_out={what: count for what, count in counts.items() if count},
+    )
+
+
+def _lists_of(rows: Iterable[Row], lists: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:
+    return None if lists is None else {row.query_id: lists[row.query_id] for row in rows}

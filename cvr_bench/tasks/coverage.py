@@ -1,0 +1,113 @@
+"""A task within the videos that have features: what is missing is left out and counted, never silently.
+
+The numbers of what exists come with bounds that hold for the whole, whatever the missing videos show.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cvr_bench.tasks.task import Item, Missing, Query, Task
+from cvr_data.core.errors import CvrError
+
+if TYPE_CHECKING:  # torch, which those who look something up do not need
+    from cvr_data.features.store import FeatureStore
+
+
+def sampling(store: "FeatureStore | None") -> str:
+    """Return how the frames of stored features were taken, as a protocol says it."""
+    options = store.encoder if store is not None else {}
+    return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"
+
+
+def within_features(task: Task, store: "FeatureStore") -> Task:
+    """Return the task with the videos that are stored, and the queries about them that keep a target.
+
+    Raises:
+        CvrError: no query is left.
+    """
+    gallery = [item for item in task.gallery if _is_there(item, store)]
+    known = {item.item_id for item in gallery}
+    targets = {query_id: ids & known for query_id, ids in task.targets.items()}
+    queries = [
+        query
+        for query in task.queries
+        if targets[query.query_id] and (query.reference is None or _is_there(query.reference, store))
+    ]
+    if not queries:
+        raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
+    kept = {query.query_id for query in queries}
+    counts = {
+        "gallery videos without features": len(task.gallery) - len(gallery),
+        "targets without features": sum(len(task.targets[name]) - len(targets[name]) for name in kept),
+        "queries about videos without features": len(task.queries) - len(queries),
+    }
+    return dataclasses.replace(
+        task,
+        queries=queries,
+        gallery=gallery,
+        targets=_only(targets, kept),
+        candidates=_within(task.candidates, kept, known),
+        subset=_within(task.subset, kept, known),
+        protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
+        slices={name: _only(values, kept) for name, values in task.slices.items()},
+        target_frame_weights=_only(task.target_frame_weights, kept),
+        left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
+        missing=missing(task, queries, known),
+    )
+
+
+def missing(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
+    """Return what a task lacks once only `queries` are scored and only the items `known` are ranked."""
+    lost = frozenset(item.item_id for item in task.gallery) - known
+    unranked = {}
+    for query in queries:
+        lacking = lost if task.candidates is None else task.candidates[query.query_id] & lost
+        unranked[query.query_id] = len(lacking) - len(task.targets[query.query_id] & lacking)
+    return Missing(
+        queries=len(task.queries) - len(queries),
+        unranked={name: count for name, count in unranked.items() if count},
+        partial=frozenset(query.query_id for query in queries if task.targets[query.query_id] - known),
+    )
+
+
+def recall_bounds(
+    ranks: np.ndarray, unranked: np.ndarray, partial: np.ndarray, lost: int, k: int
+) -> tuple[float, float]:
+    """Return the lowest and highest R@K, in percent, that the whole benchmark can have.
+
+    At worst everything that is missing would rank before the targets and every query that could not be scored would
+    miss; at best every such query, and every one whose missing target might rank first, would hit.
+
+    Args:
+        ranks: (Q,) rank of the best target among what was ranked.
+        unranked: (Q,) how many items the query should have been ranked against as well.
+        partial: (Q,) bool, whether the query lacks a target.
+        lost: queries that could not be scored.
+        k: K of the recall.
+    """
+    whole = len(ranks) + lost
+    low = int((ranks + unranked <= k).sum())
+    high = int(((ranks <= k) | partial).sum()) + lost
+    return 100 * low / whole, 100 * high / whole
+
+
+def _is_there(item: Item, store: "FeatureStore") -> bool:
+    return item.video is None or store.has_video(item.video.video_id)
+
+
+def _within(
+    lists: Mapping[str, frozenset[str]] | None, names: Set[str], known: Set[str]
+) -> dict[str, frozenset[str]] | None:
+    """The lists without what is not known; queries that share a list go on sharing it."""
+    if lists is None:
+        return None
+    distinct = {id(lists[name]): lists[name] for name in names}
+    kept = {key: ids & known for key, ids in distinct.items()}
+    return {name: kept[id(lists[name])] for name in names}
+
+
+def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in names}

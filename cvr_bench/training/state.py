@@ -1,0 +1,79 @@
+"""Where a training stands between two epochs: all that the next one depends on, so that a resume changes nothing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cvr_bench.models.parts.processes import gathered_objects, is_first, process_count, process_number
+from cvr_bench.training.moving_average import MovingAverage
+from cvr_bench.training.step_log import Row
+from cvr_data.core.errors import CvrError
+
+RESUME = "resume.pt"
+
+
+@dataclass
+class TrainingState:
+    """All that the next epoch depends on."""
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    """Of the order of triplets."""
+    scaler: Any = None
+    """Of fp16's losses."""
+    average: MovingAverage | None = None
+    hard_rows: list[list[int]] = field(default_factory=list)
+    """For each triplet the hard ones to place next to it; none yet, or none wanted."""
+    history: list[Row] = field(default_factory=list)
+    """One row per finished epoch."""
+
+    def save(self, path: Path, key: str) -> None:
+        """Write the state, the generators of dropout of all processes included; the file appears whole."""
+        random = gathered_objects(torch.get_rng_state())
+        random_gpu = gathered_objects(torch.cuda.get_rng_state() if torch.cuda.is_available() else None)
+        content = {
+            "key": key,
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.generator.get_state(),
+            "random": random,
+            "random_gpu": random_gpu,
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "average": None if self.average is None else self.average.state(),
+            "hard_rows": self.hard_rows,
+            "history": self.history,
+        }
+        if is_first():
+            temporary = path.with_suffix(".partial")
+            torch.save(content, temporary)
+            temporary.replace(path)
+
+    def load(self, path: Path, key: str) -> None:
+        """Continue from a written state.
+
+        Raises:
+            CvrError: it is of a training with other options or data, or on more or fewer devices.
+        """
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["key"] != key:
+            raise CvrError(
+                f"{path.parent} holds a training with other options or data; remove it or choose another --out."
+            )
+        if len(content["random"]) != process_count():
+            before = len(content["random"])
+            raise CvrError(f"{path.parent} holds a training on {before} devices; resume on as many, or remove it.")
+        self.module.load_state_dict(content["module"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.generator.set_state(content["order"])
+        torch.set_rng_state(content["random"][process_number()])
+        if (random_gpu := content["random_gpu"][process_number()]) is not None:
+            torch.cuda.set_rng_state(random_gpu)
+        if self.scaler is not None:
+            self.scaler.load_state_dict(content["scaler"])
+        if self.average is not None:
+            self.average.load(content["average"])
+        self.hard_rows, self.history = content["hard_rows"], content["history"]

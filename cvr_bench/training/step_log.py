@@ -1,0 +1,160 @@
+"""The numbers of a training while it runs: some steps and every epoch, to a CSV file, TensorBoard and Weights & Biases.
+
+`training-steps.csv` has a row per `log_every` steps. TensorBoard's event files and wandb's run lie in the same folder;
+wandb follows its own environment (WANDB_MODE=offline keeps everything here). Both are extras:
+pip install "cvr[loggers]".
+
+`training.csv` has a row per epoch.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from cvr_bench.models.parts.processes import is_first
+from cvr_bench.training.config import TrainConfig
+from cvr_data.core.errors import CvrError
+
+LOG = "training.csv"
+
+Row = dict[str, float]
+"""epoch, loss, loss_<part>, lr, seconds, triplets_per_s and, where validated, mean and R@K."""
+
+
+def write_log(path: Path, rows: Sequence[Row]) -> None:
+    """Write all rows; a value that a row lacks is empty, and the file appears whole."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _short(value) for name, value in row.items()} for row in rows)
+    write_whole(path, text.getvalue())
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that appears whole."""
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
+
+
+STEPS = "training-steps.csv"
+
+
+class Logger(Protocol):
+    """Takes numbers."""
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Take the numbers of a step."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class StepLog(AbstractContextManager["StepLog"]):
+    """Takes the numbers of steps and epochs; processes but the first write nothing.
+
+    Args:
+        folder: of the training.
+        config: how often, and where to.
+        done: steps before a resume; rows of later ones, which are run again, are dropped.
+        steps_per_epoch: to put the numbers of an epoch at its last step.
+    """
+
+    def __init__(self, folder: Path, config: TrainConfig, *, done: int, steps_per_epoch: int):
+        self.path, self.every, self.steps_per_epoch = folder / STEPS, config.log_every, steps_per_epoch
+        self.is_first = is_first()
+        self.rows = _rows_before(self.path, done) if self.every and self.is_first else []
+        self.loggers = _open(folder, config) if self.is_first else []
+
+    def step(self, step: int, values: Mapping[str, Any]) -> None:
+        """Take the numbers of a step, counted from 0; most are let go."""
+        if not self.every or (step + 1) % self.every or not self.is_first:
+            return
+        row = {name: float(value) for name, value in values.items()}
+        self.rows.append({"step": step + 1, **row})
+        self._log("step/", row, step + 1)
+
+    def epoch(self, row: Row) -> None:
+        """Take the numbers of an epoch, and write the steps before it."""
+        if self.rows:
+            write_log(self.path, self.rows)
+        self._log("epoch/", row, int(row["epoch"]) * self.steps_per_epoch)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for logger in self.loggers:
+            logger.close()
+
+    def _log(self, prefix: str, values: Mapping[str, float], step: int) -> None:
+        for logger in self.loggers:
+            logger.log({f"{prefix}{name}": value for name, value in values.items()}, step)
+
+
+class TensorBoard:
+    """Event files."""
+
+    def __init__(self, folder: Path):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(folder / "tensorboard")
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Take the numbers of a step."""
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.writer.close()
+
+
+class Wandb:
+    """A run of Weights & Biases, called as its folder is."""
+
+    def __init__(self, folder: Path, options: Mapping[str, Any]):
+        import wandb
+
+        self.run = wandb.init(project="cvr", name=folder.parent.name, dir=folder, config=dict(options))
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Take the numbers of a step."""
+        self.run.log(dict(values), step=step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.run.finish()
+
+
+def _open(folder: Path, config: TrainConfig) -> list[Logger]:
+    """The loggers that are wanted.
+
+    Raises:
+        CvrError: one is not installed.
+    """
+    from cvr_data.core.registry import config_dict
+
+    found: list[Logger] = []
+    for name in config.logger_names:
+        try:
+            found.append(TensorBoard(folder) if name == "tensorboard" else Wandb(folder, config_dict(config)))
+        except ImportError as error:
+            raise CvrError(f"-t loggers={name} needs a package: pip install 'cvr[loggers]' ({error})") from None
+    return found
+
+
+def _rows_before(path: Path, done: int) -> list[Row]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    return [row for row in rows if row["step"] <= done]

@@ -1,0 +1,164 @@
+"""The one trainer: Adam or AdamW on accelerate, a checkpoint chosen on validation, and a resume that changes nothing.
+
+    report = train(retriever, training_set, validation_task, TrainConfig(epochs=10), encoder, out)
+
+`out`/training/ holds `model.safetensors` (the best weights), `training.csv` (a row per epoch), `training.json` (the
+report) and, until training ends, `resume.pt`: a run that was killed goes on at the epoch it was in, and on a CPU ends
+with the very same weights as one that was not.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+
+from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.models.parts.device import device_of, seeded
+from cvr_bench.models.parts.processes import is_first, of_first, process_number, share_weights, wait_for_all
+from cvr_bench.models.parts.retriever import TrainableRetriever
+from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_weights
+from cvr_bench.tasks.task import Task
+from cvr_bench.training.config import TrainConfig
+from cvr_bench.training.loop import TrainingLoop
+from cvr_bench.training.moving_average import MovingAverage
+from cvr_bench.training.optimizers import make_optimizer
+from cvr_bench.training.state import RESUME, TrainingState
+from cvr_bench.training.step_log import Row, write_whole
+from cvr_data.core.artifacts import key_of
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict
+from cvr_data.features.device import device_of as device_named
+from cvr_data.features.device import precision_of
+from cvr_data.features.protocol import Encoder
+
+REPORT = "training.json"
+
+__all__ = ["TrainConfig", "TrainReport", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport:
+    """What training did."""
+
+    epochs: int
+    """How many were run."""
+    best_epoch: int
+    """Counted from 1; the weights are of its end."""
+    best: float | None
+    """Mean recall on validation of that epoch, percent; None without a validation task."""
+    stopped_early: bool
+    seconds: float
+    """Of all steps; validation is not counted."""
+    triplets_per_s: float
+    device: str
+    precision: str
+    history: list[Row] = field(default_factory=list)
+    """The rows of the log."""
+
+
+def train(
+    retriever: TrainableRetriever,
+    training_set: TrainingSet,
+    validation_task: Task | None,
+    config: TrainConfig,
+    encoder: Encoder,
+    out: Path,
+) -> TrainReport:
+    """Train the model and leave it with the weights that were best on validation (without one: the last).
+
+    A training that already ended in `out` with the same options and data is loaded instead.
+
+    Raises:
+        CvrError: `out` holds another training, or the loss is not finite.
+    """
+    folder = out / TRAINING
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+    key = _key(retriever.module, training_set, validation_task, config)
+    if of_first((folder / REPORT).exists()):
+        report = _finished(folder, key)
+    else:
+        report = _train(retriever, training_set, validation_task, config, encoder, folder, key)
+    load_weights(retriever.module, folder / WEIGHTS)
+    return report
+
+
+def _train(
+    retriever: TrainableRetriever,
+    training_set: TrainingSet,
+    validation_task: Task | None,
+    config: TrainConfig,
+    encoder: Encoder,
+    folder: Path,
+    key: str,
+) -> TrainReport:
+    accelerator = _accelerator(config)
+    module = retriever.module.to(accelerator.device)
+    share_weights(module)
+    optimizer = accelerator.prepare(make_optimizer(module, config))
+    with seeded(config.seed + process_number()):  # each device has dropout of its own
+        generator = torch.Generator().manual_seed(config.seed)
+        average = MovingAverage(module, config.ema) if config.ema else None
+        state = TrainingState(module, optimizer, generator, accelerator.scaler, average)
+        if of_first((folder / RESUME).exists()):
+            state.load(folder / RESUME, key)
+        loop = TrainingLoop(retriever, training_set, validation_task, config, encoder, accelerator, state)
+        loop.run(folder, key)
+    report = _report(loop, str(accelerator.mixed_precision))
+    if is_first():
+        content = {"key": key, "report": dataclasses.asdict(report)}
+        write_whole(folder / REPORT, json.dumps(content, indent=1, sort_keys=True) + "\n")
+        (folder / RESUME).unlink()
+    wait_for_all()
+    return report
+
+
+def _accelerator(config: TrainConfig) -> Accelerator:
+    """An accelerator of the wanted precision; accelerate itself keeps the first one of a process for all."""
+    device = device_named("auto")
+    # On a CPU these models are too small to gain from another type.
+    name = "no" if config.precision == "auto" and device.type == "cpu" else config.precision
+    AcceleratorState._reset_state()
+    return Accelerator(mixed_precision=precision_of(name, device))
+
+
+def _report(loop: TrainingLoop, precision: str) -> TrainReport:
+    history = loop.state.history
+    seconds = sum(row["seconds"] for row in history)
+    return TrainReport(
+        epochs=len(history),
+        best_epoch=loop.best_epoch,
+        best=history[loop.best_epoch - 1].get("mean"),
+        stopped_early=len(history) < loop.config.epochs,
+        seconds=seconds,
+        triplets_per_s=sum(row["seconds"] * row["triplets_per_s"] for row in history) / max(seconds, 1e-9),
+        device=str(device_of(loop.retriever.module)),
+        precision=precision,
+        history=history,
+    )
+
+
+def _finished(folder: Path, key: str) -> TrainReport:
+    content = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    if content["key"] != key:
+        raise CvrError(f"{folder} holds a training with other options or data; remove it or choose another --out.")
+    return TrainReport(**content["report"])
+
+
+def _key(module: nn.Module, training_set: TrainingSet, validation_task: Task | None, config: TrainConfig) -> str:
+    """The hash of what a training depends on; the features are those of one encoder, which the caller checks."""
+    task = validation_task
+    return key_of(
+        {
+            "options": config_dict(config),
+            "weights": {name: list(tensor.shape) for name, tensor in module.state_dict().items()},
+            "triplets": [training_set.reference_ids, training_set.modifications, training_set.target_ids],
+            **({"weights": list(training_set.weights)} if len(training_set.weights) else {}),
+            "validation": None if task is None else [query.query_id for query in task.queries],
+        }
+    )
