@@ -42,10 +42,10 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	for name in concepts embed fdca mining mining_recall models ranking; do \
-	    $(FAST) $(BIN)/python benchmarks/$$name.py || exit 1; done
+	    $(FAST) $(BIN)/python speed/$$name.py || exit 1; done
 
 bench-engines: $(VLLM)/.installed
-	$(FAST) $(VLLM)/bin/python benchmarks/generation.py
+	$(FAST) $(VLLM)/bin/python speed/generation.py
 
 real: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr run real --in real

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cvr_data.errors import CvrError, did_you_mean
+from cvr_data.core.errors import CvrError, did_you_mean
 
 PACKAGES = ("cvr_data", "cvr_bench")
 SECTIONS = {

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.tables import PAIRS, check_columns, pair_id
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import PAIRS, pair_id
 
 COLOURS = ("blue", "green", "black", "white", "pink", "grey")
 

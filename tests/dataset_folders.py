@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, check_columns, modification_id, pair_id
-from cvr_data.video import write_mp4
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.media.video import write_mp4
+from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id
 
 CAPTIONS = {"r1": "a red ball", "b1": "a blue ball", "g1": "a green ball", "r2": "a red cube", "b2": "a blue cube"}
 LICENCES = {"r1": "CC-BY-4.0", "b1": "CC-BY-4.0", "g1": None, "r2": "MIT", "b2": "MIT"}

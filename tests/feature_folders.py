@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.embed import embed
-from cvr_data.encoders import ENCODERS
-from cvr_data.tables import VIDEOS, check_columns
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.tables import VIDEOS
 
 
 def embed_videos(folder: Path, annotations: Path, *, dim: int = 16) -> Path:

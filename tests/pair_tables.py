@@ -4,10 +4,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.changes import CHANGE_WORD
-from cvr_data.normalise import words
+from cvr_data.language.normalise import words
+from cvr_data.pairs.changes import CHANGE_WORD
+from cvr_data.pairs.mine_pairs import CHANGE_COUNT
 from cvr_data.tables import CHANGE, pair_id
-from cvr_data.word_counts import CHANGE_COUNT
 
 KINDS = {
     "changes": pa.list_(CHANGE), "change_words": pa.list_(CHANGE_WORD), "change_counts": pa.list_(CHANGE_COUNT),

@@ -12,17 +12,18 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from cvr_bench.datasets import triplets as triplets_dataset
-from cvr_bench.evaluate import evaluate
-from cvr_bench.results import write_result
-from cvr_bench.retriever import DenseRetriever
-from cvr_bench.task import Query, Task
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.build_triplets import build_triplets, find_sources
-from cvr_data.corpora import synthetic
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, check_columns, modification_id, pair_id
-from cvr_data.triplets import Config
-from cvr_data.versions import installed_versions
+from cvr_bench.benchmarks import triplets as triplets_dataset
+from cvr_bench.models.parts.retriever import DenseRetriever
+from cvr_bench.results.result import write_result
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.tasks.task import Query, Task
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.versions import installed_versions
+from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id
+from cvr_data.triplets.build import build_triplets, find_sources
+from cvr_data.triplets.join import Config
+from cvr_data.videos.corpora import synthetic
 
 SLOTS = ("object", "colour", "texture", "size", "scene", "action", "camera")
 KIND = {"action": "action", "camera": "action"}

@@ -1,16 +1,67 @@
-"""The layout holds: imports go one way, files stay small, and no component imports another of its family."""
+"""The rooms hold: imports go down, in no circle, and by public names; files stay small, and components apart."""
 
 import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+FLOORS = {
+    "cvr_data": (
+        ("core", "tables"),
+        ("language", "download"),
+        ("media", "filters"),
+        ("features",),
+        ("formats",),
+        ("videos",),
+        ("pairs", "modifications"),
+        ("triplets",),
+        ("pages", "publish"),
+        ("review",),
+        ("commands",),
+    ),
+    "cvr_bench": (
+        ("tasks", "recipes"),
+        ("models", "families"),
+        ("benchmarks", "checkpoints", "scoring"),
+        ("data", "training", "results"),
+        ("audit",),
+        ("bench", "report", "submit"),
+        ("commands",),
+    ),
+}
+"""Lowest first. A room imports rooms of lower floors of its own package; the bench imports all of the builder."""
 FAMILIES = (
-    "corpora", "encoders", "feature_layouts", "mining", "filters", "backends", "formats", "datasets", "models"
-)  # fmt: skip
-SOURCES = sorted([ROOT / "cli.py", *(ROOT / "cvr_data").rglob("*.py"), *(ROOT / "cvr_bench").rglob("*.py")])
-COMPONENTS = [path for path in SOURCES if path.parent.name in FAMILIES and not path.name.startswith("_")]
-MOST_LINES = 400
+    "videos/corpora",
+    "features/encoders",
+    "features/layouts",
+    "pairs/strategies",
+    "filters",
+    "modifications/backends",
+    "formats",
+    "benchmarks",
+    "models",
+)
+NAMING = {"cli.py", "cvr_bench/families.py"}
+"""Files that may name packages in strings."""
+PACKAGE_NAME = re.compile(r"\bcvr_(data|bench)(\.|$)")
+SOURCES = sorted(path for package in FLOORS for path in (ROOT / package).rglob("*.py"))
+COMPONENTS = [
+    path
+    for path in SOURCES
+    if "/".join(path.relative_to(ROOT).parts[1:-1]) in FAMILIES and not path.name.startswith("_")
+]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in SOURCES}
 
 
 @cache
@@ -18,46 +69,116 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imported_modules(path: Path) -> set[str]:
-    modules = set()
+def imported(path: Path) -> set[str]:
+    """Return the modules of the packages, and of the command line, that a file imports."""
+    found = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return modules
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: an import that begins with a dot"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (names & MODULES.keys()) | ({str(node.module)} if names - MODULES.keys() else set())
+    return found & {*MODULES, "cli"} - {module_of(path)}
 
 
-def where(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+IMPORTS = {module: imported(path) for module, path in MODULES.items()}
 
 
-def test_imports_go_one_way():
-    upward = {}
-    for path in SOURCES:
-        above = ("cli", "cvr_bench") if path.is_relative_to(ROOT / "cvr_data") else ("cli",)
-        upward[where(path)] = sorted(name for name in imported_modules(path) if name.split(".")[0] in above)
-    assert not {path: names for path, names in upward.items() if names}
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
 
 
-def test_a_component_does_not_import_another_of_its_family():
-    sideways = {}
+def rooms_of(imports: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """Return room -> the rooms it imports, itself and the packages as a whole left out."""
+    rooms = defaultdict(set)
+    for module, targets in imports.items():
+        rooms[room_of(module)] |= {room_of(target) for target in targets if "." in target} - {room_of(module)}
+    return rooms
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def climbs(rooms: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the imports between rooms that do not go down."""
+    floors = {f"{top}.{room}": floor for top in FLOORS for floor, names in enumerate(FLOORS[top]) for room in names}
+    wrong = []
+    for room, targets in rooms.items():
+        package = room.split(".")[0]
+        for target in targets:
+            is_down = target.split(".")[0] == package and floors[target] < floors[room]
+            if not is_down and (package, target.split(".")[0]) != ("cvr_bench", "cvr_data"):
+                wrong.append(f"{room} -> {target}")
+    return sorted(wrong)
+
+
+def test_rooms_import_lower_floors_only():
+    assert {room for room in map(room_of, MODULES) if "." in room} == {
+        f"{top}.{room}" for top in FLOORS for names in FLOORS[top] for room in names
+    }
+    assert not climbs(rooms_of(IMPORTS))
+    assert not [module for module, targets in IMPORTS.items() if "cli" in targets]
+    assert climbs({"cvr_data.core": {"cvr_data.media"}, "cvr_data.pages": {"cvr_data.publish", "cvr_bench.tasks"}}) == [
+        "cvr_data.core -> cvr_data.media",
+        "cvr_data.pages -> cvr_bench.tasks",
+        "cvr_data.pages -> cvr_data.publish",
+    ]
+
+
+def test_no_files_and_no_rooms_import_each_other_in_a_circle():
+    assert not circle(IMPORTS)
+    assert not circle(rooms_of(IMPORTS))
+    assert circle(rooms_of({"cvr_data.a.one": {"cvr_data.b.two"}, "cvr_data.b.three": {"cvr_data.a.four"}}))
+
+
+def test_what_another_folder_imports_has_a_public_name():
+    folders = {module: path.parent for module, path in MODULES.items()}
+    private = [target for target in MODULES if target.rsplit(".", 1)[-1].startswith("_")]
+    assert not [
+        f"{module} -> {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets.intersection(private)
+        if folders[module] != folders[target]
+    ]
+
+
+def named_packages(tree: ast.Module) -> list[str]:
+    """Return the strings of a file that name a package, docstrings left out."""
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
+    return [node.value for node in strings if isinstance(node.value, str) and PACKAGE_NAME.search(node.value)]
+
+
+def test_no_string_names_a_package():
+    named = {str(path.relative_to(ROOT)): named_packages(tree_of(path)) for path in SOURCES}
+    assert {name: strings for name, strings in named.items() if strings and name not in NAMING} == {}
+    assert named_packages(ast.parse("module = import_module('cvr_bench.models')")) == ["cvr_bench.models"]
+
+
+def test_a_component_imports_no_other_of_its_family():
+    folders = defaultdict(set)
     for path in COMPONENTS:
-        package = ".".join(path.relative_to(ROOT).parts[:2])
-        siblings = {found.stem for found in path.parent.glob("*.py") if not found.name.startswith("_")} - {path.stem}
-        sideways[where(path)] = sorted(imported_modules(path) & {f"{package}.{name}" for name in siblings})
-    assert not {path: names for path, names in sideways.items() if names}
+        folders[path.parent].add(module_of(path))
+    found = {module_of(path): IMPORTS[module_of(path)] & folders[path.parent] for path in COMPONENTS}
+    assert {module: siblings for module, siblings in found.items() if siblings} == {}
+    assert len(folders) == len(FAMILIES)
 
 
 def test_a_file_has_at_most_400_lines():
-    lines = {where(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
-    assert not {path: count for path, count in lines.items() if count > MOST_LINES}
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_results_are_printed_by_commands_only():
-    calls = {where(path): [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)] for path in SOURCES}
-    printing = {
-        path: [call.lineno for call in found if isinstance(call.func, ast.Name) and call.func.id == "print"]
-        for path, found in calls.items()
-    }
-    assert not {path: lines for path, lines in printing.items() if lines}
+    calls = [(path, node) for path in [*SOURCES, ROOT / "cli.py"] for node in ast.walk(tree_of(path))]
+    assert not [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, node in calls
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]

@@ -58,7 +58,7 @@ def test_a_full_disk_is_one_line(capsys, monkeypatch):
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    from cvr_data.errors import CvrError
+    from cvr_data.core.errors import CvrError
 
     with pytest.raises(CvrError, match="does not exist"):
         cli.run(["--debug", "verify", str(tmp_path / "none")])
@@ -67,7 +67,7 @@ def test_debug_shows_the_traceback(tmp_path):
 def test_verify_and_trace_read_any_folder(cvr, one_line_error, tmp_path):
     import pyarrow as pa
 
-    from cvr_data.artifacts import ArtifactWriter
+    from cvr_data.core.artifacts import ArtifactWriter
 
     with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
         writer.write_part(0, pa.table({"x": [1, 2]}))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.artifacts import open_artifact
-from cvr_data.config_source import defaults_of
-from cvr_data.families import PACKAGES, families, one_family
+from cvr_bench.families import PACKAGES, families, one_family
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.config_source import defaults_of
 from tests.report_world import make_world, write_results
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.artifacts import open_artifact, verify
+from cvr_data.core.artifacts import open_artifact, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(2700)]

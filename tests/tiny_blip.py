@@ -7,11 +7,11 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.task import Item, Query
-from cvr_bench.training_set import TrainingSet, TripletBatch
-from cvr_data.encoders import ENCODERS
-from cvr_data.encoders._protocol import Encoder, VideoFeatures, pad_rows
-from cvr_data.video import Video
+from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import Encoder, VideoFeatures, pad_rows
+from cvr_data.media.video import Video
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "make", "it", "red", "a", "dog", "cat", "instead", "of", "snow", "[ENC]"]
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.tables import TRIPLETS, check_columns, query_id, triplet_id
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import TRIPLETS, query_id, triplet_id
 
 CHANGES = [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
 

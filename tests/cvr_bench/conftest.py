@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.tables import TRIPLETS, VIDEOS, check_columns, query_id, triplet_id
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import TRIPLETS, VIDEOS, query_id, triplet_id
 
 SPLITS = {"train": 24, "val": 8, "test": 12}
 WORDS = ("red", "blue", "green", "small")
@@ -77,8 +78,8 @@ def write_triplets(path: Path, rows: list[dict], inputs: dict[str, Path]) -> Non
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> World:
-    from cvr_data.embed import embed
-    from cvr_data.encoders import ENCODERS
+    from cvr_data.features.embed import embed
+    from cvr_data.features.encoders import ENCODERS
 
     made = World(tmp_path_factory.mktemp("world"))
     with ArtifactWriter(made.videos, stage="import-tiny") as writer:

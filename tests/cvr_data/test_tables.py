@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.errors import CvrError
-from cvr_data.tables import PAIRS, VIDEOS, check_columns, content_id, pair_id, query_id, triplet_id
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.tables import PAIRS, VIDEOS, content_id, pair_id, query_id, triplet_id
 
 VIDEO = {"video_id": ["a", "b"], "captions": [["one"], ["two"]], "source": ["s", "s"]}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cvr_data.artifacts import open_artifact
+from cvr_data.core.artifacts import open_artifact
 from tests.ball_pairs import write_ball_pairs
 
 if importlib.util.find_spec("vllm") is None:
@@ -32,7 +32,7 @@ MAKE_ADAPTER = """
 import sys, torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
-from cvr_data.backends._smollm2 import smollm2_folder
+from cvr_data.modifications.engines.smollm2 import smollm2_folder
 torch.manual_seed(0)
 chosen = LoraConfig(r=4, lora_alpha=1, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
 model = AutoModelForCausalLM.from_pretrained(smollm2_folder(), dtype=torch.bfloat16)
@@ -95,7 +95,7 @@ class VllmServer:
             self.port = found.getsockname()[1]
 
     def start(self) -> None:
-        from cvr_data.backends._smollm2 import smollm2_folder
+        from cvr_data.modifications.engines.smollm2 import smollm2_folder
 
         options = ("--host", "127.0.0.1", "--port", str(self.port), "--served-model-name", "smol",
                    "--dtype", "bfloat16", "--max-model-len", "1024", "--enforce-eager",

@@ -15,7 +15,7 @@ from types import ModuleType
 
 import numpy as np
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from tests.golden import Check, check
 
 

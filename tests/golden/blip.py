@@ -5,8 +5,8 @@ import json
 import torch
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
-from cvr_bench.models._blip_network import BlipNetwork, ImageTokens, Words, text_config
-from cvr_bench.weight_names import renamed
+from cvr_bench.checkpoints.names import renamed
+from cvr_bench.models.networks.covr.blip import BlipNetwork, ImageTokens, Words, text_config
 from tests.golden import Arrays, Comparison
 
 TOLERANCE = 1e-5

@@ -4,9 +4,9 @@ import json
 
 import torch
 
-from cvr_bench.models._blip_network import ImageTokens, Words
-from cvr_bench.models._qformer_network import QFormerNetwork, qformer_config
-from cvr_bench.weight_names import renamed
+from cvr_bench.checkpoints.names import renamed
+from cvr_bench.models.networks.covr.blip import ImageTokens, Words
+from cvr_bench.models.networks.covr.qformer import QFormerNetwork, qformer_config
 from tests.golden import Arrays, Comparison
 
 TOLERANCE = 1e-5

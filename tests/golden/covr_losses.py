@@ -4,7 +4,7 @@ import re
 
 import torch
 
-from cvr_bench.losses import hn_nce, info_nce
+from cvr_bench.models.parts.losses import hn_nce, info_nce
 from tests.golden import Arrays, Comparison
 
 HN_NCE = re.compile(r"loss\.hn_nce_alpha([\d.]+)_beta([\d.]+)_temp([\d.]+)")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from cvr_bench.evaluate import Ranks, evaluate
-from cvr_bench.metrics import mean_average_precision, mean_recall, recall
-from cvr_bench.protocol import Protocol
-from cvr_bench.retriever import DenseRetriever
-from cvr_bench.task import Item, Query, Task
-from cvr_data.video import Video
+from cvr_bench.models.parts.retriever import DenseRetriever
+from cvr_bench.scoring.evaluate import Ranks, evaluate
+from cvr_bench.scoring.metrics import mean_average_precision, mean_recall, recall
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.media.video import Video
 from tests.golden import Arrays, Comparison
 
 KS = (1, 5, 10, 50)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from cvr_bench.late_interaction import TEXT_ROWS, VIDEO_ROWS, late_scores, tiles
-from cvr_bench.models._drl_losses import Cdcr, batch_scores, cdcr_loss, contrastive
-from cvr_bench.models._drl_network import Architecture, DrlNetwork, with_floor
-from cvr_bench.models._drl_transformer import FrameLstm, FrameTransformer
-from cvr_data.encoders._protocol import TextFeatures, VideoFeatures
+from cvr_bench.models.networks.drl.losses import Cdcr, batch_scores, cdcr_loss, contrastive
+from cvr_bench.models.networks.drl.network import Architecture, DrlNetwork, with_floor
+from cvr_bench.models.networks.drl.transformer import FrameLstm, FrameTransformer
+from cvr_bench.models.parts.late_interaction import TEXT_ROWS, VIDEO_ROWS, late_scores, tiles
+from cvr_data.features.protocol import TextFeatures, VideoFeatures
 from tests.golden import Arrays, Comparison
 
 INPUTS = ("text", "video", "text_mask", "video_mask")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvr_bench.models._fdca_faithful import FaithfulFdca, FaithfulLosses, TextView
+from cvr_bench.models.networks.fdca.faithful import FaithfulFdca, FaithfulLosses, TextView
 from tests.golden import Arrays, Comparison
 
 INPUTS = ("ids", "ids_without_negation", "text_feat", "text_tok", "text_feat_wo", "text_tok_wo", "reference", "target")

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.task import Item, Query, Task
-from cvr_data.encoders._protocol import TextFeatures, VideoFeatures, pad_rows
-from cvr_data.video import Video
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.media.video import Video
 
 
 class TableEncoder:

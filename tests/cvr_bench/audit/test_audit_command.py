@@ -6,8 +6,8 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.results import read_result
-from cvr_data.artifacts import open_artifact, verify
+from cvr_bench.results.result import read_result
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.tables import query_id, triplet_id
 
 

@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.datasets import DATASETS
-from cvr_bench.sources import sample_folder
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.embed import embed
-from cvr_data.encoders import ENCODERS
-from cvr_data.tables import VIDEOS, check_columns
+from cvr_bench.benchmarks import DATASETS
+from cvr_bench.data.sources import sample_folder
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.tables import VIDEOS
 
 SAMPLES = sample_folder() / "samples"
 

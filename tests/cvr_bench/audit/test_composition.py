@@ -6,12 +6,12 @@ import torch
 
 from cvr_bench.audit import composition
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.evaluate import evaluate
 from cvr_bench.models import MODELS
-from cvr_bench.results import ranks_table
-from cvr_bench.retriever import DenseRetriever
-from cvr_bench.task import modifications, references
-from cvr_data.encoders import ENCODERS
+from cvr_bench.models.parts.retriever import DenseRetriever
+from cvr_bench.results.result import ranks_table
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.tasks.task import modifications, references
+from cvr_data.features.encoders import ENCODERS
 
 OBJECTS, COLOURS = ("dog", "cat"), ("red", "blue")
 AXES = {word: row for word, row in zip((*OBJECTS, *COLOURS), torch.eye(4), strict=True)}

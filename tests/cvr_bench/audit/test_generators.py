@@ -7,12 +7,12 @@ import pytest
 
 import cli
 from cvr_bench.audit.generators import seen_by_generators
-from cvr_bench.results import read_result
-from cvr_bench.task import Item, Query, Task
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.errors import CvrError
-from cvr_data.train_generator_examples import EXAMPLES
-from cvr_data.video import Video
+from cvr_bench.results.result import read_result
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.errors import CvrError
+from cvr_data.media.video import Video
+from cvr_data.modifications.training.examples import EXAMPLES
 from tests.feature_folders import embed_ids
 from tests.triplet_tables import triplet, triplets
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvr_bench.audit.leak import LEAKS, Config, Items, find_leaks, find_matches
-from cvr_data.embeddings import FeatureStore
-from cvr_data.tables import TRIPLETS, check_columns
+from cvr_data.core.columns import check_columns
+from cvr_data.features.store import FeatureStore
+from cvr_data.tables import TRIPLETS
 
 THRESHOLD = 0.9
 COLUMNS = ("test", "train", "reasons", "matches")

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from cvr_bench.report import build_report, to_html, to_markdown
+from cvr_bench.report.page import build_report, to_html, to_markdown
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import torch
 
 from cvr_bench.audit import temporal
 from cvr_bench.audit.altered import middle_frame, reversed_frames, shuffled_frames
-from cvr_bench.evaluate import evaluate
 from cvr_bench.models import MODELS
-from cvr_bench.results import ranks_table
-from cvr_bench.retriever import DenseRetriever
-from cvr_bench.task import references
-from cvr_data.encoders._protocol import VideoFeatures, pad_rows
-from cvr_data.video import Video
+from cvr_bench.models.parts.retriever import DenseRetriever
+from cvr_bench.results.result import ranks_table
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.tasks.task import references
+from cvr_data.features.protocol import VideoFeatures, pad_rows
+from cvr_data.media.video import Video
 
 RING = 12
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cvr_bench.results import read_result
-from cvr_data.artifacts import verify
+from cvr_bench.results.result import read_result
+from cvr_data.core.artifacts import verify
 
 PLAIN = ("random", "constant", "visual-only", "text-only", "sum")
 
@@ -145,11 +145,12 @@ def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp
 @pytest.fixture
 def in_samples(tmp_path, monkeypatch):
     """A current folder with features of the videos of some samples."""
-    from cvr_bench.sources import sample_folder
-    from cvr_data.artifacts import ArtifactWriter
-    from cvr_data.embed import embed
-    from cvr_data.encoders import ENCODERS
-    from cvr_data.tables import VIDEOS, check_columns
+    from cvr_bench.data.sources import sample_folder
+    from cvr_data.core.artifacts import ArtifactWriter
+    from cvr_data.core.columns import check_columns
+    from cvr_data.features.embed import embed
+    from cvr_data.features.encoders import ENCODERS
+    from cvr_data.tables import VIDEOS
 
     names = [str(number) for number in range(101, 108)] + ["001/101", "001/102", "001/103", "002/104"]
     rows = [{"video_id": name, "captions": ["x"], "source": "sample"} for name in names]

@@ -6,19 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from cvr_bench.clip_loading import stacked
-from cvr_bench.evaluate import evaluate
-from cvr_bench.metrics import recall
 from cvr_bench.models import MODELS
-from cvr_bench.models._clip_network import ClipNetwork, bytes_of, tiny_parts
-from cvr_bench.optimizers import SHARE, make_optimizer
-from cvr_bench.task import Item, Query, Task
-from cvr_bench.train import TrainConfig, train
-from cvr_bench.training_set import TrainingSet
-from cvr_data.artifacts import open_artifact
-from cvr_data.encoders import ENCODERS
-from cvr_data.errors import CvrError
-from cvr_data.video import Video
+from cvr_bench.models.networks.clip import ClipNetwork, bytes_of, tiny_parts
+from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.models.parts.clip_loading import stacked
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.metrics import recall
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_bench.training.optimizers import SHARE, make_optimizer
+from cvr_bench.training.train import TrainConfig, train
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.media.video import Video
 
 COMPONENT = MODELS.get("clip-end-to-end")
 

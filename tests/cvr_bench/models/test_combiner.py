@@ -7,9 +7,9 @@ from torch.testing import assert_close
 
 from cvr_bench.models import combiner
 from cvr_bench.models.combiner import Combiner
-from cvr_bench.training_set import TrainingSet
-from cvr_data.encoders import ENCODERS
-from cvr_data.errors import CvrError
+from cvr_bench.models.parts.batches import TrainingSet
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
 
 DIM = 8
 SHAPES = {  # of the published Combiner, in units of the embedding, the projection (4) and the hidden width (8)

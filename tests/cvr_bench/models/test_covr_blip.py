@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from cvr_bench.losses import false_negatives, hn_nce, info_nce
 from cvr_bench.models import covr_blip
-from cvr_bench.models._covr_objective import pooled
-from cvr_bench.training_set import TripletBatch
-from cvr_data.encoders._protocol import VideoFeatures
-from cvr_data.errors import CvrError
+from cvr_bench.models.networks.covr.objective import pooled
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.losses import false_negatives, hn_nce, info_nce
+from cvr_data.core.errors import CvrError
+from cvr_data.features.protocol import VideoFeatures
 from tests.tiny_blip import TokenFeatures, batch, queries, save_blip
 
 TEXTS = ("make it red", "a dog instead of a cat", "snow")

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from cvr_bench.losses import hn_nce
 from cvr_bench.models import covr_blip2
-from cvr_bench.task import Item
-from cvr_data.errors import CvrError
-from cvr_data.video import Video
+from cvr_bench.models.parts.losses import hn_nce
+from cvr_bench.tasks.task import Item
+from cvr_data.core.errors import CvrError
+from cvr_data.media.video import Video
 from tests.tiny_blip import TokenFeatures, batch, queries, save_blip2
 
 TEXTS = ("make it red", "a dog instead of a cat", "snow")
@@ -89,7 +89,7 @@ def test_the_best_pair_of_tokens_scores(blip2, folder, features, monkeypatch):
     pairs = torch.einsum("qkd,gtd->qgkt", query_tokens(blip2, features), target_tokens(features))
     expected = pairs.amax(dim=(2, 3))
     assert_close(model.score(queries("make it red", "of")), expected, atol=1e-6, rtol=0)
-    monkeypatch.setattr("cvr_bench.models._max_over_tokens.BLOCK", 1)  # one query at a time
+    monkeypatch.setattr("cvr_bench.models.networks.covr.max_over_tokens.BLOCK", 1)  # one query at a time
     assert_close(model.score(queries("make it red", "of")), expected, atol=1e-6, rtol=0)
 
 

@@ -7,14 +7,14 @@ import torch
 from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
-from cvr_bench.models._drl_losses import Cdcr
-from cvr_bench.models._drl_model import Options, compare_batch
-from cvr_bench.task import Item, Query
-from cvr_bench.training_set import TrainingSet
-from cvr_data.encoders import ENCODERS
-from cvr_data.encoders._protocol import TextFeatures, VideoFeatures, pad_rows
-from cvr_data.errors import CvrError
-from cvr_data.video import Video
+from cvr_bench.models.networks.drl.losses import Cdcr
+from cvr_bench.models.networks.drl.model import Options, compare_batch
+from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.media.video import Video
 
 INTERACTIONS = ("dp", "ti", "wti", "xti")
 AGGREGATIONS = ("none", "seqLSTM", "seqTransf")

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from cvr_bench.losses import hn_nce
 from cvr_bench.models import ecde
-from cvr_bench.models._blip_network import ImageTokens
-from cvr_bench.models._covr_inputs import References, Texts
-from cvr_data.embed import embed
-from cvr_data.encoders import ENCODERS
-from cvr_data.errors import CvrError
-from cvr_data.registry import parse_config
+from cvr_bench.models.networks.covr.blip import ImageTokens
+from cvr_bench.models.networks.covr.inputs import References, Texts
+from cvr_bench.models.parts.losses import hn_nce
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import parse_config
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import ENCODERS
 from tests.tiny_blip import DIM, TokenFeatures, batch, queries, save_blip
 
 TEXTS = ("make it red", "snow", "a dog")
@@ -101,7 +101,7 @@ def test_multimodal_targets_may_be_stored(features, world, tmp_path):
 
 
 def triplets_targets(triplets):
-    from cvr_data.video import Video
+    from cvr_data.media.video import Video
 
     return [Video(target_id) for target_id in triplets.target_ids]
 

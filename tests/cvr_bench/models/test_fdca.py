@@ -9,15 +9,15 @@ from torch import nn
 from torch.testing import assert_close
 
 from cvr_bench.models import fdca
-from cvr_bench.models._fdca_clustering import TokenClustering
-from cvr_bench.models._fdca_faithful import FaithfulFdca
-from cvr_bench.models._fdca_fixed import EXCLUDED, INJECTED, RETAINED
-from cvr_bench.task import Item, Query
-from cvr_bench.training_set import TrainingSet
-from cvr_data.encoders import ENCODERS
-from cvr_data.encoders._protocol import TextFeatures, VideoFeatures
-from cvr_data.errors import CvrError
-from cvr_data.video import Video
+from cvr_bench.models.networks.fdca.clustering import TokenClustering
+from cvr_bench.models.networks.fdca.faithful import FaithfulFdca
+from cvr_bench.models.networks.fdca.fixed import EXCLUDED, INJECTED, RETAINED
+from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.media.video import Video
 
 DIM = 8
 TEXTS = ("a dog instead of a cat", "make it red", "not snow", "a dog instead of a cat", "bigger")

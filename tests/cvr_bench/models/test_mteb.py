@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import mteb
-from cvr_bench.task import Item, Query
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.encoders import ENCODERS
-from cvr_data.errors import CvrError
-from cvr_data.tables import VIDEOS, check_columns
-from cvr_data.video import Video, write_mp4
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.media.video import Video, write_mp4
+from cvr_data.tables import VIDEOS
 
 DIM = 4
 GREYS = {"dark": 40, "bright": 200}

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cvr_bench.models import judge, rerank
-from cvr_bench.models._two_stages import own_columns, reordered, shortlist
-from cvr_bench.task import Item, Query
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.encoders import ENCODERS
-from cvr_data.errors import CvrError
-from cvr_data.generation.request import Answer
-from cvr_data.tables import VIDEOS, check_columns
-from cvr_data.video import Video, write_mp4
+from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.media.video import Video, write_mp4
+from cvr_data.modifications.asking.request import Answer
+from cvr_data.tables import VIDEOS
 
 GALLERY = [Item(f"v{number}", Video(f"v{number}")) for number in range(6)]
 

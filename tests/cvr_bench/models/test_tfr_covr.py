@@ -3,10 +3,10 @@
 import pytest
 
 from cvr_bench.models import tfr_covr
-from cvr_bench.task import Item, Query
-from cvr_data.encoders import ENCODERS
-from cvr_data.generation.request import Answer
-from cvr_data.video import Video
+from cvr_bench.tasks.task import Item, Query
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.media.video import Video
+from cvr_data.modifications.asking.request import Answer
 
 GALLERY = [Item(f"v{number}", Video(f"v{number}")) for number in range(8)]
 

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import tirg
+from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.tirg import Tirg
-from cvr_bench.training_set import TrainingSet
-from cvr_data.encoders import ENCODERS
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
 
 DIM = 8
 

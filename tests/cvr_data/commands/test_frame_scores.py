@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.artifacts import ArtifactWriter, open_artifact
-from cvr_data.embeddings import FeatureStore
-from cvr_data.encoders import hash
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.features.encoders import hash
+from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 FILLED = {pa.string(): "x", pa.list_(pa.string()): ["x"]}

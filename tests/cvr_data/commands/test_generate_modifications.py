@@ -5,8 +5,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.tables import PAIRS, check_columns, pair_id
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import PAIRS, pair_id
 
 
 @pytest.fixture

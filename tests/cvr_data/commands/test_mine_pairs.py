@@ -6,8 +6,9 @@ from itertools import pairwise
 import pyarrow as pa
 import pytest
 
-from cvr_data.artifacts import ArtifactWriter, open_artifact, verify
-from cvr_data.tables import PAIRS, VIDEOS, check_columns
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import PAIRS, VIDEOS
 from tests.dataset_folders import write_texts
 
 CAPTIONS = {

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
+from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import Limits, marker, unpack
-from cvr_data.errors import CvrError
 
 
 def make_zip(path, members):

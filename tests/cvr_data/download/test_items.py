@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.artifacts import ArtifactWriter
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
 from cvr_data.download.items import Item, choose, read_ids, read_items
 from cvr_data.download.names import file_name, media_suffix
-from cvr_data.errors import CvrError
-from cvr_data.tables import VIDEOS, check_columns
+from cvr_data.tables import VIDEOS
 
 
 @pytest.mark.parametrize(

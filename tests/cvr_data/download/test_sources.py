@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import marker
 from cvr_data.download.hub import parts_of
 from cvr_data.download.plan import Request, carry_out, make_plan, standing
 from cvr_data.download.run import Config
 from cvr_data.download.source import KINDS, load_source, read_source, source_names
-from cvr_data.errors import CvrError
 from tests.hub_server import HubServer, Repo
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -5,9 +5,9 @@ import random
 import pyarrow as pa
 import pytest
 
-from cvr_data.engine import split_dropped
+from cvr_data.core.stages import split_dropped
 from cvr_data.filters import FILTERS
-from cvr_data.mine_pairs import DEFAULT_FILTERS, parse_filter
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_filter
 from tests.pair_tables import pair, pair_table
 
 NAMES = [name for name in FILTERS.names() if not name.startswith("lint-")]

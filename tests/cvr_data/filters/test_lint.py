@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.filters import FILTERS
-from cvr_data.generation.lint import lint_reasons
+from cvr_data.modifications.generator import lint_reasons
 from cvr_data.tables import CHANGE
 
 LINTS = [name for name in FILTERS.names() if name.startswith("lint-")]
@@ -178,8 +178,8 @@ def test_all_reasons_of_a_row_are_told_but_empty_stands_alone():
 def test_people_s_own_texts_pass_the_lint_of_the_short_prompt(real_data):
     import csv
 
-    from cvr_data.generation.pairs import change_of
-    from cvr_data.prompts import load_prompt
+    from cvr_data.modifications.pairs import change_of
+    from cvr_data.modifications.prompts import load_prompt
 
     rows = []
     with (real_data / "webvid_covr" / "webvid8m-covr_test.half.csv").open(encoding="utf-8") as file:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.filters import FILTERS
 from tests.pair_tables import pair, pair_table
 

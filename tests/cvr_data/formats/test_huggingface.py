@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.formats.huggingface import Config, read, to_dataset_dict, write
-from cvr_data.video import write_mp4
+from cvr_data.media.video import write_mp4
 from tests.triplet_tables import triplet, triplets
 
 TABLE = triplets(

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.formats.parquet import Config, read, write
 from tests.triplet_tables import triplet, triplets
 

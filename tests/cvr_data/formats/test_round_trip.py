@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.artifacts import ArtifactWriter
-from cvr_data.embed import embed
-from cvr_data.encoders import hash
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import hash
 from cvr_data.formats import FORMATS
-from cvr_data.tables import VIDEOS, check_columns
+from cvr_data.tables import VIDEOS
 from tests.triplet_tables import triplet, triplets
 
 IDS = [f"{number}" for number in range(100, 112)]

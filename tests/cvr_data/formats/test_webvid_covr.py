@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.formats.webvid_covr import COLUMNS, EXAMPLE, Config, csv_bytes, read, write
 from cvr_data.tables import triplet_id
 from tests.triplet_tables import triplet, triplets

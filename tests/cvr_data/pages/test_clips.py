@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvr_data.media.video import UnreadableVideo, probe, write_mp4
 from cvr_data.pages.clips import LONG_SIDE, MAX_BYTES, ClipShelf, data_uri
-from cvr_data.video import UnreadableVideo, probe, write_mp4
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cvr_data.artifacts import open_artifact
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.pages.charts import FunnelBar
 from cvr_data.pages.histogram import Bound, count_values, histogram
 from cvr_data.pages.sankey import sankey

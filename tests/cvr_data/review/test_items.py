@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvr_data.media.video import probe, write_mp4
 from cvr_data.review.items import read_gold, read_reviewed
 from cvr_data.review.media import Media, media_of
 from cvr_data.tables import TRIPLETS, VIDEOS
-from cvr_data.video import probe, write_mp4
 from tests.dataset_folders import write_artifact, write_texts
 from tests.triplet_tables import triplet
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import uvicorn
 
+from cvr_data.media.video import write_mp4
 from cvr_data.review.app import make_app
 from cvr_data.review.serve import Sources, open_session, read_sources
 from cvr_data.review.session import Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.video import write_mp4
 from tests.dataset_folders import write_texts
 
 HOSTILE = "<script>alert(1)</script>"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cvr_data.errors import CvrError
+from cvr_data.core.errors import CvrError
 from cvr_data.review.items import Item
 from cvr_data.review.store import AlreadyJudged, Judgment, ReviewStore
 

@@ -1,0 +1,53 @@
+"""Speed of finding the concepts of captions, against spaCy's `nlp.pipe` with all its pipes.
+
+    python speed/concepts.py --data ../shared/data --captions 4000
+
+The same captions, distinct ones and repeated as in the corpus, in one run; model loading is not timed, the start of the
+second process is.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import spacy
+
+from cvr_data.core.model_packages import model_path
+from cvr_data.language.normalise import normalised
+from cvr_data.pairs.search import concept_mentions as _concept_mentions
+
+CAPTIONS = Path("captions/captions.parquet")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="Folder of real annotation files.")
+    parser.add_argument("--captions", type=int, default=4000)
+    options = parser.parse_args()
+    column = pq.read_table(options.data / CAPTIONS, columns=["name"]).column("name").cast(pa.string())
+    said = normalised(column.take(pa.array(range(0, len(column), max(len(column) // options.captions, 1)))))
+    texts = [text for text in said.to_pylist() if text]
+    distinct = sorted(set(texts))
+    language = spacy.load(model_path("spacy"))
+    list(language.pipe(distinct[:10]))
+    _concept_mentions.mentions(distinct[:10])
+    print(f"{len(texts)} captions, {len(distinct)} distinct")
+    plain_s = timed(lambda: list(language.pipe(texts)))
+    print(f"nlp.pipe, all pipes        {len(texts) / plain_s:8.0f} captions/s")
+    for workers in (1, 2):
+        _concept_mentions.CHUNK = max(len(distinct) // 4, 1)
+        ours_s = timed(lambda workers=workers: list(_concept_mentions.mentions_of_all(distinct, workers)))
+        print(f"concepts, {workers} process(es)    {len(texts) / ours_s:8.0f} captions/s   {plain_s / ours_s:.1f}x")
+
+
+def timed(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

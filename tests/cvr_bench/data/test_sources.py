@@ -1,0 +1,79 @@
+"""sources: the triplets built last are found, and what they were made from is followed."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from cvr_bench.benchmarks.triplets import Config, load, load_training_set, task_of, training_set_of
+from cvr_bench.data.sources import default_data, find_sources, follow, newest_triplets, sample_folder
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.errors import CvrError
+
+
+def make(path, finished, stage="build-triplets"):
+    with ArtifactWriter(path, stage=stage) as writer:
+        writer.finish()
+    manifest = path / "manifest.json"
+    content = {**json.loads(manifest.read_text()), "finished": finished}
+    manifest.write_text(json.dumps(content))
+
+
+def test_the_triplets_built_last_win(tmp_path):
+    assert newest_triplets(tmp_path) is None
+    make(tmp_path / "annotations" / "old", "2025-01-01T00:00:00+00:00")
+    make(tmp_path / "work" / "annotations" / "new", "2025-03-01T00:00:00+00:00")
+    make(tmp_path / "annotations" / "pairs", "2025-04-01T00:00:00+00:00", stage="mine-pairs")
+    make(tmp_path / "other" / "newest", "2025-05-01T00:00:00+00:00")
+    make(tmp_path / ".hidden" / "annotations" / "x", "2025-05-01T00:00:00+00:00")
+    (tmp_path / "annotations" / "broken").mkdir()
+    (tmp_path / "annotations" / "broken" / "manifest.json").write_text("{")
+    assert newest_triplets(tmp_path) == tmp_path / "work" / "annotations" / "new"
+    assert default_data(tmp_path) == (tmp_path / "work" / "annotations" / "new", "the triplets built last")
+
+
+def test_of_two_in_one_second_the_later_file_wins(tmp_path):
+    for number, name in enumerate(["b", "a"]):
+        make(tmp_path / "annotations" / name, "2025-01-01T00:00:00+00:00")
+        os.utime(tmp_path / "annotations" / name / "manifest.json", ns=(0, 10**18 + number))
+    assert newest_triplets(tmp_path) == tmp_path / "annotations" / "a"
+
+
+def test_the_packaged_sample_is_never_what_was_built_last():
+    checkout = sample_folder().parent
+    found = newest_triplets(checkout)
+    assert found is None or not found.resolve().is_relative_to(sample_folder().resolve() / "synthetic")
+
+
+def test_features_and_videos_are_followed(world):
+    sources = find_sources(world.triplets, "--data")
+    assert sources.embeddings == world.embeddings
+    assert sources.videos == (world.videos,)
+    assert follow(world.triplets, "checkpoint") == ()
+
+
+def test_several_folders_of_one_kind_are_all_found(tmp_path):
+    for name in ("one", "two"):
+        make(tmp_path / name, "2025-01-01T00:00:00+00:00", stage="import-x")
+    with ArtifactWriter(
+        tmp_path / "t", stage="build-triplets", inputs={"videos": tmp_path / "one", "videos-2": tmp_path / "two"}
+    ) as writer:
+        writer.finish()
+    assert follow(tmp_path / "t", "videos") == (tmp_path / "one", tmp_path / "two")
+
+
+def test_data_that_does_not_lead_to_features_asks_for_them(tmp_path):
+    make(tmp_path / "annotations" / "a", "2025-01-01T00:00:00+00:00")
+    with pytest.raises(CvrError, match="does not say where its videos' features are; pass --embeddings"):
+        find_sources(tmp_path / "annotations" / "a", "--data")
+
+
+def test_triplets_and_features_are_read_once_and_give_the_same_task(world):
+    sources = find_sources(world.triplets, "--data", world.embeddings)
+    assert sources.triplets is sources.triplets
+    assert sources.store is sources.store
+    config = Config(data=world.triplets, embeddings=world.embeddings)
+    assert task_of(sources.triplets, config, sources.store) == load(config)
+    training = replace(config, split="train")
+    assert training_set_of(sources.triplets, training, sources.store) == load_training_set(training)

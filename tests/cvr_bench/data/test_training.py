@@ -1,0 +1,102 @@
+"""--train-data: a benchmark that only tests is trained for on other triplets, some of which choose the checkpoint."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.training import find_training
+from cvr_bench.results.result import read_result
+from cvr_bench.tasks.held_out import with_held_out
+from cvr_data.core.artifacts import ArtifactWriter, verify
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.tables import VIDEOS
+
+TRIPLETS = pa.table({"reference_id": ["a", "b", "a", "c", "d"], "split": ["train", "train", "train", "train", "test"]})
+
+
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    """Samples of CIRCO and CC-CoIR with features of both in one folder."""
+    from cvr_data.features.embed import embed
+    from cvr_data.features.encoders import ENCODERS
+
+    images = [f"{shard}/{letter}0{number}" for shard, letter in ((1, "aa"), (2, "bb"), (3, "cc")) for number in (1, 2)]
+    rows = [{"video_id": name, "captions": ["x"]} for name in [*images, *map(str, range(101, 109))]]
+    rows += [{"video_id": f"{folder}/{number}", "captions": ["x"]} for folder, number in (("001", 101), ("001", 102))]
+    with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
+        table = pa.Table.from_pylist([{**row, "source": "sample"} for row in rows])
+        writer.write_part(0, check_columns(table, VIDEOS, "videos"))
+        writer.finish()
+    embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
+    for name in ("circo", "cc-coir"):
+        shutil.copytree(sample_folder() / "samples" / name, tmp_path / "data" / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CVR_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def root(name: str) -> Path:
+    return sample_folder() / "samples" / name
+
+
+def test_held_out_references_go_with_all_their_triplets_whatever_the_order():
+    split = with_held_out(TRIPLETS, 0.4)
+    held = {name for name, of in zip(*(split.column(column).to_pylist() for column in split.column_names), strict=True)
+            if of == "val"}  # fmt: skip
+    assert len(held) == 1
+    assert split.column("split").to_pylist() == [
+        "test" if name == "d" else "val" if name in held else "train"
+        for name in TRIPLETS.column("reference_id").to_pylist()
+    ]
+    turned = with_held_out(TRIPLETS.take([4, 3, 2, 1, 0]), 0.4)
+    assert turned.column("split").to_pylist() == split.column("split").to_pylist()[::-1]
+
+
+def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
+    outcome = cvr(
+        "bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1", "--train-data",
+        "cc-coir", "--data", "circo", "-D", "counts=any", "-e", "embeddings",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    result = read_result(Path("results/combiner-circo"))
+    assert verify(result.path) == []
+    assert result.record["training"]["triplets"] == 5  # one of six references is held out
+    assert result.record["train_data"] == {"name": "cc-coir", "held_out": 0.01}
+    assert result.record["task"]["name"] == "circo-val"
+
+
+def test_a_file_of_triplets_is_trained_on(cvr, in_folder):
+    words = ["--train-data", root("cc-coir") / "cc-coir_train.csv", "--data", "circo", "-D", "counts=any"]
+    model = ["--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1"]
+    outcome = cvr("bench", *model, *words, "-e", "embeddings")
+    assert outcome.code == 0, outcome.err
+
+
+def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):
+    header, row = "pth1,pth2,edit\n", "{}/1,{}/2,make it {}\n"
+    (tmp_path / "webvid2m-covr_train.csv").write_text(header + row.format(1, 1, "red"))
+    (tmp_path / "webvid8m-covr_val.csv").write_text(header + row.format(2, 2, "blue"))
+    source = find_training("webvid-covr", lambda name: tmp_path)
+    assert [path.name for path in source.files] == ["webvid2m-covr_train.csv", "webvid8m-covr_val.csv"]
+    table = source.read()
+    assert table.select(["reference_id", "split"]).to_pylist() == [
+        {"reference_id": "1/1", "split": "train"},
+        {"reference_id": "2/1", "split": "val"},
+    ]
+
+
+def test_a_benchmark_that_only_tests_cannot_be_trained_on():
+    names = "activitynet, cc-coir, didemo, lsmdc, msrvtt, msvd, vatex, webvid-covr"
+    with pytest.raises(CvrError, match=f"circo has nothing to train on here; --train-data takes {names}"):
+        find_training("circo", root)
+
+
+def test_a_single_reference_cannot_be_held_out(tmp_path):
+    (tmp_path / "x_train.csv").write_text("pth1,pth2,edit\na,b,make it red\n")
+    source = find_training(str(tmp_path / "x_train.csv"), root)
+    with pytest.raises(CvrError, match="x_train has no val split, on which the checkpoint is chosen"):
+        source.load(tmp_path)

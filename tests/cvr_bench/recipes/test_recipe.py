@@ -1,0 +1,110 @@
+"""recipe: command lines in YAML, checked before anything runs, timed, and stopped by a failing step."""
+
+import json
+
+import pytest
+
+from cvr_bench.recipes.recipe import load_recipe, run_recipe
+from cvr_data.core.errors import CvrError
+
+GOOD = """
+name: tiny
+summary: Two steps.
+variables: {clips: 3}
+steps:
+  - cvr import table clips.csv -o limit=$clips
+  - cvr verify "my videos"
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    def write(text: str):
+        (tmp_path / "r.yaml").write_text(text)
+        return tmp_path / "r.yaml"
+
+    return write
+
+
+def test_variables_are_filled_in_and_quotes_respected(recipe_file):
+    recipe = load_recipe(recipe_file(GOOD), {"clips": "7"})
+    assert recipe.steps == (("import", "table", "clips.csv", "-o", "limit=7"), ("verify", "my videos"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps: []", "a recipe needs a list of `steps`"),
+        ("steps: [a, ", "not valid YAML"),
+        ("steps: [make x]", "step 1 should begin with `cvr COMMAND`, got 'make x'"),
+        ("steps: [cvr run $nothing]", "step 1: no variable 'nothing'"),
+        ("stepps: [cvr list]\nsteps: [cvr list]", r"unknown key 'stepps'\. Did you mean: steps\?"),
+    ],
+)
+def test_a_bad_recipe_is_one_line(recipe_file, text, message):
+    with pytest.raises(CvrError, match=message):
+        load_recipe(recipe_file(text))
+
+
+def test_a_recipe_says_what_was_published_and_what_it_needs(recipe_file, cvr):
+    text = GOOD + "published: |\n  R@1 59.82,\n  in table 2\nverified: parity only\n"
+    assert load_recipe(recipe_file(text)).about == {"published": "R@1 59.82, in table 2", "verified": "parity only"}
+    printed = cvr("run", recipe_file(text), "--dry-run").out.splitlines()
+    assert printed[:3] == ["# published: R@1 59.82, in table 2", "# verified: parity only", printed[2]]
+    assert printed[2].startswith("cvr import table")
+
+
+def test_built_in_recipes_and_prompts_are_listed_and_shown(cvr, one_line_error):
+    assert "quickstart " in cvr("list", "recipes").out
+    assert "short " in cvr("list", "prompts").out
+    assert "steps:" in cvr("show", "quickstart").out
+    assert "Did you mean: recipes?" in one_line_error("list", "recipe")
+
+
+def test_an_unknown_variable_is_refused(recipe_file):
+    with pytest.raises(CvrError, match=r"unknown variable 'clip'\. Did you mean: clips\?"):
+        load_recipe(recipe_file(GOOD), {"clip": "7"})
+
+
+def test_every_step_runs_in_the_folder_and_is_timed(recipe_file, tmp_path):
+    from pathlib import Path
+
+    seen = []
+    lines = []
+    run_recipe(
+        load_recipe(recipe_file(GOOD)), lambda step: seen.append((Path.cwd(), step)), tmp_path / "w", lines.append
+    )
+    assert [folder for folder, _ in seen] == [tmp_path / "w"] * 2
+    timings = json.loads((tmp_path / "w" / "timings.json").read_text())
+    assert [entry["command"] for entry in timings] == [
+        "cvr import table clips.csv -o limit=3",
+        "cvr verify 'my videos'",
+    ]
+    assert lines[0] == "[1/2] $ cvr import table clips.csv -o limit=3"
+
+
+def test_a_failing_step_stops_the_rest(recipe_file, tmp_path):
+    ran = []
+
+    def run(step):
+        ran.append(step)
+        raise CvrError("broken")
+
+    with pytest.raises(CvrError, match="broken"):
+        run_recipe(load_recipe(recipe_file(GOOD)), run, tmp_path / "w", ran.append)
+    assert len([step for step in ran if isinstance(step, list)]) == 1
+
+
+def test_run_prints_the_steps_of_a_dry_run(cvr, one_line_error, recipe_file):
+    assert cvr("run", recipe_file(GOOD), "--dry-run").out.splitlines()[0] == "cvr import table clips.csv -o limit=3"
+    assert "Unknown recipe 'quickstrat'. Did you mean: quickstart?" in one_line_error("run", "quickstrat")
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_built_in_recipe(tmp_path, monkeypatch):
+    from cvr_bench.recipes.recipe import find_recipe
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quickstart").mkdir()
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "quickstart.yaml").write_text(GOOD)
+    assert find_recipe("quickstart", [tmp_path / "recipes"]) == tmp_path / "recipes" / "quickstart.yaml"

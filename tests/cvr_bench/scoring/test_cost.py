@@ -1,0 +1,102 @@
+"""cost: phases add up and do not count twice, peaks are of what was held, and every result says its own."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from cvr_bench.models import MODELS
+from cvr_bench.models.parts.retriever import DenseRetriever
+from cvr_bench.report.page import build_report, to_html, to_markdown
+from cvr_bench.results.result import read_result
+from cvr_bench.scoring.cost import Clock, cost_line, cost_of, forget_peak, peak_memory, timed
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.media.video import Video
+
+GALLERY = [Item(f"v{number}", Video(f"v{number}")) for number in range(6)]
+TASK = Task(
+    name="toy",
+    queries=[Query(f"q{number}", GALLERY[number], "x") for number in range(4)],
+    gallery=GALLERY,
+    targets={f"q{number}": frozenset({f"v{number + 1}"}) for number in range(4)},
+)
+
+
+def slow(values):
+    time.sleep(0.05)
+    return torch.eye(6)[
+        [int(value.query_id[1:] if isinstance(value, Query) else value.video_id[1:]) for value in values]
+    ]
+
+
+def test_a_phase_inside_another_counts_for_itself_only():
+    clock, started = Clock(), time.monotonic()
+    with clock.phase("score"):
+        time.sleep(0.02)
+        with clock.phase("encode"):
+            time.sleep(0.08)
+    whole = time.monotonic() - started
+    assert clock.seconds["encode"] >= 0.08
+    assert 0.02 <= clock.seconds["score"] <= whole - clock.seconds["encode"]
+    assert clock.seconds["train"] == 0
+
+
+def test_encoding_is_told_from_ranking_and_changes_no_rank():
+    clock, plain = Clock(), DenseRetriever(slow, slow)
+    with clock.phase("score"):
+        ranks = evaluate(timed(plain, clock), TASK)
+    assert clock.seconds["encode"] >= 0.1
+    assert np.array_equal(ranks.rank, evaluate(plain, TASK).rank)
+
+
+def test_a_model_without_encoders_is_timed_as_a_whole():
+    component = MODELS.get("random")
+    model = component.load(component.TINY, None)
+    assert timed(model, Clock()) is model
+
+
+def test_the_peak_is_of_what_was_held_since_it_was_forgotten():
+    forget_peak()
+    before = peak_memory()
+    held = np.ones(2**25)  # 256 MiB
+    assert peak_memory() - before > 200 * 2**20
+    del held
+
+
+def test_training_on_a_gpu_costs_gpu_hours_and_on_a_cpu_none():
+    model = DenseRetriever(slow, slow, module=torch.nn.Linear(3, 2))
+    seconds = {"load": 0.0, "train": 7200.0, "encode": 0.0, "score": 1.0}
+    assert cost_of(model, seconds, {"device": "cuda:0"})["gpu_hours"] == 2.0
+    on_cpu = cost_of(model, seconds, {"device": "cpu"})
+    assert (on_cpu["gpu_hours"], on_cpu["parameters"], on_cpu["trained_parameters"]) == (0.0, 8, 8)
+    assert cost_of(model, seconds, None)["trained_parameters"] == 0
+    assert cost_line(on_cpu).startswith("train 7200.0 s, score 1.0 s, on cpu, 8 parameters, peak ")
+
+
+@pytest.fixture(scope="module")
+def result(world, tmp_path_factory):
+    import cli
+
+    out = tmp_path_factory.mktemp("cost")
+    words = ["-o", "width=8", "-o", "heads=2", "-t", "epochs=1", "-d", f"{world.triplets}", "-O", f"{out}"]
+    assert cli.run(["bench", "--model", "fdca", *words]) == 0
+    return out / "fdca-tiny"
+
+
+def test_every_result_says_what_it_cost(result):
+    cost = json.loads((result / "result.json").read_text())["cost"]
+    assert set(cost["seconds"]) == {"load", "train", "encode", "score"}
+    assert cost["seconds"]["train"] > 0 and cost["seconds"]["encode"] > 0
+    assert (cost["device"], cost["dimension"], cost["gpu_hours"]) == ("cpu", 16, 0.0)
+    assert cost["parameters"] >= cost["trained_parameters"] > 0
+    assert cost["peak_memory_bytes"] > 50 * 2**20
+    assert read_result(result).record["seconds"] == cost["seconds"]
+
+
+def test_the_report_shows_the_cost(result):
+    report = build_report([result])
+    for page in (to_html(report), to_markdown(report)):
+        assert "Peak memory" in page and "GPU-hours" in page

@@ -1,0 +1,45 @@
+"""Ranks of shares: put together in the order of the queries, and a query of two shares counted once."""
+
+import dataclasses
+
+import torch
+
+from cvr_bench.scoring.evaluate import Ranks, evaluate
+from cvr_bench.scoring.spread import _share, joined_ranks
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.media.video import Video
+
+
+class Table:
+    """Scores by numbers in ids."""
+
+    def index(self, gallery):
+        self.items = [int(item.item_id[1:]) for item in gallery]
+
+    def score(self, queries):
+        numbers = [int(query.query_id[1:]) for query in queries]
+        return torch.tensor([[float((number * 7 + item * 5) % 11) for item in self.items] for number in numbers])
+
+
+def task():
+    ids = [f"q{number}" for number in range(7)]
+    gallery = [Item(f"g{number}", Video(f"g{number}")) for number in range(9)]
+    return Task(
+        name="seven",
+        queries=[Query(query_id, None, "text") for query_id in ids],
+        gallery=gallery,
+        targets={query_id: frozenset({f"g{number}", f"g{number + 2}"}) for number, query_id in enumerate(ids)},
+        subset={query_id: frozenset({f"g{number}", f"g{number + 1}"}) for number, query_id in enumerate(ids)},
+        subset_ks=(1,),
+    )
+
+
+def test_shares_join_to_the_ranks_of_the_whole_task():
+    whole = task()
+    expected = evaluate(Table(), whole)
+    shares = [whole.queries[0::2], [*whole.queries[1::2], whole.queries[0]]]  # the second is filled up
+    parts = [evaluate(Table(), _share(whole, share)) for share in shares]
+    found = joined_ranks(parts, [query.query_id for query in whole.queries])
+    for field in dataclasses.fields(Ranks):
+        first, second = getattr(found, field.name), getattr(expected, field.name)
+        assert list(first) == list(second), field.name

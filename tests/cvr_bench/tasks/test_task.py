@@ -1,0 +1,69 @@
+"""task, protocol: a wrong task cannot be built, and every complaint names its offenders."""
+
+import pytest
+
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.core.errors import CvrError
+from cvr_data.media.video import Video
+
+A, B, C = (Item(name, Video(name)) for name in "abc")
+
+
+def toy(**changes):
+    fields = {
+        "name": "toy",
+        "queries": [Query("q1", A, "make it b"), Query("q2", B, "make it c")],
+        "gallery": [A, B, C],
+        "targets": {"q1": frozenset("b"), "q2": frozenset("c")},
+        **changes,
+    }
+    return Task(**fields)
+
+
+def test_a_good_task_says_what_is_ranked():
+    task = toy(candidates={"q1": frozenset("ab"), "q2": frozenset("abc")})
+    assert [task.is_allowed(task.queries[0], name) for name in "abc"] == [False, True, False]
+    kept = toy(protocol=Protocol(reference="keep"))
+    assert kept.is_allowed(kept.queries[0], "a")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"queries": []}, "toy: there is no query"),
+        ({"gallery": [A, B, C, B]}, "gallery item b stands more than once"),
+        ({"queries": [Query("q1", A, "x"), Query("q1", B, "y")]}, "query q1 stands more than once"),
+        ({"gallery": [A, B, C, Item("d")]}, "gallery item d is neither a video nor a text"),
+        ({"queries": [Query("q1", None, None), Query("q2", B, "y")]}, "query q1 has neither a reference nor"),
+        ({"targets": {"q1": frozenset("b")}}, "query q2 has no target"),
+        ({"targets": {"q1": frozenset("b"), "q2": frozenset()}}, "query q2 has no target"),
+        ({"targets": {"q1": frozenset("b"), "q2": frozenset("c"), "q9": frozenset("c")}}, "query q9, which is not"),
+        ({"targets": {"q1": frozenset("b"), "q2": frozenset("z")}}, "target z is not in the gallery"),
+        ({"targets": {"q1": frozenset("a"), "q2": frozenset("c")}}, "no target left to find for query q1"),
+        ({"candidates": {"q1": frozenset("ab"), "q2": frozenset()}}, "query q2 has no candidates"),
+        ({"candidates": {"q1": frozenset("ab"), "q2": frozenset("cz")}}, "candidate z is not in the gallery"),
+        ({"candidates": {"q1": frozenset("c"), "q2": frozenset("c")}}, "no target left to find for query q1"),
+        ({"slices": {"kind": {"q7": "static"}}}, "slice 'kind' names query q7"),
+        ({"ks": (5, 1)}, "ks should be rising numbers from 1"),
+        ({"ks": ()}, "ks should be rising numbers from 1"),
+    ],
+)
+def test_a_wrong_task_is_refused(changes, message):
+    with pytest.raises(CvrError, match=message):
+        toy(**changes)
+
+
+def test_a_protocol_survives_json_and_names_its_differences():
+    strict, kept = Protocol(), Protocol(reference="keep", frames="4 middle")
+    assert Protocol.from_json(kept.to_json()) == kept
+    assert strict.key != kept.key
+    assert strict.differences(kept) == ["reference: exclude, not keep", "frames: 8 uniform, not 4 middle"]
+    assert strict.differences(Protocol()) == []
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(CvrError, match=r"reference cannot be 'mask'\. Choose from: exclude, keep"):
+        Protocol(reference="mask")
+    with pytest.raises(CvrError, match=r"unknown field 'tie'\. Did you mean: ties"):
+        Protocol.from_json({"tie": "against"})

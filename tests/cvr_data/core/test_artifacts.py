@@ -1,0 +1,184 @@
+"""artifacts: whole or absent, resumable, verifiable, and never somebody else's folder."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.errors import CvrError
+
+
+def write(path: Path, rows: int = 3, *, stage: str = "made", config: dict | None = None, overwrite: bool = False):
+    with ArtifactWriter(path, stage=stage, config=config or {"rows": rows}, overwrite=overwrite) as writer:
+        dropped = pa.table({"x": [-1], "drop_reason": ["negative"]})
+        writer.write_part(0, pa.table({"x": list(range(rows))}), dropped=dropped, arrays={"vectors": np.eye(rows)})
+        return writer.finish()
+
+
+def test_a_finished_artifact_is_read_back_with_its_counts(tmp_path):
+    artifact = write(tmp_path / "a")
+    assert artifact.read().column("x").to_pylist() == [0, 1, 2]
+    assert artifact.manifest["rows"] == 3
+    assert artifact.manifest["dropped"] == {"negative": 1}
+    assert artifact.dropped().to_pylist() == [{"x": -1, "drop_reason": "negative"}]
+    assert verify(tmp_path / "a") == []
+
+
+def test_pandas_reads_the_folder_without_our_help(tmp_path):
+    write(tmp_path / "a")
+    import pandas
+
+    assert pandas.read_parquet(next((tmp_path / "a").glob("part-*.parquet")))["x"].tolist() == [0, 1, 2]
+
+
+def test_verify_names_a_changed_and_a_missing_file(tmp_path):
+    write(tmp_path / "a")
+    (tmp_path / "a" / "vectors-00000.npy").write_bytes(b"other")
+    (tmp_path / "a" / "dropped-00000.parquet").unlink()
+    assert verify(tmp_path / "a") == [
+        "dropped-00000.parquet is missing",
+        "vectors-00000.npy has changed since it was written",
+    ]
+
+
+def test_verify_sees_an_edited_manifest(tmp_path):
+    write(tmp_path / "a")
+    manifest = tmp_path / "a" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["config"]["rows"] = 4
+    manifest.write_text(json.dumps(content))
+    assert verify(tmp_path / "a") == ["manifest.json: the key does not belong to its stage, config and inputs"]
+
+
+def test_another_artifact_in_the_folder_is_refused_with_what_differs(tmp_path):
+    write(tmp_path / "a", 3)
+    with pytest.raises(CvrError, match=r"holds another artifact \(rows = 3, not 4\); use --overwrite"):
+        write(tmp_path / "a", 4)
+    with pytest.raises(CvrError, match=r"holds another artifact \(stage 'made', not 'other'\)"):
+        write(tmp_path / "a", 3, stage="other")
+    assert open_artifact(tmp_path / "a").manifest["rows"] == 3
+    assert write(tmp_path / "a", 4, overwrite=True).manifest["rows"] == 4
+
+
+def test_a_folder_of_something_else_is_never_touched(tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(CvrError, match=r"is not empty and holds no artifact"):
+            write(tmp_path, overwrite=overwrite)
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_a_file_where_a_folder_is_needed_is_one_line(tmp_path):
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(CvrError, match=r"is a file; an artifact needs a folder"):
+        write(tmp_path / "a")
+
+
+def test_an_unfinished_artifact_says_how_to_go_on(tmp_path):
+    with ArtifactWriter(tmp_path / "a", stage="made") as writer:
+        writer.write_part(0, pa.table({"x": [1]}))
+    with pytest.raises(CvrError, match=r"is unfinished; run its command again to resume"):
+        open_artifact(tmp_path / "a")
+    assert ArtifactWriter(tmp_path / "a", stage="made").has_part(0)
+
+
+def test_an_input_that_changed_afterwards_is_refused(tmp_path):
+    write(tmp_path / "in")
+    with ArtifactWriter(tmp_path / "out", stage="next", inputs={"videos": tmp_path / "in"}) as writer:
+        writer.write_part(0, pa.table({"x": [1]}))
+        out = writer.finish()
+    assert out.input_path("videos") == tmp_path / "in"
+    write(tmp_path / "in", 5, overwrite=True)
+    with pytest.raises(CvrError, match=r"has changed since .*out was made from it; rebuild, or pass --videos"):
+        out.input_path("videos")
+    with pytest.raises(CvrError, match=r"was not made from 'pairs' \(its inputs: videos\)"):
+        out.input_path("pairs")
+
+
+def test_a_folder_can_be_moved_with_its_inputs(tmp_path):
+    write(tmp_path / "work" / "in")
+    with ArtifactWriter(tmp_path / "work" / "out", stage="next", inputs={"videos": tmp_path / "work" / "in"}) as writer:
+        writer.write_part(0, pa.table({"x": [1]}))
+        writer.finish()
+    (tmp_path / "work").rename(tmp_path / "moved")
+    assert open_artifact(tmp_path / "moved" / "out").input_path("videos") == tmp_path / "moved" / "in"
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path):
+    with pytest.raises(CvrError, match=r"The disk is full: cannot write"), ArtifactWriter(tmp_path / "a", stage="made"):
+        raise OSError(28, "No space left on device")
+    assert not [path for path in (tmp_path / "a").iterdir() if path.suffix == ".tmp"]
+
+
+SLOW_STAGE = """
+import sys, time
+from dataclasses import dataclass
+from pathlib import Path
+import pyarrow as pa
+sys.path.insert(0, {root!r})
+from cvr_data.core import stages as engine
+
+VERSION = 1
+ROWS = 4
+INPUTS = {{"numbers": pa.schema([("x", pa.int64())])}}
+OUTPUT = pa.schema([("x", pa.int64())])
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    add: int = 1
+
+def run(config, numbers):
+    time.sleep(0.02)
+    x = numbers.column("x").to_pylist()
+    reasons = ["odd" if value % 2 else None for value in x]
+    added = pa.array([value + config.add for value in x])
+    return pa.table({{"x": added, "drop_reason": pa.array(reasons, pa.string())}})
+
+if __name__ == "__main__":
+    engine.run_stage(sys.modules["__main__"], Config(), {{"numbers": Path(sys.argv[1])}}, Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_stage_resumes_to_byte_identical_parts(tmp_path):
+    script = tmp_path / "stage.py"
+    script.write_text(SLOW_STAGE.format(root=str(Path(__file__).resolve().parents[3])))
+    with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
+        writer.write_part(0, pa.table({"x": list(range(60))}))
+        writer.finish()
+    command = [sys.executable, str(script), str(tmp_path / "in")]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    moments = random.Random(0)
+    kills, out = 0, tmp_path / "killed"
+    while kills < 4:
+        process = subprocess.Popen([*command, str(out)])
+        wait_for_parts(out, moments.randint(1, 12), process)
+        time.sleep(moments.uniform(0, 0.02))
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == -signal.SIGKILL:
+            kills += 1
+        else:  # on a loaded machine it may be done before it is hit, and then there is nothing to resume
+            shutil.rmtree(out)
+    subprocess.run([*command, str(out)], check=True)
+    assert verify(out) == []
+    for path in sorted((tmp_path / "whole").glob("*.parquet")):
+        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
+    assert open_artifact(out).manifest["dropped"] == {"odd": 30}
+    assert pq.read_table(out / "part-00000.parquet").column("x").to_pylist() == [1, 3]
+
+
+def wait_for_parts(folder: Path, count: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob("part-*.parquet"))) < count and process.poll() is None and time.monotonic() < deadline:
+        os.sched_yield()

@@ -1,0 +1,80 @@
+"""Jobs give the same results in this process, in a pool, and on a real Ray of two workers, one of which is killed."""
+
+import os
+
+import pytest
+
+from cvr_data.core.engine import Engine
+from cvr_data.core.errors import CvrError
+from cvr_data.core.jobs import current_engine, map_jobs, use_engine
+from tests.cvr_data.core.job_functions import always_die, die_once, fail, scaled_sum
+
+JOBS = [(list(range(number)),) for number in range(7)]
+EXPECTED = {index: 3 * sum(job[0]) for index, job in enumerate(JOBS)}
+POOL = Engine("local", workers=2)
+
+
+@pytest.fixture(scope="module")
+def ray_of_two():
+    """A local Ray that all tests here share, so that it starts once."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from cvr_data.core.ray_jobs import connected
+
+    engine = Engine("ray", workers=2)
+    with connected(engine):
+        yield engine
+
+
+def results(engine, function, jobs, shared=()):
+    with use_engine(engine):
+        return dict(map_jobs(function, jobs, shared=shared))
+
+
+def test_no_cluster_is_one_line():  # before the Ray of the other tests starts
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    with pytest.raises(CvrError, match=r"No Ray answers at '127\.0\.0\.1:1'"):
+        results(Engine("ray", workers=2, address="127.0.0.1:1"), scaled_sum, JOBS, (3,))
+
+
+@pytest.mark.parametrize("engine", [Engine(), POOL], ids=["here", "pool"])
+def test_every_job_is_done_once(engine):
+    found = results(engine, scaled_sum, JOBS, (3,))
+    assert {index: value for index, (value, _) in found.items()} == EXPECTED
+    assert ({pid for _, pid in found.values()} == {os.getpid()}) == engine.is_here
+
+
+def test_ray_does_every_job_once_in_other_processes(ray_of_two):
+    found = results(ray_of_two, scaled_sum, JOBS, (3,))
+    assert {index: value for index, (value, _) in found.items()} == EXPECTED
+    assert os.getpid() not in {pid for _, pid in found.values()}
+
+
+def test_a_killed_worker_loses_nothing(tmp_path):
+    numbers = [(number,) for number in range(6)]
+    assert results(POOL, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}
+    assert (tmp_path / "killed").exists()
+
+
+def test_a_killed_worker_of_ray_loses_nothing(ray_of_two, tmp_path):
+    numbers = [(number,) for number in range(6)]
+    assert results(ray_of_two, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}
+    assert (tmp_path / "killed").exists()
+
+
+def test_workers_that_always_die_are_one_line():
+    with pytest.raises(CvrError, match="Worker processes died 3 times"):
+        results(POOL, always_die, [(1,), (2,)])
+
+
+@pytest.mark.parametrize("engine", [Engine(), POOL], ids=["here", "pool"])
+def test_what_a_job_raises_ends_the_whole(engine):
+    with pytest.raises(ValueError, match="number 2 is bad"):
+        results(engine, fail, [(number,) for number in range(4)])
+
+
+def test_the_innermost_engine_counts():
+    assert current_engine().is_here
+    with use_engine(POOL):
+        with use_engine(Engine()):
+            assert current_engine().is_here
+        assert current_engine() is POOL

@@ -1,0 +1,209 @@
+"""Scale-out: commands make the same bytes on a real Ray of two workers, one of which is killed meanwhile, as here."""
+
+import itertools
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+
+from cvr_data.core.artifacts import ArtifactWriter, identity_of, json_bytes, open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.engine import Engine
+from cvr_data.features import embed_source, similarities
+from cvr_data.pairs.search import buckets as _buckets
+from cvr_data.pairs.search import concept_mentions as _concept_mentions
+from cvr_data.pairs.search import halves as _halves
+from cvr_data.pairs.search import nearest as _nearest
+from cvr_data.pairs.search.captions import read_captions
+from cvr_data.pairs.search.halves import sharing_a_half
+from cvr_data.pairs.search.nearest import Band, nearest
+from cvr_data.pairs.strategies import neighbors, one_word
+from cvr_data.tables import VIDEOS
+
+WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
+CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
+SMALL = (
+    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (_buckets, "BUCKET_ROWS", 8),
+    (_concept_mentions, "CHUNK", 16), (similarities, "CHUNK", 32), (neighbors, "ENCODED", 32),
+    (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (_halves, "SLICE", 20),
+)  # fmt: skip
+"""What makes several jobs of a small corpus; the driver alone cuts jobs."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_of_two():
+    """A local Ray that all tests here share, so that it starts once."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from cvr_data.core.ray_jobs import connected
+
+    with connected(Engine("ray", workers=2)):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def small_jobs(monkeypatch):
+    for module, name, value in SMALL:
+        monkeypatch.setattr(module, name, value)
+
+
+def videos_table():
+    rows = [{"video_id": f"v{n:03d}", "captions": [text], "source": "test"} for n, text in enumerate(CAPTIONS)]
+    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+
+
+@pytest.fixture
+def videos(tmp_path):
+    table = videos_table()
+    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
+        writer.write_part(0, table.slice(0, 50))
+        writer.write_part(1, table.slice(50))
+        writer.finish()
+    return tmp_path / "videos"
+
+
+@contextmanager
+def one_worker_killed():
+    """Kill the first worker of Ray that is seen at a job, once, and check that there was one."""
+    killed, is_over = [], threading.Event()
+
+    def kill():
+        while not killed and not is_over.wait(0.002):
+            for process in psutil.Process().children(recursive=True):
+                if process.is_running() and _is_at_a_job(process):
+                    os.kill(process.pid, signal.SIGKILL)
+                    killed.append(process.pid)
+                    break
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+    assert len(killed) == 1
+
+
+def _is_at_a_job(process):
+    try:
+        return any("_run_batch" in word for word in process.cmdline()[:1])
+    except psutil.Error:
+        return False
+
+
+def bytes_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("embed", "--encoder", "hash"),
+        ("mine-pairs", "--strategy", "one-word", "-o", "max_group=2", "--filter", "min-words"),
+        ("mine-pairs", "--strategy", "concept", "-o", "neighbours=5", "--filter", "none"),
+        ("mine-pairs", "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=3",
+         "--filter", "min-words"),
+    ],
+    ids=["embed", "one-word", "concept", "neighbors"],
+)  # fmt: skip
+def test_ray_makes_the_same_bytes_though_a_worker_is_killed(words, videos, cvr, tmp_path):
+    command, *options = words
+    outcome = cvr(command, videos, *options, "-O", tmp_path / "here")
+    assert outcome.code == 0, outcome.err
+    with one_worker_killed():
+        outcome = cvr(command, videos, *options, "-O", tmp_path / "ray", "--engine", "ray", "--workers", "2")
+    assert outcome.code == 0, outcome.err
+    here, there = bytes_of(tmp_path / "here"), bytes_of(tmp_path / "ray")
+    assert len(here) > 1 or command == "mine-pairs"
+    assert sorted(there) == sorted(here)
+    assert there == here
+
+
+@pytest.mark.parametrize("max_group", [2, 50])
+@pytest.mark.parametrize("rows", [1, 8, 1000])
+def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(rows, max_group, monkeypatch):
+    monkeypatch.setattr(_buckets, "BUCKET_ROWS", rows)
+    captions = read_captions(videos_table(), 2, 50)
+    whole, templates = one_word.find_pairs(captions, max_group)
+    dealt, dealt_templates = one_word.find_pairs_in_buckets(captions, max_group)
+    assert _rows(dealt) == _rows(whole)
+    assert len(_rows(whole)) > 0
+    assert sorted(dealt_templates) == sorted(templates)
+
+
+@pytest.mark.parametrize("captions", [["a dog runs", "a cat runs"], ["a dog runs", "A dog, runs"]])
+def test_a_video_is_left_out_only_if_no_other_has_a_half_of_its_caption(captions):
+    rows = [*captions, "rain falls on every long road", "a red dog runs fast", "dog", ""]
+    table = videos_table().slice(0, 6).set_column(1, VIDEOS.field("captions"), pa.array([[text] for text in rows]))
+    assert sharing_a_half(table, 2).column("video_id").to_pylist() == ["v000", "v001"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_the_videos_left_out_the_pairs_are_the_same(seed):
+    random = np.random.default_rng(seed)
+    said = [[" ".join(random.choice(list("abcdefgh"), size))] for size in random.integers(1, 8, len(CAPTIONS))]
+    table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said))
+    config, left = one_word.Config(max_group=3, max_videos_per_caption=1), sharing_a_half(table, 2)
+    assert 0 < left.num_rows < table.num_rows
+    assert one_word.run(config, left).equals(one_word.run(config, table))
+
+
+def _rows(pairs):
+    return sorted(zip(*(getattr(pairs, name).tolist() for name in vars(pairs)), strict=True))
+
+
+def test_a_bucket_has_the_captions_of_one_half_and_no_caption_alone():
+    for numbers, ids_NL, start, end in _buckets.buckets(read_captions(videos_table(), 2, 50)):
+        halves = [tuple(row) for row in np.delete(ids_NL, np.s_[start:end], axis=1).tolist()]
+        assert all(halves.count(half) > 1 for half in halves)
+        assert (np.diff(numbers) > 0).all()
+
+
+@pytest.mark.parametrize("shards", [(7, 5), (16, 24), (40, 100)])
+def test_neighbours_over_shards_are_those_of_one_search(shards):
+    vectors_ND = np.random.default_rng(0).standard_normal((90, 6)).astype(np.float32)
+    vectors_ND[10:14] = vectors_ND[80]  # equal similarities, in several shards
+    vectors_ND /= np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    band = Band(k=3, low=-0.5, high=0.9999)
+    expected = nearest(vectors_ND, band)
+    queries, keys = shards
+    kept = [_nearest.Kept(vectors_ND[start : start + keys], False) for start in range(0, 90, keys)]
+    rows = [_nearest.Rows(start, vectors_ND[start : start + queries]) for start in range(0, 90, queries)]
+    found = [_nearest.nearest_in_shards(kept, keys, band, None, each) for each in rows]
+    for name in ("query", "neighbour", "similarity"):
+        assert np.array_equal(np.concatenate([getattr(part, name) for part in found]), getattr(expected, name))
+
+
+def test_an_address_without_ray_is_one_line(one_line_error, videos, tmp_path):
+    words = ("mine-pairs", videos, "-O", tmp_path / "out", "--ray-address", "localhost:6379")
+    assert "--ray-address belongs to --engine ray." in one_line_error(*words)
+
+
+def test_no_ray_is_one_line(one_line_error, videos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    line = one_line_error("mine-pairs", videos, "-O", tmp_path / "out", "--engine", "ray")
+    assert "--engine ray needs Ray (pip install 'cvr[ray]')" in line
+
+
+def test_several_devices_and_several_workers_are_one_line(one_line_error, videos, tmp_path):
+    words = ("embed", videos, "-O", tmp_path / "out", "--encoder", "hash", "--device", "cpu:0,cpu:1", "--workers", "2")
+    assert "name one --device" in one_line_error(*words)
+
+
+def test_an_unfinished_run_resumes_in_a_pool_with_the_same_bytes(videos, cvr, tmp_path):
+    outcomes = [cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / name) for name in ("here", "pool")]
+    assert [outcome.code for outcome in outcomes] == [0, 0]
+    (tmp_path / "pool" / "manifest.json").unlink()
+    (tmp_path / "pool" / "part-00002.parquet").unlink()
+    running = json_bytes(identity_of(open_artifact(tmp_path / "here").manifest))
+    (tmp_path / "pool" / "running.json").write_bytes(running)
+    outcome = cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / "pool", "--workers", "2")
+    assert outcome.code == 0, outcome.err
+    assert bytes_of(tmp_path / "pool") == bytes_of(tmp_path / "here")

@@ -1,0 +1,88 @@
+"""One function decides in which type networks multiply: by the hardware, and with a line where it is slow."""
+
+import logging
+
+import pytest
+import torch
+
+from cvr_data.core.errors import CvrError
+from cvr_data.features.device import (
+    Hardware,
+    device_of,
+    dtype_of,
+    each_batch,
+    hardware_of,
+    map_batches,
+    precision_of,
+    slow_type,
+    type_name,
+)
+
+CPU = torch.device("cpu")
+OLD_CPU = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+PLAIN = Hardware(kind="CPU", fast=frozenset(), lacks="AVX-512 or AMX instructions for it")
+AMX = Hardware(kind="CPU", fast=frozenset({"bfloat16"}))
+TURING = Hardware(kind="GPU", fast=frozenset({"float16"}), lacks="units for it")
+AMPERE = Hardware(kind="GPU", fast=frozenset({"bfloat16", "float16"}))
+
+
+@pytest.mark.parametrize(
+    ("hardware", "expected"), [(PLAIN, "float32"), (AMX, "bfloat16"), (TURING, "float32"), (AMPERE, "bfloat16")]
+)
+def test_auto_is_bfloat16_where_the_hardware_multiplies_it(hardware, expected):
+    assert type_name("auto", hardware) == expected
+    assert slow_type(expected, hardware) is None
+
+
+@pytest.mark.parametrize("hardware", [PLAIN, AMX, TURING, AMPERE])
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "float32"])
+def test_a_type_that_is_asked_for_is_taken_and_a_slow_one_told_in_one_line(hardware, name):
+    assert type_name(name, hardware) == name
+    line = slow_type(name, hardware)
+    assert (line is None) == (name == "float32" or name in hardware.fast)
+    assert line is None or (line.startswith(f"{name} is slow on this {hardware.kind}") and "\n" not in line)
+
+
+def test_instructions_that_onednn_is_told_to_leave_out_do_not_count():
+    assert hardware_of(CPU, OLD_CPU).fast == frozenset()
+    assert hardware_of(CPU, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"}) == hardware_of(CPU, {})
+
+
+def test_a_slow_type_is_taken_with_a_warning(monkeypatch, caplog):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
+    with caplog.at_level(logging.WARNING):
+        assert dtype_of("auto", CPU) == torch.float32 and dtype_of("float32", CPU) == torch.float32
+        assert not caplog.records
+        assert dtype_of("bfloat16", CPU) == torch.bfloat16
+    assert [record.getMessage() for record in caplog.records] == [slow_type("bfloat16", PLAIN)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("auto", "no"), ("no", "no"), ("float32", "no"), ("bf16", "bf16"), ("bfloat16", "bf16")],
+)
+def test_trainers_are_told_in_the_words_of_accelerate(monkeypatch, name, expected):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert precision_of(name, CPU) == expected
+
+
+@pytest.mark.parametrize("name", ["fp16", "float16"])
+def test_a_cpu_does_not_train_in_float16(name):
+    with pytest.raises(CvrError, match="A CPU cannot train in float16"):
+        precision_of(name, CPU)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("name", ["cuda", "cuda:1"])
+def test_a_gpu_that_is_not_there_is_told_in_one_line(name):
+    assert device_of("auto") == CPU
+    with pytest.raises(CvrError, match=f"device={name}: this PyTorch sees no GPU"):
+        device_of(name)
+
+
+@pytest.mark.parametrize("at_once", [None, 1, 2, 50])
+def test_batches_give_their_results_in_order_and_threads_come_back(at_once):
+    threads = torch.get_num_threads()
+    assert list(each_batch(lambda batch: batch * 2, range(9), CPU, at_once=at_once)) == list(range(0, 18, 2))
+    assert map_batches(str, [], CPU) == []
+    assert torch.get_num_threads() == threads

@@ -1,0 +1,37 @@
+"""pairs: the change a style describes, and the variables of a prompt."""
+
+from cvr_data.modifications.pairs import change_of, variables_of
+
+STATIC = {"kind": "static", "slot": "object", "before": "ball", "after": "cube"}
+ACTION = {"kind": "action", "slot": "action", "before": "bounces", "after": "spins"}
+
+
+def pair(*changes, reference="A red ball bounces.", target="a red cube spins"):
+    return {"pair_id": "p", "reference_caption": reference, "target_caption": target, "changes": list(changes)}
+
+
+def test_a_style_is_given_its_own_kind_of_change():
+    assert change_of(pair(STATIC, ACTION), "action").after == "spins"
+    assert change_of(pair(STATIC), "action") is None
+
+
+def test_several_changes_are_told_together():
+    change = change_of(pair(STATIC, ACTION), "any")
+    assert (change.before, change.after, change.slot) == ("ball and bounces", "cube and spins", "several")
+
+
+def test_untyped_pairs_are_read_as_covr_reads_them():
+    change = change_of(pair(), "any")
+    assert (change.before, change.after) == ("ball", "cube")
+    assert change_of(pair(), "static") is None
+
+
+def test_equal_captions_have_no_change():
+    assert change_of(pair(reference="a cat", target="A cat."), "any") is None
+
+
+def test_variables_name_what_stays():
+    variables = variables_of({**pair(STATIC), "scene": "beach", "number": 3}, change_of(pair(STATIC), "any"))
+    assert variables["retained"] == "a red"
+    assert (variables["excluded"], variables["injected"], variables["scene"]) == ("ball", "cube", "beach")
+    assert "number" not in variables

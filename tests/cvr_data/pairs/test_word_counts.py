@@ -1,0 +1,26 @@
+"""How often changed words are in the captions of a corpus."""
+
+import pyarrow as pa
+
+from cvr_data.pairs.mine_pairs import change_counts
+from cvr_data.tables import CHANGE
+
+
+def test_the_rarest_word_of_a_phrase_counts_and_a_phrase_without_words_has_no_count():
+    videos = pa.table({"captions": [["A red ball.", "a Red cube"], ["red"], []]})
+    changes = [
+        [{"before": "red", "after": "ball"}, {"before": "red cube", "after": "violet"}],
+        [],
+        [{"before": None, "after": "a cube"}, {"before": "", "after": "--"}],
+    ]
+    pairs = pa.table({"changes": pa.array(changes, pa.list_(CHANGE))})
+    assert change_counts(pairs, videos).to_pylist() == [
+        [{"before": 3, "after": 1}, {"before": 1, "after": 0}],
+        [],
+        [{"before": None, "after": 1}, {"before": None, "after": None}],
+    ]
+
+
+def test_no_pairs_have_no_counts():
+    pairs = pa.table({"changes": pa.array([], pa.list_(CHANGE))})
+    assert change_counts(pairs, pa.table({"captions": [["a ball"]]})).to_pylist() == []

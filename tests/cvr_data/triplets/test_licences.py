@@ -1,0 +1,37 @@
+"""licences: what may be published again, however it is written."""
+
+import pytest
+
+from cvr_data.triplets.licences import hub_licence, licence_id, may_redistribute
+
+
+@pytest.mark.parametrize(
+    "licence",
+    ["CC BY 4.0", "cc-by-nc-sa-4.0", "CC0", "CC0-1.0", "Apache 2.0", "apache-2.0", "MIT", "The MIT License", "ODbL",
+     "BSD-3-Clause", "CDLA-Permissive-2.0", "public domain"],
+)  # fmt: skip
+def test_open_licences_allow_publishing(licence):
+    assert may_redistribute(licence)
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [None, "", "unknown", "CC BY-ND 4.0", "cc-by-nc-nd-4.0", "proprietary", "research only", "WebVid TERMS",
+     "mit-like but not", "all rights reserved", "Shutterstock"],
+)  # fmt: skip
+def test_anything_else_does_not(licence):
+    assert not may_redistribute(licence)
+
+
+def test_a_licence_is_written_one_way():
+    assert licence_id("CC BY 4.0") == licence_id("cc-by_4.0") == "cc-by-4.0"
+    assert licence_id("Apache License 2.0".replace(" License", "")) == "apache-2.0"
+    assert licence_id(None) == "unknown"
+
+
+def test_the_hub_is_told_one_licence_other_or_unknown():
+    assert hub_licence(["cc-by-4.0", "CC BY 4.0"]) == "cc-by-4.0"
+    assert hub_licence(["cc-by-4.0", "mit"]) == "other"
+    assert hub_licence(["cc-by-4.0", "unknown"]) == "unknown"
+    assert hub_licence(["WebVid TERMS"]) == "other"
+    assert hub_licence([]) == "unknown"

@@ -1,0 +1,30 @@
+"""Recordings and times of clips, as ids, addresses and columns tell them."""
+
+import pyarrow as pa
+import pytest
+
+from cvr_data.videos.recordings import segments
+
+
+def found(**columns):
+    table = pa.table({name: pa.array([value]) for name, value in columns.items()})
+    return tuple(segments(table).to_pylist()[0].values())
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"video_id": "Ptf_2VRj-V0_000122_000132"}, ("Ptf_2VRj-V0", 122.0, 132.0)),
+        ({"video_id": "-4wsuPCjDBc_5_15"}, ("-4wsuPCjDBc", 5.0, 15.0)),
+        ({"video_id": "scene_1_5"}, (None, None, None)),
+        ({"video_id": "v", "url": "https://www.youtube.com/watch?v=9lZi22qLlEo&t=30s"}, ("9lZi22qLlEo", 30.0, None)),
+        ({"video_id": "v", "url": "https://www.youtube.com/watch?a=b&v=9lZi22qLlEo&start=3.5&end=9"},
+         ("9lZi22qLlEo", 3.5, 9.0)),
+        ({"video_id": "v", "url": "https://youtu.be/9lZi22qLlEo?t=8"}, ("9lZi22qLlEo", 8.0, None)),
+        ({"video_id": "v", "url": "https://example.org/a.mp4"}, ("https://example.org/a.mp4", None, None)),
+        ({"video_id": "v", "path": "/a.mp4", "start_s": 4, "end_s": 6.5}, ("/a.mp4", 4.0, 6.5)),
+        ({"video_id": "-4wsuPCjDBc_5_15", "start_s": 7.0, "end_s": None}, ("-4wsuPCjDBc", 7.0, 15.0)),
+    ],
+)  # fmt: skip
+def test_a_clip_is_placed_in_its_recording(columns, expected):
+    assert found(**columns) == expected
