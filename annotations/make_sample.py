@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact, write_bytes
+from cvr_data.core.columns import with_column
 from cvr_data.core.lineage import FunnelStep, lineage
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
@@ -72,9 +73,7 @@ def _build(work: Path) -> Artifact:
 def _plain(triplets: pa.Table) -> pa.Table:
     """Return the triplets without the similarities of an encoder."""
     for name in SIMILARITIES:
-        field = triplets.schema.field(name)
-        nothing = pa.nulls(triplets.num_rows, field.type)
-        triplets = triplets.set_column(triplets.column_names.index(name), field, nothing)
+        triplets = with_column(triplets, triplets.schema.field(name), [None] * triplets.num_rows)
     return triplets
 
 

@@ -19,7 +19,7 @@ from cvr_bench.tasks.coverage import sampling
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Missing, Query, Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.features.stored_ids import stored_video_ids
 from cvr_data.formats import FORMATS
@@ -243,10 +243,8 @@ def _distinct(rows: pa.Table, column: str) -> int:
 def with_description(rows: pa.Table) -> pa.Table:
     """Return the rows with what describes the reference to models that read it: else its caption, else null."""
     captions = rows.column("reference_caption")
-    if DESCRIPTION not in rows.column_names:
-        return rows.append_column(DESCRIPTION, captions)
-    place = rows.column_names.index(DESCRIPTION)
-    return rows.set_column(place, DESCRIPTION, pc.coalesce(rows.column(DESCRIPTION), captions))
+    known = rows.column(DESCRIPTION) if DESCRIPTION in rows.column_names else captions
+    return with_column(rows, DESCRIPTION, pc.coalesce(known, captions))
 
 
 def _queries(rows: pa.Table) -> list[Query]:

@@ -17,6 +17,7 @@ from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
 from cvr_bench.results.under_protocols import matrix_ranks
 from cvr_bench.scoring.measures import Measures
 from cvr_bench.scoring.metrics import Interval, paired_bootstrap, paired_permutation, target_clusters
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 
 
@@ -166,7 +167,7 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     targets = [[matrix.item_ids[column] for column in columns] for columns in matrix.targets]
     rank = matrix_ranks(matrix, result.protocol).rank.astype(np.int64)
     for name, values in (("rank", pa.array(rank)), ("target_ids", pa.array(targets, pa.list_(pa.string())))):
-        table = table.set_column(table.column_names.index(name), name, values)
+        table = with_column(table, name, values)
     return table
 
 

@@ -5,6 +5,8 @@ import hashlib
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
+
 
 def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
     """Return the triplets with those of a share of the train references, at least of one, moved to val.
@@ -17,7 +19,7 @@ def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
     chosen = sorted(references, key=lambda name: (_number(name), name))[: max(0, count)]
     is_held = pc.is_in(triplets.column("reference_id"), value_set=pa.array(chosen, pa.string()))
     split = pc.if_else(pc.and_(is_held, is_train), "val", triplets.column("split"))
-    return triplets.set_column(triplets.schema.get_field_index("split"), triplets.schema.field("split"), split)
+    return with_column(triplets, triplets.schema.field("split"), split)
 
 
 def _number(name: str) -> int:

@@ -1,5 +1,8 @@
 """The columns of a table, checked at every border."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,6 +51,17 @@ def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -
     )
     is_new = pc.and_(pc.fill_null(is_dropped, False), pc.is_null(before))
     reasons = pc.if_else(is_new, pa.scalar(reason, pa.string()), before)
-    if "drop_reason" not in table.column_names:
-        return table.append_column("drop_reason", reasons)
-    return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reasons)
+    return with_column(table, "drop_reason", reasons)
+
+
+def with_column(table: pa.Table, field: str | pa.Field, values: pa.Array | pa.ChunkedArray | Sequence[Any]) -> pa.Table:
+    """Return the table with the column in the place of the one of that name, or last where there is none.
+
+    Plain values become what the field says, so they need a field and not just a name.
+    """
+    name = field if isinstance(field, str) else field.name
+    if not isinstance(values, (pa.Array, pa.ChunkedArray)):
+        values = pa.array(values, field.type)
+    if name not in table.column_names:
+        return table.append_column(field, values)
+    return table.set_column(table.column_names.index(name), field, values)

@@ -44,15 +44,10 @@ def map_on_ray(
         fn_kwargs={"function": function, "folder": str(Path.cwd()), **known},
         batch_size=1,
         compute=ray.data.TaskPoolStrategy(size=at_once),
-        num_gpus=_gpus_each(ray, at_once) if on_gpu else 0,
+        num_gpus=min(1.0, ray.cluster_resources().get("GPU", 0) / at_once) if on_gpu else 0,
     )
     for row in done.iter_rows():
         yield int(row["index"]), pickle.loads(row["result"])
-
-
-def _gpus_each(ray: Any, workers: int) -> float:
-    """Return the share of a GPU that each worker has; 0 where there is none."""
-    return min(1.0, ray.cluster_resources().get("GPU", 0) / workers)
 
 
 def _run_batch(

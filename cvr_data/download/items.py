@@ -5,7 +5,7 @@ id,url            a CSV, TSV or Parquet file; also WebVid's videoid, contentUrl,
 videos/           an artifact of `cvr import`
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,11 +129,10 @@ def _headerless(path: Path) -> Iterator[tuple[str, str]]:
 def _read_table(path: Path) -> dict[str, list[str]]:
     """Columns of a file or artifact as text; a missing value is an empty text."""
     table = open_artifact(path).read() if path.is_dir() and (path / MANIFEST).exists() else read_table(path)
-    return {name: _texts(table.column(name).to_pylist()) for name in table.column_names}
-
-
-def _texts(values: Iterable[object]) -> list[str]:
-    return ["" if value is None else str(value) for value in values]
+    return {
+        name: ["" if value is None else str(value) for value in table.column(name).to_pylist()]
+        for name in table.column_names
+    }
 
 
 def _column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> list[str]:

@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.jobs import current_engine, map_jobs
 from cvr_data.core.memory import keep_freed_memory
@@ -147,7 +148,8 @@ def _writer(
 def _finish(writer: ArtifactWriter, encoder: Encoder, found: Source, chosen: Selection) -> Artifact:
     counts = count_items(writer.path)
     if found.videos and not counts["videos"] and chosen.num_shards == 1:
-        detail = _first_detail(writer)
+        first = next(iter(sorted(writer.path.glob("dropped-*.parquet"))))
+        detail = pq.read_table(first, columns=["detail"]).column("detail")[0].as_py()
         raise CvrError(f"None of the {len(found.videos)} videos of {_source(writer)} can be read: {detail}")
     parts = {"parts": found.video_parts + found.text_parts} if chosen.num_shards > 1 else {}
     return writer.finish(**summary(encoder, chosen.all_tokens), **counts, **parts)
@@ -203,7 +205,7 @@ def _write_text_part(writer: ArtifactWriter, index: int, encoder: Encoder, texts
         pooled.append(features.pooled_BD.numpy())
     table = id_table([text_id(text) for text in texts], "text", [len(rows) for rows in tokens])
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = table.set_column(EMBEDDINGS.get_field_index("sha256"), "sha256", pa.array(hashes))
+    table = with_column(table, "sha256", pa.array(hashes))
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     writer.write_part(index, table, arrays={name: array.astype(np.float16) for name, array in arrays.items()})
 
@@ -263,8 +265,7 @@ class VideoPart:
     def table(self) -> pa.Table:
         """Return the id table of the part."""
         table = id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
-        at = EMBEDDINGS.get_field_index("perceptual_hash")
-        return table.set_column(at, "perceptual_hash", pa.array(self.hashes, pa.string()))
+        return with_column(table, "perceptual_hash", pa.array(self.hashes, pa.string()))
 
     def arrays(self, dim: int) -> dict[str, np.ndarray]:
         """Return the frame rows and the unit mean of each video's."""
@@ -360,8 +361,3 @@ def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
     filled = {name: pa.array(values, EMBEDDINGS.field(name).type) for name, values in columns.items()}
     nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash")}
     return pa.table({**filled, **nulls}, schema=EMBEDDINGS)
-
-
-def _first_detail(writer: ArtifactWriter) -> str:
-    first = next(iter(sorted(writer.path.glob("dropped-*.parquet"))))
-    return pq.read_table(first, columns=["detail"]).column("detail")[0].as_py()

@@ -247,7 +247,9 @@ def _loss(
 ) -> Tensor:
     frames = store.frames(batch.video_ids)
     texts = store.texts([captions[0] for captions in batch.captions])
-    some_BT = _some_frames(frames.mask_BT, generator)
+    # A random half of each video's frames, at least one: its caption is true of any of them.
+    draws_BT = torch.rand(frames.mask_BT.shape, generator=generator).masked_fill(~frames.mask_BT, 2.0)
+    some_BT = (draws_BT < 0.5) | (draws_BT == draws_BT.amin(dim=1, keepdim=True))
     videos_BD = pool(_dropped_out(heads.frame_head, frames.frames_BTD, dropout, generator), some_BT)
     texts_BD = pool(_dropped_out(heads.token_head, texts.tokens_BLD, dropout, generator), texts.mask_BL)
     return contrastive_loss(texts_BD @ videos_BD.T * log_scale.exp(), also_true(batch.captions))
@@ -266,12 +268,6 @@ def also_true(captions: Sequence[Sequence[str]]) -> Tensor:
     return torch.tensor(
         [[i != j and each[0] in owned[j] for j in range(len(owned))] for i, each in enumerate(captions)]
     )
-
-
-def _some_frames(mask_BT: Tensor, generator: torch.Generator) -> Tensor:
-    """Keep a random half of each video's frames, at least one: its caption is true of any of them."""
-    draws_BT = torch.rand(mask_BT.shape, generator=generator).masked_fill(~mask_BT, 2.0)
-    return (draws_BT < 0.5) | (draws_BT == draws_BT.amin(dim=1, keepdim=True))
 
 
 def _dropped_out(head: Head, raw_BND: Tensor, dropout: float, generator: torch.Generator) -> Tensor:

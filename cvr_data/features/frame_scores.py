@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.progress import Progress
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
@@ -61,9 +61,7 @@ def with_frame_scores(triplets: pa.Table, encoder: Encoder, video_ids: Collectio
             for row, values in zip(batch, found, strict=True):
                 scores[row] = values
             progress.advance(len(batch))
-    field = TRIPLETS.field("frame_scores")
-    place = triplets.column_names.index("frame_scores")
-    return triplets.set_column(place, field, pa.array(scores, field.type))
+    return with_column(triplets, TRIPLETS.field("frame_scores"), scores)
 
 
 def _scores(target_ids: list[str], texts: list[str], encoder: Encoder) -> list[list[float]]:

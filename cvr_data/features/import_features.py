@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
@@ -25,7 +26,7 @@ from cvr_data.features.embed import DROPPED, STORED, VideoPart, count_items, id_
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, TextRows, VideoRow
 from cvr_data.features.layouts import FEATURE_LAYOUTS
-from cvr_data.features.store import EMBEDDINGS, STAGE, FeatureStore
+from cvr_data.features.store import STAGE, FeatureStore
 from cvr_data.tables import text_id
 
 VERSION = 1
@@ -202,6 +203,6 @@ def _write_text_part(writer: ArtifactWriter, index: int, rows: TextRows, text_di
     unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
     table = id_table([text_id(text) for text in texts], "text", [1] * len(texts))
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = table.set_column(EMBEDDINGS.get_field_index("sha256"), "sha256", pa.array(hashes, pa.string()))
+    table = with_column(table, "sha256", pa.array(hashes, pa.string()))
     writer.write_part(index, table, arrays={"part": chosen.astype(np.float16), "pooled": unit.astype(np.float16)})
     return pooled.shape[1]

@@ -78,7 +78,9 @@ def _similarities(pairs: pa.Table, first: str, second: str, read: Reader, unit: 
         return pa.array([], pa.float32())
     rows = [pc.index_in(pairs.column(name), distinct).to_numpy() for name in (first, second)]
     chunks = range(0, pairs.num_rows, ROWS)
-    cosines = [_row_products(table_ND, rows[0][at : at + ROWS], rows[1][at : at + ROWS]) for at in chunks]
+    cosines = [
+        np.einsum("nd,nd->n", table_ND[rows[0][at : at + ROWS]], table_ND[rows[1][at : at + ROWS]]) for at in chunks
+    ]
     return pa.array(np.concatenate(cosines).astype(np.float32))
 
 
@@ -90,7 +92,3 @@ def _vectors(items: pa.Array, read: Reader, unit: str) -> np.ndarray:
             vectors.append(found)
             progress.advance(len(found))
     return np.concatenate(vectors)
-
-
-def _row_products(table_ND: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.einsum("nd,nd->n", table_ND[first], table_ND[second])

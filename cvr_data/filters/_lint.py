@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.columns import with_column
 
 COLUMNS = (
     "modification", "style", "reference_caption", "target_caption", "reference_description", "target_description",
@@ -17,13 +20,10 @@ Row = dict[str, Any]
 
 def drop_where(table: pa.Table, reason: Callable[[Row], str | None]) -> pa.Table:
     """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
-    reasons = pa.array([reason(row) for row in rows_of(table)], pa.string())
-    if "drop_reason" not in table.column_names:
-        return table.append_column("drop_reason", reasons)
-    index = table.column_names.index("drop_reason")
-    earlier = table.column("drop_reason").to_pylist()
-    merged = [old if old is not None else new for old, new in zip(earlier, reasons.to_pylist(), strict=True)]
-    return table.set_column(index, "drop_reason", pa.array(merged, pa.string()))
+    reasons = pa.chunked_array([pa.array([reason(row) for row in rows_of(table)], pa.string())])
+    if "drop_reason" in table.column_names:
+        reasons = pc.coalesce(table.column("drop_reason"), reasons)
+    return with_column(table, "drop_reason", reasons)
 
 
 def rows_of(table: pa.Table) -> Iterator[Row]:

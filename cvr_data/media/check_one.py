@@ -103,7 +103,10 @@ class UrlChecker:
                 return Found(status="gone", reason="a web page, not a medium", http_status=code)
             if not next(response.iter_content(FIRST_BYTES), b""):
                 return Found(status="gone", reason="empty", http_status=code)
-            return Found(status="ok", http_status=code, bytes=_size(response))
+            # A 206 tells the size of the whole file at the end of its Content-Range: bytes 0-1023/5000
+            _, _, total = response.headers.get("Content-Range", "").rpartition("/")
+            length = response.headers.get("Content-Length", "") if response.status_code == 200 else total
+            return Found(status="ok", http_status=code, bytes=int(length) if length.isdigit() else None)
 
 
 def _probe_address(address: str, headers: dict[str, str], timeout_s: float) -> VideoInfo:
@@ -141,13 +144,6 @@ def _address(url: str) -> tuple[str, dict[str, str]]:
 
     kind, repo, revision, path = parts_of(url)
     return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
-
-
-def _size(response: requests.Response) -> int | None:
-    """The size of the whole file: the end of Content-Range (bytes 0-1023/5000), else Content-Length of a 200."""
-    _, _, total = response.headers.get("Content-Range", "").rpartition("/")
-    length = response.headers.get("Content-Length", "") if response.status_code == 200 else total
-    return int(length) if length.isdigit() else None
 
 
 def _kind(error: requests.RequestException) -> str:

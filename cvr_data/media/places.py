@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import with_column
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
 
@@ -30,4 +31,4 @@ def moved_media(table: pa.Table, videos: Path, out: Path) -> pa.Table:
         path if path is None or Path(path).is_absolute() else Path(os.path.normpath(Path(base) / path)).as_posix()
         for path in table.column("path").to_pylist()
     ]
-    return table.set_column(table.column_names.index("path"), VIDEOS.field("path"), pa.array(paths, pa.string()))
+    return with_column(table, VIDEOS.field("path"), paths)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
@@ -184,9 +184,7 @@ class Describer:
             self._attempt(todo, attempt)
             todo = [row for row in todo if row.status != "ok"]
         texts = [row.text for row in rows]
-        described = videos.set_column(
-            videos.column_names.index("description"), "description", pa.array(texts, pa.string())
-        )
+        described = with_column(videos, "description", pa.array(texts, pa.string()))
         for name, column in zip(COLUMNS.names, self._columns(rows).columns, strict=True):
             if name in described.column_names:
                 described = described.drop_columns([name])

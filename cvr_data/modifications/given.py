@@ -7,12 +7,12 @@ where the swapped pair was not mined, `is_mined` is false and no triplet could b
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.tables import PAIRS, pair_id
 
@@ -68,12 +68,14 @@ def _places(pair_ids: list[str]) -> list[int]:
 def _swapped(rows: pa.Table) -> pa.Table:
     names = {name: _other(name) for name in rows.column_names if _other(name) in rows.column_names}
     swapped = pa.table({name: rows.column(names.get(name, name)) for name in rows.column_names})
-    changes = [[_turned(change) for change in row or ()] for row in rows.column("changes").to_pylist()]
+    changes = [
+        [{**change, "before": change["after"], "after": change["before"]} for change in row or ()]
+        for row in rows.column("changes").to_pylist()
+    ]
     columns = [swapped.column(f"{side}_{part}").to_pylist() for part in ("id", "caption") for side in _SIDES]
     ids = [pair_id(*row) for row in zip(*columns, strict=True)]
     for name, values in (("changes", changes), ("pair_id", ids)):
-        field = PAIRS.field(name)
-        swapped = swapped.set_column(swapped.column_names.index(name), field, pa.array(values, field.type))
+        swapped = with_column(swapped, PAIRS.field(name), values)
     return swapped
 
 
@@ -82,10 +84,6 @@ def _other(name: str) -> str:
         if name.startswith(f"{one}_"):
             return other + name[len(one) :]
     return name
-
-
-def _turned(change: dict[str, Any]) -> dict[str, Any]:
-    return {**change, "before": change["after"], "after": change["before"]}
 
 
 def check_places(table: pa.Table, most: int, where: Path) -> None:

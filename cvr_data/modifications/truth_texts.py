@@ -113,7 +113,7 @@ def truth_modifications(pairs: pa.Table, truth: Truth, seed: int = 0) -> pa.Tabl
 def true_text(reference: Concept, target: Concept, *, split: str, key: str) -> str | None:
     """Return a sentence that says every difference, its pattern drawn from `key`; None if there is none."""
     parts = [
-        _pattern(_family(slot), split, f"{key} {slot}").format_map(_words(reference, target, slot))
+        _pattern(slot, split, f"{key} {slot}").format_map(_words(reference, target, slot))
         for slot in reference.differences(target)
     ]
     return ", and ".join(parts) or None
@@ -137,11 +137,8 @@ def _row(pair: Mapping[str, Any], truth: Truth, seed: int) -> dict[str, Any]:
     }
 
 
-def _family(slot: str) -> str:
-    return "attribute" if slot in _ATTRIBUTES else slot
-
-
-def _pattern(family: str, split: str, key: str) -> str:
+def _pattern(slot: str, split: str, key: str) -> str:
+    family = "attribute" if slot in _ATTRIBUTES else slot
     patterns = (TEST_PATTERNS if split == "test" else TRAIN_PATTERNS)[family]
     return patterns[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % len(patterns)]
 
@@ -151,17 +148,13 @@ def _words(reference: Concept, target: Concept, slot: str) -> dict[str, str]:
     words = {"object": target.object}
     if slot in VERBS:
         for name, value in (("before", before), ("after", after)):
-            verb = _verb(slot, value)
+            verb = VERBS[slot][value][0] if value in VERBS[slot] else _STAY
             words[name] = f"{verb.base} {verb.particle}".strip()
             words[f"{name}_third"] = f"{verb.third} {verb.particle}".strip()
             words[f"{name}_gerund"] = f"{verb.gerund} {verb.particle}".strip()
         return words
     words |= {"before": _said(before), "after": _said(after)}
     return words | {"a_before": with_article(before), "a_after": with_article(after)}
-
-
-def _verb(slot: str, value: str) -> Verb:
-    return VERBS[slot][value][0] if value in VERBS[slot] else _STAY
 
 
 def _said(value: str) -> str:

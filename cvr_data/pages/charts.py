@@ -105,12 +105,6 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def _ticks_over(highest: float) -> list[float]:
-    """Ticks from 0 to the first that is not below `highest`."""
-    ticks = nice_ticks(0.0, highest or 1.0)
-    return ticks if ticks[-1] >= highest else [*ticks, ticks[-1] + ticks[1]]
-
-
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return the positions moved as little as needed to stand `gap` apart within `low` and `high`, order kept."""
     order = sorted(range(len(positions)), key=lambda index: positions[index])
@@ -178,7 +172,8 @@ def curves(lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_la
     margin = max((len(curve.label) for curve in lines), default=0) * LETTER + 16
     left, right, top, bottom = 40.0, size.width - margin, 26.0, size.height - 36.0
     highest = max(y for _, y in points)
-    y_ticks = _ticks_over(highest)
+    ticks = nice_ticks(0.0, highest or 1.0)
+    y_ticks = ticks if ticks[-1] >= highest else [*ticks, ticks[-1] + ticks[1]]
     x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
     x_scale = Scale((x_low, x_high), (left, right), log=log_x)
     y_scale = Scale((0.0, y_ticks[-1]), (bottom, top))

@@ -37,7 +37,8 @@ class ClipShelf:
                 return False
             try:
                 self.uris[video_id] = data_uri(path)
-                self.ratios[video_id] = _ratio(path)
+                found = probe(path)
+                self.ratios[video_id] = round(min(16 / 9, max(1.0, found.width / found.height)), 3)
             except UnreadableVideo as error:
                 self.unreadable[video_id] = str(error)
         return video_id in self.uris
@@ -82,9 +83,3 @@ def _fps(path: Path, frames: int) -> int:
         return 1
     duration_s = probe(path).duration_s
     return min(30, max(1, round(frames / duration_s))) if duration_s > 0 else 8
-
-
-def _ratio(path: Path) -> float:
-    """Width over height, at most that of a wide or a square picture so that clips stand well in a row."""
-    found = probe(path)
-    return round(min(16 / 9, max(1.0, found.width / found.height)), 3)

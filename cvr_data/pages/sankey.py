@@ -52,7 +52,8 @@ def sankey(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
     room = round(width * (0.56 if width > 500 else 0.4))
     label_x = room + 18
     rows, height = _rows(steps, room, width - label_x)
-    body = [_fade(width)]
+    stops = '<stop offset="0" class="fade"/><stop offset="1" class="fade" stop-opacity="0"/>'
+    body = [f'<defs><linearGradient id="fade{width:g}" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient></defs>']
     for above, below in pairwise(rows):
         body += _streams(above, below)
     for index, row in enumerate(rows):
@@ -171,8 +172,3 @@ def _ribbon(top: tuple[float, float], bottom: tuple[float, float], y_top: float,
         f"L{low_right:.1f},{y_bottom:.1f} "
         f"C{low_right:.1f},{middle:.1f} {right:.1f},{middle:.1f} {right:.1f},{y_top:.1f} Z"
     )
-
-
-def _fade(width: float) -> str:
-    stops = '<stop offset="0" class="fade"/><stop offset="1" class="fade" stop-opacity="0"/>'
-    return f'<defs><linearGradient id="fade{width:g}" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient></defs>'

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.language.lemmas import lemmas
 from cvr_data.language.normalise import normalised
 from cvr_data.language.slots import PARTS, SLOTS, Tagged, is_doubtful_action, part_of, slot_of
@@ -54,7 +55,7 @@ def type_changes(
     kind = pc.replace_with_mask(kind, is_open, pa.array(KINDS).take(slots))
     slot = pc.replace_with_mask(slot, is_open, pa.array(ORDERED_SLOTS).take(slots))
     typed = pa.StructArray.from_arrays([kind, slot, before, after], fields=list(CHANGE))
-    pairs = pairs.set_column(pairs.column_names.index("changes"), "changes", _lists(changes, typed))
+    pairs = with_column(pairs, "changes", _lists(changes, typed))
     if with_words:
         pairs = pairs.append_column("change_words", _lists(changes, _words(phrases, codes % PART_CODES)))
     return pairs

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns, mark
+from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
@@ -67,7 +67,9 @@ def candidates(queries: pa.Table, pool: pa.Table, most: int) -> pa.Table:
     )
     sides = [word_ids(asked.column(f"{side}_caption")) for side in ("reference", "target")]
     known = [_known_words(words, index) for words in sides]
-    wanted = _content_words(sides[1])
+    names = sides[1].vocabulary.to_pylist()
+    bounds = zip(sides[1].offsets[:-1].tolist(), sides[1].offsets[1:].tolist(), strict=True)
+    wanted = [{names[word] for word in sides[1].ids[start:end]} - {*WORDS} for start, end in bounds]
     rows, entries, shared = [], [], []
     with Progress("find candidates", asked.num_rows, "queries") as progress:
         for query in range(asked.num_rows):
@@ -118,12 +120,6 @@ def _known_words(words: WordIds, index: _Index) -> list[np.ndarray]:
     per_text = np.split(found, words.offsets[1:-1])
     has_captions = np.diff(index.starts) > 0
     return [np.array([word for word in text if word >= 0 and has_captions[word]], np.int64) for text in per_text]
-
-
-def _content_words(words: WordIds) -> list[set[str]]:
-    names = words.vocabulary.to_pylist()
-    bounds = zip(words.offsets[:-1].tolist(), words.offsets[1:].tolist(), strict=True)
-    return [{names[word] for word in words.ids[start:end]} - {*WORDS} for start, end in bounds]
 
 
 def _best_captions(index: _Index, words: np.ndarray, most: int) -> np.ndarray:
@@ -268,8 +264,7 @@ def _with_videos(config: Config, found: pa.Table, queries: pa.Table, embeddings:
     others = _cosines(vectors_ND, rows["target_id"], rows["reference_id"])
     is_known = pc.and_(pc.is_valid(likeness), pc.is_valid(others))
     for column, values in (("likeness", likeness), ("target_likeness", others)):
-        place = found.column_names.index(column)
-        found = found.set_column(place, column, pc.if_else(is_known, values, found.column(column)))
+        found = with_column(found, column, pc.if_else(is_known, values, found.column(column)))
     closest = _closest(vectors_ND, _rows(pc.unique(queries.column("target_id")), ids))
     values = np.append(closest, np.nan)[rows["video_id"]]
     return mark(found, pa.array(values >= config.visual_ceiling), "near_duplicate")

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
@@ -138,31 +138,31 @@ class _Columns:
         ids = self.videos.column("video_id").combine_chunks()
         for side in ("reference", "target"):
             rows = pc.index_in(pairs.column(f"{side}_id"), ids)
-            pairs = _with(pairs, f"{side}_split", self.videos.column("split").take(rows))
-            pairs = _with(pairs, f"{side}_group_id", self.videos.column("group_id").take(rows))
-        return _with(pairs, "split", pairs.column("target_split"))
+            pairs = with_column(pairs, f"{side}_split", self.videos.column("split").take(rows))
+            pairs = with_column(pairs, f"{side}_group_id", self.videos.column("group_id").take(rows))
+        return with_column(pairs, "split", pairs.column("target_split"))
 
     def _add_text(self, pairs: pa.Table) -> pa.Table:
-        return _with(pairs, "text_similarity", text_similarities(pairs, self.embeddings))
+        return with_column(pairs, "text_similarity", text_similarities(pairs, self.embeddings))
 
     def _add_visual(self, pairs: pa.Table) -> pa.Table:
         if self.embeddings is None:
-            return _with(pairs, "visual_similarity", pa.nulls(pairs.num_rows, pa.float32()))
-        return _with(pairs, "visual_similarity", visual_similarities(pairs, self.embeddings))
+            return with_column(pairs, "visual_similarity", pa.nulls(pairs.num_rows, pa.float32()))
+        return with_column(pairs, "visual_similarity", visual_similarities(pairs, self.embeddings))
 
     def _add_words(self, pairs: pa.Table) -> pa.Table:
         with Progress("tag captions", None, "captions") as progress:
             return type_changes(pairs, progress.advance, with_words=True)
 
     def _add_counts(self, pairs: pa.Table) -> pa.Table:
-        return _with(pairs, "change_counts", change_counts(pairs, self.videos))
+        return with_column(pairs, "change_counts", change_counts(pairs, self.videos))
 
     def _add_segments(self, pairs: pa.Table) -> pa.Table:
         ids, found = self.videos.column("video_id").combine_chunks(), segments(self.videos)
         for side in ("reference", "target"):
             rows = pc.index_in(pairs.column(f"{side}_id"), ids)
             for name in found.column_names:
-                pairs = _with(pairs, f"{side}_{name}", found.column(name).take(rows))
+                pairs = with_column(pairs, f"{side}_{name}", found.column(name).take(rows))
         return pairs
 
 
@@ -200,12 +200,6 @@ def _step(name: str, rows_in: int | None, kept: pa.Table, removed: pa.Table) -> 
 def _with_step(removed: pa.Table, number: int) -> pa.Table:
     """Return the dropped rows with `drop_step`: 0 for the strategy, then the filters as ordered."""
     return removed.append_column("drop_step", pa.array(np.full(removed.num_rows, number, np.int32)))
-
-
-def _with(table: pa.Table, name: str, column: pa.Array | pa.ChunkedArray) -> pa.Table:
-    if name in table.column_names:
-        return table.set_column(table.column_names.index(name), name, column)
-    return table.append_column(name, column)
 
 
 CHANGE_COUNT = pa.struct([("before", pa.int64()), ("after", pa.int64())])

@@ -98,7 +98,8 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
         write_bytes(folder / "videos.sha256", "".join(lines).encode())
         of_media = {}
-    digests = _digests(folder) | of_media
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    digests = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths} | of_media
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
     return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
@@ -211,11 +212,6 @@ def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelS
     if recorded is None:
         return funnel_of(artifacts)
     return [FunnelStep.from_json(entry) for entry in recorded]
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
 
 
 def _sha256(path: Path) -> str:

@@ -113,7 +113,9 @@ def push(files: Mapping[str, Path], target: Target, config: Config, api: "HfApi"
             text = describe(problem, api.endpoint, target, left=upload.left)
             if not upload.is_met or not _may_pass(problem) or failures >= config.attempts:
                 raise CvrError(text) from None
-            pause_s = _pause_s(problem, config.wait_s * 2 ** (failures - 1))
+            response = getattr(problem, "response", None)
+            asked = "" if response is None else response.headers.get("Retry-After", "")
+            pause_s = min(float(asked), 600.0) if asked.isdigit() else min(config.wait_s * 2 ** (failures - 1), 60.0)
             log.warning("%s Trying again in %.0f s (%d of %d).", text, pause_s, failures, config.attempts - 1)
             time.sleep(pause_s)
 
@@ -187,7 +189,8 @@ class Upload:
             return False
         if entry.lfs is not None:
             return entry.lfs.sha256 == info.sha256.hex() and entry.lfs.size == info.size
-        return entry.blob_id == _git_hash(self.files[name])
+        content = self.files[name].read_bytes()
+        return entry.blob_id == hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
     def _send(self, wanted: Sequence[str], heads: Mapping[str, str]) -> None:
         """Bring the files to the branch, those that are not there yet, and compare all of them."""
@@ -275,11 +278,6 @@ class Upload:
             yield chunk
 
 
-def _git_hash(path: Path) -> str:
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
 class Megabytes(Progress):
     """A progress line in whole megabytes."""
 
@@ -307,12 +305,6 @@ def _http_error(error: Exception) -> Exception:
 def _may_pass(error: Exception) -> bool:
     response = getattr(error, "response", None)
     return response is None or response.status_code in (408, 429) or response.status_code >= 500
-
-
-def _pause_s(error: Exception, usual_s: float) -> float:
-    response = getattr(error, "response", None)
-    asked = "" if response is None else response.headers.get("Retry-After", "")
-    return min(float(asked), 600.0) if asked.isdigit() else min(usual_s, 60.0)
 
 
 def describe(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.tables import TRIPLETS
+from cvr_data.triplets.build import used_videos
 from cvr_data.triplets.dataset import Dataset
 from cvr_data.triplets.licences import may_redistribute
 
@@ -38,7 +40,7 @@ def publishable(dataset: Dataset, licences: Mapping[str, str]) -> Publishable:
         CvrError: a licence for a source that there is not.
     """
     videos = _with_licences(dataset.videos, licences)
-    used = _used(dataset.triplets)
+    used = used_videos(dataset.triplets)
     free = _redistributable(videos, used)
     return Publishable(guarded(dataset.triplets, free), videos, used, free)
 
@@ -54,21 +56,15 @@ def guarded(triplets: pa.Table, free: set[str]) -> pa.Table:
     both = pc.and_(is_free["reference"], is_free["target"])
     keep = {f"{end}_caption": is_free[end] for end in ENDS} | {"changes": both}
     for field in triplets.schema:
-        if field.name not in TRIPLETS.names and not _is_number(field.type):
+        if field.name not in TRIPLETS.names and not (
+            pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_boolean(field.type)
+        ):
             keep[field.name] = both
     for name, mask in keep.items():
         field = triplets.schema.field(name)
         rows = pc.if_else(mask, pa.array(range(triplets.num_rows), pa.int64()), pa.scalar(None, pa.int64()))
-        triplets = triplets.set_column(triplets.column_names.index(name), field, triplets.column(name).take(rows))
+        triplets = with_column(triplets, field, triplets.column(name).take(rows))
     return triplets
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-
-
-def _used(triplets: pa.Table) -> set[str]:
-    return {*triplets.column("reference_id").to_pylist(), *triplets.column("target_id").to_pylist()}
 
 
 def _with_licences(videos: pa.Table | None, licences: Mapping[str, str]) -> pa.Table | None:
@@ -80,7 +76,7 @@ def _with_licences(videos: pa.Table | None, licences: Mapping[str, str]) -> pa.T
         return videos
     pairs = zip(videos.column("source").to_pylist(), videos.column("licence").to_pylist(), strict=True)
     found = pa.array([licences.get(source, licence) for source, licence in pairs], pa.string())
-    return videos.set_column(videos.column_names.index("licence"), "licence", found)
+    return with_column(videos, "licence", found)
 
 
 def _redistributable(videos: pa.Table | None, used: set[str]) -> set[str]:

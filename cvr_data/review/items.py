@@ -146,10 +146,8 @@ def _item(name: str, rows: Sequence[dict[str, Any]]) -> Item:
         texts=tuple(dict.fromkeys(row["modification"] for row in rows)),
         reference_caption=first["reference_caption"] or "",
         target_caption=first["target_caption"] or "",
-        changes=tuple(_change(change) for change in first["changes"] or ()),
+        changes=tuple(
+            f"{change['before'] or 'nothing'} → {change['after'] or 'nothing'}" for change in first["changes"] or ()
+        ),
         scores={score: round(first[score], 4) for score in SCORES if first.get(score) is not None},
     )
-
-
-def _change(change: dict[str, Any]) -> str:
-    return f"{change['before'] or 'nothing'} → {change['after'] or 'nothing'}"

@@ -113,7 +113,8 @@ def open_session(sources: Sources, reviewed: Reviewed, store: ReviewStore, setti
     shown = set(reviewed.video_ids)
     neighbours = None
     if sources.embeddings and videos is not None:
-        rows = _of_splits(videos, reviewed)
+        splits = sorted({item.split for item in reviewed.items if item.split})
+        rows = videos.filter(pc.is_in(videos["split"], pa.array(splits, pa.string()))) if splits else videos
         neighbours = Neighbours.open(sources.embeddings, rows)
         shown |= set(rows["video_id"].to_pylist())
     media = media_of(folders, shown, sources.media)
@@ -127,12 +128,6 @@ def _video_folders(artifact: Artifact, pairs: Path | None) -> list[Path]:
         artifact = open_artifact(pairs or artifact.input_path("pairs"))
     names = [name for name in artifact.manifest["inputs"] if name.split("-")[0] == "videos"]
     return [artifact.input_path(name) for name in names]
-
-
-def _of_splits(videos: pa.Table, reviewed: Reviewed) -> pa.Table:
-    """The videos of the splits under review, which may be found to be correct too; all where none is known."""
-    splits = sorted({item.split for item in reviewed.items if item.split})
-    return videos.filter(pc.is_in(videos["split"], pa.array(splits, pa.string()))) if splits else videos
 
 
 def _captions(videos: pa.Table | None, wanted: set[str]) -> dict[str, str]:

@@ -164,6 +164,7 @@ def write_dataset(
         writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
     numbers = statistics(kept, videos)
     _write_files(writer, kept, numbers)
+    names = [path for path in sorted(writer.path.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
     card = Card(
         name=name,
         triplets=kept,
@@ -172,7 +173,9 @@ def write_dataset(
         lineage=made_of.lineage,
         sources=sources_of(videos, used_videos(kept)),
         configs={"default": _csv_names(kept)},
-        files=_digests(writer.path),
+        files={
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names if path.name != "running.json"
+        },
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
         coverage=(extra or {}).get("coverage"),
@@ -247,8 +250,3 @@ def _reasons(dropped: pa.Table) -> dict[str, int]:
     if not dropped.num_rows:
         return {}
     return dict(sorted(Counter(dropped.column("drop_reason").to_pylist()).items()))
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    names = [path for path in sorted(folder.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names if path.name != "running.json"}

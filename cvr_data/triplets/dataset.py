@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.media.places import resolve_media
 from cvr_data.tables import TRIPLETS, VIDEOS
@@ -71,4 +71,4 @@ def _with_absolute_paths(folder: Path) -> pa.Table:
     table = read_videos([folder])
     assert table is not None
     paths = [None if path is None else str(resolve_media(folder, path).resolve()) for path in table["path"].to_pylist()]
-    return table.set_column(table.column_names.index("path"), VIDEOS.field("path"), pa.array(paths, pa.string()))
+    return with_column(table, VIDEOS.field("path"), paths)

@@ -77,7 +77,9 @@ def difference(before: Dataset, after: Dataset) -> Difference:
     """Return what changed from one version to the next."""
     triplets = [_by_id(dataset.triplets, "triplet_id") for dataset in (before, after)]
     videos = [_videos(dataset) for dataset in (before, after)]
-    texts: list[Rows] = [{text: {} for text in _texts(dataset)} for dataset in (before, after)]
+    texts: list[Rows] = [
+        {text: {} for text in set(dataset.triplets["modification"].to_pylist())} for dataset in (before, after)
+    ]
     columns = [name for name in TRIPLETS.names if name not in IDENTITY]
     return Difference(
         triplets=compare(triplets[0], triplets[1], columns),
@@ -131,10 +133,6 @@ def _video_splits(dataset: Dataset) -> Rows:
         for end in ("reference_id", "target_id"):
             splits.setdefault(row[end], set()).add(row["split"])
     return {video_id: {"split": "+".join(sorted(found))} for video_id, found in splits.items()}
-
-
-def _texts(dataset: Dataset) -> set[str]:
-    return set(dataset.triplets["modification"].to_pylist())
 
 
 def _reworded(before: Rows, after: Rows) -> list[str]:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, query_id, triplet_id
 
@@ -84,14 +85,13 @@ def run_apart(config: Config, sources: tuple[pa.Table, pa.Table], tests: tuple[p
     """
     modifications, pairs = tests
     split = pa.array(["test"] * pairs.num_rows, pa.string())
-    test = run(config, modifications, pairs.set_column(pairs.column_names.index("split"), "split", split))
+    test = run(config, modifications, with_column(pairs, "split", split))
     rest = run(config, *sources)
     reasons = _Reasons(rest.column("drop_reason").to_pylist())
     reasons.add("not_of_test_source", _is_true(pc.equal(rest.column("split"), "test")))
     used = test.filter(pc.is_null(test.column("drop_reason")))
     reasons.add("shares_test_video", shares_videos(rest, used))
-    place = rest.column_names.index("drop_reason")
-    rest = rest.set_column(place, "drop_reason", pa.array(reasons.reasons, pa.string()))
+    rest = with_column(rest, "drop_reason", pa.array(reasons.reasons, pa.string()))
     both = pa.concat_tables([rest, test], promote_options="permissive")
     return both.sort_by([(name, "ascending") for name in ORDER])
 

@@ -60,6 +60,8 @@ def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
     words = {text: words_of(text) for text in set(texts)}
     video_ids = set(_ends(triplets, "id"))
     queries = Counter(triplets.column("query_id").to_pylist())
+    pairs = zip(triplets.column("backend").to_pylist(), triplets.column("model").to_pylist(), strict=True)
+    names = (" ".join(dict.fromkeys(name for name in pair if name)) or "unknown" for pair in pairs)
     return {
         "triplets": triplets.num_rows,
         "queries": len(queries),
@@ -74,7 +76,7 @@ def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
         "triplets_per_target": summary(Counter(triplets.column("target_id").to_pylist()).values()),
         "triplets_per_text": summary(Counter(texts).values()),
         "styles": _counts(triplets, "style"),
-        "sources_of_text": _sources_of_text(triplets),
+        "sources_of_text": dict(sorted(Counter(names).items())),
         "changes": _changes(triplets),
         "text_similarity": _column_summary(triplets, "text_similarity"),
         "visual_similarity": _column_summary(triplets, "visual_similarity"),
@@ -105,12 +107,6 @@ def _ends(triplets: pa.Table, name: str) -> list[str | None]:
 def _counts(table: pa.Table, column: str) -> dict[str, int]:
     values = ("unknown" if value is None else value for value in table.column(column).to_pylist())
     return dict(sorted(Counter(values).items()))
-
-
-def _sources_of_text(triplets: pa.Table) -> dict[str, int]:
-    pairs = zip(triplets.column("backend").to_pylist(), triplets.column("model").to_pylist(), strict=True)
-    names = (" ".join(dict.fromkeys(name for name in pair if name)) or "unknown" for pair in pairs)
-    return dict(sorted(Counter(names).items()))
 
 
 def _changes(triplets: pa.Table) -> dict[str, Any]:

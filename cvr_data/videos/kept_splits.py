@@ -8,6 +8,8 @@ from collections import defaultdict
 
 import pyarrow as pa
 
+from cvr_data.core.columns import with_column
+
 JOINS = "joins_kept_splits"
 
 
@@ -38,7 +40,7 @@ def keep_splits(assigned: pa.Table, given: list[str | None], earlier: pa.Table) 
     ]
     for place, name in enumerate(("split", "group_id", "drop_reason")):
         column = pa.array([values[place] for values in placed], pa.string())
-        assigned = assigned.set_column(assigned.column_names.index(name), name, column)
+        assigned = with_column(assigned, name, column)
     return assigned
 
 

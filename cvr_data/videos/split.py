@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import split_dropped
@@ -87,4 +87,4 @@ def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
     known = pa.array(FeatureStore.open(embeddings, space="raw").video_ids, pa.string())
     is_known = pc.is_in(table.column("video_id"), known)
     reason = pc.if_else(is_known, table.column("drop_reason"), pc.fill_null(table.column("drop_reason"), "no_features"))
-    return table.set_column(table.column_names.index("drop_reason"), "drop_reason", reason)
+    return with_column(table, "drop_reason", reason)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
@@ -141,8 +141,7 @@ def _with_reasons(table: pa.Table, config: Config) -> pa.Table:
     status = ["rejected" if new else old for new, old in zip(found, table.column("status").to_pylist(), strict=True)]
     reasons = [old + new for new, old in zip(found, earlier, strict=True)]
     for name, values in (("status", status), ("reasons", reasons)):
-        place = MODIFICATIONS.field(name)
-        table = table.set_column(table.column_names.index(name), place, pa.array(values, place.type))
+        table = with_column(table, MODIFICATIONS.field(name), values)
     return table
 
 

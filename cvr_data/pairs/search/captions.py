@@ -69,9 +69,10 @@ def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions
     firsts, crowded = entries[starts[~is_crowded]], entries[starts[is_crowded]]
     lengths = np.diff(words.offsets)[firsts]
     kept = entries[~np.repeat(is_crowded, sizes)]
+    parts = [_words_of(words, firsts[lengths == length], int(length)).ravel() for length in np.unique(lengths)]
     return Captions(
         lengths=lengths,
-        word_ids=_words_joined(words, firsts, lengths),
+        word_ids=np.concatenate([np.empty(0, np.int32), *parts]),
         vocabulary=words.vocabulary,
         entry_offsets=np.append(0, np.cumsum(sizes[~is_crowded])),
         video_rows=rows[kept],
@@ -93,11 +94,6 @@ def _equal_together(words: WordIds, min_words: int) -> tuple[np.ndarray, np.ndar
         is_first.append(np.zeros(len(rows), bool))
         is_first[-1][groups.starts] = True
     return np.concatenate(entries), np.concatenate(is_first)
-
-
-def _words_joined(words: WordIds, entries: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    parts = [_words_of(words, entries[lengths == length], int(length)).ravel() for length in np.unique(lengths)]
-    return np.concatenate([np.empty(0, np.int32), *parts])
 
 
 def _words_of(words: WordIds, entries: np.ndarray, length: int) -> np.ndarray:

@@ -62,7 +62,9 @@ def draw_wording(split: str, generator: random.Random) -> Wording:
 def caption_of(concept: Concept, wording: Wording, omitted: str | None = None) -> str:
     """Return the caption; `omitted` is an attribute slot that the writer did not bother to name."""
     verb = verb_of(concept, wording, "action")
-    things = " ".join([*_adjectives(concept, wording, omitted), word_of(concept, wording, "object")])
+    order = ("size", "texture", "colour") if wording.is_texture_first else ("size", "colour", "texture")
+    said = [slot for slot in order if slot != omitted and getattr(concept, slot) != UNSAID.get(slot)]
+    things = " ".join(word_of(concept, wording, slot) for slot in [*said, "object"])
     camera = ""
     if concept.camera != UNSAID["camera"]:
         camera = wording.camera_clause.format(camera=verb_of(concept, wording, "camera").third)
@@ -93,9 +95,3 @@ def verb_of(concept: Concept, wording: Wording, slot: str) -> Verb:
 def with_article(things: str) -> str:
     """Return "a ..." or "an ..."."""
     return f"{'an' if things[0] in 'aeiou' else 'a'} {things}"
-
-
-def _adjectives(concept: Concept, wording: Wording, omitted: str | None) -> list[str]:
-    order = ("size", "texture", "colour") if wording.is_texture_first else ("size", "colour", "texture")
-    said = [slot for slot in order if slot != omitted and getattr(concept, slot) != UNSAID.get(slot)]
-    return [word_of(concept, wording, slot) for slot in said]

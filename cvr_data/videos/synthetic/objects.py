@@ -53,7 +53,9 @@ def draw_object(name: str, colour: str, texture: str, generator: np.random.Gener
         fill = np.array(part.colour, float) if part.colour else surface * part.tone
         pixels = pixels * (1 - mask) + fill * mask
         alpha = np.maximum(alpha, mask[..., 0])
-    pixels *= _light()[..., None]
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    # a lamp at the top left, so that turning can be seen
+    pixels *= (1.15 - 0.45 * np.hypot(x - 0.3, y - 0.25))[..., None]
     image = Image.fromarray(np.dstack([pixels, alpha * 255]).clip(0, 255).astype(np.uint8), "RGBA")
     return _outlined(image, dark=colour != "black")
 
@@ -80,12 +82,6 @@ def _mask(outline: tuple[Point, ...]) -> np.ndarray:
     scale, middle = SIDE * 0.9, SIDE
     ImageDraw.Draw(image).polygon([(middle + x * scale, middle + y * scale) for x, y in outline], fill=255)
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), float) / 255
-
-
-def _light() -> np.ndarray:
-    """A lamp at the top left: bright there, dark at the bottom right, so that turning can be seen."""
-    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    return 1.15 - 0.45 * np.hypot(x - 0.3, y - 0.25)
 
 
 def _outlined(image: Image.Image, *, dark: bool) -> Image.Image:
