@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
 
 PACKAGES = ("cvr_data", "cvr_bench")
@@ -85,7 +86,8 @@ def main(args: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
-        result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
+        with command(arguments):
+            result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
         return result if isinstance(result, int) else 0
     except CvrError as error:
         if "--debug" in arguments:

@@ -4,7 +4,6 @@ A result that already stands there, made in the very same way, is read instead o
 """
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, open_artifact
+from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
@@ -172,7 +172,7 @@ def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
         "checkpoint": str(run.checkpoint) if run.checkpoint else None,
         "features": {**open_artifact(sources.embeddings).manifest["config"], "dim": encoder.dim},
-        "command": " ".join(["cvr", *sys.argv[1:]]),
+        "command": running_command(),
         "versions": installed_versions(),
     }
 

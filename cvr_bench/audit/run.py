@@ -24,8 +24,9 @@ from cvr_bench.models.parts.retriever import is_trainable
 from cvr_bench.results.result import STAGE as BENCH
 from cvr_bench.results.result import Result, ranks_table, read_result
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import input_paths
 from cvr_data.core.registry import config_dict
 
 
@@ -122,16 +123,11 @@ def _sources_of(result: Result) -> Sources:
     return Sources(
         data=artifact.input_path("triplets") if is_folder else Path(found["path"]),
         embeddings=artifact.input_path("embeddings"),
-        videos=_inputs(artifact, "videos"),
+        videos=tuple(input_paths(artifact, "videos").values()),
         choice="what the result was scored on",
-        distractors=_inputs(artifact, "distractors"),
+        distractors=tuple(input_paths(artifact, "distractors").values()),
         benchmark=benchmark,
     )
-
-
-def _inputs(artifact: Artifact, name: str) -> tuple[Path, ...]:
-    names = [found for found in artifact.manifest["inputs"] if found == name or found.startswith(f"{name}-")]
-    return tuple(artifact.input_path(found) for found in sorted(names))
 
 
 def _benchmark_of(record: Mapping[str, Any]) -> Benchmark | None:

@@ -6,8 +6,6 @@ A triplets folder names what it was made from, and that names what it was made f
 
 import json
 import os
-import re
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,8 +20,9 @@ from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
 from cvr_bench.data.remade import corpus_of, remake
 from cvr_bench.data.training import TrainingSource
-from cvr_data.core.artifacts import MANIFEST, Artifact, open_artifact
+from cvr_data.core.artifacts import MANIFEST
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.features.store import FeatureStore
 
@@ -72,27 +71,6 @@ def newest_triplets(root: Path) -> Path | None:
     folders = [path for folder in _annotation_folders(root) for path in _children(folder) if path.resolve() != packaged]
     found = [(key, path) for path in folders if (key := _age(path))]
     return max(found)[1] if found else None
-
-
-def follow(data: Path, name: str) -> tuple[Path, ...]:
-    """Return the inputs called `name` (or `name-2`, ...) of the artifact, else of what it was made from; may be none.
-
-    Raises:
-        CvrError: one has moved or changed since.
-    """
-    waiting = deque([data])
-    seen: set[Path] = set()
-    while waiting:
-        path = waiting.popleft()
-        if path.resolve() in seen or not (path / MANIFEST).exists():
-            continue
-        seen.add(path.resolve())
-        artifact = open_artifact(path)
-        names = [found for found in artifact.manifest["inputs"] if re.fullmatch(rf"{name}(-\d+)?", found)]
-        if names:
-            return tuple(artifact.input_path(found) for found in sorted(names))
-        waiting.extend(_inputs(artifact))
-    return ()
 
 
 def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sources:
@@ -178,11 +156,6 @@ def sample_folder() -> Path:
     package = Path(cvr_data.__file__).resolve().parent
     packaged = package / FOLDER
     return packaged if packaged.is_dir() else package.parent / FOLDER
-
-
-def _inputs(artifact: Artifact) -> Iterator[Path]:
-    for entry in artifact.manifest["inputs"].values():
-        yield Path(os.path.normpath(artifact.path / entry["path"]))
 
 
 def _annotation_folders(root: Path) -> Iterator[Path]:

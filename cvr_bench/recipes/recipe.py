@@ -14,15 +14,15 @@ import contextlib
 import json
 import shlex
 import string
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.yaml_text import parse_yaml
 
@@ -106,13 +106,13 @@ def run_recipe(
     with contextlib.chdir(folder):
         before = {entry["command"]: entry["seconds"] for entry in _read_timings(Path(TIMINGS))}
         for number, step in enumerate(recipe.steps, 1):
-            command = shlex.join(["cvr", *step])
-            announce(f"[{number}/{len(recipe.steps)}] $ {command}")
+            line = shlex.join(["cvr", *step])
+            announce(f"[{number}/{len(recipe.steps)}] $ {line}")
             started = time.monotonic()
-            with _arguments(["cvr", *step]):
+            with command(step):
                 run(list(step))
             seconds = round(time.monotonic() - started, 1)
-            timings.append(Timing(command, max(seconds, before.get(command, 0.0))))
+            timings.append(Timing(line, max(seconds, before.get(line, 0.0))))
             write_bytes(Path(TIMINGS), json_bytes([asdict(timing) for timing in timings]))
             announce(f"    {seconds} s")
     return timings
@@ -147,13 +147,3 @@ def _step(line: object, values: Mapping[str, str], where: str) -> tuple[str, ...
 
 def _read_timings(path: Path) -> list[dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-
-
-@contextlib.contextmanager
-def _arguments(words: list[str]) -> Iterator[None]:
-    # Manifests record the command from sys.argv; inside a recipe that is the step, not `cvr run`.
-    before, sys.argv = sys.argv, words
-    try:
-        yield
-    finally:
-        sys.argv = before

@@ -7,7 +7,6 @@ The HTML needs nothing beside itself: style, script, drawings and clips are insi
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +21,7 @@ from cvr_bench.report.paper import to_tex
 from cvr_bench.report.scores import groups
 from cvr_bench.results.result import Result, read_result
 from cvr_bench.scoring.metrics import Interval
+from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage
 from cvr_data.core.versions import installed_versions
@@ -79,7 +79,7 @@ def build_report(
     return Report(
         title=dataset.name if dataset else found[0].record["task"]["name"],
         made=date.today().isoformat(),
-        command=" ".join(["cvr", *sys.argv[1:]]),
+        command=running_command(),
         seed=seed,
         versions=installed_versions(),
         dataset=dataset,

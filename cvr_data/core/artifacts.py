@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.versions import installed_versions
 
@@ -165,7 +165,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "dropped": dict(sorted(dropped.items())),
             "files": {name: _sha256(self.path / name) for name in _content_files(self.path)},
             "versions": installed_versions(),
-            "command": " ".join(["cvr", *sys.argv[1:]]),
+            "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **extra,

@@ -4,6 +4,7 @@ for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -40,6 +41,45 @@ class FunnelStep:
                 "dropped": dict(self.dropped)}  # fmt: skip
 
 
+def input_names(artifact: Artifact, *kinds: str) -> list[str]:
+    """Return the names of its inputs of these kinds, in order: several of one are `videos`, `videos-2`, ..."""
+    return sorted(name for name in artifact.manifest["inputs"] if name.split("-")[0] in kinds)
+
+
+def input_paths(artifact: Artifact, *kinds: str) -> dict[str, Path]:
+    """Return where the inputs of these kinds lie, by name.
+
+    Raises:
+        CvrError: one has moved or changed since.
+    """
+    return {name: artifact.input_path(name) for name in input_names(artifact, *kinds)}
+
+
+def all_inputs(artifact: Artifact) -> list[tuple[Path, str]]:
+    """Return where each input lay and its key then, whether it is still there or not."""
+    entries = artifact.manifest["inputs"].values()
+    return [(Path(os.path.normpath(artifact.path / entry["path"])), entry["key"]) for entry in entries]
+
+
+def follow(folder: Path, kind: str) -> tuple[Path, ...]:
+    """Return the inputs of that kind of the artifact, else of what it was made from, nearest first; may be none.
+
+    Raises:
+        CvrError: one has moved or changed since.
+    """
+    waiting, seen = deque([folder]), set()
+    while waiting:
+        path = waiting.popleft()
+        if path.resolve() in seen or not (path / MANIFEST).exists():
+            continue
+        seen.add(path.resolve())
+        artifact = open_artifact(path)
+        if found := input_paths(artifact, kind):
+            return tuple(found.values())
+        waiting.extend(above for above, _ in all_inputs(artifact))
+    return ()
+
+
 def lineage(folders: Iterable[Path]) -> list[Artifact]:
     """Return the artifacts in the folders and all they were made from, each once, inputs before what uses them.
 
@@ -52,8 +92,8 @@ def lineage(folders: Iterable[Path]) -> list[Artifact]:
         if path in found or not (path / MANIFEST).is_file():
             return
         artifact = open_artifact(folder)
-        for entry in artifact.manifest["inputs"].values():
-            visit(Path(os.path.normpath(folder / entry["path"])))
+        for above, _ in all_inputs(artifact):
+            visit(above)
         found[path] = artifact
 
     for folder in folders:
@@ -107,9 +147,6 @@ def _step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list
     changed = "has changed since it was used" if key is not None and input_key(path) != key else ""
     if path.is_file():
         return {**blank, "problem": changed}, []
-    manifest = open_artifact(path).manifest
-    inputs = [
-        (depth + 1, Path(os.path.normpath(path / entry["path"])), entry["key"]) for entry in manifest["inputs"].values()
-    ]
-    known = {name: manifest[name] for name in ("stage", "rows", "dropped", "seconds", "command")}
-    return {**blank, **known, "problem": changed}, inputs
+    artifact = open_artifact(path)
+    known = {name: artifact.manifest[name] for name in ("stage", "rows", "dropped", "seconds", "command")}
+    return {**blank, **known, "problem": changed}, [(depth + 1, *above) for above in all_inputs(artifact)]

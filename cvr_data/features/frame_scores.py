@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.lineage import input_paths
 from cvr_data.core.progress import Progress
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
@@ -35,8 +36,7 @@ def write_frame_scores(triplets: Path, embeddings: Path, out: Path, *, overwrite
 
     source = open_artifact(triplets)
     table = check_columns(source.read(), TRIPLETS, str(triplets))
-    videos = [name for name in source.manifest["inputs"] if name.split("-")[0] == "videos"]
-    inputs = {"triplets": triplets, "embeddings": embeddings, **{name: source.input_path(name) for name in videos}}
+    inputs = {"triplets": triplets, "embeddings": embeddings, **input_paths(source, "videos")}
     writer = ArtifactWriter(out, stage="frame-scores", version=VERSION, inputs=inputs, overwrite=overwrite)
     if (done := writer.finished()) is not None:
         return done

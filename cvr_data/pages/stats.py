@@ -4,7 +4,6 @@ page = stats_page(Path("annotations/quickstart"))
 Path("stats.html").write_text(to_html(page), encoding="utf-8")
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact
+from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
 from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, FunnelBar, bars
@@ -88,7 +88,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> St
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
         made=date.today().isoformat(),
-        command=" ".join(["cvr", *sys.argv[1:]]),
+        command=running_command(),
         seed=seed,
         facts=_facts(numbers),
         steps=steps,

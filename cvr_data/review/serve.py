@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, input_key, open_artifact
+from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import follow, input_names
 from cvr_data.review.items import Reviewed, read_reviewed
 from cvr_data.review.media import media_of
 from cvr_data.review.neighbours import Neighbours
@@ -108,7 +109,9 @@ def open_session(sources: Sources, reviewed: Reviewed, store: ReviewStore, setti
         },
         reviewed.items,
     )  # fmt: skip
-    folders = [sources.videos] if sources.videos else _video_folders(reviewed.artifact, sources.pairs)
+    artifact = reviewed.artifact
+    above = sources.pairs if sources.pairs and not input_names(artifact, "videos") else artifact.path
+    folders = (sources.videos,) if sources.videos else follow(above, "videos")
     videos = read_videos(folders)
     shown = set(reviewed.video_ids)
     neighbours = None
@@ -119,15 +122,6 @@ def open_session(sources: Sources, reviewed: Reviewed, store: ReviewStore, setti
         shown |= set(rows["video_id"].to_pylist())
     media = media_of(folders, shown, sources.media)
     return Session(reviewed, store, settings, media, _captions(videos, shown), neighbours)
-
-
-def _video_folders(artifact: Artifact, pairs: Path | None) -> list[Path]:
-    """The videos that the reviewed triplets, or the pairs of reviewed texts, were made from."""
-    names = list(artifact.manifest["inputs"])
-    if not any(name.split("-")[0] == "videos" for name in names) and (pairs or "pairs" in names):
-        artifact = open_artifact(pairs or artifact.input_path("pairs"))
-    names = [name for name in artifact.manifest["inputs"] if name.split("-")[0] == "videos"]
-    return [artifact.input_path(name) for name in names]
 
 
 def _captions(videos: pa.Table | None, wanted: set[str]) -> dict[str, str]:

@@ -8,7 +8,6 @@ alone give the test triplets, and nothing else.
 """
 
 import hashlib
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact
 from cvr_data.core.columns import check_columns
+from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.core.registry import config_dict
@@ -137,7 +137,7 @@ def build_triplets(sources: Sources, out: Path, config: Config, *, name: str, ov
     made_of = MadeOf(
         lineage=artifacts,
         funnel=[*funnel_of(artifacts), own],
-        commands=[*commands_of(artifacts), " ".join(["cvr", *sys.argv[1:]])],
+        commands=[*commands_of(artifacts), running_command()],
         versions=installed_versions(),
     )
     with writer:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import input_paths
 from cvr_data.media.places import resolve_media
 from cvr_data.tables import TRIPLETS, VIDEOS
 from cvr_data.triplets.build import read_videos, used_videos
@@ -32,8 +33,7 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
     table = artifact.read()
     if not {"triplet_id", "modification"} <= set(table.column_names):
         raise CvrError(f"{folder} was made by {artifact.stage!r} and holds no triplets; run: cvr build-triplets")
-    names = [name for name in artifact.manifest["inputs"] if name.split("-")[0] == "videos"]
-    folders = [videos] if videos else [artifact.input_path(name) for name in names]
+    folders = [videos] if videos else input_paths(artifact, "videos").values()
     tables = [_with_absolute_paths(path) for path in folders]
     return Dataset(
         artifact=artifact,

@@ -3,7 +3,6 @@
 A dropped row is kept beside the others with `reference_gone` or `target_gone`. Videos that may come back stay.
 """
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
+from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
 from cvr_data.core.stages import split_dropped
 from cvr_data.core.versions import installed_versions
 from cvr_data.media.check_media import MEDIA, read_media
@@ -36,11 +36,10 @@ def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = 
         CvrError: videos of the dataset were not checked, or no triplet is left.
     """
     media, source = read_media(check), dataset.artifact
-    carried = [name for name in source.manifest["inputs"] if name.split("-")[0] in CARRIED]
     name = str(source.manifest.get("name") or source.path.resolve().name)
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config={"name": name},
-        inputs={"triplets": source.path, "media": check / MEDIA, **{name: source.input_path(name) for name in carried}},
+        inputs={"triplets": source.path, "media": check / MEDIA, **input_paths(source, *CARRIED)},
         overwrite=overwrite,
     )  # fmt: skip
     if (done := writer.finished()) is not None:
@@ -57,7 +56,7 @@ def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = 
     steps = funnel_of(artifacts) if before is None else [FunnelStep.from_json(entry) for entry in before]
     made_of = MadeOf(
         lineage=artifacts, funnel=[*steps, step], versions=installed_versions(),
-        commands=[*commands_of(artifacts), " ".join(["cvr", *sys.argv[1:]])],
+        commands=[*commands_of(artifacts), running_command()],
     )  # fmt: skip
     with writer:
         return write_dataset(

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.lineage import input_names
 from cvr_data.pairs.why_not import shown_pair
 
 
@@ -77,9 +78,7 @@ def _pair_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
 
 def _row_of(artifact: Artifact, kind: str, column: str, value: str | None) -> tuple[Artifact, dict[str, Any]] | None:
     """Return the row in the inputs of that kind and where it lies; None if they are not on this machine."""
-    for name in artifact.manifest["inputs"]:
-        if name.split("-")[0] != kind or value is None:
-            continue
+    for name in input_names(artifact, kind) if value is not None else ():
         try:
             source = open_artifact(artifact.input_path(name))
         except CvrError:  # moved or made again since: what the triplet itself says is still true

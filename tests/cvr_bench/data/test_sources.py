@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load, load_training_set, task_of, training_set_of
-from cvr_bench.data.sources import default_data, find_sources, follow, newest_triplets, sample_folder
+from cvr_bench.data.sources import default_data, find_sources, newest_triplets, sample_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import follow
 
 
 def make(path, finished, stage="build-triplets"):

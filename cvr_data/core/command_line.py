@@ -1,0 +1,24 @@
+"""The command that runs, as manifests and pages name it."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_WORDS: ContextVar[Sequence[str] | None] = ContextVar("words", default=None)
+
+
+def running_command() -> str:
+    """Return the command of the block around, else that of the process."""
+    words = _WORDS.get()
+    return " ".join(["cvr", *(sys.argv[1:] if words is None else words)])
+
+
+@contextmanager
+def command(words: Sequence[str]) -> Iterator[None]:
+    """Name the words, without the program's, as the command that runs: a step of a recipe is one of its own."""
+    before = _WORDS.set(words)
+    try:
+        yield
+    finally:
+        _WORDS.reset(before)
