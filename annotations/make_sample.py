@@ -19,7 +19,7 @@ from cvr_data.core.lineage import FunnelStep, lineage
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
 from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of
-from cvr_data.triplets.build import STAGE, MadeOf, build_triplets, find_sources, read_videos, write_dataset
+from cvr_data.triplets.build import STAGE, MadeOf, build_triplets, find_parts, read_videos, write_dataset
 from cvr_data.triplets.join import VERSION, Config
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -67,7 +67,7 @@ def _build(work: Path) -> Artifact:
     config = generation.Config(prompt="short", backend="rules")
     generation.generate_modifications(work / "pairs", work / "rules", config, cache=work / "cache.sqlite")
     write_truth_modifications(work / "pairs", work / "truth")
-    return build_triplets(find_sources([work / "rules", work / "truth"]), work / "triplets", Config(), name=NAME)
+    return build_triplets(find_parts([work / "rules", work / "truth"]), work / "triplets", Config(), name=NAME)
 
 
 def _plain(triplets: pa.Table) -> pa.Table:

@@ -17,7 +17,7 @@ from cvr_bench.models import MODELS
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.registry import split_options
 from cvr_data.core.yaml_text import parse_yaml
-from cvr_data.download.source import Entry, load_source
+from cvr_data.download.source import SourceFile, load_source
 from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -43,7 +43,7 @@ class Published:
     about: str
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> SourceFile:
         """Where the file is and, if that is known, its sha256."""
         (entry,) = load_source(self.source).entries("checkpoints", self.split)
         return entry
@@ -113,10 +113,16 @@ def _file(checkpoint: Published, root: Root) -> Path:
         return place
     if checkpoint.entry.manual:
         raise CvrError(f"The checkpoint {checkpoint.name} is not at {place}. {checkpoint.entry.manual}")
-    from cvr_data.download.plan import Request, carry_out, make_plan  # an HTTP client, which a list does not need
+    from cvr_data.download.plan import (
+        DownloadRequest,
+        carry_out,
+        make_plan,
+    )  # an HTTP client, which a list does not need
     from cvr_data.download.run import Config as DownloadConfig
 
-    request = Request(kind="checkpoints", name=checkpoint.source, root=root(checkpoint.source), split=checkpoint.split)
+    request = DownloadRequest(
+        kind="checkpoints", name=checkpoint.source, root=root(checkpoint.source), split=checkpoint.split
+    )
     config = DownloadConfig(attempts=1, retry_failed=True)  # the hub's client tries again by itself
     with quiet_libraries():
         outcome = carry_out(make_plan(request, config), config)

@@ -10,7 +10,7 @@ from cvr_data.commands.options import FOLDER, json_option
 
 if TYPE_CHECKING:
     from cvr_bench.results.invalidated import Standing
-    from cvr_data.triplets.diff import Change, Difference
+    from cvr_data.triplets.diff import DatasetDifference, FieldChange
 
 
 @click.command()
@@ -44,7 +44,7 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
         click.echo(f"no result there is on {before}")
 
 
-def _lines(found: "Difference") -> list[str]:
+def _lines(found: "DatasetDifference") -> list[str]:
     lines = [_line("triplets", found.triplets), _line("texts", found.texts), _line("videos", found.videos)]
     if found.reworded:
         lines.append(f"reworded  {len(found.reworded)} triplets, such as {found.reworded[0]}")
@@ -53,7 +53,7 @@ def _lines(found: "Difference") -> list[str]:
     return ["the versions are alike"] if found.is_none else lines
 
 
-def _line(what: str, change: "Change") -> str:
+def _line(what: str, change: "FieldChange") -> str:
     columns = ", ".join(f"{name} of {len(ids)}" for name, ids in change.changed.items())
     return (
         f"{what:<10}{change.before} before, {change.after} after: {len(change.added)} added, "

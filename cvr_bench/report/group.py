@@ -26,7 +26,7 @@ from cvr_bench.report.scores import curves as recall_curves
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_bench.scoring.metrics import Interval
 from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
-from cvr_data.pages.funnel import words
+from cvr_data.pages.funnel import in_words
 
 PANEL = 300.0
 TRAINING = ("training/training.csv", "training.csv")
@@ -160,7 +160,7 @@ def learning_curves(result: Path) -> list[str]:
 
 def _logged(rows: Sequence[dict[str, str]], name: str, style: str) -> Curve:
     points = [(float(row[STEP]), float(row[name])) for row in rows if row[name] not in ("", None)]
-    return Curve(words(name), points, style)
+    return Curve(in_words(name), points, style)
 
 
 def _recall_figure(entries: Sequence[Entry]) -> Figure:
@@ -183,7 +183,7 @@ def _slice_part(entries: Sequence[Entry], name: str) -> SlicePart:
         values = ", ".join(f"{dot.label} {dot.value:.1f}" for dot in panel.dots)
         title = f"Mean recall on {panel.queries} queries of {panel.title}: {values}"
         drawn.append((panel, dots(panel.dots, width=PANEL, title=title, domain=(0.0, max(highest, 1.0)))))
-    return SlicePart(SLICES.get(name, words(name).capitalize()), drawn)
+    return SlicePart(SLICES.get(name, in_words(name).capitalize()), drawn)
 
 
 def _difference_parts(found: dict[str, list[Difference]]) -> list[DifferencePart]:
@@ -235,6 +235,6 @@ def _facts(entries: Sequence[Entry]) -> list[tuple[str, str]]:
         *((what.capitalize(), f"{count:,}") for what, count in task["left_out"].items()),
     ]
     for name, value in result.protocol.to_json().items():
-        what, meanings = PROTOCOL.get(name, (words(name).capitalize(), {}))
+        what, meanings = PROTOCOL.get(name, (in_words(name).capitalize(), {}))
         facts.append((what, meanings.get(value, str(value))))
     return [*facts, ("Protocol key", result.protocol.key[:12])]

@@ -59,7 +59,7 @@ def build_triplets(
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
     config = parse_config(Config, options, where="build-triplets")
-    sources = building.find_sources(modifications, pairs=pairs, videos=videos, embeddings=embeddings)
+    sources = building.find_parts(modifications, pairs=pairs, videos=videos, embeddings=embeddings)
     sources = building.with_tests(sources, test_from) if test_from else sources
     sources = replace(sources, judgments=judgments, judged_only=judged_only)
     chosen = name or (out.name if out else building.default_name(sources))

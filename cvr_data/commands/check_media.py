@@ -46,7 +46,7 @@ def check_media(
     config = checking.Config(
         concurrency=concurrency, attempts=attempts, timeout_s=timeout, older_than_days=older_than, is_opening=open_urls
     )
-    found = checking.check_media(checking.media_of(opened.videos, opened.used), out, config)
+    found = checking.check_media(checking.media_to_check(opened.videos, opened.used), out, config)
     record = checking.report(found)
     if drop_missing is not None and opened.dataset is not None:
         artifact = drop(opened.dataset, out, drop_missing, overwrite=overwrite)

@@ -50,11 +50,11 @@ def download(
 
     Example: cvr download videos webvid-covr --split test --only-ids webvid8m-covr_test.csv
     """
-    from cvr_data.download.plan import Request, carry_out, make_plan, standing
+    from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
     from cvr_data.download.run import Config
 
     config = Config(concurrency=concurrency, attempts=attempts, timeout_s=timeout, retry_failed=retry_failed)
-    request = Request(
+    request = DownloadRequest(
         kind=kind,  # type: ignore[arg-type]
         name=name,
         root=out or this_machine().root(Path(name).stem),

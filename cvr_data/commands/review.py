@@ -36,9 +36,9 @@ def review(
 
     Example: cvr review annotations/quickstart --split test --annotator ann --annotator ben
     """
-    from cvr_data.review.serve import Address, Settings, Sources, serve
+    from cvr_data.review.serve import Address, ReviewSources, Settings, serve
 
-    sources = Sources(
+    sources = ReviewSources(
         reviewed=reviewed, videos=videos, pairs=pairs, embeddings=embeddings, splits=splits, gold=gold, media=media
     )
     settings = Settings(annotators=tuple(dict.fromkeys(annotators)), overlap=overlap, seed=seed)

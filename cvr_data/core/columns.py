@@ -59,9 +59,9 @@ def with_column(table: pa.Table, field: str | pa.Field, values: pa.Array | pa.Ch
 
     Plain values become what the field says, so they need a field and not just a name.
     """
-    name = field if isinstance(field, str) else field.name
+    name, kind = (field, None) if isinstance(field, str) else (field.name, field.type)
     if not isinstance(values, (pa.Array, pa.ChunkedArray)):
-        values = pa.array(values, field.type)
+        values = pa.array(values, kind)
     if name not in table.column_names:
         return table.append_column(field, values)
     return table.set_column(table.column_names.index(name), field, values)

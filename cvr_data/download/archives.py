@@ -20,7 +20,7 @@ COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class UnpackLimits:
     """What an archive may hold."""
 
     files: int = 5_000_000
@@ -36,7 +36,7 @@ class Limits:
 class _Budget:
     """Counts what is unpacked and ends where the limits are."""
 
-    def __init__(self, archive: Path, limits: Limits):
+    def __init__(self, archive: Path, limits: UnpackLimits):
         self.archive, self.limits = archive, limits
         by_ratio = max(limits.slack_bytes, int(limits.ratio * archive.stat().st_size))
         self.bytes_left, self.files_left = min(limits.bytes, by_ratio), limits.files
@@ -59,7 +59,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: Limits | None = None) -> int:
+def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: UnpackLimits | None = None) -> int:
     """Unpack an archive into a folder, replacing files of the same names, and return how many files it held.
 
     Args:
@@ -77,7 +77,7 @@ def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: Limi
     work.mkdir(parents=True)
     try:
         extract: Callable[[Path, Path, _Budget], int] = _unzip if archive.suffix == ".zip" else _untar
-        count = extract(archive, work, _Budget(archive, limits or Limits()))
+        count = extract(archive, work, _Budget(archive, limits or UnpackLimits()))
         if inside is not None and (work / inside).is_dir():
             _move(work / inside, into)
             shutil.rmtree(work / inside)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import requests
 from filelock import FileLock, Timeout
 
-from cvr_data.download.items import Item
+from cvr_data.download.items import WantedFile
 from cvr_data.tables import content_id
 
 PARTIAL = ".partial"
@@ -32,7 +32,7 @@ LONGEST_WAIT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class FetchAnswer:
     """How one attempt ended."""
 
     error: str | None = None
@@ -73,7 +73,7 @@ class HttpFetcher:
         self.folder, self.timeout_s, self.max_bytes, self.stop = folder, timeout_s, max_bytes, stop
         self.own = threading.local()
 
-    def attempt(self, item: Item) -> Answer:
+    def attempt(self, item: WantedFile) -> FetchAnswer:
         """Ask once for what is missing of the item's file, unless another run is at it."""
         partial = Partial(self.folder, item)
         partial.lock.parent.mkdir(parents=True, exist_ok=True)
@@ -81,13 +81,13 @@ class HttpFetcher:
             with FileLock(partial.lock, timeout=0):
                 target = self.folder / item.file
                 # Another run may have finished it since this one looked.
-                answer = Answer(sha256=file_sha256(target)) if target.is_file() else self._ask(item, partial)
+                answer = FetchAnswer(sha256=file_sha256(target)) if target.is_file() else self._ask(item, partial)
                 partial.lock.unlink(missing_ok=True)
                 return answer
         except Timeout:
-            return Answer(error="another run is fetching it")
+            return FetchAnswer(error="another run is fetching it")
 
-    def _ask(self, item: Item, partial: "Partial") -> Answer:
+    def _ask(self, item: WantedFile, partial: "Partial") -> FetchAnswer:
         asked = partial.range_headers()
         try:
             with self._session().get(
@@ -95,13 +95,13 @@ class HttpFetcher:
             ) as response:
                 return self._receive(item, partial, response, is_range=bool(asked))
         except requests.exceptions.InvalidURL as error:
-            return Answer(error=f"not an address: {error}", is_final=True)
+            return FetchAnswer(error=f"not an address: {error}", is_final=True)
         except requests.exceptions.TooManyRedirects:
-            return Answer(error="redirected in circles", is_final=True)
+            return FetchAnswer(error="redirected in circles", is_final=True)
         except requests.RequestException as error:
-            return Answer(error=_short(error))
+            return FetchAnswer(error=_short(error))
 
-    def progress(self, item: Item) -> int:
+    def progress(self, item: WantedFile) -> int:
         """Return how many bytes of the item's unfinished file are here."""
         return Partial(self.folder, item).size()
 
@@ -112,30 +112,32 @@ class HttpFetcher:
             self.own.session.headers.update({"Accept-Encoding": "identity", "User-Agent": "cvr"})
         return self.own.session
 
-    def _receive(self, item: Item, partial: "Partial", response: requests.Response, *, is_range: bool) -> Answer:
+    def _receive(
+        self, item: WantedFile, partial: "Partial", response: requests.Response, *, is_range: bool
+    ) -> FetchAnswer:
         code = response.status_code
         if code == 416 and is_range:
             partial.remove()
-            return Answer(error="the server has another version of the part that is here", http_status=code)
+            return FetchAnswer(error="the server has another version of the part that is here", http_status=code)
         if code not in (200, 206):
             wait_s = retry_after_s(response.headers.get("Retry-After"))
             text = f"HTTP {code} {response.reason or ''}".strip()
-            return Answer(error=text, is_final=code not in WORTH_RETRYING, http_status=code, wait_s=wait_s)
+            return FetchAnswer(error=text, is_final=code not in WORTH_RETRYING, http_status=code, wait_s=wait_s)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if item.is_media and kind in ("text/html", "application/xhtml+xml"):
-            return Answer(error="a web page, not a medium", is_final=True, http_status=code)
+            return FetchAnswer(error="a web page, not a medium", is_final=True, http_status=code)
         start = _range_start(response.headers) if code == 206 else 0
         if start != (partial.size() if code == 206 else 0):
             partial.remove()
-            return Answer(error="the server sent another range than was asked for", http_status=code)
+            return FetchAnswer(error="the server sent another range than was asked for", http_status=code)
         return self._store(item, partial, response, start)
 
-    def _store(self, item: Item, partial: "Partial", response: requests.Response, start: int) -> Answer:
+    def _store(self, item: WantedFile, partial: "Partial", response: requests.Response, start: int) -> FetchAnswer:
         length = response.headers.get("Content-Length")
         is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
         total = start + int(length) if length and length.isdigit() and is_plain else None
         if total is not None and total > self.max_bytes:
-            return Answer(error=f"{total} bytes are more than --max-bytes", is_final=True, http_status=200)
+            return FetchAnswer(error=f"{total} bytes are more than --max-bytes", is_final=True, http_status=200)
         partial.begin(response.headers, keep=start > 0)
         size = start
         with partial.body.open("ab") as body:
@@ -143,16 +145,16 @@ class HttpFetcher:
                 body.write(chunk)
                 size += len(chunk)
                 if size > self.max_bytes:
-                    return Answer(error="the body is longer than --max-bytes", is_final=True, http_status=200)
+                    return FetchAnswer(error="the body is longer than --max-bytes", is_final=True, http_status=200)
                 if self.stop.is_set():
-                    return Answer(error="interrupted", http_status=response.status_code)
+                    return FetchAnswer(error="interrupted", http_status=response.status_code)
             body.flush()
             os.fsync(body.fileno())
         if total is not None and size != total:
-            return Answer(error=f"the body ended after {size} of {total} bytes", http_status=response.status_code)
+            return FetchAnswer(error=f"the body ended after {size} of {total} bytes", http_status=response.status_code)
         return self._finish(item, partial, response.status_code, size)
 
-    def _finish(self, item: Item, partial: "Partial", code: int, size: int) -> Answer:
+    def _finish(self, item: WantedFile, partial: "Partial", code: int, size: int) -> FetchAnswer:
         wrong = None
         digest = file_sha256(partial.body)
         if size == 0:
@@ -162,18 +164,18 @@ class HttpFetcher:
         if wrong:
             partial.remove()
             # A resumed body may mix two versions of the file, so a fresh one is worth another attempt.
-            return Answer(error=wrong, is_final=code == 200, http_status=code)
+            return FetchAnswer(error=wrong, is_final=code == 200, http_status=code)
         target = self.folder / item.file
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.body.replace(target)
         partial.remove()
-        return Answer(http_status=code, sha256=digest)
+        return FetchAnswer(http_status=code, sha256=digest)
 
 
 class Partial:
     """The unfinished file of an item and the validator of the body it is the start of."""
 
-    def __init__(self, folder: Path, item: Item):
+    def __init__(self, folder: Path, item: WantedFile):
         stem = folder / PARTIAL / content_id(item.item_id, item.url)
         self.body, self.note, self.lock = (stem.with_suffix(suffix) for suffix in (".part", ".json", ".lock"))
 

@@ -8,15 +8,15 @@ import re
 from pathlib import Path, PurePosixPath
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, Answer, file_sha256
-from cvr_data.download.items import Item
+from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer, file_sha256
+from cvr_data.download.items import WantedFile
 
 SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
 _ADDRESS = re.compile(r"hf://(datasets|models|spaces)/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 
 
-def attempt_hub(item: Item, folder: Path) -> Answer:
+def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
     """Fetch the item's file through huggingface_hub, which resumes and checks it."""
     import httpx2
     from huggingface_hub import hf_hub_download
@@ -29,21 +29,23 @@ def attempt_hub(item: Item, folder: Path) -> Answer:
     try:
         found = Path(hf_hub_download(repo, path, repo_type=kind, revision=revision, local_dir=work))
     except GatedRepoError:
-        return Answer(error="gated: accept its terms on its page, then set HF_TOKEN", is_final=True, http_status=403)
+        return FetchAnswer(
+            error="gated: accept its terms on its page, then set HF_TOKEN", is_final=True, http_status=403
+        )
     except (LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, TimeoutError) as error:
-        return Answer(error=f"{type(error).__name__}: {_first_line(error)}")
+        return FetchAnswer(error=f"{type(error).__name__}: {_first_line(error)}")
     except HfHubHTTPError as error:
         code = error.response.status_code
         is_final = 400 <= code < 500 and code not in WORTH_RETRYING
-        return Answer(error=f"HTTP {code}: {_first_line(error)}", is_final=is_final, http_status=code)
+        return FetchAnswer(error=f"HTTP {code}: {_first_line(error)}", is_final=is_final, http_status=code)
     digest = file_sha256(found)
     if item.sha256 is not None and digest != item.sha256:
         found.unlink()
-        return Answer(error=f"its sha256 is {digest}, not {item.sha256}", is_final=True)
+        return FetchAnswer(error=f"its sha256 is {digest}, not {item.sha256}", is_final=True)
     target = folder / item.file
     target.parent.mkdir(parents=True, exist_ok=True)
     found.replace(target)
-    return Answer(sha256=digest)
+    return FetchAnswer(sha256=digest)
 
 
 def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:

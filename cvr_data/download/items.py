@@ -25,7 +25,7 @@ SUFFIXES = {"videos": ".mp4", "images": ".jpg"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class WantedFile:
     """One file to have."""
 
     item_id: str
@@ -40,20 +40,20 @@ class Item:
     """An HTML page in its place is no success."""
 
 
-def read_items(path: Path, kind: str) -> list[Item]:
+def read_items(path: Path, kind: str) -> list[WantedFile]:
     """Return an item for each id of a url table, path -> URL file or videos artifact, in the order of the file.
 
     Raises:
         CvrError: the file cannot be read, has no id or url column, or gives two addresses or files to one id.
     """
-    items: dict[str, Item] = {}
+    items: dict[str, WantedFile] = {}
     for item_id, url in _id_urls(path):
         if not item_id or not url:
             continue
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
         file = file_name(item_id, media_suffix(url, SUFFIXES.get(kind, "")))
-        item = Item(item_id=item_id, url=url, file=file, is_media=True)
+        item = WantedFile(item_id=item_id, url=url, file=file, is_media=True)
         if items.setdefault(item_id, item) != item:
             raise CvrError(f"{path} gives two addresses to {item_id}: {items[item_id].url} and {url}.")
     if not items:
@@ -77,7 +77,7 @@ def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
     return {value for name in names for value in table[name] if value}
 
 
-def choose(items: Sequence[Item], only: set[str] | None, num_shards: int, shard_id: int) -> list[Item]:
+def choose(items: Sequence[WantedFile], only: set[str] | None, num_shards: int, shard_id: int) -> list[WantedFile]:
     """Return the items whose id is wanted, and of those every `num_shards`-th, so shards are alike and disjoint.
 
     Files that are no single medium (archives) hold any id, so they are always wanted.
@@ -142,7 +142,7 @@ def _column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> li
     return table[found[0]]
 
 
-def _distinct_files(items: list[Item], path: Path) -> list[Item]:
+def _distinct_files(items: list[WantedFile], path: Path) -> list[WantedFile]:
     id_of: dict[str, str] = {}
     clashes = [item.item_id for item in items if id_of.setdefault(item.file, item.item_id) != item.item_id]
     if clashes:

@@ -9,9 +9,9 @@ from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import is_archive, marker, unpack
 from cvr_data.download.hub import KINDS as HUB_KINDS
 from cvr_data.download.hub import hub_files
-from cvr_data.download.items import Item, choose, read_ids, read_items
+from cvr_data.download.items import WantedFile, choose, read_ids, read_items
 from cvr_data.download.run import Config, Outcome, download
-from cvr_data.download.source import Entry, Kind, load_source
+from cvr_data.download.source import Kind, SourceFile, load_source
 
 TABLES = "url-tables"
 """Folder, beside those of the kinds, of downloaded lists of ids and addresses."""
@@ -19,7 +19,7 @@ MEDIA_KINDS = ("videos", "images")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class DownloadRequest:
     """What the user asked for."""
 
     kind: Kind
@@ -45,9 +45,9 @@ class Request:
 class Plan:
     """The files of a request."""
 
-    request: Request
-    items: list[Item]
-    archives: Mapping[str, Entry] = field(default_factory=dict)
+    request: DownloadRequest
+    items: list[WantedFile]
+    archives: Mapping[str, SourceFile] = field(default_factory=dict)
     """File to unpack once it is here -> its entry."""
     manual: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Plan:
     """Ids that were asked for and have no address."""
 
 
-def make_plan(request: Request, config: Config) -> Plan:
+def make_plan(request: DownloadRequest, config: Config) -> Plan:
     """Return the files to have; lists of addresses that are not here yet are fetched first.
 
     Raises:
@@ -65,7 +65,7 @@ def make_plan(request: Request, config: Config) -> Plan:
     if only is not None and request.kind not in MEDIA_KINDS:
         raise CvrError(f"--only-ids chooses among videos or images; {request.kind} come as whole files.")
     if request.urls is not None:
-        entries: Sequence[Entry] = ()
+        entries: Sequence[SourceFile] = ()
         items = read_items(request.urls, request.kind)
     else:
         entries = load_source(request.name).entries(request.kind, request.split)
@@ -104,7 +104,7 @@ def standing(plan: Plan) -> dict[str, int]:
     return {"wanted": len(plan.items), "here": here, "missing": len(plan.items) - here}
 
 
-def _items(entry: Entry, request: Request, config: Config) -> list[Item]:
+def _items(entry: SourceFile, request: DownloadRequest, config: Config) -> list[WantedFile]:
     if entry.manual:
         return []
     if entry.table:
@@ -114,10 +114,10 @@ def _items(entry: Entry, request: Request, config: Config) -> list[Item]:
     if entry.unpack and not is_archive(entry.target):
         raise CvrError(f"{entry.target} cannot be unpacked; zip and tar files can.")
     assert entry.url is not None
-    return [Item(item_id=entry.target, url=entry.url, file=entry.target, sha256=entry.sha256, size=entry.size)]
+    return [WantedFile(item_id=entry.target, url=entry.url, file=entry.target, sha256=entry.sha256, size=entry.size)]
 
 
-def _hub_items(entry: Entry, kind: Kind) -> list[Item]:
+def _hub_items(entry: SourceFile, kind: Kind) -> list[WantedFile]:
     assert entry.hub is not None and entry.path is not None
     hub_kind, _, repo = entry.hub.partition("/")
     if not any(sign in entry.path for sign in "*?["):
@@ -128,7 +128,7 @@ def _hub_items(entry: Entry, kind: Kind) -> list[Item]:
     # WebVid/8M/train/112/7.mp4 found by WebVid/8M/train/* is the video 112/7.
     folder = entry.path.partition("*")[0].rpartition("/")[0] + "/" if is_media else ""
     return [
-        Item(
+        WantedFile(
             item_id=path.removeprefix(folder).rpartition(".")[0] if is_media else path,
             url=f"hf://{entry.hub}@{entry.revision}/{path}",
             file=entry.target if entry.unpack else entry.file or path.removeprefix(folder),
@@ -140,10 +140,10 @@ def _hub_items(entry: Entry, kind: Kind) -> list[Item]:
     ]
 
 
-def _table(entry: Entry, request: Request, config: Config) -> Path:
+def _table(entry: SourceFile, request: DownloadRequest, config: Config) -> Path:
     folder = request.root / TABLES
     assert entry.table is not None
-    item = Item(item_id=entry.target, url=entry.table, file=entry.target, sha256=entry.sha256)
+    item = WantedFile(item_id=entry.target, url=entry.table, file=entry.target, sha256=entry.sha256)
     outcome = download([item], folder, dataclasses.replace(config, retry_failed=True))
     if not (folder / item.file).is_file():
         ((_, error),) = outcome.errors

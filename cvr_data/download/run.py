@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.progress import Progress
-from cvr_data.download.fetch import LONGEST_WAIT_S, Answer, HostGate, HttpFetcher, file_sha256
+from cvr_data.download.fetch import LONGEST_WAIT_S, FetchAnswer, HostGate, HttpFetcher, file_sha256
 from cvr_data.download.hub import SCHEME, attempt_hub
-from cvr_data.download.items import Item
-from cvr_data.download.status import Row, Status, StatusTable
+from cvr_data.download.items import WantedFile
+from cvr_data.download.status import Status, StatusRow, StatusTable
 
 GAIN_BYTES = 1 << 20
 """An attempt that brought so much does not count as a failure: long files survive many resets."""
@@ -68,7 +68,7 @@ class Task:
     ready_s: float
     """Not before this time of the monotonic clock."""
     number: int
-    item: Item = field(compare=False)
+    item: WantedFile = field(compare=False)
     attempts: int = field(default=0, compare=False)
     failures: int = field(default=0, compare=False)
     """In a row, without bytes in between."""
@@ -83,9 +83,9 @@ class Download:
         self.gate = HostGate(self.stop)
         self.http = HttpFetcher(folder, timeout_s=config.timeout_s, max_bytes=config.max_bytes, stop=self.stop)
         self.todo: queue.PriorityQueue[Task] = queue.PriorityQueue()
-        self.done: queue.SimpleQueue[Row | BaseException] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[StatusRow | BaseException] = queue.SimpleQueue()
 
-    def run(self, items: Sequence[Item]) -> Outcome:
+    def run(self, items: Sequence[WantedFile]) -> Outcome:
         """Fetch what is missing of the items and return how all of them stand."""
         started = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class Download:
             seconds=time.monotonic() - started,
         )
 
-    def _is_here(self, item: Item) -> bool:
+    def _is_here(self, item: WantedFile) -> bool:
         """Whether the file is there; one that no row tells of is noted, and compared with its known sha256."""
         path = self.folder / item.file
         known = self.table.known.get(item.item_id)
@@ -114,16 +114,16 @@ class Download:
             digest = file_sha256(path) if item.sha256 else None
             if digest != item.sha256:
                 error = f"{path} has another sha256 than is published; remove it to fetch it again"
-                self.table.add(_row(item, "failed", Answer(error=error), 0, 0))
+                self.table.add(_row(item, "failed", FetchAnswer(error=error), 0, 0))
                 return True
-            self.table.add(_row(item, "ok", Answer(sha256=digest), 0, path.stat().st_size))
+            self.table.add(_row(item, "ok", FetchAnswer(sha256=digest), 0, path.stat().st_size))
         return True
 
-    def _has_failed(self, item: Item) -> bool:
+    def _has_failed(self, item: WantedFile) -> bool:
         known = self.table.known.get(item.item_id)
         return known is not None and known.status == "failed" and known.url == item.url
 
-    def _fetch_all(self, items: Sequence[Item]) -> int:
+    def _fetch_all(self, items: Sequence[WantedFile]) -> int:
         for number, item in enumerate(items):
             self.todo.put(Task(0.0, number, item))
         count = min(self.config.concurrency, len(items))
@@ -184,15 +184,15 @@ class Download:
         task.ready_s = time.monotonic() + self._pause_s(task)
         self.todo.put(task)
 
-    def _attempt(self, item: Item) -> Answer:
+    def _attempt(self, item: WantedFile) -> FetchAnswer:
         try:
             if item.url.startswith(SCHEME):
                 return attempt_hub(item, self.folder)
             return self.http.attempt(item)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            return Answer(error=f"its place is taken by {error.filename}", is_final=True)
+            return FetchAnswer(error=f"its place is taken by {error.filename}", is_final=True)
 
-    def _received(self, item: Item) -> int:
+    def _received(self, item: WantedFile) -> int:
         return 0 if item.url.startswith(SCHEME) else self.http.progress(item)
 
     def _pause_s(self, task: Task) -> float:
@@ -200,14 +200,16 @@ class Download:
         return longest * random.Random(f"{task.item.item_id} {task.attempts}").uniform(0.5, 1.0)
 
 
-def download(items: Sequence[Item], folder: Path, config: Config, *, num_shards: int = 1, shard_id: int = 0) -> Outcome:
+def download(
+    items: Sequence[WantedFile], folder: Path, config: Config, *, num_shards: int = 1, shard_id: int = 0
+) -> Outcome:
     """Fetch what is missing of the items into a folder, with a table of what became of each."""
     table = StatusTable(folder, num_shards=num_shards, shard_id=shard_id)
     return Download(folder, config, table).run(items)
 
 
-def _row(item: Item, status: Status, answer: Answer, attempts: int, size: int | None) -> Row:
-    return Row(
+def _row(item: WantedFile, status: Status, answer: FetchAnswer, attempts: int, size: int | None) -> StatusRow:
+    return StatusRow(
         item_id=item.item_id,
         url=item.url,
         file=item.file,

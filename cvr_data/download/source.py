@@ -26,7 +26,7 @@ WAYS = ("url", "hub", "table", "manual")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class SourceFile:
     """One file, set of files or manual step; one of `url`, `hub`, `table` and `manual` says how it is had."""
 
     url: str | None = None
@@ -76,9 +76,9 @@ class Source:
     name: str
     title: str
     licence: str
-    parts: Mapping[Kind, tuple[Entry, ...]]
+    parts: Mapping[Kind, tuple[SourceFile, ...]]
 
-    def entries(self, kind: Kind, split: str | None = None) -> list[Entry]:
+    def entries(self, kind: Kind, split: str | None = None) -> list[SourceFile]:
         """Return the entries of a kind, and of one split those that belong to it or to all.
 
         Raises:
@@ -125,7 +125,7 @@ def read_source(path: Path) -> Source:
     for key in content:
         if key not in (*KINDS, "title", "licence"):
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(key, (*KINDS, 'title', 'licence'))}")
-    parts: dict[Kind, tuple[Entry, ...]] = {
+    parts: dict[Kind, tuple[SourceFile, ...]] = {
         kind: tuple(_entry(values, f"{path}: {kind} {number}") for number, values in enumerate(content[kind]))
         for kind in KINDS
         if kind in content
@@ -134,12 +134,12 @@ def read_source(path: Path) -> Source:
     return Source(name=name, title=content["title"], licence=content["licence"], parts=parts)
 
 
-def _entry(values: Mapping[str, Any], where: str) -> Entry:
-    names = [field.name for field in dataclasses.fields(Entry)]
+def _entry(values: Mapping[str, Any], where: str) -> SourceFile:
+    names = [field.name for field in dataclasses.fields(SourceFile)]
     for key in values:
         if key not in names:
             raise CvrError(f"{where}: unknown key {key!r}. {did_you_mean(key, names)}")
     try:
-        return Entry(**values)
+        return SourceFile(**values)
     except ValueError as error:
         raise CvrError(f"{where}: {error}") from None

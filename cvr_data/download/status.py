@@ -42,7 +42,7 @@ MERGE_FROM = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class StatusRow:
     """What became of one item."""
 
     item_id: str
@@ -64,12 +64,12 @@ class StatusTable:
     def __init__(self, folder: Path, *, num_shards: int = 1, shard_id: int = 0):
         self.folder = folder / FOLDER
         self.prefix = f"status-{shard_id:05d}-of-{num_shards:05d}"
-        self.waiting: list[Row] = []
+        self.waiting: list[StatusRow] = []
         self.flushed = time.monotonic()
         self._merge()
         self.known = {row.item_id: row for row in read_status(folder)}
 
-    def add(self, row: Row) -> None:
+    def add(self, row: StatusRow) -> None:
         """Take a row; it is written with the next few, or after some seconds."""
         self.known[row.item_id] = row
         self.waiting.append(row)
@@ -83,7 +83,7 @@ class StatusTable:
             self._write(self.waiting)
             self.waiting = []
 
-    def _write(self, rows: Iterable[Row]) -> None:
+    def _write(self, rows: Iterable[StatusRow]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{self.prefix}-{time.time_ns():020d}-{os.getpid()}.parquet"
         write_parquet(self.folder / name, pa.Table.from_pylist([asdict(row) for row in rows], SCHEMA))
@@ -96,12 +96,12 @@ class StatusTable:
                 path.unlink()
 
 
-def read_status(folder: Path) -> list[Row]:
+def read_status(folder: Path) -> list[StatusRow]:
     """Return the last row of each item of a download folder, by item_id; none if nothing was asked for there."""
     return _last_rows(sorted((folder / FOLDER).glob("status-*.parquet")))
 
 
-def _last_rows(files: Iterable[Path]) -> list[Row]:
-    rows = [Row(**values) for path in files for values in pq.read_table(path, schema=SCHEMA).to_pylist()]
+def _last_rows(files: Iterable[Path]) -> list[StatusRow]:
+    rows = [StatusRow(**values) for path in files for values in pq.read_table(path, schema=SCHEMA).to_pylist()]
     last = {row.item_id: row for row in sorted(rows, key=lambda row: row.finished_s)}
     return [last[item_id] for item_id in sorted(last)]

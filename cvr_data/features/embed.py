@@ -34,7 +34,7 @@ from cvr_data.core.jobs import current_engine, map_jobs
 from cvr_data.core.memory import keep_freed_memory
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.features.embed_source import Source, only_ids, read_source, texts_of_column, videos_and_captions
+from cvr_data.features.embed_source import EmbedInputs, only_ids, read_source, texts_of_column, videos_and_captions
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
@@ -123,7 +123,7 @@ def embed(
         return _finish(writer, encoder, found, chosen)
 
 
-def summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
+def encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
     """Return what the manifest of an embeddings folder says of its encoder."""
     widths = {"dim": encoder.dim, "text_dim": encoder.text_dim, "runs_on": encoder.runs_on}
     tokens = {"frame_token_dim": encoder.frame_token_dim} if all_tokens else {}  # type: ignore[attr-defined]
@@ -145,14 +145,14 @@ def _writer(
     return ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
 
 
-def _finish(writer: ArtifactWriter, encoder: Encoder, found: Source, chosen: Selection) -> Artifact:
+def _finish(writer: ArtifactWriter, encoder: Encoder, found: EmbedInputs, chosen: Selection) -> Artifact:
     counts = count_items(writer.path)
     if found.videos and not counts["videos"] and chosen.num_shards == 1:
         first = next(iter(sorted(writer.path.glob("dropped-*.parquet"))))
         detail = pq.read_table(first, columns=["detail"]).column("detail")[0].as_py()
         raise CvrError(f"None of the {len(found.videos)} videos of {_source(writer)} can be read: {detail}")
     parts = {"parts": found.video_parts + found.text_parts} if chosen.num_shards > 1 else {}
-    return writer.finish(**summary(encoder, chosen.all_tokens), **counts, **parts)
+    return writer.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
 def _source(writer: ArtifactWriter) -> Path:
@@ -167,7 +167,7 @@ def count_items(folder: Path) -> dict[str, int]:
     return {"videos": kinds["video"], "texts": kinds["text"]}
 
 
-def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: Source, chosen: Selection) -> None:
+def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: EmbedInputs, chosen: Selection) -> None:
     parts = {part: found.part(part) for part in range(found.video_parts) if chosen.has(part)}
     todo = {part: videos for part, videos in parts.items() if not writer.has_part(part)}
     decoded = _decoded(encoder, list(chain.from_iterable(todo.values())))  # one queue: no pause between parts
@@ -186,7 +186,7 @@ def _write_video_part(writer: ArtifactWriter, part: int, encoder: FrameEncoder, 
     writer.write_part(part, encoded.table(), dropped=dropped, arrays=encoded.arrays(encoder.frame_dim))
 
 
-def _write_texts(writer: ArtifactWriter, encoder: Encoder, found: Source, chosen: Selection) -> None:
+def _write_texts(writer: ArtifactWriter, encoder: Encoder, found: EmbedInputs, chosen: Selection) -> None:
     with Progress("embed", len(found.texts), "texts") as progress:
         for part in range(found.text_parts):
             texts = found.text_part(part)
@@ -211,7 +211,7 @@ def _write_text_part(writer: ArtifactWriter, index: int, encoder: Encoder, texts
 
 
 def _write_as_jobs(
-    writer: ArtifactWriter, encoder: Encoder, load: tuple[str, Any], found: Source, chosen: Selection
+    writer: ArtifactWriter, encoder: Encoder, load: tuple[str, Any], found: EmbedInputs, chosen: Selection
 ) -> None:
     """Write the parts that are not there, each by the worker that has the job."""
     items: dict[int, list[Any]] = {part: found.part(part) for part in range(found.video_parts)}

@@ -23,7 +23,7 @@ TEXTS_PER_PART = 4096
 
 
 @dataclass(frozen=True)
-class Source:
+class EmbedInputs:
     """What to embed, and how many parts of each kind that makes."""
 
     videos: list[Video]
@@ -91,22 +91,22 @@ def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[
     return sorted(texts)
 
 
-def texts_of_column(table: pa.Table, column: str, encoder: Encoder, where: str) -> Source:
+def texts_of_column(table: pa.Table, column: str, encoder: Encoder, where: str) -> EmbedInputs:
     """Return the texts of one column, for an encoder that takes texts."""
     if not encoder.text_dim:
         raise CvrError(f"{encoder.name} encodes no texts; choose another --encoder for --column.")
-    return Source([], distinct_texts(table, [column], where))
+    return EmbedInputs([], distinct_texts(table, [column], where))
 
 
-def videos_and_captions(table: pa.Table, encoder: Encoder, where: str) -> Source:
+def videos_and_captions(table: pa.Table, encoder: Encoder, where: str) -> EmbedInputs:
     """Return the videos of a table, and their captions where the encoder takes texts."""
     table = check_columns(table, VIDEOS, f"{where} (--column embeds a text column of another table)")
     texts = distinct_texts(table, ["captions", "description"], where) if encoder.text_dim else []
     if not encoder.dim:
-        return Source([], texts)
+        return EmbedInputs([], texts)
     ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
     repeated = [video_id for video_id, count in Counter(ids).items() if count > 1]
     if repeated:
         raise CvrError(f"{where}: video_id is not unique: {first_few(repeated)}.")
     places = [None if path is None else resolve_media(Path(where), path) for path in paths]
-    return Source([Video(video_id, place) for video_id, place in zip(ids, places, strict=True)], texts)
+    return EmbedInputs([Video(video_id, place) for video_id, place in zip(ids, places, strict=True)], texts)

@@ -15,10 +15,10 @@ COLUMNS = (
 """Columns the checks read; an absent one is null."""
 TEXTS = COLUMNS[:6]
 
-Row = dict[str, Any]
+LintRow = dict[str, Any]
 
 
-def drop_where(table: pa.Table, reason: Callable[[Row], str | None]) -> pa.Table:
+def drop_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
     """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
     reasons = pa.chunked_array([pa.array([reason(row) for row in rows_of(table)], pa.string())])
     if "drop_reason" in table.column_names:
@@ -26,7 +26,7 @@ def drop_where(table: pa.Table, reason: Callable[[Row], str | None]) -> pa.Table
     return with_column(table, "drop_reason", reasons)
 
 
-def rows_of(table: pa.Table) -> Iterator[Row]:
+def rows_of(table: pa.Table) -> Iterator[LintRow]:
     """Yield the rows as dicts of the columns that lint reads; text is never None, changes is a list."""
     absent = [name for name in COLUMNS if name not in table.column_names]
     for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():
@@ -37,7 +37,7 @@ def rows_of(table: pa.Table) -> Iterator[Row]:
         yield row
 
 
-def changes_of(row: Row) -> list[dict[str, str]]:
+def changes_of(row: LintRow) -> list[dict[str, str]]:
     """Return the changes that the style is about: static and action texts leave out the other kind."""
     kind = row["style"]
     alike = [change for change in row["changes"] if change["kind"] == kind]

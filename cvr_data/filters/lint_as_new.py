@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, content_words, has_word, words_of
 
 _BROUGHT = re.compile(
@@ -32,7 +32,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "reference_as_new" where a text adds what the reference caption names."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         reference = words_of(row["reference_caption"])
         wanted = [word for change in row["changes"] for word in words_of(change["after"] or "")]
         brought = (words_of(match["what"]) for match in _BROUGHT.finditer(row["modification"].lower()))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, changes_of, drop_where
 from cvr_data.language.words import Sides, mentions, split_negated, words_of
 
 
@@ -33,7 +33,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     Rows without a change that has an `after` are kept: there is nothing to miss.
     """
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         sides = split_negated(row["modification"])
         missed = [change for change in changes_of(row) if change["after"] and not _asks_for(change, sides)]
         return "misses_change" if missed and not _in_other_words(row, config, missed, sides) else None
@@ -41,7 +41,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     return drop_where(table, reason)
 
 
-def _in_other_words(row: Row, config: Config, missed: list[dict[str, str]], sides: Sides) -> bool:
+def _in_other_words(row: LintRow, config: Config, missed: list[dict[str, str]], sides: Sides) -> bool:
     similarity = row["asked_similarity"]
     if not config.min_similarity or similarity is None or similarity < config.min_similarity:
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import words_of
 
 _ARTICLES = {"a", "an", "the"}
@@ -24,7 +24,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "copied_caption" where the modification is a caption, articles apart."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         text = _without_articles(row["modification"])
         captions = (_without_articles(row["reference_caption"]), _without_articles(row["target_caption"]))
         return "copied_caption" if text and text in captions else None

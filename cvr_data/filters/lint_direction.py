@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, changes_of, drop_where
 from cvr_data.language.words import (
     EDIT_WORDS,
     content_words,
@@ -39,7 +39,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "wrong_direction" or "changes_something_else"."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         changes = [change for change in changes_of(row) if change["before"] and change["after"]]
         sides = replaced(row["modification"])
         if sides is not None and any(_is_backwards(change, *sides) for change in changes):
@@ -74,7 +74,7 @@ def _changes_another_thing(change: dict[str, str], text: str) -> bool:
     return any(word not in _JOINING for word in between)
 
 
-def _changes_another_phrase(change: dict[str, str], row: Row) -> bool:
+def _changes_another_phrase(change: dict[str, str], row: LintRow) -> bool:
     phrases = phrases_of(row["reference_caption"])
     changed = words_of(f"{change['before']} {change['after']}")
     own = _others([word for phrase in phrases if mentions(phrase, change["before"]) for word in phrase], changed)

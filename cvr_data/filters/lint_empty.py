@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import words_of
 
 
@@ -27,7 +27,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "empty" where the modification has too few words."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         return "empty" if len(words_of(row["modification"])) < config.min_words else None
 
     return drop_where(table, reason)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, changes_of, drop_where
 from cvr_data.language.words import mentions, split_negated
 
 
@@ -26,7 +26,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "excluded_not_negated" where a `before` concept is not taken back."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         if row["style"] not in config.styles:
             return None
         negated = split_negated(row["modification"]).negated

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, content_words, has_word, words_of
 
 
@@ -24,7 +24,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "foreign_words" where more than `max_words` words come from nowhere."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         known = words_of(f"{row['reference_caption']} {row['target_caption']}")
         known += [word for change in row["changes"] for word in words_of(f"{change['before']} {change['after']}")]
         text = [word for word in content_words(words_of(row["modification"])) if word not in EDIT_WORDS]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -43,7 +43,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "not_english" where the text is in another language."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         text = row["modification"].lower()
         if text.isascii() and _FOREIGN.isdisjoint(text.split()):
             return None

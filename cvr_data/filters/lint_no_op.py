@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import content_words, has_word, mentions, replaced, same_word, split_negated, words_of
 
 _NOTHING = re.compile(
@@ -24,7 +24,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "no_op" where what is put in equals what is taken out."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         text = row["modification"].lower()
         is_no_op = (
             _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text, row) or _says_it_twice(text, row)
@@ -39,7 +39,7 @@ def _into_itself(text: str) -> bool:
     return sides is not None and _equal(content_words(sides[0]), content_words(sides[1]))
 
 
-def _instead_of_itself(text: str, row: Row) -> bool:
+def _instead_of_itself(text: str, row: LintRow) -> bool:
     affirmed, negated = split_negated(text)
     if any(mentions(negated, change["before"] or "") for change in row["changes"]):
         return False  # "turn the red ball blue instead of red"
@@ -47,7 +47,7 @@ def _instead_of_itself(text: str, row: Row) -> bool:
     return bool(taken_back) and all(has_word(affirmed, word) for word in taken_back)
 
 
-def _says_it_twice(text: str, row: Row) -> bool:
+def _says_it_twice(text: str, row: LintRow) -> bool:
     if replaced(text) is not None:
         return False  # "change the pepper to a green pepper"
     affirmed = content_words(split_negated(text).affirmed)

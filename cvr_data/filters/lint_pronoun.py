@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS, has_word, words_of
 
 _THINGS = frozenset("it its itself".split())
@@ -40,7 +40,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "unclear_pronoun" where a pronoun has no antecedent."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         words = words_of(row["modification"])
         reference = words_of(row["reference_description"] or row["reference_caption"])
         unclear = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import words_of
 
 
@@ -36,7 +36,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "too_long" where the modification exceeds the limit of its style."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         style = row["style"] if row["style"] in ("short", "static", "action", "dense") else "other"
         return "too_long" if len(words_of(row["modification"])) > getattr(config, style) else None
 

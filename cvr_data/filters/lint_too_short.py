@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Row, drop_where
+from cvr_data.filters._lint import LintRow, drop_where
 from cvr_data.language.words import words_of
 
 
@@ -30,7 +30,7 @@ TINY = Config()
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "too_short" where the modification has too few words for its style."""
 
-    def reason(row: Row) -> str | None:
+    def reason(row: LintRow) -> str | None:
         fewest = config.dense if row["style"] == "dense" else config.other
         return "too_short" if len(words_of(row["modification"])) < fewest else None
 

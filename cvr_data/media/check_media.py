@@ -78,7 +78,7 @@ class Medium:
         return self.place is not None and "://" in self.place
 
 
-def media_of(videos: pa.Table, used: set[str] | None = None) -> list[Medium]:
+def media_to_check(videos: pa.Table, used: set[str] | None = None) -> list[Medium]:
     """Return the media of a videos table with absolute paths, in its order; `used` leaves out all other videos."""
     names = ("video_id", "source", "path", "url", "content_sha256")
     rows = zip(*(videos.column(name).to_pylist() for name in names), strict=True)

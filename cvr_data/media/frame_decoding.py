@@ -36,7 +36,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Run:
+class FrameRun:
     """Packets to decode one after another, from a keyframe on."""
 
     first: int
@@ -63,13 +63,13 @@ def list_packets(container: "InputContainer") -> Listing:
     return Listing(len(pts), known if told else None, keyframes)
 
 
-def plan(listing: Listing, indices: Sequence[int]) -> list[Run] | None:
+def plan(listing: Listing, indices: Sequence[int]) -> list[FrameRun] | None:
     """Return the packets to decode for frames of these numbers; None where only decoding from the start is safe."""
     if listing.pts is None:
         return None
     shown = sorted(range(listing.count), key=listing.pts.__getitem__)
     starts = sorted((listing.pts[position], position) for position in listing.keyframes)
-    runs: list[Run] = []
+    runs: list[FrameRun] = []
     spans = []
     for index in indices:
         last = shown[index]
@@ -80,9 +80,9 @@ def plan(listing: Listing, indices: Sequence[int]) -> list[Run] | None:
     for first, last, pts in sorted(spans):
         if runs and first <= runs[-1].last + 1:
             before = runs.pop()
-            runs.append(Run(before.first, max(before.last, last), before.wanted | {pts}))
+            runs.append(FrameRun(before.first, max(before.last, last), before.wanted | {pts}))
         else:
-            runs.append(Run(first, last, frozenset({pts})))
+            runs.append(FrameRun(first, last, frozenset({pts})))
     return runs
 
 
@@ -106,7 +106,7 @@ def decode_frames(path: Path, indices: Sequence[int], listing: Listing) -> Itera
     yield from _decode_from_start(path, indices)
 
 
-def _decode_runs(path: Path, runs: Sequence[Run]) -> dict[int, "VideoFrame"]:
+def _decode_runs(path: Path, runs: Sequence[FrameRun]) -> dict[int, "VideoFrame"]:
     """Return the wanted frames by timestamp, as far as the decoder gives them."""
     import av
 
@@ -128,7 +128,7 @@ def _decode_runs(path: Path, runs: Sequence[Run]) -> dict[int, "VideoFrame"]:
     return found
 
 
-def _keep(found: dict[int, "VideoFrame"], run: Run, packet: "Packet | None", context: "VideoCodecContext") -> None:
+def _keep(found: dict[int, "VideoFrame"], run: FrameRun, packet: "Packet | None", context: "VideoCodecContext") -> None:
     for frame in context.decode(packet):
         if frame.pts in run.wanted:
             found[frame.pts] = frame

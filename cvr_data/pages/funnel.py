@@ -33,7 +33,7 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
     return [
         FunnelBar(
             unit=unit,
-            label=words(step.step if follows else artifact.path.name),
+            label=in_words(step.step if follows else artifact.path.name),
             before=step.rows_out if step.rows_in is None else step.rows_in,
             after=step.rows_out,
             losses=_losses(step.dropped),
@@ -69,9 +69,9 @@ def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:
 
 def _losses(dropped: Mapping[str, int]) -> list[tuple[str, int]]:
     ranked = sorted(dropped.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [(words(reason), count) for reason, count in ranked if count]
+    return [(in_words(reason), count) for reason, count in ranked if count]
 
 
-def words(name: str) -> str:
+def in_words(name: str) -> str:
     """Return a name of the command line or of a column as words."""
     return name.replace("_", " ").replace("-", " ")

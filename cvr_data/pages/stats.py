@@ -20,13 +20,13 @@ from cvr_data.core.lineage import lineage
 from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, FunnelBar, bars
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.pages.funnel import funnel_bars, merged, words
+from cvr_data.pages.funnel import funnel_bars, in_words, merged
 from cvr_data.pages.histogram import Bound, count_values, histogram
 from cvr_data.pages.page import environment, show_clips, with_clips
 from cvr_data.pages.sankey import sankey
 from cvr_data.triplets.card import commands_of
 from cvr_data.triplets.dataset import Dataset, open_dataset
-from cvr_data.triplets.statistics import counts_text, statistics, words_of
+from cvr_data.triplets.statistics import counts_text, statistics, written_words
 
 RANDOM = 12
 """Triplets drawn at random."""
@@ -108,7 +108,7 @@ def to_html(page: StatsPage) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
     made = environment()
     show_clips(made, page.clips, page.captions)
-    return with_clips(made.get_template("stats.html.j2").render(page=page, words=words), page.clips)
+    return with_clips(made.get_template("stats.html.j2").render(page=page, words=in_words), page.clips)
 
 
 def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
@@ -134,7 +134,7 @@ def _sections(
     dataset: Dataset, numbers: dict[str, Any], made_of: Sequence[Artifact]
 ) -> list[tuple[str, str, list[Panel]]]:
     texts = dataset.triplets.column("modification").to_pylist()
-    length_of = {found: len(words_of(found)) for found in set(texts)}
+    length_of = {found: len(written_words(found)) for found in set(texts)}
     changes = numbers["changes"]
     top = [(name.replace("->", "→"), count) for name, count in changes["top"]]
     text_panels = [
@@ -184,7 +184,7 @@ def _of_videos(dataset: Dataset) -> list[Panel | None]:
     ends = [dataset.triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
     used = dataset.videos.filter(pc.is_in(dataset.videos["video_id"], pa.concat_arrays(ends)))
     seconds = used["duration_s"].drop_null().to_pylist()
-    lengths = [len(words_of(captions[0])) for captions in used["captions"].to_pylist() if captions]
+    lengths = [len(written_words(captions[0])) for captions in used["captions"].to_pylist() if captions]
     return [
         _distribution("Seconds per video", seconds, "seconds"),
         _distribution("Words per caption", lengths, "words", whole=True),
@@ -223,9 +223,9 @@ def _bounds(artifact: Artifact, name: str) -> list[Bound]:
     filters = artifact.manifest["config"].get("filters", [])
     found = [settings for settings in filters if settings.get("name") == name.replace("_", "-")]
     return [
-        Bound(settings[end], f"{words} {settings[end]:g}")
+        Bound(settings[end], f"{bound} {settings[end]:g}")
         for settings in found
-        for end, words in (("low", "at least"), ("high", "at most"))
+        for end, bound in (("low", "at least"), ("high", "at most"))
         if -1 < settings.get(end, -1) < 1
     ]
 
@@ -247,10 +247,10 @@ def _ranked(triplets: pa.Table) -> list[Ranked]:
             continue
         low, high = known[:ENDS], known[::-1][:ENDS]
         cards = [_cards(triplets, [row for _, _, row in end], name, values) for end in (low, high)]
-        ranked.append(Ranked(SIMILARITIES.get(name, words(name)).lower(), *cards))
+        ranked.append(Ranked(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
     return ranked
 
 
 def _cards(triplets: pa.Table, rows: Sequence[int], name: str, values: Sequence[float | None]) -> list[TripletCard]:
-    more = [f"{words(name)} {values[row]:.3f}" for row in rows]
+    more = [f"{in_words(name)} {values[row]:.3f}" for row in rows]
     return cards_of(triplets, rows, more if name == BEST_FRAME or name not in SIMILARITIES else None)

@@ -22,7 +22,14 @@ from cvr_data.core.artifacts import Artifact, json_bytes, write_bytes, write_par
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.formats import FORMATS
-from cvr_data.publish.media import SAFE_ID, Medium, media_of, thumbnails, with_urls, with_video_columns
+from cvr_data.publish.media import (
+    SAFE_ID,
+    PublishedMedium,
+    publishable_media,
+    thumbnails,
+    with_urls,
+    with_video_columns,
+)
 from cvr_data.publish.papers import citation, copy_licence_files, licences_text, recipe
 from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import content_id
@@ -87,7 +94,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     wanted = wanted or Wanted()
     check_repo(repo)
     part = publishable(dataset, wanted.licences or {})
-    media = media_of(part)
+    media = publishable_media(part)
     uploaded = media if wanted.with_videos else {}
     configs = _write_rows(part, folder, repo, wanted, uploaded)
     card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
@@ -116,7 +123,7 @@ def check_repo(repo: str, option: str = "--repo") -> None:
 
 
 def _write_rows(
-    part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, Medium]
+    part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, PublishedMedium]
 ) -> dict[str, dict[str, str]]:
     """Write the Parquet shards, CSVs and features, and return the configs."""
     table = with_urls(part.triplets, part.videos)
@@ -154,7 +161,7 @@ def _write_papers(card: Card, folder: Path, wanted: Wanted, key: str) -> None:
     write_bytes(folder / "recipe.yaml", recipe(card.name, card.commands))
 
 
-def _write_thumbnails(part: Publishable, media: Mapping[str, Medium], folder: Path) -> dict[str, str]:
+def _write_thumbnails(part: Publishable, media: Mapping[str, PublishedMedium], folder: Path) -> dict[str, str]:
     """Write the pictures of the card's examples and return video id -> path."""
     shown = [row[f"{end}_id"] for row in examples(part.triplets) for end in ("reference", "target")]
     made = thumbnails(shown, media)
@@ -219,5 +226,5 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _name(medium: Medium) -> str:
+def _name(medium: PublishedMedium) -> str:
     return medium.name

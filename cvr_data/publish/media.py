@@ -24,16 +24,16 @@ THUMBNAIL_SIDE = 160
 
 
 @dataclass(frozen=True)
-class Medium:
+class PublishedMedium:
     """A video's file: its path in the repository, and where it lies here."""
 
     name: str
     path: Path
 
 
-def media_of(part: Publishable) -> dict[str, Medium]:
+def publishable_media(part: Publishable) -> dict[str, PublishedMedium]:
     """Return video id -> file, of every video that is there and may be published."""
-    media: dict[str, Medium] = {}
+    media: dict[str, PublishedMedium] = {}
     taken: set[str] = set()
     rows = [] if part.videos is None else part.videos.select(["video_id", "path"]).to_pylist()
     found = [(row["video_id"], Path(row["path"])) for row in rows if row["path"] and row["video_id"] in part.free]
@@ -45,7 +45,7 @@ def media_of(part: Publishable) -> dict[str, Medium]:
         if not SAFE_ID.fullmatch(stem) or name in taken:
             name = f"{folder}/{content_id(video_id)}{path.suffix}"
         taken.add(name)
-        media[video_id] = Medium(name, path)
+        media[video_id] = PublishedMedium(name, path)
     return media
 
 
@@ -60,7 +60,7 @@ def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     return triplets
 
 
-def with_video_columns(triplets: pa.Table, where: str, media: Mapping[str, Medium]) -> pa.Table:
+def with_video_columns(triplets: pa.Table, where: str, media: Mapping[str, PublishedMedium]) -> pa.Table:
     """Return the triplets with columns that `datasets` opens as videos; `where` is user/name, or that@revision."""
     huggingface = FORMATS.get("huggingface")
     stored = {
@@ -70,7 +70,7 @@ def with_video_columns(triplets: pa.Table, where: str, media: Mapping[str, Mediu
     return table.cast(huggingface.features_of(table.schema, decode=False).arrow_schema)
 
 
-def thumbnails(video_ids: Iterable[str], media: Mapping[str, Medium]) -> dict[str, tuple[str, bytes]]:
+def thumbnails(video_ids: Iterable[str], media: Mapping[str, PublishedMedium]) -> dict[str, tuple[str, bytes]]:
     """Return video id -> (path in the repository, JPEG of its middle frame); media that cannot be read have none."""
     made = {}
     for video_id in dict.fromkeys(video_ids):

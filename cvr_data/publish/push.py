@@ -110,7 +110,7 @@ def push(files: Mapping[str, Path], target: Target, config: Config, api: "HfApi"
             problem = _http_error(error)
             failures = 1 if upload.committed > committed else failures + 1
             committed = upload.committed
-            text = describe(problem, api.endpoint, target, left=upload.left)
+            text = upload_error(problem, api.endpoint, target, left=upload.left)
             if not upload.is_met or not _may_pass(problem) or failures >= config.attempts:
                 raise CvrError(text) from None
             response = getattr(problem, "response", None)
@@ -307,7 +307,7 @@ def _may_pass(error: Exception) -> bool:
     return response is None or response.status_code in (408, 429) or response.status_code >= 500
 
 
-def describe(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
+def upload_error(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
     """Return one line that says what the Hub answered, and what to do."""
     response = getattr(error, "response", None)
     state = f"{target.revision} is as it was" + ("" if left is None else f", {left} files are missing")

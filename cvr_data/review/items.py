@@ -25,7 +25,7 @@ SCORES = ("text_similarity", "visual_similarity")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class ReviewItem:
     """One thing to judge; `answer` is the known decision (accept or reject) of a gold check, else None."""
 
     item_id: str
@@ -46,9 +46,9 @@ class Reviewed:
     """The items of one artifact."""
 
     artifact: Artifact
-    items: list[Item]
+    items: list[ReviewItem]
 
-    def by_id(self) -> dict[str, Item]:
+    def by_id(self) -> dict[str, ReviewItem]:
         """Return item_id -> item."""
         return {item.item_id: item for item in self.items}
 
@@ -88,7 +88,7 @@ def read_reviewed(
     return Reviewed(artifact, items + (read_gold(gold) if gold else []))
 
 
-def read_gold(path: Path) -> list[Item]:
+def read_gold(path: Path) -> list[ReviewItem]:
     """Return the gold checks of a table with the columns reference_id, target_id, modification and answer.
 
     Raises:
@@ -110,7 +110,7 @@ def read_gold(path: Path) -> list[Item]:
         ends = (str(row["reference_id"]), str(row["target_id"]))
         style = f"{GOLD_STYLE} {content_id(str(row['modification']))}"
         items.append(
-            Item(item_id=item_id(*ends, style), reference_id=ends[0], target_id=ends[1], style=style, split=None,
+            ReviewItem(item_id=item_id(*ends, style), reference_id=ends[0], target_id=ends[1], style=style, split=None,
                  texts=(str(row["modification"]),), answer=row["answer"])
         )  # fmt: skip
     return list({item.item_id: item for item in items}.values())
@@ -127,7 +127,7 @@ def _with_pairs(table: pa.Table, artifact: Artifact, pairs: Path | None) -> list
     return [{**by_id[row["pair_id"]], **row} for row in texts.to_pylist()]
 
 
-def _items(rows: Sequence[dict[str, Any]]) -> list[Item]:
+def _items(rows: Sequence[dict[str, Any]]) -> list[ReviewItem]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if (row["modification"] or "").strip():
@@ -135,9 +135,9 @@ def _items(rows: Sequence[dict[str, Any]]) -> list[Item]:
     return [_item(name, group) for name, group in groups.items()]
 
 
-def _item(name: str, rows: Sequence[dict[str, Any]]) -> Item:
+def _item(name: str, rows: Sequence[dict[str, Any]]) -> ReviewItem:
     first = rows[0]
-    return Item(
+    return ReviewItem(
         item_id=name,
         reference_id=first["reference_id"],
         target_id=first["target_id"],

@@ -103,7 +103,7 @@ class Media:
         return file.getvalue()
 
 
-def media_of(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
+def wanted_media(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
     from cvr_data.triplets.build import read_videos
 

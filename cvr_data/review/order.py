@@ -7,7 +7,7 @@ of what nobody has judged, and moves nothing else.
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from cvr_data.review.items import Item
+from cvr_data.review.items import ReviewItem
 
 
 def share_of(*parts: object) -> float:
@@ -16,7 +16,7 @@ def share_of(*parts: object) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def shared_items(items: Iterable[Item], *, overlap: float, seed: int) -> set[str]:
+def shared_items(items: Iterable[ReviewItem], *, overlap: float, seed: int) -> set[str]:
     """Return the ids of the items that every annotator judges: gold checks and `overlap` of the others, rounded up."""
     items = list(items)
     plain = sorted((item.item_id for item in items if item.answer is None), key=lambda name: share_of(seed, name))
@@ -34,6 +34,6 @@ def in_order_of(annotator: str, item_ids: Iterable[str], *, seed: int) -> list[s
     return sorted(item_ids, key=lambda name: share_of(seed, "order", annotator, name))
 
 
-def texts_as_shown(item: Item, annotator: str, *, seed: int) -> list[str]:
+def texts_as_shown(item: ReviewItem, annotator: str, *, seed: int) -> list[str]:
     """Return the candidate texts in an order that tells nothing of who wrote them."""
     return sorted(item.texts, key=lambda text: share_of(seed, "text", annotator, item.item_id, text))

@@ -15,7 +15,7 @@ from cvr_data.review.export import judgments_table
 from cvr_data.review.store import DECISIONS, ReviewStore
 from cvr_data.triplets.judgments import KEPT, verdicts_of
 
-Row = dict[str, Any]
+JudgmentRow = dict[str, Any]
 
 
 def review_report(review: Path) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def review_report(review: Path) -> dict[str, Any]:
     }
 
 
-def agreement(rows: Sequence[Row], answer: Any) -> dict[str, Any]:
+def agreement(rows: Sequence[JudgmentRow], answer: Any) -> dict[str, Any]:
     """Return alpha of all annotators and kappa of each two, over the items they share; skips are missing answers."""
     units: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -92,7 +92,7 @@ def lines(report: dict[str, Any]) -> list[str]:
     return found
 
 
-def _of_annotator(rows: Sequence[Row]) -> dict[str, Any]:
+def _of_annotator(rows: Sequence[JudgmentRow]) -> dict[str, Any]:
     plain = [row for row in rows if row["answer"] is None]
     gold = [row for row in rows if row["answer"] is not None and row["decision"] != "skip"]
     seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
@@ -105,7 +105,7 @@ def _of_annotator(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _outcomes(rows: Sequence[Row]) -> dict[str, int]:
+def _outcomes(rows: Sequence[JudgmentRow]) -> dict[str, int]:
     found = (
         verdict.reason or ("keep" if verdict.chosen == verdict.modification else "reword")
         for verdict in verdicts_of(rows).values()

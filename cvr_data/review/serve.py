@@ -15,7 +15,7 @@ from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
 from cvr_data.review.items import Reviewed, read_reviewed
-from cvr_data.review.media import media_of
+from cvr_data.review.media import wanted_media
 from cvr_data.review.neighbours import Neighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
@@ -27,7 +27,7 @@ ANY_HOST = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
+class ReviewSources:
     """What is reviewed, and where the rest of it lies if manifests no longer lead there."""
 
     reviewed: Path
@@ -51,7 +51,9 @@ class Address:
     """Ask for a token on loopback too; elsewhere it is always asked for."""
 
 
-def serve(sources: Sources, out: Path, settings: Settings, address: Address, announce: Callable[[str], None]) -> None:
+def serve(
+    sources: ReviewSources, out: Path, settings: Settings, address: Address, announce: Callable[[str], None]
+) -> None:
     """Serve the review, announcing one line per annotator with the link, until the process is interrupted.
 
     Raises:
@@ -84,7 +86,7 @@ def serve(sources: Sources, out: Path, settings: Settings, address: Address, ann
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def read_sources(sources: Sources, settings: Settings) -> Reviewed:
+def read_sources(sources: ReviewSources, settings: Settings) -> Reviewed:
     """Return what is to be judged.
 
     Raises:
@@ -95,7 +97,7 @@ def read_sources(sources: Sources, settings: Settings) -> Reviewed:
     return read_reviewed(sources.reviewed, pairs=sources.pairs, splits=sources.splits, gold=sources.gold)
 
 
-def open_session(sources: Sources, reviewed: Reviewed, store: ReviewStore, settings: Settings) -> Session:
+def open_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore, settings: Settings) -> Session:
     """Return the review of the sources with the judgments made so far.
 
     Raises:
@@ -120,7 +122,7 @@ def open_session(sources: Sources, reviewed: Reviewed, store: ReviewStore, setti
         rows = videos.filter(pc.is_in(videos["split"], pa.array(splits, pa.string()))) if splits else videos
         neighbours = Neighbours.open(sources.embeddings, rows)
         shown |= set(rows["video_id"].to_pylist())
-    media = media_of(folders, shown, sources.media)
+    media = wanted_media(folders, shown, sources.media)
     return Session(reviewed, store, settings, media, _captions(videos, shown), neighbours)
 
 

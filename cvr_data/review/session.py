@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.review.items import Item, Reviewed
+from cvr_data.review.items import Reviewed, ReviewItem
 from cvr_data.review.media import Media
 from cvr_data.review.neighbours import Neighbours
 from cvr_data.review.order import in_order_of, owner_of, shared_items, texts_as_shown
@@ -62,7 +62,7 @@ class Session:
             "has_neighbours": self.neighbours is not None,
         }
 
-    def shown(self, item: Item, annotator: str) -> dict[str, Any]:
+    def shown(self, item: ReviewItem, annotator: str) -> dict[str, Any]:
         """Return an item as the page gets it."""
         return {
             "item_id": item.item_id,
@@ -128,7 +128,7 @@ class Session:
         return {"number": number, "kind": self.media.kind(number), "caption": caption}
 
 
-def _judgment(sent: Mapping[str, Any], item: Item, annotator: str, *, is_shared: bool, videos: Media) -> Judgment:
+def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_shared: bool, videos: Media) -> Judgment:
     decision = _text(sent, "decision")
     if decision not in DECISIONS:
         raise CvrError(f"decision should be one of {', '.join(DECISIONS)}, got {first_few([decision])}.")
@@ -170,7 +170,7 @@ def _text(sent: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _videos(numbers: Sequence[Any], item: Item, media: Media) -> tuple[str, ...]:
+def _videos(numbers: Sequence[Any], item: ReviewItem, media: Media) -> tuple[str, ...]:
     count = len(media.video_ids)
     if not isinstance(numbers, list) or not all(type(number) is int and 0 <= number < count for number in numbers):
         raise CvrError("also_correct should be a list of numbers of videos.")

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from cvr_data.core.errors import CvrError
-from cvr_data.review.items import Item
+from cvr_data.review.items import ReviewItem
 
 DECISIONS = ("accept", "edit", "reject", "skip")
 REASONS = {
@@ -95,7 +95,7 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
             raise CvrError(f"{path}: cannot be used as a file of judgments ({error}).") from None
         self._lock = threading.Lock()
 
-    def settle(self, settings: Mapping[str, str], items: Iterable[Item]) -> None:
+    def settle(self, settings: Mapping[str, str], items: Iterable[ReviewItem]) -> None:
         """Write the settings and items of a new review, or check that the settings are those it was begun with.
 
         Raises:
@@ -130,14 +130,14 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
         with self._lock:
             return dict(self._connection.execute("SELECT name, value FROM settings").fetchall())
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[ReviewItem]:
         """Return the items under review, without captions and scores."""
         with self._lock:
             query = "SELECT item_id, reference_id, target_id, style, split, texts, answer FROM items ORDER BY 1"
             rows = self._connection.execute(query).fetchall()
         names = ("item_id", "reference_id", "target_id", "style", "split", "texts", "answer")
         found = [dict(zip(names, row, strict=True)) for row in rows]
-        return [Item(**{**values, "texts": tuple(json.loads(values["texts"]))}) for values in found]
+        return [ReviewItem(**{**values, "texts": tuple(json.loads(values["texts"]))}) for values in found]
 
     def token_of(self, annotator: str) -> str:
         """Return the annotator's secret, the same after any restart."""

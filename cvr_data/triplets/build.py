@@ -39,14 +39,14 @@ PLAIN_NAMES = {"videos", "videos-split", "split"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
+class DatasetParts:
     """The artifacts that a dataset is built from."""
 
     modifications: tuple[Path, ...]
     pairs: tuple[Path, ...]
     videos: tuple[Path, ...] = ()
     embeddings: Path | None = None
-    tests: "Sources | None" = None
+    tests: "DatasetParts | None" = None
     """What the test triplets are built from, if from another corpus."""
     judgments: Path | None = None
     """What people said of the texts (`cvr export-judgments`)."""
@@ -69,10 +69,10 @@ class Sources:
         return named
 
 
-def find_sources(
+def find_parts(
     modifications: Sequence[Path], *, pairs: Path | None = None, videos: Path | None = None,
     embeddings: Path | None = None,
-) -> Sources:  # fmt: skip
+) -> DatasetParts:  # fmt: skip
     """Return the texts and what their manifests say they were made from; a folder that is given wins.
 
     Raises:
@@ -82,7 +82,7 @@ def find_sources(
     pair_folders = _distinct([pairs] if pairs else (text.input_path("pairs") for text in texts))
     opened = [open_artifact(folder) for folder in pair_folders]
     followed = (folder.input_path("videos") for folder in opened if "videos" in folder.manifest["inputs"])
-    return Sources(
+    return DatasetParts(
         modifications=tuple(modifications),
         pairs=pair_folders,
         videos=_distinct([videos] if videos else followed),
@@ -90,20 +90,20 @@ def find_sources(
     )
 
 
-def with_tests(sources: Sources, modifications: Sequence[Path]) -> Sources:
+def with_tests(sources: DatasetParts, modifications: Sequence[Path]) -> DatasetParts:
     """Return the sources with others that alone give the test triplets.
 
     Raises:
         CvrError: a folder is no modifications artifact, gives both, or points at something gone or changed.
     """
-    tests = find_sources(modifications)
+    tests = find_parts(modifications)
     both = {path.resolve() for path in sources.modifications} & {path.resolve() for path in tests.modifications}
     if both:
         raise CvrError(f"{first_few(sorted(map(str, both)))} cannot give the training and the test triplets.")
     return replace(sources, tests=tests)
 
 
-def default_name(sources: Sources) -> str:
+def default_name(sources: DatasetParts) -> str:
     """Return the name of the videos folder or, where that says nothing, of the corpus; else `dataset`."""
     for folder in sources.videos[:1]:
         for artifact in reversed(lineage([folder])):
@@ -114,7 +114,7 @@ def default_name(sources: Sources) -> str:
     return FALLBACK_NAME
 
 
-def build_triplets(sources: Sources, out: Path, config: Config, *, name: str, overwrite: bool = False) -> Artifact:
+def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: str, overwrite: bool = False) -> Artifact:
     """Write the dataset folder and return its artifact.
 
     Raises:
@@ -199,7 +199,7 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
     return tuple({Path(folder).resolve(): Path(folder) for folder in folders}.values())
 
 
-def _join(config: Config, sources: Sources) -> tuple[pa.Table, pa.Table]:
+def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     tables = [_texts_and_pairs(given) for given in (sources, sources.tests) if given is not None]
     if sources.judgments is not None:
         verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only)
@@ -214,14 +214,14 @@ def _join(config: Config, sources: Sources) -> tuple[pa.Table, pa.Table]:
     return kept, dropped
 
 
-def _texts_and_pairs(sources: Sources) -> tuple[pa.Table, pa.Table]:
+def _texts_and_pairs(sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     texts = [check_columns(open_artifact(path).read(), MODIFICATIONS, str(path)) for path in sources.modifications]
     pairs = [check_columns(open_artifact(path).read(), PAIRS, str(path)) for path in sources.pairs]
     joined = [pa.concat_tables(tables, promote_options="permissive") for tables in (texts, pairs)]
     return joined[0], joined[1]
 
 
-def _all_videos(sources: Sources) -> tuple[Path, ...]:
+def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 
 

@@ -16,7 +16,7 @@ Rows = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Change:
+class FieldChange:
     """How two sets of rows with ids differ."""
 
     before: int
@@ -40,13 +40,13 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Difference:
+class DatasetDifference:
     """All that changed from one version to the next."""
 
-    triplets: Change
-    videos: Change
+    triplets: FieldChange
+    videos: FieldChange
     """Of references and targets; what a videos table says is compared where both versions have one."""
-    texts: Change
+    texts: FieldChange
     """Distinct modification texts."""
     reworded: list[str]
     """Triplets of the first version whose two videos have a text of that style and backend still, but not this one."""
@@ -73,7 +73,7 @@ class Difference:
         }
 
 
-def difference(before: Dataset, after: Dataset) -> Difference:
+def difference(before: Dataset, after: Dataset) -> DatasetDifference:
     """Return what changed from one version to the next."""
     triplets = [_by_id(dataset.triplets, "triplet_id") for dataset in (before, after)]
     videos = [_videos(dataset) for dataset in (before, after)]
@@ -81,7 +81,7 @@ def difference(before: Dataset, after: Dataset) -> Difference:
         {text: {} for text in set(dataset.triplets["modification"].to_pylist())} for dataset in (before, after)
     ]
     columns = [name for name in TRIPLETS.names if name not in IDENTITY]
-    return Difference(
+    return DatasetDifference(
         triplets=compare(triplets[0], triplets[1], columns),
         videos=compare(videos[0], videos[1], VIDEO_COLUMNS),
         texts=compare(texts[0], texts[1], ()),
@@ -91,7 +91,7 @@ def difference(before: Dataset, after: Dataset) -> Difference:
     )
 
 
-def compare(before: Rows, after: Rows, columns: Sequence[str]) -> Change:
+def compare(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
     """Return how rows differ; a column that one side lacks is not compared."""
     both = sorted(before.keys() & after.keys())
     changed = {}
@@ -100,7 +100,7 @@ def compare(before: Rows, after: Rows, columns: Sequence[str]) -> Change:
                not _is_same(before[key][name], after[key][name])]  # fmt: skip
         if ids:
             changed[name] = ids
-    return Change(
+    return FieldChange(
         len(before), len(after), sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys()), changed
     )
 

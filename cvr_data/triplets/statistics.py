@@ -57,7 +57,7 @@ def leaks(triplets: pa.Table) -> dict[str, Any]:
 
 def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
     texts = triplets.column("modification").to_pylist()
-    words = {text: words_of(text) for text in set(texts)}
+    words = {text: written_words(text) for text in set(texts)}
     video_ids = set(_ends(triplets, "id"))
     queries = Counter(triplets.column("query_id").to_pylist())
     pairs = zip(triplets.column("backend").to_pylist(), triplets.column("model").to_pylist(), strict=True)
@@ -72,9 +72,9 @@ def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
         "groups": len({group for group in _ends(triplets, "group_id") if group is not None}) or None,
         "texts": len(words),
         "words": len({word for found in words.values() for word in found}),
-        "words_per_text": summary(len(words[text]) for text in texts),
-        "triplets_per_target": summary(Counter(triplets.column("target_id").to_pylist()).values()),
-        "triplets_per_text": summary(Counter(texts).values()),
+        "words_per_text": distribution(len(words[text]) for text in texts),
+        "triplets_per_target": distribution(Counter(triplets.column("target_id").to_pylist()).values()),
+        "triplets_per_text": distribution(Counter(texts).values()),
         "styles": _counts(triplets, "style"),
         "sources_of_text": dict(sorted(Counter(names).items())),
         "changes": _changes(triplets),
@@ -86,12 +86,12 @@ def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
     }
 
 
-def words_of(text: str) -> list[str]:
+def written_words(text: str) -> list[str]:
     """Return the words of a text, lower-cased, without punctuation."""
     return WORD.findall(text.lower())
 
 
-def summary(values: Iterable[float | None]) -> dict[str, float] | None:
+def distribution(values: Iterable[float | None]) -> dict[str, float] | None:
     """Return count, mean and quantiles of the values that are known; None if none is."""
     known = np.array([value for value in values if value is not None], np.float64)
     if not len(known):
@@ -123,7 +123,7 @@ def _changes(triplets: pa.Table) -> dict[str, Any]:
 
 
 def _column_summary(table: pa.Table, name: str) -> dict[str, float] | None:
-    return summary(table.column(name).to_pylist()) if name in table.column_names else None
+    return distribution(table.column(name).to_pylist()) if name in table.column_names else None
 
 
 def _of_videos(videos: pa.Table | None, used: set[str | None]) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from cvr_data.modifications.asking.request import Answer, Backend, Request, comp
 from cvr_data.modifications.engines.server import (
     GONE,
     NO_IMAGES,
-    Limits,
     Refused,
     Server,
     ServerGone,
+    ServerLimits,
     chat_messages,
     connected,
 )
@@ -138,9 +138,9 @@ class OpenAIBackend:
                 for _ in range(min(self.config.concurrency, len(requests))):
                     group.start_soon(work)
 
-    def _limits(self) -> Limits:
+    def _limits(self) -> ServerLimits:
         config = self.config
-        return Limits(
+        return ServerLimits(
             base_url=config.base_url.rstrip("/"),
             key=os.environ.get(config.key_variable, "").strip(),
             connections=config.concurrency,

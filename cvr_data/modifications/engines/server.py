@@ -52,7 +52,7 @@ class _Failure(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ServerLimits:
     """A server's address and how hard it may be asked."""
 
     base_url: str
@@ -65,10 +65,10 @@ class Limits:
     tokens_per_minute: int = 0
 
 
-class Pace:
+class RequestPace:
     """Whose turn it is: so many requests and tokens per minute, and nobody before the server allows it."""
 
-    def __init__(self, limits: Limits):
+    def __init__(self, limits: ServerLimits):
         self.limits = limits
         self.free_at = self.paused_until = 0.0
 
@@ -90,7 +90,7 @@ class Pace:
 
 
 @asynccontextmanager
-async def connected(limits: Limits) -> AsyncIterator["Server"]:
+async def connected(limits: ServerLimits) -> AsyncIterator["Server"]:
     """Keep connections to a server open for the block."""
     import httpx2
 
@@ -108,8 +108,8 @@ async def connected(limits: Limits) -> AsyncIterator["Server"]:
 class Server:
     """Asks one server; when a request has used all its tries and nothing else was answered meanwhile, it is gone."""
 
-    def __init__(self, client: "httpx2.AsyncClient", limits: Limits):
-        self.client, self.limits, self.pace = client, limits, Pace(limits)
+    def __init__(self, client: "httpx2.AsyncClient", limits: ServerLimits):
+        self.client, self.limits, self.pace = client, limits, RequestPace(limits)
         self.answered_at = 0.0
         self.is_gone = False
         self.jitter = random.Random()  # not seeded: machines that wait must not all come back at once

@@ -28,7 +28,7 @@ _LAST_WORDS = np.uint64(0xD1B54A32D192ED03)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class SpanLimits:
     """Which spans count."""
 
     max_span: int
@@ -64,7 +64,7 @@ class _Entries:
     """Where the caption begins in the joined words."""
 
 
-def find_spans(captions: Captions, limits: Limits) -> tuple[SpanPairs, list[DroppedGroup]]:
+def find_spans(captions: Captions, limits: SpanLimits) -> tuple[SpanPairs, list[DroppedGroup]]:
     """Return the ordered pairs of distinct captions, and the frames in which too many meet."""
     search = _Search(captions, limits)
     parts = [search.pairs_of(entries, groups) for entries, groups in search.frames()]
@@ -85,7 +85,7 @@ def span_texts(captions: Captions, caption: np.ndarray, start: np.ndarray, size:
 class _Search:
     """Holds the hashes of the captions of a few lengths at a time, and the frames that were left out."""
 
-    def __init__(self, captions: Captions, limits: Limits):
+    def __init__(self, captions: Captions, limits: SpanLimits):
         self.captions, self.limits = captions, limits
         self.words = np.append(0, np.cumsum(captions.lengths))
         self.videos = np.diff(captions.entry_offsets)

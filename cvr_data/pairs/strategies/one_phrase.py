@@ -22,7 +22,7 @@ from cvr_data.language.tagging import tagged
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, one_change_each, pairs_table
 from cvr_data.pairs.search.phrases import PhraseKind, are_phrases, kind_of_phrase
-from cvr_data.pairs.search.spans import Limits, SpanPairs, find_spans, span_texts
+from cvr_data.pairs.search.spans import SpanLimits, SpanPairs, find_spans, span_texts
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 1
@@ -101,8 +101,8 @@ def group_texts(reference: str, target: str) -> list[str]:
     return [" ".join(frame), blanked(before, None), blanked(after, None)]
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(
+def _limits(config: Config) -> SpanLimits:
+    return SpanLimits(
         max_span=config.max_span, min_shared=config.min_shared_words,
         max_group=config.max_group, one_word=config.one_word,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from cvr_bench.data.status import data_status
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine
 from cvr_data.download.source import source_names
-from cvr_data.download.status import Row, StatusTable
+from cvr_data.download.status import StatusRow, StatusTable
 
 SAMPLES = Path(__file__).resolve().parents[3] / "annotations" / "samples"
 
@@ -125,7 +125,7 @@ def test_what_earlier_downloads_came_to_is_told(machine):
     folder = machine.data / "webvid-covr" / "videos"
     table = StatusTable(folder)
     for number, state in enumerate(["ok", "failed", "failed"]):
-        table.add(Row(item_id=str(number), url="u", file="f", status=state))
+        table.add(StatusRow(item_id=str(number), url="u", file="f", status=state))
     table.flush()
     (status,) = data_status(["webvid-covr"], machine)
     assert status.asked == {"ok": 1, "failed": 2}

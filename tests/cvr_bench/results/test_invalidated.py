@@ -13,7 +13,7 @@ from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
-from cvr_data.triplets.build import build_triplets, find_sources
+from cvr_data.triplets.build import build_triplets, find_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
@@ -25,7 +25,7 @@ TRAIN = triplet("s", "make it red", "t", split="train")
 
 @pytest.fixture
 def before(tmp_path):
-    build_triplets(find_sources([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
+    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
     return dataclasses.replace(open_dataset(tmp_path / "tiny"), triplets=triplets(TEST, TRAIN), videos=None)
 
 

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.download.archives import Limits, marker, unpack
+from cvr_data.download.archives import UnpackLimits, marker, unpack
 
 
 def make_zip(path, members):
@@ -110,9 +110,9 @@ def test_a_link_that_lay_in_the_folder_is_replaced_not_followed(tmp_path):
 @pytest.mark.parametrize(
     ("limits", "what"),
     [
-        (Limits(bytes=10_000), "bytes"),
-        (Limits(ratio=10, slack_bytes=1000), "bytes"),
-        (Limits(files=1), "files"),
+        (UnpackLimits(bytes=10_000), "bytes"),
+        (UnpackLimits(ratio=10, slack_bytes=1000), "bytes"),
+        (UnpackLimits(files=1), "files"),
     ],
 )
 @pytest.mark.parametrize("make", [make_zip, make_tar])
@@ -128,7 +128,7 @@ def test_a_zip_that_lies_about_sizes_is_counted_as_it_comes(tmp_path):
     content = archive.read_bytes().replace((400_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     archive.write_bytes(content)
     with pytest.raises(CvrError, match=r"damaged|more bytes"):
-        unpack(archive, tmp_path / "in", limits=Limits(bytes=1000))
+        unpack(archive, tmp_path / "in", limits=UnpackLimits(bytes=1000))
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])

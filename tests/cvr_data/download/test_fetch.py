@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from cvr_data.download.fetch import CHUNK_BYTES, PARTIAL, HttpFetcher, retry_after_s
-from cvr_data.download.items import Item
+from cvr_data.download.items import WantedFile
 from cvr_data.download.run import Config, download
 from cvr_data.download.status import read_status
 from tests.http_server import Reset, Status, Truncate
@@ -16,7 +16,7 @@ QUICK = Config(concurrency=4, attempts=3, timeout_s=20.0, backoff_s=0.01)
 
 
 def item_of(server, path="/a.mp4", **fields):
-    return Item(item_id=path.strip("/"), url=server.url + path, file=path.strip("/"), **fields)
+    return WantedFile(item_id=path.strip("/"), url=server.url + path, file=path.strip("/"), **fields)
 
 
 def only_row(folder):
@@ -153,6 +153,6 @@ def test_a_silent_server_is_left_after_the_timeout(server, tmp_path):
 
 
 def test_no_server_is_retriable(tmp_path):
-    item = Item(item_id="a", url="http://127.0.0.1:9/a.mp4", file="a.mp4")
+    item = WantedFile(item_id="a", url="http://127.0.0.1:9/a.mp4", file="a.mp4")
     assert download([item], tmp_path, QUICK).statuses == {"retriable": 1}
     assert "refused" in only_row(tmp_path).error

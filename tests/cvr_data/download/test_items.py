@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.download.items import Item, choose, read_ids, read_items
+from cvr_data.download.items import WantedFile, choose, read_ids, read_items
 from cvr_data.download.names import file_name, media_suffix
 from cvr_data.tables import VIDEOS
 
@@ -85,7 +85,7 @@ def test_lists_of_every_published_kind_give_the_same_items(tmp_path):
     with ArtifactWriter(tmp_path / "videos", stage="import-webvid") as writer:
         writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "x"))
         writer.finish()
-    expected = [Item(item_id="112/7", url=url, file="112/7.mp4", is_media=True)]
+    expected = [WantedFile(item_id="112/7", url=url, file="112/7.mp4", is_media=True)]
     for name in ("a.csv", "a.tsv", "webvid.csv", "a.json", "covr.json", "a.txt", "a.parquet", "videos"):
         assert read_items(tmp_path / name, "videos") == expected, name
 
@@ -129,7 +129,7 @@ def test_only_ids_takes_every_known_column_or_those_named(tmp_path):
 
 
 def test_shards_are_disjoint_and_whole():
-    items = [Item(item_id=str(number), url="https://x", file=str(number), is_media=True) for number in range(11)]
+    items = [WantedFile(item_id=str(number), url="https://x", file=str(number), is_media=True) for number in range(11)]
     shards = [choose(items, None, 3, shard) for shard in range(3)]
     assert sorted(item.item_id for shard in shards for item in shard) == sorted(item.item_id for item in items)
     assert {len(shard) for shard in shards} == {3, 4}

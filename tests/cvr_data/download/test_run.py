@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.download.fetch import CHUNK_BYTES, PARTIAL
-from cvr_data.download.items import Item
+from cvr_data.download.items import WantedFile
 from cvr_data.download.run import Config, download
-from cvr_data.download.status import FOLDER, Row, StatusTable, read_status
+from cvr_data.download.status import FOLDER, StatusRow, StatusTable, read_status
 from tests.http_server import Reset, Status, Truncate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,7 @@ QUICK = Config(concurrency=4, attempts=3, timeout_s=20.0, backoff_s=0.01)
 
 
 def items_of(server, names):
-    return [Item(item_id=name, url=f"{server.url}/{name}", file=f"{name}.mp4", is_media=True) for name in names]
+    return [WantedFile(item_id=name, url=f"{server.url}/{name}", file=f"{name}.mp4", is_media=True) for name in names]
 
 
 def test_every_item_has_its_status_and_a_rerun_asks_only_for_what_may_come(server, tmp_path):
@@ -80,7 +80,7 @@ def test_no_more_files_at_once_than_allowed(server, tmp_path):
 
 def test_a_file_of_the_users_own_is_taken_if_it_is_the_published_one(server, tmp_path):
     sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"  # of b"hello"
-    item = Item(item_id="a", url=f"{server.url}/a", file="a.csv", sha256=sha256)
+    item = WantedFile(item_id="a", url=f"{server.url}/a", file="a.csv", sha256=sha256)
     (tmp_path / "a.csv").write_bytes(b"hello")
     assert download([item], tmp_path, QUICK).statuses == {"ok": 1}
     assert server.log == []
@@ -88,7 +88,7 @@ def test_a_file_of_the_users_own_is_taken_if_it_is_the_published_one(server, tmp
 
 def test_a_file_of_the_users_own_is_never_replaced(server, tmp_path):
     server.put("/a", b"hello")
-    item = Item(item_id="a", url=f"{server.url}/a", file="a.csv", sha256="0" * 64)
+    item = WantedFile(item_id="a", url=f"{server.url}/a", file="a.csv", sha256="0" * 64)
     (tmp_path / "a.csv").write_bytes(b"mine")
     for _ in range(2):
         outcome = download([item], tmp_path, QUICK)
@@ -120,7 +120,7 @@ def test_a_name_that_is_taken_by_a_folder_fails_alone(server, tmp_path):
 def test_the_last_row_of_an_item_counts_and_small_files_are_merged(tmp_path):
     for number in range(20):
         table = StatusTable(tmp_path)
-        table.add(Row(item_id=f"i{number % 3}", url="u", file="f", status="failed", finished_s=number))
+        table.add(StatusRow(item_id=f"i{number % 3}", url="u", file="f", status="failed", finished_s=number))
         table.flush()
     assert len(list((tmp_path / FOLDER).glob("*.parquet"))) < 10
     assert {row.item_id: row.finished_s for row in read_status(tmp_path)} == {"i0": 18, "i1": 19, "i2": 17}
@@ -129,7 +129,7 @@ def test_the_last_row_of_an_item_counts_and_small_files_are_merged(tmp_path):
 def test_the_last_row_counts_whichever_shard_wrote_it(tmp_path):
     for shard, (state, when) in enumerate([("ok", 2.0), ("retriable", 1.0)]):
         table = StatusTable(tmp_path, num_shards=2, shard_id=shard)
-        table.add(Row(item_id="a", url="u", file="f", status=state, finished_s=when))
+        table.add(StatusRow(item_id="a", url="u", file="f", status=state, finished_s=when))
         table.flush()
     assert [row.status for row in read_status(tmp_path)] == ["ok"]
 

@@ -15,7 +15,7 @@ import pytest
 from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import marker
 from cvr_data.download.hub import parts_of
-from cvr_data.download.plan import Request, carry_out, make_plan, standing
+from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
 from cvr_data.download.run import Config
 from cvr_data.download.source import KINDS, load_source, read_source, source_names
 from tests.hub_server import HubServer, Repo
@@ -99,7 +99,7 @@ videos:
     server.put("/paths.json", json.dumps(paths).encode())
     for name in "abc":
         server.put(f"/{name}.mp4", name.encode())
-    return Request(kind="annotations", name=str(tmp_path / "mine.yaml"), root=tmp_path / "data")
+    return DownloadRequest(kind="annotations", name=str(tmp_path / "mine.yaml"), root=tmp_path / "data")
 
 
 def test_annotations_are_fetched_and_unpacked_once(server, described):
@@ -147,7 +147,7 @@ def test_only_ids_is_for_media(described, tmp_path):
 
 def test_an_unknown_name_says_what_to_pass(tmp_path):
     with pytest.raises(CvrError, match=r"Did you mean: cirr.* pass --urls"):
-        make_plan(Request(kind="videos", name="cir", root=tmp_path), QUICK)
+        make_plan(DownloadRequest(kind="videos", name="cir", root=tmp_path), QUICK)
 
 
 def test_hub_addresses_are_read():

@@ -11,7 +11,7 @@ import pytest
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.check_media import Config, Medium, check_media
 from cvr_data.media.video import write_mp4
-from cvr_data.triplets.build import build_triplets, find_sources
+from cvr_data.triplets.build import build_triplets, find_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config as TripletConfig
 from tests.dataset_folders import write_texts
@@ -148,7 +148,7 @@ def test_a_folder_of_something_else_is_not_written_to(clip, one_line_error, tmp_
 @pytest.fixture
 def built(tmp_path):
     """Three triplets; g1 has a url only."""
-    build_triplets(find_sources([write_texts(tmp_path)]), tmp_path / "tiny", TripletConfig(), name="tiny")
+    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", TripletConfig(), name="tiny")
     return tmp_path / "tiny"
 
 

@@ -23,7 +23,7 @@ from cvr_data.publish import lay_out as publish
 from cvr_data.publish import media as published_media
 from cvr_data.publish.lay_out import Wanted, stage
 from cvr_data.tables import content_id
-from cvr_data.triplets.build import build_triplets, find_sources
+from cvr_data.triplets.build import build_triplets, find_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
@@ -48,7 +48,7 @@ print(json.dumps({
 def built(tmp_path):
     """A dataset of two styles; video g1 has no licence."""
     folders = [write_texts(tmp_path), write_texts(tmp_path, style="dense", verb="change its colour to")]
-    build_triplets(find_sources(folders), tmp_path / "tiny", Config(), name="tiny")
+    build_triplets(find_parts(folders), tmp_path / "tiny", Config(), name="tiny")
     return tmp_path / "tiny"
 
 
@@ -284,7 +284,7 @@ def test_files_of_an_older_push_do_not_stay(built, tmp_path):
         environment = hub.environment(tmp_path / "home")
         assert run_cvr(["publish", built, "--repo", "user/tiny"], environment).returncode == 0
         smaller = tmp_path / "smaller"
-        build_triplets(find_sources([tmp_path / "short"]), smaller, Config(), name="tiny")
+        build_triplets(find_parts([tmp_path / "short"]), smaller, Config(), name="tiny")
         assert run_cvr(["publish", smaller, "--repo", "user/tiny"], environment).returncode == 0
         assert not [name for name in hub.files("user/tiny") if "dense" in name]
 

@@ -230,7 +230,7 @@ def test_a_revision_that_cannot_be_a_branch_is_refused(api, revision):
 
 
 def test_signatures_of_upload_addresses_are_not_shown():
-    from cvr_data.publish.push import describe
+    from cvr_data.publish.push import upload_error
 
-    text = describe(OSError("403 for https://s3/x?X-Amz-Signature=secret'"), "http://hub", TARGET)
+    text = upload_error(OSError("403 for https://s3/x?X-Amz-Signature=secret'"), "http://hub", TARGET)
     assert not re.search("secret|Signature", text)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.review.items import read_gold, read_reviewed
-from cvr_data.review.media import Media, media_of
+from cvr_data.review.media import Media, wanted_media
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.dataset_folders import write_artifact, write_texts
 from tests.triplet_tables import triplet
@@ -120,8 +120,8 @@ def test_a_relative_path_that_climbs_out_of_the_dataset_is_not_served(tmp_path):
     rows = [{"video_id": name, "captions": ["c"], "source": "s", "path": path}
             for name, path in (("own", "../media/own.mp4"), ("out", "../../secret.mp4"))]  # fmt: skip
     folder = write_artifact(tmp_path / "data" / "videos", "import-tiny", rows, VIDEOS)
-    shown = media_of([folder], {"own", "out"})
+    shown = wanted_media([folder], {"own", "out"})
     assert [shown.path(shown.number_of[name]) for name in ("own", "out")] == [None, None]
-    allowed = media_of([folder], {"own", "out"}, [tmp_path / "data" / "media"])
+    allowed = wanted_media([folder], {"own", "out"}, [tmp_path / "data" / "media"])
     assert allowed.path(allowed.number_of["own"]) is not None
     assert allowed.path(allowed.number_of["out"]) is None

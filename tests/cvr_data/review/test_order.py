@@ -2,14 +2,16 @@
 
 from collections import Counter
 
-from cvr_data.review.items import Item
+from cvr_data.review.items import ReviewItem
 from cvr_data.review.order import in_order_of, owner_of, shared_items, texts_as_shown
 
 ITEMS = [
-    Item(item_id=f"i{number}", reference_id="r", target_id=f"t{number}", style="short", split="test", texts=("a", "b"))
+    ReviewItem(
+        item_id=f"i{number}", reference_id="r", target_id=f"t{number}", style="short", split="test", texts=("a", "b")
+    )
     for number in range(300)
 ]
-GOLD = Item(item_id="g", reference_id="r", target_id="t", style="gold", split=None, texts=("a",), answer="reject")
+GOLD = ReviewItem(item_id="g", reference_id="r", target_id="t", style="gold", split=None, texts=("a",), answer="reject")
 IDS = [item.item_id for item in ITEMS]
 
 

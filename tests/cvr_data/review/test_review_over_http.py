@@ -13,7 +13,7 @@ import uvicorn
 
 from cvr_data.media.video import write_mp4
 from cvr_data.review.app import make_app
-from cvr_data.review.serve import Sources, open_session, read_sources
+from cvr_data.review.serve import ReviewSources, open_session, read_sources
 from cvr_data.review.session import Settings
 from cvr_data.review.store import ReviewStore
 from tests.dataset_folders import write_texts
@@ -84,7 +84,7 @@ def texts(tmp_path):
 
 @pytest.fixture
 def server(texts, tmp_path):
-    with serving(Sources(reviewed=texts), tmp_path / "review.sqlite", annotators=("ann",)) as running:
+    with serving(ReviewSources(reviewed=texts), tmp_path / "review.sqlite", annotators=("ann",)) as running:
         yield running
 
 
@@ -92,7 +92,7 @@ def server(texts, tmp_path):
 def calm(tmp_path_factory):
     """A server that no test writes to; `media` is where its clips lie."""
     folder = tmp_path_factory.mktemp("calm")
-    sources = Sources(reviewed=write_texts(folder, verb=HOSTILE))
+    sources = ReviewSources(reviewed=write_texts(folder, verb=HOSTILE))
     with serving(sources, folder / "review.sqlite", annotators=("ann",)) as running:
         running.media = folder / "media"
         yield running
@@ -201,7 +201,7 @@ def test_a_link_that_leads_out_is_served_only_where_allowed(texts, tmp_path):
         (media / f"{name}.mp4").symlink_to(elsewhere / target)
     for allowed, status in (((), 404), ((elsewhere,), 200)):
         out = tmp_path / f"{status}.sqlite"
-        with serving(Sources(reviewed=texts, media=allowed), out, annotators=("ann",)) as server:
+        with serving(ReviewSources(reviewed=texts, media=allowed), out, annotators=("ann",)) as server:
             assert server.get(f"/media/{number_of(server, 'r1')}").status == status
             assert server.get(f"/media/{number_of(server, 'b1')}").status == 404
             assert server.get(f"/media/{number_of(server, 'r2')}").status == 200
@@ -217,7 +217,7 @@ def test_a_file_that_becomes_a_link_later_is_not_served(server, tmp_path):
 
 def test_with_tokens_everything_but_the_page_itself_needs_the_right_one(texts, tmp_path):
     tokens = {"ann": "right-token", "ben": "another"}
-    with serving(Sources(reviewed=texts), tmp_path / "review.sqlite", tokens=tokens) as server:
+    with serving(ReviewSources(reviewed=texts), tmp_path / "review.sqlite", tokens=tokens) as server:
         for path in ("/api/state", "/media/0", "/strip/0", "/api/neighbours/x"):
             assert server.get(path).status == 403
             assert server.get(path, token="another").status == 403
@@ -252,7 +252,7 @@ def test_every_answer_keeps_the_page_to_itself(calm):
 def test_the_page_cannot_tell_a_gold_check_from_the_rest(texts, tmp_path):
     gold = tmp_path / "gold.csv"
     gold.write_text("reference_id,target_id,modification,answer\nr1,r2,make it square,reject\n", encoding="utf-8")
-    with serving(Sources(reviewed=texts, gold=gold), tmp_path / "review.sqlite", annotators=("ann",)) as server:
+    with serving(ReviewSources(reviewed=texts, gold=gold), tmp_path / "review.sqlite", annotators=("ann",)) as server:
         assert server.get("/api/state").json["total"] == 4
         seen = []
         while (item := server.get("/api/state").json["item"]) is not None:
@@ -266,7 +266,7 @@ def test_the_page_cannot_tell_a_gold_check_from_the_rest(texts, tmp_path):
 
 def test_neighbours_are_of_the_split_and_can_be_marked_as_correct_too(texts, tmp_path, cvr):
     assert cvr("embed", tmp_path / "data" / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings").code == 0
-    sources = Sources(reviewed=texts, embeddings=tmp_path / "embeddings", splits=("train",))
+    sources = ReviewSources(reviewed=texts, embeddings=tmp_path / "embeddings", splits=("train",))
     with serving(sources, tmp_path / "review.sqlite", annotators=("ann",)) as server:
         item = server.get("/api/state").json["item"]
         assert server.get("/api/state").json["has_neighbours"]

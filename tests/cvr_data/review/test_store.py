@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.review.items import Item
+from cvr_data.review.items import ReviewItem
 from cvr_data.review.store import AlreadyJudged, Judgment, ReviewStore
 
 ONE = Judgment(request_id="1", annotator="ann", item_id="i1", is_shared=False, decision="accept", judged_at="now",
                chosen="a", modification="a", also_correct=("v1", "v2"))  # fmt: skip
-ITEM = Item(item_id="i1", reference_id="r", target_id="t", style="short", split="test", texts=("a", "b"))
+ITEM = ReviewItem(item_id="i1", reference_id="r", target_id="t", style="short", split="test", texts=("a", "b"))
 
 
 @pytest.fixture

@@ -74,11 +74,11 @@ def test_sources_count_each_used_video_once():
 def test_a_local_card_makes_load_dataset_work_on_the_folder(tmp_path, monkeypatch):
     from datasets import load_dataset
 
-    from cvr_data.triplets.build import build_triplets, find_sources
+    from cvr_data.triplets.build import build_triplets, find_parts
     from cvr_data.triplets.join import Config
     from tests.dataset_folders import write_texts
 
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    build_triplets(find_sources([write_texts(tmp_path)]), tmp_path / "out", Config(), name="tiny")
+    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "out", Config(), name="tiny")
     found = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {split: rows.num_rows for split, rows in found.items()} == {"train": 2, "test": 1}

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from cvr_data.triplets.statistics import statistics, summary, text_report, words_of
+from cvr_data.triplets.statistics import distribution, statistics, text_report, written_words
 from tests.triplet_tables import triplet, triplets
 
 ACTION = [{"kind": "action", "slot": "action", "before": "runs", "after": "jumps"}]
@@ -72,9 +72,9 @@ def test_no_triplet_at_all_is_no_crash():
 
 
 def test_words_have_no_punctuation():
-    assert words_of("Don't stop; 2-3 re-runs (now)!") == ["don't", "stop", "2-3", "re-runs", "now"]
+    assert written_words("Don't stop; 2-3 re-runs (now)!") == ["don't", "stop", "2-3", "re-runs", "now"]
 
 
 def test_a_summary_leaves_out_what_is_unknown():
-    assert summary([None, 2, 4])["mean"] == 3
-    assert summary([None]) is None
+    assert distribution([None, 2, 4])["mean"] == 3
+    assert distribution([None]) is None
