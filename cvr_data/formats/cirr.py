@@ -15,16 +15,16 @@ Source: Liu et al., ICCV 2021 (https://github.com/Cuberick-Orion/CIRR), version 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._groups import Pair, visual_groups
 from cvr_data.formats._rows import (
     by_split,
     check_split,
@@ -55,6 +55,10 @@ EXAMPLE = (
     '[{"pairid": 0, "reference": "a", "target_hard": "b", "target_soft": {"b": 1.0}, "caption": "make it blue",'
     ' "img_set": {"id": 0, "members": ["a", "b", "c", "d", "e", "f"], "reference_rank": 0, "target_rank": 1}}]'
 )
+GROUP_SIZE = 6
+GROUP_CHUNK = 512
+"""Pairs compared with the whole gallery at once."""
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,3 +234,43 @@ def _groups(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
         "reference_rank": [group.get("reference_rank") for group in groups],
         "target_rank": [group.get("target_rank") for group in groups],
     }
+
+
+def visual_groups(
+    pairs: Sequence[Pair], gallery: Sequence[str], embeddings: Path, *, banned: Mapping[Pair, set[str]],
+) -> dict[Pair, list[str]]:  # fmt: skip
+    """Return (reference, target) -> six ids in id order: both, and the four that look most like the two together.
+
+    `banned` are the videos that may not fill up a pair's group: other right answers, and near-duplicates of one.
+
+    Raises:
+        CvrError: a video has no features, or the gallery is too small for a group.
+    """
+    from cvr_data.features.store import FeatureStore
+
+    pooled = FeatureStore.open(embeddings, space="raw").pooled(gallery).numpy()
+    place = {video_id: row for row, video_id in enumerate(gallery)}
+    in_id_order = np.argsort(np.array(gallery), kind="stable")
+    distinct = list(dict.fromkeys(pairs))
+    groups = {}
+    for start in range(0, len(distinct), GROUP_CHUNK):
+        chunk = distinct[start : start + GROUP_CHUNK]
+        ends = pooled[[place[reference] for reference, _ in chunk]] + pooled[[place[target] for _, target in chunk]]
+        scores = (ends @ pooled.T)[:, in_id_order]
+        for pair, row in zip(chunk, scores, strict=True):
+            # Equal scores are taken in the order of ids, so that the order of the gallery does not matter.
+            order = in_id_order[np.argsort(-row, kind="stable")]
+            groups[pair] = _group(pair, (gallery[found] for found in order), banned.get(pair, set()))
+    return groups
+
+
+def _group(pair: Pair, nearest_first: Iterable[str], banned: set[str]) -> list[str]:
+    members = list(dict.fromkeys(pair))
+    for video_id in nearest_first:
+        if len(members) == GROUP_SIZE:
+            break
+        if video_id not in members and video_id not in banned:
+            members.append(video_id)
+    if len(members) < GROUP_SIZE:
+        raise CvrError(f"The split has too few videos for a group of {GROUP_SIZE} around {pair[0]} and {pair[1]}.")
+    return sorted(members)

@@ -2,9 +2,14 @@
 
 Knows nothing of HTTP; `cvr_data.review.app` puts it on the wire. What it shows is blind: no source of a text, no
 style, no sign of a gold check.
+
+Who judges what, and in which order, is a function of seed, name and item, so that it outlives any restart. Shared items
+and gold checks go to everybody, the others to one annotator each; a new annotator takes over a fair part of what nobody
+has judged, and moves nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +18,6 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.review.items import Reviewed, ReviewItem
 from cvr_data.review.media import Media
 from cvr_data.review.neighbours import Neighbours
-from cvr_data.review.order import in_order_of, owner_of, shared_items, texts_as_shown
 from cvr_data.review.store import DECISIONS, REASONS, Judgment, ReviewStore
 
 MAX_TEXT = 2000
@@ -176,3 +180,32 @@ def _videos(numbers: Sequence[Any], item: ReviewItem, media: Media) -> tuple[str
         raise CvrError("also_correct should be a list of numbers of videos.")
     names = dict.fromkeys(media.video_ids[number] for number in numbers)
     return tuple(name for name in names if name not in (item.reference_id, item.target_id))
+
+
+def share_of(*parts: object) -> float:
+    """Return a number in [0, 1) that depends on the parts alone and is even over many of them."""
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def shared_items(items: Iterable[ReviewItem], *, overlap: float, seed: int) -> set[str]:
+    """Return the ids of the items that every annotator judges: gold checks and `overlap` of the others, rounded up."""
+    items = list(items)
+    plain = sorted((item.item_id for item in items if item.answer is None), key=lambda name: share_of(seed, name))
+    count = -(-len(plain) * round(overlap * 1000) // 1000)
+    return {item.item_id for item in items if item.answer is not None} | set(plain[:count])
+
+
+def owner_of(item_id: str, annotators: Sequence[str], *, seed: int) -> str:
+    """Return who judges an item that is not shared."""
+    return max(annotators, key=lambda name: (share_of(seed, item_id, name), name))
+
+
+def in_order_of(annotator: str, item_ids: Iterable[str], *, seed: int) -> list[str]:
+    """Return the items as this annotator gets them."""
+    return sorted(item_ids, key=lambda name: share_of(seed, "order", annotator, name))
+
+
+def texts_as_shown(item: ReviewItem, annotator: str, *, seed: int) -> list[str]:
+    """Return the candidate texts in an order that tells nothing of who wrote them."""
+    return sorted(item.texts, key=lambda text: share_of(seed, "text", annotator, item.item_id, text))

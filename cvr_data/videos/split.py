@@ -1,6 +1,6 @@
 """Writes a videos artifact again, with near-duplicate groups and splits."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,6 @@ from cvr_data.core.stages import split_dropped
 from cvr_data.media.perceptual_hash import media_hashes
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.kept_splits import keep_splits
 from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, equal_pairs, group_ids, similar_pairs, split_videos
 
 
@@ -88,3 +87,54 @@ def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
     is_known = pc.is_in(table.column("video_id"), known)
     reason = pc.if_else(is_known, table.column("drop_reason"), pc.fill_null(table.column("drop_reason"), "no_features"))
     return with_column(table, "drop_reason", reason)
+
+
+JOINS = "joins_kept_splits"
+
+
+def keep_splits(assigned: pa.Table, given: list[str | None], earlier: pa.Table) -> pa.Table:
+    """Return the videos with `split` and `group_id` of the earlier version where that had them.
+
+    A split drawn anew moves no video by itself, but a new near-duplicate may join two groups or give one another first
+    member: here the new videos give way. A new video that is a near-duplicate of an earlier one joins its group and split. It is dropped as
+    `near_duplicate_of_kept_train` (or `_val`, `_test`) if the corpus gives it another split, and as `joins_kept_splits`
+    if it is a near-duplicate of videos in several.
+
+    Args:
+        assigned: what `split_videos` gave for all videos, where equal `group_id` means near-duplicates.
+        given: the corpus' own split of each video.
+        earlier: kept rows of the earlier artifact.
+    """
+    names = ("video_id", "split", "group_id")
+    known = {row[0]: row[1:] for row in zip(*(earlier.column(name).to_pylist() for name in names), strict=True)}
+    rows = list(zip(*(assigned.column(name).to_pylist() for name in (*names, "drop_reason")), strict=True))
+    kept_of: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for video_id, _, group_id, _ in rows:
+        if video_id in known:
+            kept_of[group_id].add(known[video_id])
+    placed = [
+        (*known[video_id], None)
+        if video_id in known
+        else _place_new(kept_of.get(group_id, set()), split, group_id, reason, own)
+        for (video_id, split, group_id, reason), own in zip(rows, given, strict=True)
+    ]
+    for place, name in enumerate(("split", "group_id", "drop_reason")):
+        column = pa.array([values[place] for values in placed], pa.string())
+        assigned = with_column(assigned, name, column)
+    return assigned
+
+
+def _place_new(
+    kept: set[tuple[str, str]], split: str, group_id: str, reason: str | None, own: str | None
+) -> tuple[str, str, str | None]:
+    """Split, group and drop reason of a new video; `kept` are the splits and groups it is a near-duplicate of."""
+    if not kept:
+        return split, group_id, reason
+    splits = {found for found, _ in kept}
+    group = min(found for _, found in kept)
+    if len(splits) > 1:
+        return split, group, JOINS
+    [only] = splits
+    if own is not None and split != only:
+        return split, group, reason if reason == "not_at_hand" else f"near_duplicate_of_kept_{only}"
+    return only, group, None

@@ -13,15 +13,17 @@ Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://ar
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.progress import Progress
 from cvr_data.language.normalise import words
+from cvr_data.language.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
 from cvr_data.language.tagging import tagged
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, one_change_each, pairs_table
-from cvr_data.pairs.search.phrases import PhraseKind, are_phrases, kind_of_phrase
 from cvr_data.pairs.search.spans import SpanLimits, SpanPairs, find_spans, span_texts
 from cvr_data.tables import PAIRS, VIDEOS
 
@@ -31,6 +33,12 @@ OUTPUT = PAIRS
 NAME = "one-phrase"
 
 EXAMPLE = [("v1", "a red car drives"), ("v2", "a vintage motorcycle drives"), ("v3", "rain falls")]
+PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
+
+_BEFORE_VERB = frozenset(("ADV", "PART"))
+_NEVER_FIRST = frozenset(("CCONJ", "SCONJ", "PUNCT"))
+_NEVER_LAST = frozenset(("DET", "CCONJ", "SCONJ", "ADP", "PUNCT"))
+_WITHIN_NOUN = MODIFIERS | THINGS | {"ADV", "CCONJ", "ADP", "PART"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +138,54 @@ def _frame(before: list[str], after: list[str]) -> tuple[int, int]:
     start = next((place for place in range(most) if before[place] != after[place]), most)
     shared = next((start + place for place in range(most - start) if before[-1 - place] != after[-1 - place]), most)
     return start, shared
+
+
+def kind_of_phrase(caption: Tagged, start: int, size: int) -> Literal["noun", "verb"] | None:
+    """Return what words start : start + size of a caption are.
+
+    A verb phrase begins with a verb, or an adverb before it; a noun phrase ends in a noun, an adjective or a number,
+    may begin with a preposition ("on the beach"), and may be a part of a longer one ("dark blue" of "dark blue car").
+    Neither begins with a conjunction or ends in a word that announces another: an article, a conjunction, an auxiliary
+    after other words, a preposition that is no verb's particle.
+    """
+    parts, tags = caption.parts[start : start + size], caption.tags[start : start + size]
+    is_cut = (parts[-1] in _NEVER_LAST and tags[-1] != "RP") or tags[-1] in ("TO", "POS")
+    if is_cut or parts[0] in _NEVER_FIRST or (size > 1 and parts[-1] == "AUX"):
+        return None
+    is_verb = [part in VERBS for part in parts]
+    if (
+        any(is_verb)
+        and all(part in _BEFORE_VERB for part in parts[: is_verb.index(True)])
+        and not _is_modified(caption, start, size)
+    ):
+        return "verb"
+    is_nominal = all(part in _WITHIN_NOUN or tag in PARTICIPLES for part, tag in zip(parts, tags, strict=True))
+    return "noun" if is_nominal and (parts[-1] in THINGS or parts[-1] in ("ADJ", "NUM")) else None
+
+
+def _is_modified(caption: Tagged, start: int, size: int) -> bool:
+    """Whether the first verb is a participle before a noun of the span: "striped cat", not "holding a cat"."""
+    following = caption.parts[start + 1 : start + size]
+    return caption.tags[start] in ("VBN", "VBD") and bool(following) and following[0] in (*THINGS, "ADJ")
+
+
+def are_phrases(
+    captions: Captions, wanted: PhraseKind, caption: np.ndarray, start: np.ndarray, size: np.ndarray
+) -> np.ndarray:
+    """Return whether each span (caption, start, size) is a phrase of the wanted kind."""
+    spans, span_of_row = np.unique(np.column_stack([caption, start, size]), axis=0, return_inverse=True)
+    firsts = np.flatnonzero(np.diff(spans[:, 0], prepend=-1))
+    bounds = np.append(firsts, len(spans)).tolist()
+    is_phrase = np.zeros(len(spans), bool)
+    texts = _texts(captions, spans[firsts, 0])
+    with Progress("tag spans", len(texts), "captions") as progress:
+        for number, found in enumerate(tagged(texts)):
+            for row in range(bounds[number], bounds[number + 1]):
+                kind = kind_of_phrase(found, int(spans[row, 1]), int(spans[row, 2]))
+                is_phrase[row] = kind is not None and wanted in ("any", "noun-or-verb", kind)
+            progress.advance(1)
+    return is_phrase[span_of_row.ravel()]
+
+
+def _texts(captions: Captions, numbers: np.ndarray) -> list[str]:
+    return span_texts(captions, numbers, np.zeros(len(numbers), np.int64), captions.lengths[numbers]).to_pylist()

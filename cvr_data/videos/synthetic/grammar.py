@@ -95,3 +95,74 @@ def verb_of(concept: Concept, wording: Wording, slot: str) -> Verb:
 def with_article(things: str) -> str:
     """Return "a ..." or "an ..."."""
     return f"{'an' if things[0] in 'aeiou' else 'a'} {things}"
+
+
+SCENES = {
+    "beach": "pale sand in front, a line of white foam, turquoise water behind it and a clear sky above",
+    "forest": "dark trunks standing close together, dense green leaves between them and brown soil below",
+    "desert": "soft orange dunes, one behind the other, with long shadows under a hazy bright sky",
+    "city": "rows of tall dark buildings with small lit windows under a dim violet evening sky",
+    "mountains": "grey ridges with white snow on their peaks, under a blue sky with a few clouds",
+    "meadow": "fresh green grass full of small bright flowers, stretching out under a light blue sky",
+    "ocean": "nothing but deep blue water, rolling in long dark waves with bright reflections on top",
+    "galaxy": "black space with glowing purple and blue clouds of gas and many white stars in it",
+    "wall": "even rows of brown bricks with pale mortar in the joints and a few darker stones",
+    "glacier": "jagged blocks of pale blue ice with bright white edges and deep cold cracks between them",
+    "volcano": "a black cone with glowing red lava running down its sides under heavy dark smoke",
+    "bookshelf": "several wooden boards, one above the other, crowded with the upright backs of many old books",
+}
+TEXTURES = {
+    "plain": "Its surface is plain, without any pattern, and only the light makes one side of it darker",
+    "striped": "Its surface is striped, with straight bands of two tones that run side by side across it",
+    "spotted": "Its surface is spotted, with round dots of another tone in regular rows all over it",
+    "checkered": "Its surface is checkered, with squares of two tones that take turns like those of a board",
+}
+SIZES = {
+    "small": "It is small and fills only a little part of the picture",
+    "medium": "It is of medium size and fills a fair part of the picture",
+    "large": "It is large and fills a good part of the picture",
+}
+ACTIONS = {
+    "moves left": "it moves left in a straight line, from the right side of the picture to the left side",
+    "moves right": "it moves right in a straight line, from the left side of the picture to the right side",
+    "moves up": "it moves up in a straight line, from the bottom of the picture to the top",
+    "moves down": "it moves down in a straight line, from the top of the picture to the bottom",
+    "bounces": "it bounces again and again, jumping up from the bottom and dropping back after each jump",
+    "spins": "it spins around its own middle without leaving its place, more than one full turn",
+    "grows": "it grows without leaving its place, until it is several times as wide as before",
+    "shrinks": "it shrinks without leaving its place, until it is only a fraction of what it was",
+    "fades": "it fades without leaving its place, and at the end one looks right through it",
+    "circles": "it circles around the middle of the picture on a round path, without turning itself",
+    "shakes": "it shakes quickly from side to side around one place, as if it were very nervous",
+    "blinks": "it blinks without leaving its place, gone for a moment and back in the next",
+    "swings": "it swings to and fro like a pendulum on an invisible string fixed far above it",
+}
+CAMERAS = {
+    "still": "The camera stays still on a tripod from the first frame to the last",
+    "pans": "The camera pans to the side, so that the whole background glides past",
+    "zooms": "The camera zooms in, so that the whole background comes closer and closer",
+    "tilts": "The camera tilts upwards, so that the whole background sinks down",
+}
+OPENINGS = (
+    "This short clip shows {thing}",
+    "The video shows {thing}",
+    "We see {thing}",
+    "In this clip there is {thing}",
+)
+BACKGROUNDS = ("The background is the {scene}: {look}", "Behind it lies the {scene}: {look}")
+TIMES = ("During the clip", "Over the whole length", "From beginning to end", "As time goes by")
+
+
+def describe(concept: Concept, generator: random.Random) -> str:
+    """Return a description of 70 to 100 words that is true in every slot."""
+    thing = with_article(f"{concept.colour} {concept.object}")
+    background = generator.choice(BACKGROUNDS).format(scene=concept.scene, look=SCENES[concept.scene])
+    middle = [TEXTURES[concept.texture], SIZES[concept.size], background]
+    generator.shuffle(middle)
+    sentences = [
+        generator.choice(OPENINGS).format(thing=thing),
+        *middle,
+        f"{generator.choice(TIMES)} {ACTIONS[concept.action]}",
+        CAMERAS[concept.camera],
+    ]
+    return " ".join(f"{sentence}." for sentence in sentences)

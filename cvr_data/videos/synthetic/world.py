@@ -13,8 +13,7 @@ import random
 from dataclasses import dataclass, replace
 
 from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, VERBS, Concept
-from cvr_data.videos.synthetic.descriptions import describe
-from cvr_data.videos.synthetic.grammar import Wording, caption_of, draw_wording
+from cvr_data.videos.synthetic.grammar import Wording, caption_of, describe, draw_wording
 
 SPLIT_ORDER = ("test", "val", "train")
 """Test comes first, so that its clips do not depend on how many train clips are asked for."""

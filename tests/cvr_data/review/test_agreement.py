@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.review.agreement import cohen_kappa, krippendorff_alpha
+from cvr_data.review.report import cohen_kappa, krippendorff_alpha
 
 # Three coders, fifteen units, "*" for no answer: the nominal example of Krippendorff's article, alpha = 0.691.
 CODERS = {

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from cvr_data.review.items import ReviewItem
-from cvr_data.review.order import in_order_of, owner_of, shared_items, texts_as_shown
+from cvr_data.review.session import in_order_of, owner_of, shared_items, texts_as_shown
 
 ITEMS = [
     ReviewItem(

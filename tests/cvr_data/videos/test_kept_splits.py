@@ -8,8 +8,8 @@ import pytest
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.kept_splits import keep_splits
 from cvr_data.videos.near_duplicates import Config, split_videos
+from cvr_data.videos.split import keep_splits
 
 EARLIER = {"a": ("train", "ga"), "b": ("test", "gb"), "c": ("train", "gc")}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cvr_data.language.slots import Tagged
-from cvr_data.pairs.search.phrases import kind_of_phrase
+from cvr_data.pairs.strategies.one_phrase import kind_of_phrase
 
 MAN = Tagged(
     "a man is quickly picking up a dark blue box and a bag on the beach".split(),
