@@ -36,13 +36,10 @@ from cvr_data.pairs.search.concept_sets import (  # fmt: skip
 )
 from cvr_data.pairs.search.concept_sets import Words as WordVectors
 from cvr_data.pairs.search.nearest import Band, Neighbours, nearest
-from cvr_data.tables import CHANGE, PAIRS, VIDEOS, pair_id
+from cvr_data.tables import CHANGE, PAIRS, pair_id
 
 VERSION = 2
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "concept"
-TAKES_EMBEDDINGS = True
 
 EXAMPLE = [("v1", "a red car drives by"), ("v2", "a blue car drives by"), ("v3", "rain falls")]
 ROWS = pa.schema(

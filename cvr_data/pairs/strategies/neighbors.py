@@ -24,13 +24,9 @@ from cvr_data.language.normalise import words
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.differences import change_lists, turned
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table
-from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 1
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "neighbors"
-TAKES_EMBEDDINGS = True
 
 EXAMPLE = [("v1", "a dog runs on the beach"), ("v2", "a puppy is running at the beach"), ("v3", "rain falls")]
 ENCODED = 2048
