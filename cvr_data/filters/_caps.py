@@ -1,12 +1,25 @@
 """How filters keep the best rows of a group: the most alike videos first, then by a hash of the two videos."""
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.language.normalise import normalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapConfig:
+    """What every cap asks for; each has a number of its own."""
+
+    most: int = 1
+    """Rows of a group that stay."""
+
+    def __post_init__(self) -> None:
+        if self.most < 1:
+            raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
 def over_cap(table: pa.Table, groups: np.ndarray, most: int, rows: np.ndarray | None = None) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the lint checks share: the columns they read, and how a row gets its reason."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,11 @@ COLUMNS = (
 TEXTS = COLUMNS[:6]
 
 LintRow = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """No options: of the checks that have none."""
 
 
 def drop_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:

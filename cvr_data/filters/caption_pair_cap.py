@@ -13,20 +13,16 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._caps import caption_codes, grouped, over_cap
+from cvr_data.filters._caps import CapConfig, caption_codes, grouped, over_cap
 from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CapConfig):
     most: int = 10
     """Video pairs per ordered caption pair."""
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
 EXAMPLE = [

@@ -5,11 +5,10 @@ blue ball" to a red one are fine.
 """
 
 import re
-from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, content_words, has_word, words_of
 
 _BROUGHT = re.compile(
@@ -19,11 +18,6 @@ _BROUGHT = re.compile(
     r"rather|while|and)\b|[,;.]|$)"
 )
 _MORE = frozenset("more another second third two three four several many extra additional other again bigger".split())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """No options."""
 
 
 EXAMPLE = [

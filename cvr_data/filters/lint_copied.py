@@ -3,19 +3,12 @@
 Such a text says nothing about what changes; a text that merely holds most of the target caption is `lint-leak`'s.
 """
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_where
 from cvr_data.language.words import words_of
 
 _ARTICLES = {"a", "an", "the"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """No options."""
 
 
 EXAMPLE = [

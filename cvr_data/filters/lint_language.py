@@ -8,11 +8,10 @@ Source: our own rule; multilingual models fall into another language, most often
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -30,11 +29,6 @@ _FOREIGN = frozenset(
     for word in words.split()
     if word not in FUNCTION_WORDS and word not in EDIT_WORDS
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """No options."""
 
 
 EXAMPLE = [

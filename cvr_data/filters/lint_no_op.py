@@ -1,21 +1,15 @@
 """Lint: drop texts that change nothing: "turn the horse into a horse", "let the ball be a ball", "keep it the same"."""
 
 import re
-from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_where
 from cvr_data.language.words import content_words, has_word, mentions, replaced, same_word, split_negated, words_of
 
 _NOTHING = re.compile(
     r"\b(?:no|without|nothing|not)\s+(?:any\s+)?change[sd]?\b|\bkeep (?:it|the video|everything)\b.*\bsame\b"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """No options."""
 
 
 EXAMPLE = [

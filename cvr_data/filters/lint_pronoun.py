@@ -6,11 +6,9 @@ leaves open on what, and "let her run" needs one woman in the reference, not non
 Source: the authors of HUD count such pronouns in a third of generated texts; the rule is our own.
 """
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_where
 from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS, has_word, words_of
 
 _THINGS = frozenset("it its itself".split())
@@ -27,11 +25,6 @@ _AGENTS = ("er", "or", "ist", "ian")
 """A tailor, a violinist: who they are, their word does not tell, nor whether it is a person at all."""
 _GROUPS = frozenset("people men women children and couple pair group family crowd team audience".split())
 _BEFORE_IT = EDIT_WORDS | frozenset("have has and but then so that as where if".split())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """No options."""
 
 
 EXAMPLE = [

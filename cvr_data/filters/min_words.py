@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._columns import of_distinct
-from cvr_data.language.normalise import word_counts
+from cvr_data.filters._columns import caption_lengths, lengths_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +29,9 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "few_words" where a caption is shorter."""
-    counts = [of_distinct(table.column(f"{side}_caption"), word_counts) for side in ("reference", "target")]
-    return mark(table, pc.less(pc.min_element_wise(*counts), config.min_words), "few_words")
+    return mark(table, pc.less(pc.min_element_wise(*caption_lengths(table)), config.min_words), "few_words")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return how many words the captions of a dropped row have."""
-    counts = word_counts(pa.array([row["reference_caption"], row["target_caption"]])).to_pylist()
-    return f"{counts[0]} and {counts[1]} words, fewer than {config.min_words}"
+    return f"{lengths_text(row)}, fewer than {config.min_words}"

@@ -12,20 +12,16 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._caps import over_cap, video_codes
+from cvr_data.filters._caps import CapConfig, over_cap, video_codes
 from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CapConfig):
     most: int = 50
     """Pairs per reference video, and per target video; WebVid-CoVR has about 13 per target."""
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
 EXAMPLE = [

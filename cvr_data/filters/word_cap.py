@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._caps import over_cap
+from cvr_data.filters._caps import CapConfig, over_cap
 from cvr_data.filters._changes import change_fields
 from cvr_data.filters._columns import similarity_text
 
@@ -21,13 +21,9 @@ NEEDS = "visual_similarity"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CapConfig):
     most: int = 1000
     """Pairs with the same word before the change, and with the same word after it."""
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
 EXAMPLE = [

@@ -96,9 +96,9 @@ def keep_splits(assigned: pa.Table, given: list[str | None], earlier: pa.Table) 
     """Return the videos with `split` and `group_id` of the earlier version where that had them.
 
     A split drawn anew moves no video by itself, but a new near-duplicate may join two groups or give one another first
-    member: here the new videos give way. A new video that is a near-duplicate of an earlier one joins its group and split. It is dropped as
-    `near_duplicate_of_kept_train` (or `_val`, `_test`) if the corpus gives it another split, and as `joins_kept_splits`
-    if it is a near-duplicate of videos in several.
+    member: here the new videos give way. One that is a near-duplicate of an earlier video joins its group and split; it
+    is dropped as `near_duplicate_of_kept_train` (or `_val`, `_test`) if the corpus gives it another split, and as
+    `joins_kept_splits` if it is a near-duplicate of videos in several.
 
     Args:
         assigned: what `split_videos` gave for all videos, where equal `group_id` means near-duplicates.
