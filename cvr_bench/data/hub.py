@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import MANIFEST, ArtifactWriter
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.tables import TRIPLETS
 
 STAGE = "triplets"
@@ -60,7 +60,7 @@ def _commit(repo: str, revision: str) -> str:
     try:
         found = HfApi(library_name="cvr").dataset_info(repo, revision=revision).sha
     except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
-        raise CvrError(f"{repo} is no path here, and cannot be read from the Hub: {_first_line(error)}") from None
+        raise CvrError(f"{repo} is no path here, and cannot be read from the Hub: {first_line(error)}") from None
     return str(found)
 
 
@@ -71,7 +71,7 @@ def _read(repo: str, commit: str) -> pa.Table:
     try:
         found = datasets.load_dataset(repo, revision=commit)
     except (OSError, ValueError, RuntimeError) as error:
-        raise CvrError(f"{repo} cannot be read from the Hub: {_first_line(error)}") from None
+        raise CvrError(f"{repo} cannot be read from the Hub: {first_line(error)}") from None
     tables = [_split(found[name], name, repo) for name in found if name in SPLITS]
     if not tables:
         raise CvrError(f"{repo} has no split {', '.join(SPLITS)}; it has {', '.join(found)}.")
@@ -85,7 +85,3 @@ def _split(rows: Any, name: str, repo: str) -> pa.Table:
     if "split" not in known:
         table = table.append_column("split", pa.array([SPLITS[name]] * table.num_rows, pa.string()))
     return check_columns(table, TRIPLETS, f"{repo} ({name})")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

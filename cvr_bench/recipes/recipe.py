@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from cvr_data.core.command_line import command
-from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.core.yaml_text import parse_yaml
 
 TIMINGS = "timings.json"
@@ -122,7 +122,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path}: not valid YAML ({first_line(error)}).") from None
     if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or not content["steps"]:
         raise CvrError(f"{path}: a recipe needs a list of `steps`, each a command line such as `cvr import ...`.")
     for key in content:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,14 +36,10 @@ def import_(
     options = with_machine(CORPORA.get(corpus).Config, options)
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
-    if as_json:
-        click.echo(json.dumps(manifest, indent=1, sort_keys=True))
-        return
-    click.echo(f"{out}: {manifest['rows']} videos, {manifest['seconds']:.1f} s")
-    for reason, count in manifest["dropped"].items():
-        click.echo(f"  dropped {count} {reason}")
+    _tell(out, manifest, "videos", as_json)
     missing = artifact.read(["path"]).column(0).null_count
-    if 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options)):
+    is_part = 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options))
+    if is_part and not as_json:
         click.echo(f"  {missing} without a media file")
 
 
@@ -51,10 +48,13 @@ def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, o
 
     wanted = parse([*([f"path={source}"] if source is not None else []), *options])
     folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out
-    manifest = import_triplets(wanted, folder, overwrite=overwrite).manifest
+    _tell(folder, import_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
+
+
+def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(manifest, indent=1, sort_keys=True))
         return
-    click.echo(f"{folder}: {manifest['rows']} triplets, {manifest['seconds']:.1f} s")
+    click.echo(f"{folder}: {manifest['rows']} {rows}, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count} {reason}")

@@ -44,16 +44,6 @@ def with_machine(config_class: type, options: Sequence[str]) -> tuple[str, ...]:
     return component_options(config_class, options, this_machine())
 
 
-workers_option = click.option(
-    "--workers",
-    "-w",
-    type=click.IntRange(1),
-    default=lambda: this_machine().workers or 1,
-    show_default="1, or the machine's",
-    help="Processes.",
-)
-
-
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return the command with `--engine`, `--ray-address` and `--workers`; its jobs run where these say."""
 

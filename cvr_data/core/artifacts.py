@@ -163,7 +163,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "inputs": {name: self._input_entry(name) for name in self.inputs},
             "rows": sum(pq.read_metadata(part).num_rows for part in parts),
             "dropped": dict(sorted(dropped.items())),
-            "files": {name: _sha256(self.path / name) for name in _content_files(self.path)},
+            "files": {name: file_sha256(self.path / name) for name in _content_files(self.path)},
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -235,7 +235,7 @@ def verify(path: Path) -> list[str]:
     for name, digest in artifact.manifest["files"].items():
         if not (artifact.path / name).exists():
             problems.append(f"{name} is missing")
-        elif _sha256(artifact.path / name) != digest:
+        elif file_sha256(artifact.path / name) != digest:
             problems.append(f"{name} has changed since it was written")
     identity = identity_of(artifact.manifest)
     if key_of(identity) != artifact.key:
@@ -260,7 +260,13 @@ def input_key(path: Path) -> str:
         return open_artifact(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
-    return _sha256(path)
+    return file_sha256(path)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -347,11 +353,6 @@ def _clear(folder: Path) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     for entry in folder.iterdir():
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

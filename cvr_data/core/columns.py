@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 
 
 def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
@@ -34,7 +34,7 @@ def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
         try:
             column = column.cast(field.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            detail = str(error).splitlines()[0]
+            detail = first_line(error)
             raise CvrError(
                 f"{where}: column {field.name!r} should be {field.type}, got {column.type} ({detail})."
             ) from None

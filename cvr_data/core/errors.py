@@ -21,6 +21,11 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     return f"Choose from: {', '.join(choices)}." if choices else "There is none to choose from."
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or the name of its class where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def first_few(values: Iterable[object], count: int = 3) -> str:
     """Return the first values as text, with a count of the rest: `a, b, c and 4 more`."""
     listed = [str(value) for value in values]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 
 SLICE = 4096
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -158,7 +158,7 @@ def _csv_batches(path: Path, columns: Sequence[str], broken: list[pc.InvalidRow]
             ),
         )  # fmt: skip
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise CvrError(f"{path}: cannot be read as CSV ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path}: cannot be read as CSV ({first_line(error)}).") from None
 
 
 def _width(row: pc.InvalidRow) -> str:
@@ -218,7 +218,7 @@ def _open_parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise CvrError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path}: cannot be read as Parquet ({first_line(error)}).") from None
 
 
 def _as_bytes(schema: pa.Schema) -> pa.Schema:

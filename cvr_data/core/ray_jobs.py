@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 
 if TYPE_CHECKING:
     from cvr_data.core.engine import Engine
@@ -99,7 +99,7 @@ def _start(ray: Any, engine: "Engine") -> None:
             _check_reachable(engine.address)
             ray.init(address=engine.address, log_to_driver=False, logging_level="error")
         except (OSError, ValueError, RuntimeError) as error:
-            raise CvrError(f"No Ray answers at {engine.address!r}: {str(error).splitlines()[0]}") from None
+            raise CvrError(f"No Ray answers at {engine.address!r}: {first_line(error)}") from None
         return
     # One core more than jobs: Ray's own read tasks want one too, and would wait for ever.
     ray.init(

@@ -5,6 +5,7 @@ A stage is a module with `Config`, `VERSION`, `INPUTS` (name -> schema), `OUTPUT
 input (the other inputs are given whole); slices never depend on the number of workers, so neither do the parts.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -54,6 +55,18 @@ def run_stage(
         return writer.finish()
 
 
+def write_parts(writer: ArtifactWriter, kept: pa.Table, dropped: pa.Table) -> None:
+    """Write all rows of an artifact in parts of `PART_ROWS`, and beside the first those that were dropped."""
+    for index, start in enumerate(range(0, max(kept.num_rows, 1), PART_ROWS)):
+        writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
+
+
+def count_reasons(dropped: pa.Table) -> dict[str, int]:
+    """Return how many rows each `drop_reason` has."""
+    reasons = dropped.column("drop_reason").to_pylist() if dropped.num_rows else []
+    return dict(sorted(Counter(reasons).items()))
+
+
 def split_dropped(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return (kept rows without the column, removed rows with it) by `drop_reason`."""
     if "drop_reason" not in table.column_names:
@@ -70,9 +83,7 @@ def _run_whole(stage: ModuleType, config: Any, tables: list[pa.Table], writer: A
     with Progress(name, None) as progress:
         kept, dropped = _call(stage, config, tables)
         progress.advance(kept.num_rows + dropped.num_rows, f"{dropped.num_rows} dropped")
-    starts = range(0, max(kept.num_rows, 1), PART_ROWS)
-    for index, start in enumerate(starts):
-        writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
+    write_parts(writer, kept, dropped)
 
 
 def _run_slices(

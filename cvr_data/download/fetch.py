@@ -6,7 +6,6 @@ ranges, sends the whole body and it starts again.
 """
 
 import email.utils
-import hashlib
 import json
 import os
 import threading
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from filelock import FileLock, Timeout
 
+from cvr_data.core.artifacts import file_sha256
 from cvr_data.download.items import WantedFile
 from cvr_data.tables import content_id
 
@@ -210,12 +210,6 @@ class Partial:
             return str(json.loads(self.note.read_text(encoding="utf-8"))["validator"])
         except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
             return None
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def retry_after_s(text: str | None) -> float | None:

@@ -7,8 +7,9 @@ import fnmatch
 import re
 from pathlib import Path, PurePosixPath
 
-from cvr_data.core.errors import CvrError, first_few
-from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer, file_sha256
+from cvr_data.core.artifacts import file_sha256
+from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer
 from cvr_data.download.items import WantedFile
 
 SCHEME = "hf://"
@@ -33,11 +34,11 @@ def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
             error="gated: accept its terms on its page, then set HF_TOKEN", is_final=True, http_status=403
         )
     except (LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, TimeoutError) as error:
-        return FetchAnswer(error=f"{type(error).__name__}: {_first_line(error)}")
+        return FetchAnswer(error=f"{type(error).__name__}: {first_line(error)}")
     except HfHubHTTPError as error:
         code = error.response.status_code
         is_final = 400 <= code < 500 and code not in WORTH_RETRYING
-        return FetchAnswer(error=f"HTTP {code}: {_first_line(error)}", is_final=is_final, http_status=code)
+        return FetchAnswer(error=f"HTTP {code}: {first_line(error)}", is_final=is_final, http_status=code)
     digest = file_sha256(found)
     if item.sha256 is not None and digest != item.sha256:
         found.unlink()
@@ -61,7 +62,7 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
     try:
         names = HfApi().list_repo_files(repo, repo_type=kind, revision=revision)
     except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
-        raise CvrError(f"The file list of {repo} cannot be read: {_first_line(error)}") from None
+        raise CvrError(f"The file list of {repo} cannot be read: {first_line(error)}") from None
     found = sorted(name for name in names if fnmatch.fnmatch(name, pattern))
     if not found:
         raise CvrError(f"{repo} has no file {pattern}.")
@@ -81,7 +82,3 @@ def parts_of(url: str) -> tuple[str, str, str, str]:
         raise CvrError(f"{url!r} should look like hf://datasets/owner/name@revision/path.")
     kind, repo, revision, path = found.groups()
     return KINDS[kind], repo, revision or "main", path
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]

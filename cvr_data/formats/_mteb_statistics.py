@@ -4,12 +4,12 @@ Videos are counted by what their containers say. Different videos are told apart
 decoded frames: one clip in two files is two here.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvr_data.core.artifacts import file_sha256
 from cvr_data.media.video import VideoInfo, probe
 
 
@@ -57,9 +57,7 @@ def _of_relevant(relevant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 def _of_videos(paths: Sequence[Path]) -> dict[str, Any]:
-    known: dict[Path, tuple[VideoInfo, str]] = {
-        path: (probe(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in set(paths)
-    }
+    known: dict[Path, tuple[VideoInfo, str]] = {path: (probe(path), file_sha256(path)) for path in set(paths)}
     infos = [known[path][0] for path in paths]
     sizes = Counter((info.width, info.height) for info in infos)
     rates = Counter(round(info.fps) for info in infos)

@@ -1,13 +1,11 @@
 """The lemma of words, by spaCy's rules for English: "runs" and "running" are both "run"."""
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    from spacy.language import Language
+from cvr_data.language.tagging import english
 
 
 def lemmas(words: pa.Array, parts: pa.Array) -> pa.Array:
@@ -32,7 +30,7 @@ def _lemmas(keys: list[tuple[str, ...]]) -> list[str]:
 
     if not keys:
         return []
-    language = _language()
+    language = english("tok2vec", "tagger", "parser", "ner", "attribute_ruler")
     lemmatizer: Any = language.get_pipe("lemmatizer")
     listed = lemmatizer.lookups.get_table("lemma_index")
     document = Doc(language.vocab, words=[word for word, _ in keys], pos=[part for _, part in keys])
@@ -42,12 +40,3 @@ def _lemmas(keys: list[tuple[str, ...]]) -> list[str]:
         word if word in words and lemma not in words else lemma
         for (word, _), lemma, words in zip(keys, by_rule, known, strict=True)
     ]
-
-
-@cache
-def _language() -> "Language":
-    import spacy
-
-    from cvr_data.core.model_packages import model_path
-
-    return spacy.load(model_path("spacy"), exclude=["tok2vec", "tagger", "parser", "ner", "attribute_ruler"])

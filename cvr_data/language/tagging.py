@@ -19,7 +19,7 @@ def tagged(texts: Sequence[str]) -> Iterator[Tagged]:
 
     if not texts:
         return
-    language = _language()
+    language = english("parser", "ner", "lemmatizer")
     docs = (Doc(language.vocab, words=text.split()) for text in texts)
     for doc in language.pipe(docs, batch_size=BATCH):
         yield repaired(
@@ -28,9 +28,10 @@ def tagged(texts: Sequence[str]) -> Iterator[Tagged]:
 
 
 @cache
-def _language() -> "Language":
+def english(*exclude: str) -> "Language":
+    """Return spaCy's English without some of its steps, loaded once per process."""
     import spacy
 
     from cvr_data.core.model_packages import model_path
 
-    return spacy.load(model_path("spacy"), exclude=["parser", "ner", "lemmatizer"])
+    return spacy.load(model_path("spacy"), exclude=exclude)

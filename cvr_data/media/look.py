@@ -1,11 +1,11 @@
 """Looks at media files before they enter a table: can a frame be decoded, how long is it, what are its bytes."""
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvr_data.core.artifacts import file_sha256
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe, read_frames
 
 THREADS = 4
@@ -55,5 +55,4 @@ def _look_at_one(path: Path) -> Look:
         duration_s = probe(path).duration_s or None
     except UnreadableVideo as error:
         return Look(drop_reason="unreadable_video", detail=str(error))
-    with path.open("rb") as file:
-        return Look(duration_s, hashlib.file_digest(file, "sha256").hexdigest())
+    return Look(duration_s, file_sha256(path))

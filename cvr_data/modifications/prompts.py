@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.core.yaml_text import parse_yaml
 from cvr_data.modifications.asking.parse import schema_problem
 from cvr_data.modifications.asking.request import Message, Parameters
@@ -212,7 +212,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path}: not valid YAML ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path}: not valid YAML ({first_line(error)}).") from None
     if not isinstance(content, dict):
         raise CvrError(f"{path}: a prompt is a mapping with summary, source, style, changes, user ...")
     return content

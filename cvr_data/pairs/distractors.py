@@ -15,7 +15,6 @@ where features of both are stored, else of their captions; captions are compared
 
 # Shapes: N candidates of queries, D embedding.
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import PART_ROWS, split_dropped
+from cvr_data.core.stages import count_reasons, split_dropped, write_parts
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.normalise import WordIds, normalised, word_ids
 from cvr_data.language.stop_words import WORDS
@@ -187,11 +186,11 @@ def mine_distractors(
     pool = check_columns(open_artifact(videos).read(), VIDEOS, str(videos)).sort_by("video_id")
     with writer:
         kept, dropped = split_dropped(run(config, queries, rows, pool, embeddings))
-        for index, start in enumerate(range(0, max(kept.num_rows, 1), PART_ROWS)):
-            writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
-        reasons = Counter(dropped.column("drop_reason").to_pylist()) if dropped.num_rows else {}
-        step = {"step": STAGE, "in": kept.num_rows + dropped.num_rows, "out": kept.num_rows, "dropped": dict(reasons)}
-        return writer.finish(funnel=[step], videos=pc.count_distinct(kept.column("video_id")).as_py())
+        write_parts(writer, kept, dropped)
+        counts = {"in": kept.num_rows + dropped.num_rows, "out": kept.num_rows, "dropped": count_reasons(dropped)}
+        return writer.finish(
+            funnel=[{"step": STAGE, **counts}], videos=pc.count_distinct(kept.column("video_id")).as_py()
+        )
 
 
 def run(config: Config, queries: pa.Table, triplets: pa.Table, pool: pa.Table, embeddings: Path | None) -> pa.Table:

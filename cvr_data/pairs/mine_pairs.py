@@ -8,7 +8,6 @@ How often the words of a change are in the captions of the corpus: a rare word i
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import PART_ROWS, split_dropped
+from cvr_data.core.stages import count_reasons, split_dropped, write_parts
 from cvr_data.features.similarities import text_similarities, visual_similarities
 from cvr_data.filters import FILTERS, FilterModule, NeedsColumns
 from cvr_data.language.normalise import word_ids
@@ -117,8 +116,7 @@ def mine_pairs(
     table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
     with writer:
         kept, dropped, funnel = _mine(table, strategy, filters, _Columns(table, embeddings))
-        for index, start in enumerate(range(0, max(kept.num_rows, 1), PART_ROWS)):
-            writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
+        write_parts(writer, kept, dropped)
         return writer.finish(funnel=funnel)
 
 
@@ -199,8 +197,7 @@ def _mine(
 
 
 def _step(name: str, rows_in: int | None, kept: pa.Table, removed: pa.Table) -> dict[str, Any]:
-    reasons = Counter(removed.column("drop_reason").to_pylist()) if removed.num_rows else {}
-    return {"step": name, "in": rows_in, "out": kept.num_rows, "dropped": dict(sorted(reasons.items()))}
+    return {"step": name, "in": rows_in, "out": kept.num_rows, "dropped": count_reasons(removed)}
 
 
 def _with_step(removed: pa.Table, number: int) -> pa.Table:

@@ -8,7 +8,6 @@ Captions, media, thumbnails and features of videos whose licence is unknown or f
 and urls only. `cvr_data.publish.push` uploads it.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, json_bytes, write_bytes, write_parquet
+from cvr_data.core.artifacts import Artifact, file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.formats import webvid_covr
@@ -100,13 +99,13 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
     _write_papers(card, folder, wanted, dataset.artifact.key)
     _write_manifests(card.lineage, folder / "manifests")
-    of_media = {medium.name: _sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
+    of_media = {medium.name: file_sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
     if len(of_media) > LISTED_MEDIA:
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
         write_bytes(folder / "videos.sha256", "".join(lines).encode())
         of_media = {}
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    digests = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths} | of_media
+    digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths} | of_media
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
     return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
@@ -218,11 +217,6 @@ def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelS
     if recorded is None:
         return funnel_of(artifacts)
     return [FunnelStep.from_json(entry) for entry in recorded]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name(medium: PublishedMedium) -> str:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -328,5 +328,5 @@ def upload_error(error: Exception, endpoint: str, target: Target, *, left: int |
 
 def _one_line(error: Exception) -> str:
     """The first line, without the signatures that addresses of uploads carry."""
-    line = re.sub(r"\?[^\s']+", "", (str(error) or type(error).__name__).splitlines()[0])
+    line = re.sub(r"\?[^\s']+", "", first_line(error))
     return line if line.endswith(".") else f"{line}."

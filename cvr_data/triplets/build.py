@@ -7,8 +7,6 @@ Pairs and videos are found by following the manifests; a path that is given wins
 alone give the test triplets, and nothing else.
 """
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, file_sha256, json_bytes, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import PART_ROWS, split_dropped
+from cvr_data.core.stages import count_reasons, split_dropped, write_parts
 from cvr_data.core.versions import installed_versions
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
@@ -132,7 +130,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     artifacts = lineage(sources.named().values())
     own = FunnelStep(
         stage=STAGE, step=STAGE, rows_in=kept.num_rows + dropped.num_rows, rows_out=kept.num_rows,
-        dropped=_reasons(dropped),
+        dropped=count_reasons(dropped),
     )  # fmt: skip
     made_of = MadeOf(
         lineage=artifacts,
@@ -160,8 +158,7 @@ def write_dataset(
     extra: Mapping[str, Any] | None = None,
 ) -> Artifact:  # fmt: skip
     """Write parts, CSVs, statistics and the card through an open writer, and finish it; `extra` is for its manifest."""
-    for index, start in enumerate(range(0, kept.num_rows, PART_ROWS)):
-        writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
+    write_parts(writer, kept, dropped)
     numbers = statistics(kept, videos)
     _write_files(writer, kept, numbers)
     names = [path for path in sorted(writer.path.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
@@ -173,9 +170,7 @@ def write_dataset(
         lineage=made_of.lineage,
         sources=sources_of(videos, used_videos(kept)),
         configs={"default": _csv_names(kept)},
-        files={
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names if path.name != "running.json"
-        },
+        files={path.name: file_sha256(path) for path in names if path.name != "running.json"},
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
         coverage=(extra or {}).get("coverage"),
@@ -209,7 +204,9 @@ def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)
     kept, dropped = split_dropped(rows)
     if not kept.num_rows:
-        counts = ", ".join(f"{reason} {count}" for reason, count in _reasons(dropped).items()) or "there was no text"
+        counts = (
+            ", ".join(f"{reason} {count}" for reason, count in count_reasons(dropped).items()) or "there was no text"
+        )
         raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {counts}).")
     return kept, dropped
 
@@ -243,9 +240,3 @@ def _write_files(writer: ArtifactWriter, triplets: pa.Table, numbers: dict) -> N
 def _csv_names(triplets: pa.Table) -> dict[str, str]:
     present = set(triplets.column("split").to_pylist())
     return {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in present}
-
-
-def _reasons(dropped: pa.Table) -> dict[str, int]:
-    if not dropped.num_rows:
-        return {}
-    return dict(sorted(Counter(dropped.column("drop_reason").to_pylist()).items()))

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.tables import TRIPLETS, VIDEOS
+from cvr_data.triplets.build import used_videos
 from cvr_data.triplets.dataset import Dataset
 
 IDENTITY = ("triplet_id", "query_id", "reference_id", "target_id", "modification")
@@ -97,7 +98,7 @@ def compare(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
     changed = {}
     for name in columns:
         ids = [key for key in both if name in before[key] and name in after[key] and
-               not _is_same(before[key][name], after[key][name])]  # fmt: skip
+               before[key][name] != after[key][name]]  # fmt: skip
         if ids:
             changed[name] = ids
     return FieldChange(
@@ -105,18 +106,12 @@ def compare(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
     )
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is None and other is None
-    return one == other
-
-
 def _by_id(table: pa.Table, column: str) -> Rows:
     return {row[column]: row for row in table.to_pylist()}
 
 
 def _videos(dataset: Dataset) -> Rows:
-    used = {video_id for end in ("reference", "target") for video_id in dataset.triplets[f"{end}_id"].to_pylist()}
+    used = used_videos(dataset.triplets)
     rows: Rows = {video_id: {} for video_id in used}
     if dataset.videos is not None:
         names = [name for name in VIDEOS.names if name in dataset.videos.column_names]

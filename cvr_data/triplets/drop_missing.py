@@ -14,7 +14,7 @@ from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import count_reasons, split_dropped
 from cvr_data.core.versions import installed_versions
 from cvr_data.media.check_media import MEDIA, read_media
 from cvr_data.triplets.build import MadeOf, used_videos, write_dataset
@@ -49,7 +49,7 @@ def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = 
         raise CvrError(f"No triplet of {source.path} has both its videos, so there is nothing to write.")
     step = FunnelStep(
         stage=STAGE, step=STAGE, rows_in=kept.num_rows + dropped.num_rows, rows_out=kept.num_rows,
-        dropped=dict(sorted(Counter(dropped.column("drop_reason").to_pylist() if dropped.num_rows else []).items())),
+        dropped=count_reasons(dropped),
     )  # fmt: skip
     before = source.manifest.get("funnel")
     artifacts = lineage([source.path])

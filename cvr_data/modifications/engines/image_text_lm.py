@@ -17,7 +17,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging as transformers_logging
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, runs_on
 from cvr_data.modifications.asking.request import Answer, Request
 
@@ -50,8 +50,7 @@ class ImageTextLM:
                 raise CvrError(f"The model {str(name)!r} takes no images in a chat; name a vision-language chat model.")
             model: Any = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype_of(dtype, chosen))
         except (OSError, ValueError, ImportError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise CvrError(f"Cannot load the vision-language model {str(name)!r}: {reason}") from None
+            raise CvrError(f"Cannot load the vision-language model {str(name)!r}: {first_line(error)}") from None
         processor.tokenizer.padding_side = "left"
         logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
         return cls(model.to(chosen).eval(), processor, min(batch, _BATCH))

@@ -8,7 +8,6 @@ sentence patterns are used by test clips only, and the clips of a split do not d
 """
 
 import contextlib
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -21,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import write_parquet
+from cvr_data.core.artifacts import file_sha256, write_parquet
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.synthetic.concepts import SLOTS
@@ -139,7 +138,7 @@ def _write(job: tuple[Clip, int, Path]) -> _Written:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         write_mp4(temporary, render(clip.concept, clip.render_seed, size), fps=FPS)
         temporary.replace(path)
-    return _Written(probe(path).duration_s, hashlib.sha256(path.read_bytes()).hexdigest())
+    return _Written(probe(path).duration_s, file_sha256(path))
 
 
 def _table(clips: Sequence[Clip], written: Sequence[_Written] | None) -> pa.Table:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,7 @@ def load_model(kind: str, model: str) -> Any:
                 model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
             )
     except (OSError, ValueError, RuntimeError) as error:
-        raise CvrError(f"{model}: cannot be loaded as {kind} ({_first_line(error)}).") from None
+        raise CvrError(f"{model}: cannot be loaded as {kind} ({first_line(error)}).") from None
     check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
     if report["mismatched_keys"]:
         name, found, wanted = sorted(report["mismatched_keys"])[0]
@@ -66,7 +66,7 @@ def load_config(model: str) -> Any:
         with quiet_libraries():
             return AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
-        raise CvrError(f"{model}: neither a folder nor a reachable model on the hub ({_first_line(error)}).") from None
+        raise CvrError(f"{model}: neither a folder nor a reachable model on the hub ({first_line(error)}).") from None
 
 
 def load_hub_tokenizer(model: str) -> Any:
@@ -81,7 +81,7 @@ def load_hub_tokenizer(model: str) -> Any:
         with quiet_libraries():
             return AutoTokenizer.from_pretrained(model)
     except (OSError, ValueError, ImportError, TypeError) as error:
-        raise CvrError(f"{model}: its tokenizer cannot be loaded ({_first_line(error)}).") from None
+        raise CvrError(f"{model}: its tokenizer cannot be loaded ({first_line(error)}).") from None
 
 
 def tokenize(
@@ -128,7 +128,7 @@ def _file(model: str, name: str) -> Path | None:
     except RemoteEntryNotFoundError:
         return None
     except (HfHubHTTPError, OSError) as error:
-        raise CvrError(f"{model}: cannot look for {name} on the hub ({_first_line(error)}).") from None
+        raise CvrError(f"{model}: cannot look for {name} on the hub ({first_line(error)}).") from None
 
 
 @contextmanager
@@ -146,7 +146,3 @@ def quiet_libraries() -> Iterator[None]:
     finally:
         hub_logging.set_verbosity(before[0])
         transformers_logging.set_verbosity(before[1])
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
