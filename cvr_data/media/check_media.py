@@ -7,11 +7,10 @@ path and no url), the reason, and what is known of the file. The log is only eve
 seconds of checks; the last row of a video and place counts.
 """
 
-import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,13 +23,12 @@ import pyarrow.parquet as pq
 from cvr_data.core.artifacts import json_bytes, write_bytes, write_parquet
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
+from cvr_data.core.row_log import RowLog
 from cvr_data.download.fetch import LONGEST_WAIT_S, HostGate
 from cvr_data.media.check_one import Found, UrlChecker, check_file
 
 MEDIA, REPORT, LOG = "media.parquet", "report.json", "log"
 DAY_S = 86_400.0
-FLUSH_ROWS, FLUSH_S = 512, 5.0
-MERGE_FROM = 8
 AHEAD = 4
 """Checks handed out per thread: what waits is bounded by it."""
 CHECKED = pa.schema(
@@ -98,7 +96,8 @@ def check_media(media: Sequence[Medium], out: Path, config: Config) -> pa.Table:
     """
     if out.exists() and any(out.iterdir()) and not (out / LOG).is_dir():
         raise CvrError(f"{out} is not empty and holds no check of media; name another --out.")
-    log = CheckLog(out / LOG)
+    (out / LOG).mkdir(parents=True, exist_ok=True)
+    log = RowLog(out / LOG, CHECKED, key="video_id", when="checked_s")
     now = time.time()
     due = [medium for medium in media if _is_due(medium, log.known.get(medium.video_id), config, now)]
     with Progress("check-media", len(due), "media") as progress:
@@ -241,44 +240,3 @@ def _row(medium: Medium, modified_s: float | None, status: str, reason: str | No
 
 def _modified_s(path: str) -> float | None:
     return Path(path).stat().st_mtime if Path(path).exists() else None
-
-
-class CheckLog:
-    """Parquet files that are only ever added to; many small ones are merged when a run starts."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.waiting: list[dict[str, Any]] = []
-        self.flushed = time.monotonic()
-        self.known: dict[str, dict[str, Any]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        files = sorted(folder.glob("*.parquet"))
-        for row in sorted(_rows(files), key=lambda row: row["checked_s"]):
-            self.known[row["video_id"]] = row
-        if len(files) >= MERGE_FROM:
-            self._write(self.known.values())
-            for path in files:
-                path.unlink()
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Take a row; it is on disk with the next few, or after some seconds."""
-        self.known[row["video_id"]] = {name: row.get(name) for name in CHECKED.names}
-        self.waiting.append(row)
-        if len(self.waiting) >= FLUSH_ROWS or time.monotonic() - self.flushed > FLUSH_S:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the rows that wait."""
-        self.flushed = time.monotonic()
-        if self.waiting:
-            self._write(self.waiting)
-            self.waiting = []
-
-    def _write(self, rows: Iterable[dict[str, Any]]) -> None:
-        table = pa.Table.from_pylist(list(rows), CHECKED)
-        write_parquet(self.folder / f"{time.time_ns():020d}-{os.getpid()}.parquet", table)
-
-
-def _rows(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    for path in files:
-        yield from pq.read_table(path, schema=CHECKED).to_pylist()
