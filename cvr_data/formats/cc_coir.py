@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.formats._covr_csv import read_files, write_files
-from cvr_data.formats._rows import check_split
+from cvr_data.formats._rows import ReadConfig
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -31,14 +31,8 @@ EXAMPLE = "txt1,txt2,pth1,pth2,edit\na red barn,a blue barn,26/5485b841,7/0c91aa
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    split: str = ""
-    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
+class Config(ReadConfig):
+    """What every layout can be told."""
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:

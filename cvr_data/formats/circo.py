@@ -23,8 +23,8 @@ from cvr_data.core.annotation_files import read_entries
 from cvr_data.formats._rows import (
     SPLITS,
     PublishedQuery,
+    ReadConfig,
     by_split,
-    check_split,
     concat,
     files_of,
     queries_of,
@@ -47,14 +47,8 @@ EXAMPLE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
+class Config(ReadConfig):
+    """What every layout can be told."""
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
