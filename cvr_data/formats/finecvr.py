@@ -23,7 +23,7 @@ import pyarrow as pa
 from cvr_data.core.annotation_files import read_json, read_tab_separated
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.features.finecvr import write_features
+from cvr_data.features.layouts.npy import write_features
 from cvr_data.formats._rows import (
     SPLITS,
     ReadConfig,

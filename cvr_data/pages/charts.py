@@ -249,35 +249,3 @@ def bars(rows: Sequence[Bar], *, width: float, title: str) -> str:
         body.append(rectangle(0, top + 19, (width - note) * row.value / longest, 9, "bar", f"{row.label}: {row.note}"))
         body.append(text((width - note) * row.value / longest + 7, top + 28, row.note, "value"))
     return drawing(body, Size(width, max(step * len(rows), 1)), title)
-
-
-def funnel(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
-    """Return the steps from top to bottom: what stays flows on, what leaves is the pale end of each bar.
-
-    Bars of one unit share a linear scale; where the unit changes a new heading and a new scale begin.
-    """
-    body: list[str] = []
-    y, height = 0.0, 14.0
-    for index, step in enumerate(steps):
-        starts_unit = index == 0 or steps[index - 1].unit != step.unit
-        if starts_unit:
-            y += 20 + (12 if index else 0)
-            body.append(text(0, y - 4, step.unit.capitalize(), "heading"))
-        most = max((max(other.before, other.after) for other in steps if other.unit == step.unit), default=0) or 1
-        scale = Scale((0, most), (0, width))
-        counts = f"{step.before:,} → {step.after:,}" if step.before != step.after else f"{step.after:,}"
-        body += [text(0, y + 14, step.label, "label"), text(width, y + 14, counts, "value", "end")]
-        y += 20
-        kept, all_rows = max(scale(step.after), 2.0 * bool(step.after)), scale(step.before)
-        body.append(rectangle(0, y, kept, height, "kept", f"{step.label}: {step.after:,} of {step.before:,} stay"))
-        body.append(rectangle(kept, y, all_rows - kept, height, "lost", f"{step.before - step.after:,} leave"))
-        y = bar_end = y + height
-        for reasons in wrap([f"−{count:,} {reason}" for reason, count in step.losses], width):
-            y += 16
-            body.append(text(0, y, reasons, "muted"))
-        y += 10
-        if index + 1 < len(steps) and steps[index + 1].unit == step.unit and steps[index + 1].follows:
-            next_y, next_kept = y + 20, scale(steps[index + 1].before)
-            corners = f"0,{bar_end:.1f} {kept:.1f},{bar_end:.1f} {next_kept:.1f},{next_y:.1f} 0,{next_y:.1f}"
-            body.insert(0, f'<polygon points="{corners}" class="flow"/>')
-    return drawing(body, Size(width, y), title)

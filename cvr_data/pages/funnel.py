@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import funnel_of_one, lineage
-from cvr_data.pages.charts import NARROW, WIDE, Figure, FunnelBar, funnel
+from cvr_data.pages.charts import NARROW, WIDE, Figure, FunnelBar
+from cvr_data.pages.sankey import sankey
 
 UNITS = {"import": "videos", "split": "videos", "mine": "pairs", "generate": "texts", "build": "triplets"}
 """First word of a stage's name -> what its rows are; other stages (embed, fit-heads) are no part of the funnel."""
@@ -47,7 +48,7 @@ def funnel_figure(found: Sequence[FunnelBar]) -> Figure:
     """Return the chart of the bars, steps that removed nothing drawn as one."""
     title = "Rows kept at each step: " + ", ".join(f"{bar.label} {bar.after:,} of {bar.before:,}" for bar in found)
     drawn = merged(found)
-    return Figure(*(funnel(drawn, width=width, title=title) for width in (WIDE, NARROW)))
+    return Figure(*(sankey(drawn, width=width, title=title) for width in (WIDE, NARROW)))
 
 
 def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:

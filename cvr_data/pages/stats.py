@@ -18,12 +18,11 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
 from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
-from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, FunnelBar, bars
+from cvr_data.pages.charts import NARROW, Bar, Figure, FunnelBar, bars
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.pages.funnel import funnel_bars, in_words, merged
+from cvr_data.pages.funnel import funnel_bars, funnel_figure, in_words
 from cvr_data.pages.histogram import Bound, count_values, histogram
 from cvr_data.pages.page import environment, show_clips, with_clips
-from cvr_data.pages.sankey import sankey
 from cvr_data.triplets.card import commands_of
 from cvr_data.triplets.dataset import Dataset, open_dataset
 from cvr_data.triplets.statistics import counts_text, statistics, written_words
@@ -92,7 +91,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> St
         seed=seed,
         facts=_facts(numbers),
         steps=steps,
-        funnel=_funnel(steps) if steps else None,
+        funnel=funnel_figure(steps) if steps else None,
         sections=[section for section in _sections(dataset, numbers["all"], made_of) if section[2]],
         splits=numbers["splits"],
         leaks=numbers["leaks"],
@@ -123,11 +122,6 @@ def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         ("Sources of the videos", counts_text(whole["sources"])),
         ("Licences of the videos", counts_text(whole["licences"])),
     ]
-
-
-def _funnel(steps: Sequence[FunnelBar]) -> Figure:
-    title = "Rows kept at each step: " + ", ".join(f"{step.label} {step.after:,} of {step.before:,}" for step in steps)
-    return Figure(*(sankey(merged(steps), width=width, title=title) for width in (WIDE, NARROW)))
 
 
 def _sections(

@@ -4,15 +4,20 @@ FineCVR's README calls the folder embeddings and its code embbedings: both are f
 Source: https://github.com/ChenAnno/FDCA_ICLR2025.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.finecvr import SPELLINGS, write_features
+from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.features.layout import Export, Features, VideoRow, files_below, refuse_texts
+
+FRAMES = 8
+SPELLINGS = ("embeddings", "embbedings")
+"""What FineCVR's README calls the folder, and what its code reads."""
+CHUNK = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +63,42 @@ def _array(path: Path, frames: int) -> np.ndarray:
     if frames and (array.ndim < 2 or len(array) != frames):
         raise CvrError(f"{path} should have {frames} frames, found shape {array.shape}.")
     return array
+
+
+def write_features(video_ids: Sequence[str], embeddings: Path, folder: Path) -> Path:
+    """Write <encoder>_8_<D>/<video id>.npy, float32 (8, D), of the stored features; return the folder made.
+
+    Of more than eight frames the middles of eight equal segments are taken; of fewer, the last is repeated, as
+    FineCVR's loader does.
+
+    Raises:
+        CvrError: a video has no features, or an id that cannot be a file name.
+    """
+    from cvr_data.features.store import FeatureStore
+
+    store = FeatureStore.open(embeddings, space="raw")
+    if bad := [video_id for video_id in video_ids if not _is_safe(video_id)]:
+        raise CvrError(f"These ids cannot name a file: {first_few(map(repr, bad))}.")
+    made = folder / f"{store.encoder['name']}_{FRAMES}_{store.dim}"
+    for start in range(0, len(video_ids), CHUNK):
+        chunk = video_ids[start : start + CHUNK]
+        features = store.frames(chunk)
+        for video_id, frames_TD, mask_T in zip(chunk, features.frames_BTD, features.mask_BT, strict=True):
+            path = made / f"{video_id}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, eight_frames(frames_TD[mask_T].numpy()), allow_pickle=False)
+    return made
+
+
+def eight_frames(frames_TD: np.ndarray) -> np.ndarray:
+    """Return float32 (8, D) of one frame or more."""
+    from cvr_data.media.video import sample_indices
+
+    rows = sample_indices(len(frames_TD), FRAMES)
+    rows = np.pad(rows, (0, FRAMES - len(rows)), mode="edge")
+    return np.ascontiguousarray(frames_TD[rows], np.float32)
+
+
+def _is_safe(video_id: str) -> bool:
+    parts = video_id.split("/")
+    return "\0" not in video_id and all(part not in ("", ".", "..") for part in parts)

@@ -17,11 +17,11 @@ from cvr_data.pages.charts import (
     bars,
     curves,
     dots,
-    funnel,
     nice_ticks,
     spread,
     wrap,
 )
+from cvr_data.pages.sankey import sankey
 
 HOSTILE = '<script>alert("1 & 2")</script>'
 
@@ -70,30 +70,6 @@ def test_wrapped_lines_hold_every_item_once():
     lines = wrap(items, width=200)
     assert len(lines) > 1
     assert "  ·  ".join(lines) == "  ·  ".join(items)
-
-
-def test_funnel_bars_are_as_long_as_their_counts():
-    steps = [
-        FunnelBar("videos", "import", 100, 80, [("unreadable", 20)]),
-        FunnelBar("videos", "split", 80, 40, [("near duplicate", 40)]),
-        FunnelBar("pairs", "one word", 1000, 1000, []),
-    ]
-    drawn = funnel(steps, width=500, title="funnel")
-    assert [float(bar.get("width")) for bar in elements(drawn, "rect", "kept")] == [400, 200, 500]
-    assert [float(bar.get("width")) for bar in elements(drawn, "rect", "lost")] == [100, 200, 0]
-    assert len(elements(drawn, "polygon", "flow")) == 1  # from import to split; pairs are another unit
-    assert [found.text for found in elements(drawn, "text", "heading")] == ["Videos", "Pairs"]
-    assert "−20 unreadable" in drawn
-
-
-def test_steps_side_by_side_do_not_flow_into_each_other():
-    steps = [FunnelBar("texts", name, 10, 10, [], follows=False) for name in ("rules", "truth")]
-    assert not elements(funnel(steps, width=500, title="funnel"), "polygon", "flow")
-
-
-def test_a_funnel_that_keeps_nothing_is_drawn():
-    drawn = funnel([FunnelBar("videos", "import", 0, 0, [])], width=300, title="empty")
-    assert float(elements(drawn, "rect", "kept")[0].get("width")) == 0
 
 
 def test_curves_rise_on_the_page_where_values_rise():
@@ -152,7 +128,7 @@ def test_long_labels_stand_above_their_dots():
 
 def test_every_drawing_is_named_and_escapes_what_it_is_given():
     drawings = [
-        funnel([FunnelBar("videos", HOSTILE, 3, 2, [(HOSTILE, 1)])], width=400, title=HOSTILE),
+        sankey([FunnelBar("videos", HOSTILE, 3, 2, [(HOSTILE, 1)])], width=400, title=HOSTILE),
         curves([Curve(HOSTILE, [(1, 2)], "s1")], size=Size(400, 200), title=HOSTILE, x_label=HOSTILE, y_label=HOSTILE),
         dots([Dot(HOSTILE, 1, 0, 2, "s1")], width=400, title=HOSTILE, domain=(0, 2), axis=HOSTILE),
         bars([Bar(HOSTILE, 3.0, HOSTILE)], width=400, title=HOSTILE),

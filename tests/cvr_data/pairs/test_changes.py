@@ -9,7 +9,8 @@ from cvr_data.pairs.strategies import one_word
 from cvr_data.tables import CHANGE
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
-from cvr_data.videos.synthetic.truth import mining_quality, read_truth
+from cvr_data.videos.synthetic.truth import read_truth
+from tests.truth_measures import mining_quality
 
 pytestmark = pytest.mark.engine
 UNTYPED = {"kind": None, "slot": None}

@@ -11,13 +11,12 @@ from cvr_data.videos.synthetic.concepts import Concept
 from cvr_data.videos.synthetic.truth import (
     Truth,
     described_slots,
-    mining_quality,
     read_truth,
     text_is_correct,
     true_changes,
-    valid_targets,
 )
 from cvr_data.videos.synthetic.world import sample_world
+from tests.truth_measures import mining_quality, valid_targets
 
 
 def concept(colour: str = "red", thing: str = "ball", action: str = "bounces", **other: str) -> Concept:
