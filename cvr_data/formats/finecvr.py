@@ -23,7 +23,6 @@ import pyarrow as pa
 from cvr_data.core.annotation_files import read_json, read_tab_separated
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.features.layouts.npy import write_features
 from cvr_data.formats._rows import (
     SPLITS,
     ReadConfig,
@@ -79,6 +78,8 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         paths += [write_json(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
         galleries += gallery
     if config.embeddings is not None:
+        from cvr_data.features.layouts.npy import write_features  # torch comes with it
+
         paths.append(write_features(list(dict.fromkeys(galleries)), config.embeddings, out / config.features))
     return paths
 
