@@ -130,8 +130,9 @@ def _row_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     if suffix in JSON_LINES:
         yield from _json_batches(path, columns)
     elif suffix == ".parquet":
-        for batch in _parquet_batches(path, columns):
-            yield pa.Table.from_batches([batch]).cast(_as_bytes(batch.schema)).to_pylist()
+        for batch in _open_parquet(path).iter_batches(SLICE, columns=columns):
+            table = pa.Table.from_batches([batch.select(columns)])
+            yield table.cast(_as_bytes(table.schema)).to_pylist()
     else:
         broken: list[pc.InvalidRow] = []
         for batch in _csv_batches(path, columns, broken):
@@ -207,11 +208,6 @@ def _json_values(line: bytes) -> dict[str, Any] | str | UnicodeDecodeError:
     except UnicodeDecodeError as error:
         return error
     return values if isinstance(values, dict) else "not a JSON object"
-
-
-def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    for batch in _open_parquet(path).iter_batches(SLICE, columns=columns):
-        yield batch.select(columns)
 
 
 def _open_parquet(path: Path) -> pq.ParquetFile:

@@ -153,13 +153,9 @@ def _finish(writer: ArtifactWriter, encoder: Encoder, found: EmbedInputs, chosen
     if found.videos and not counts["videos"] and chosen.num_shards == 1:
         first = next(iter(sorted(writer.path.glob("dropped-*.parquet"))))
         detail = pq.read_table(first, columns=["detail"]).column("detail")[0].as_py()
-        raise CvrError(f"None of the {len(found.videos)} videos of {_source(writer)} can be read: {detail}")
+        raise CvrError(f"None of the {len(found.videos)} videos of {writer.inputs['videos']} can be read: {detail}")
     parts = {"parts": found.video_parts + found.text_parts} if chosen.num_shards > 1 else {}
     return writer.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
-
-
-def _source(writer: ArtifactWriter) -> Path:
-    return writer.inputs["videos"]
 
 
 def count_items(folder: Path) -> dict[str, int]:

@@ -139,7 +139,7 @@ def to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
             if isinstance(value, list)
         }
         known.update({**row, **lists, "split": split})
-    names = _names(found.values())
+    names = list(dict.fromkeys(name for row in found.values() for name in row))
     table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in found.values()])
     return check_columns(table, VIDEOS, source) if found else VIDEOS.empty_table()
 
@@ -247,10 +247,6 @@ def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> 
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
-
-
-def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _quoted(cell: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import SPLITS, by_split, concat
+from cvr_data.formats._rows import SPLITS, by_split, concat, values_of
 from cvr_data.tables import TRIPLETS
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None 
     """Return one Dataset per split that has rows, with `reference_video` and `target_video` columns."""
     from datasets import Dataset, DatasetDict
 
-    media = _media(videos) if videos is not None and config.embed else {}
+    paths = values_of(videos, "path") if config.embed else {}
+    media = {video_id: {"path": path, "bytes": None} for video_id, path in paths.items() if Path(path).is_file()}
     table = with_videos(triplets, media)
     features = features_of(table.schema, decode=config.decode)
     return DatasetDict({split: Dataset(rows.cast(features.arrow_schema)) for split, rows in by_split(table)})
@@ -86,8 +87,3 @@ def features_of(schema: pa.Schema, *, decode: bool) -> "Features":
     plain = pa.schema([field for field in schema if field.name not in VIDEO_COLUMNS])
     features = Features.from_arrow_schema(plain)
     return Features({**features, **{name: Video(decode=decode) for name in VIDEO_COLUMNS}})
-
-
-def _media(videos: pa.Table) -> dict[str, dict[str, Any]]:
-    rows = zip(videos["video_id"].to_pylist(), videos["path"].to_pylist(), strict=True)
-    return {video_id: {"path": path, "bytes": None} for video_id, path in rows if path and Path(path).is_file()}

@@ -25,7 +25,8 @@ def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
         CvrError: no such artifact, or a video is not in the corpus it was mined from.
     """
     artifact = open_artifact(pairs, "mine-pairs")
-    kept, dropped = (_rows(artifact, name, reference_id, target_id) for name in ("part", "dropped"))
+    is_pair = (ds.field("reference_id") == reference_id) & (ds.field("target_id") == target_id)
+    kept, dropped = (_read(artifact, name, "reference_id", is_pair) for name in ("part", "dropped"))
     passed = ", ".join(step["step"] for step in artifact.manifest.get("funnel", [])[1:])
     lines = [f"kept: {shown_pair(row)}" + (f"; passed {passed}" if passed else "") for row in kept]
     lines += [f"{_dropped_by(artifact, row)}{shown_pair(row)}" for row in dropped]
@@ -91,18 +92,14 @@ def _group(artifact: Artifact, texts: list[str]) -> str | None:
 
 def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
     table = open_artifact(videos).read(["video_id", "captions"])
-    found = {row["video_id"]: row["captions"] for row in table.filter(_is_in(table, "video_id", ids)).to_pylist()}
+    rows = table.filter(pc.is_in(table.column("video_id"), pa.array(ids, pa.string()))).to_pylist()
+    found = {row["video_id"]: row["captions"] for row in rows}
     for video_id in ids:
         if video_id not in found:
             hint = did_you_mean(video_id, table.column("video_id").to_pylist()) if table.num_rows < 10_000 else ""
             hint = hint if hint.startswith("Did you mean") else ""  # not a list of thousands
             raise CvrError(f"{videos} has no video {video_id!r}. {hint}".rstrip())
     return found
-
-
-def _rows(artifact: Artifact, name: str, reference_id: str, target_id: str) -> list[dict[str, Any]]:
-    is_pair = (ds.field("reference_id") == reference_id) & (ds.field("target_id") == target_id)
-    return _read(artifact, name, "reference_id", is_pair)
 
 
 def _read(artifact: Artifact, name: str, needed: str, condition: ds.Expression) -> list[dict[str, Any]]:
@@ -113,7 +110,3 @@ def _read(artifact: Artifact, name: str, needed: str, condition: ds.Expression) 
         if needed in part.schema.names:
             rows += part.to_table(filter=condition).to_pylist()
     return rows
-
-
-def _is_in(table: pa.Table, column: str, values: tuple[str, ...] | list[str]) -> pa.ChunkedArray:
-    return pc.is_in(table.column(column), pa.array(values, pa.string()))

@@ -98,7 +98,9 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     configs = _write_rows(part, folder, repo, wanted, uploaded)
     card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
     _write_papers(card, folder, wanted, dataset.artifact.key)
-    _write_manifests(card.lineage, folder / "manifests")
+    (folder / "manifests").mkdir(parents=True, exist_ok=True)
+    for number, made in enumerate(card.lineage, start=1):
+        write_bytes(folder / "manifests" / f"{number:02d}-{made.stage}.json", json_bytes(made.manifest))
     of_media = {medium.name: file_sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
     if len(of_media) > LISTED_MEDIA:
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
@@ -204,12 +206,6 @@ def _write_shards(triplets: pa.Table, folder: Path) -> dict[str, dict[str, str]]
                     configs.setdefault(name, {})[split] = f"data/{name}/{split}-*.parquet"
     configs["default"] = {split: configs["default"][split] for split in SPLITS if split in configs["default"]}
     return configs
-
-
-def _write_manifests(artifacts: Sequence[Artifact], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, artifact in enumerate(artifacts, start=1):
-        write_bytes(folder / f"{number:02d}-{artifact.stage}.json", json_bytes(artifact.manifest))
 
 
 def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelStep]:

@@ -142,18 +142,14 @@ def verdict_of(rows: Sequence[dict[str, Any]]) -> Verdict | None:
     if len(kept) <= len(rejected):
         if len(kept) == len(rejected):
             return Verdict(reason="review_disputed")
-        return Verdict(reason=f"review_{_most_frequent(row['reason'] for row in rejected)}")
+        counts = Counter(row["reason"] for row in rejected)
+        return Verdict(reason=f"review_{min(counts, key=lambda reason: (-counts[reason], reason))}")
     wordings = Counter((row["modification"], row["chosen"]) for row in kept)
     # Among equally frequent wordings one that a source wrote stands before one that a person reworded.
     modification, chosen = min(wordings, key=lambda pair: (-wordings[pair], pair[0] != pair[1], pair))
     marked = Counter(name for row in kept for name in row["also_correct"] or ())
     further = tuple(sorted(name for name, votes in marked.items() if 2 * votes >= len(kept)))
     return Verdict(chosen=chosen, modification=modification, also_correct=further)
-
-
-def _most_frequent(values: Iterable[str]) -> str:
-    counts = Counter(values)
-    return min(counts, key=lambda value: (-counts[value], value))
 
 
 def _dropped(row: dict[str, Any], reason: str) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         return done
     with writer, Progress(f"import-{name}", corpus.count(config), "videos") as progress:
         try:
-            kept = _write_parts(writer, _checked(corpus.load(config, out), name), progress)
+            tables = (check_columns(table, VIDEOS, f"import-{name}") for table in corpus.load(config, out))
+            kept = _write_parts(writer, tables, progress)
             if not kept:
                 raise CvrError(f"{', '.join(map(str, inputs.values())) or name}: no row can be used.")
         except CvrError:
@@ -55,8 +56,3 @@ def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: P
         kept, dropped = kept + good.num_rows, dropped + bad.num_rows
         progress.advance(table.num_rows, f"{dropped} dropped")
     return kept
-
-
-def _checked(tables: Iterator[pa.Table], name: str) -> Iterator[pa.Table]:
-    for table in tables:
-        yield check_columns(table, VIDEOS, f"import-{name}")

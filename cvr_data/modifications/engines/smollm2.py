@@ -26,7 +26,8 @@ def smollm2_folder() -> Path:
     folder = cache_folder() / "models" / NAME
     if (folder / _READY).exists():
         return folder
-    source = _gguf_file(model_path("smollm2"))
+    path = model_path("smollm2")
+    source = path if path.is_file() else next(iter(sorted(path.rglob("*.gguf"))))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{NAME}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -39,10 +40,6 @@ def smollm2_folder() -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
-
-
-def _gguf_file(path: Path) -> Path:
-    return path if path.is_file() else next(iter(sorted(path.rglob("*.gguf"))))
 
 
 def _convert(source: Path, folder: Path) -> None:

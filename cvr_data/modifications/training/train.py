@@ -112,7 +112,8 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         training, held_out = hold_out(usable, config.held_out, config.seed)
         learner = _learn(engine, prompt, training, held_out, config)
         _save(learner.model, engine.tokenizer, out, config)
-        writer.write_part(0, _rows(training, held_out))
+        rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
+        writer.write_part(0, pa.Table.from_pylist(rows, schema=EXAMPLES))
         return writer.finish(
             trained_on=_summary(training, held_out), left_out=len(examples) - len(usable),
             history=learner.history, best_epoch=learner.best_epoch, **runs_on(config),
@@ -238,11 +239,6 @@ def _save(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
     for path in sorted(temporary.iterdir()):
         path.replace(out / path.name)
     temporary.rmdir()
-
-
-def _rows(training: Sequence[Example], held_out: Sequence[Example]) -> pa.Table:
-    rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
-    return pa.Table.from_pylist(rows, schema=EXAMPLES)
 
 
 def _summary(training: Sequence[Example], held_out: Sequence[Example]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ stand: a pair in one direction stays in one direction.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,8 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     """
     captions = dict(zip(videos.column("video_id").to_pylist(), videos.column("captions").to_pylist(), strict=True))
     seen: set[str] = set()
-    rows = [_checked(row, captions, seen) for row in _given(config)]
+    given = (row for rows in read_rows(config.path, _columns(config)) for row in rows)
+    rows = [_checked(_named(config, row), captions, seen) for row in given]
     order = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")]
     return pa.Table.from_pylist(rows, schema=SCHEMA).sort_by(order)
 
@@ -79,13 +79,6 @@ def explain(config: Config, reference: str, target: str) -> str:
 def _columns(config: Config) -> set[str]:
     names = ("reference_id", "target_id", "reference_caption", "target_caption", "changes")
     return {column for name in names if (column := getattr(config, name))}
-
-
-def _given(config: Config) -> Iterator[dict[str, Any]]:
-    """Yield what each row gives, by our names, with the reason of one that cannot be read."""
-    for rows in read_rows(config.path, _columns(config)):
-        for row in rows:
-            yield _named(config, row)
 
 
 def _named(config: Config, row: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Captions that have their first or second half in common with another are hashed 
 with that position blanked; equal hashes are found by sorting, and then compared word by word, so a collision cannot
 make a wrong pair. Time grows with the number of words, and memory with the captions of the most common length and with
 the pairs found. On several processes or machines, the captions are dealt out by their halves
-(`cvr_data.pairs.search.buckets`); the pairs are the same.
+(`cvr_data.pairs.search.halves`); the pairs are the same.
 
 Source: how WebVid-CoVR was mined, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746).
 """
@@ -21,10 +21,9 @@ import pyarrow as pa
 from cvr_data.core.jobs import current_engine, map_jobs
 from cvr_data.core.progress import Progress
 from cvr_data.language.normalise import words
-from cvr_data.pairs.search.buckets import buckets, pairs_in_bucket
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.groups import ordered_pairs, rows_with_one_blank
-from cvr_data.pairs.search.halves import sharing_a_half
+from cvr_data.pairs.search.halves import buckets, pairs_in_bucket, sharing_a_half
 from cvr_data.pairs.search.pairs import CaptionPairs, DroppedGroup, pairs_table
 
 VERSION = 1

@@ -107,14 +107,11 @@ def _city(side: int, generator: np.random.Generator) -> Picture:
         while left < side:
             width = int(generator.integers(side // 11, side // 5))
             top = int(side * (generator.uniform(0.12, 0.5) + 0.2 * depth))
-            _building(draw, left, top, width, grey=int(generator.integers(28, 50)) + 38 * (1 - depth), side=side)
+            grey = int(generator.integers(28, 50)) + 38 * (1 - depth)
+            draw.rectangle((left, top, left + width, max(side, top)), fill=(grey, grey + 4, grey + 18))
             _windows(draw, range(left + 3, left + width - 4, 7), range(top + 4, side, 8), generator)
             left += width + int(generator.integers(1, 6))
     return np.asarray(image, float)
-
-
-def _building(draw: ImageDraw.ImageDraw, left: int, top: int, width: int, *, grey: int, side: int) -> None:
-    draw.rectangle((left, top, left + width, max(side, top)), fill=(grey, grey + 4, grey + 18))
 
 
 def _windows(draw: ImageDraw.ImageDraw, columns: range, rows: range, generator: np.random.Generator) -> None:

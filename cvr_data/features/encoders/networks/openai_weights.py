@@ -96,7 +96,7 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch._utils" and name == "_rebuild_tensor_v2":
             return _strided
         if module == "torch._utils" and name == "_rebuild_parameter":
-            return _parameter
+            return _first
         if module == "torch" and name in STORAGES:
             return STORAGES[name]
         if module == "collections" and name == "OrderedDict":
@@ -135,10 +135,6 @@ def _collect(module: Any, prefix: str, found: dict[str, Tensor]) -> None:
 
 def _strided(numbers: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     return torch.as_strided(numbers, size, stride, offset).clone()
-
-
-def _parameter(data: Tensor, *_: Any) -> Tensor:
-    return data
 
 
 def _first(value: Any, *_: Any) -> Any:
