@@ -58,9 +58,7 @@ class SpreadBackend:
             return
         import ray
 
-        count = len(requests)
-        size = min(LARGEST_BATCH, math.ceil(count / (self.workers * BATCHES_EACH)))
-        waiting = deque(range(start, min(start + size, count)) for start in range(0, count, size))
+        waiting = deque(_batches(len(requests), self.workers))
         running: dict[Any, tuple[Any, range]] = {}
         free = list(self._started(ray, len(waiting)))
         while waiting or running:
@@ -113,3 +111,8 @@ class EngineActor:
     def write(self, requests: Sequence[Request]) -> list[tuple[int, Answer]]:
         """Return the answers with their positions."""
         return list(self.backend.write(requests))
+
+
+def _batches(count: int, workers: int) -> list[range]:
+    size = min(LARGEST_BATCH, math.ceil(count / (workers * BATCHES_EACH)))
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]

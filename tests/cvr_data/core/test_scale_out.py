@@ -16,7 +16,6 @@ from cvr_data.core.artifacts import ArtifactWriter, identity_of, json_bytes, ope
 from cvr_data.core.columns import check_columns
 from cvr_data.core.engine import Engine
 from cvr_data.features import embed_source, similarities
-from cvr_data.pairs.search import buckets as _buckets
 from cvr_data.pairs.search import concept_mentions as _concept_mentions
 from cvr_data.pairs.search import halves as _halves
 from cvr_data.pairs.search import nearest as _nearest
@@ -29,7 +28,7 @@ from cvr_data.tables import VIDEOS
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
 SMALL = (
-    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (_buckets, "BUCKET_ROWS", 8),
+    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (_halves, "BUCKET_ROWS", 8),
     (_concept_mentions, "CHUNK", 16), (similarities, "CHUNK", 32), (neighbors, "ENCODED", 32),
     (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (_halves, "SLICE", 20),
 )  # fmt: skip
@@ -129,10 +128,10 @@ def test_ray_makes_the_same_bytes_though_a_worker_is_killed(words, videos, cvr, 
 @pytest.mark.parametrize("max_group", [2, 50])
 @pytest.mark.parametrize("rows", [1, 8, 1000])
 def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(rows, max_group, monkeypatch):
-    monkeypatch.setattr(_buckets, "BUCKET_ROWS", rows)
+    monkeypatch.setattr(_halves, "BUCKET_ROWS", rows)
     captions = read_captions(videos_table(), 2, 50)
     whole, templates = one_word.find_pairs(captions, max_group)
-    dealt, dealt_templates = one_word.find_pairs_in_buckets(captions, max_group)
+    dealt, dealt_templates = one_word.find_pairs_in_halves(captions, max_group)
     assert _rows(dealt) == _rows(whole)
     assert len(_rows(whole)) > 0
     assert sorted(dealt_templates) == sorted(templates)
@@ -160,7 +159,7 @@ def _rows(pairs):
 
 
 def test_a_bucket_has_the_captions_of_one_half_and_no_caption_alone():
-    for numbers, ids_NL, start, end in _buckets.buckets(read_captions(videos_table(), 2, 50)):
+    for numbers, ids_NL, start, end in _halves.buckets(read_captions(videos_table(), 2, 50)):
         halves = [tuple(row) for row in np.delete(ids_NL, np.s_[start:end], axis=1).tolist()]
         assert all(halves.count(half) > 1 for half in halves)
         assert (np.diff(numbers) > 0).all()
