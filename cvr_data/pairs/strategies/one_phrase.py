@@ -28,7 +28,11 @@ from cvr_data.pairs.search.spans import Limits, SpanPairs, find_spans, span_text
 VERSION = 1
 NAME = "one-phrase"
 
-EXAMPLE = [("v1", "a red car drives"), ("v2", "a vintage motorcycle drives"), ("v3", "rain falls")]
+EXAMPLE = {
+    "a red car drives": ["a vintage motorcycle drives"],
+    "a vintage motorcycle drives": ["a red car drives"],
+    "rain falls": [],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +58,6 @@ class Config:
             raise ValueError("max_span = 1 without one_word leaves nothing; make max_span at least 2.")
         if self.max_group < 2 or self.max_videos_per_caption < 1:
             raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
-
-
-TINY = Config(phrases="any")
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
