@@ -72,7 +72,8 @@ def trained_retriever(
     def training_step(batch: TripletBatch) -> Losses:
         batch = on_device(batch, device_of(module))
         query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
-        logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
+        scale: Any = module.scale
+        logits_BB = scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if as_released:
             return {"loss": info_nce(logits_BB, symmetric=False)}
         ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))

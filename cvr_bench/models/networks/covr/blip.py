@@ -147,7 +147,7 @@ class BlipNetwork(nn.Module):
 
 def text_config(**sizes: Any) -> BlipTextConfig:
     """Return the configuration of a text encoder, with cross-attention in every layer."""
-    ids = {"bos_token_id": CLS, "pad_token_id": 0, "eos_token_id": CLS, "sep_token_id": CLS}
+    ids: dict[str, Any] = {"bos_token_id": CLS, "pad_token_id": 0, "eos_token_id": CLS, "sep_token_id": CLS}
     return BlipTextConfig(**transformer_sizes(**sizes), is_decoder=True, **ids)
 
 

@@ -108,7 +108,7 @@ def _additive(mask_BP: Tensor) -> Tensor:
 
 def qformer_config(*, every: int = 2, **sizes: Any) -> Blip2QFormerConfig:
     """Return the configuration of a Q-Former whose every second layer (`every`) looks at the image."""
-    own = {"cross_attention_frequency": every, "use_qformer_text_input": True, "pad_token_id": 0}
+    own: dict[str, Any] = {"cross_attention_frequency": every, "use_qformer_text_input": True, "pad_token_id": 0}
     return Blip2QFormerConfig(**transformer_sizes(**sizes), **own)
 
 
