@@ -23,7 +23,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import entry_of, source_files, split_of, tables, texts
 
 VERSION = 1
-TINY = {"path": "activitynet"}
 
 
 @dataclass(frozen=True, kw_only=True)

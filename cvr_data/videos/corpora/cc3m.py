@@ -19,7 +19,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import entry_of, source_files, split_of, tables, texts
 
 VERSION = 1
-TINY = {"path": "cc3m"}
 SUFFIX = ".tsv"
 
 

@@ -19,7 +19,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import checked_tables, entry_from, seconds, table_rows, tables, texts
 
 VERSION = 1
-TINY = {"path": "epic-kitchens"}
 COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
 
 

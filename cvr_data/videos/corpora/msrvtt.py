@@ -22,7 +22,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import entry_of, source_files, tables, texts
 
 VERSION = 1
-TINY = {"path": "msrvtt"}
 SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
 
 

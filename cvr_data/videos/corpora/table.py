@@ -18,6 +18,7 @@ from cvr_data.media.look import with_suffix
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 
 VERSION = 1
+TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import entry_of, listed_splits, source_files, split_of, tables, texts
 
 VERSION = 1
-TINY = {"path": "vatex"}
 
 
 @dataclass(frozen=True, kw_only=True)
