@@ -38,30 +38,18 @@ EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3), "unit=sentence": (5, 3
 
 
 def files(config: Config) -> list[Path]:
-    """Return the file that `load` reads.
-
-    Raises:
-        CvrError: it is missing.
-    """
+    """Return the file that `load` reads."""
     return [find_only(config.annotations, "val_1.json", origin=ORIGIN)]
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+    """Return what `load_captions` reads."""
     folder = config.annotations.parent if config.annotations.is_file() else config.annotations
     return [find(folder, "train.json", origin=ORIGIN)]
 
 
 def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
-    """Return the texts of the training videos, whole paragraphs where these are ranked.
-
-    Raises:
-        CvrError: the file is missing, cannot be read or is not whole.
-    """
+    """Return the texts of the training videos, whole paragraphs where these are ranked."""
     (path,) = training_files(config)
     captions = _captions(path)
     check_counts(path, config.counts, {"videos": len(captions)}, {"videos": TRAINING_VIDEOS})
@@ -69,11 +57,7 @@ def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
 
 
 def load(config: Config) -> Task:
-    """Return the task of one unit and direction.
-
-    Raises:
-        CvrError: the file is missing, cannot be read or is not whole.
-    """
+    """Return the task of one unit and direction."""
     (path,) = files(config)
     captions = _captions(path)
     found = {"videos": len(captions), "sentences": sum(len(texts) for texts in captions.values())}

@@ -42,39 +42,23 @@ EXAMPLE = {"": (2, 2), "direction=video-to-text": (2, 2), "unit=sentence": (3, 2
 
 
 def files(config: Config) -> list[Path]:
-    """Return the descriptions and the list of videos.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the descriptions and the list of videos."""
     return _files(config, config.split)
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+    """Return what `load_captions` reads."""
     return _files(config, "train")
 
 
 def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
-    """Return the texts of the training videos, whole paragraphs where these are ranked.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no description.
-    """
+    """Return the texts of the training videos, whole paragraphs where these are ranked."""
     captions, _ = _captions(config, "train")
     return paragraphs(captions) if config.unit == "paragraph" else captions
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split, unit and direction.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no description.
-    """
+    """Return the task of one split, unit and direction."""
     captions, unlisted = _captions(config, config.split)
     task = text_video_task(f"didemo-{config.split}-{config.unit}", captions, config.direction, config.unit)
     left_out = {"descriptions of videos that are not listed": unlisted}

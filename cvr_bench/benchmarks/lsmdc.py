@@ -38,39 +38,23 @@ EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the file that `load` reads.
-
-    Raises:
-        CvrError: it is missing.
-    """
+    """Return the file that `load` reads."""
     return [find_only(config.annotations, FILES[config.split], origin=ORIGIN)]
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+    """Return what `load_captions` reads."""
     folder = config.annotations.parent if config.annotations.is_file() else config.annotations
     return [find(folder, TRAINING_FILE, origin=ORIGIN)]
 
 
 def load_captions(config: Config) -> dict[str, list[str]]:
-    """Return the captions of the training videos.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole.
-    """
+    """Return the captions of the training videos."""
     return _captions(training_files(config)[0], config, "train")
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split and direction.
-
-    Raises:
-        CvrError: the file is missing, cannot be read or is not whole.
-    """
+    """Return the task of one split and direction."""
     (path,) = files(config)
     return text_video_task(f"lsmdc-{config.split}", _captions(path, config, config.split), config.direction, "sentence")
 

@@ -45,38 +45,22 @@ EXAMPLE = {
 
 
 def files(config: Config) -> list[Path]:
-    """Return the list of the split and the captions.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the list of the split and the captions."""
     return _files(config, config.split)
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+    """Return what `load_captions` reads."""
     return _files(config, "train")
 
 
 def load_captions(config: Config) -> dict[str, list[str]]:
-    """Return the captions of the training videos.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
-    """
+    """Return the captions of the training videos."""
     return _captions(config, "train")
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split and direction.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
-    """
+    """Return the task of one split and direction."""
     of_video = _captions(config, config.split)
     return text_video_task(f"msvd-{config.split}", of_video, config.direction, "sentence", config.texts)
 

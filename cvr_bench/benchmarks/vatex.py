@@ -44,30 +44,18 @@ EXAMPLE = {
 
 
 def files(config: Config) -> list[Path]:
-    """Return the list of the split and the captions.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the list of the split and the captions."""
     listing = find(config.annotations, f"{config.split}_list.txt", origin=LISTS)
     return [listing, find(config.annotations, FILE, origin=CAPTIONS)]
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+    """Return what `load_captions` reads."""
     return [find(config.annotations, TRAINING_FILE, origin=CAPTIONS)]
 
 
 def load_captions(config: Config) -> dict[str, list[str]]:
-    """Return the captions of the training videos.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole.
-    """
+    """Return the captions of the training videos."""
     (path,) = training_files(config)
     captions = _captions(path)
     check_counts(path, config.counts, {"videos": len(captions)}, {"videos": TRAINING_VIDEOS})
@@ -75,11 +63,7 @@ def load_captions(config: Config) -> dict[str, list[str]]:
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split and direction.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
-    """
+    """Return the task of one split and direction."""
     listing, path = files(config)
     video_ids = read_lines(listing)
     check_counts(listing, config.counts, {"videos": len(video_ids)}, {"videos": 1500})
