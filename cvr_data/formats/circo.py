@@ -55,11 +55,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target.
-
-    Raises:
-        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
-    """
+    """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
     files = files_of(path, names, config.split, otherwise=split_in(path.stem))
     return concat([_read_file(config, file, split) for split, file in files.items()])

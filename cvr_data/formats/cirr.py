@@ -79,11 +79,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder.
-
-    Raises:
-        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
-    """
+    """Return the triplets of one file of captions, or of all of a folder."""
     return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
 
 

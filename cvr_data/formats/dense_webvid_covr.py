@@ -70,11 +70,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder.
-
-    Raises:
-        CvrError: the file is empty or no CSV, lacks a required column, or a number or list in it is none.
-    """
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
     return read_files(config, path, COLUMNS)
 
 

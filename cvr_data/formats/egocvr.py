@@ -75,11 +75,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a file of annotations, or of a folder: a row per query and target.
-
-    Raises:
-        CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
-    """
+    """Return the triplets of a file of annotations, or of a folder: a row per query and target."""
     return concat([_read_queries(config, file, split) for split, file in _files(config, path).items()])
 
 

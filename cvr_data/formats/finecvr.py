@@ -82,11 +82,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped.
-
-    Raises:
-        CvrError: there is no such file, a line has too few or too many cells, or a number is not in its id map.
-    """
+    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
     return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
 
 

@@ -71,11 +71,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target.
-
-    Raises:
-        CvrError: the file is absent or no table, lacks a column, or a list or dict in it is none.
-    """
+    """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target."""
     named = next((split for split in SPLITS if path.stem.lower().startswith(split)), "train")
     files = files_of(path, FILES, config.split, otherwise=named)
     return concat([_read_file(config, file, split) for split, file in files.items()])

@@ -61,9 +61,5 @@ def csv_bytes(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> 
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content.
-
-    Raises:
-        CvrError: the file is empty or no CSV, lacks a required column, or a number or list in it is none.
-    """
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content."""
     return read_files(config, path, COLUMNS)
