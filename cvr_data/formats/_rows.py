@@ -20,21 +20,6 @@ SPLITS = ("train", "val", "test")
 MARKS = ',"\r\n'
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReadConfig:
-    """What most layouts can be told of the rows they read."""
-
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file's name says."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self) -> None:
-        if self.split not in ("", *SPLITS):
-            hint = did_you_mean(self.split, SPLITS)
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")
-
-
 @dataclass(frozen=True)
 class PublishedQuery:
     """The rows of one query, a target each, and its number in the file."""
@@ -168,6 +153,21 @@ def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
 def split_in(stem: str) -> str:
     """Return the split that a file's name ends with, else train."""
     return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfSplits:
+    """Options of layouts with a file per split; the Config of one inherits them."""
+
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self) -> None:
+        if self.split not in ("", *SPLITS):
+            hint = did_you_mean(self.split, SPLITS)
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")
 
 
 def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:

@@ -22,7 +22,7 @@ from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.files import read_columns
 from cvr_data.formats._rows import (
     SPLITS,
-    ReadConfig,
+    OfSplits,
     by_split,
     concat,
     files_of,
@@ -45,14 +45,9 @@ LOCAL = "local_idx"
 FOLDER = "annotation/egocvr"
 KINDS = {"modified_captions": pa.string()}
 
-EXAMPLE = (
-    "video_clip_id,target_clip_ids,video_clip_narration,target_clip_narration,instruction,modified_captions\n"
-    "a_9_18,\"['a_30_39', 'a_50_59']\",#C C takes the sieve,#C C shakes the sieve,Shake it., #C C shakes the bowl.\n"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config(ReadConfig):
+class Config(OfSplits):
     style: str = "action"
     """Style of the texts read; the file does not say, and most of EgoCVR's change the action."""
 
@@ -80,11 +75,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a file of annotations, or of a folder: a row per query and target.
-
-    Raises:
-        CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
-    """
+    """Return the triplets of a file of annotations, or of a folder: a row per query and target."""
     return concat([_read_queries(config, file, split) for split, file in _files(config, path).items()])
 
 

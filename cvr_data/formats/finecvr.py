@@ -25,7 +25,7 @@ from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.formats._rows import (
     SPLITS,
-    ReadConfig,
+    OfSplits,
     by_split,
     concat,
     files_of,
@@ -43,11 +43,9 @@ BREAKS = re.compile(r"[\t\r\n]")
 MIN_CELLS, MAX_CELLS = 4, 6
 REMAPED = "_remaped"
 
-EXAMPLE = '0\tvideo12\tvideo7\tmake it "blue"\tmsrvtt\t\n'
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config(ReadConfig):
+class Config(OfSplits):
     annotations: Literal["both", "plain", "remaped"] = "both"
     """Which of the two files of triplets to write; the reference code reads the remaped one."""
     embeddings: Path | None = None
@@ -85,11 +83,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped.
-
-    Raises:
-        CvrError: there is no such file, a line has too few or too many cells, or a number is not in its id map.
-    """
+    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
     return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
 
 

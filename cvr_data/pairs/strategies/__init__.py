@@ -30,7 +30,7 @@ class StrategyModule(Member, Protocol):
         """
 
     def explain(self, config: Any, reference: str, target: str) -> str:
-        """Return why two captions are or are not a pair; the latter starts with "not a pair"."""
+        """Return why two captions that the result has not are no pair: "not a pair: ...", or what it depends on."""
 
 
 @runtime_checkable

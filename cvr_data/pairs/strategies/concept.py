@@ -41,7 +41,11 @@ from cvr_data.tables import CHANGE, PAIRS, pair_id
 VERSION = 2
 NAME = "concept"
 
-EXAMPLE = [("v1", "a red car drives by"), ("v2", "a blue car drives by"), ("v3", "rain falls")]
+EXAMPLE = {
+    "a red car drives by": ["a blue car drives by"],
+    "a blue car drives by": ["a red car drives by"],
+    "rain falls": [],
+}
 ROWS = pa.schema(
     [
         *((name, pa.string()) for name in PAIRS.names[:6]),
@@ -85,9 +89,6 @@ class Config:
             raise ValueError("neighbours, frame_concepts, vocabulary_size, max_changes and workers must be at least 1.")
         if not 0 <= self.caption_share <= 1:
             raise ValueError(f"caption_share must be between 0 and 1, got {self.caption_share}.")
-
-
-TINY = Config(neighbours=2)
 
 
 def inputs(config: Config) -> dict[str, Path]:

@@ -24,6 +24,8 @@ from cvr_data.tables import CHANGE, PAIRS, pair_id
 VERSION = 1
 NAME = "given"
 
+EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": [], "rain falls": []}
+
 SCHEMA = pa.schema(
     [(name, PAIRS.field(name).type) for name in PAIRS.names[:7]]
     + [("drop_reason", pa.string()), ("detail", pa.string())]

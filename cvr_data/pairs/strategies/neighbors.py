@@ -28,7 +28,11 @@ from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table
 VERSION = 1
 NAME = "neighbors"
 
-EXAMPLE = [("v1", "a dog runs on the beach"), ("v2", "a puppy is running at the beach"), ("v3", "rain falls")]
+EXAMPLE = {
+    "a dog runs on the beach": ["a puppy is running at the beach"],
+    "a puppy is running at the beach": ["a dog runs on the beach"],
+    "rain falls": [],
+}
 ENCODED = 2048
 """Captions encoded or read at once, which bounds the memory."""
 
@@ -55,9 +59,6 @@ class Config:
             raise ValueError("k, min_words and max_videos_per_caption must be at least 1.")
         if not -1 <= self.low < self.high:
             raise ValueError(f"low must be at least -1 and below high, got {self.low} and {self.high}.")
-
-
-TINY = Config(text_encoder="hash", low=-1.0)
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:

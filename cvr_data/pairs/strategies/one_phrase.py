@@ -30,13 +30,18 @@ from cvr_data.pairs.search.spans import SpanLimits, SpanPairs, find_spans, span_
 VERSION = 1
 NAME = "one-phrase"
 
-EXAMPLE = [("v1", "a red car drives"), ("v2", "a vintage motorcycle drives"), ("v3", "rain falls")]
 PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
 
 _BEFORE_VERB = frozenset(("ADV", "PART"))
 _NEVER_FIRST = frozenset(("CCONJ", "SCONJ", "PUNCT"))
 _NEVER_LAST = frozenset(("DET", "CCONJ", "SCONJ", "ADP", "PUNCT"))
 _WITHIN_NOUN = MODIFIERS | THINGS | {"ADV", "CCONJ", "ADP", "PART"}
+
+EXAMPLE = {
+    "a red car drives": ["a vintage motorcycle drives"],
+    "a vintage motorcycle drives": ["a red car drives"],
+    "rain falls": [],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +67,6 @@ class Config:
             raise ValueError("max_span = 1 without one_word leaves nothing; make max_span at least 2.")
         if self.max_group < 2 or self.max_videos_per_caption < 1:
             raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
-
-
-TINY = Config(phrases="any")
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:

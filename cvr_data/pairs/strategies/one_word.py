@@ -29,7 +29,7 @@ from cvr_data.pairs.search.pairs import CaptionPairs, DroppedGroup, pairs_table
 VERSION = 1
 NAME = "one-word"
 
-EXAMPLE = [("v1", "a dog runs"), ("v2", "a cat runs"), ("v3", "rain falls")]
+EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": ["a dog runs"], "rain falls": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,6 @@ class Config:
             raise ValueError(f"min_words must be at least 2, got {self.min_words}.")
         if self.max_group < 2 or self.max_videos_per_caption < 1:
             raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
-
-
-TINY = Config()
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
