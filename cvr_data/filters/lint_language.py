@@ -47,14 +47,11 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         names = ("reference_caption", "target_caption", "reference_description", "target_description")
         known = set(_WORD.findall(" ".join(row[name] for name in names).lower()))
         words = [word for word in _WORD.findall(text) if word not in known]
-        if any(not _is_latin(letter) for word in words for letter in word if not letter.isascii()):
+        names_of_letters = (unicodedata.name(letter, "") for letter in "".join(words) if not letter.isascii())
+        if not all(name.startswith("LATIN") for name in names_of_letters):
             return "not_english"
         foreign = sum(word in _FOREIGN for word in words)
         english = sum(word in FUNCTION_WORDS or word in EDIT_WORDS for word in words)
         return "not_english" if foreign > english else None
 
     return drop_where(table, reason)
-
-
-def _is_latin(letter: str) -> bool:
-    return unicodedata.name(letter, "").startswith("LATIN")

@@ -32,8 +32,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def _into_itself(text: str) -> bool:
-    sides = replaced(text)
-    return sides is not None and _equal(content_words(sides[0]), content_words(sides[1]))
+    if (sides := replaced(text)) is None:
+        return False
+    old, new = map(content_words, sides)
+    return len(old) == len(new) > 0 and all(same_word(one, other) for one, other in zip(old, new, strict=True))
 
 
 def _instead_of_itself(text: str, row: LintRow) -> bool:
@@ -50,7 +52,3 @@ def _says_it_twice(text: str, row: LintRow) -> bool:
     affirmed = content_words(split_negated(text).affirmed)
     wanted = [word for change in row["changes"] for word in content_words(words_of(change["after"] or ""))]
     return any(sum(same_word(word, other) for other in affirmed) > 1 for word in wanted)
-
-
-def _equal(old: list[str], new: list[str]) -> bool:
-    return len(old) == len(new) > 0 and all(same_word(one, other) for one, other in zip(old, new, strict=True))

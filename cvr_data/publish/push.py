@@ -111,9 +111,10 @@ def push(files: Mapping[str, Path], target: Target, config: Config, api: "HfApi"
             failures = 1 if upload.committed > committed else failures + 1
             committed = upload.committed
             text = upload_error(problem, api.endpoint, target, left=upload.left)
-            if not upload.is_met or not _may_pass(problem) or failures >= config.attempts:
-                raise CvrError(text) from None
             response = getattr(problem, "response", None)
+            may_pass = response is None or response.status_code in (408, 429) or response.status_code >= 500
+            if not upload.is_met or not may_pass or failures >= config.attempts:
+                raise CvrError(text) from None
             asked = "" if response is None else response.headers.get("Retry-After", "")
             pause_s = min(float(asked), 600.0) if asked.isdigit() else min(config.wait_s * 2 ** (failures - 1), 60.0)
             log.warning("%s Trying again in %.0f s (%d of %d).", text, pause_s, failures, config.attempts - 1)
@@ -300,11 +301,6 @@ def _http_error(error: Exception) -> Exception:
     if isinstance(error.__cause__, HTTPError):
         return error.__cause__
     raise error
-
-
-def _may_pass(error: Exception) -> bool:
-    response = getattr(error, "response", None)
-    return response is None or response.status_code in (408, 429) or response.status_code >= 500
 
 
 def upload_error(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
