@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.videos.corpora.charades import COLUMNS, described
+from cvr_data.videos.corpora._charades import COLUMNS, described
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, checked_tables, corpus, source_files, table_rows
 
