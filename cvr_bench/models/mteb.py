@@ -58,11 +58,7 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model.
-
-    Raises:
-        CvrError: stored videos and texts are not in one space, or the named model cannot be loaded or used.
-    """
+    """Return the model."""
     check_one_space(encoder, "mteb")
     joint = None if config.model is None else JointEncoder(config)
 

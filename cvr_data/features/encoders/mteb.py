@@ -52,11 +52,7 @@ class Config(Frames):
 
 
 def load(config: Config) -> "MtebEncoder":
-    """Return the encoder.
-
-    Raises:
-        CvrError: the name leads nowhere, or what it names has none of the methods.
-    """
+    """Return the encoder."""
     return MtebEncoder(model_of(config.model, config.argument), config)
 
 

@@ -30,11 +30,6 @@ class Config(Published):
 
 
 def _inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: a file is missing, empty, or lacks a column.
-    """
     lists = {file.name: file for file in source_files(config.path, "frame_list.txt")}
     return {**checked_tables(config.charades, COLUMNS), **lists}
 
