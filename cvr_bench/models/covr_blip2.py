@@ -80,11 +80,7 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever | MaxOverTokens:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
     if config.checkpoint is not None:

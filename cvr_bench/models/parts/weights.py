@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training"
@@ -94,8 +94,7 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
             raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CvrError(f"Cannot read the checkpoint {file}: {reason}") from None
+        raise CvrError(f"Cannot read the checkpoint {file}: {first_line(error)}") from None
     while isinstance(content, Mapping):
         inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
         if inner is None:

@@ -92,4 +92,4 @@ def _load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CvrError(f"{path} cannot be read ({first_line(error)}).") from None
+        raise CvrError(f"{path} cannot be read ({first_line(error) if str(error) else 'damaged'}).") from None
