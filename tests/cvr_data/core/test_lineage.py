@@ -1,0 +1,56 @@
+"""lineage: inputs of a kind by their numbered names, the nearest of them, and what was made from what."""
+
+import pyarrow as pa
+import pytest
+
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import follow, input_names, input_paths, lineage
+
+
+def made(path, **inputs):
+    named = {name.replace("_", "-"): source for name, source in inputs.items()}
+    with ArtifactWriter(path, stage=path.name, config={"path": path.name}, inputs=named) as writer:
+        writer.write_part(0, pa.table({"row": [1]}))
+        return writer.finish()
+
+
+@pytest.fixture
+def world(tmp_path):
+    """videos, clips -> pairs (of both) -> texts; embeddings of clips -> triplets of texts and embeddings."""
+    videos, clips = (made(tmp_path / name) for name in ("videos", "clips"))
+    pairs = made(tmp_path / "pairs", videos=videos.path, videos_2=clips.path)
+    texts = made(tmp_path / "texts", pairs=pairs.path)
+    embeddings = made(tmp_path / "embeddings", videos=clips.path)
+    return made(tmp_path / "triplets", modifications=texts.path, embeddings=embeddings.path), pairs
+
+
+def test_numbered_inputs_are_of_one_kind(world):
+    _, pairs = world
+    assert input_names(pairs, "videos") == ["videos", "videos-2"]
+    assert [path.name for path in input_paths(pairs, "videos").values()] == ["videos", "clips"]
+    assert input_names(pairs, "video", "embeddings") == []
+
+
+def test_the_nearest_inputs_of_a_kind_are_found(world):
+    triplets, pairs = world
+    assert [path.name for path in follow(triplets.path, "pairs")] == ["pairs"]
+    assert [path.name for path in follow(pairs.path, "videos")] == ["videos", "clips"]
+    assert follow(triplets.path, "judgments") == ()
+    # the embeddings are one step away, the pairs two
+    assert [path.name for path in follow(triplets.path, "videos")] == ["clips"]
+
+
+def test_each_artifact_comes_once_and_behind_what_it_was_made_from(world):
+    triplets, _ = world
+    names = [artifact.path.name for artifact in lineage([triplets.path])]
+    assert sorted(names) == ["clips", "embeddings", "pairs", "texts", "triplets", "videos"]
+    assert names.index("clips") < names.index("pairs") < names.index("texts") < names.index("triplets")
+
+
+def test_an_input_that_was_made_again_is_refused(world, tmp_path):
+    triplets, pairs = world
+    with ArtifactWriter(pairs.path, stage="pairs", config={"path": "another"}, overwrite=True) as writer:
+        writer.finish()
+    with pytest.raises(CvrError, match="has changed since"):
+        follow(triplets.path / ".." / "texts", "pairs")
