@@ -139,11 +139,7 @@ class _Columns:
         return adders[name](pairs)
 
     def _add_splits(self, pairs: pa.Table) -> pa.Table:
-        ids = self.videos.column("video_id").combine_chunks()
-        for side in ("reference", "target"):
-            rows = pc.index_in(pairs.column(f"{side}_id"), ids)
-            pairs = with_column(pairs, f"{side}_split", self.videos.column("split").take(rows))
-            pairs = with_column(pairs, f"{side}_group_id", self.videos.column("group_id").take(rows))
+        pairs = self._add_of_both(pairs, self.videos.select(["split", "group_id"]))
         return with_column(pairs, "split", pairs.column("target_split"))
 
     def _add_text(self, pairs: pa.Table) -> pa.Table:
@@ -162,11 +158,15 @@ class _Columns:
         return with_column(pairs, "change_counts", change_counts(pairs, self.videos))
 
     def _add_segments(self, pairs: pa.Table) -> pa.Table:
-        ids, found = self.videos.column("video_id").combine_chunks(), segments(self.videos)
+        return self._add_of_both(pairs, segments(self.videos))
+
+    def _add_of_both(self, pairs: pa.Table, of_videos: pa.Table) -> pa.Table:
+        """Return the pairs with the columns that the videos have, once of the reference and once of the target."""
+        ids = self.videos.column("video_id").combine_chunks()
         for side in ("reference", "target"):
             rows = pc.index_in(pairs.column(f"{side}_id"), ids)
-            for name in found.column_names:
-                pairs = with_column(pairs, f"{side}_{name}", found.column(name).take(rows))
+            for name in of_videos.column_names:
+                pairs = with_column(pairs, f"{side}_{name}", of_videos.column(name).take(rows))
         return pairs
 
 
