@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks, parquet_bytes
+from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks
 from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
@@ -24,15 +25,15 @@ from cvr_bench.data.training import TrainingData, training_for
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.models.parts.processes import is_first, of_first
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable
+from cvr_bench.models.parts.retriever import Retriever, is_trainable
 from cvr_bench.models.parts.source import source_digest
 from cvr_bench.models.parts.weights import WEIGHTS, load_checkpoint
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_scores
 from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, open_artifact
+from cvr_bench.tasks.task import Task
+from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, open_artifact, parquet_bytes
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
@@ -47,7 +48,7 @@ TEXTS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class BenchRun:
     """A model to be benched, and how."""
 
     model: str
@@ -68,7 +69,7 @@ class Run:
 
 
 def bench_all(
-    runs: Sequence[Run], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
+    runs: Sequence[BenchRun], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
 ) -> list[Result]:
     """Return the results of several models on one data set, each in `out`/<model>-<data>.
 
@@ -90,85 +91,116 @@ def bench_all(
     ]
 
 
-def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overwrite: bool = False) -> Result:
+def bench(run: BenchRun, sources: Sources, encoder: FrameWeights, out: Path, *, overwrite: bool = False) -> Result:
     """Return the result of a run, written to `out`.
 
     Raises:
         CvrError: the data lacks what the model needs, or `out` holds another result.
     """
-    component = MODELS.get(run.model)
-    config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     features, clock = AlteredFeatures(encoder), Clock()
-    audited = run.audit and not getattr(component, "READS_CLIPS", False)  # altered features would change nothing
     forget_peak()
     with clock.phase("load"):
-        retriever = component.load(config, features)
-    train_config = _train_config(run, retriever)
-    if train_config is not None:
-        sources = _with_captions(run, sources)
-    if train_config is not None and sources.benchmark is not None and sources.training is None:
-        tests = f"{sources.benchmark.name} only tests"
-        raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
-    identity = {
-        "model": run.model,
-        "options": config_dict(config),
-        "train": config_dict(train_config) if train_config else None,
-        "split": run.split,
-        "seed": run.seed,
-        **({"benchmark": sources.benchmark.identity()} if sources.benchmark else {}),
-        **({"train_data": sources.training.identity()} if sources.training and train_config else {}),
-        **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
-        "source_sha256": source_digest(component),
-    }
+        made = _make(run, sources, features)
+    sources, task = made.sources, None
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
+        out, stage=STAGE, version=VERSION, config=made.identity(), inputs=_inputs(run, sources), overwrite=overwrite
     )
     if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
     if of_first(writer.finished() is None):
         with clock.phase("load"):
             task = load_task(sources, run.split)
-        seen = check_generators(_inputs(run, sources).values(), task, allowed=run.allow_trained_generator)
-        with writer:
-            with clock.phase("train"):
-                training = _prepare(run, retriever, encoder, sources, train_config, out)
-            if training is not None:
-                training["leaks"] = _leaks(sources, task, run.split, encoder, writer)
-            measured = timed(retriever, clock)
-            with clock.phase("score"):
-                ranks = evaluate_spread(measured, task)
-            cost = cost_of(measured, clock.seconds, training)
-            if run.save_scores:
-                save_scores(writer, retriever, task, _query_bank(sources), encoder)
-            about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
-            about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
-            write_result(writer, task, ranks, run.seed, about)
-    elif audited and audit_of(read_result(out)) is None:
-        _load_weights(run, retriever, out, is_trained=train_config is not None)
-        task = load_task(sources, run.split)
+        _score(made, task, encoder, writer, clock)
     result = read_result(out)
-    if audited and audit_of(result) is None:
-        audit_result(AuditConfig(seed=run.seed), result, retriever, features, task)
+    # altered features would change nothing for a model that reads clips
+    if run.audit and not getattr(made.component, "READS_CLIPS", False) and audit_of(result) is None:
+        if task is None:
+            if run.checkpoint is not None or made.train_config is not None:
+                load_checkpoint(made.retriever, run.checkpoint or out)
+            task = load_task(sources, run.split)
+        audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, task)
     return result
 
 
-def assist(run: Run, sources: Sources, encoder: FrameWeights, out: Path) -> None:
+def assist(run: BenchRun, sources: Sources, encoder: FrameWeights, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
+    made = _make(run, sources, encoder)
+    if of_first(None):
+        task = load_task(made.sources, run.split)
+        _train(made, encoder, out)
+        evaluate_spread(made.retriever, task)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A run with its model, and the data with what the model learns from."""
+
+    run: BenchRun
+    component: ModuleType
+    config: Any
+    retriever: Any
+    train_config: Any
+    """None for a model that is scored as it is."""
+    sources: Sources
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that a result depends on beside the content of its inputs."""
+        run, benchmark, training = self.run, self.sources.benchmark, self.sources.training
+        return {
+            "model": run.model,
+            "options": config_dict(self.config),
+            "train": config_dict(self.train_config) if self.train_config else None,
+            "split": run.split,
+            "seed": run.seed,
+            **({"benchmark": benchmark.identity()} if benchmark else {}),
+            **({"train_data": training.identity()} if training and self.train_config else {}),
+            **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
+            "source_sha256": source_digest(self.component),
+        }
+
+
+def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
     if train_config is not None:
-        sources = _with_captions(run, sources)
-    if of_first(None):
-        task = load_task(sources, run.split)
-        _prepare(run, retriever, encoder, sources, train_config, out)
-        evaluate_spread(retriever, task)
+        # where nothing is named, captions of the scored benchmark
+        training = training_for(run.model, component, sources.benchmark, sources.training)
+        if training is not sources.training:
+            sources = dataclasses.replace(sources, training=training)
+        if sources.benchmark is not None and training is None:
+            tests = f"{sources.benchmark.name} only tests"
+            raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
+    return _Made(run, component, config, retriever, train_config, sources)
 
 
-def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
+def _score(made: _Made, task: Task, encoder: FrameWeights, writer: ArtifactWriter, clock: Clock) -> None:
+    """Train and score a model, and write its result."""
+    run, sources, retriever = made.run, made.sources, made.retriever
+    seen = check_generators(_inputs(run, sources).values(), task, allowed=run.allow_trained_generator)
+    with writer:
+        with clock.phase("train"):
+            training = _train(made, encoder, writer.path)
+        if training is not None:
+            training["leaks"] = _leaks(sources, task, run.split, encoder, writer)
+        measured = timed(retriever, clock)
+        with clock.phase("score"):
+            ranks = evaluate_spread(measured, task)
+        cost = cost_of(measured, clock.seconds, training)
+        if run.save_scores:
+            # the query bank is of train queries, of which a benchmark that only tests has none
+            bank = [] if sources.benchmark else triplets.load_queries(triplets_config(sources, "train"))
+            save_scores(writer, retriever, task, bank, encoder)
+        about = {**made.identity(), **_about(run, sources, retriever, encoder), "training": training}
+        about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
+        write_result(writer, task, ranks, run.seed, about)
+
+
+def _about(run: BenchRun, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
+    module = getattr(retriever, "module", None)
     return {
-        "parameters": _parameters(retriever),
+        "parameters": sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0,
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
         "checkpoint": str(run.checkpoint) if run.checkpoint else None,
         "features": {**open_artifact(sources.embeddings).manifest["config"], "dim": encoder.dim},
@@ -177,14 +209,14 @@ def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -
     }
 
 
-def _with_seed(config_class: type, options: Sequence[str], run: Run) -> dict[str, str]:
+def _with_seed(config_class: type, options: Sequence[str], run: BenchRun) -> dict[str, str]:
     """The options, with the run's seed where the Config has one and none is given."""
     given = split_options(options, run.model)
     has_seed = "seed" in {field.name for field in dataclasses.fields(config_class)}
     return {**({"seed": str(run.seed)} if has_seed else {}), **given}
 
 
-def _train_config(run: Run, retriever: Retriever) -> Any:
+def _train_config(run: BenchRun, retriever: Retriever) -> Any:
     """The TrainConfig of a model that is to be trained; None for one that is scored as it is."""
     if not is_trainable(retriever):
         if run.checkpoint is not None:
@@ -199,7 +231,7 @@ def _train_config(run: Run, retriever: Retriever) -> Any:
     return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
 
 
-def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
+def _inputs(run: BenchRun, sources: Sources) -> dict[str, Path]:
     files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
     if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
         files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
@@ -222,38 +254,22 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
     }
 
 
-def _query_bank(sources: Sources) -> list[Query]:
-    """The train queries of the data; a benchmark that only tests has none."""
-    return [] if sources.benchmark is not None else triplets.load_queries(triplets_config(sources, "train"))
-
-
-def _prepare(
-    run: Run, retriever: Any, encoder: Encoder, sources: Sources, config: Any, out: Path
-) -> dict[str, Any] | None:
+def _train(made: _Made, encoder: Encoder, out: Path) -> dict[str, Any] | None:
     """Train the model, or load its checkpoint; say how it was trained."""
-    if run.checkpoint is not None:
-        load_checkpoint(retriever, run.checkpoint)
-    if config is None:
+    if made.run.checkpoint is not None:
+        load_checkpoint(made.retriever, made.run.checkpoint)
+    if made.train_config is None:
         return None
     from cvr_bench.training.train import train  # accelerate takes seconds to import
 
-    data = _training_data(sources)
-    _encode_ahead(encoder, data.training_set.modifications)
-    report = train(retriever, data.training_set, data.validation_task, config, encoder, out)
-    return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
-
-
-def _encode_ahead(encoder: Encoder, texts: Sequence[str]) -> None:
-    """Encode texts in large batches on all cores, where training would ask for them a few at a time."""
-    distinct = list(dict.fromkeys(texts))[:ENCODED_AHEAD]
-    for start in range(0, len(distinct), TEXTS):
-        encoder.encode_texts(distinct[start : start + TEXTS])
-
-
-def _with_captions(run: Run, sources: Sources) -> Sources:
-    """The sources with what the model learns from where nothing else is named: captions of the scored benchmark."""
-    training = training_for(run.model, MODELS.get(run.model), sources.benchmark, sources.training)
-    return sources if training is sources.training else dataclasses.replace(sources, training=training)
+    data = _training_data(made.sources)
+    # in large batches on all cores, where training would ask for a few texts at a time
+    texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
+    for start in range(0, len(texts), TEXTS):
+        encoder.encode_texts(texts[start : start + TEXTS])
+    report = train(made.retriever, data.training_set, data.validation_task, made.train_config, encoder, out)
+    options = config_dict(made.train_config)
+    return {"options": options, "triplets": len(data.training_set), **dataclasses.asdict(report)}
 
 
 def _training_data(sources: Sources) -> TrainingData:
@@ -276,14 +292,3 @@ def _leaks(sources: Sources, task: Task, split: str, encoder: Encoder, writer: A
         return None
     writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
     return found.summary
-
-
-def _load_weights(run: Run, retriever: Any, out: Path, *, is_trained: bool) -> None:
-    """Give a model the weights that its finished result was scored with."""
-    if run.checkpoint is not None or is_trained:
-        load_checkpoint(retriever, run.checkpoint or out)
-
-
-def _parameters(retriever: Retriever) -> int:
-    module = retriever.module if isinstance(retriever, DenseRetriever) else getattr(retriever, "module", None)
-    return sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0

@@ -2,13 +2,11 @@
 
 # Shapes: N texts, D embedding.
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_bench.audit.leak import Config, Leaks, Vectors, find_leaks
 from cvr_bench.benchmarks.triplets import rows_of_split
@@ -66,13 +64,6 @@ def task_rows(task: Task) -> pa.Table:
         for second_id in [first_id if target_id in text_of else target_id]
     ]
     return pa.Table.from_pylist(rows, schema=TRIPLETS)
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
-    buffer = io.BytesIO()
-    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
-    return buffer.getvalue()
 
 
 def _vectors(encoder: Encoder, store: FeatureStore, most_encoded: int) -> Vectors:

@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from cvr_bench.audit import composition, temporal
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.audit.data_leaks import LEAKS_FILE, parquet_bytes
+from cvr_bench.audit.data_leaks import LEAKS_FILE
 from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes
 from cvr_data.core.errors import CvrError
 
 STAGE = "audit"

@@ -140,7 +140,9 @@ def _part(dataset: ModuleType, root: Path, options: dict[str, str]) -> Part:
     except CvrError as error:
         return Part(label=label, state="unreadable", detail=str(error))
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
-    return Part(label=label, state="here", detail=names, ids=_video_ids(task))
+    items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
+    ids = frozenset(item.video.video_id for item in items if item.video is not None)
+    return Part(label=label, state="here", detail=names, ids=ids)
 
 
 def _load(dataset: ModuleType, config: Any) -> Task | BlindTask:
@@ -151,11 +153,6 @@ def _load(dataset: ModuleType, config: Any) -> Task | BlindTask:
         if not hasattr(dataset, "load_blind"):
             raise
     return dataset.load_blind(config)
-
-
-def _video_ids(task: Task | BlindTask) -> frozenset[str]:
-    items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
-    return frozenset(item.video.video_id for item in items if item.video is not None)
 
 
 def _combinations(config_class: type, names: Iterable[str]) -> list[dict[str, str]]:

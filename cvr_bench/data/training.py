@@ -110,7 +110,10 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
     if has_captions(component):
         return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
     if not hasattr(component, "load_triplets"):
-        known = ", ".join(found for found in DATASETS.names() if _has_training(DATASETS.get(found)))
+        components = {found: DATASETS.get(found) for found in DATASETS.names()}
+        known = ", ".join(
+            found for found, each in components.items() if hasattr(each, "load_triplets") or has_captions(each)
+        )
         raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
     config = DATASETS.config(name, {"annotations": str(root(name))})
     options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
@@ -132,10 +135,6 @@ def training_for(
     if named is not None or benchmark is None or needs_reference or not has_captions(DATASETS.get(benchmark.name)):
         return named
     return find_captions(benchmark.name, DATASETS.get(benchmark.name), benchmark.config)
-
-
-def _has_training(component: ModuleType) -> bool:
-    return hasattr(component, "load_triplets") or has_captions(component)
 
 
 def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
@@ -160,7 +159,10 @@ def mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
     """Return the triplets of all parts, with weights."""
 
     def read() -> pa.Table:
-        tables = [_with_weight(source.triplets(), weight, source.name) for source, weight in parts]
+        tables = []
+        for source, weight in parts:
+            table = check_columns(source.triplets(), TRIPLETS, source.name)
+            tables.append(table.append_column(WEIGHT, pa.array([weight] * table.num_rows, pa.float64())))
         return pa.concat_tables(tables, promote_options="default")
 
     return TrainingSource(
@@ -169,11 +171,6 @@ def mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
         read=read,
         options={"parts": [{**source.identity(), "weight": weight} for source, weight in parts]},
     )
-
-
-def _with_weight(table: pa.Table, weight: float, name: str) -> pa.Table:
-    checked = check_columns(table, TRIPLETS, name)
-    return checked.append_column(WEIGHT, pa.array([weight] * checked.num_rows, pa.float64()))
 
 
 def _weighted(text: str) -> tuple[str, float]:

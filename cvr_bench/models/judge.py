@@ -72,7 +72,8 @@ class Judge:
         self.config = config
         options = [part for text in config.backend_options for part in text.split(";") if part]
         self.model = LanguageModel(config.backend, options, config.prompt, config.cache)
-        self.captions = {} if config.videos is None else _captions(config.videos)
+        rows = [] if config.videos is None else open_artifact(config.videos).read(["video_id", "captions"]).to_pylist()
+        self.captions = {row["video_id"]: row["captions"][0] for row in rows if row["captions"]}
         self.files = {} if config.videos is None else read_files(config.videos)
         self.gallery: Sequence[Item] = ()
 
@@ -101,7 +102,8 @@ class Judge:
         }
         variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
-        return torch.tensor([_rating(answer) for answer in answers])
+        numbers = [NUMBER.search(answer or "") for answer in answers]
+        return torch.tensor([min(float(found[0]), BEST) / BEST if found else float("nan") for found in numbers])
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -114,13 +116,3 @@ class Judge:
         if path is None:
             raise CvrError(f"judge: {self.config.videos} has no file of {video_id}.")
         return tuple(jpeg_bytes(frame) for frame in read_frames(path, self.config.frames))
-
-
-def _rating(answer: str | None) -> float:
-    found = NUMBER.search(answer or "")
-    return min(float(found[0]), BEST) / BEST if found else float("nan")
-
-
-def _captions(path: Path) -> dict[str, str]:
-    rows = open_artifact(path).read(["video_id", "captions"]).to_pylist()
-    return {row["video_id"]: row["captions"][0] for row in rows if row["captions"]}

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -116,6 +117,18 @@ def run_recipe(
             write_bytes(Path(TIMINGS), json_bytes([asdict(timing) for timing in timings]))
             announce(f"    {seconds} s")
     return timings
+
+
+def run_here(recipe: Recipe, folder: Path) -> list[Timing]:
+    """Run the steps of a recipe with the `cvr` that is running, saying on stderr which one is at work."""
+    context = click.get_current_context()
+    group: Any = context.find_root().command
+    return run_recipe(
+        recipe,
+        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
+        folder,
+        lambda line: click.echo(line, err=True),
+    )
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

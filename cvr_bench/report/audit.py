@@ -6,7 +6,7 @@ from typing import Any
 
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
-from cvr_bench.report.audit_tables import best_of, common_k, leak_line
+from cvr_bench.report.audit_tables import best_of, common_k, interval_of, leak_line
 from cvr_bench.report.scores import Entry
 from cvr_bench.scoring.measures import MEAN
 from cvr_bench.scoring.metrics import Interval
@@ -65,7 +65,10 @@ def audit_part(entries: Sequence[Entry]) -> AuditPart | None:
         labels=[label.replace("_", " ") for label in LABELS],
         composition=[_composition(entry, audit, metric, k) for entry, audit in composed],
         variants=list(first["temporal"]["recalls"]),
-        time=[_time(entry, audit["temporal"]) for entry, audit in audits],
+        time=[
+            TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], interval_of(part["gap"][MEAN]))
+            for entry, part in ((entry, audit["temporal"]) for entry, audit in audits)
+        ],
         leaks=[(entry, leak_line(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
     )
 
@@ -77,14 +80,6 @@ def _composition(entry: Entry, audit: Mapping[str, Any], metric: str, k: int) ->
         entry=entry,
         composed=part["recalls"]["composed"][MEAN],
         unimodal=[best_of(part, modality) for modality in ("text-only", "visual-only")],
-        gaps=[_interval(part["gap"][name]) for name in (metric, MEAN)],
+        gaps=[interval_of(part["gap"][name]) for name in (metric, MEAN)],
         labels=[(counts[label], 100 * counts[label] / audit["queries"]) for label in LABELS],
     )
-
-
-def _time(entry: Entry, part: Mapping[str, Any]) -> TimeRow:
-    return TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], _interval(part["gap"][MEAN]))
-
-
-def _interval(found: Mapping[str, Any]) -> Interval:
-    return Interval(found["value"], found["low"], found["high"])

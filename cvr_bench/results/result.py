@@ -5,7 +5,6 @@
 `ranks.parquet` has one row per query; every metric can be worked out from it again.
 """
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from cvr_bench.scoring.metrics import (
 from cvr_bench.tasks.coverage import recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import content_id
@@ -225,9 +224,7 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "coverage": coverage(table, task.ks, task.missing.queries) if task.missing else None,
         "slices": slice_summaries(table, measures, seed),
     }
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    writer.write_file(RANKS, buffer.getvalue())
+    writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
     writer.write_file(RESULT, json_bytes(record))
     return writer.finish(rows=table.num_rows)

@@ -9,7 +9,6 @@ query embeddings themselves: https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25,
 
 # Shapes: Q queries, D embedding.
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from cvr_bench.benchmarks import DATASETS, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.submit.best_answers import best_answers
-from cvr_bench.submit.query_features import read_rows
+from cvr_bench.submit.query_features import npy_bytes, read_rows
 from cvr_bench.submit.servers import (
     CIRCO_COUNT,
     CIRR_COUNTS,
@@ -59,7 +58,7 @@ def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out:
         queries_QD = dense_model(model, "this model").embed(task.queries).numpy()
         check_challenge(queries_QD, task)
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(out, _npy(queries_QD))
+        write_bytes(out, npy_bytes(queries_QD))
     return [out]
 
 
@@ -153,9 +152,3 @@ def _object(path: Path) -> dict:
     if not isinstance(content, dict) or not all(isinstance(ids, list | str) for ids in content.values()):
         raise CvrError(f"{path} should hold an object of lists, one per query.")
     return content
-
-
-def _npy(rows: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, rows.astype(np.float32))
-    return buffer.getvalue()

@@ -7,6 +7,7 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -267,6 +268,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with _atomic(path) as temporary:
         temporary.write_bytes(content)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:

@@ -58,8 +58,5 @@ class LanguageModel:
         ]
         with nullcontext() if self.backend.is_pure else RequestCache(self.cache) as opened:
             found = Asker(self.backend, opened).answers(requests)
-        return [None if answer.text is None else self._parsed(answer.text) for answer in found]
-
-    def _parsed(self, text: str) -> str | None:
-        prompt = self.prompt
-        return parse_answer(text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key) or None
+        form = {"lead": self.prompt.lead, "schema": self.prompt.schema, "key": self.prompt.answer_key}
+        return [None if answer.text is None else parse_answer(answer.text, **form) or None for answer in found]

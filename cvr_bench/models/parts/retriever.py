@@ -13,8 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.clip_loading import ClipReader
+from cvr_bench.models.parts.batches import ReadsAhead, TripletBatch
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.features.protocol import Encoder
@@ -50,8 +49,7 @@ class TrainableRetriever(Retriever, Protocol):
         spread over devices or chunks has all its negatives and the gradients of one that is whole:
 
             query_BD, target_BD = batch.joined(module(...)), batch.joined(batch.target.pooled_BD())
-            ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-            return {"loss": info_nce(scale * similarities(query_BD, target_BD), ignored_BB)}
+            return {"loss": info_nce(scale * similarities(query_BD, target_BD), batch.ignored())}
         """
 
 
@@ -64,7 +62,7 @@ class DenseRetriever:
         encode_texts: gallery texts -> (G, D); None for a model that ranks videos only.
         module: what is trained; None for a model without parameters. It is in eval mode while it indexes and scores.
         training_step: batch -> losses; needed where there is a module to train.
-        clip_reader: decodes the `clips` of training batches, for a model that is trained end to end.
+        clip_reader: gives training batches their `clips`, for a model that is trained end to end.
     """
 
     def __init__(
@@ -75,7 +73,7 @@ class DenseRetriever:
         encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
         module: nn.Module | None = None,
         training_step: Callable[[TripletBatch], Losses] | None = None,
-        clip_reader: ClipReader | None = None,
+        clip_reader: ReadsAhead | None = None,
     ):
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
