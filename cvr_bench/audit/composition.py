@@ -166,12 +166,6 @@ def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, 
 
 
 def _baselines(encoder: AlteredFeatures, task: Task) -> list[Unimodal]:
-    found = [_baseline("visual-only", encoder, task)]
-    if encoder.dim == encoder.text_dim:
-        found.append(_baseline("text-only", encoder, task))
-    return found
-
-
-def _baseline(modality: Modality, encoder: AlteredFeatures, task: Task) -> Unimodal:
-    component = MODELS.get(modality)
-    return Unimodal(modality, "baseline", evaluate(component.load(component.Config(), encoder), task).rank)
+    names: list[Modality] = ["visual-only", *(["text-only"] if encoder.dim == encoder.text_dim else [])]
+    models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
+    return [Unimodal(name, "baseline", evaluate(model, task).rank) for name, model in models.items()]

@@ -105,7 +105,8 @@ def run_recipe(
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []
     with contextlib.chdir(folder):
-        before = {entry["command"]: entry["seconds"] for entry in _read_timings(Path(TIMINGS))}
+        timed = json.loads(Path(TIMINGS).read_text(encoding="utf-8")) if Path(TIMINGS).exists() else []
+        before = {entry["command"]: entry["seconds"] for entry in timed}
         for number, step in enumerate(recipe.steps, 1):
             command = shlex.join(["cvr", *step])
             announce(f"[{number}/{len(recipe.steps)}] $ {command}")
@@ -156,10 +157,6 @@ def _step(line: object, values: Mapping[str, str], where: str) -> tuple[str, ...
     if words[:1] != ["cvr"] or len(words) < 2:
         raise CvrError(f"{where} should begin with `cvr COMMAND`, got {line!r}.")
     return tuple(words[1:])
-
-
-def _read_timings(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 @contextlib.contextmanager

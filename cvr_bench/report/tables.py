@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from cvr_bench.results.compare import Comparison, Difference
+from cvr_bench.report.scores import SLICES
+from cvr_bench.results.compare import Comparison
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import aligned
 from cvr_bench.results.under_protocols import ProtocolRow
 from cvr_bench.scoring.metrics import Interval
-
-SLICES = ("backend", "kind", "slot", "style", "changes")
 
 
 def format_results(results: Sequence[Result]) -> str:
@@ -81,15 +80,11 @@ def _slice_differences(comparison: Comparison) -> str:
     for value, difference in comparison.slices.items():
         cells = [difference.intervals[name].text("+.2f") for name in names]
         p_value = f"{difference.p_values[names[0]]:.4f}"
-        rows.append([value, str(difference.queries), *cells, p_value, _short_verdict(difference, names[0], comparison)])
+        interval = difference.intervals[names[0]]
+        verdict = f"{comparison.first if interval.value > 0 else comparison.second} is better"
+        verdict = verdict if interval.excludes_zero else "no clear difference"
+        rows.append([value, str(difference.queries), *cells, p_value, verdict])
     return aligned(rows)
-
-
-def _short_verdict(difference: Difference, metric: str, comparison: Comparison) -> str:
-    interval = difference.intervals[metric]
-    if not interval.excludes_zero:
-        return "no clear difference"
-    return f"{comparison.first if interval.value > 0 else comparison.second} is better"
 
 
 def _scope(comparison: Comparison) -> str:

@@ -33,7 +33,7 @@ CELLS = 2**22
 Thing = TypeVar("Thing")
 PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows, columns) -> float32 scores that do not depend on what else is scored."""
-Blocks = Iterator[tuple[int, np.ndarray]]
+BlockStream = Iterator[tuple[int, np.ndarray]]
 """(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
 
 
@@ -51,7 +51,7 @@ class Copies:
 class ScoreBlocks:
     """The scores of some queries."""
 
-    blocks: Callable[[np.ndarray], Blocks]
+    blocks: Callable[[np.ndarray], BlockStream]
     """Rows, rising -> the blocks of those queries."""
     pair_scores: PairScores
     """The exact scores of single cells."""
@@ -111,7 +111,7 @@ class Scorer:
             copies=self.copies,
         )
 
-    def _product_blocks(self, queries_QD: Tensor, gallery_GD: Tensor) -> Blocks:
+    def _product_blocks(self, queries_QD: Tensor, gallery_GD: Tensor) -> BlockStream:
         cells = len(queries_QD) * min(self.columns, len(gallery_GD))
         room: Tensor = getattr(self.own, "room", torch.empty(0))
         if len(room) < cells:
@@ -204,7 +204,7 @@ def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> 
     return scores.numpy()
 
 
-def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blocks:
+def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> BlockStream:
     for first in range(0, scores_QG.shape[1], columns):
         part_QC = scores_QG[:, first : first + columns]
         yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]

@@ -70,7 +70,8 @@ class TrainingLoop:
         with log, Progress("train", self.config.epochs * self.sampler.size, "triplets") as progress:
             progress.skip(done * self.sampler.size)
             for epoch in range(done + 1, self.config.epochs + 1):
-                if self._should_stop():
+                worse = [row for row in self.state.history[self.best_epoch :] if "mean" in row]
+                if 0 < self.config.patience <= len(worse):
                     break
                 with few_threads(self.retriever.module):
                     trained = self._run_epoch(epoch, progress, log)
@@ -88,6 +89,8 @@ class TrainingLoop:
         steps = self.sampler.steps
         rows = self.sampler.rows(self.state.generator, self.state.hard_rows)
         set_training(self.retriever.module)
+        validated = [row["R@1"] for row in self.state.history if "R@1" in row]
+        recalled = f", val R@1 {validated[-1]:.1f}" if validated else ""
         totals: dict[str, Tensor] = {}
         seen, lr = 0, 0.0
         first = (epoch - 1) * steps
@@ -100,7 +103,7 @@ class TrainingLoop:
             count = sum(len(chunk.target_ids) for chunk in chunks) * process_count()
             seen += count
             log.step(step, {**{_column(name): value for name, value in losses.items()}, "lr": lr})
-            progress.advance(count, self._note(epoch, losses["loss"]))
+            progress.advance(count, f"epoch {epoch}, loss {float(losses['loss']):.3f}{recalled}")
         seconds = time.monotonic() - started
         means = {_column(name): float(total) / steps for name, total in totals.items()}
         if not all(math.isfinite(value) for value in means.values()):
@@ -158,15 +161,6 @@ class TrainingLoop:
         ranks = evaluate_spread(self.retriever, task).rank
         return {"mean": mean_recall(ranks, task.ks), **{f"R@{k}": recall(ranks, k) for k in task.ks}}
 
-    def _should_stop(self) -> bool:
-        later = [row for row in self.state.history[self.best_epoch :] if "mean" in row]
-        return 0 < self.config.patience <= len(later)
-
-    def _note(self, epoch: int, loss: Tensor) -> str:
-        validated = [row["R@1"] for row in self.state.history if "R@1" in row]
-        recalled = f", val R@1 {validated[-1]:.1f}" if validated else ""
-        return f"epoch {epoch}, loss {float(loss):.3f}{recalled}"
-
 
 TrainingStep = Callable[[TripletBatch], Mapping[str, Tensor]]
 
@@ -197,13 +191,15 @@ def _in_chunks(
     records, states = [Recorded() for _ in chunks], []
     with torch.no_grad(), accelerator.autocast():
         for chunk, record in zip(chunks, records, strict=True):
-            states.append(_random_state())
+            states.append((torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []))
             training_step(replace(chunk, joining=record))
     whole = merged(records)
     start = sum(len(chunk.target_ids) for chunk in chunks) * process_number()
     parts = len(chunks) * process_count()
-    for chunk, state in zip(chunks, states, strict=True):
-        _set_random_state(state)
+    for chunk, (random, random_gpus) in zip(chunks, states, strict=True):
+        torch.set_rng_state(random)
+        if random_gpus:
+            torch.cuda.set_rng_state_all(random_gpus)
         joining = Replayed(whole, start, parts)
         losses = _step(accelerator, training_step, replace(chunk, joining=joining), len(chunks))
         start += len(chunk.target_ids)
@@ -215,16 +211,6 @@ def _step(accelerator: Accelerator, training_step: TrainingStep, batch: TripletB
         losses = training_step(batch)
     accelerator.backward(losses["loss"] / parts if parts > 1 else losses["loss"])
     return {name: value.detach() for name, value in losses.items()}
-
-
-def _random_state() -> tuple[Tensor, list[Tensor]]:
-    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-
-
-def _set_random_state(state: tuple[Tensor, list[Tensor]]) -> None:
-    torch.set_rng_state(state[0])
-    if state[1]:
-        torch.cuda.set_rng_state_all(state[1])
 
 
 def set_training(module: nn.Module) -> None:

@@ -16,7 +16,7 @@ from cvr_bench.models.parts.late_interaction import (
     TEXT_ROWS,
     VIDEO_ROWS,
     BestMatches,
-    Block,
+    BlockScores,
     Parts,
     Tile,
     late_scores,
@@ -48,7 +48,7 @@ class LateRetriever:
         text_parts: TextParts,
         video_parts: VideoParts,
         training_step: Callable[[TripletBatch], Losses],
-        block: Block | None = None,
+        block: BlockScores | None = None,
     ):
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
@@ -129,7 +129,7 @@ def vector_retriever(
     )
 
 
-def cross_block(network: DrlNetwork) -> Block:
+def cross_block(network: DrlNetwork) -> BlockScores:
     """Return xti's block: every text goes through the network with every video, one text at a time."""
 
     def block(text: Tile, video: Tile) -> Tensor:
