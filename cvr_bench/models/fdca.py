@@ -30,7 +30,6 @@ from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca, masked_mea
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device, seeded
 from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities, triplet_margin
-from cvr_bench.models.parts.over_features import over_features
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
 from cvr_bench.models.parts.weights import load_weights
 from cvr_bench.tasks.task import Query, modifications, references
@@ -115,7 +114,7 @@ def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
             negative_BD[changed] = module(reference, on_device(texts, device_of(module))).query_BD
         return _fixed_losses(config, module.scale, composed, negative_BD, changed, batch)
 
-    return _over_features(config, encoder, module, encode_queries, training_step)
+    return _retriever(config, encoder, module, encode_queries, training_step)
 
 
 def _fixed_losses(
@@ -154,10 +153,10 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
         composition = module.compose(_mean_frame(batch.reference), _view(batch.modification), _view(stripped))
         return FaithfulLosses.of(_joined(batch, composition), batch.joined(_mean_frame(batch.target))).named()
 
-    return _over_features(config, encoder, module, encode_queries, training_step)
+    return _retriever(config, encoder, module, encode_queries, training_step)
 
 
-def _over_features(
+def _retriever(
     config: Config,
     encoder: Encoder,
     module: nn.Module,
@@ -172,7 +171,12 @@ def _over_features(
         reference = on_device(encoder.encode_videos(references(queries)), device)
         return encode(reference, on_device(encoder.encode_texts(modifications(queries)), device))
 
-    return over_features(encoder, encode_queries, module=module, training_step=training_step)
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        module=module,
+        training_step=training_step,
+    )
 
 
 def _joined(batch: TripletBatch, composition: Composition) -> Composition:

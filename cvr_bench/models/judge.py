@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
+from cvr_bench.models.parts.retriever import videos_and_texts
 from cvr_bench.tasks.task import Item, Query, modifications, references
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
@@ -83,8 +84,7 @@ class Judge:
         Raises:
             CvrError: an item is a text.
         """
-        if any(item.video is None for item in gallery):
-            raise CvrError("This model ranks videos only; a gallery item is a text.")
+        videos_and_texts(gallery, ranks_texts=False)
         self.gallery = gallery
 
     def score(self, queries: Sequence[Query]) -> Tensor:
@@ -102,8 +102,7 @@ class Judge:
         }
         variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
-        numbers = [NUMBER.search(answer or "") for answer in answers]
-        return torch.tensor([min(float(found[0]), BEST) / BEST if found else float("nan") for found in numbers])
+        return torch.tensor([rating(answer) for answer in answers])
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -116,3 +115,9 @@ class Judge:
         if path is None:
             raise CvrError(f"judge: {self.config.videos} has no file of {video_id}.")
         return tuple(jpeg_bytes(frame) for frame in read_frames(path, self.config.frames))
+
+
+def rating(answer: str | None) -> float:
+    """Return the first number of an answer as a share of 10, at most 1; NaN where there is none."""
+    found = NUMBER.search(answer or "")
+    return min(float(found[0]), BEST) / BEST if found else float("nan")

@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.over_features import over_features
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
 from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.core.errors import CvrError, first_few
@@ -76,7 +75,11 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         video_BD = encoder.encode_videos(references(queries)).pooled_BD()
         return F.normalize(video_BD + encoder.encode_texts(modifications(queries)).pooled_BD, dim=-1)
 
-    return over_features(encoder, encode_queries, ranks_texts=True)
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
+    )
 
 
 class JointEncoder:

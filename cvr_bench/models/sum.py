@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.over_features import over_features
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
 from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.features.protocol import Encoder
@@ -46,4 +45,8 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         text_BD = encoder.encode_texts(modifications(queries)).pooled_BD
         return F.normalize(torch.lerp(video_BD, text_BD, config.text_weight), dim=-1)
 
-    return over_features(encoder, encode_queries, ranks_texts=True)
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
+    )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cvr_bench.models.parts.over_features import over_features
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
 from cvr_bench.tasks.task import Query, modifications
 from cvr_data.features.protocol import Encoder
@@ -26,4 +25,8 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         return encoder.encode_texts(modifications(queries)).pooled_BD
 
-    return over_features(encoder, encode_queries, ranks_texts=True)
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
+    )

@@ -19,8 +19,7 @@ from pathlib import Path
 from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
-from cvr_bench.models.parts.over_features import over_features
-from cvr_bench.models.parts.retriever import check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
 from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
 from cvr_bench.tasks.task import Item, Query, modifications, references
 from cvr_data.features.protocol import Encoder
@@ -64,7 +63,10 @@ class TfrCovr:
         self.config = config
         self.encoder = encoder
         self.editor = LanguageModel(config.backend, config.backend_options, config.prompt, config.cache)
-        self.videos = over_features(encoder, lambda queries: encoder.encode_videos(references(queries)).pooled_BD())
+        self.videos = DenseRetriever(
+            lambda queries: encoder.encode_videos(references(queries)).pooled_BD(),
+            lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        )
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:

@@ -10,6 +10,7 @@ negatives are left out.
 # Shapes: B triplets, D embedding.
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,10 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.device import seeded
-from cvr_bench.models.parts.over_features import composing_vectors
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device, seeded
+from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
 from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.features.protocol import Encoder
 
 GATE_SHARE, RESIDUAL_SHARE = 1.0, 10.0
@@ -60,7 +63,27 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         module = Tirg(encoder.dim, scale=REFERENCE_SCALE if is_faithful else 1 / config.temperature)
     if config.checkpoint is not None:
         load_weights(module, config.checkpoint)
-    return composing_vectors(encoder, module, is_faithful=is_faithful)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        device = device_of(module)
+        video_BD = encoder.encode_videos(references(queries)).pooled_BD().to(device)
+        return module(video_BD, encoder.encode_texts(modifications(queries)).pooled_BD.to(device))
+
+    def training_step(batch: TripletBatch) -> Losses:
+        batch = on_device(batch, device_of(module))
+        query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
+        logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
+        if is_faithful:
+            return {"loss": info_nce(logits_BB, symmetric=False)}
+        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+        return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
+
+    return DenseRetriever(
+        encode_queries,
+        lambda videos: encoder.encode_videos(videos).pooled_BD(),
+        module=module,
+        training_step=training_step,
+    )
 
 
 class Tirg(nn.Module):

@@ -92,15 +92,10 @@ class DenseRetriever:
         """
         if any(item.texts for item in gallery):
             raise ValueError("Sets of texts are ranked by evaluate(), which gives their texts one by one.")
-        videos = [item.video for item in gallery if item.video is not None]
-        texts = [item.item_id for item in gallery if item.video is None]
-        if texts and self.encode_texts is None:
-            raise CvrError(f"This model ranks videos only; gallery item {first_few(texts)} is a text.")
-        if texts and videos:
-            raise CvrError(f"A gallery is of videos or of texts; item {first_few(texts)} is a text among videos.")
+        videos, texts = videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
         with evaluating(self.module):
             if self.encode_texts is not None and texts:
-                self.gallery_GD = _in_batches(self.encode_texts, [item.text or "" for item in gallery])
+                self.gallery_GD = _in_batches(self.encode_texts, texts)
             else:
                 self.gallery_GD = _in_batches(self.encode_videos, videos)
 
@@ -114,6 +109,22 @@ class DenseRetriever:
         if self.gallery_GD is None:
             raise ValueError("index(gallery) comes before score(queries).")
         return self.embed(queries) @ self.gallery_GD.T
+
+
+def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[list[Video], list[str]]:
+    """Return the videos of a gallery, or its texts; one of the two is empty.
+
+    Raises:
+        CvrError: an item is a text, which the model cannot rank, or videos and texts are mixed.
+    """
+    videos = [item.video for item in gallery if item.video is not None]
+    texts = [item for item in gallery if item.video is None]
+    named = first_few(item.item_id for item in texts)
+    if texts and not ranks_texts:
+        raise CvrError(f"This model ranks videos only; gallery item {named} is a text.")
+    if texts and videos:
+        raise CvrError(f"A gallery is of videos or of texts; item {named} is a text among videos.")
+    return videos, [item.text or "" for item in texts]
 
 
 def check_one_space(encoder: Encoder, model: str) -> None:

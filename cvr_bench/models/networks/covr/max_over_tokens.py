@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from cvr_bench.models.networks.covr.objective import in_parts
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import Losses, evaluating
+from cvr_bench.models.parts.retriever import Losses, evaluating, videos_and_texts
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.errors import CvrError, first_few
 from cvr_data.media.video import Video
 
 BLOCK = 1 << 24
@@ -53,10 +52,7 @@ class MaxOverTokens:
         Raises:
             CvrError: an item is a text.
         """
-        texts = [item.item_id for item in gallery if item.video is None]
-        if texts:
-            raise CvrError(f"This model ranks videos only; gallery item {first_few(texts)} is a text.")
-        videos = [item.video for item in gallery if item.video is not None]
+        videos, _ = videos_and_texts(gallery, ranks_texts=False)
         with evaluating(self.module):
             parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]
         rows = [tokens_TD.float().cpu() for part in parts for tokens_TD in part]
@@ -69,9 +65,10 @@ class MaxOverTokens:
         with evaluating(self.module):
             tokens_QKD = self.encode_queries(queries).float().cpu()
         at_once = max(1, BLOCK // max(1, tokens_QKD.shape[1] * len(self.tokens_ND)))
-        return in_parts(len(queries), at_once, lambda part: self._best(tokens_QKD[part]))
 
-    def _best(self, tokens_QKD: Tensor) -> Tensor:
-        best_QN = (tokens_QKD @ self.tokens_ND.T).amax(dim=1)
-        empty_QG = best_QN.new_full((len(best_QN), self.size), -torch.inf)
-        return empty_QG.scatter_reduce(1, self.owners_N.expand_as(best_QN), best_QN, "amax")
+        def best(part: slice) -> Tensor:
+            best_QN = (tokens_QKD[part] @ self.tokens_ND.T).amax(dim=1)
+            empty_QG = best_QN.new_full((len(best_QN), self.size), -torch.inf)
+            return empty_QG.scatter_reduce(1, self.owners_N.expand_as(best_QN), best_QN, "amax")
+
+        return in_parts(len(queries), at_once, best)

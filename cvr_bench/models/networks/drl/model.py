@@ -6,24 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from cvr_bench.models.networks.drl.clip_layers import copy_text_layers
 from cvr_bench.models.networks.drl.losses import BatchScores, Cdcr, batch_scores, cdcr_loss, contrastive
 from cvr_bench.models.networks.drl.network import Aggregation, Architecture, DrlNetwork, Interaction, with_floor
 from cvr_bench.models.networks.drl.retriever import LateRetriever, cross_block, vector_retriever
-from cvr_bench.models.networks.drl.transformer import DEPTH, FrameTransformer, TransformerLayer
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device, seeded
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.losses import false_negatives
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
-from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import load_model
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -35,167 +32,73 @@ MIN_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameTextConfig:
-    """What `drl` and `clip4clip` have in common."""
+class Options:
+    """What both models are made of; `drl.Config` says what each means."""
 
-    mode: Literal["fixed", "faithful"] = "fixed"
-    """What the paper describes, or what was released."""
-    temperature: float = 0.01
-    """At the start, as CLIP's; it is learned."""
-    positions: int = 77
-    """Most frames of a video, as released."""
-    clip: str | None = None
-    """A CLIP (folder or hub id) whose first text layers the Transformer over frames, or over pairs, starts from."""
-    checkpoint: Path | None = None
-    """Trained weights; None starts from random ones."""
-    seed: int = 0
-    """Of the first weights."""
-
-    def __post_init__(self) -> None:
-        if self.temperature < MIN_TEMPERATURE:
-            raise ValueError(f"temperature must be at least {MIN_TEMPERATURE}, got {self.temperature}.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrlConfig(FrameTextConfig):
-    """DRL's config; those of CLIP4Clip are some of them."""
-
-    interaction: Interaction = "wti"
-    """How texts meet videos."""
-    wti_layers: int = 2
-    """Layers of the two networks that weigh tokens and frames, 1 to 3; as released 2."""
-    aggregation: Aggregation = "seqTransf"
-    """How the frames of a video see each other."""
-    cdcr: int = 3
-    """Regularisation: 0 none, 1 a random token with a random frame, 2 every part with its best match, 3 the same,
-    weighted; for dp, 1 to 3 compare the two vectors, and xti has none."""
-    cdcr_alpha1: float = 0.11
-    """Of matching channels; as in the released recipe."""
-    cdcr_alpha2: float = 0.0
-    """Of channels that do not match; as in the released recipe."""
-    cdcr_lambda: float = 0.001
-    """Of the regularisation in the loss; as released."""
-    max_words: int = 32
-    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches."""
-    max_frames: int = 12
-    """Frames that `faithful` pads a video to."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.wti_layers not in (1, 2, 3):
-            raise ValueError(f"wti_layers must be 1, 2 or 3, got {self.wti_layers}.")
-        if self.cdcr not in (0, 1, 2, 3):
-            raise ValueError(f"cdcr must be 0, 1, 2 or 3, got {self.cdcr}.")
-        if self.is_faithful and self.interaction == "ti" and self.cdcr == 3:
-            raise ValueError("ti has no cdcr 3 as released; set cdcr to 0, 1 or 2, or mode to fixed.")
-
-    @property
-    def is_faithful(self) -> bool:
-        """Whether to give the numbers of the released code."""
-        return self.mode == "faithful"
+    faithful: bool
+    interaction: Interaction
+    wti_layers: int
+    aggregation: Aggregation
+    cdcr: Cdcr
+    cdcr_lambda: float
+    temperature: float
+    positions: int
+    max_words: int
+    max_frames: int
+    clip: str | None
+    checkpoint: Path | None
+    seed: int
 
     @property
     def pads_as_released(self) -> bool:
         """Whether padding can be a best match."""
-        return self.is_faithful and self.interaction in ("ti", "wti")
+        return self.faithful and self.interaction in ("ti", "wti")
 
 
-def load_drl(config: DrlConfig, encoder: Encoder) -> LateRetriever | DenseRetriever:
+def load_drl(options: Options, encoder: Encoder) -> LateRetriever | DenseRetriever:
     """Return the model over frozen features.
 
     Raises:
         CvrError: a checkpoint does not fit.
     """
-    with seeded(config.seed):
-        network = DrlNetwork(_architecture(config, encoder.dim))
-    if config.clip is not None:
-        copy_text_layers(config.clip, network)
-    if config.checkpoint is not None:
-        load_weights(network, config.checkpoint)
+    with seeded(options.seed):
+        network = DrlNetwork(_architecture(options, encoder.dim))
+    if options.clip is not None:
+        copy_text_layers(options.clip, network)
+    if options.checkpoint is not None:
+        load_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
         parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of(network)))
-        return _with_released_padding(parts, config.max_words) if config.pads_as_released else parts
+        return _with_released_padding(parts, options.max_words) if options.pads_as_released else parts
 
     def video_parts(videos: Sequence[Video]) -> Parts:
         parts = network.video_parts(on_device(encoder.encode_videos(videos), device_of(network)))
-        return _with_released_padding(parts, config.max_frames) if config.pads_as_released else parts
+        return _with_released_padding(parts, options.max_frames) if options.pads_as_released else parts
 
     def training_step(batch: TripletBatch) -> Losses:
-        return _losses(config, network, on_device(batch, device_of(network)))
+        return _losses(options, network, on_device(batch, device_of(network)))
 
-    if config.interaction == "dp":
+    if options.interaction == "dp":
         return vector_retriever(network, text_parts, video_parts, training_step)
-    block = cross_block(network) if config.interaction == "xti" else None
+    block = cross_block(network) if options.interaction == "xti" else None
     return LateRetriever(network, text_parts, video_parts, training_step, block)
 
 
-def _architecture(config: DrlConfig, dim: int) -> Architecture:
+def _architecture(options: Options, dim: int) -> Architecture:
     heads = math.gcd(dim, max(1, dim // HEAD_WIDTH))
     return Architecture(
         dim=dim,
-        interaction=config.interaction,
-        wti_layers=config.wti_layers,
-        aggregation=config.aggregation,
-        positions=config.positions,
+        interaction=options.interaction,
+        wti_layers=options.wti_layers,
+        aggregation=options.aggregation,
+        positions=options.positions,
         heads=heads,
-        cross_heads=math.gcd(dim, CROSS_HEADS) if config.is_faithful else heads,
-        temperature=config.temperature,
-        start="random" if config.is_faithful else "identity",
-        last_token=config.is_faithful,
+        cross_heads=math.gcd(dim, CROSS_HEADS) if options.faithful else heads,
+        temperature=options.temperature,
+        start="random" if options.faithful else "identity",
+        last_token=options.faithful,
     )
-
-
-def copy_text_layers(clip: str, network: DrlNetwork) -> None:
-    """Give the Transformer over frames, and xti's, the positions and first layers of a CLIP's text network.
-
-    Args:
-        clip: folder saved with save_pretrained, or id on the hub.
-        network: one without a Transformer is left as it is.
-
-    Raises:
-        CvrError: the text network cannot be read, or is of another width or too shallow.
-    """
-    homes: list[tuple[nn.Embedding, nn.ModuleList]] = []
-    if isinstance(network.frames, FrameTransformer):
-        homes.append((network.frames.frame_position_embeddings, network.frames.transformerClip.resblocks))
-    if network.architecture.interaction == "xti":
-        homes.append((network.cross.embeddings.position_embeddings, network.cross.transformer.resblocks))
-    if not homes:
-        return
-    text = load_model("CLIPModel", clip).text_model
-    positions_ND, layers = text.embeddings.position_embedding.weight, text.encoder.layers
-    dim = network.architecture.dim
-    if positions_ND.shape[1] != dim or len(layers) < DEPTH:
-        raise CvrError(
-            f"{clip}: its text network is {positions_ND.shape[1]} wide with {len(layers)} layers; needed are {dim}, "
-            f"the width of the embeddings, and at least {DEPTH}."
-        )
-    with torch.no_grad():
-        for table, blocks in homes:
-            count = min(len(table.weight), len(positions_ND))
-            table.weight[:count] = positions_ND[:count]
-            for block, layer in zip(blocks, layers, strict=False):
-                assert isinstance(block, TransformerLayer)
-                block.load_state_dict(_weights(layer))
-
-
-def _weights(layer: Any) -> dict[str, Tensor]:
-    """A layer of transformers' CLIP under the names of the blocks."""
-    attention = layer.self_attn
-    inputs = (attention.q_proj, attention.k_proj, attention.v_proj)
-    modules = {
-        "attn.out_proj": attention.out_proj,
-        "ln_1": layer.layer_norm1,
-        "ln_2": layer.layer_norm2,
-        "mlp.c_fc": layer.mlp.fc1,
-        "mlp.c_proj": layer.mlp.fc2,
-    }
-    return {
-        "attn.in_proj_weight": torch.cat([module.weight for module in inputs]),
-        "attn.in_proj_bias": torch.cat([module.bias for module in inputs]),
-        **{f"{name}.{kind}": getattr(module, kind) for name, module in modules.items() for kind in ("weight", "bias")},
-    }
 
 
 @dataclass(frozen=True)
@@ -207,34 +110,28 @@ class Compared:
     scores: BatchScores
 
 
-def compare_batch(config: DrlConfig, network: DrlNetwork, batch: TripletBatch) -> Compared:
+def compare_batch(options: Options, network: DrlNetwork, batch: TripletBatch) -> Compared:
     """Return the scores of a batch as training sees them."""
     text, video = network.text_parts(batch.modification), network.video_parts(batch.target)
-    if config.pads_as_released:
-        text, video = _padded(text, config.max_words), _padded(video, config.max_frames)
+    if options.pads_as_released:
+        text, video = _padded(text, options.max_words), _padded(video, options.max_frames)
     text, video = _joined(batch, text), _joined(batch, video)
-    scores = batch_scores(network, text, video, zero_mask=config.is_faithful, two_passes=config.is_faithful)
+    scores = batch_scores(network, text, video, zero_mask=options.faithful, two_passes=options.faithful)
     return Compared(text, video, scores)
 
 
-def _losses(config: DrlConfig, network: DrlNetwork, batch: TripletBatch) -> Losses:
+def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losses:
     network.limit_scale()
-    compared = compare_batch(config, network, batch)
+    compared = compare_batch(options, network, batch)
     ignored_BB: Tensor | None = None
-    if not config.is_faithful:
+    if not options.faithful:
         lists = (batch.target_ids, batch.target_group_ids, batch.modifications)
         ignored_BB = false_negatives(*(batch.joined_ids(values) for values in lists))
         ignored_BB = ignored_BB.to(device_of(network))
     parts = {"similarity": contrastive(compared.scores, network.scale, ignored_BB)}
-    if config.cdcr and compared.scores.own is not None:
-        cdcr = Cdcr(
-            mode=config.cdcr,
-            diagonal=config.cdcr_alpha1,
-            others=config.cdcr_alpha2,
-            released=config.is_faithful,
-        )
-        loss = cdcr_loss(cdcr, compared.text, compared.video, compared.scores.own)
-        parts["cdcr"] = config.cdcr_lambda * loss
+    if options.cdcr.mode and compared.scores.own is not None:
+        loss = cdcr_loss(options.cdcr, compared.text, compared.video, compared.scores.own)
+        parts["cdcr"] = options.cdcr_lambda * loss
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
