@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
@@ -22,10 +21,10 @@ from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.load import load_task, open_features, triplets_config
 from cvr_bench.data.sources import Sources
 from cvr_bench.data.training import TrainingData, training_for
-from cvr_bench.models import MODELS
+from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.models.parts.processes import is_first, of_first
-from cvr_bench.models.parts.retriever import Retriever, is_trainable
+from cvr_bench.models.parts.retriever import Retriever, is_trainable, module_of
 from cvr_bench.models.parts.source import source_digest
 from cvr_bench.models.parts.weights import WEIGHTS, load_checkpoint
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
@@ -112,8 +111,8 @@ def bench(run: BenchRun, sources: Sources, encoder: FrameWeights, out: Path, *, 
             task = load_task(sources, run.split)
         _score(made, task, encoder, writer, clock)
     result = read_result(out)
-    # altered features would change nothing for a model that reads clips
-    if run.audit and not getattr(made.component, "READS_CLIPS", False) and audit_of(result) is None:
+    has_own_eyes = isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
+    if run.audit and not has_own_eyes and audit_of(result) is None:  # altered features would change nothing for such
         if task is None:
             if run.checkpoint is not None or made.train_config is not None:
                 load_checkpoint(made.retriever, run.checkpoint or out)
@@ -136,7 +135,7 @@ class _Made:
     """A run with its model, and the data with what the model learns from."""
 
     run: BenchRun
-    component: ModuleType
+    component: ModelModule
     config: Any
     retriever: Any
     train_config: Any
@@ -198,7 +197,7 @@ def _score(made: _Made, task: Task, encoder: FrameWeights, writer: ArtifactWrite
 
 
 def _about(run: BenchRun, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
-    module = getattr(retriever, "module", None)
+    module = module_of(retriever)
     return {
         "parameters": sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0,
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},

@@ -34,7 +34,7 @@ class Config:
     """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"unit": "sentence"})
+EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3), "unit=sentence": (5, 3)}
 
 
 def files(config: Config) -> list[Path]:

@@ -46,7 +46,7 @@ class Config:
             raise ValueError(f"held_out must be between 0 and 1, got {self.held_out}.")
 
 
-TINY: tuple[dict[str, str], ...] = ({"held_out": "0.3"}, {"split": "val", "held_out": "0.3"})
+EXAMPLE = {"held_out=0.3": (4, 4), "split=val held_out=0.3": (2, 2)}
 
 
 def files(config: Config) -> list[Path]:

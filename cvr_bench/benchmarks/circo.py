@@ -47,7 +47,7 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+EXAMPLE = {"": (2, 8), "gallery=named": (2, 5)}
 
 
 def files(config: Config) -> list[Path]:

@@ -44,7 +44,7 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "subset"})
+EXAMPLE = {"": (3, 8), "gallery=subset": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:

@@ -46,7 +46,7 @@ class Config:
     """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"split": "challenge-val"})
+EXAMPLE = {"": (3, 3), "split=challenge-val": (3, 3)}
 
 
 def files(config: Config) -> list[Path]:

@@ -38,7 +38,7 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"direction": "video-to-text"}, {"unit": "sentence"})
+EXAMPLE = {"": (2, 2), "direction=video-to-text": (2, 2), "unit=sentence": (3, 2)}
 
 
 def files(config: Config) -> list[Path]:

@@ -51,7 +51,7 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "local"}, {"gallery": "same-video", "text": "modified-caption"})
+EXAMPLE = {"": (3, 8), "gallery=local": (3, 8), "gallery=same-video text=modified-caption": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:

@@ -50,12 +50,12 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = (
-    {},
-    {"category": "dress"},
-    {"category": "shirt", "gallery": "val"},
-    {"category": "toptee", "order": "swapped"},
-)
+EXAMPLE = {
+    "": (9, 18),
+    "category=dress": (3, 6),
+    "category=shirt gallery=val": (3, 4),
+    "category=toptee order=swapped": (3, 6),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ class Config:
     """Whether a query's own reference is left out of its ranking, as published."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"ids": "names"})
+EXAMPLE = {"": (4, 5), "ids=names": (4, 5)}
 
 
 def files(config: Config) -> list[Path]:

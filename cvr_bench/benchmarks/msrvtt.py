@@ -56,14 +56,14 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = (
-    {},
-    {"direction": "video-to-text"},
-    {"split": "full"},
-    {"split": "val"},
-    {"split": "9k"},
-    {"split": "7k"},
-)
+EXAMPLE = {
+    "": (3, 3),
+    "direction=video-to-text": (3, 3),
+    "split=full": (3, 2),
+    "split=val": (3, 2),
+    "split=9k": (4, 2),
+    "split=7k": (4, 2),
+}
 
 
 def files(config: Config) -> list[Path]:

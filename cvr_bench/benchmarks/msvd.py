@@ -36,12 +36,12 @@ class Config:
     """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = (
-    {},
-    {"direction": "video-to-text"},
-    {"direction": "video-to-text", "texts": "sets"},
-    {"split": "val"},
-)
+EXAMPLE = {
+    "": (6, 3),
+    "direction=video-to-text": (3, 6),
+    "direction=video-to-text texts=sets": (3, 3),
+    "split=val": (2, 2),
+}
 
 
 def files(config: Config) -> list[Path]:

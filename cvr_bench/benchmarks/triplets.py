@@ -53,10 +53,17 @@ class Config:
     """Whether the query's own video is left out of its ranking."""
 
 
-EXAMPLE = [
-    {"reference_id": "v1", "modification": "make it a cat", "target_id": "v2", "split": "test", "style": "short"},
-    {"reference_id": "v1", "modification": "make it snow", "target_id": "v3", "split": "test", "style": "short"},
-]
+EXAMPLE = {"": (2, 4), "reference=keep": (2, 4), "split=val": (1, 2)}
+
+
+def files(config: Config) -> list[Path]:
+    """Return what `load` reads.
+
+    Raises:
+        CvrError: it is missing, or holds no triplets.
+    """
+    check_triplets(config.data)
+    return [config.data]
 
 
 def load(config: Config) -> Task:

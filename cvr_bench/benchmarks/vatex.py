@@ -35,12 +35,12 @@ class Config:
     """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = (
-    {},
-    {"direction": "video-to-text"},
-    {"direction": "video-to-text", "texts": "sets"},
-    {"split": "val"},
-)
+EXAMPLE = {
+    "": (4, 2),
+    "direction=video-to-text": (2, 4),
+    "direction=video-to-text texts=sets": (2, 2),
+    "split=val": (2, 2),
+}
 
 
 def files(config: Config) -> list[Path]:

@@ -39,7 +39,7 @@ class Config:
     """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+EXAMPLE = {"": (4, 4), "gallery=named": (4, 7)}
 
 
 def files(config: Config) -> list[Path]:

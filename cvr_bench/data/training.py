@@ -16,16 +16,16 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import DATASETS, HasCaptions, HasTriplets
 from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
 from cvr_bench.data.benchmark import Benchmark, is_benchmark
-from cvr_bench.data.captions import CaptionSource, find_captions, has_captions
+from cvr_bench.data.captions import CaptionSource, find_captions
+from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import WEIGHT, TrainingSet
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.task import Task
@@ -107,13 +107,11 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
         return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
     name = data.replace("_", "-")
     component = DATASETS.get(name)
-    if has_captions(component):
+    if isinstance(component, HasCaptions):
         return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
-    if not hasattr(component, "load_triplets"):
+    if not isinstance(component, HasTriplets):
         components = {found: DATASETS.get(found) for found in DATASETS.names()}
-        known = ", ".join(
-            found for found, each in components.items() if hasattr(each, "load_triplets") or has_captions(each)
-        )
+        known = ", ".join(found for found, each in components.items() if isinstance(each, HasTriplets | HasCaptions))
         raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
     config = DATASETS.config(name, {"annotations": str(root(name))})
     options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
@@ -122,19 +120,20 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
 
 
 def training_for(
-    model: str, component: ModuleType, benchmark: Benchmark | None, named: TrainingSource | CaptionSource | None
+    model: str, component: ModelModule, benchmark: Benchmark | None, named: TrainingSource | CaptionSource | None
 ) -> TrainingSource | CaptionSource | None:
     """Return what a model trains on: what is named, else the captions of the scored benchmark, if it learns from them.
 
     Raises:
         CvrError: captions are named, and the model needs reference videos; most do.
     """
-    needs_reference = getattr(component, "NEEDS_REFERENCE", True)
+    needs_reference = not isinstance(component, MayLackReference) or component.NEEDS_REFERENCE
     if isinstance(named, CaptionSource) and needs_reference:
         raise CvrError(f"{model} learns from triplets, and {named.name} has captions; choose --train-data.")
-    if named is not None or benchmark is None or needs_reference or not has_captions(DATASETS.get(benchmark.name)):
+    if named is not None or benchmark is None or needs_reference:
         return named
-    return find_captions(benchmark.name, DATASETS.get(benchmark.name), benchmark.config)
+    scored = DATASETS.get(benchmark.name)
+    return find_captions(benchmark.name, scored, benchmark.config) if isinstance(scored, HasCaptions) else None
 
 
 def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:

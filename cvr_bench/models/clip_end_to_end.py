@@ -32,7 +32,8 @@ from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
 from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.encoders.hash import Config as HashConfig
+from cvr_data.features.encoders.hash import HashEncoder
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import Video
@@ -141,7 +142,7 @@ class _Reading:
 
     def __init__(self, config: Config, parts: ClipParts):
         self.config, self.preprocessing = config, parts.preprocessing
-        self.drawn = ENCODERS.get("hash").HashEncoder(ENCODERS.config("hash", {"frames": str(config.frames)}))
+        self.drawn = HashEncoder(HashConfig(frames=config.frames))
         self.files = {} if config.videos is None else read_files(config.videos)
 
     def __call__(self, video: Video) -> np.ndarray:

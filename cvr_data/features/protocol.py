@@ -65,6 +65,7 @@ class Encoder(Protocol):
         """Return one embedding per token and one per text."""
 
 
+@runtime_checkable
 class FrameEncoder(Encoder, Protocol):
     """An encoder of videos whose decoding is apart from its network, so that `cvr embed` can overlap the two."""
 

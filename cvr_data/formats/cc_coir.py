@@ -27,8 +27,6 @@ COLUMNS = {
 }
 """Column of the file -> column of the triplets table."""
 
-EXAMPLE = "txt1,txt2,pth1,pth2,edit\na red barn,a blue barn,26/5485b841,7/0c91aa3e,paint it blue\n"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -40,11 +40,6 @@ REQUIRED = ("reference_img_id", "relative_caption", "id")
 NUMBER = re.compile(r"0|[1-9][0-9]*")
 TARGETS = ("target_img_id", "gt_img_ids")
 
-EXAMPLE = (
-    '[{"reference_img_id": 1, "target_img_id": 2, "relative_caption": "is at night", "shared_concept": "a street",'
-    ' "gt_img_ids": [2, 5], "id": 0, "semantic_aspects": []}]'
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

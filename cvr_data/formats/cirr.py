@@ -51,11 +51,6 @@ KINDS = {
 REQUIRED = ("pairid", "reference", "caption", "img_set")
 TARGETS = ("target_hard", "target_soft")
 
-EXAMPLE = (
-    '[{"pairid": 0, "reference": "a", "target_hard": "b", "target_soft": {"b": 1.0}, "caption": "make it blue",'
-    ' "img_set": {"id": 0, "members": ["a", "b", "c", "d", "e", "f"], "reference_rank": 0, "target_rank": 1}}]'
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

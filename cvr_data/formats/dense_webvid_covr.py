@@ -41,11 +41,6 @@ FILES = ("dense-webvid8m-covr_test.csv", "dense-webvid-covr_test.csv")
 QUERIES = {"id": "published_query_id", "pth1": "reference_id", "edit": "modification", "txt1": "reference_description"}
 """Columns of the challenge's files without targets."""
 
-EXAMPLE = (
-    "index,pth1,pth2,txt1,txt2,edit\n"
-    "0,112/1016223889,112/1016223877,White lines grow on black. ,Green lines grow on black. ,Make the lines green.\n"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -45,11 +45,6 @@ LOCAL = "local_idx"
 FOLDER = "annotation/egocvr"
 KINDS = {"modified_captions": pa.string()}
 
-EXAMPLE = (
-    "video_clip_id,target_clip_ids,video_clip_narration,target_clip_narration,instruction,modified_captions\n"
-    "a_9_18,\"['a_30_39', 'a_50_59']\",#C C takes the sieve,#C C shakes the sieve,Shake it., #C C shakes the bowl.\n"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -36,8 +36,6 @@ from cvr_data.formats._rows import (
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
 FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
 
-EXAMPLE = '[{"target": "B01", "candidate": "B02", "captions": ["is blue", "has long sleeves"]}]'
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

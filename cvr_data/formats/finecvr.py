@@ -44,8 +44,6 @@ BREAKS = re.compile(r"[\t\r\n]")
 MIN_CELLS, MAX_CELLS = 4, 6
 REMAPED = "_remaped"
 
-EXAMPLE = '0\tvideo12\tvideo7\tmake it "blue"\tmsrvtt\t\n'
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 VIDEO_COLUMNS = {"reference_video": "reference_id", "target_video": "target_id"}
 STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
-EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -65,8 +65,6 @@ class {name}(AbsTaskRetrieval):
     )
 """
 
-EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

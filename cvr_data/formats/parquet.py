@@ -18,8 +18,6 @@ from cvr_data.tables import TRIPLETS
 
 FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
 
-EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -50,10 +50,6 @@ FILES = {
 }
 """Split -> the places of its file, in these folders or not; the first is ours."""
 
-EXAMPLE = (
-    "query_id,query_video,target_video,target_videos_ids,modification\n0,v1,v2,\"['v2', 'v3']\",add a half twist\n"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

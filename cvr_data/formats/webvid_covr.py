@@ -40,11 +40,6 @@ FILES = {
 }
 """Split -> the name of its published file, and of ours."""
 
-EXAMPLE = (
-    "txt1,txt2,sim_txt,pth1,pth2,edit,scores\n"
-    'A dog runs on sand,A cat runs on sand,0.81,1/100,1/101,make it a cat,"[0.3524, 0.4087]"\n'
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import Retriever
+from cvr_bench.models.parts.retriever import Retriever, module_of
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few
 
@@ -109,7 +109,7 @@ def load_checkpoint(retriever: Retriever, path: Path) -> None:
     Raises:
         CvrError: the model has none, there are none, or they are of another model.
     """
-    module = getattr(retriever, "module", None)
-    if not isinstance(module, nn.Module):
+    module = module_of(retriever)
+    if module is None:
         raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
     load_weights(module, path)

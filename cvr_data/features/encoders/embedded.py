@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from cvr_data.features.device import DeviceName, DtypeName
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.heads import Heads, load_heads
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import FrameEncoder, TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
 
 
@@ -52,7 +53,7 @@ class EmbeddedEncoder:
         device = {"dtype": config.dtype, "device": config.device}
         frames = {"frames": str(config.frames), "sampler": config.sampler, "size": str(config.size)}
         videos, texts = ENCODERS.get("efficientnet-lite0"), ENCODERS.get("minilm")
-        self.videos = videos.load(ENCODERS.config("efficientnet-lite0", {**frames, **device}))
+        self.videos = cast(FrameEncoder, videos.load(ENCODERS.config("efficientnet-lite0", {**frames, **device})))
         self.texts = texts.load(ENCODERS.config("minilm", device))
         self.config = config
         self.runs_on = self.videos.runs_on

@@ -17,6 +17,7 @@ from cvr_data.features.encoders import hash
 from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.import_triplets import Wanted, import_triplets
+from tests.benchmark_samples import sample_task
 from tests.triplet_tables import triplet, triplets
 
 IDS = [f"{number}" for number in range(100, 112)]
@@ -74,10 +75,7 @@ def export(name, split, folder, embeddings) -> pa.Table:
 
 
 def task_of(name, folder, **options):
-    module = DATASETS.get(name)
-    has_counts = "counts" in module.Config.__dataclass_fields__
-    given = {"annotations": str(folder), **({"counts": "any"} if has_counts else {}), **options}
-    return module.load(DATASETS.config(name, given))
+    return sample_task(name, " ".join(f"{key}={value}" for key, value in options.items()), folder)
 
 
 def asked(task):
