@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_bench.models.parts.pooled import half_queries, pooled_texts, pooled_videos, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
 from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.core.errors import CvrError, first_few
@@ -66,20 +67,13 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     joint = None if config.model is None else JointEncoder(config)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if all(query.reference is None for query in queries):
-            return encoder.encode_texts(modifications(queries)).pooled_BD
-        if all(query.modification is None for query in queries):
-            return encoder.encode_videos(references(queries)).pooled_BD()
+        if (half_BD := half_queries(encoder, queries)) is not None:
+            return half_BD
         if joint is not None:
             return joint.encode(references(queries), modifications(queries))
-        video_BD = encoder.encode_videos(references(queries)).pooled_BD()
-        return F.normalize(video_BD + encoder.encode_texts(modifications(queries)).pooled_BD, dim=-1)
+        return F.normalize(pooled_videos(encoder, queries) + pooled_texts(encoder, queries), dim=-1)
 
-    return DenseRetriever(
-        encode_queries,
-        lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
-    )
+    return untrained_retriever(encoder, encode_queries)
 
 
 class JointEncoder:

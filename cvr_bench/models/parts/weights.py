@@ -3,6 +3,7 @@
 import pickle
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,6 +24,16 @@ FROZEN = ("clip_model.", "vision_model.", "itm_head.")
 """Names of frozen networks, and of a head nothing uses, that whole checkpoints hold as well; features replace them."""
 EXTRA = "extra.safetensors"
 """Beside the weights of a transformers model: those of ours for which its class has no place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where training starts; the Config of a trained model inherits it."""
+
+    checkpoint: Path | None = None
+    """Trained weights; None starts from random ones."""
+    seed: int = 0
+    """Of the first weights."""
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

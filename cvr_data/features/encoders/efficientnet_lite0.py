@@ -7,7 +7,7 @@ feature map averaged over its places). The network runs in batches of 16 frames,
 # Shapes: N frames, C channels, H height, W width, B videos, T frames, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,9 +16,10 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.device import device_of, dtype_of, map_batches, runs_on
 from cvr_data.features.encoders.networks.efficientnet_lite import FEATURES, EfficientNetLite0, load_released
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.encoders.networks.options import Frames, Products
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames
 from cvr_data.media.video import UnreadableVideo, Video, read_frames
 
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -28,17 +29,9 @@ SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+class Config(Frames, Products):
     size: int = 224
     """Side of the square a frame is squeezed to, in pixels; 224 is what the network was trained on."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.size < 32:
@@ -88,9 +81,7 @@ class EfficientNetLite0Encoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        frames = [self.read_video(video) for video in videos]
-        rows_ND = self.encode_frames(np.concatenate(frames))
-        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+        return by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Refuse: this network knows no text."""

@@ -26,20 +26,17 @@ from torch import Tensor
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
 from cvr_data.features.encoders.networks.images import Fit, Preprocessing
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.encoders.networks.options import Frames
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames, no_texts
 from cvr_data.media.video import Video
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Frames):
     model: str
     """MODULE:NAME of a model, or of a class or function that gives one."""
     argument: str | None = None
     """What the class or function is called with, such as a hub id or a folder; None calls it with nothing."""
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     size: int = 384
     """Side in pixels of the squares that frames are brought to before the model prepares them its own way."""
     fit: Fit = "square"
@@ -94,17 +91,12 @@ class MtebEncoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        if not videos:
-            return VideoFeatures(torch.empty(0, 0, self.dim), torch.empty(0, 0, dtype=torch.bool))
-        frames = [self.read_video(video) for video in videos]
-        rows_ND = self.encode_frames(np.concatenate(frames))
-        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+        return by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per text, which is its only token too."""
         if not texts:
-            empty = torch.empty(0, 0, self.text_dim)
-            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.text_dim))
+            return no_texts(self.text_dim)
         features_BD = self._encode_texts(texts)
         mask_BL = torch.ones(len(texts), 1, dtype=torch.bool)
         return TextFeatures(features_BD[:, None], mask_BL, F.normalize(features_BD, dim=-1))

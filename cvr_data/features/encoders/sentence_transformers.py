@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, runs_on
+from cvr_data.features.device import device_of, dtype_of, runs_on
 from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.encoders.networks.options import Products
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Products):
     model: str
     """A folder of the library, or an id on the hub."""
     prompt: str = ""
@@ -37,10 +38,6 @@ class Config:
     """Longer texts are cut; None leaves it to the model."""
     batch_size: int = field(default=64, metadata={"output": False})
     """Texts that go through the network at once."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or (self.max_tokens is not None and self.max_tokens < 1):
@@ -77,8 +74,7 @@ class SentenceEncoder:
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text."""
         if not texts:
-            empty = torch.empty(0, 0, self.text_dim)
-            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.text_dim))
+            return no_texts(self.text_dim)
         encoded = self._encode(texts)
         pooled_BD = torch.stack([each["sentence_embedding"].float().cpu() for each in encoded])
         tokens_BLD, mask_BL = pad_rows([self._tokens(each) for each in encoded])

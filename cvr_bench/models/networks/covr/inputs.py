@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 
-from cvr_bench.models.networks.covr.blip import ImageTokens, Words
+from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Words
+from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.parts.device import device_of, on_device
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.networks.clean_caption import clean_caption
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
@@ -90,10 +92,22 @@ class References:
         tokens_BPV = any_frame(features) if drawn else middle(features)
         return ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
 
-    @property
-    def batch(self) -> int:
-        """How many queries are encoded at once."""
-        return 10**9 if self.token_width is None else AT_ONCE
+
+class Inputs:
+    """What a network is given, where its weights are; as released texts are read to `limits`, else to their end."""
+
+    def __init__(self, config: CovrConfig, encoder: Encoder, built: Built, limits: Limits = AS_PUBLISHED):
+        self.network = built.network
+        self._texts = Texts(encoder, built.tokenizer, limits if config.is_faithful else LONG)
+        self._references = References(encoder, config.reference_tokens, built.token_width)
+
+    def words(self, texts: Sequence[str], *, training: bool, raw: bool = False) -> Words:
+        """Return the words of texts."""
+        return on_device(self._texts(texts, training=training, raw=raw), device_of(self.network))
+
+    def images(self, videos: Sequence[Video], *, drawn: bool = False) -> ImageTokens:
+        """Return the image tokens of references."""
+        return on_device(self._references(videos, drawn=drawn), device_of(self.network))
 
 
 def middle(features: VideoFeatures) -> torch.Tensor:
