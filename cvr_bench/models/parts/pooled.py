@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device
-from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.losses import info_nce, similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
 from cvr_bench.tasks.task import Query, modifications, references
@@ -75,7 +75,7 @@ def trained_retriever(
         logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if as_released:
             return {"loss": info_nce(logits_BB, symmetric=False)}
-        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+        ignored_BB = batch.ignored()
         return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
 
     return pooled_retriever(encoder, encode_queries, module=module, training_step=training_step)
