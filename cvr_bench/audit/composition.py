@@ -166,6 +166,6 @@ def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, 
 
 
 def _baselines(encoder: AlteredFeatures, task: Task) -> list[Unimodal]:
-    names: list[Modality] = ["visual-only", *(["text-only"] if encoder.dim == encoder.text_dim else [])]
+    names: list[Modality] = ["visual-only", "text-only"] if encoder.dim == encoder.text_dim else ["visual-only"]
     models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
     return [Unimodal(name, "baseline", evaluate(model, task).rank) for name, model in models.items()]

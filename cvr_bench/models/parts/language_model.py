@@ -58,5 +58,10 @@ class LanguageModel:
         ]
         with nullcontext() if self.backend.is_pure else RequestCache(self.cache) as opened:
             found = Asker(self.backend, opened).answers(requests)
-        form = {"lead": self.prompt.lead, "schema": self.prompt.schema, "key": self.prompt.answer_key}
-        return [None if answer.text is None else parse_answer(answer.text, **form) or None for answer in found]
+        prompt = self.prompt
+        return [
+            parse_answer(answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key) or None
+            if answer.text is not None
+            else None
+            for answer in found
+        ]
