@@ -9,13 +9,16 @@ Gallery items that have the very same vector score the same for every query, wit
 # Shapes: Q queries of a chunk, G gallery items, C gallery columns of a block, D embedding.
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
@@ -30,7 +33,13 @@ PAIRS = 512
 CELLS = 2**22
 """Numbers checked or compared at once."""
 
+THREADS = 8
+"""Threads at most: each holds the blocks of one chunk."""
+SMALL = 10**6
+"""Parameters below which a network trains in one thread: its products are over before a second thread has begun."""
+
 Thing = TypeVar("Thing")
+Found = TypeVar("Found")
 PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows, columns) -> float32 scores that do not depend on what else is scored."""
 BlockStream = Iterator[tuple[int, np.ndarray]]
@@ -208,3 +217,39 @@ def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blo
     for first in range(0, scores_QG.shape[1], columns):
         part_QC = scores_QG[:, first : first + columns]
         yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]
+
+
+def thread_count() -> int:
+    """Return how many threads to use: as many as torch may, within bounds."""
+    return min(THREADS, torch.get_num_threads())
+
+
+def map_in_order(call: Callable[[Thing], Found], things: Iterable[Thing], threads: int) -> Iterator[Found]:
+    """Yield the result of each thing, in order; things are made by the caller's thread, one more than are worked on."""
+    if threads == 1:
+        yield from map(call, things)
+        return
+    before = torch.get_num_threads()
+    waiting: deque[Future[Found]] = deque()
+    try:  # a thread's own setting, but threads that start later would take it over
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for thing in things:
+                waiting.append(pool.submit(call, thing))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def few_threads(module: nn.Module) -> Iterator[None]:
+    """Train a small network in one thread inside the block; a large one has as many as torch may use."""
+    before = torch.get_num_threads()
+    if sum(parameter.numel() for parameter in module.parameters()) < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -26,7 +26,7 @@ from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Wh
 from cvr_bench.models.parts.processes import average_gradients, is_first, is_spread, process_count, process_number
 from cvr_bench.models.parts.retriever import DecodesClips, TrainableRetriever
 from cvr_bench.models.parts.weights import WEIGHTS, save_weights
-from cvr_bench.scoring.evaluate import few_threads
+from cvr_bench.scoring.blocks import few_threads
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task

@@ -81,21 +81,8 @@ def train(
     key = _key(retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
-    else:
-        report = _train(retriever, training_set, validation_task, config, encoder, folder, key)
-    load_weights(retriever.module, folder / WEIGHTS)
-    return report
-
-
-def _train(
-    retriever: TrainableRetriever,
-    training_set: TrainingSet,
-    validation_task: Task | None,
-    config: TrainConfig,
-    encoder: Encoder,
-    folder: Path,
-    key: str,
-) -> TrainReport:
+        load_weights(retriever.module, folder / WEIGHTS)
+        return report
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
     share_weights(module)
@@ -114,6 +101,7 @@ def _train(
         write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
         (folder / RESUME).unlink()
     wait_for_all()
+    load_weights(retriever.module, folder / WEIGHTS)
     return report
 
 
