@@ -23,7 +23,6 @@ from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.model_packages import model_path
-from cvr_data.core.registry import parse_config
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, tokenize
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
@@ -95,13 +94,10 @@ def find_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     if result.model != "drl" or result.record["options"].get("interaction") not in INTERACTIONS:
         raise CvrError(f"{checkpoint} is of {result.model}; tokens and frames are matched by drl with wti or ti.")
     embeddings = open_artifact(checkpoint).input_path("embeddings")
-    stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
+    stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
     found = _clip_features(clip, stored.store)
-    options = {name: str(value) for name, value in result.record["options"].items() if value is not None}
-    component = MODELS.get("drl")
-    retriever: LateRetriever = component.load(
-        parse_config(component.Config, options, where=str(checkpoint)), WithClip(stored, found.features)
-    )
+    config = MODELS.config("drl", result.record["options"])
+    retriever: LateRetriever = MODELS.get("drl").load(config, WithClip(stored, found.features))
     load_checkpoint(retriever, checkpoint)
     with evaluating(retriever.module):
         tokens_LD, token_weights_L = _valid(retriever.text_parts([text]))
@@ -129,7 +125,7 @@ def token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
 def _clip_features(clip: str, store: FeatureStore) -> ClipFeatures:
     path = Path(clip)
     if not path.is_file():
-        if not store.has_video(clip):
+        if not store.has_videos([clip]).all():
             known = did_you_mean(clip, store.video_ids)
             raise CvrError(f"{clip} is neither a file nor a video with features in {store.artifact.path}. {known}")
         return ClipFeatures(store.frames([clip]), [])
