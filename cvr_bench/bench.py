@@ -16,13 +16,11 @@ from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
-from cvr_bench.benchmarks import triplets
+from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
-from cvr_bench.data.load import load_task, open_features, triplets_config
-from cvr_bench.data.sources import Sources
-from cvr_bench.data.training import TrainingData, training_for
+from cvr_bench.data.opened import Sources
+from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable
 from cvr_bench.models.parts.source import source_digest
@@ -31,8 +29,7 @@ from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_scores
 from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import MANIFEST, ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
@@ -79,18 +76,15 @@ def bench_all(
     """
     if len(runs) > 1 and any(run.options or run.checkpoint for run in runs):
         raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
-    encoder = open_features(sources)
     folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
     if not is_first():
         for run, folder in zip(runs, folders, strict=True):
-            assist(run, sources, encoder, folder)
+            assist(run, sources, folder)
         return []
-    return [
-        bench(run, sources, encoder, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)
-    ]
+    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
 
 
-def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overwrite: bool = False) -> Result:
+def bench(run: Run, sources: Sources, out: Path, *, overwrite: bool = False) -> Result:
     """Return the result of a run, written to `out`.
 
     Raises:
@@ -98,17 +92,13 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
     """
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    features, clock = AlteredFeatures(encoder), Clock()
+    features, clock = AlteredFeatures(sources.encoder), Clock()
     audited = run.audit and not getattr(component, "READS_CLIPS", False)  # altered features would change nothing
     forget_peak()
     with clock.phase("load"):
         retriever = component.load(config, features)
     train_config = _train_config(run, retriever)
-    if train_config is not None:
-        sources = _with_captions(run, sources)
-    if train_config is not None and sources.benchmark is not None and sources.training is None:
-        tests = f"{sources.benchmark.name} only tests"
-        raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
+    source = sources.training if train_config is None else sources.training_of(run.model, component)
     identity = {
         "model": run.model,
         "options": config_dict(config),
@@ -116,62 +106,58 @@ def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overw
         "split": run.split,
         "seed": run.seed,
         **({"benchmark": sources.benchmark.identity()} if sources.benchmark else {}),
-        **({"train_data": sources.training.identity()} if sources.training and train_config else {}),
+        **({"train_data": source.identity()} if source and train_config else {}),
         **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
         "source_sha256": source_digest(component),
     }
-    writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
-    )
+    inputs = _inputs(run, sources, source)
+    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
     if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
     if of_first(writer.finished() is None):
         with clock.phase("load"):
-            task = load_task(sources, run.split)
-        seen = check_generators(_inputs(run, sources).values(), task, allowed=run.allow_trained_generator)
+            task = sources.task(run.split)
+        seen = check_generators(inputs.values(), task, allowed=run.allow_trained_generator)
         with writer:
             with clock.phase("train"):
-                training = _prepare(run, retriever, encoder, sources, train_config, out)
+                training = _prepare(run, retriever, sources, source, train_config, out)
             if training is not None:
-                training["leaks"] = _leaks(sources, task, run.split, encoder, writer)
+                training["leaks"] = _leaks(sources, source, run.split, writer)
             measured = timed(retriever, clock)
             with clock.phase("score"):
                 ranks = evaluate_spread(measured, task)
             cost = cost_of(measured, clock.seconds, training)
             if run.save_scores:
-                save_scores(writer, retriever, task, _query_bank(sources), encoder)
-            about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
+                save_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
+            about = {**identity, **_about(run, sources, retriever), "training": training}
             about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
             write_result(writer, task, ranks, run.seed, about)
     elif audited and audit_of(read_result(out)) is None:
         _load_weights(run, retriever, out, is_trained=train_config is not None)
-        task = load_task(sources, run.split)
     result = read_result(out)
     if audited and audit_of(result) is None:
-        audit_result(AuditConfig(seed=run.seed), result, retriever, features, task)
+        audit_result(AuditConfig(seed=run.seed), result, retriever, features, sources.task(run.split))
     return result
 
 
-def assist(run: Run, sources: Sources, encoder: FrameWeights, out: Path) -> None:
+def assist(run: Run, sources: Sources, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    retriever = component.load(config, encoder)
+    retriever = component.load(config, sources.encoder)
     train_config = _train_config(run, retriever)
-    if train_config is not None:
-        sources = _with_captions(run, sources)
+    source = None if train_config is None else sources.training_of(run.model, component)
     if of_first(None):
-        task = load_task(sources, run.split)
-        _prepare(run, retriever, encoder, sources, train_config, out)
-        evaluate_spread(retriever, task)
+        _prepare(run, retriever, sources, source, train_config, out)
+        evaluate_spread(retriever, sources.task(run.split))
 
 
-def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
+def _about(run: Run, sources: Sources, retriever: Retriever) -> dict[str, Any]:
     return {
         "parameters": _parameters(retriever),
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
         "checkpoint": str(run.checkpoint) if run.checkpoint else None,
-        "features": {**open_artifact(sources.embeddings).manifest["config"], "dim": encoder.dim},
+        "features": {**sources.store.artifact.manifest["config"], "dim": sources.encoder.dim},
         "command": " ".join(["cvr", *sys.argv[1:]]),
         "versions": installed_versions(),
     }
@@ -199,16 +185,16 @@ def _train_config(run: Run, retriever: Retriever) -> Any:
     return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
 
 
-def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
+def _inputs(run: Run, sources: Sources, source: TrainingSource | CaptionSource | None) -> dict[str, Path]:
     files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
     if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
-        files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
+        files = sorted(path for path in sources.data.iterdir() if path.suffix in READERS)
     named: dict[str, Sequence[Path]] = {
         "triplets" if sources.benchmark is None else "annotations": files,
         "embeddings": [sources.embeddings],
         "videos": sources.videos,
         "distractors": sources.distractors,
-        "train-data": sources.training.files if sources.training else (),
+        "train-data": source.files if source else (),
     }
     if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
         named["heads"] = [sources.embeddings / HEADS_FOLDER]
@@ -222,13 +208,8 @@ def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
     }
 
 
-def _query_bank(sources: Sources) -> list[Query]:
-    """The train queries of the data; a benchmark that only tests has none."""
-    return [] if sources.benchmark is not None else triplets.load_queries(triplets_config(sources, "train"))
-
-
 def _prepare(
-    run: Run, retriever: Any, encoder: Encoder, sources: Sources, config: Any, out: Path
+    run: Run, retriever: Any, sources: Sources, source: TrainingSource | CaptionSource | None, config: Any, out: Path
 ) -> dict[str, Any] | None:
     """Train the model, or load its checkpoint; say how it was trained."""
     if run.checkpoint is not None:
@@ -237,9 +218,9 @@ def _prepare(
         return None
     from cvr_bench.training.train import train  # accelerate takes seconds to import
 
-    data = _training_data(sources)
-    _encode_ahead(encoder, data.training_set.modifications)
-    report = train(retriever, data.training_set, data.validation_task, config, encoder, out)
+    data = sources.own_training if source is None else source.load(sources.store)
+    _encode_ahead(sources.encoder, data.training_set.modifications)
+    report = train(retriever, data.training_set, data.validation_task, config, sources.encoder, out)
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
 
 
@@ -250,28 +231,11 @@ def _encode_ahead(encoder: Encoder, texts: Sequence[str]) -> None:
         encoder.encode_texts(distinct[start : start + TEXTS])
 
 
-def _with_captions(run: Run, sources: Sources) -> Sources:
-    """The sources with what the model learns from where nothing else is named: captions of the scored benchmark."""
-    training = training_for(run.model, MODELS.get(run.model), sources.benchmark, sources.training)
-    return sources if training is sources.training else dataclasses.replace(sources, training=training)
-
-
-def _training_data(sources: Sources) -> TrainingData:
-    """The triplets of --train-data, else those of the scored data's own train and val splits."""
-    if isinstance(sources.training, CaptionSource):
-        return TrainingData(*sources.training.load(sources.embeddings))
-    if sources.training is not None:
-        return sources.training.load(sources.embeddings)
-    table, store = sources.triplets, sources.store
-    return TrainingData(
-        triplets.training_set_of(table, triplets_config(sources, "train"), store),
-        triplets.task_of(table, triplets_config(sources, "val"), store),
-    )
-
-
-def _leaks(sources: Sources, task: Task, split: str, encoder: Encoder, writer: ArtifactWriter) -> dict[str, Any] | None:
+def _leaks(
+    sources: Sources, source: TrainingSource | CaptionSource | None, split: str, writer: ArtifactWriter
+) -> dict[str, Any] | None:
     """What the scored split shares with the triplets that were learned from; the pairs go beside the result."""
-    found = data_leaks(LeakConfig(), sources, split, task, encoder)
+    found = data_leaks(LeakConfig(), sources, split, source)
     if found is None:
         return None
     writer.write_file(LEAKS_FILE, parquet_bytes(found.table))

@@ -113,11 +113,10 @@ def bench(
         model="", options=options, train_options=train_options, checkpoint=checkpoint, seed=seed,
         save_scores=save_scores, audit=audit, allow_trained_generator=allow_trained_generator,
     )  # fmt: skip
+    training = find_mixture(train_data, machine.root) if train_data else None
     found: list[Result] = []
     for one in chosen:
-        sources = with_distractors(one.sources, distractors)
-        if train_data:
-            sources = replace(sources, training=find_mixture(train_data, machine.root))
+        sources = replace(with_distractors(one.sources, distractors), training=training)
         click.echo(
             f"Scoring {one.split} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
         )

@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from cvr_bench.benchmarks import DATASETS
 from cvr_bench.data.benchmark import benchmark_names
-from cvr_bench.tasks.blind import BlindTask
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -143,7 +142,7 @@ def _part(dataset: ModuleType, root: Path, options: dict[str, str]) -> Part:
     return Part(label=label, state="here", detail=names, ids=_video_ids(task))
 
 
-def _load(dataset: ModuleType, config: Any) -> Task | BlindTask:
+def _load(dataset: ModuleType, config: Any) -> Task:
     try:
         return dataset.load(config)
     except CvrError:
@@ -153,7 +152,7 @@ def _load(dataset: ModuleType, config: Any) -> Task | BlindTask:
     return dataset.load_blind(config)
 
 
-def _video_ids(task: Task | BlindTask) -> frozenset[str]:
+def _video_ids(task: Task) -> frozenset[str]:
     items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
     return frozenset(item.video.video_id for item in items if item.video is not None)
 
