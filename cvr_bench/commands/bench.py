@@ -117,11 +117,10 @@ def bench(
         )
         for model in models
     ]  # fmt: skip
+    training = find_mixture(train_data, machine.root) if train_data else None
     found = []
     for one in chosen:
-        sources = with_distractors(one.sources, distractors)
-        if train_data:
-            sources = replace(sources, training=find_mixture(train_data, machine.root))
+        sources = replace(with_distractors(one.sources, distractors), training=training)
         try:
             found += _bench_one(runs, replace(one, sources=sources), out, overwrite=overwrite, as_json=as_json)
         except CvrError as error:

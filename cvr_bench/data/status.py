@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from cvr_bench.benchmarks import DATASETS, BenchmarkModule, KeepsTargets
 from cvr_bench.data.benchmark import benchmark_names
-from cvr_bench.tasks.blind import BlindTask
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -144,7 +143,7 @@ def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Part
     return Part(label=label, state="here", detail=names, ids=ids)
 
 
-def _load(dataset: BenchmarkModule, config: Any) -> Task | BlindTask:
+def _load(dataset: BenchmarkModule, config: Any) -> Task:
     try:
         return dataset.load(config)
     except CvrError:

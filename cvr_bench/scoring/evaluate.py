@@ -21,6 +21,7 @@ from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_in_order,
 from cvr_bench.scoring.caption_sets import over_sets
 from cvr_bench.scoring.ranking import Cells, Counter, count_among, places
 from cvr_bench.tasks.task import Query, Task
+from cvr_data.core.errors import CvrError
 
 CHUNK = 1024
 """Queries scored at once."""
@@ -141,8 +142,11 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     """Return the ranks of every query of the task; blocks of `chunk` queries and `columns` items are held at once.
 
     Raises:
+        CvrError: the targets of the task are not known.
         ValueError: a score is NaN or infinite, or the scores have another shape than (queries, gallery).
     """
+    if task.is_blind:
+        raise CvrError(f"{task.name}: its targets are not published, so its server has to score it (cvr submit).")
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     item_ids = pa.array(column_of, pa.string())

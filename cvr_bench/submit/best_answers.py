@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_bench.tasks.blind import BlindTask
-from cvr_bench.tasks.task import Query
+from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.errors import CvrError, first_few
 
 if TYPE_CHECKING:
     from cvr_bench.models.parts.retriever import Retriever
 
 
-def best_answers(retriever: "Retriever", task: BlindTask, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
+def best_answers(retriever: "Retriever", task: Task, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
     """Return query_id -> its `count` best items, best first; of equal scores the smaller item_id comes first.
 
     Raises:
@@ -44,7 +43,7 @@ def best_answers(retriever: "Retriever", task: BlindTask, count: int, *, chunk: 
     return found
 
 
-def _allowed(task: BlindTask, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
+def _allowed(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
     allowed_QG = np.full((len(queries), len(column_of)), task.candidates is None)
     for row, query in enumerate(queries):
         if task.candidates is not None:

@@ -28,7 +28,7 @@ from cvr_bench.submit.servers import (
     cirr_submission,
     write_submission,
 )
-from cvr_bench.tasks.blind import BlindTask
+from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
@@ -79,7 +79,7 @@ def check_file(benchmark: str, options: Sequence[str], path: Path) -> str:
     return checks[name](options, path)
 
 
-def check_challenge(queries_QD: np.ndarray, task: BlindTask) -> None:
+def check_challenge(queries_QD: np.ndarray, task: Task) -> None:
     """Refuse embeddings that the challenge's server would refuse, or that cannot be ranked.
 
     Raises:
@@ -104,7 +104,7 @@ def _with_server(benchmark: str) -> str:
     return name
 
 
-def _blind(name: str, options: Sequence[str], **fixed: str) -> BlindTask:
+def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
     """The queries of the split that the server scores, unless the options name another."""
     dataset = DATASETS.get(name)
     if not isinstance(dataset, KeepsTargets):

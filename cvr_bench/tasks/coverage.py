@@ -28,13 +28,15 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
     Raises:
         CvrError: no query is left.
     """
-    gallery = [item for item in task.gallery if _is_there(item, store)]
+    gallery = _stored(task.gallery, store)
     known = {item.item_id for item in gallery}
+    named = [query.reference for query in task.queries if query.reference is not None]
+    references = {item.item_id for item in _stored(named, store)}
     targets = {query_id: ids & known for query_id, ids in task.targets.items()}
     queries = [
         query
         for query in task.queries
-        if targets[query.query_id] and (query.reference is None or _is_there(query.reference, store))
+        if targets[query.query_id] and (query.reference is None or query.reference.item_id in references)
     ]
     if not queries:
         raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
@@ -94,8 +96,10 @@ def recall_bounds(
     return 100 * low / whole, 100 * high / whole
 
 
-def _is_there(item: Item, store: "FeatureStore") -> bool:
-    return item.video is None or store.has_video(item.video.video_id)
+def _stored(items: Sequence[Item], store: "FeatureStore") -> list[Item]:
+    """The items whose video has features, and those that are texts."""
+    videos = [item.video.video_id if item.video is not None else "" for item in items]
+    return [item for item, is_there in zip(items, store.has_videos(videos), strict=True) if is_there or not item.video]
 
 
 def _within(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.joining import Joining, Whole
 from cvr_bench.models.parts.losses import false_negatives
+from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
@@ -125,3 +126,11 @@ class TrainingSet:
     def video(self, video_id: str) -> Video:
         """Return a video by name."""
         return self.videos.get(video_id) or Video(video_id)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Triplets to learn from, and a task to choose the checkpoint on."""
+
+    training_set: TrainingSet
+    validation_task: Task
