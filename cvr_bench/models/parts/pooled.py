@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device
@@ -49,7 +49,7 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
 
 
 def trained_retriever(
-    encoder: Encoder, module: nn.Module, checkpoint: Path | None, *, as_released: bool
+    encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool
 ) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
