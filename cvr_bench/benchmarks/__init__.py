@@ -19,10 +19,19 @@ class BenchmarkModule(Member, Protocol):
     """A module that makes a task of published files."""
 
     def files(self, config: Any) -> list[Path]:
-        """Return the files that `load` reads, or say in one line which is missing and where it is had."""
+        """Return the files that `load` reads.
+
+        Raises:
+            CvrError: one is missing; the line says which, and where it is had.
+        """
 
     def load(self, config: Any) -> Task:
-        """Return the task of the chosen split and gallery."""
+        """Return the task of the chosen split and gallery.
+
+        Raises:
+            CvrError: a file is missing, cannot be read or is not whole, names what another does not have, or the
+                targets of the split are kept by a server. `load_blind` and what gives training data raise the same.
+        """
 
 
 @runtime_checkable

@@ -67,20 +67,12 @@ class _Category:
 
 
 def files(config: Config) -> list[Path]:
-    """Return the captions and the images of the val split of each category.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the captions and the images of the val split of each category."""
     return [path for category in _categories(config) for path in _files(config, category)]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one category, or of all.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole.
-    """
+    """Return the task of one category, or of all."""
     parts = [_read(config, category) for category in _categories(config)]
     protocol = Protocol(
         gallery="listed" if config.gallery == "original" else "named",

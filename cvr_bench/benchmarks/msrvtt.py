@@ -64,11 +64,7 @@ EXAMPLE = {
 
 
 def files(config: Config) -> list[Path]:
-    """Return the list of the split, where it has one, and the files with its captions.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the list of the split, where it has one, and the files with its captions."""
     if config.split == "1k-A":
         return [find(config.annotations, TEST_LIST, origin=ORIGIN)]
     lists = [f"MSRVTT_train.{config.split}.csv"] if config.split in TRAIN_LISTS else []
@@ -78,11 +74,7 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split and direction.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
-    """
+    """Return the task of one split and direction."""
     captions = _captions(config)
     found = {"videos": len(captions), "captions": sum(len(texts) for texts in captions.values())}
     check_counts(config.annotations, config.counts, found, PUBLISHED[config.split])
@@ -90,20 +82,12 @@ def load(config: Config) -> Task:
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads: the training list, 9k where it is there, else 7k, and the files of captions.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return what `load_captions` reads: the training list, 9k where it is there, else 7k, and the captions."""
     return [*files(_training(config)), *files(config)]
 
 
 def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
-    """Return the captions of the training videos, without those that are scored.
-
-    Raises:
-        CvrError: a file is missing or cannot be read, a listed video has no caption, or all of them are scored.
-    """
+    """Return the captions of the training videos, without those that are scored."""
     scored = _captions(config)
     captions = {name: texts for name, texts in _captions(_training(config)).items() if name not in scored}
     if not captions:

@@ -15,7 +15,11 @@ class FormatModule(Member, Protocol):
         """Write files in `out`, for each split that has rows, and return their paths."""
 
     def read(self, config: Any, path: Path) -> pa.Table:
-        """Return the triplets of a file or folder, their ids computed from their content."""
+        """Return the triplets of a file or folder, their ids computed from their content.
+
+        Raises:
+            CvrError: there is no such file, it is not what the layout says, or its targets are hidden.
+        """
 
 
 @runtime_checkable

@@ -41,11 +41,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a saved DatasetDict, without its videos, in the order train, val, test.
-
-    Raises:
-        CvrError: the folder holds no saved DatasetDict, or a column is missing.
-    """
+    """Return the triplets of a saved DatasetDict, without its videos, in the order train, val, test."""
     from datasets import load_from_disk
 
     if not (path / "dataset_dict.json").is_file():

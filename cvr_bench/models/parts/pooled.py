@@ -48,9 +48,7 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
     return pooled_retriever(encoder, encode_queries, encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD)
 
 
-def trained_retriever(
-    encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool
-) -> DenseRetriever:
+def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
     Args:
@@ -72,7 +70,8 @@ def trained_retriever(
     def training_step(batch: TripletBatch) -> Losses:
         batch = on_device(batch, device_of(module))
         query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
-        logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
+        scale: Any = module.scale
+        logits_BB = scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if as_released:
             return {"loss": info_nce(logits_BB, symmetric=False)}
         ignored_BB = batch.ignored()

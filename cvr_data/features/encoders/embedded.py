@@ -31,9 +31,6 @@ class Config(Frames, Products):
     """Where the networks run; auto is the GPU where there is one."""
 
 
-TINY = Config(frames=2, size=32)
-
-
 def load(config: Config) -> "EmbeddedEncoder":
     """Return the encoder; the weights of each network are read when it is first needed."""
     return EmbeddedEncoder(config)

@@ -13,7 +13,11 @@ class LayoutModule(Member, Protocol):
     """A module that reads and writes the features of videos and texts."""
 
     def read(self, config: Any, source: Path) -> "Features":
-        """Return what a file or folder holds, without reading it whole."""
+        """Return what a file or folder holds, without reading it whole.
+
+        Raises:
+            CvrError: there is no such file, or it is not what the layout says.
+        """
 
     def write(self, config: Any, export: "Export", folder: Path) -> list[Path]:
         """Write files in `folder` and return their paths."""

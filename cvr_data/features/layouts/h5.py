@@ -20,11 +20,7 @@ class Config:
 
 
 def read(config: Config, source: Path) -> Features:
-    """Return the arrays below a group of the file.
-
-    Raises:
-        CvrError: there is no such file or group, or h5py is not installed.
-    """
+    """Return the arrays below a group of the file."""
     path = source / FILE if source.is_dir() else source
     h5py = _h5py()
     if not path.is_file():

@@ -24,11 +24,7 @@ class Config:
 
 
 def read(config: Config, source: Path) -> Features:
-    """Return the arrays below a folder, or below the one folder of features in its embeddings/ or embbedings/.
-
-    Raises:
-        CvrError: there is more than one folder of features.
-    """
+    """Return the arrays below a folder, or below the one folder of features in its embeddings/ or embbedings/."""
     files = files_below(_features_folder(source), ".npy")
     return Features([VideoRow(name, partial(_array, path, config.frames)) for name, path in files], iter(()))
 

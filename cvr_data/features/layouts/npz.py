@@ -29,11 +29,7 @@ FILE = "features.npz"
 
 
 def read(config: Config, source: Path) -> Features:
-    """Return the features of the file, or of the one such file in a folder.
-
-    Raises:
-        CvrError: there is no such file, it is damaged, or its arrays do not fit each other.
-    """
+    """Return the features of the file, or of the one such file in a folder."""
     arrays = _load(one_file(source, ".npz"))
     if {"keys", "feat"} <= set(arrays):
         return Features(_rows(config, arrays, source), iter(()))

@@ -21,7 +21,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, split_of, texts
 
 VERSION = 1
-TINY = {"path": "activitynet"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus, entry_of, source_files, split_of, texts
 
 VERSION = 1
-TINY = {"path": "cc3m"}
 SUFFIX = ".tsv"
 
 

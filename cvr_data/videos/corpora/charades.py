@@ -17,7 +17,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
 VERSION = 1
-TINY = {"path": "charades"}
 COLUMNS = {"id", "script", "descriptions", "length"}
 
 

@@ -16,7 +16,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
 VERSION = 1
-TINY = {"path": "epic-kitchens"}
 COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
 
 

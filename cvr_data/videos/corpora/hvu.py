@@ -16,7 +16,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
 VERSION = 1
-TINY = {"path": "hvu"}
 COLUMNS = {"Tags", "youtube_id", "time_start", "time_end"}
 
 

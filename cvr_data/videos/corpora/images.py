@@ -21,7 +21,6 @@ from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import texts, unknown_count
 
 VERSION = 1
-TINY = {"path": "images"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, texts
 
 VERSION = 1
-TINY = {"path": "msrvtt"}
 SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
 
 

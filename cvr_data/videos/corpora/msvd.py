@@ -19,7 +19,6 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, listed_splits, texts
 
 VERSION = 1
-TINY = {"path": "msvd"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
 VERSION = 1
+TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 
 @dataclass(frozen=True, kw_only=True)

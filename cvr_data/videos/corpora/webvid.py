@@ -23,7 +23,6 @@ from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import table_files, table_rows, unknown_count
 
 VERSION = 2
-TINY = {"path": "webvid"}
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
 LICENCE = "WebVid terms: non-commercial research"
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")

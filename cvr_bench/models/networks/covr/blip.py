@@ -145,24 +145,28 @@ class BlipNetwork(nn.Module):
         return {"inputs_embeds": states_BLW}, mask_BL
 
 
-def text_config(
+def text_config(**sizes: Any) -> BlipTextConfig:
+    """Return the configuration of a text encoder, with cross-attention in every layer."""
+    ids: dict[str, Any] = {"bos_token_id": CLS, "pad_token_id": 0, "eos_token_id": CLS, "sep_token_id": CLS}
+    return BlipTextConfig(**transformer_sizes(**sizes), is_decoder=True, **ids)
+
+
+def transformer_sizes(
     *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
     hidden: int | None = None, dropout: float = 0.1,
-) -> BlipTextConfig:  # fmt: skip
-    """Return the configuration of a text encoder with cross-attention in every layer."""
-    return BlipTextConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        encoder_hidden_size=vision_width,
-        intermediate_size=hidden or 4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        max_position_embeddings=positions,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        is_decoder=True,
-        bos_token_id=CLS, pad_token_id=0, eos_token_id=CLS, sep_token_id=CLS,
-    )  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
+    """Return sizes under the names that transformers has for them."""
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "encoder_hidden_size": vision_width,
+        "intermediate_size": hidden or 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "max_position_embeddings": positions,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
 
 
 Network = TypeVar("Network", bound=nn.Module)

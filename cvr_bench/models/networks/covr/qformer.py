@@ -11,13 +11,23 @@ Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al.,
 # Shapes: B queries, L tokens, P image tokens (both padded), K query tokens, W width of a state, V width of an image
 # token, D embedding.
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Blip2QFormerConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings
 
-from cvr_bench.models.networks.covr.blip import CLS, Built, ImageTokens, Words, check_width, small_sizes
+from cvr_bench.models.networks.covr.blip import (
+    CLS,
+    Built,
+    ImageTokens,
+    Words,
+    check_width,
+    small_sizes,
+    transformer_sizes,
+)
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.parts.device import seeded
 from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, load_model
@@ -96,25 +106,10 @@ def _additive(mask_BP: Tensor) -> Tensor:
     return hidden_BP[:, None, None]
 
 
-def qformer_config(
-    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
-    hidden: int | None = None, dropout: float = 0.1, every: int = 2,
-) -> Blip2QFormerConfig:  # fmt: skip
+def qformer_config(*, every: int = 2, **sizes: Any) -> Blip2QFormerConfig:
     """Return the configuration of a Q-Former whose every second layer (`every`) looks at the image."""
-    return Blip2QFormerConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        encoder_hidden_size=vision_width,
-        intermediate_size=hidden or 4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        max_position_embeddings=positions,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        cross_attention_frequency=every,
-        use_qformer_text_input=True,
-        pad_token_id=0,
-    )
+    own: dict[str, Any] = {"cross_attention_frequency": every, "use_qformer_text_input": True, "pad_token_id": 0}
+    return Blip2QFormerConfig(**transformer_sizes(**sizes), **own)
 
 
 def build_qformer(config: CovrConfig, encoder: Encoder, queries: int) -> Built[QFormerNetwork]:
