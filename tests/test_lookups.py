@@ -95,6 +95,6 @@ def test_defaults_that_only_the_component_knows_are_asked_of_it():
 
 
 def test_a_component_is_described_with_what_its_options_mean():
-    text = one_family("mining").describe("one-word")
+    text = one_family("strategies").describe("one-word")
     assert text.startswith("Pair ")
     assert "\n  max_group = 50\n      " in text
