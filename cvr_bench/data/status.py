@@ -23,7 +23,7 @@ from cvr_data.core.registry import parse_config
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name
 from cvr_data.download.source import Kind, load_source, source_names
 from cvr_data.download.status import read_status
-from cvr_data.features.stored_ids import STAGE, stored_video_ids
+from cvr_data.features.index import STAGE, stored_video_ids
 
 FEATURE_SUFFIXES = frozenset({".npy", ".npz", ".pth", ".pt"})
 """Files that hold the features of one item."""

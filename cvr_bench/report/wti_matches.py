@@ -128,11 +128,10 @@ def _clip_features(clip: str, store: FeatureStore) -> ClipFeatures:
             known = did_you_mean(clip, store.video_ids)
             raise CvrError(f"{clip} is neither a file nor a video with features in {store.artifact.path}. {known}")
         return ClipFeatures(store.frames([clip]), [])
-    options = {name: value for name, value in store.encoder.items() if name != "name"}
-    if store.encoder["name"] == UNKNOWN_ENCODER:
+    name, options = store.encoder["name"], store.artifact.manifest["config"]["options"]
+    if name == UNKNOWN_ENCODER:
         raise CvrError(f"{store.artifact.path} does not say how its features were made; give the id of a stored video.")
-    module = ENCODERS.get(store.encoder["name"])
-    raw = module.load(module.Config(**options)).encode_videos([Video(path.stem, path)])
+    raw = ENCODERS.get(name).load(ENCODERS.config(name, options)).encode_videos([Video(path.stem, path)])
     count, sampler = int(options.get("frames", raw.mask_BT.shape[1])), str(options.get("sampler", "uniform"))
     thumbnails = list(read_frames(path, count, sampler, THUMBNAIL))
     return ClipFeatures(store.heads.videos(raw) if store.heads else raw, thumbnails)

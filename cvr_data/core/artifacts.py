@@ -262,7 +262,7 @@ def input_key(path: Path) -> str:
         return open_artifact(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
-    return _sha256(path)
+    return _digest(os.path.realpath(path), _state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:
@@ -327,9 +327,8 @@ def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Pat
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    file = path.stat()
     try:
-        return _parsed(os.path.realpath(path), (file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size))
+        return _parsed(os.path.realpath(path), _state(path))
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
 
@@ -338,6 +337,18 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
     """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: str, state: tuple[int, ...]) -> str:
+    """The sha256 of a file, worked out once for as long as it stays the same."""
+    return _sha256(Path(path))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs once a file was written anew."""
+    file = path.stat()
+    return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
 
 def _count_reasons(paths: Sequence[Path]) -> Counter[str]:

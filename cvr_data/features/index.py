@@ -2,17 +2,24 @@
 
 index = ItemIndex.of(tables)        # the id tables of all parts of one kind, with their part and place
 index.find(["video7", "nowhere"])   # array([6, -1])
+
+Nothing here imports torch, which takes longer than all that `cvr data-status` and other look-ups do.
 """
 
 # Shapes: N items stored, B items asked for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from cvr_data.core.artifacts import open_artifact
+
+STAGE = "embed"
 CHUNK = 16_384
 """Ids that are Python strings at once while they are hashed."""
 
@@ -65,3 +72,16 @@ class ItemIndex:
 
 def _hashes(ids: Sequence[str]) -> np.ndarray:
     return np.fromiter(map(hash, ids), np.int64, len(ids))
+
+
+def stored_video_ids(path: Path | str) -> set[str]:
+    """Return the ids of the videos of an embeddings folder.
+
+    Raises:
+        CvrError: it is none.
+    """
+    found: set[str] = set()
+    for part in open_artifact(path, STAGE).part_paths:
+        table = pq.read_table(part, columns=["item_id"], filters=[("kind", "=", "video")])
+        found.update(table.column("item_id").to_pylist())
+    return found

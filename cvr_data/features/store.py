@@ -27,9 +27,8 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.features.heads import Heads, load_heads
-from cvr_data.features.index import ItemIndex
+from cvr_data.features.index import STAGE, ItemIndex
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
-from cvr_data.features.stored_ids import STAGE
 from cvr_data.tables import text_id
 
 HEADS_FOLDER = "heads"

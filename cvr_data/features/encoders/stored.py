@@ -115,6 +115,5 @@ class StoredEncoder:
 
     @cached_property
     def _text_encoder(self) -> Encoder:
-        options = {name: value for name, value in self.store.encoder.items() if name != "name"}
-        module = ENCODERS.get(self.store.encoder["name"])
-        return module.load(module.Config(**options))
+        name, options = self.store.encoder["name"], self.store.artifact.manifest["config"]["options"]
+        return ENCODERS.get(name).load(ENCODERS.config(name, options))
