@@ -46,19 +46,27 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
         "targets without features": sum(len(task.targets[name]) - len(targets[name]) for name in kept),
         "queries about videos without features": len(task.queries) - len(queries),
     }
-    return dataclasses.replace(
+    return restricted(
         task,
-        queries=queries,
-        gallery=gallery,
-        targets=_only(targets, kept),
-        candidates=_within(task.candidates, kept, known),
-        subset=_within(task.subset, kept, known),
+        queries,
+        gallery,
         protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
-        slices={name: _only(values, kept) for name, values in task.slices.items()},
-        target_frame_weights=_only(task.target_frame_weights, kept),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
         missing=missing(task, queries, known),
     )
+
+
+def restricted(task: Task, queries: Sequence[Query], gallery: Sequence[Item], **changes: Any) -> Task:
+    """Return the task of some of its items and queries, each of which keeps a target, with `changes`."""
+    kept, known = {query.query_id for query in queries}, {item.item_id for item in gallery}
+    parts = {
+        "targets": {name: task.targets[name] & known for name in kept},
+        "candidates": _within(task.candidates, kept, known),
+        "subset": _within(task.subset, kept, known),
+        "slices": {name: _only(values, kept) for name, values in task.slices.items()},
+        "target_frame_weights": _only(task.target_frame_weights, kept),
+    }
+    return dataclasses.replace(task, queries=queries, gallery=gallery, **(parts | changes))
 
 
 def missing(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
