@@ -32,8 +32,8 @@ DEPTH = 4
 def newest_triplets(root: Path) -> Path | None:
     """Return the triplets folder finished last, in `root`/annotations or another annotations folder below."""
     packaged = (sample_folder() / SAMPLE).resolve()
-    folders = [path for folder in _annotation_folders(root) for path in _children(folder) if path.resolve() != packaged]
-    found = [(key, path) for path in folders if (key := _age(path))]
+    folders = [path for folder in _annotation_folders(root) for path in (folder, *sorted(folder.iterdir()))]
+    found = [(key, path) for path in folders if path.resolve() != packaged and (key := _age(path))]
     return max(found)[1] if found else None
 
 
@@ -155,10 +155,6 @@ def _annotation_folders(root: Path) -> Iterator[Path]:
             yield here
         depth = len(here.relative_to(root).parts)
         names[:] = sorted(name for name in names if not name.startswith(".")) if depth < DEPTH else []
-
-
-def _children(folder: Path) -> list[Path]:
-    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
 
 
 def _age(path: Path) -> tuple[str, int] | None:
