@@ -98,7 +98,9 @@ def table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
     return made.append_column("label", pa.array(labels(composed_Q, unimodals, k), pa.string()))
 
 
-def summary(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int) -> dict[str, Any]:
+def composition_record(
+    ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int
+) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
     clusters = target_clusters(ranks.column("target_ids").to_pylist())

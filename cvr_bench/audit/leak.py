@@ -135,7 +135,7 @@ def find_leaks(
         "leaking": len(leaked) > 0,
         "threshold": config.threshold,
         "text_threshold": config.text_threshold,
-        **{f"{kind}s": matches.summary() for kind, matches in found.items()},
+        **{f"{kind}s": matches.counted() for kind, matches in found.items()},
         "queries": {
             "all": len(test.videos_of),
             "about_leaked_videos": sum(not leaked.isdisjoint(names) for names in test.videos_of.values()),
@@ -162,7 +162,7 @@ class Matches:
         """Return the rows of leaks.parquet."""
         return pa.Table.from_pylist([{"kind": kind, **row} for row in self.rows], schema=LEAKS)
 
-    def summary(self) -> dict[str, Any]:
+    def counted(self) -> dict[str, Any]:
         """Return how many there are."""
         return {
             "test": len(self.test.names),

@@ -70,7 +70,7 @@ def table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
     return made
 
 
-def summary(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
+def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
     clusters = target_clusters(ranks.column("target_ids").to_pylist())

@@ -230,8 +230,8 @@ def _styled(entries: Sequence[ScoredModel]) -> list[ScoredModel]:
     return styled
 
 
-def _is_large(summary: dict) -> bool:
-    return summary["queries"] >= SMALLEST_SLICE
+def _is_large(statistics: dict) -> bool:
+    return statistics["queries"] >= SMALLEST_SLICE
 
 
 def _outcome(result: Result, row: int) -> Outcome:

@@ -57,7 +57,7 @@ def test_only_the_most_similar_pairs_are_listed_and_all_are_counted():
     train = Items([f"t{row:02d}" for row in range(30)], {}, vectors)
     found = find_matches(Items(["q"], {}, vectors[:1]), train, THRESHOLD, listed=3, block=8)
     assert [row["train"] for row in found.table("video").to_pylist()] == ["t00", "t01", "t02"]
-    assert found.summary()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
+    assert found.counted()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
 
 
 def test_the_order_of_items_and_the_block_do_not_matter():
