@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.results.result import Result
+from cvr_bench.results.text_table import aligned
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.yaml_text import parse_yaml_texts
 
@@ -104,11 +105,6 @@ def published_for(task: str) -> PublishedTable | None:
     return next(found, None)
 
 
-def has_reader(benchmark: str) -> bool:
-    """Return whether this bench can score the benchmark, as its file says."""
-    return _read(benchmark).get("reader") != "none"
-
-
 def format_published(table: PublishedTable) -> str:
     """Return the table as plain text, each row with its source."""
     rows = [("method", "setting", *table.metrics, "known", "source")]
@@ -125,9 +121,7 @@ def format_published(table: PublishedTable) -> str:
     sizes = (("queries", table.queries), ("in the gallery", table.gallery))
     facts = [f"{value:,} {what}" for what, value in sizes if value]
     facts += [f"references: {table.reference}"] if table.reference else []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else ""), *lines])
+    return f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else "") + "\n" + aligned(rows)
 
 
 def shown(row: PublishedRow, metric: str) -> str:

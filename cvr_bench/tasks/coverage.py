@@ -28,13 +28,15 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
     Raises:
         CvrError: no query is left.
     """
-    gallery = [item for item in task.gallery if _is_there(item, store)]
+    gallery = _stored(task.gallery, store)
     known = {item.item_id for item in gallery}
+    named = [query.reference for query in task.queries if query.reference is not None]
+    references = {item.item_id for item in _stored(named, store)}
     targets = {query_id: ids & known for query_id, ids in task.targets.items()}
     queries = [
         query
         for query in task.queries
-        if targets[query.query_id] and (query.reference is None or _is_there(query.reference, store))
+        if targets[query.query_id] and (query.reference is None or query.reference.item_id in references)
     ]
     if not queries:
         raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
@@ -44,19 +46,27 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
         "targets without features": sum(len(task.targets[name]) - len(targets[name]) for name in kept),
         "queries about videos without features": len(task.queries) - len(queries),
     }
-    return dataclasses.replace(
+    return restricted(
         task,
-        queries=queries,
-        gallery=gallery,
-        targets=_only(targets, kept),
-        candidates=_within(task.candidates, kept, known),
-        subset=_within(task.subset, kept, known),
+        queries,
+        gallery,
         protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
-        slices={name: _only(values, kept) for name, values in task.slices.items()},
-        target_frame_weights=_only(task.target_frame_weights, kept),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
         missing=missing(task, queries, known),
     )
+
+
+def restricted(task: Task, queries: Sequence[Query], gallery: Sequence[Item], **changes: Any) -> Task:
+    """Return the task of some of its items and queries, each of which keeps a target, with `changes`."""
+    kept, known = {query.query_id for query in queries}, {item.item_id for item in gallery}
+    parts = {
+        "targets": {name: task.targets[name] & known for name in kept},
+        "candidates": _within(task.candidates, kept, known),
+        "subset": _within(task.subset, kept, known),
+        "slices": {name: _only(values, kept) for name, values in task.slices.items()},
+        "target_frame_weights": _only(task.target_frame_weights, kept),
+    }
+    return dataclasses.replace(task, queries=queries, gallery=gallery, **(parts | changes))
 
 
 def missing(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
@@ -94,8 +104,10 @@ def recall_bounds(
     return 100 * low / whole, 100 * high / whole
 
 
-def _is_there(item: Item, store: "FeatureStore") -> bool:
-    return item.video is None or store.has_video(item.video.video_id)
+def _stored(items: Sequence[Item], store: "FeatureStore") -> list[Item]:
+    """The items whose video has features, and those that are texts."""
+    videos = [item.video.video_id if item.video is not None else "" for item in items]
+    return [item for item, is_there in zip(items, store.has_videos(videos), strict=True) if is_there or not item.video]
 
 
 def _within(

@@ -71,8 +71,8 @@ class Task:
     name: str
     queries: Sequence[Query]
     gallery: Sequence[Item]
-    targets: Mapping[str, frozenset[str]]
-    """query_id -> item_ids that answer it."""
+    targets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """query_id -> item_ids that answer it; empty where a server keeps them, and perhaps the gallery."""
     candidates: Mapping[str, frozenset[str]] | None = None
     """query_id -> the part of the gallery it is ranked against; None is all of it, for every query."""
     ks: tuple[int, ...] = KS
@@ -102,6 +102,11 @@ class Task:
         for name, ks in (("ks", self.ks), ("map_ks", self.map_ks), ("subset_ks", self.subset_ks)):
             if list(ks) != sorted(set(ks)) or (ks and ks[0] < 1) or not self.ks:
                 raise CvrError(f"{self.name}: {name} should be rising numbers from 1, got {ks}.")
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the targets are not known, so that answers can be given and not scored."""
+        return not self.targets
 
     @property
     def exclude_reference(self) -> bool:
@@ -164,6 +169,14 @@ def _check_queries(task: Task) -> None:
     blank = [query.query_id for query in task.queries if query.reference is None and query.modification is None]
     if blank:
         raise CvrError(f"{task.name}: query {first_few(blank)} has neither a reference nor a modification.")
+    if not task.is_blind:
+        _check_targets(task, gallery, known)
+    for name, values in task.slices.items():
+        if unknown := sorted(set(values) - known):
+            raise CvrError(f"{task.name}: slice {name!r} names query {first_few(unknown)}, which is not there.")
+
+
+def _check_targets(task: Task, gallery: set[str], known: set[str]) -> None:
     lost = [query_id for query_id in known if not task.targets.get(query_id)]
     if lost:
         raise CvrError(f"{task.name}: query {first_few(sorted(lost))} has no target.")
@@ -173,9 +186,6 @@ def _check_queries(task: Task) -> None:
     outside = sorted({item_id for ids in task.targets.values() for item_id in ids} - gallery)
     if outside:
         raise CvrError(f"{task.name}: target {first_few(outside)} is not in the gallery.")
-    for name, values in task.slices.items():
-        if unknown := sorted(set(values) - known):
-            raise CvrError(f"{task.name}: slice {name!r} names query {first_few(unknown)}, which is not there.")
 
 
 def _check_candidates(task: Task) -> None:
@@ -193,7 +203,7 @@ def _check_candidates(task: Task) -> None:
     hidden = [
         query.query_id
         for query in task.queries
-        if not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
+        if not task.is_blind and not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
     ]
     if hidden:
         raise CvrError(f"{task.name}: no target left to find for query {first_few(hidden)}.")

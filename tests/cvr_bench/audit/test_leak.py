@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.audit.leak import LEAKS, Config, Items, find_leaks, find_matches
+from cvr_bench.audit.leak import LEAKS, Config, Items, find_leaks, find_matches, side_of
 from cvr_data.core.columns import check_columns
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
@@ -57,7 +57,7 @@ def test_only_the_most_similar_pairs_are_listed_and_all_are_counted():
     train = Items([f"t{row:02d}" for row in range(30)], {}, vectors)
     found = find_matches(Items(["q"], {}, vectors[:1]), train, THRESHOLD, listed=3, block=8)
     assert [row["train"] for row in found.table("video").to_pylist()] == ["t00", "t01", "t02"]
-    assert found.summary()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
+    assert found.counted()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
 
 
 def test_the_order_of_items_and_the_block_do_not_matter():
@@ -74,7 +74,7 @@ def test_the_order_of_items_and_the_block_do_not_matter():
 def triplets(*rows):
     names = ("query_id", "reference_id", "target_id", "modification", "target_caption", "target_group_id")
     filled = [{**dict(zip(names, row, strict=True)), "triplet_id": str(row), "style": "", "split": ""} for row in rows]
-    return check_columns(pa.Table.from_pylist(filled), TRIPLETS, "triplets")
+    return side_of(check_columns(pa.Table.from_pylist(filled), TRIPLETS, "triplets"))
 
 
 def no_vectors(texts):
