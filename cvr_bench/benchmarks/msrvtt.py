@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from cvr_bench.benchmarks._text_video import TextVideo
 from cvr_bench.tasks.task import Task
-from cvr_bench.tasks.text_video import Direction, listed, text_video_task
-from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_bench.tasks.text_video import listed, text_video_task
+from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.videos.corpora.msrvtt import read_content
@@ -45,15 +46,11 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(TextVideo):
     annotations: Path
     """The folder that holds the files."""
     split: Literal["1k-A", "full", "val", "7k", "9k"] = "1k-A"
     """Which videos are ranked."""
-    direction: Direction = "text-to-video"
-    """What is ranked for what."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
 EXAMPLE = {

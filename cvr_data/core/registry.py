@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from cvr_data.core.config_source import REQUIRED, default_text, defaults_of
+from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
 
 Options = Mapping[str, str] | Sequence[str]
@@ -146,19 +146,6 @@ def config_dict(config: Any) -> dict[str, Any]:
     """Return the fields that can change the output, as JSON values; `metadata={"output": False}` leaves one out."""
     kept = [field for field in dataclasses.fields(config) if field.metadata.get("output", True)]
     return {field.name: _json_value(getattr(config, field.name)) for field in kept}
-
-
-def field_docs(source: str) -> dict[str, str]:
-    """Return the docstring under each field of the `Config` class in a module's source."""
-    docs: dict[str, str] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Config":
-            for field, after in zip(node.body, node.body[1:], strict=False):
-                doc = after.value if isinstance(after, ast.Expr) else None
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    if isinstance(doc, ast.Constant):
-                        docs[field.target.id] = str(doc.value)
-    return docs
 
 
 def _split_option(text: str, where: str) -> tuple[str, str]:

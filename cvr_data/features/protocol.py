@@ -116,6 +116,20 @@ def video_tokens(encoder: Encoder, videos: Sequence[Video], folder: Path | None 
     return encoder.encode_video_tokens(videos, folder)
 
 
+def by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
+    """Return one embedding per sampled frame, the frames of all videos encoded together."""
+    if not videos:
+        return VideoFeatures(torch.empty(0, 0, encoder.dim), torch.empty(0, 0, dtype=torch.bool))
+    frames = [encoder.read_video(video) for video in videos]
+    rows_ND = encoder.encode_frames(np.concatenate(frames))
+    return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+
+
+def no_texts(width: int) -> TextFeatures:
+    """Return the features of no text at all."""
+    return TextFeatures(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
+
+
 def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return ((B, longest, D) float32 padded with zeros, (B, longest) bool mask) of (length, D) tensors."""
     padded = torch.nn.utils.rnn.pad_sequence([row.float() for row in rows], batch_first=True)

@@ -22,9 +22,9 @@ import pyarrow as pa
 from cvr_data.core.annotation_files import read_entries
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     PublishedQuery,
     by_split,
-    check_split,
     concat,
     files_of,
     queries_of,
@@ -42,14 +42,8 @@ TARGETS = ("target_img_id", "gt_img_ids")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
+class Config(OfSplits):
+    pass
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:

@@ -26,8 +26,8 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats._groups import Pair, visual_groups
 from cvr_data.formats._rows import (
+    OfSplits,
     by_split,
-    check_split,
     column,
     concat,
     files_of,
@@ -53,16 +53,11 @@ TARGETS = ("target_hard", "target_soft")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     embeddings: Path | None = None
     """Embeddings folder that says which videos look alike; needed to write triplets that have no groups."""
     split: str = ""
     """Read this split only: train, val or test (CIRR's test1); empty: all."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:

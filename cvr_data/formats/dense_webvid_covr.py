@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
-from cvr_data.formats._covr_csv import check_columns_option, read_files, write_files
-from cvr_data.formats._rows import check_split, column, values_of
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, write_files
+from cvr_data.formats._rows import column, values_of
 from cvr_data.tables import QUERY_NUMBER
 
 COLUMNS = {
@@ -43,17 +43,14 @@ QUERIES = {"id": "published_query_id", "pth1": "reference_id", "edit": "modifica
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CovrCsv):
     columns: tuple[str, ...] = ("index", "pth1", "pth2", "txt1", "txt2", "edit", "scores")
     """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
-    split: str = ""
-    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
     style: str = "dense"
-    """Style of the texts read; the file does not say."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_columns_option(self.columns, COLUMNS)
-        check_split(self.split)
+        super().__post_init__()
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -74,7 +71,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
-    return read_files(path, COLUMNS, split=config.split, style=config.style)
+    return read_files(config, path, COLUMNS)
 
 
 def read_queries(path: Path) -> pa.Table:

@@ -22,8 +22,8 @@ from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.files import read_columns
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     by_split,
-    check_split,
     concat,
     files_of,
     gallery_of,
@@ -47,14 +47,9 @@ KINDS = {"modified_captions": pa.string()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+class Config(OfSplits):
     style: str = "action"
     """Style of the texts read; the file does not say, and most of EgoCVR's change the action."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 @dataclass(frozen=True)

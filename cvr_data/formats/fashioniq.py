@@ -23,8 +23,8 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     by_split,
-    check_split,
     column,
     concat,
     gallery_of,
@@ -38,16 +38,11 @@ FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     category: str = ""
     """Read this category only; empty: all. Rows without one are written under it, or under `all`."""
     split: str = ""
     """Read this split only: train, val or test; empty: all."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     by_split,
-    check_split,
     concat,
     files_of,
     literal,
@@ -52,14 +52,11 @@ FILES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     split: str = ""
     """Read this split only: train, val or test. Empty: all of a folder, or the one that a file's name starts with."""
     style: str = "action"
     """Style of the texts read: the file does not say, and all of them change the action."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:

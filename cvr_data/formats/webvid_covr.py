@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import check_columns_option, read_files, table_csv, write_files
-from cvr_data.formats._rows import check_split
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, table_csv, write_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -42,17 +41,13 @@ FILES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CovrCsv):
     columns: tuple[str, ...] = tuple(COLUMNS)
     """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
-    split: str = ""
-    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_columns_option(self.columns, COLUMNS)
-        check_split(self.split)
+        super().__post_init__()
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -67,4 +62,4 @@ def csv_bytes(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content."""
-    return read_files(path, COLUMNS, split=config.split, style=config.style)
+    return read_files(config, path, COLUMNS)

@@ -13,25 +13,20 @@ from typing import cast
 import numpy as np
 from torch import Tensor
 
-from cvr_data.features.device import DeviceName, DtypeName
+from cvr_data.features.device import DeviceName
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.encoders.networks.options import Frames, Products
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.protocol import FrameEncoder, TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+class Config(Frames, Products):
     size: int = 224
     """Side of the square a frame is squeezed to, in pixels."""
     heads: Path | None = None
     """A folder written by `cvr fit-heads`; None gives the raw features of both networks."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
     device: DeviceName = field(default="auto", metadata={"output": False})
     """Where the networks run; auto is the GPU where there is one."""
 

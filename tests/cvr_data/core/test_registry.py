@@ -7,8 +7,9 @@ from typing import Literal
 import pytest
 
 from cvr_bench.families import PACKAGES, families
+from cvr_data.core.config_source import field_docs
 from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import Family, config_dict, field_docs, parse_config
+from cvr_data.core.registry import Family, config_dict, parse_config
 from cvr_data.filters import FILTERS
 
 
