@@ -82,8 +82,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     with seeded(config.seed):
         parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
+    load_weights(module, config.checkpoint)
     reader = ClipReader(
         _Reading(config, parts),
         workers=config.workers,

@@ -87,8 +87,7 @@ def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
     """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
-    if config.checkpoint is not None:
-        load_weights(built.network, config.checkpoint)
+    load_weights(built.network, config.checkpoint)
     composer, targets = QFormerComposer(config, encoder, built), Targets(config, encoder)
     step = TrainingStep(config, encoder, composer, targets)
 

@@ -158,8 +158,7 @@ def _retriever(
     encode: Callable[[VideoFeatures, TextFeatures], Tensor],
     training_step: Callable[[TripletBatch], Losses],
 ) -> DenseRetriever:
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
+    load_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         device = device_of(module)

@@ -43,16 +43,18 @@ def save_weights(module: nn.Module, path: Path) -> None:
     write_bytes(path, save(weights))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path | None) -> None:
     """Load weights into a module.
 
     Args:
         module: what they are for; every weight must be there, of the same shape.
-        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote.
+        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote; None changes nothing.
 
     Raises:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
     """
+    if path is None:
+        return
     file = _find(path)
     weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
     weights |= read_extra(file.parent)
