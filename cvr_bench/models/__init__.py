@@ -16,7 +16,12 @@ class ModelModule(Member, Protocol):
     """A module that loads a retriever; what makes one trainable is in `models/parts/retriever.py`."""
 
     def load(self, config: Any, encoder: "Encoder") -> "Retriever":
-        """Return the model, on features of the encoder."""
+        """Return the model, on features of the encoder.
+
+        Raises:
+            CvrError: the features lack what it needs (such as videos and texts in one space), a checkpoint does not fit
+                it, or what an option names is unknown or cannot be read.
+        """
 
 
 @runtime_checkable

@@ -43,11 +43,7 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     built = build_blip(config, encoder, with_prompt=True)
     built.network.vision_proj.requires_grad_(False)
     objective = Objective(config)

@@ -38,11 +38,7 @@ TINY = Config(header="seqTransf", positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or a checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "clip4clip")
     shared = {field.name: getattr(config, field.name) for field in fields(LateOptions)}
     options = DrlOptions(

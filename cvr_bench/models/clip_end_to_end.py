@@ -78,16 +78,11 @@ TINY = Config(tiny=True, frames=2, workers=1)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model; nothing of the encoder is used.
-
-    Raises:
-        CvrError: the CLIP or the checkpoint cannot be loaded.
-    """
+    """Return the model; nothing of the encoder is used."""
     with seeded(config.seed):
         parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
+    load_weights(module, config.checkpoint)
     reader = ClipReader(
         _Reading(config, parts),
         workers=config.workers,

@@ -46,11 +46,7 @@ TINY = Config(projection=4, hidden=4)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "combiner")
     with seeded(config.seed):
         module = Combiner(

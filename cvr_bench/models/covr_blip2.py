@@ -84,15 +84,10 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
-    if config.checkpoint is not None:
-        load_weights(built.network, config.checkpoint)
+    load_weights(built.network, config.checkpoint)
     composer, targets = QFormerComposer(config, encoder, built), Targets(config, encoder)
     step = TrainingStep(config, encoder, composer, targets)
 

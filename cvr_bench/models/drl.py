@@ -48,10 +48,6 @@ TINY = Config(positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or a checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "drl")
     return load_drl(config, encoder)

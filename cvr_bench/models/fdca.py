@@ -76,11 +76,7 @@ TINY = Config(width=8, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "fdca")
     build = _faithful if config.mode == "faithful" else _fixed
     return build(config, encoder)
@@ -162,8 +158,7 @@ def _retriever(
     encode: Callable[[VideoFeatures, TextFeatures], Tensor],
     training_step: Callable[[TripletBatch], Losses],
 ) -> DenseRetriever:
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
+    load_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         device = device_of(module)

@@ -48,11 +48,7 @@ TINY = Config(backend="echo", neighbours=2)
 
 
 def load(config: Config, encoder: Encoder) -> "TfrCovr":
-    """Return the model.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the backend or prompt is unknown.
-    """
+    """Return the model."""
     check_one_space(encoder, "tfr-covr")
     return TfrCovr(config, encoder)
 

@@ -44,11 +44,7 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "tirg")
     is_faithful = config.mode == "faithful"
     with seeded(config.seed):

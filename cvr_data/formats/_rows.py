@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, query_id, triplet_id
 
 SPLITS = ("train", "val", "test")
@@ -246,7 +246,7 @@ def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> 
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise CvrError(f"{where}: a value of {name!r} is no {kind} ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
 
 
 def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -60,8 +60,7 @@ def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *,
     Raises:
         CvrError: the checkpoint does not fit.
     """
-    if checkpoint is not None:
-        load_weights(module, checkpoint)
+    load_weights(module, checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         device = device_of(module)

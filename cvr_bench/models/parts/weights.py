@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
 from cvr_data.core.artifacts import write_bytes
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training"
@@ -43,16 +43,18 @@ def save_weights(module: nn.Module, path: Path) -> None:
     write_bytes(path, save(weights))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path | None) -> None:
     """Load weights into a module.
 
     Args:
         module: what they are for; every weight must be there, of the same shape.
-        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote.
+        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote; None changes nothing.
 
     Raises:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
     """
+    if path is None:
+        return
     file = _find(path)
     weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
     weights |= read_extra(file.parent)
@@ -93,8 +95,7 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
             raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CvrError(f"Cannot read the checkpoint {file}: {reason}") from None
+        raise CvrError(f"Cannot read the checkpoint {file}: {first_line(error)}") from None
     while isinstance(content, Mapping):
         inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
         if inner is None:

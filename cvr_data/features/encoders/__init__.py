@@ -12,7 +12,11 @@ class EncoderModule(Member, Protocol):
     """A module that loads an encoder; what an encoder may give beside is in `features/protocol.py`."""
 
     def load(self, config: Any) -> "Encoder":
-        """Return the encoder, its weights in memory."""
+        """Return the encoder, its weights in memory.
+
+        Raises:
+            CvrError: a checkpoint is missing, cannot be reached or read, or holds another model's weights.
+        """
 
 
 ENCODERS: Family[EncoderModule] = Family(__name__, EncoderModule)

@@ -41,11 +41,7 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder.
-
-    Raises:
-        CvrError: no such file, unsafe contents, or weights of another model: the first keys are named.
-    """
+    """Return the encoder."""
     return TwoTowerEncoder("clip-openai", ClipTowers(config.model, config.tokenizer), config)
 
 

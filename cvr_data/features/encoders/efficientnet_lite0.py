@@ -16,9 +16,9 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
-from cvr_data.features.device import device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.efficientnet_lite import FEATURES, EfficientNetLite0, load_released
-from cvr_data.features.encoders.networks.options import Frames, Products
+from cvr_data.features.encoders.networks.options import Frames, OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames
 from cvr_data.media.video import UnreadableVideo, Video, read_frames
 
@@ -46,7 +46,7 @@ def load(config: Config) -> "EfficientNetLite0Encoder":
     return EfficientNetLite0Encoder(config)
 
 
-class EfficientNetLite0Encoder:
+class EfficientNetLite0Encoder(OnDevice):
     """Videos -> one 1280-d embedding per sampled frame."""
 
     name = "efficientnet-lite0"
@@ -55,9 +55,7 @@ class EfficientNetLite0Encoder:
 
     def __init__(self, config: Config):
         self.config = config
-        self.device = device_of(config.device)
-        self.dtype = dtype_of(config.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        super().__init__(config)
 
     def read_video(self, video: Video) -> np.ndarray:
         """Return the sampled frames, uint8 (T, size, size, 3).
@@ -92,7 +90,7 @@ class EfficientNetLite0Encoder:
         # This view of NHWC pixels is what torch calls channels_last, so nothing is copied.
         pixels_NCHW = images_NHWC.permute(0, 3, 1, 2).to(self.device, torch.float32)
         mean, scale = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, SCALE))
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             return network((pixels_NCHW - mean) / scale).float().cpu()
 
     @cached_property

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
-from cvr_data.features.device import device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.minilm import WIDTH, MiniLM, load_released
-from cvr_data.features.encoders.networks.options import Products
+from cvr_data.features.encoders.networks.options import OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
 from cvr_data.media.video import Video
 
@@ -49,7 +49,7 @@ def load(config: Config) -> "MiniLMEncoder":
     return MiniLMEncoder(config)
 
 
-class MiniLMEncoder:
+class MiniLMEncoder(OnDevice):
     """Texts -> one 384-d embedding per token and per text."""
 
     name = "minilm"
@@ -58,9 +58,7 @@ class MiniLMEncoder:
 
     def __init__(self, config: Config):
         self.config = config
-        self.device = device_of(config.device)
-        self.dtype = dtype_of(config.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        super().__init__(config)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text; batches hold texts of like length."""
@@ -86,7 +84,7 @@ class MiniLMEncoder:
     def _encode_batch(self, network: MiniLM, ids: list[list[int]]) -> list[Tensor]:
         lengths = [len(each) for each in ids]
         ids_N = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             tokens_ND = network(ids_N, lengths).float().cpu()
         return list(tokens_ND.split(lengths))
 

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.features.device import device_of, dtype_of, runs_on
-from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
-from cvr_data.features.encoders.networks.options import Products
+from cvr_data.features.device import device_of
+from cvr_data.features.encoders.networks.checkpoints import loading
+from cvr_data.features.encoders.networks.options import OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
 from cvr_data.media.video import Video
 
@@ -45,30 +45,23 @@ class Config(Products):
 
 
 def load(config: Config) -> "SentenceEncoder":
-    """Return the encoder.
-
-    Raises:
-        CvrError: no model is there, or the hub cannot be reached.
-    """
-    device = device_of(config.device)
-    network = load_sentence_transformer(config.model, device)
+    """Return the encoder."""
+    network = load_sentence_transformer(config.model, device_of(config.device))
     if config.max_tokens is not None:
         network.max_seq_length = config.max_tokens
-    return SentenceEncoder(network, config, device)
+    return SentenceEncoder(network, config)
 
 
-class SentenceEncoder:
+class SentenceEncoder(OnDevice):
     """Texts -> one embedding per token and per text."""
 
     name = "sentence-transformers"
     dim = 0
 
-    def __init__(self, network: "SentenceTransformer", config: Config, device: torch.device):
+    def __init__(self, network: "SentenceTransformer", config: Config):
         self.network = network
         self.config = config
-        self.device = device
-        self.dtype = dtype_of(config.dtype, device)
-        self.runs_on = runs_on(device, self.dtype)
+        super().__init__(config)
         self.text_dim = self._encode(["width"])[0]["sentence_embedding"].shape[-1]
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
@@ -87,7 +80,7 @@ class SentenceEncoder:
         )
 
     def _encode(self, texts: Sequence[str]) -> list[dict[str, Tensor]]:
-        with torch.no_grad(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with torch.no_grad(), self.autocast():
             encoded = self.network.encode(
                 [self.config.prompt + text for text in texts],
                 batch_size=self.config.batch_size,
@@ -112,9 +105,6 @@ def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTran
     """
     from sentence_transformers import SentenceTransformer
 
-    try:
-        with quiet_libraries():
-            return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()
-    except (OSError, ValueError, RuntimeError) as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise CvrError(f"{model}: neither a folder of sentence-transformers nor a reachable model ({said}).") from None
+    what = f"{model}: neither a folder of sentence-transformers nor a reachable model"
+    with loading(what, OSError, ValueError, RuntimeError):
+        return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()

@@ -26,11 +26,7 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder.
-
-    Raises:
-        CvrError: the checkpoint is missing, cannot be reached, or holds another model's weights.
-    """
+    """Return the encoder."""
     return TwoTowerEncoder("siglip", SiglipTowers(config.model), config)
 
 

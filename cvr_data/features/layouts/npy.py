@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.finecvr import SPELLINGS, write_features
 from cvr_data.features.layout import Export, Features, VideoRow, files_below, refuse_texts
 
@@ -50,7 +50,7 @@ def _array(path: Path, frames: int) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise CvrError(f"{path} is no NumPy array ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path} is no NumPy array ({first_line(error)}).") from None
     if frames and (array.ndim < 2 or len(array) != frames):
         raise CvrError(f"{path} should have {frames} frames, found shape {array.shape}.")
     return array

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.videos.corpora.charades import COLUMNS, described
+from cvr_data.videos.corpora._charades import COLUMNS, described
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, checked_tables, corpus, source_files, table_rows
 
@@ -30,11 +30,6 @@ class Config(Published):
 
 
 def _inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: a file is missing, empty, or lacks a column.
-    """
     lists = {file.name: file for file in source_files(config.path, "frame_list.txt")}
     return {**checked_tables(config.charades, COLUMNS), **lists}
 

@@ -29,11 +29,6 @@ class Config(Published):
 
 
 def _inputs(config: Config) -> dict[str, Path]:
-    """Return the file it reads.
-
-    Raises:
-        CvrError: it is missing, there are several, or its first row is no caption and address.
-    """
     return {"captions": _file(config)}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus, entry_of, texts
 
@@ -52,7 +52,7 @@ def _open(config: Config) -> Any:
             return datasets.load_from_disk(str(config.path))
         return datasets.load_dataset(config.path.as_posix(), config.name, split=config.split, streaming=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CvrError(f"{config.path}: cannot be opened as a dataset ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{config.path}: cannot be opened as a dataset ({first_line(error)}).") from None
 
 
 def _entries(config: Config) -> Iterator[Entry]:

@@ -36,7 +36,7 @@ def covr_retriever(
     Raises:
         CvrError: the checkpoint does not fit.
     """
-    if module is not None and config.checkpoint is not None:
+    if module is not None:
         load_weights(module, config.checkpoint)
 
     def training_step(batch: TripletBatch) -> Losses:

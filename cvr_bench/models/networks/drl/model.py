@@ -105,8 +105,7 @@ def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetr
         network = DrlNetwork(_architecture(options, encoder.dim))
     if options.clip is not None:
         copy_text_layers(options.clip, network)
-    if options.checkpoint is not None:
-        load_weights(network, options.checkpoint)
+    load_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
         parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of(network)))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from cvr_data.features.device import DeviceName, DtypeName
+import torch
+
+from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, runs_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +41,16 @@ class TwoTowers(Frames, Products):
     def __post_init__(self) -> None:
         if self.frames < 1 or self.batch_size < 1:
             raise ValueError(f"frames and batch_size must be at least 1, got {self.frames} and {self.batch_size}.")
+
+
+class OnDevice:
+    """What runs where its options say, as precisely as they say."""
+
+    def __init__(self, config: Products):
+        self.device = device_of(config.device)
+        self.dtype = dtype_of(config.dtype, self.device)
+        self.runs_on = runs_on(self.device, self.dtype)
+
+    def autocast(self) -> torch.autocast:
+        """Return a block whose products are of the type asked for."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_data.features.device import device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.checkpoints import (
     load_hub_tokenizer,
     load_model,
@@ -19,7 +19,7 @@ from cvr_data.features.encoders.networks.checkpoints import (
 )
 from cvr_data.features.encoders.networks.clean_caption import clean_caption
 from cvr_data.features.encoders.networks.images import Preprocessing, preprocessing_of
-from cvr_data.features.encoders.networks.options import TwoTowers
+from cvr_data.features.encoders.networks.options import OnDevice, TwoTowers
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames, no_texts, pad_rows
 from cvr_data.media.video import Video
 
@@ -87,7 +87,7 @@ def end_tokens(tokens_BLD: Tensor, mask_BL: Tensor) -> Tensor:
     return tokens_BLD[torch.arange(len(ends_B), device=ends_B.device), ends_B]
 
 
-class TwoTowerEncoder:
+class TwoTowerEncoder(OnDevice):
     """Videos and texts -> features of one image-text model."""
 
     def __init__(self, name: str, towers: Towers, config: TwoTowers):
@@ -96,9 +96,7 @@ class TwoTowerEncoder:
         self.config = config
         self.dim = self.frame_dim = self.text_dim = towers.dim
         self.frame_token_dim = towers.frame_token_dim
-        self.device = device_of(config.device)
-        self.dtype = dtype_of(config.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        super().__init__(config)
         towers.to(self.device)
 
     def read_video(self, video: Video) -> np.ndarray:
@@ -139,7 +137,7 @@ class TwoTowerEncoder:
 
     def _run_images(self, run: Callable[[Tensor], Tensor], frames: np.ndarray) -> Tensor:
         def encode(batch_NHWC: Tensor) -> Tensor:
-            with torch.no_grad(), self._autocast():
+            with torch.no_grad(), self.autocast():
                 return run(self.towers.preprocessing.pixels(batch_NHWC, self.device)).float().cpu()
 
         batches = torch.from_numpy(frames).split(self.config.batch_size)
@@ -147,10 +145,7 @@ class TwoTowerEncoder:
 
     def _encode_texts(self, tokenized: tuple[Tensor, Tensor]) -> tuple[list[Tensor], Tensor]:
         ids_BL, mask_BL = tokenized
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), self.autocast():
             tokens_BLD, pooled_BD = self.towers.texts(ids_BL.to(self.device), mask_BL.to(self.device))
         rows = [row_LD[mask_L] for row_LD, mask_L in zip(tokens_BLD.float().cpu(), mask_BL, strict=True)]
         return rows, pooled_BD.float().cpu()
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
