@@ -104,8 +104,7 @@ def quality(checkout: Checkout) -> dict[str, str]:
         shown[f"{name}, mean"] = f"{mean['value']:.2f} [{mean['low']:.2f}, {mean['high']:.2f}]"
     for name in ("llm-test", "llm-train"):
         manifest = checkout.made("modifications", name, "manifest.json")
-        rejected = sum(manifest["dropped"].values()) if "dropped" in manifest else 0
-        shown[f"{name}, good texts"] = f"{100 * (1 - rejected / manifest['rows']):.1f} %"
+        shown[f"{name}, texts that pass lint"] = f"{100 * manifest['status']['ok'] / manifest['rows']:.1f} %"
     return shown
 
 
