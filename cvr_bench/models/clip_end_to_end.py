@@ -84,14 +84,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         module = ClipNetwork(parts.network, parts.preprocessing)
     load_weights(module, config.checkpoint)
     tokens = _Tokens(parts.tokenize)
-    augmentation = Augmentation(mirror=config.mirror) if config.augment else None
-    reader = ClipReader(
-        _Reading(config, parts),
-        workers=config.workers,
-        augmentation=augmentation,
-        seed=config.seed,
-        references=config.query == "video+text",
-    )
+    reader = _clip_reader(config, parts)
 
     def encode_videos(videos: Sequence[Video]) -> Tensor:
         return module.videos(reader.clips(videos))
@@ -124,6 +117,16 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         module=module,
         training_step=training_step,
         clip_reader=reader,
+    )
+
+
+def _clip_reader(config: Config, parts: ClipParts) -> ClipReader:
+    return ClipReader(
+        _Reading(config, parts),
+        workers=config.workers,
+        augmentation=Augmentation(mirror=config.mirror) if config.augment else None,
+        seed=config.seed,
+        references=config.query == "video+text",
     )
 
 
