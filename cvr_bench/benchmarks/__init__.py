@@ -65,4 +65,11 @@ class HasCaptions(Protocol):
         """Return video_id -> captions."""
 
 
+@runtime_checkable
+class HasSplits(Protocol):
+    """The Config of a benchmark that has more than its test split."""
+
+    split: str
+
+
 DATASETS: Family[BenchmarkModule] = Family(__name__, BenchmarkModule)

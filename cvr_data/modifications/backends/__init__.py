@@ -1,6 +1,6 @@
 """Writers of modification texts, one file per LLM backend."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cvr_data.core.registry import Family, Member
 from cvr_data.modifications.asking.request import Backend
@@ -11,6 +11,21 @@ class BackendModule(Member, Protocol):
 
     def load(self, config: Any) -> Backend:
         """Return the backend at once: its engine starts with the first request, if one comes."""
+
+
+@runtime_checkable
+class HasType(Protocol):
+    """The Config of a backend that runs a network itself."""
+
+    dtype: str
+    """Type of its products; `auto` is what the device multiplies fast."""
+
+
+@runtime_checkable
+class HasDevice(Protocol):
+    """The Config of such a backend that may be told where."""
+
+    device: str
 
 
 BACKENDS: Family[BackendModule] = Family(__name__, BackendModule)
