@@ -100,11 +100,6 @@ class Leaks:
     table: pa.Table
     summary: dict[str, Any]
 
-    @property
-    def is_leaking(self) -> bool:
-        """Whether train and test share a video."""
-        return self.summary["leaking"]
-
 
 Vectors = Callable[[Sequence[str]], np.ndarray]
 """Texts -> (N, D), unit length, or zeros for a text that has none."""

@@ -83,48 +83,50 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)
     load_weights(module, config.checkpoint)
-    reader = ClipReader(
+    tokens = _Tokens(parts.tokenize)
+    reader = _clip_reader(config, parts)
+
+    def encode_videos(videos: Sequence[Video]) -> Tensor:
+        return module.videos(reader.clips(videos))
+
+    def encode_texts(texts: Sequence[str]) -> Tensor:
+        return module.texts(*tokens.of(texts))
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        if all(query.modification is None for query in queries):
+            return encode_videos(references(queries))
+        text_BD = encode_texts(modifications(queries))
+        if config.query == "text" or all(query.reference is None for query in queries):
+            return text_BD
+        return module.compose(encode_videos(references(queries)), text_BD)
+
+    def training_step(batch: TripletBatch) -> Losses:
+        clips: ClipPair = batch.clips
+        query_BD = encode_texts(batch.modifications)
+        if clips.reference is not None:
+            query_BD = module.compose(module.videos(clips.reference), query_BD)
+        target_BD = batch.joined(module.videos(clips.target))
+        logits_BB = module.scale * similarities(batch.joined(query_BD), target_BD)
+        return {"loss": info_nce(logits_BB, batch.ignored().to(device_of(module)))}
+
+    return DenseRetriever(
+        encode_queries,
+        encode_videos,
+        encode_texts=encode_texts,
+        module=module,
+        training_step=training_step,
+        clip_reader=reader,
+    )
+
+
+def _clip_reader(config: Config, parts: ClipParts) -> ClipReader:
+    return ClipReader(
         _Reading(config, parts),
         workers=config.workers,
         augmentation=Augmentation(mirror=config.mirror) if config.augment else None,
         seed=config.seed,
         references=config.query == "video+text",
     )
-    clip = _EndToEnd(module, _Tokens(parts.tokenize), reader)
-    return DenseRetriever(
-        clip.queries, clip.videos, encode_texts=clip.texts, module=module, training_step=clip.step, clip_reader=reader
-    )
-
-
-class _EndToEnd:
-    """The network with what reads its videos and texts."""
-
-    def __init__(self, module: ClipNetwork, tokens: "_Tokens", reader: ClipReader):
-        self.module, self.tokens, self.reader = module, tokens, reader
-
-    def videos(self, videos: Sequence[Video]) -> Tensor:
-        return self.module.videos(self.reader.clips(videos))
-
-    def texts(self, texts: Sequence[str]) -> Tensor:
-        return self.module.texts(*self.tokens.of(texts))
-
-    def queries(self, queries: Sequence[Query]) -> Tensor:
-        if all(query.modification is None for query in queries):
-            return self.videos(references(queries))
-        text_BD = self.texts(modifications(queries))
-        if not self.reader.references or all(query.reference is None for query in queries):
-            return text_BD
-        return self.module.compose(self.videos(references(queries)), text_BD)
-
-    def step(self, batch: TripletBatch) -> Losses:
-        """Return the loss of a training step."""
-        clips: ClipPair = batch.clips
-        query_BD = self.texts(batch.modifications)
-        if clips.reference is not None:
-            query_BD = self.module.compose(self.module.videos(clips.reference), query_BD)
-        target_BD = batch.joined(self.module.videos(clips.target))
-        logits_BB = self.module.scale * similarities(batch.joined(query_BD), target_BD)
-        return {"loss": info_nce(logits_BB, batch.ignored().to(device_of(self.module)))}
 
 
 class _Reading:

@@ -95,7 +95,8 @@ def published_tables(benchmark: str) -> tuple[PublishedTable, ...]:
     name = benchmark.replace("_", "-")
     if name not in published_names():
         raise CvrError(f"No published results of {benchmark!r} are known. {did_you_mean(name, published_names())}")
-    content = _read(name)
+    # numbers as text: 72.50 is not 72.5
+    content = parse_yaml_texts((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return tuple(_table(name, table, content["sources"]) for table in content["tables"])
 
 
@@ -133,12 +134,6 @@ def to_json(table: PublishedTable) -> dict[str, Any]:
     """Return the table as JSON values."""
     rows = [{**vars(row), "written": dict(row.written), "values": row.values} for row in table.rows]
     return {**vars(table), "metrics": list(table.metrics), "rows": rows}
-
-
-@cache
-def _read(benchmark: str) -> Any:
-    """The file, its numbers as text: 72.50 is not 72.5."""
-    return parse_yaml_texts((FOLDER / f"{benchmark}.yaml").read_text(encoding="utf-8"))
 
 
 def _table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> PublishedTable:

@@ -29,8 +29,7 @@ from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
-from cvr_bench.tasks.coverage import restricted
-from cvr_bench.tasks.task import Query, Task
+from cvr_bench.tasks.task import Query, Task, part_of
 from cvr_data.core.artifacts import ArtifactWriter, json_bytes, write_bytes
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.media.video import Video
@@ -150,10 +149,10 @@ def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
     if unknown := [name for name in ids["queries"] if name not in known]:
         raise CvrError(f"{task.name} has no query {first_few(unknown)}; {IDS} is of {ids['task']}.")
     names, items = set(ids["queries"]), set(ids["gallery"])
-    if lost := [name for name, found in task.targets.items() if name in names and not found & items]:
-        raise CvrError(f"{IDS} lists no target of query {first_few(lost)}.")
     queries = [query for query in task.queries if query.query_id in names]
-    return restricted(task, queries, [item for item in task.gallery if item.item_id in items])
+    if lost := [query.query_id for query in queries if task.targets[query.query_id].isdisjoint(items)]:
+        raise CvrError(f"{IDS} lists no target of query {first_few(lost)}.")
+    return part_of(task, queries, items)
 
 
 def _read_ids(folder: Path) -> dict[str, Any] | None:

@@ -7,14 +7,16 @@ A task is checked when it is built, so that a wrong number cannot come from a wr
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.media.video import Video
 
 KS = (1, 5, 10, 50)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,41 @@ class Task:
         if self.exclude_reference and query.reference is not None and query.reference.item_id == item_id:
             return False
         return self.candidates is None or item_id in self.candidates[query.query_id]
+
+
+def part_of(task: Task, queries: Sequence[Query], item_ids: Set[str] | None = None) -> Task:
+    """Return the task of some of its queries, ranked within some of its items (None is all).
+
+    Raises:
+        CvrError: a query has no target among them.
+    """
+    names = {query.query_id for query in queries}
+    targets = _only(task.targets, names)
+    return replace(
+        task,
+        queries=queries,
+        gallery=[item for item in task.gallery if item_ids is None or item.item_id in item_ids],
+        targets=targets if item_ids is None else {name: ids & item_ids for name, ids in targets.items()},
+        candidates=_lists_within(task.candidates, names, item_ids),
+        subset=_lists_within(task.subset, names, item_ids),
+        slices={name: _only(values, names) for name, values in task.slices.items()},
+        target_frame_weights=_only(task.target_frame_weights, names),
+    )
+
+
+def _lists_within(
+    lists: Mapping[str, frozenset[str]] | None, names: Set[str], item_ids: Set[str] | None
+) -> Mapping[str, frozenset[str]] | None:
+    """The lists of these queries without other items; queries that share a list go on sharing it."""
+    if lists is None or item_ids is None:
+        return lists and _only(lists, names)
+    distinct = {id(lists[name]): lists[name] for name in names}
+    kept = {key: ids & item_ids for key, ids in distinct.items()}
+    return {name: kept[id(lists[name])] for name in names}
+
+
+def _only(values: Mapping[str, Value], names: Set[str]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name in names}
 
 
 def references(queries: Sequence[Query]) -> list[Video]:

@@ -93,7 +93,7 @@ def test_a_shared_video_makes_data_leak_and_says_which_queries_are_about_it(stor
         ("q3", "test01", "test02", "make it green", "a bird", None),
     )
     leaks = find_leaks(Config(), train, test, store, {"caption": no_vectors, "modification": no_vectors})
-    assert leaks.is_leaking
+    assert leaks.summary["leaking"]
     assert leaks.summary["queries"] == {"all": 2, "about_leaked_videos": 1}
     assert leaks.table.schema == LEAKS
     rows = leaks.table.to_pylist()
@@ -113,7 +113,7 @@ def test_a_shared_group_leaks_and_shared_texts_alone_do_not(store):
     assert (rows["modification"]["reasons"], rows["modification"]["similarity"]) == (["same"], None)
     other = triplets(("q2", "test00", "test01", "make it red", "A dog.", "another"))
     leaks = find_leaks(Config(), train, other, store, vectors_of)
-    assert not leaks.is_leaking
+    assert not leaks.summary["leaking"]
     assert leaks.summary["captions"]["leaked"] == leaks.summary["modifications"]["leaked"] == 1
     assert leaks.summary["videos"] == {
         "test": 2, "train": 2, "leaked": 0, "pairs": 0, "listed": 0, "without_features": 0,

@@ -80,6 +80,26 @@ def test_videos_without_features_are_left_out_and_counted(world, tmp_path):
     assert training_set_of(read_triplets(world.triplets), config).reference_ids
 
 
+def test_a_query_whose_only_target_is_its_reference_is_left_out_and_counted(tmp_path):
+    (tmp_path / "own_test.csv").write_text(CSV + "1/11,1/11,make it new\n")
+    task = load(Config(data=tmp_path / "own_test.csv"))
+    assert len(task.queries) == 2
+    assert task.left_out == {"queries whose only target is their reference": 1}
+
+
+def test_a_query_is_the_same_whatever_features_are_stored(world, tmp_path):
+    rows = [
+        {"reference_id": "test00", "target_id": target, "modification": "make it red", "style": style, "split": "test"}
+        for target, style in (("test01", "short"), ("nowhere", "dense"))
+    ]
+    named = [{"triplet_id": row["target_id"], "query_id": "q", **row} for row in rows]
+    pq.write_table(pa.Table.from_pylist(named), tmp_path / "two.parquet")
+    task = load(Config(data=tmp_path / "two.parquet", embeddings=world.embeddings))
+    assert task.targets == {"q": {"test01"}}
+    assert task.slices == {"style": {"q": "several"}}
+    assert task.left_out == {"gallery videos without features": 1, "targets without features": 1}
+
+
 def world_videos(world):
     from cvr_data.core.artifacts import open_artifact
 
