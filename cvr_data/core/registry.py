@@ -40,7 +40,8 @@ class Family:
         """Return the component's module.
 
         Raises:
-            CvrError: no component or importable module has that name, or a library it needs is not installed.
+            CvrError: no component or importable module has that name, it needs a library that is not installed, or it
+                is no Python.
         """
         module_name = name if "." in name else f"{self.package}.{name.replace('-', '_')}"
         if "." not in name and name.replace("_", "-") not in self.names():
@@ -49,6 +50,8 @@ class Family:
             return importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise CvrError(f"Cannot import {module_name}: no module named {error.name!r}.") from None
+        except SyntaxError as error:
+            raise CvrError(f"Cannot import {module_name}: {error}.") from None
 
     def config(self, name: str, options: Options = ()) -> Any:
         """Return the component's Config made from `key=value` options.
@@ -59,17 +62,23 @@ class Family:
         return parse_config(self.get(name).Config, options, where=name)
 
     def summary(self, name: str) -> str:
-        """Return the first line of the component's docstring, without importing it."""
+        """Return the first line of the component's docstring, without importing it, or why it has none."""
         source = self._source(name)
-        first_line = source.split("\n", 1)[0]
-        if first_line.startswith('"""'):  # as every file of ours; to parse all 119 takes longer than to read them
-            return first_line.strip('"').strip()
-        return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+        first_line = source.split("\n", 1)[0].strip()
+        if first_line.startswith('"""') and first_line.strip('"'):
+            return first_line.strip('"').strip()  # as in every file of ours; to parse all 119 takes far longer
+        try:
+            return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+        except SyntaxError as error:  # one that is being written does not hide the others
+            return f"(cannot be read: {error})"
 
     def describe(self, name: str) -> str:
         """Return the component's docstring and its options with defaults and meanings."""
         source = self._source(name)
-        document = ast.get_docstring(ast.parse(source)) or ""
+        try:
+            document = ast.get_docstring(ast.parse(source)) or ""
+        except SyntaxError as error:
+            raise CvrError(f"The component {name!r} cannot be read: {error}.") from None
         lines = [document.strip(), "", "Options (-o key=value):"]
         meanings = field_docs(source)
         for field, default in (defaults_of(source) or self._defaults(name)).items():
@@ -78,7 +87,10 @@ class Family:
         return "\n".join(lines)
 
     def _defaults(self, name: str) -> dict[str, str]:
-        return {field.name: default_text(field) for field in dataclasses.fields(self.get(name).Config)}
+        config = getattr(self.get(name), "Config", None)
+        if config is None:
+            raise CvrError(f"The component {name!r} has no class Config.")
+        return {field.name: default_text(field) for field in dataclasses.fields(config)}
 
     def _folder(self) -> Path:
         spec = importlib.util.find_spec(self.package)
