@@ -108,10 +108,10 @@ class CausalLM:
         for numbers in groups:
             room = self.model.config.max_position_embeddings - requests[numbers[0]].parameters.max_tokens
             for number in numbers:
-                if len(prompts[number]) > room:
-                    error = f"prompt of {len(prompts[number])} tokens exceeds the model's {room}"
-                    yield number, Answer(text=None, error=error)
-            fitting = [number for number in numbers if len(prompts[number]) <= room]
+                if not 0 < len(prompts[number]) <= room:
+                    told = f"prompt of {len(prompts[number])} tokens exceeds the model's {room}"
+                    yield number, Answer(text=None, error=told if prompts[number] else "prompt of no tokens")
+            fitting = [number for number in numbers if 0 < len(prompts[number]) <= room]
             batches.append(self._batches(requests, prompts, fitting))
         # Of each group in turn: batches that run beside each other then read prefixes of their own.
         in_turn = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
