@@ -43,7 +43,7 @@ def fit_heads(
         click.echo(json.dumps(report, indent=1, sort_keys=True))
         return
     trained = artifact.manifest["trained_on"]["videos"]
-    click.echo(f"{artifact.path}: fitted on {trained} train videos in {artifact.manifest['seconds']} s")
+    click.echo(f"{artifact.path}: fitted on {trained} train videos in {artifact.manifest['seconds']:.1f} s")
     scores = "  ".join(f"{name} {value}" for name, value in report.items() if name.startswith("R@"))
     click.echo(
         f"text to video ({report['split']}): {scores}  ({report['queries']} captions, {report['gallery']} videos)"
