@@ -91,7 +91,8 @@ class Progress(AbstractContextManager["Progress"]):
         self.done += count
         self.note = note or self.note
         pause = REDRAW_S if self.is_terminal else PLAIN_S
-        if now - self.started > QUIET_S and now - self.drawn > pause:
+        is_over = self.total is not None and self.done >= self.total  # the last line comes at the end, once
+        if not is_over and now - self.started > QUIET_S and now - self.drawn > pause:
             self.drawn = now
             self._draw(now - self.started, self.pace.rate)
 

@@ -74,3 +74,12 @@ def test_hours_and_minutes_are_told_as_such():
 def test_a_rate_below_one_is_not_told_as_zero():
     assert progress_line("x", 6, 1.0, 0.034, "rows", "") == "x, 0.034 rows/s, 2 min 56 s left"
     assert progress_line("x", 6, 1.0, 0.999, "rows", "") == "x, 1.0 rows/s, 6 s left"
+
+
+def test_the_last_line_is_written_once(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("cvr_data.core.progress.time.monotonic", lambda: now[0])
+    with Progress("embed", 181, "texts") as progress:
+        now[0] = 64.0
+        progress.advance(181)
+    assert capsys.readouterr().err == "embed 181/181 texts, 2.8 texts/s, 1 min 04 s so far\n"
