@@ -58,7 +58,7 @@ def test_built_in_recipes_and_prompts_are_listed_and_shown(cvr, one_line_error):
     assert "quickstart " in cvr("list", "recipes").out
     assert "short " in cvr("list", "prompts").out
     assert "steps:" in cvr("show", "quickstart").out
-    assert "Did you mean: recipes?" in one_line_error("list", "recipe")
+    assert "Did you mean: recipes, " in one_line_error("list", "recipe")
 
 
 def test_an_unknown_variable_is_refused(recipe_file):
