@@ -20,6 +20,8 @@ OLDER_ISA = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", 
 """Values of ONEDNN_MAX_CPU_ISA that leave out the instructions for bfloat16."""
 
 logger = logging.getLogger(__name__)
+_told: set[str] = set()
+"""Warnings of this process, each given once: an encoder has two networks, a run several models."""
 
 
 def device_of(name: str) -> torch.device:
@@ -81,10 +83,12 @@ def slow_type(name: str, hardware: Hardware) -> str | None:
 
 
 def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
-    """Return the type of the products of encoders, language models and trainers; a slow one is taken with a warning."""
+    """Return the type of the products of encoders, language models and trainers; a slow one is taken, and told once."""
     hardware = hardware_of(device)
     chosen = type_name(name, hardware)
-    if (line := slow_type(chosen, hardware)) is not None:
+    line = slow_type(chosen, hardware)
+    if line is not None and line not in _told:
+        _told.add(line)
         logger.warning(line)
     return getattr(torch, chosen)
 
