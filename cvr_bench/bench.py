@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks, parquet_bytes
+from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks
 from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
-from cvr_bench.benchmarks import triplets
+from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
-from cvr_bench.data.load import load_task, open_features, triplets_config
-from cvr_bench.data.sources import Sources
-from cvr_bench.data.training import TrainingData, training_for
-from cvr_bench.models import MODELS, ReadsClips
-from cvr_bench.models.parts.frame_weights import FrameWeights
+from cvr_bench.data.opened import Sources
+from cvr_bench.data.training import TrainingSource
+from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable, module_of
 from cvr_bench.models.parts.source import source_digest
@@ -31,8 +29,7 @@ from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_scores
 from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, parquet_bytes
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
@@ -47,7 +44,7 @@ TEXTS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class BenchRun:
     """A model to be benched, and how."""
 
     model: str
@@ -68,7 +65,7 @@ class Run:
 
 
 def bench_all(
-    runs: Sequence[Run], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
+    runs: Sequence[BenchRun], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
 ) -> list[Result]:
     """Return the results of several models on one data set, each in `out`/<model>-<data>.
 
@@ -79,113 +76,155 @@ def bench_all(
     """
     if len(runs) > 1 and any(run.options or run.checkpoint for run in runs):
         raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
-    encoder = open_features(sources)
     folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
     if not is_first():
         for run, folder in zip(runs, folders, strict=True):
-            assist(run, sources, encoder, folder)
+            assist(run, sources, folder)
         return []
-    return [
-        bench(run, sources, encoder, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)
-    ]
+    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
 
 
-def bench(run: Run, sources: Sources, encoder: FrameWeights, out: Path, *, overwrite: bool = False) -> Result:
+def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False) -> Result:
     """Return the result of a run, written to `out`.
 
     Raises:
         CvrError: the data lacks what the model needs, or `out` holds another result.
     """
-    component = MODELS.get(run.model)
-    config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    features, clock = AlteredFeatures(encoder), Clock()
-    has_own_eyes = isinstance(component, ReadsClips) and component.READS_CLIPS
-    audited = run.audit and not has_own_eyes  # altered features would change nothing
+    features, clock = AlteredFeatures(sources.encoder), Clock()
     forget_peak()
     with clock.phase("load"):
-        retriever = component.load(config, features)
-    train_config = _train_config(run, retriever)
-    if train_config is not None:
-        sources = _with_captions(run, sources)
-    if train_config is not None and sources.benchmark is not None and sources.training is None:
-        tests = f"{sources.benchmark.name} only tests"
-        raise CvrError(f"{run.model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
-    identity = {
-        "model": run.model,
-        "options": config_dict(config),
-        "train": config_dict(train_config) if train_config else None,
-        "split": run.split,
-        "seed": run.seed,
-        **({"benchmark": sources.benchmark.identity()} if sources.benchmark else {}),
-        **({"train_data": sources.training.identity()} if sources.training and train_config else {}),
-        **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
-        "source_sha256": source_digest(component),
-    }
+        made = _make(run, sources, features)
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=identity, inputs=_inputs(run, sources), overwrite=overwrite
+        out, stage=STAGE, version=VERSION, config=made.identity(), inputs=made.inputs(), overwrite=overwrite
     )
     if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
-    if of_first(writer.finished() is None):
+    is_new = of_first(writer.finished() is None)
+    if is_new:
         with clock.phase("load"):
-            task = load_task(sources, run.split)
-        seen = check_generators(_inputs(run, sources).values(), task, allowed=run.allow_trained_generator)
-        with writer:
-            with clock.phase("train"):
-                training = _prepare(run, retriever, encoder, sources, train_config, out)
-            if training is not None:
-                training["leaks"] = _leaks(sources, task, run.split, encoder, writer)
-            measured = timed(retriever, clock)
-            with clock.phase("score"):
-                ranks = evaluate_spread(measured, task)
-            cost = cost_of(measured, clock.seconds, training)
-            if run.save_scores:
-                save_scores(writer, retriever, task, _query_bank(sources), encoder)
-            about = {**identity, **_about(run, sources, retriever, encoder), "training": training}
-            about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
-            write_result(writer, task, ranks, run.seed, about)
-    elif audited and audit_of(read_result(out)) is None:
-        _load_weights(run, retriever, out, is_trained=train_config is not None)
-        task = load_task(sources, run.split)
+            sources.task(run.split)
+        _score(made, writer, clock)
     result = read_result(out)
-    if audited and audit_of(result) is None:
-        audit_result(AuditConfig(seed=run.seed), result, retriever, features, task)
+    has_own_eyes = isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
+    if run.audit and not has_own_eyes and audit_of(result) is None:  # altered features would change nothing for such
+        if not is_new and (run.checkpoint is not None or made.train_config is not None):
+            load_checkpoint(made.retriever, run.checkpoint or out)
+        audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
     return result
 
 
-def assist(run: Run, sources: Sources, encoder: FrameWeights, out: Path) -> None:
+def assist(run: BenchRun, sources: Sources, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
+    made = _make(run, sources, sources.encoder)
+    if of_first(None):
+        _train(made, out)
+        evaluate_spread(made.retriever, sources.task(run.split))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A run with its model, its data, and what the model learns from."""
+
+    run: BenchRun
+    sources: Sources
+    component: ModelModule
+    config: Any
+    retriever: Any
+    train_config: Any
+    """None for a model that is scored as it is."""
+    training: TrainingSource | CaptionSource | None
+    """None for the data's own train split."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that a result depends on beside the content of its inputs."""
+        run, benchmark = self.run, self.sources.benchmark
+        return {
+            "model": run.model,
+            "options": config_dict(self.config),
+            "train": config_dict(self.train_config) if self.train_config else None,
+            "split": run.split,
+            "seed": run.seed,
+            **({"benchmark": benchmark.identity()} if benchmark else {}),
+            **({"train_data": self.training.identity()} if self.training and self.train_config else {}),
+            **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
+            "source_sha256": source_digest(self.component),
+        }
+
+    def inputs(self) -> dict[str, Path]:
+        """Return what a result depends on, by the name it has in the manifest."""
+        run, sources = self.run, self.sources
+        files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
+        if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
+            files = sorted(path for path in sources.data.iterdir() if path.suffix in READERS)
+        named: dict[str, Sequence[Path]] = {
+            "triplets" if sources.benchmark is None else "annotations": files,
+            "embeddings": [sources.embeddings],
+            "videos": sources.videos,
+            "distractors": sources.distractors,
+            "train-data": self.training.files if self.training else (),
+        }
+        if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
+            named["heads"] = [sources.embeddings / HEADS_FOLDER]
+        if run.checkpoint is not None:
+            is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
+            named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
+        return {
+            name if number == 1 else f"{name}-{number}": path
+            for name, paths in named.items()
+            for number, path in enumerate(paths, start=1)
+        }
+
+
+def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
-    if train_config is not None:
-        sources = _with_captions(run, sources)
-    if of_first(None):
-        task = load_task(sources, run.split)
-        _prepare(run, retriever, encoder, sources, train_config, out)
-        evaluate_spread(retriever, task)
+    training = sources.training if train_config is None else sources.training_of(run.model, component)
+    return _Made(run, sources, component, config, retriever, train_config, training)
 
 
-def _about(run: Run, sources: Sources, retriever: Retriever, encoder: Encoder) -> dict[str, Any]:
+def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
+    """Train and score a model, and write its result."""
+    run, sources, retriever = made.run, made.sources, made.retriever
+    task = sources.task(run.split)
+    seen = check_generators(made.inputs().values(), task, allowed=run.allow_trained_generator)
+    with writer:
+        with clock.phase("train"):
+            training = _train(made, writer.path)
+        if training is not None:
+            training["leaks"] = _leaks(made, writer)
+        measured = timed(retriever, clock)
+        with clock.phase("score"):
+            ranks = evaluate_spread(measured, task)
+        cost = cost_of(measured, clock.seconds, training)
+        if run.save_scores:
+            save_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
+        about = {**made.identity(), **_about(run, sources, retriever), "training": training}
+        about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
+        write_result(writer, task, ranks, run.seed, about)
+
+
+def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, Any]:
+    module = module_of(retriever)
     return {
-        "parameters": _parameters(retriever),
+        "parameters": sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0,
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
         "checkpoint": str(run.checkpoint) if run.checkpoint else None,
-        "features": {**open_artifact(sources.embeddings).manifest["config"], "dim": encoder.dim},
+        "features": {**sources.store.artifact.manifest["config"], "dim": sources.encoder.dim},
         "command": " ".join(["cvr", *sys.argv[1:]]),
         "versions": installed_versions(),
     }
 
 
-def _with_seed(config_class: type, options: Sequence[str], run: Run) -> dict[str, str]:
+def _with_seed(config_class: type, options: Sequence[str], run: BenchRun) -> dict[str, str]:
     """The options, with the run's seed where the Config has one and none is given."""
     given = split_options(options, run.model)
     has_seed = "seed" in {field.name for field in dataclasses.fields(config_class)}
     return {**({"seed": str(run.seed)} if has_seed else {}), **given}
 
 
-def _train_config(run: Run, retriever: Retriever) -> Any:
+def _train_config(run: BenchRun, retriever: Retriever) -> Any:
     """The TrainConfig of a model that is to be trained; None for one that is scored as it is."""
     if not is_trainable(retriever):
         if run.checkpoint is not None:
@@ -200,91 +239,28 @@ def _train_config(run: Run, retriever: Retriever) -> Any:
     return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
 
 
-def _inputs(run: Run, sources: Sources) -> dict[str, Path]:
-    files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
-    if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
-        files = sorted(path for path in sources.data.iterdir() if path.suffix in triplets.READERS)
-    named: dict[str, Sequence[Path]] = {
-        "triplets" if sources.benchmark is None else "annotations": files,
-        "embeddings": [sources.embeddings],
-        "videos": sources.videos,
-        "distractors": sources.distractors,
-        "train-data": sources.training.files if sources.training else (),
-    }
-    if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
-        named["heads"] = [sources.embeddings / HEADS_FOLDER]
-    if run.checkpoint is not None:
-        is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
-        named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
-    return {
-        name if number == 1 else f"{name}-{number}": path
-        for name, paths in named.items()
-        for number, path in enumerate(paths, start=1)
-    }
-
-
-def _query_bank(sources: Sources) -> list[Query]:
-    """The train queries of the data; a benchmark that only tests has none."""
-    return [] if sources.benchmark is not None else triplets.load_queries(triplets_config(sources, "train"))
-
-
-def _prepare(
-    run: Run, retriever: Any, encoder: Encoder, sources: Sources, config: Any, out: Path
-) -> dict[str, Any] | None:
+def _train(made: _Made, out: Path) -> dict[str, Any] | None:
     """Train the model, or load its checkpoint; say how it was trained."""
-    if run.checkpoint is not None:
-        load_checkpoint(retriever, run.checkpoint)
-    if config is None:
+    if made.run.checkpoint is not None:
+        load_checkpoint(made.retriever, made.run.checkpoint)
+    if made.train_config is None:
         return None
     from cvr_bench.training.train import train  # accelerate takes seconds to import
 
-    data = _training_data(sources)
-    _encode_ahead(encoder, data.training_set.modifications)
-    report = train(retriever, data.training_set, data.validation_task, config, encoder, out)
+    sources, config = made.sources, made.train_config
+    data = sources.own_training if made.training is None else made.training.load(sources.store)
+    # in large batches on all cores, where training would ask for a few texts at a time
+    texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
+    for start in range(0, len(texts), TEXTS):
+        sources.encoder.encode_texts(texts[start : start + TEXTS])
+    report = train(made.retriever, data.training_set, data.validation_task, config, sources.encoder, out)
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
 
 
-def _encode_ahead(encoder: Encoder, texts: Sequence[str]) -> None:
-    """Encode texts in large batches on all cores, where training would ask for them a few at a time."""
-    distinct = list(dict.fromkeys(texts))[:ENCODED_AHEAD]
-    for start in range(0, len(distinct), TEXTS):
-        encoder.encode_texts(distinct[start : start + TEXTS])
-
-
-def _with_captions(run: Run, sources: Sources) -> Sources:
-    """The sources with what the model learns from where nothing else is named: captions of the scored benchmark."""
-    training = training_for(run.model, MODELS.get(run.model), sources.benchmark, sources.training)
-    return sources if training is sources.training else dataclasses.replace(sources, training=training)
-
-
-def _training_data(sources: Sources) -> TrainingData:
-    """The triplets of --train-data, else those of the scored data's own train and val splits."""
-    if isinstance(sources.training, CaptionSource):
-        return TrainingData(*sources.training.load(sources.embeddings))
-    if sources.training is not None:
-        return sources.training.load(sources.embeddings)
-    table, store = sources.triplets, sources.store
-    return TrainingData(
-        triplets.training_set_of(table, triplets_config(sources, "train"), store),
-        triplets.task_of(table, triplets_config(sources, "val"), store),
-    )
-
-
-def _leaks(sources: Sources, task: Task, split: str, encoder: Encoder, writer: ArtifactWriter) -> dict[str, Any] | None:
+def _leaks(made: _Made, writer: ArtifactWriter) -> dict[str, Any] | None:
     """What the scored split shares with the triplets that were learned from; the pairs go beside the result."""
-    found = data_leaks(LeakConfig(), sources, split, task, encoder)
+    found = data_leaks(LeakConfig(), made.sources, made.run.split, made.training)
     if found is None:
         return None
     writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
     return found.summary
-
-
-def _load_weights(run: Run, retriever: Any, out: Path, *, is_trained: bool) -> None:
-    """Give a model the weights that its finished result was scored with."""
-    if run.checkpoint is not None or is_trained:
-        load_checkpoint(retriever, run.checkpoint or out)
-
-
-def _parameters(retriever: Retriever) -> int:
-    module = module_of(retriever)
-    return sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0

@@ -7,13 +7,12 @@ second process is.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import spacy
+from measuring import print_machine, seconds_of
 
 from cvr_data.core.model_packages import model_path
 from cvr_data.language.normalise import normalised
@@ -35,18 +34,13 @@ def main() -> None:
     list(language.pipe(distinct[:10]))
     _concept_mentions.mentions(distinct[:10])
     print(f"{len(texts)} captions, {len(distinct)} distinct")
-    plain_s = timed(lambda: list(language.pipe(texts)))
+    print_machine()
+    plain_s = seconds_of(lambda: list(language.pipe(texts)))
     print(f"nlp.pipe, all pipes        {len(texts) / plain_s:8.0f} captions/s")
     for workers in (1, 2):
         _concept_mentions.CHUNK = max(len(distinct) // 4, 1)
-        ours_s = timed(lambda workers=workers: list(_concept_mentions.mentions_of_all(distinct, workers)))
+        ours_s = seconds_of(lambda workers=workers: list(_concept_mentions.mentions_of_all(distinct, workers)))
         print(f"concepts, {workers} process(es)    {len(texts) / ours_s:8.0f} captions/s   {plain_s / ours_s:.1f}x")
-
-
-def timed(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from measuring import print_machine, processor
+
 ROOT = Path(__file__).resolve().parents[1]
-FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 AVX2_ONLY = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "8589934592",
@@ -131,16 +132,6 @@ def print_table(columns: Mapping[str, Mapping[str, float | str]]) -> None:
         print(f"{name:{width}}", *shown, ratio)
 
 
-def processor() -> tuple[str, list[str]]:
-    """Return the processor's name and which of the flags that matter it has."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    facts = dict(line.split(":", 1) for line in lines if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in facts.items()}
-    present = set(facts.get("flags", "").split())
-    return facts.get("model name", "unknown processor"), [flag for flag in FLAGS if flag in present]
-
-
 def warmed(checkout: Checkout) -> None:
     """Let the models be fetched and converted before anything is timed."""
     small = ["-o", "train=12", "-o", "val=6", "-o", "test=12", "-o", "llm_test=2", "-o", "llm_train=2"]
@@ -154,10 +145,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder to work in, kept; a temporary one else")
     parser.add_argument("-o", dest="options", action="append", default=[], help="a variable of the recipe")
     given = parser.parse_args()
-    name, flags = processor()
-    print(f"{name}, {os.cpu_count()} processors, {' '.join(flags)}, load {os.getloadavg()[0]:.1f}")
+    print_machine()
     kinds: dict[str, dict[str, str]] = {"as it is": {}}
-    if {"avx512_bf16", "amx_bf16"} & set(flags):
+    if {"avx512_bf16", "amx_bf16"} & set(processor()[1]):
         kinds["AVX2 alone"] = AVX2_ONLY
     codes = {"this": ROOT, **({"beside": given.beside.resolve()} if given.beside else {})}
     with tempfile.TemporaryDirectory() as temporary:

@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pyarrow as pa
+from measuring import print_machine, seconds_of
 
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.memory import keep_freed_memory
@@ -58,15 +59,6 @@ def seek_each_frame(path: Path, count: int) -> np.ndarray:
 
 def sampled(path: Path, count: int) -> np.ndarray:
     return read_frames(path, count, size=SIZE)
-
-
-def timed(call: Callable[[], object], repeats: int = 3) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:
@@ -115,18 +107,18 @@ def show_rates(videos: Path, clips: int, count: int) -> None:
         for start in range(0, clips, VIDEOS_PER_CALL)
     ]
     encoder.encode_frames(batches[0][:8])  # reads the weights
-    alone_s = timed(lambda: [encoder.encode_frames(batch) for batch in batches])
+    alone_s = seconds_of(lambda: [encoder.encode_frames(batch) for batch in batches], 3)
     encode_cpu_s = cpu_seconds(lambda: [encoder.encode_frames(batch) for batch in batches])
     read_cpu_s = cpu_seconds(lambda: [perceptual_hash(encoder.read_video(video)) for video in paths])
     limit = (os.cpu_count() or 1) / (encode_cpu_s + read_cpu_s)
     log, waits = logging.getLogger("cvr_data.features.embed"), Waits()
     log.setLevel(logging.INFO)
     log.addHandler(waits)
-    whole_s = timed(lambda: embed(videos, "efficientnet-lite0", config, videos.parent / "out", overwrite=True))
-    load_s = timed(lambda: efficientnet_lite0.load(config).encode_frames(batches[0][:1]))
+    whole_s = seconds_of(lambda: embed(videos, "efficientnet-lite0", config, videos.parent / "out", overwrite=True), 3)
+    load_s = seconds_of(lambda: efficientnet_lite0.load(config).encode_frames(batches[0][:1]), 3)
     steady_s = whole_s - load_s
     waiting = statistics.median(waits.seconds) / whole_s
-    print(f"{clips} clips, {count} frames each, efficientnet-lite0 on {encoder.runs_on}, load {os.getloadavg()[0]:.1f}")
+    print(f"{clips} clips, {count} frames each, efficientnet-lite0 on {encoder.runs_on}")
     print(f"encoder alone    {clips / alone_s:8.1f} clips/s   {encode_cpu_s / clips * 1000:6.1f} CPU ms a clip")
     print(f"reading, hashing                    {read_cpu_s / clips * 1000:6.1f} CPU ms a clip")
     print(f"limit of cores   {clips * limit:8.1f} clips/s   {alone_s * limit:.1%} of the encoder alone")
@@ -140,7 +132,7 @@ def show_sampling(folder: Path, frames: int, count: int) -> None:
     base_s = 0.0
     for name, read in (("sampled", sampled), ("everything", decode_everything), ("one seek each", seek_each_frame)):
         expected = sampled(path, count)
-        seconds = timed(lambda read=read: read(path, count))
+        seconds = seconds_of(lambda read=read: read(path, count), 3)
         base_s = base_s or seconds
         equal = np.array_equal(read(path, count), expected)
         print(
@@ -156,6 +148,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8)
     sizes = parser.parse_args()
     keep_freed_memory()
+    print_machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         show_sampling(folder, sizes.clip_frames, sizes.frames)

@@ -13,9 +13,7 @@ costs the same whatever the batch, so small batches show less of the difference.
 # Shapes: B triplets, T frames, L tokens, D embedding.
 
 import argparse
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 import torch.nn.functional as F
+from measuring import print_machine, seconds_of
 from torch import Tensor, nn
 
 from cvr_bench.data.remembering import RememberingEncoder
@@ -143,15 +142,10 @@ def make_data(folder: Path, triplets: int) -> tuple[RememberingEncoder, Training
     return RememberingEncoder(stored), training_set
 
 
-def seconds(call: Callable[[], Any], repeats: int) -> float:
+def warm_seconds(call: Callable[[], Any], repeats: int) -> float:
     """The median of some calls, after one that does not count."""
     call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    return seconds_of(call, repeats)
 
 
 def stepper(parameters: Any, loss: Callable[[], Tensor]) -> Callable[[], None]:
@@ -179,8 +173,8 @@ def compare(batch: int, steps: int) -> None:
         assert training_step is not None
         ours.module.train()
         released.network.train()
-        theirs_s = seconds(stepper(released.network.parameters(), lambda: released.losses(*given)), steps)
-        ours_s = seconds(
+        theirs_s = warm_seconds(stepper(released.network.parameters(), lambda: released.losses(*given)), steps)
+        ours_s = warm_seconds(
             stepper(ours.module.parameters(), lambda: training_step(data.batch(rows, encoder))["loss"]), steps
         )
         parameters = sum(parameter.numel() for parameter in ours.module.parameters())
@@ -203,12 +197,12 @@ def encoding(batch: int, steps: int, ours: Any, released: ReleasedProcedure, dat
     ]
     given = (list(data.reference_ids), list(data.modifications))
     with torch.no_grad():
-        theirs_s = seconds(lambda: released.encode(*given), steps)
+        theirs_s = warm_seconds(lambda: released.encode(*given), steps)
         text = released.text(given[1])
         video_BD = released.frames(given[0]).mean(dim=1)
         expected_BD = released.compose(video_BD, text, text).query_BD
         error = (ours.module.encode_query(video_BD, text.pooled_BD) - expected_BD).abs().max()
-    ours_s = seconds(lambda: ours.embed(queries), max(steps, 5))
+    ours_s = warm_seconds(lambda: ours.embed(queries), max(steps, 5))
     print(f"  query encoding  authors' {batch / theirs_s:8.2f} queries/s   ours {batch / ours_s:8.2f}   "
           f"{theirs_s / ours_s:.1f}x   largest difference {error:.1e}")  # fmt: skip
 
@@ -218,6 +212,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128, help="triplets per step; 1,024 as released")
     parser.add_argument("--steps", type=int, default=2, help="timed steps, after one that does not count")
     given = parser.parse_args()
+    print_machine()
     compare(given.batch, given.steps)
 
 

@@ -19,8 +19,6 @@ import importlib.util
 import json
 import os
 import string
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -31,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from measuring import in_own_process, print_machine, resident_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTIONS = Path(os.environ.get("CVR_DATA", ROOT.parent / "shared" / "data")) / "captions" / "captions.parquet"
@@ -78,16 +77,11 @@ def clock() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def peak_bytes() -> int:
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-
-
 def forget_peak() -> int:
     """Start a new peak at what is in memory now."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    return peak_bytes()
+    return resident_bytes("VmHWM")
 
 
 def one_word_ours(file: Path, out: Path) -> dict:
@@ -102,12 +96,12 @@ def one_word_ours(file: Path, out: Path) -> dict:
     before, started = forget_peak(), clock()
     captions = read_captions(videos, 2, MAX_GROUP)
     found, _ = one_word.find_pairs(captions, MAX_GROUP)
-    (seconds, cpu_s), extra = clock() - started, peak_bytes() - before
+    (seconds, cpu_s), extra = clock() - started, resident_bytes("VmHWM") - before
     started = clock()
     rows = pairs_table(captions, found.changed(captions.vocabulary), [], "one-word").num_rows
     emit_s = (clock() - started)[0]
     return {"seconds": seconds, "cpu_s": cpu_s, "extra": extra, "pairs": len(found.reference), "rows": rows,
-            "emit_s": emit_s, "peak": peak_bytes()}  # fmt: skip
+            "emit_s": emit_s, "peak": resident_bytes("VmHWM")}  # fmt: skip
 
 
 def one_word_dictionary(file: Path, out: Path) -> dict:
@@ -115,8 +109,8 @@ def one_word_dictionary(file: Path, out: Path) -> dict:
     before, started = forget_peak(), clock()
     pairs = dictionary_of_blanks(captions)
     seconds, cpu_s = clock() - started
-    return {"seconds": seconds, "cpu_s": cpu_s, "extra": peak_bytes() - before, "pairs": len(pairs),
-            "peak": peak_bytes()}  # fmt: skip
+    return {"seconds": seconds, "cpu_s": cpu_s, "extra": resident_bytes("VmHWM") - before, "pairs": len(pairs),
+            "peak": resident_bytes("VmHWM")}  # fmt: skip
 
 
 def neighbors_ours(file: Path, out: Path) -> dict:
@@ -130,8 +124,8 @@ def neighbors_ours(file: Path, out: Path) -> dict:
     keys = np.unique(keys)
     seconds, cpu_s = clock() - started
     np.save(out, keys)
-    return {"seconds": seconds, "cpu_s": cpu_s, "extra": peak_bytes() - before, "pairs": len(keys),
-            "peak": peak_bytes()}  # fmt: skip
+    return {"seconds": seconds, "cpu_s": cpu_s, "extra": resident_bytes("VmHWM") - before, "pairs": len(keys),
+            "peak": resident_bytes("VmHWM")}  # fmt: skip
 
 
 def neighbors_sentence_transformers(file: Path, out: Path) -> dict:
@@ -142,21 +136,15 @@ def neighbors_sentence_transformers(file: Path, out: Path) -> dict:
     before, started = forget_peak(), clock()
     pairs = paraphrase_mining_embeddings(torch.from_numpy(vectors_ND), max_pairs=2**62, top_k=k)
     seconds, cpu_s = clock() - started
-    extra = peak_bytes() - before
+    extra = resident_bytes("VmHWM") - before
     np.save(out, np.unique(np.array([first * len(vectors_ND) + second for _, first, second in pairs], np.int64)))
-    return {"seconds": seconds, "cpu_s": cpu_s, "extra": extra, "pairs": len(pairs), "peak": peak_bytes()}
+    return {"seconds": seconds, "cpu_s": cpu_s, "extra": extra, "pairs": len(pairs), "peak": resident_bytes("VmHWM")}
 
 
 MEASURED = {
     measure.__name__: measure
     for measure in (one_word_ours, one_word_dictionary, neighbors_ours, neighbors_sentence_transformers)
 }
-
-
-def alone(name: str, file: Path, out: Path) -> dict:
-    """Measure in a fresh process."""
-    command = [sys.executable, __file__, "--alone", name, str(file), str(out)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def one_word(options: argparse.Namespace, folder: Path) -> None:
@@ -167,11 +155,11 @@ def one_word(options: argparse.Namespace, folder: Path) -> None:
     for size in options.sizes:
         file = folder / "captions.parquet"
         pq.write_table(pa.table({"caption": corpus(options.captions, size)}), file)
-        ours = alone("one_word_ours", file, folder / "out.npy")
+        ours = in_own_process("--alone", "one_word_ours", file, folder / "out.npy")
         first = first or ours["seconds"] / size
         show("cvr", size, ours, f"{ours['emit_s']:6.2f}   {ours['seconds'] / size / first:.2f}x the time per caption")
         if size <= BASELINE_MOST:
-            theirs = alone("one_word_dictionary", file, folder / "out.npy")
+            theirs = in_own_process("--alone", "one_word_dictionary", file, folder / "out.npy")
             is_same = "the same pairs" if theirs["pairs"] == ours["pairs"] else "OTHER PAIRS"
             share = ours["extra"] / theirs["extra"]
             times = theirs["seconds"] / ours["seconds"]
@@ -195,9 +183,9 @@ def neighbors(options: argparse.Namespace, folder: Path) -> None:
     vectors_ND = caption_vectors(options)
     np.save(file, vectors_ND)
     print(f"{f'neighbors, k={options.k}':<17}captions   s       CPU s   us/caption  extra GiB  peak GiB  pairs")
-    ours = alone("neighbors_ours", file, folder / "ours.npy")
+    ours = in_own_process("--alone", "neighbors_ours", file, folder / "ours.npy")
     show("cvr", len(vectors_ND), ours, "")
-    theirs = alone("neighbors_sentence_transformers", file, folder / "theirs.npy")
+    theirs = in_own_process("--alone", "neighbors_sentence_transformers", file, folder / "theirs.npy")
     only = [np.setdiff1d(np.load(folder / one), np.load(folder / other))
             for one, other in (("ours.npy", "theirs.npy"), ("theirs.npy", "ours.npy"))]  # fmt: skip
     times = theirs["seconds"] / ours["seconds"]
@@ -265,6 +253,7 @@ def main() -> None:
     if not options.captions.exists():
         print(f"speed/mining.py: no captions at {options.captions}; name a file with --captions")
         return
+    print_machine()
     for name in options.sections or list(SECTIONS)[:2]:
         with tempfile.TemporaryDirectory() as folder:
             SECTIONS[name](options, Path(folder))

@@ -13,14 +13,11 @@ library.
 
 import argparse
 import json
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from measuring import in_own_process, print_machine, seconds_of
 from torch import Tensor, nn
 
 from cvr_bench.models.networks.drl.losses import Cdcr, cdcr_loss
@@ -125,14 +122,14 @@ def wti(given: argparse.Namespace) -> None:
     )
     for size in given.sizes:
         for lengths, words in (("msrvtt", "about 12 of 32"), ("full", "32 of 32")):
-            found = in_own_process("ours", size=size, lengths=lengths)
-            base = in_own_process("reference", size=size, lengths=lengths)
-            apart = in_own_process("difference", size=size, lengths=lengths)
+            found = figure_of("ours", size=size, lengths=lengths)
+            base = figure_of("reference", size=size, lengths=lengths)
+            apart = figure_of("difference", size=size, lengths=lengths)
             ratio, memory = base["seconds"] / found["seconds"], f"{base['mib']:.0f} -> {found['mib']:.0f} MiB"
             times = f"{base['seconds']:>9.2f} s{found['seconds']:>7.2f} s{ratio:>6.1f}x"
             print(f"  {f'{size} x {size}':<18}{words:<16}{times}{memory:>24}{apart['largest']:>13.1e}", flush=True)
     for size in given.large:
-        found = in_own_process("ours", size=size, lengths="msrvtt")
+        found = figure_of("ours", size=size, lengths="msrvtt")
         matrix = 4 * size * size / 2**20
         print(
             f"  {f'{size} x {size}':<18}{'about 12 of 32':<16}{'':>11}{found['seconds']:>7.2f} s{'':>7}"
@@ -165,8 +162,8 @@ def cdcr(given: argparse.Namespace) -> None:
     print(f"CDCR 3, loss and gradient, D {DIM}, {TOKENS} tokens at most, {FRAMES} frames, one thread")
     print(f"  {'batch':<8}{'reference':>11}{'ours':>10}{'ratio':>7}{'memory':>22}{'ratio':>7}{'losses':>24}")
     for size in given.batches:
-        base = in_own_process("cdcr-reference", size=size, lengths="msrvtt")
-        found = in_own_process("cdcr-ours", size=size, lengths="msrvtt")
+        base = figure_of("cdcr-reference", size=size, lengths="msrvtt")
+        found = figure_of("cdcr-ours", size=size, lengths="msrvtt")
         ratio, memory = base["seconds"] / found["seconds"], f"{base['mib']:.0f} -> {found['mib']:.0f} MiB"
         losses = f"{base['loss']:.4f}, {found['loss']:.4f}"
         times = f"{base['seconds']:>9.2f} s{found['seconds']:>8.3f} s{ratio:>6.0f}x"
@@ -185,7 +182,7 @@ def measure(what: str, size: int, lengths: str, repeats: int) -> dict[str, float
             return {"largest": float((our_scores(made, text, video) - released_scores(made, text, video)).abs().max())}
         way = our_scores if what == "ours" else released_scores
         made_parts = 4 * (DIM + 1) * (int(text.mask_BL.sum()) + video.mask_BT.numel()) / 2**20
-        return {**timed(lambda: way(made, text, video), repeats), "parts_mib": made_parts}
+        return {**seconds_and_memory(lambda: way(made, text, video), repeats), "parts_mib": made_parts}
 
 
 def measure_cdcr(
@@ -206,24 +203,19 @@ def measure_cdcr(
         loss.backward(retain_graph=True)
         losses.append(float(loss))
 
-    return {**timed(step, repeats), "loss": losses[-1]}
+    return {**seconds_and_memory(step, repeats), "loss": losses[-1]}
 
 
-def timed(call: Callable[[], Any], repeats: int) -> dict[str, float]:
+def seconds_and_memory(call: Callable[[], Any], repeats: int) -> dict[str, float]:
     """The median time, and the peak of memory beyond what was held before."""
     forget_peak()
-    before, seconds = peak_memory(), []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return {"seconds": statistics.median(seconds), "mib": (peak_memory() - before) / 2**20}
+    before, seconds = peak_memory(), seconds_of(call, repeats)
+    return {"seconds": seconds, "mib": (peak_memory() - before) / 2**20}
 
 
-def in_own_process(what: str, *, size: int, lengths: str) -> dict[str, float]:
+def figure_of(what: str, *, size: int, lengths: str) -> dict[str, float]:
     repeats = 5 if what == "cdcr-ours" else 3 if size <= 1000 and what == "ours" else 1
-    command = [sys.executable, __file__, "--one", json.dumps([what, size, lengths, repeats])]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return in_own_process("--one", json.dumps([what, size, lengths, repeats]))
 
 
 SECTIONS: dict[str, Callable[[argparse.Namespace], None]] = {"wti": wti, "cdcr": cdcr}
@@ -240,6 +232,7 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(*json.loads(given.one))))
         return
+    print_machine()
     for name in given.sections or SECTIONS:
         SECTIONS[name](given)
 

@@ -11,15 +11,13 @@ is the peak beyond the gallery's embeddings, and the bare product is timed on so
 
 import argparse
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from measuring import in_own_process, print_machine, resident_bytes, timed
 from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever
@@ -78,12 +76,6 @@ def by_sorting_in_chunks(scores_QG: np.ndarray, targets_Q: np.ndarray) -> np.nda
     return torch.cat(ranks).numpy()
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.perf_counter()
-    result = call()
-    return time.perf_counter() - started, result
-
-
 def make_task(queries: int, gallery: int) -> tuple[Task, np.ndarray, np.ndarray]:
     """Return a task with references to hide, and the columns of references and targets."""
     generator = np.random.default_rng(0)
@@ -110,7 +102,9 @@ def against_sorting(size: int, dim: int) -> None:
     mask_s, _ = timed(lambda: masked_by_loop(masked_QG, reference_ids, item_ids))
     covr_s, expected = timed(lambda: by_sorting(masked_QG, targets_Q))
     fdca_s, other = timed(lambda: by_sorting_in_chunks(masked_QG, targets_Q))
-    ours_s, ranks = min((timed(lambda: evaluate(GivenScores(scores_QG), task)) for _ in range(REPEATS)), key=first)
+    ours_s, ranks = min(
+        (timed(lambda: evaluate(GivenScores(scores_QG), task)) for _ in range(REPEATS)), key=itemgetter(0)
+    )
     dense_s, dense = timed(lambda: evaluate(stream(size, dim), task))
     print(f"One score matrix, {size} x {size}: from scores to ranks, references hidden")
     for name, seconds in (
@@ -123,10 +117,6 @@ def against_sorting(size: int, dim: int) -> None:
     equal = [int((ranks.rank == found).sum()) for found in (expected, other)]
     print(f"  equal ranks: {equal[0]} and {equal[1]} of {size}; queries with ties: {int((ranks.ties > 0).sum())}")
     print(f"  (streamed from embeddings: {dense_s:.3f} s, ties {int((dense.ties > 0).sum())})\n")
-
-
-def first(pair: tuple[float, Any]) -> float:
-    return pair[0]
 
 
 def unit(rows: int, dim: int, seed: int) -> Tensor:
@@ -173,21 +163,11 @@ def product(queries_QD: Tensor, gallery_GD: Tensor) -> None:
             torch.mm(part_QD, part_CD.T, out=block_QC)
 
 
-def resident_bytes(field: str = "VmRSS") -> int:
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(f"{field}:"))
-
-
-def in_own_process(size: str, dim: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--dim", str(dim), "--one", size]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def streaming(sizes: Sequence[str], dim: int) -> None:
     print(f"Streamed from embeddings, D {dim}, each size in a process of its own; drawing embeddings is taken off")
     print(f"  {'queries x gallery':<20} {'product':>10} {'ours':>10} {'ratio':>6} {'memory beyond':>14} {'tied':>6}")
     for size in sizes:
-        found = in_own_process(size, dim)
+        found = in_own_process("--dim", str(dim), "--one", size)
         ratio = found["ours_s"] / found["product_s"]
         times = f"{found['product_s']:>8.2f} s {found['ours_s']:>8.2f} s {ratio:>6.2f}"
         print(f"  {size:<20} {times} {found['beyond_mib']:>10.0f} MiB {found['ties']:>6}", flush=True)
@@ -221,7 +201,8 @@ def main() -> None:
         queries, gallery = map(int, given.one.split("x"))
         print(json.dumps(measure(queries, gallery, given.dim)))
         return
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, load {Path('/proc/loadavg').read_text()[:4]}")
+    print_machine()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     against_sorting(given.sorted, given.dim)
     streaming(given.sizes, given.dim)
     statistics()

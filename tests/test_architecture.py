@@ -175,6 +175,21 @@ def test_a_file_has_at_most_400_lines():
     assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
+def long_bodies(tree: ast.Module) -> list[str]:
+    """Return the functions whose body, its docstring left out, has more than 40 lines."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    bodies = [(node.name, node.body[1:] if ast.get_docstring(node) else node.body) for node in functions]
+    return [name for name, body in bodies if body and (body[-1].end_lineno or 0) - body[0].lineno >= 40]
+
+
+def test_a_function_body_has_at_most_40_lines():
+    found = {str(path.relative_to(ROOT)): long_bodies(tree_of(path)) for path in [*SOURCES, ROOT / "cli.py"]}
+    assert {name: functions for name, functions in found.items() if functions} == {}
+    body = "\n".join("    x = 1" for _ in range(40))
+    assert long_bodies(ast.parse(f"def short():\n    'Say.'\n{body}")) == []
+    assert long_bodies(ast.parse(f"def long():\n{body}\n    x = 2")) == ["long"]
+
+
 def test_results_are_printed_by_commands_only():
     calls = [(path, node) for path in [*SOURCES, ROOT / "cli.py"] for node in ast.walk(tree_of(path))]
     assert not [

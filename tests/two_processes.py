@@ -12,8 +12,8 @@ from accelerate import Accelerator
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.processes import average_gradients, is_first, process_number
-from cvr_bench.training.backward import backward
 from cvr_bench.training.launch import Place, join_group, leave_group
+from cvr_bench.training.loop import backward
 from cvr_data.features.encoders import ENCODERS
 
 TEXTS = ("make it red", "not a dog, a cat without a hat", "the same dog", "it jumps and does not run")

@@ -35,6 +35,8 @@ MASKS: dict[Modality, Alteration] = {
     "visual-only": Alteration(texts=blank_texts),
 }
 """What the model keeps -> what is taken from it."""
+LOST: dict[Modality, str] = {"text-only": "reference", "visual-only": "text"}
+"""What the model keeps -> the input that it lacks; it reads those whose loss moves a rank."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,23 @@ def table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
     return made.append_column("label", pa.array(labels(composed_Q, unimodals, k), pa.string()))
 
 
-def summary(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int) -> dict[str, Any]:
+def composition_record(
+    ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int
+) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
     clusters = target_clusters(ranks.column("target_ids").to_pylist())
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
     return {
         "k": k,
-        "reads": _reads(composed_Q, unimodals),
-        "recalls": {name: _recalls(rank_Q, ks) for name, rank_Q in rows.items()},
+        "reads": sorted(
+            {
+                LOST[found.modality]
+                for found in unimodals
+                if found.how == "masked" and (found.rank_Q != composed_Q).any()
+            }
+        ),
+        "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in rows.items()},
         "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
         "labels": _count(labels(composed_Q, unimodals, k)),
         "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})},
@@ -116,7 +126,8 @@ def values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:
     return recall_values(rank_Q, ks) if metric == MEAN else hits(rank_Q, int(metric.partition("@")[2]))
 
 
-def _recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
+def recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
+    """Return the recalls and their mean, in percent."""
     return {metric: float(values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
 
 
@@ -147,13 +158,6 @@ def _count(found: Sequence[str]) -> dict[str, int]:
     return {label: found.count(label) for label in LABELS}
 
 
-def _reads(composed_Q: np.ndarray, unimodals: Sequence[Unimodal]) -> list[str]:
-    """The inputs whose loss moves a rank."""
-    lost: dict[Modality, str] = {"text-only": "reference", "visual-only": "text"}
-    masked = [found for found in unimodals if found.how == "masked"]
-    return sorted(lost[found.modality] for found in masked if (found.rank_Q != composed_Q).any())
-
-
 def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, task: Task) -> bool:
     """Whether the model gives numbers at all for features of zeros; a private one may divide by their length."""
     if not isinstance(retriever, DenseRetriever):
@@ -164,12 +168,6 @@ def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, 
 
 
 def _baselines(encoder: AlteredFeatures, task: Task) -> list[Unimodal]:
-    found = [_baseline("visual-only", encoder, task)]
-    if encoder.dim == encoder.text_dim:
-        found.append(_baseline("text-only", encoder, task))
-    return found
-
-
-def _baseline(modality: Modality, encoder: AlteredFeatures, task: Task) -> Unimodal:
-    component = MODELS.get(modality)
-    return Unimodal(modality, "baseline", evaluate(component.load(component.Config(), encoder), task).rank)
+    names: list[Modality] = ["visual-only", "text-only"] if encoder.dim == encoder.text_dim else ["visual-only"]
+    models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
+    return [Unimodal(name, "baseline", evaluate(model, task).rank) for name, model in models.items()]

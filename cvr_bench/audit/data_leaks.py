@@ -2,22 +2,21 @@
 
 # Shapes: N texts, D embedding.
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from cvr_bench.audit.leak import Config, Leaks, Vectors, find_leaks
+from cvr_bench.audit.leak import Config, Leaks, Side, Vectors, find_leaks, side_of
 from cvr_bench.benchmarks.triplets import rows_of_split
-from cvr_bench.data.sources import Sources
+from cvr_bench.data.captions import CaptionSource
+from cvr_bench.data.opened import Sources
+from cvr_bench.data.training import TrainingSource
 from cvr_bench.tasks.task import Task
 from cvr_data.core.columns import check_columns
 from cvr_data.features.protocol import Encoder
 from cvr_data.features.store import FeatureStore
-from cvr_data.tables import TRIPLETS, triplet_id
+from cvr_data.tables import TRIPLETS
 
 LEAKS_FILE = "leaks.parquet"
 TRAIN = "train"
@@ -25,54 +24,40 @@ MOST_ENCODED = 50_000
 """Modification texts without stored features that are encoded for this; further ones are compared by their words."""
 
 
-def data_leaks(config: Config, sources: Sources, split: str, task: Task, encoder: Encoder) -> Leaks | None:
-    """Return what a split shares with the triplets to train on; None where there are none.
+def data_leaks(
+    config: Config, sources: Sources, split: str, source: TrainingSource | CaptionSource | None = None
+) -> Leaks | None:
+    """Return what a split shares with the triplets to train on, those of `source` or its own; None where are none.
 
     Raises:
         CvrError: the data cannot be read or has no row of the split.
     """
-    if sources.benchmark is not None and sources.training is None:
+    if sources.benchmark is not None and source is None:
         return None
-    rows = sources.training.read() if sources.training else sources.triplets
+    rows = source.table if source is not None else sources.triplets
     train = check_columns(rows.filter(pc.equal(rows.column("split"), TRAIN)), TRIPLETS, "train")
     if not train.num_rows:
         return None
     is_ours = sources.benchmark is None
-    test = rows_of_split(sources.triplets, split, sources.data) if is_ours else task_rows(task)
-    store = sources.store
+    test = (
+        side_of(rows_of_split(sources.triplets, split, sources.data)) if is_ours else side_of_task(sources.task(split))
+    )
+    store, encoder = sources.store, sources.encoder
     vectors_of = {"caption": _vectors(encoder, store, 0), "modification": _vectors(encoder, store, MOST_ENCODED)}
-    return find_leaks(config, train, test, store, vectors_of)
+    return find_leaks(config, side_of(train), test, store, vectors_of)
 
 
-def task_rows(task: Task) -> pa.Table:
-    """Return the queries of a benchmark as triplets, one per target.
-
-    Where texts are one side, the video of the other side is reference and target.
-    """
+def side_of_task(task: Task) -> Side:
+    """Return the videos and texts of a benchmark; of its items that are texts, those that answer a query."""
     text_of = {item.item_id: item.text or " ".join(item.texts) for item in task.gallery if item.video is None}
-    rows = [
-        {
-            "triplet_id": triplet_id(first_id, query.modification or text_of.get(target_id, ""), second_id),
-            "query_id": query.query_id,
-            "reference_id": first_id,
-            "target_id": second_id,
-            "modification": query.modification or text_of.get(target_id, ""),
-            "style": "",
-            "split": "test",
-        }
-        for query in task.queries
-        for target_id in sorted(task.targets[query.query_id])
-        for first_id in [query.reference.item_id if query.reference is not None else target_id]
-        for second_id in [first_id if target_id in text_of else target_id]
-    ]
-    return pa.Table.from_pylist(rows, schema=TRIPLETS)
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
-    buffer = io.BytesIO()
-    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
-    return buffer.getvalue()
+    videos_of, texts = {}, set()
+    for query in task.queries:
+        targets = task.targets[query.query_id]
+        reference = {query.reference.item_id} if query.reference is not None else set()
+        videos_of[query.query_id] = frozenset(reference | (targets - text_of.keys()))
+        texts |= {query.modification} if query.modification else {text_of.get(name, "") for name in targets}
+    groups = dict.fromkeys(sorted(frozenset().union(*videos_of.values())), "")
+    return Side(groups=groups, captions=frozenset(), modifications=frozenset(texts), videos_of=videos_of)
 
 
 def _vectors(encoder: Encoder, store: FeatureStore, most_encoded: int) -> Vectors:
@@ -80,9 +65,8 @@ def _vectors(encoder: Encoder, store: FeatureStore, most_encoded: int) -> Vector
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         found = np.zeros((len(texts), encoder.text_dim), dtype=np.float32)
-        stored = [row for row, text in enumerate(texts) if store.has_text(text)]
-        others = [row for row, text in enumerate(texts) if not store.has_text(text)][:most_encoded]
-        for rows in (stored, others):
+        is_stored = store.has_texts(texts)
+        for rows in (np.flatnonzero(is_stored), np.flatnonzero(~is_stored)[:most_encoded]):
             for start in range(0, len(rows), 512):
                 part = rows[start : start + 512]
                 found[part] = encoder.encode_texts([texts[row] for row in part]).pooled_BD.numpy()

@@ -8,20 +8,20 @@ real corpora captions recur, and "make it a cat" is no secret. Texts are counted
 
 # Shapes: M test items, N train items, D embedding; blocks of both.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cvr_data.features.store import FeatureStore
 from cvr_data.language.normalise import normalised
 from cvr_data.videos.near_duplicates import Config as SplitConfig
 
 BLOCK = 2048
-TEXTS = {"caption": ("reference_caption", "target_caption"), "modification": ("modification",)}
 REASONS = ("same", "group", "hash", "similar")
 LEAKS = pa.schema(
     [
@@ -51,6 +51,37 @@ class Config:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {value}.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """What train, or test, shows."""
+
+    groups: Mapping[str, str]
+    """video_id -> its near-duplicate group, empty where none is known."""
+    captions: Set[str]
+    modifications: Set[str]
+    videos_of: Mapping[str, frozenset[str]]
+    """query_id -> its reference and its targets."""
+
+
+def side_of(triplets: pa.Table) -> Side:
+    """Return what some triplets show."""
+    groups: dict[str, str] = {}
+    for end in ("reference", "target"):
+        columns = (triplets.column(f"{end}_id").to_pylist(), triplets.column(f"{end}_group_id").to_pylist())
+        groups.update({video_id: group or groups.get(video_id, "") for video_id, group in zip(*columns, strict=True)})
+    videos_of: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for query_id, *ends in zip(
+        *(triplets.column(name).to_pylist() for name in ("query_id", "reference_id", "target_id")), strict=True
+    ):
+        videos_of[query_id] |= set(ends)
+    return Side(
+        groups=groups,
+        captions=_distinct(triplets, "reference_caption") | _distinct(triplets, "target_caption"),
+        modifications=_distinct(triplets, "modification"),
+        videos_of=videos_of,
+    )
+
+
 @dataclass(frozen=True)
 class Items:
     """The distinct videos or texts of one side."""
@@ -69,45 +100,40 @@ class Leaks:
     table: pa.Table
     summary: dict[str, Any]
 
-    @property
-    def is_leaking(self) -> bool:
-        """Whether train and test share a video."""
-        return self.summary["leaking"]
-
 
 Vectors = Callable[[Sequence[str]], np.ndarray]
 """Texts -> (N, D), unit length, or zeros for a text that has none."""
 
 
 def find_leaks(
-    config: Config, train: pa.Table, test: pa.Table, store: FeatureStore, vectors_of: Mapping[str, Vectors]
+    config: Config, train: Side, test: Side, store: FeatureStore, vectors_of: Mapping[str, Vectors]
 ) -> Leaks:
-    """Return the pairs that triplets to learn from share with triplets to score.
+    """Return the pairs that what is learned from shares with what is scored.
 
     Every pair is compared, block by block, so memory grows with the items, not with the pairs.
 
     Args:
         config: thresholds.
-        train: triplets to learn from.
-        test: triplets to score.
+        train: what is learned from.
+        test: what is scored.
         store: raw features of videos; one that is not stored is compared by id and group only.
         vectors_of: how captions and modifications become vectors.
     """
     found = {"video": find_matches(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
-    for kind, columns in TEXTS.items():
-        mine, theirs = (_texts(table, columns, vectors_of[kind]) for table in (test, train))
+    texts = {"caption": (test.captions, train.captions), "modification": (test.modifications, train.modifications)}
+    for kind, sides in texts.items():
+        mine, theirs = (_texts(side, vectors_of[kind]) for side in sides)
         found[kind] = find_matches(mine, theirs, config.text_threshold, config.listed)
     tables = [matches.table(kind) for kind, matches in found.items()]
-    leaked = pa.array([name for name, count in found["video"].counts() if count], pa.string())
-    touched = pc.or_(*(pc.is_in(test.column(name), leaked) for name in ("reference_id", "target_id")))
+    leaked = {name for name, count in found["video"].counts() if count}
     summary = {
         "leaking": len(leaked) > 0,
         "threshold": config.threshold,
         "text_threshold": config.text_threshold,
-        **{f"{kind}s": matches.summary() for kind, matches in found.items()},
+        **{f"{kind}s": matches.counted() for kind, matches in found.items()},
         "queries": {
-            "all": pc.count_distinct(test.column("query_id")).as_py(),
-            "about_leaked_videos": pc.count_distinct(test.filter(touched).column("query_id")).as_py(),
+            "all": len(test.videos_of),
+            "about_leaked_videos": sum(not leaked.isdisjoint(names) for names in test.videos_of.values()),
         },
     }
     return Leaks(pa.concat_tables(tables), summary)
@@ -131,7 +157,7 @@ class Matches:
         """Return the rows of leaks.parquet."""
         return pa.Table.from_pylist([{"kind": kind, **row} for row in self.rows], schema=LEAKS)
 
-    def summary(self) -> dict[str, Any]:
+    def counted(self) -> dict[str, Any]:
         """Return how many there are."""
         return {
             "test": len(self.test.names),
@@ -205,36 +231,33 @@ def _best(scores_MN: np.ndarray, most: int) -> list[tuple[int, int]]:
     return list(zip(*(where.tolist() for where in np.nonzero(np.isfinite(scores_MN))), strict=True))
 
 
-def _videos(triplets: pa.Table, store: FeatureStore) -> Items:
-    group_of: dict[str, str] = {}
-    for side in ("reference", "target"):
-        columns = (triplets.column(f"{side}_id").to_pylist(), triplets.column(f"{side}_group_id").to_pylist())
-        group_of.update(
-            {video_id: group or group_of.get(video_id, "") for video_id, group in zip(*columns, strict=True)}
-        )
-    names = sorted(group_of)
-    known = [name for name in names if store.has_video(name)]
+def _videos(side: Side, store: FeatureStore) -> Items:
+    names = sorted(side.groups)
+    known = list(compress(names, store.has_videos(names)))
     vectors = dict(zip(known, store.pooled(known).numpy(), strict=True))
     hashes = dict(zip(known, store.perceptual_hashes(known), strict=True))
     codes = {
         "same": names,
-        "group": [group_of[name] for name in names],
+        "group": [side.groups[name] for name in names],
         "hash": [hashes.get(name, "") for name in names],
     }
     blank_D = np.zeros(store.dim, dtype=np.float32)
     return Items(names, codes, np.array([vectors.get(name, blank_D) for name in names]).reshape(len(names), store.dim))
 
 
-def _texts(triplets: pa.Table, columns: Sequence[str], text_vectors: Vectors) -> Items:
-    """The distinct texts of some columns; those with the same words count once, as the first by name."""
-    chunks = [chunk for column in columns for chunk in triplets.column(column).chunks]
-    texts = sorted(text for text in pa.chunked_array(chunks, pa.string()).unique().to_pylist() if text)
+def _texts(found: Set[str], text_vectors: Vectors) -> Items:
+    """The distinct texts; those with the same words count once, as the first by name."""
+    texts = sorted(filter(None, found))
     words = normalised(pa.array(texts, pa.string())).to_pylist()
     first_of: dict[str, str] = {}
     for text, same in zip(texts, words, strict=True):
         first_of.setdefault(same, text)
     names = list(first_of.values())
     return Items(names, {"same": list(first_of)}, text_vectors(names))
+
+
+def _distinct(triplets: pa.Table, column: str) -> set[str]:
+    return set(triplets.column(column).unique().to_pylist()) - {None}
 
 
 def _numbered(test: Sequence[str], train: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

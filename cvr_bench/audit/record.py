@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from cvr_bench.audit import composition, temporal
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.audit.data_leaks import LEAKS_FILE, parquet_bytes
+from cvr_bench.audit.data_leaks import LEAKS_FILE
 from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes
 from cvr_data.core.errors import CvrError
 
 STAGE = "audit"
@@ -71,12 +71,12 @@ def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
-        record["composition"] = composition.summary(ranks, unimodals, task.ks, config.k, config.seed)
+        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k, config.seed)
         tables[COMPOSITION] = composition.table(ranks, unimodals, config.k)
     composed = time.monotonic()
     found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.frame_counts(encoder, task)
-    record["temporal"] = {"frames": frames, **temporal.summary(ranks, found, task.ks, config.seed)}
+    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks, config.seed)}
     tables[TEMPORAL] = temporal.table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
     return Findings(record, tables)

@@ -17,14 +17,14 @@ from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine
 from cvr_bench.benchmarks import DATASETS
 from cvr_bench.benchmarks.triplets import task_name
 from cvr_bench.data.benchmark import Benchmark
-from cvr_bench.data.load import load_task, open_features
-from cvr_bench.data.sources import Sources, sample_folder
+from cvr_bench.data.opened import Sources
+from cvr_bench.data.sources import sample_folder
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import is_trainable
 from cvr_bench.results.result import STAGE as BENCH
 from cvr_bench.results.result import Result, ranks_table, read_result
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, is_made_by, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 
@@ -40,7 +40,7 @@ class AuditRun:
 
 def is_result(path: Path) -> bool:
     """Return whether a folder holds a result of `cvr bench`."""
-    return (path / MANIFEST).exists() and open_artifact(path).stage == BENCH
+    return is_made_by(path, BENCH)
 
 
 def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -> dict[str, Any]:
@@ -53,15 +53,15 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
     record = result.record
     component = MODELS.get(result.model)
     sources = _sources_of(result)
-    features = AlteredFeatures(open_features(sources))
-    retriever = component.load(MODELS.config(result.model, _options(record["options"])), features)
+    features = AlteredFeatures(sources.encoder)
+    retriever = component.load(MODELS.config(result.model, record["options"]), features)
     if is_trainable(retriever):
         from cvr_bench.models.parts.weights import load_checkpoint
 
         artifact = open_artifact(path)
         is_given = "checkpoint" in artifact.manifest["inputs"]
         load_checkpoint(retriever, artifact.input_path("checkpoint") if is_given else path)
-    task = load_task(sources, record["split"])
+    task = sources.task(record["split"])
     if [query.query_id for query in task.queries] != result.ranks.column("query_id").to_pylist():
         raise CvrError(f"{path} was scored on other queries than {sources.data} has now; bench it again.")
     return audit_result(config, result, retriever, features, task, overwrite=overwrite)
@@ -90,15 +90,14 @@ def audit_triplets(
         overwrite=overwrite,
     )
     if writer.finished() is None:
-        encoder = open_features(sources)
-        features = AlteredFeatures(encoder)
+        features = AlteredFeatures(sources.encoder)
         retriever = MODELS.get(run.model).load(MODELS.config(run.model), features)
         if is_trainable(retriever):
             raise CvrError(f"{run.model} has to be trained: audit its result instead, or name a model that has not.")
-        task = load_task(sources, run.split)
+        task = sources.task(run.split)
         with writer:
             findings = examine(config, retriever, features, task, ranks_table(task, evaluate(retriever, task)))
-            leaks = data_leaks(leak_config, sources, run.split, task, encoder)
+            leaks = data_leaks(leak_config, sources, run.split)
             about: dict[str, Any] = {"model": run.model, "data": task.name, "split": run.split}
             if seen := check_generators([sources.data], task, allowed=True):
                 about |= {"generators": seen}
@@ -139,14 +138,5 @@ def _benchmark_of(record: Mapping[str, Any]) -> Benchmark | None:
     if known is None:
         return None
     options = {name: value for name, value in known.items() if name != "name"}
-    config = DATASETS.config(known["name"], {**_options(options), "annotations": record["data"]["path"]})
+    config = DATASETS.config(known["name"], {**options, "annotations": record["data"]["path"]})
     return Benchmark(known["name"], config, known["name"])
-
-
-def _options(stored: Mapping[str, Any]) -> dict[str, str]:
-    """Values of a record as they would be given on the command line."""
-    return {
-        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        for name, value in stored.items()
-        if value is not None
-    }

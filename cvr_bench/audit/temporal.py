@@ -22,7 +22,7 @@ from cvr_bench.audit.altered import (
     reversed_frames,
     shuffled_frames,
 )
-from cvr_bench.audit.composition import paired_difference, values
+from cvr_bench.audit.composition import paired_difference, recalls, values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.measures import metric_names
@@ -70,7 +70,7 @@ def table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
     return made
 
 
-def summary(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
+def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
     clusters = target_clusters(ranks.column("target_ids").to_pylist())
@@ -84,10 +84,7 @@ def summary(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int],
     }
     best = {metric: min(losses, key=lambda name: losses[name][metric]["value"]) for metric in names}
     return {
-        "recalls": {
-            name: {metric: float(values(rank_Q, metric, ks).mean()) for metric in names}
-            for name, rank_Q in {ALL: plain_Q, **found}.items()
-        },
+        "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in {ALL: plain_Q, **found}.items()},
         "losses": losses,
         "gap": {metric: {"best": best[metric], **losses[best[metric]][metric]} for metric in names},
         "reads_order": any((found[name] != plain_Q).any() for name in ("shuffled", "reversed")),

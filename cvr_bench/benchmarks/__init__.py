@@ -11,7 +11,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from cvr_bench.tasks.blind import BlindTask
 from cvr_bench.tasks.task import Task
 from cvr_data.core.registry import Family, Member
 
@@ -39,7 +38,7 @@ class BenchmarkModule(Member, Protocol):
 class KeepsTargets(Protocol):
     """A benchmark with splits whose targets only a test server knows."""
 
-    def load_blind(self, config: Any) -> BlindTask:
+    def load_blind(self, config: Any) -> Task:
         """Return the queries and gallery of such a split."""
 
 

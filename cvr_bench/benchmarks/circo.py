@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.blind import BlindTask
-from cvr_bench.tasks.composed import Reference, Row, composed_task, named_videos, numbered, query_of, video_item
+from cvr_bench.tasks.composed import Reference, Row, composed_task, named_videos, numbered, video_item
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import Counts, check_counts, find, read_json
@@ -70,7 +69,7 @@ def load(config: Config) -> Task:
     return composed_task("circo-val", rows, gallery, protocol, ks=KS, map_ks=KS)
 
 
-def load_blind(config: Config) -> BlindTask:
+def load_blind(config: Config) -> Task:
     """Return the queries of a split and all images of COCO; targets are not looked at."""
     images = files(config)[1:]
     if not images:
@@ -79,16 +78,16 @@ def load_blind(config: Config) -> BlindTask:
     return dataclasses.replace(load_queries(config), gallery=gallery)
 
 
-def load_queries(config: Config) -> BlindTask:
+def load_queries(config: Config) -> Task:
     """Return the queries of a split without a gallery: enough to check the form of a submission.
 
     Raises:
         CvrError: the file is missing, cannot be read or is not whole.
     """
     (path,) = files(dataclasses.replace(config, gallery="named"))
-    queries = [query_of(_row(row, ())) for row in layout.read_queries(path).to_pylist()]
-    _check_queries(config, path, len(queries))
-    return BlindTask(name=f"circo-{config.split}", queries=queries, gallery=())
+    rows = [_row(row, ()) for row in layout.read_queries(path).to_pylist()]
+    _check_queries(config, path, len(rows))
+    return composed_task(f"circo-{config.split}", rows, [], Protocol(gallery="listed"))
 
 
 def has_images(config: Config) -> bool:

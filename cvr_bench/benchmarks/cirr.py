@@ -15,8 +15,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.tasks.blind import BlindTask
-from cvr_bench.tasks.composed import Reference, Row, composed_task, query_of, video_item
+from cvr_bench.tasks.composed import Reference, Row, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
 from cvr_data.core.annotation_files import Counts, check_counts, find
@@ -68,17 +67,15 @@ def load(config: Config) -> Task:
     return composed_task("cirr-val", rows, images, protocol, subset=members, subset_ks=SUBSET_KS, means=AVERAGE)
 
 
-def load_blind(config: Config) -> BlindTask:
+def load_blind(config: Config) -> Task:
     """Return the queries and images of a split; targets are not looked at."""
     captions, splits = files(config)
     queries = layout.read_queries(captions)
     images = _images(config, captions, splits, queries)
-    return BlindTask(
-        name=f"cirr-{config.split}",
-        queries=[query_of(row) for row in _rows(queries)],
-        gallery=[video_item(image_id) for image_id in images],
-        candidates=_members(queries) if config.gallery == "subset" else None,
-    )
+    is_subset = config.gallery == "subset"
+    protocol = Protocol(gallery="candidates" if is_subset else "listed")
+    members = _members(queries) if is_subset else None
+    return composed_task(f"cirr-{config.split}", _rows(queries), images, protocol, candidates=members)
 
 
 def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.tasks.blind import BlindTask
-from cvr_bench.tasks.composed import MEANS, Reference, composed_task, named_targets, named_videos, rows_of, video_item
+from cvr_bench.tasks.composed import MEANS, Reference, Row, composed_task, named_targets, named_videos, rows_of
 from cvr_bench.tasks.protocol import Protocol
-from cvr_bench.tasks.task import Query, Task
+from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import Counts, check_counts, find_only
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import dense_webvid_covr as layout
@@ -70,16 +69,16 @@ def load(config: Config) -> Task:
     return composed_task(f"dense-webvid-covr-{config.split}", rows, gallery, protocol, means=MEANS)
 
 
-def load_blind(config: Config) -> BlindTask:
+def load_blind(config: Config) -> Task:
     """Return the queries of a challenge split, in the order of its file; the gallery is the server's."""
     if config.split not in QUERY_FILES:
         raise CvrError(f"dense-webvid-covr: {config.split} has published targets; only the challenge is blind.")
     path = find_only(config.annotations, QUERY_FILES[config.split], origin=CHALLENGE)
-    rows = layout.read_queries(path)
+    queries = layout.read_queries(path)
     published = {"queries": PUBLISHED[config.split]["queries"]}
-    check_counts(path, config.counts, {"queries": rows.num_rows}, published)
-    queries = [
-        Query(number, video_item(reference_id), text, description)
-        for number, reference_id, text, description in zip(*rows.to_pydict().values(), strict=True)
+    check_counts(path, config.counts, {"queries": queries.num_rows}, published)
+    rows = [
+        Row(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
+        for number, reference_id, text, description in zip(*queries.to_pydict().values(), strict=True)
     ]
-    return BlindTask(name=f"dense-webvid-covr-{config.split}", queries=queries, gallery=())
+    return composed_task(f"dense-webvid-covr-{config.split}", rows, [], Protocol(gallery="targets"))

@@ -7,7 +7,7 @@ table tells; a file that comes without one ranks the videos its triplets name.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.tasks.coverage import sampling
+from cvr_bench.tasks.composed import Row, composed_task, named_videos, query_of
+from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.protocol import Protocol
-from cvr_bench.tasks.task import Item, Missing, Query, Task
+from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.features.stored_ids import stored_video_ids
 from cvr_data.formats import FORMATS
-from cvr_data.media.video import Video
 from cvr_data.pairs.distractors import gallery_videos
 from cvr_data.tables import TRIPLETS, VIDEOS
 
@@ -67,62 +66,59 @@ def load(config: Config) -> Task:
     return task_of(read_triplets(config.data), config)
 
 
-def task_of(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> Task:
+def task_of(
+    triplets: pa.Table, config: Config, store: "FeatureStore | None" = None, listed: pa.Table | None = None
+) -> Task:
     """Return the task of one split of some triplets, whose `config.data` is only their name here.
 
-    `store` is that of `config.embeddings`, where it is open already.
+    `store` and `listed` are what `config.embeddings` and `config.videos` name, where that is open already.
 
     Raises:
         CvrError: there is no row of the split, or none that can be scored.
     """
-    rows = rows_of_split(triplets, config.split, config.data)
+    rows = queries_of(rows_of_split(triplets, config.split, config.data))
+    listed = videos_with_splits(config.videos) if listed is None else listed
+    is_listed = listed.column("split").null_count < listed.num_rows
+    of_split = listed.filter(pc.equal(listed.column("split"), config.split)).column("video_id").to_pylist()
+    gallery = sorted({*named_videos(rows), *of_split, *gallery_videos(config.distractors)})
+    protocol = Protocol(gallery=_gallery(config, is_listed=is_listed), reference=config.reference)
+    names = list(dict.fromkeys(name for row in rows for name in row.slices))
+    task = composed_task(task_name(config.data), rows, gallery, protocol, slice_names=names)
     store = store or _store(config)
-    named = {*rows.column("reference_id").to_pylist(), *rows.column("target_id").to_pylist()}
-    listed = _videos_of_split(config)
-    wanted = sorted(named | (listed or set()) | gallery_videos(config.distractors))
-    gallery = [video_id for video_id in wanted if store is None or store.has_video(video_id)]
-    scored = _rows_within(rows, set(gallery))
-    if not scored.num_rows:
-        raise CvrError(f"{config.embeddings} has features of no query of {config.data}; pass --embeddings.")
-    counts = {
-        "gallery videos without features": len(wanted) - len(gallery),
-        "queries about videos without features": _distinct(rows, "query_id") - _distinct(scored, "query_id"),
-    }
-    whole, kept = _targets(rows), _targets(scored)
-    return Task(
-        name=task_name(config.data),
-        queries=_queries(scored),
-        gallery=[Item(video_id, Video(video_id)) for video_id in gallery],
-        targets=_targets(scored),
-        protocol=Protocol(
-            gallery=_gallery(config, is_listed=listed is not None),
-            reference=config.reference,
-            frames=sampling(store),
-        ),
-        slices=_slices(scored),
-        target_frame_weights=_frame_weights(scored),
-        left_out={what: count for what, count in counts.items() if count},
-        missing=Missing(
-            queries=len(whole) - len(kept),
-            unranked=_unranked(set(wanted) - set(gallery), {name: whole[name] for name in kept}),
-            partial=frozenset(name for name, ids in kept.items() if whole[name] - ids),
-        ),
-    )
+    return task if store is None else within_features(task, store)
 
 
-def load_training_set(config: Config) -> "TrainingSet":
-    """Return the triplets of a split to learn from; those about videos without features are left out.
+def videos_with_splits(folders: Sequence[Path]) -> pa.Table:
+    """Return the id and the split of all videos of some artifacts."""
+    columns = pa.schema([VIDEOS.field("video_id"), VIDEOS.field("split")])
+    tables = [check_columns(open_artifact(path).read(), VIDEOS, str(path)).select(columns.names) for path in folders]
+    return pa.concat_tables([columns.empty_table(), *tables])
 
-    Raises:
-        CvrError: there is none.
-    """
-    return training_set_of(read_triplets(config.data), config)
+
+def queries_of(triplets: pa.Table) -> list[Row]:
+    """Return the queries of triplets; rows that share `query_id` are one, with several targets."""
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    names = ("reference_id", "target_id", "modification", DESCRIPTION, "frame_scores", "style", "backend", "changes")
+    for row in with_description(triplets).select(["query_id", *names]).to_pylist():
+        rows[row["query_id"]].append(row)
+    return [
+        Row(
+            query_id=name,
+            reference_id=same[0]["reference_id"],
+            modification=same[0]["modification"],
+            target_ids=tuple(dict.fromkeys(row["target_id"] for row in same)),
+            description=same[0][DESCRIPTION],
+            frame_scores=_frame_scores(same),
+            slices=_slices(same),
+        )
+        for name, same in rows.items()
+    ]
 
 
 def training_set_of(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> "TrainingSet":
-    """Return the same of some triplets, whose `config.data` is only their name here.
+    """Return the triplets of a split to learn from; those about videos without features are left out.
 
-    `store` is that of `config.embeddings`, where it is open already.
+    `config.data` is only their name here, and `store` is that of `config.embeddings`, where it is open already.
 
     Raises:
         CvrError: there is none.
@@ -130,23 +126,19 @@ def training_set_of(triplets: pa.Table, config: Config, store: "FeatureStore | N
     from cvr_bench.models.parts.batches import TrainingSet
 
     rows = rows_of_split(triplets, config.split, config.data)
-    if store is not None:
-        rows = _rows_within(rows, set(store.video_ids))
-    elif config.embeddings:
-        rows = _rows_within(rows, stored_video_ids(config.embeddings))
+    if store := store or _store(config):
+        is_known = [store.has_videos(rows.column(name).to_pylist()) for name in ("reference_id", "target_id")]
+        rows = rows.filter(pa.array(is_known[0] & is_known[1]))
     rows = with_description(rows)
     columns = (DESCRIPTION, "target_caption", "frame_scores", "backend", "style")
     return TrainingSet.from_table(rows, extra=[name for name in columns if name in rows.column_names])
 
 
-def load_queries(config: Config) -> list[Query]:
-    """Return the distinct queries of a split whose references have features; none where it has no such row."""
-    rows = read_triplets(config.data)
-    rows = rows.filter(pc.equal(rows.column("split"), config.split))
-    if config.embeddings:
-        known = pa.array(sorted(stored_video_ids(config.embeddings)), pa.string())
-        rows = rows.filter(pc.is_in(rows.column("reference_id"), known))
-    return _queries(rows)
+def query_bank(triplets: pa.Table, store: "FeatureStore") -> list[Query]:
+    """Return the train queries whose references have features; none where the triplets have no such split."""
+    rows = triplets.filter(pc.equal(triplets.column("split"), "train"))
+    rows = rows.filter(pa.array(store.has_videos(rows.column("reference_id").to_pylist())))
+    return [query_of(row) for row in queries_of(rows)]
 
 
 def check_triplets(path: Path) -> None:
@@ -212,31 +204,10 @@ def _gallery(config: Config, *, is_listed: bool) -> Literal["split", "named", "s
     return "split" if is_listed else "named"
 
 
-def _videos_of_split(config: Config) -> set[str] | None:
-    """The ids of all videos of the split; None where no table tells them."""
-    found: set[str] = set()
-    is_told = False
-    for path in config.videos:
-        videos = check_columns(open_artifact(path).read(), VIDEOS, str(path))
-        is_told |= videos.column("split").null_count < videos.num_rows
-        found.update(videos.filter(pc.equal(videos.column("split"), config.split)).column("video_id").to_pylist())
-    return found if is_told else None
-
-
-def _rows_within(rows: pa.Table, video_ids: set[str]) -> pa.Table:
-    known = pa.array(sorted(video_ids), pa.string())
-    is_known = [pc.is_in(rows.column(name), known) for name in ("reference_id", "target_id")]
-    return rows.filter(pc.and_(*is_known))
-
-
 def _store(config: Config) -> "FeatureStore | None":
     from cvr_data.features.store import FeatureStore
 
     return FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
-
-
-def _distinct(rows: pa.Table, column: str) -> int:
-    return pc.count_distinct(rows.column(column)).as_py()
 
 
 def with_description(rows: pa.Table) -> pa.Table:
@@ -248,56 +219,25 @@ def with_description(rows: pa.Table) -> pa.Table:
     return rows.set_column(place, DESCRIPTION, pc.coalesce(rows.column(DESCRIPTION), captions))
 
 
-def _queries(rows: pa.Table) -> list[Query]:
-    queries: dict[str, Query] = {}
-    names = ["query_id", "reference_id", "modification", DESCRIPTION]
-    for row in with_description(rows).select(names).to_pylist():
-        reference = Item(row["reference_id"], Video(row["reference_id"]))
-        query = Query(row["query_id"], reference, row["modification"], row[DESCRIPTION])
-        queries.setdefault(row["query_id"], query)
-    return list(queries.values())
+def _frame_scores(rows: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+    """Annotated scores of the frames of a query's target, if it has but one."""
+    is_single = len({row["target_id"] for row in rows}) == 1
+    annotated = [tuple(row["frame_scores"]) for row in rows if row["frame_scores"]]
+    return annotated[-1] if is_single and annotated else ()
 
 
-def _targets(rows: pa.Table) -> dict[str, frozenset[str]]:
-    targets: dict[str, set[str]] = defaultdict(set)
-    for row in rows.select(["query_id", "target_id"]).to_pylist():
-        targets[row["query_id"]].add(row["target_id"])
-    return {query_id: frozenset(ids) for query_id, ids in targets.items()}
-
-
-def _unranked(lost: set[str], targets: Mapping[str, frozenset[str]]) -> dict[str, int]:
-    """query_id -> gallery videos without features that do not answer it."""
-    return {name: len(lost) - len(ids & lost) for name, ids in targets.items()} if lost else {}
-
-
-def _frame_weights(rows: pa.Table) -> dict[str, list[float]]:
-    """Annotated scores of target frames, of queries that have one target."""
-    found = zip(rows.column("query_id").to_pylist(), rows.column("frame_scores").to_pylist(), strict=True)
-    single = {name for name, ids in _targets(rows).items() if len(ids) == 1}
-    return {query_id: scores for query_id, scores in found if scores and query_id in single}
-
-
-def _slices(rows: pa.Table) -> dict[str, dict[str, str]]:
-    """Values of a query whose rows disagree are `several`."""
-    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    names = ["query_id", "style", "backend", "changes"]
-    for row in rows.select(names).to_pylist():
-        for name, values in _slice_values(row).items():
-            found[name][row["query_id"]].update(values)
-    return {
-        name: {query_id: values.pop() if len(values) == 1 else SEVERAL for query_id, values in of_query.items()}
-        for name, of_query in found.items()
-    }
-
-
-def _slice_values(row: Mapping[str, Any]) -> dict[str, Iterable[str]]:
-    changes: Sequence[Mapping[str, str | None]] = row["changes"] or ()
-    values: dict[str, set[str | None]] = {
-        "kind": {change["kind"] for change in changes},
-        "slot": {change["slot"] for change in changes},
-        "backend": {row["backend"]},
-        "style": {row["style"]},
-        "changes": {str(len(changes))} if changes else set(),
-    }
-    known = {name: {value for value in of_row if value} for name, of_row in values.items()}
-    return {name: of_row for name, of_row in known.items() if of_row}
+def _slices(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What a query is counted under; values on which its rows disagree are `several`."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        changes: Sequence[Mapping[str, str | None]] = row["changes"] or ()
+        values: dict[str, set[str | None]] = {
+            "kind": {change["kind"] for change in changes},
+            "slot": {change["slot"] for change in changes},
+            "backend": {row["backend"]},
+            "style": {row["style"]},
+            "changes": {str(len(changes))} if changes else set(),
+        }
+        for name, of_row in values.items():
+            found[name].update(value for value in of_row if value)
+    return {name: min(values) if len(values) == 1 else SEVERAL for name, values in found.items() if values}

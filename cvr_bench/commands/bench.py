@@ -22,6 +22,8 @@ from cvr_data.commands.options import (
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
+    from cvr_bench.bench import BenchRun
+    from cvr_bench.data.choose import Chosen
     from cvr_bench.results.result import Result
 
 
@@ -89,13 +91,12 @@ def bench(
 
     Example: cvr bench --model fdca --model sum
     """
-    from cvr_bench.bench import Run, bench_all
+    from cvr_bench.bench import BenchRun
     from cvr_bench.checkpoints.published import with_checkpoint
     from cvr_bench.data.choose import choose_data, not_scored
     from cvr_bench.data.sources import with_distractors
     from cvr_bench.data.training import find_mixture
     from cvr_bench.models import MODELS
-    from cvr_bench.models.parts.processes import is_first
     from cvr_bench.training.launch import first_goes_first, leave_group
 
     for model in models:
@@ -107,35 +108,45 @@ def bench(
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
         if len(models) == 1 and (checkpoint or options):
             checkpoint, options = with_checkpoint(models[0], checkpoint, options, machine.root)
-    has_train_options = bool(train_options)
-    train_options = (*train_options, *_logging(log_every, loggers))
-    run = Run(
-        model="", options=options, train_options=train_options, checkpoint=checkpoint, seed=seed,
-        save_scores=save_scores, audit=audit, allow_trained_generator=allow_trained_generator,
-    )  # fmt: skip
-    found: list[Result] = []
-    for one in chosen:
-        sources = with_distractors(one.sources, distractors)
-        if train_data:
-            sources = replace(sources, training=find_mixture(train_data, machine.root))
-        click.echo(
-            f"Scoring {one.split} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
+    logging = [] if log_every is None else [f"log_every={log_every}"]
+    logging += [f"loggers={','.join(loggers)}"] if loggers else []
+    runs = [
+        BenchRun(
+            model=model, options=options, train_options=(*train_options, *logging), checkpoint=checkpoint, seed=seed,
+            save_scores=save_scores, audit=audit, allow_trained_generator=allow_trained_generator,
         )
-        runs = [replace(run, model=model, split=one.split) for model in models]
+        for model in models
+    ]  # fmt: skip
+    training = find_mixture(train_data, machine.root) if train_data else None
+    found = []
+    for one in chosen:
+        sources = replace(with_distractors(one.sources, distractors), training=training)
         try:
-            results = bench_all(runs, sources, out, one.name, overwrite=overwrite)
+            found += _bench_one(runs, replace(one, sources=sources), out, overwrite=overwrite, as_json=as_json)
         except CvrError as error:
             if len(chosen) + len(lacking) == 1:
                 raise
             lacking.append(not_scored(one.name, error))
-            continue
-        found += results
-        if results and not as_json:
-            _show(results)
-    if is_first():
-        _end(found, lacking, as_json=as_json, has_train_options=has_train_options)
+    _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
     leave_group()
     return None
+
+
+def _bench_one(
+    runs: "Sequence[BenchRun]", chosen: "Chosen", out: Path, *, overwrite: bool, as_json: bool
+) -> "list[Result]":
+    """Score the models on one data set and show the tables."""
+    from cvr_bench.bench import bench_all
+
+    sources = chosen.sources
+    click.echo(
+        f"Scoring {chosen.split} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
+    )
+    runs = [replace(run, split=chosen.split) for run in runs]
+    results = bench_all(runs, sources, out, chosen.name, overwrite=overwrite)
+    if results and not as_json:
+        _show(results)
+    return results
 
 
 def _spread(devices: int, nodes: int) -> int | None:
@@ -149,12 +160,6 @@ def _spread(devices: int, nodes: int) -> int | None:
         arguments = click.get_current_context().find_root().obj
         return start_processes(own_places(os.environ, devices, nodes), arguments)
     return None
-
-
-def _logging(log_every: int | None, loggers: Sequence[str]) -> list[str]:
-    """Options of training that say what is logged."""
-    every = [] if log_every is None else [f"log_every={log_every}"]
-    return [*every, *([f"loggers={','.join(loggers)}"] if loggers else [])]
 
 
 def _show(results: "Sequence[Result]") -> None:
@@ -175,7 +180,11 @@ def _show(results: "Sequence[Result]") -> None:
 
 
 def _end(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:
-    """Say what was not scored, and print everything as JSON where that is asked for."""
+    """Say what was not scored, and print everything as JSON where that is asked for; the first process alone does."""
+    from cvr_bench.models.parts.processes import is_first
+
+    if not is_first():
+        return
     if has_train_options and all(result.record["training"] is None for result in found):
         for result in found:
             click.echo(f"{result.model} does not train; -t has no effect on it.", err=True)

@@ -60,7 +60,9 @@ def _benchmark(status: "Status") -> str:
         lines = [f"{status.name}  {status.root}  ({status.origin})"]
         width = max(len(part.label) for part in status.parts)
         for part in status.parts:
-            lines.append(f"  annotations  {part.label:<{width}}  {part.state:<10}  {_shortened(part.detail)}")
+            detail = part.detail
+            detail = detail if len(detail) <= DETAIL_WIDTH else f"{detail[: DETAIL_WIDTH - 3]}..."
+            lines.append(f"  annotations  {part.label:<{width}}  {part.state:<10}  {detail}")
         lines += _coverages("media", status.media, status)
         lines += _coverages("features", status.features, status)
     if status.asked:
@@ -74,10 +76,6 @@ def _coverages(what: str, coverages: "Sequence[Coverage]", status: "Status") -> 
     looked = [path.name for path in status.looked_in if path.parent == status.root]
     where = [path for path in looked if (path in ("videos", "images")) == (what == "media")]
     return [f"  {what:<13}none of {status.named}  (no {' or '.join(f'{name}/' for name in where)} there)"]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= DETAIL_WIDTH else f"{text[: DETAIL_WIDTH - 3]}..."
 
 
 def _as_json(status: "Status") -> dict[str, object]:

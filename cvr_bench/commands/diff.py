@@ -9,7 +9,6 @@ import click
 from cvr_data.commands.options import FOLDER, json_option
 
 if TYPE_CHECKING:
-    from cvr_bench.results.invalidated import Standing
     from cvr_data.triplets.diff import Change, Difference
 
 
@@ -39,7 +38,8 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
         return
     click.echo("\n".join(_lines(found)))
     for one in standing:
-        click.echo(_result_line(one))
+        verdict = "holds" if not one.reasons else f"no longer holds: {', '.join(one.reasons)}"
+        click.echo(f"{one.path} ({one.model}, {one.split}) {verdict}")
     if results and not standing:
         click.echo(f"no result there is on {before}")
 
@@ -59,8 +59,3 @@ def _line(what: str, change: "Change") -> str:
         f"{what:<10}{change.before} before, {change.after} after: {len(change.added)} added, "
         f"{len(change.removed)} removed" + (f", changed: {columns}" if columns else "")
     )
-
-
-def _result_line(one: "Standing") -> str:
-    verdict = "holds" if not one.reasons else f"no longer holds: {', '.join(one.reasons)}"
-    return f"{one.path} ({one.model}, {one.split}) {verdict}"

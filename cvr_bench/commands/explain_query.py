@@ -23,7 +23,7 @@ def explain_query(query: str, result: Path, videos: Path | None, out: Path | Non
     found = explaining.explain_query(result, query, videos=videos)
     click.echo(explaining.to_json(found) if as_json else "\n".join(explaining.lines(found)))
     if out is not None:
-        from cvr_bench.report.page import write_report
+        from cvr_data.pages.page import write_page
 
-        write_report(explaining.to_html(found), out)
+        write_page(explaining.to_html(found), out)
         click.echo(f"{out} shows the clips.", err=as_json)

@@ -1,10 +1,15 @@
 """Take an embedded world of captioned clips to a triplet dataset, scored models and a report."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cvr_data.commands.options import FOLDER
+
+if TYPE_CHECKING:
+    from cvr_bench.recipes.recipe import Timing
 
 
 @click.command()
@@ -19,18 +24,27 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
     Example: cvr quickstart
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_recipe
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_here
     from cvr_data.core.registry import split_options
 
     recipe = load_recipe(find_recipe("quickstart", RECIPE_FOLDERS), split_options(options, "quickstart"))
-    context = click.get_current_context()
-    group = context.find_root().command
-    timings = run_recipe(
-        recipe,
-        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
-        out,
-        lambda line: click.echo(line, err=True),
-    )
-    from cvr_bench.report.quickstart import summary  # torch, which would delay the first line by seconds
+    _show_end(out, run_here(recipe, out))
 
-    click.echo(summary(out, timings))
+
+def _show_end(folder: Path, timings: "Sequence[Timing]") -> None:
+    """Print the table, the seconds of each step, and where everything lies."""
+    from cvr_bench.audit.record import audit_of  # torch, which would delay the first line by seconds
+    from cvr_bench.report.audit_tables import format_audits
+    from cvr_bench.report.tables import format_results, format_slices
+    from cvr_bench.results.result import read_result
+
+    results = [read_result(path.parent) for path in sorted((folder / "results").glob("*/result.json"))]
+    results.sort(key=lambda result: result.record["metrics"]["mean"]["value"])
+    audits = [audit for result in results if (audit := audit_of(result)) is not None]
+    click.echo("\n\n".join((format_results(results), format_slices(results), format_audits(audits))) + "\n")
+    for timing in timings:
+        click.echo(f"{timing.seconds:>7.1f} s  $ {timing.command}")
+    click.echo(f"{sum(timing.seconds for timing in timings):>7.1f} s  in all\n")
+    click.echo(f"dataset  {folder / 'annotations' / 'quickstart'}")
+    click.echo(f"report   {folder / 'report.html'}")
+    click.echo(f"Next: `cd {folder}`, and run any of the commands above with other options, or `cvr list models`.")

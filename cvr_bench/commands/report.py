@@ -36,13 +36,14 @@ def report(
 
     Example: cvr report results/* --timings timings.json -O report.html
     """
-    from cvr_bench.report.page import build_report, to_html, to_latex, to_markdown, write_report
+    from cvr_bench.report.page import build_report, to_html, to_latex, to_markdown
+    from cvr_data.pages.page import write_page
 
     page = build_report(results, triplets=triplets, videos=videos, timings=timings, seed=seed)
     renderers = {"html": to_html, "md": to_markdown, "tex": to_latex}
     kind = kind or (out.suffix[1:] if out.suffix[1:] in renderers else "html")
     content = renderers[kind](page)
-    write_report(content, out)
+    write_page(content, out)
     missing = len(page.clips.unreadable)
     note = f", {missing} clips cannot be shown" if missing and kind == "html" else ""
     click.echo(f"{out}: {len(content.encode()) / 1e6:.1f} MB, {len(results)} results{note}")

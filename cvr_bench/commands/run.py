@@ -18,7 +18,7 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
     Example: cvr run recipe.yaml -o seed=1
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_recipe
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_here
     from cvr_data.core.registry import split_options
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
@@ -28,12 +28,5 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
         for step in loaded.steps:
             click.echo("cvr " + " ".join(step))
         return
-    context = click.get_current_context()
-    group = context.find_root().command
-    timings = run_recipe(
-        loaded,
-        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
-        folder,
-        lambda line: click.echo(line, err=True),
-    )
+    timings = run_here(loaded, folder)
     click.echo(f"{loaded.name}: {len(timings)} steps, {sum(timing.seconds for timing in timings):.1f} s")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.benchmarks import DATASETS, HasSplits
-from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, split_options
@@ -43,12 +42,9 @@ class Benchmark:
         options = {name: value for name, value in config_dict(self.config).items() if name != "annotations"}
         return {"name": self.name, **options}
 
-    def load(self, embeddings: Path) -> Task:
-        """Return the task, within the videos that have features."""
-        from cvr_data.features.store import FeatureStore  # torch, which looking at names does not need
-
-        task = DATASETS.get(self.name).load(self.config)
-        return within_features(task, FeatureStore.open(embeddings, space="raw"))
+    def load(self) -> Task:
+        """Return the task, whatever features are stored."""
+        return DATASETS.get(self.name).load(self.config)
 
 
 def benchmark_names() -> list[str]:

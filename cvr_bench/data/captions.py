@@ -9,6 +9,7 @@ ranking held-out training videos for their captions, never on what is scored.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import HasCaptions
-from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.models.parts.batches import TrainingData, TrainingSet
 from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.held_out import with_held_out
-from cvr_bench.tasks.task import Task
 from cvr_bench.tasks.text_video import text_video_task
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
@@ -64,24 +64,29 @@ class CaptionSource:
         """Return what names these captions beside the content of their files."""
         return {"name": self.name, "captions": True, **self.options}
 
-    def read(self) -> pa.Table:
-        """Return a row per caption, laid out as triplets; some videos are held out as val."""
-        return with_held_out(caption_rows(self.read_captions()), HELD_OUT)
+    @cached_property
+    def rows(self) -> pa.Table:
+        """A row per caption, laid out as triplets; read once."""
+        return caption_rows(self.read_captions())
 
-    def load(self, embeddings: Path) -> tuple[TrainingSet, Task]:
+    @property
+    def table(self) -> pa.Table:
+        """The same, with some videos held out as val."""
+        return with_held_out(self.rows, HELD_OUT)
+
+    def load(self, store: FeatureStore) -> TrainingData:
         """Return what to train on and what to choose a checkpoint on, within the videos that have features.
 
         Raises:
             CvrError: a file cannot be read, or the features are of none of it.
         """
-        store, rows = FeatureStore.open(embeddings, space="raw"), caption_rows(self.read_captions())
-        known = pc.is_in(rows.column("target_id"), pa.array(store.video_ids, pa.string()))
-        stored = with_held_out(rows.filter(known), HELD_OUT)
+        is_known = store.has_videos(self.rows.column("target_id").to_pylist())
+        stored = with_held_out(self.rows.filter(pa.array(is_known)), HELD_OUT)
         train, held = (stored.filter(pc.equal(stored.column("split"), split)) for split in ("train", "val"))
         if not train.num_rows or not held.num_rows:
             raise CvrError(
-                f"{embeddings} has features of too few training videos of {self.name} to train on some and hold others "
-                "out."
+                f"{store.artifact.path} has features of too few training videos of {self.name} to train on some and "
+                "hold others out."
             )
         captions: dict[str, list[str]] = {}
         for video_id, text in zip(
@@ -89,7 +94,7 @@ class CaptionSource:
         ):
             captions.setdefault(video_id, []).append(text)
         task = text_video_task(f"{self.name}-held-out", captions, "text-to-video", "sentence")
-        return TrainingSet.from_table(train), within_features(task, store)
+        return TrainingData(TrainingSet.from_table(train), within_features(task, store))
 
 
 def caption_rows(captions: Captions) -> pa.Table:

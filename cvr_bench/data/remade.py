@@ -7,7 +7,6 @@ The manifest of such a data set says how, as the packaged sample's does:
 They are made once, about a minute for the sample, and kept in the cache folder.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,7 @@ class Remade:
 
 def corpus_of(data: Path) -> Mapping[str, Any] | None:
     """Return the name and options of the corpus a data set can be made from again; None where it does not say."""
-    manifest = data / MANIFEST
-    return json.loads(manifest.read_text(encoding="utf-8")).get("corpus") if manifest.is_file() else None
+    return open_artifact(data).manifest.get("corpus") if (data / MANIFEST).is_file() else None
 
 
 def remade_folder(corpus: Mapping[str, Any], cache: Path) -> Path:
@@ -48,8 +46,7 @@ def remake(corpus: Mapping[str, Any], cache: Path, encoder: str = ENCODER) -> Re
         CvrError: unknown corpus or options.
     """
     folder = remade_folder(corpus, cache)
-    options = {name: str(value) for name, value in corpus["options"].items()}
-    config = CORPORA.config(corpus["name"], options)
+    config = CORPORA.config(corpus["name"], corpus["options"])
     videos = import_videos(CORPORA.get(corpus["name"]), config, folder / "videos")
     features = embed(videos.path, encoder, ENCODERS.config(encoder), folder / "embeddings")
     manifest = open_artifact(features.path).manifest

@@ -9,23 +9,18 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-
 import cvr_data
-from cvr_bench.benchmarks.triplets import STAGES, check_triplets, read_triplets
+from cvr_bench.benchmarks.triplets import STAGES, check_triplets
 from cvr_bench.data.benchmark import Benchmark, benchmark_names, find_benchmark, is_benchmark
-from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
+from cvr_bench.data.opened import Sources
 from cvr_bench.data.remade import corpus_of, remake
-from cvr_bench.data.training import TrainingSource
 from cvr_data.core.artifacts import MANIFEST, Artifact, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import cache_folder
-from cvr_data.features.store import FeatureStore
 
 FOLDER = "annotations"
 SAMPLE = "synthetic"
@@ -34,43 +29,11 @@ DEPTH = 4
 """How far below the current folder an annotations folder is looked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sources:
-    """What a model is scored on."""
-
-    data: Path
-    embeddings: Path
-    videos: tuple[Path, ...]
-    """Whose split column says what the gallery is; none for a data set that comes without."""
-    choice: str
-    """Why this data: in words, for the user."""
-    distractors: tuple[Path, ...] = ()
-    """Mined ones, whose videos join the gallery of the scored split."""
-    benchmark: Benchmark | None = None
-    """A benchmark of the field whose files `data` holds; None for triplets of ours."""
-    training: TrainingSource | CaptionSource | None = None
-    """Triplets, or captions, to train on instead of the data's own train split."""
-
-    @cached_property
-    def triplets(self) -> pa.Table:
-        """The triplets that `data` holds, read once.
-
-        Raises:
-            CvrError: it holds none.
-        """
-        return read_triplets(self.data)
-
-    @cached_property
-    def store(self) -> FeatureStore:
-        """The raw features, whose index is read once."""
-        return FeatureStore.open(self.embeddings, space="raw")
-
-
 def newest_triplets(root: Path) -> Path | None:
     """Return the triplets folder finished last, in `root`/annotations or another annotations folder below."""
     packaged = (sample_folder() / SAMPLE).resolve()
-    folders = [path for folder in _annotation_folders(root) for path in _children(folder) if path.resolve() != packaged]
-    found = [(key, path) for path in folders if (key := _age(path))]
+    folders = [path for folder in _annotation_folders(root) for path in (folder, *sorted(folder.iterdir()))]
+    found = [(key, path) for path in folders if path.resolve() != packaged and (key := _age(path))]
     return max(found)[1] if found else None
 
 
@@ -192,10 +155,6 @@ def _annotation_folders(root: Path) -> Iterator[Path]:
             yield here
         depth = len(here.relative_to(root).parts)
         names[:] = sorted(name for name in names if not name.startswith(".")) if depth < DEPTH else []
-
-
-def _children(folder: Path) -> list[Path]:
-    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
 
 
 def _age(path: Path) -> tuple[str, int] | None:

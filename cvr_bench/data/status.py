@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from cvr_bench.benchmarks import DATASETS, BenchmarkModule, KeepsTargets
 from cvr_bench.data.benchmark import benchmark_names
-from cvr_bench.tasks.blind import BlindTask
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -24,7 +23,7 @@ from cvr_data.core.registry import parse_config
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name
 from cvr_data.download.source import Kind, load_source, source_names
 from cvr_data.download.status import read_status
-from cvr_data.features.stored_ids import STAGE, stored_video_ids
+from cvr_data.features.index import STAGE, stored_video_ids
 
 FEATURE_SUFFIXES = frozenset({".npy", ".npz", ".pth", ".pt"})
 """Files that hold the features of one item."""
@@ -139,10 +138,12 @@ def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Part
     except CvrError as error:
         return Part(label=label, state="unreadable", detail=str(error))
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
-    return Part(label=label, state="here", detail=names, ids=_video_ids(task))
+    items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
+    ids = frozenset(item.video.video_id for item in items if item.video is not None)
+    return Part(label=label, state="here", detail=names, ids=ids)
 
 
-def _load(dataset: BenchmarkModule, config: Any) -> Task | BlindTask:
+def _load(dataset: BenchmarkModule, config: Any) -> Task:
     try:
         return dataset.load(config)
     except CvrError:
@@ -150,11 +151,6 @@ def _load(dataset: BenchmarkModule, config: Any) -> Task | BlindTask:
         if not isinstance(dataset, KeepsTargets):
             raise
     return dataset.load_blind(config)
-
-
-def _video_ids(task: Task | BlindTask) -> frozenset[str]:
-    items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
-    return frozenset(item.video.video_id for item in items if item.video is not None)
 
 
 def _combinations(config_class: type, names: Iterable[str]) -> list[dict[str, str]]:

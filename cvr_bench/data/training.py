@@ -12,38 +12,29 @@ Several data sets to train on at once, each with a weight: how often an epoch ha
 Each has a val split, or holds some out, of its own; the checkpoint is chosen on all of them together.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.benchmarks import DATASETS, BenchmarkModule, HasCaptions, HasTriplets
+from cvr_bench.benchmarks import DATASETS, HasCaptions, HasTriplets
 from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
-from cvr_bench.data.benchmark import Benchmark, is_benchmark
+from cvr_bench.data.benchmark import is_benchmark
 from cvr_bench.data.captions import CaptionSource, find_captions
-from cvr_bench.models import MayLackReference, ModelModule
-from cvr_bench.models.parts.batches import WEIGHT, TrainingSet
+from cvr_bench.models.parts.batches import WEIGHT, TrainingData
 from cvr_bench.tasks.held_out import with_held_out
-from cvr_bench.tasks.task import Task
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
+from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
 
 HELD_OUT = 0.02
 """Share of the references held out where the training data has no val split."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Triplets to learn from, and a task to choose the checkpoint on."""
-
-    training_set: TrainingSet
-    validation_task: Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +53,21 @@ class TrainingSource:
         """Return what names these triplets beside the content of their files."""
         return {"name": self.name, **self.options}
 
-    def load(self, embeddings: Path) -> "TrainingData":
+    @cached_property
+    def table(self) -> pa.Table:
+        """The triplets, read once."""
+        return self.read()
+
+    def load(self, store: FeatureStore) -> TrainingData:
         """Return what to train on and what to choose a checkpoint on, within the videos that have features.
 
         Raises:
             CvrError: a file cannot be read, or the features are of none of it.
         """
-        config = Config(data=Path(self.name), embeddings=embeddings)
-        table = self.triplets()
+        data, table = Path(self.name), self.triplets()
         return TrainingData(
-            training_set_of(table, dataclasses.replace(config, split="train")),
-            task_of(table, dataclasses.replace(config, split="val")),
+            training_set_of(table, Config(data=data, split="train"), store),
+            task_of(table, Config(data=data, split="val"), store),
         )
 
     def triplets(self) -> pa.Table:
@@ -81,7 +76,7 @@ class TrainingSource:
         Raises:
             CvrError: there are too few to hold any out.
         """
-        table = self.read()
+        table = self.table
         if pc.any(pc.equal(table.column("split"), "val")).as_py():
             return table
         table = with_held_out(table, HELD_OUT)
@@ -110,33 +105,13 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
     if isinstance(component, HasCaptions):
         return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
     if not isinstance(component, HasTriplets):
-        known = ", ".join(found for found in DATASETS.names() if _has_training(DATASETS.get(found)))
+        components = {found: DATASETS.get(found) for found in DATASETS.names()}
+        known = ", ".join(found for found, each in components.items() if isinstance(each, HasTriplets | HasCaptions))
         raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
     config = DATASETS.config(name, {"annotations": str(root(name))})
     options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
     files = component.training_files(config)
     return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)
-
-
-def training_for(
-    model: str, component: ModelModule, benchmark: Benchmark | None, named: TrainingSource | CaptionSource | None
-) -> TrainingSource | CaptionSource | None:
-    """Return what a model trains on: what is named, else the captions of the scored benchmark, if it learns from them.
-
-    Raises:
-        CvrError: captions are named, and the model needs reference videos; most do.
-    """
-    needs_reference = not isinstance(component, MayLackReference) or component.NEEDS_REFERENCE
-    if isinstance(named, CaptionSource) and needs_reference:
-        raise CvrError(f"{model} learns from triplets, and {named.name} has captions; choose --train-data.")
-    if named is not None or benchmark is None or needs_reference:
-        return named
-    scored = DATASETS.get(benchmark.name)
-    return find_captions(benchmark.name, scored, benchmark.config) if isinstance(scored, HasCaptions) else None
-
-
-def _has_training(component: BenchmarkModule) -> bool:
-    return isinstance(component, HasTriplets | HasCaptions)
 
 
 def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
@@ -161,7 +136,10 @@ def mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
     """Return the triplets of all parts, with weights."""
 
     def read() -> pa.Table:
-        tables = [_with_weight(source.triplets(), weight, source.name) for source, weight in parts]
+        tables = []
+        for source, weight in parts:
+            table = check_columns(source.triplets(), TRIPLETS, source.name)
+            tables.append(table.append_column(WEIGHT, pa.array([weight] * table.num_rows, pa.float64())))
         return pa.concat_tables(tables, promote_options="default")
 
     return TrainingSource(
@@ -170,11 +148,6 @@ def mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
         read=read,
         options={"parts": [{**source.identity(), "weight": weight} for source, weight in parts]},
     )
-
-
-def _with_weight(table: pa.Table, weight: float, name: str) -> pa.Table:
-    checked = check_columns(table, TRIPLETS, name)
-    return checked.append_column(WEIGHT, pa.array([weight] * checked.num_rows, pa.float64()))
 
 
 def _weighted(text: str) -> tuple[str, float]:

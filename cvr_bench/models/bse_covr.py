@@ -51,11 +51,11 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     def losses(query_BD: Tensor, batch: TripletBatch) -> Losses:
         return {"loss": objective(query_BD, targets_of(batch, config.pooling), batch)}
 
-    composer = Composer(config, encoder, built)
+    composer = BseComposer(config, encoder, built)
     return covr_retriever(config, encoder, built.network, composer, losses, reads_image=not config.text_only)
 
 
-class Composer:
+class BseComposer:
     """(references, modification texts, descriptions) -> query_BD."""
 
     def __init__(self, config: Config, encoder: Encoder, built: Built[BlipNetwork]):

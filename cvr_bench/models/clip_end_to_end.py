@@ -27,7 +27,7 @@ from cvr_bench.models.parts.augmentation import Augmentation
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.clip_loading import ClipPair, ClipReader
 from cvr_bench.models.parts.device import device_of, seeded
-from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.losses import info_nce, similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
 from cvr_bench.tasks.task import Query, modifications, references
@@ -107,8 +107,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
             query_BD = module.compose(module.videos(clips.reference), query_BD)
         target_BD = batch.joined(module.videos(clips.target))
         logits_BB = module.scale * similarities(batch.joined(query_BD), target_BD)
-        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-        return {"loss": info_nce(logits_BB, ignored_BB.to(device_of(module)))}
+        return {"loss": info_nce(logits_BB, batch.ignored().to(device_of(module)))}
 
     return DenseRetriever(
         encode_queries,

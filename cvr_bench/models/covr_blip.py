@@ -34,7 +34,6 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip
 from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
 from cvr_bench.models.networks.covr.inputs import Inputs, middle
-from cvr_bench.models.networks.covr.late_fusion import LateFusion
 from cvr_bench.models.networks.covr.objective import targets_of
 from cvr_bench.models.networks.covr.retriever import Compose, covr_retriever, target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
@@ -108,7 +107,7 @@ def _class_token(image: ImageTokens, *, is_whole: bool) -> Tensor:
     return image.tokens_BPV[rows_B, image.mask_BP.sum(dim=1) // 2]
 
 
-def _of_embeddings(config: Config, encoder: Encoder) -> tuple[LateFusion | None, Compose]:
+def _of_embeddings(config: Config, encoder: Encoder) -> "tuple[LateFusion | None, Compose]":
     """What composes the frozen embeddings of the text and of the reference's middle frame, and its module."""
     fusion: LateFusion | None = None
     if config.variant == "late-fusion":
@@ -143,3 +142,25 @@ def _retriever(config: Config, encoder: Encoder, module: nn.Module | None, compo
         reads_image=config.variant != "text-only",
         reads_text=config.variant != "visual-only",
     )
+
+
+class LateFusion(nn.Module):
+    """(text, image) -> query embedding: a gated sum of the frozen embeddings, and a learned part.
+
+    The released code tests a model of this form without holding its module, so widths are ours.
+
+    Source: src/test/blip2/webvid_covr_exp.py of https://github.com/lucas-ventura/CoVR.
+    """
+
+    def __init__(self, dim: int, hidden: int):
+        super().__init__()
+        self.combiner_layer = nn.Linear(2 * dim, hidden)
+        self.output_layer = nn.Linear(hidden, dim)
+        self.dynamic_scalar = nn.Sequential(nn.Linear(2 * dim, hidden), nn.ReLU(), nn.Linear(hidden, 1), nn.Sigmoid())
+
+    def forward(self, text_BD: Tensor, image_BD: Tensor) -> Tensor:
+        """Return query_BD, unit length."""
+        both_BC = torch.cat([text_BD, image_BD], dim=-1)
+        share_B1 = self.dynamic_scalar(both_BC)
+        learned_BD = self.output_layer(F.relu(self.combiner_layer(both_BC)))
+        return F.normalize((learned_BD + share_B1 * text_BD + (1 - share_B1) * image_BD).float(), dim=-1)

@@ -20,31 +20,35 @@ the paper uses on CIRR, the best pair of tokens.
 Source: Ventura et al., TPAMI 2024 (https://arxiv.org/abs/2308.14746v3), code github.com/lucas-ventura/CoVR.
 """
 
-# Shapes: B queries or videos, T frames, K query tokens, D embedding.
+# Shapes: B queries or videos, T frames, K query tokens, D embedding; Q queries, G gallery videos, N tokens of all.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs, Limits
-from cvr_bench.models.networks.covr.max_over_tokens import MaxOverTokens
-from cvr_bench.models.networks.covr.objective import pooled
+from cvr_bench.models.networks.covr.objective import in_parts, pooled
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer
 from cvr_bench.models.networks.covr.retriever import composed, target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, evaluating, videos_and_texts
 from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query
+from cvr_bench.tasks.task import Item, Query
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
 from cvr_data.media.video import Video
 
 AS_PUBLISHED = Limits(words=30, train_tokens=32, test_tokens=64)
+BLOCK = 1 << 24
+"""Products of tokens held at once: 64 MB."""
+BATCH = 256
+"""Videos read at once, where they are several tokens."""
 Variant = Literal["cross-attention", "text-only", "visual-only"]
 
 
@@ -79,12 +83,12 @@ class Config(CovrConfig):
 TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
-def load(config: Config, encoder: Encoder) -> DenseRetriever | MaxOverTokens:
+def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
     """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
     load_weights(built.network, config.checkpoint)
-    composer, targets = Composer(config, encoder, built), Targets(config, encoder)
+    composer, targets = QFormerComposer(config, encoder, built), Targets(config, encoder)
     step = TrainingStep(config, encoder, composer, targets)
 
     def tokens_of(queries: Sequence[Query]) -> Tensor:
@@ -112,7 +116,7 @@ def train_only_used(built: Built[QFormerNetwork], variant: Variant) -> None:
             parameter.requires_grad_(not (unused or name.startswith("vision_projection.")))
 
 
-class Composer:
+class QFormerComposer:
     """(references, modification texts) -> tokens_BKD, each of unit length."""
 
     def __init__(self, config: Config, encoder: Encoder, built: Built[QFormerNetwork]):
@@ -179,7 +183,7 @@ class Targets:
 class TrainingStep:
     """Batch -> losses: against the target, and against its caption."""
 
-    def __init__(self, config: Config, encoder: Encoder, composer: Composer, targets: Targets):
+    def __init__(self, config: Config, encoder: Encoder, composer: QFormerComposer, targets: Targets):
         self.config, self.encoder, self.composer, self.targets = config, encoder, composer, targets
         default = 0.5 if config.is_faithful else None
         self.target_weight = (default or 1.0) if config.target_weight is None else config.target_weight
@@ -198,3 +202,57 @@ class TrainingStep:
             target_weight=self.target_weight,
             caption_weight=self.caption_weight,
         )
+
+
+class MaxOverTokens:
+    """A retriever whose queries and videos are several tokens each: the best pair of tokens counts.
+
+    Memory is bounded by a block; the released code holds all pairs at once, 139 GB on CIRR's val split.
+
+    Args:
+        encode_queries: queries -> (Q, K, D).
+        encode_videos: videos -> one (T, D) each.
+        module: what is trained.
+        training_step: batch -> losses.
+    """
+
+    def __init__(
+        self,
+        encode_queries: Callable[[Sequence[Query]], Tensor],
+        encode_videos: Callable[[Sequence[Video]], list[Tensor]],
+        *,
+        module: nn.Module,
+        training_step: Callable[[TripletBatch], Losses],
+    ):
+        self.encode_queries, self.encode_videos = encode_queries, encode_videos
+        self.module, self.training_step = module, training_step
+        self.tokens_ND = torch.empty(0, 0)
+        self.owners_N = torch.empty(0, dtype=torch.int64)
+        self.size = 0
+
+    def index(self, gallery: Sequence[Item]) -> None:
+        """Keep the tokens of the gallery.
+
+        Raises:
+            CvrError: an item is a text.
+        """
+        videos, _ = videos_and_texts(gallery, ranks_texts=False)
+        with evaluating(self.module):
+            parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]
+        rows = [tokens_TD.float().cpu() for part in parts for tokens_TD in part]
+        self.size = len(rows)
+        self.tokens_ND = torch.cat(rows) if rows else torch.empty(0, 0)
+        self.owners_N = torch.arange(len(rows)).repeat_interleave(torch.tensor([len(row) for row in rows]))
+
+    def score(self, queries: Sequence[Query]) -> Tensor:
+        """Return scores_QG, the largest dot product of a token of the query and one of the video."""
+        with evaluating(self.module):
+            tokens_QKD = self.encode_queries(queries).float().cpu()
+        at_once = max(1, BLOCK // max(1, tokens_QKD.shape[1] * len(self.tokens_ND)))
+
+        def best(part: slice) -> Tensor:
+            best_QN = (tokens_QKD[part] @ self.tokens_ND.T).amax(dim=1)
+            empty_QG = best_QN.new_full((len(best_QN), self.size), -torch.inf)
+            return empty_QG.scatter_reduce(1, self.owners_N.expand_as(best_QN), best_QN, "amax")
+
+        return in_parts(len(queries), at_once, best)

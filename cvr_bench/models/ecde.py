@@ -84,7 +84,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         parts = {space: objective(query_BD, targets(space, batch), batch) for space in spaces}
         return {"loss": weighed(parts, uncertainty_S), **parts}
 
-    return covr_retriever(config, encoder, module, Composer(config, encoder, built), losses)
+    return covr_retriever(config, encoder, module, EcdeComposer(config, encoder, built), losses)
 
 
 def weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
@@ -95,7 +95,7 @@ def weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
     return ((-uncertainty_S).exp() * losses_S + uncertainty_S).sum()
 
 
-class Composer:
+class EcdeComposer:
     """(references, modification texts, descriptions) -> query_BD."""
 
     def __init__(self, config: Config, encoder: Encoder, built: Built[BlipNetwork]):

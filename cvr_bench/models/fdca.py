@@ -16,6 +16,7 @@ Source: Wu et al., ICLR 2025 (https://openreview.net/forum?id=wGa2plE8ka), code 
 # Shapes: B triplets, D embedding.
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,6 @@ from torch import Tensor, nn
 
 from cvr_bench.models.networks.fdca.faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
 from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca, masked_mean
-from cvr_bench.models.networks.fdca.negation import without_negation, without_negation_as_released
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device, seeded
 from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities, triplet_margin
@@ -121,8 +121,7 @@ def _fixed_losses(
     counted_B = torch.zeros(len(batch.references), dtype=torch.bool, device=target_BD.device)
     counted_B[changed] = True
     counted_B = batch.joined(counted_B)
-    ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-    ignored_BB = ignored_BB.to(target_BD.device)
+    ignored_BB = batch.ignored().to(target_BD.device)
     same_reference_BB = false_negatives(batch.joined_ids([video.video_id for video in batch.references]))
     same_reference_BB = same_reference_BB.to(target_BD.device)
     parts = {
@@ -187,3 +186,32 @@ def _mean_frame(features: VideoFeatures) -> Tensor:
 
 def _view(features: TextFeatures) -> TextView:
     return TextView(features.pooled_BD, features.tokens_BLD, features.mask_BL)
+
+
+EXCLUDING = (
+    "instead of", "rather than", "in place of", "as opposed to", "no longer", "not", "no", "never", "neither", "nor",
+    "without", "except", "get rid of", "take out", "remove", "removes", "removed", "removing", "replace", "replaces",
+    "replaced", "replacing",
+)  # fmt: skip
+"""Words that turn what follows (or, `replace`, part of it) into what is to go; longer ones first where they overlap.
+
+A model compares a text with and without them to learn what it excludes.
+"""
+
+AS_RELEASED = ("instead of", "not", "rather than")
+"""What FDCA deletes, in that order, wherever the letters stand."""
+
+_WORDS = re.compile(rf"\b(?:{'|'.join(EXCLUDING)})\b|n['\u2019]t\b", re.IGNORECASE)
+
+
+def without_negation(text: str) -> str:
+    """Return the text without its words of negation, in any case; `doesn't` keeps `does`; unchanged if none is left."""
+    stripped = " ".join(_WORDS.sub(" ", text).split())
+    return stripped if any(letter.isalnum() for letter in stripped) else text
+
+
+def without_negation_as_released(text: str) -> str:
+    """Return the text as FDCA strips it: letters are deleted inside words too, so another becomes aher."""
+    for letters in AS_RELEASED:
+        text = text.replace(letters, "")
+    return text

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
+from cvr_bench.models.parts.retriever import videos_and_texts
 from cvr_bench.tasks.task import Item, Query, modifications, references
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
@@ -68,7 +69,8 @@ class Judge:
         self.config = config
         options = [part for text in config.backend_options for part in text.split(";") if part]
         self.model = LanguageModel(config.backend, options, config.prompt, config.cache)
-        self.captions = {} if config.videos is None else _captions(config.videos)
+        rows = [] if config.videos is None else open_artifact(config.videos).read(["video_id", "captions"]).to_pylist()
+        self.captions = {row["video_id"]: row["captions"][0] for row in rows if row["captions"]}
         self.files = {} if config.videos is None else read_files(config.videos)
         self.gallery: Sequence[Item] = ()
 
@@ -78,8 +80,7 @@ class Judge:
         Raises:
             CvrError: an item is a text.
         """
-        if any(item.video is None for item in gallery):
-            raise CvrError("This model ranks videos only; a gallery item is a text.")
+        videos_and_texts(gallery, ranks_texts=False)
         self.gallery = gallery
 
     def score(self, queries: Sequence[Query]) -> Tensor:
@@ -97,7 +98,7 @@ class Judge:
         }
         variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
-        return torch.tensor([_rating(answer) for answer in answers])
+        return torch.tensor([rating(answer) for answer in answers])
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -112,11 +113,7 @@ class Judge:
         return tuple(jpeg_bytes(frame) for frame in read_frames(path, self.config.frames))
 
 
-def _rating(answer: str | None) -> float:
+def rating(answer: str | None) -> float:
+    """Return the first number of an answer as a share of 10, at most 1; NaN where there is none."""
     found = NUMBER.search(answer or "")
     return min(float(found[0]), BEST) / BEST if found else float("nan")
-
-
-def _captions(path: Path) -> dict[str, str]:
-    rows = open_artifact(path).read(["video_id", "captions"]).to_pylist()
-    return {row["video_id"]: row["captions"][0] for row in rows if row["captions"]}

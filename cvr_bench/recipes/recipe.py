@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -104,7 +105,8 @@ def run_recipe(
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []
     with contextlib.chdir(folder):
-        before = {entry["command"]: entry["seconds"] for entry in _read_timings(Path(TIMINGS))}
+        timed = json.loads(Path(TIMINGS).read_text(encoding="utf-8")) if Path(TIMINGS).exists() else []
+        before = {entry["command"]: entry["seconds"] for entry in timed}
         for number, step in enumerate(recipe.steps, 1):
             command = shlex.join(["cvr", *step])
             announce(f"[{number}/{len(recipe.steps)}] $ {command}")
@@ -116,6 +118,18 @@ def run_recipe(
             write_bytes(Path(TIMINGS), json_bytes([asdict(timing) for timing in timings]))
             announce(f"    {seconds} s")
     return timings
+
+
+def run_here(recipe: Recipe, folder: Path) -> list[Timing]:
+    """Run the steps of a recipe with the `cvr` that is running, saying on stderr which one is at work."""
+    context = click.get_current_context()
+    group: Any = context.find_root().command
+    return run_recipe(
+        recipe,
+        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
+        folder,
+        lambda line: click.echo(line, err=True),
+    )
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -143,10 +157,6 @@ def _step(line: object, values: Mapping[str, str], where: str) -> tuple[str, ...
     if words[:1] != ["cvr"] or len(words) < 2:
         raise CvrError(f"{where} should begin with `cvr COMMAND`, got {line!r}.")
     return tuple(words[1:])
-
-
-def _read_timings(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 @contextlib.contextmanager

@@ -6,8 +6,8 @@ from typing import Any
 
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
-from cvr_bench.report.audit_tables import best_of, common_k, leak_line
-from cvr_bench.report.scores import Entry
+from cvr_bench.report.audit_tables import best_of, common_k, interval_of, leak_line
+from cvr_bench.report.scores import ScoredModel
 from cvr_bench.scoring.measures import MEAN
 from cvr_bench.scoring.metrics import Interval
 
@@ -16,7 +16,7 @@ from cvr_bench.scoring.metrics import Interval
 class CompositionRow:
     """One model with both inputs and with one."""
 
-    entry: Entry
+    entry: ScoredModel
     composed: float
     unimodal: list[tuple[str, float]]
     """(how, mean recall) with the text only and with the reference only; no name where it was not asked."""
@@ -30,7 +30,7 @@ class CompositionRow:
 class TimeRow:
     """One model with its frames changed."""
 
-    entry: Entry
+    entry: ScoredModel
     recalls: list[float]
     gap: Interval
 
@@ -46,10 +46,10 @@ class AuditPart:
     composition: list[CompositionRow]
     variants: list[str]
     time: list[TimeRow]
-    leaks: list[tuple[Entry, str]]
+    leaks: list[tuple[ScoredModel, str]]
 
 
-def audit_part(entries: Sequence[Entry]) -> AuditPart | None:
+def audit_part(entries: Sequence[ScoredModel]) -> AuditPart | None:
     """Return the audits of the models that use both inputs, else of all; None where there are none."""
     chosen = [entry for entry in entries if entry.is_composed] or entries
     audits = [(entry, audit) for entry in chosen if (audit := audit_of(entry.result)) is not None]
@@ -65,26 +65,21 @@ def audit_part(entries: Sequence[Entry]) -> AuditPart | None:
         labels=[label.replace("_", " ") for label in LABELS],
         composition=[_composition(entry, audit, metric, k) for entry, audit in composed],
         variants=list(first["temporal"]["recalls"]),
-        time=[_time(entry, audit["temporal"]) for entry, audit in audits],
+        time=[
+            TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], interval_of(part["gap"][MEAN]))
+            for entry, part in ((entry, audit["temporal"]) for entry, audit in audits)
+        ],
         leaks=[(entry, leak_line(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
     )
 
 
-def _composition(entry: Entry, audit: Mapping[str, Any], metric: str, k: int) -> CompositionRow:
+def _composition(entry: ScoredModel, audit: Mapping[str, Any], metric: str, k: int) -> CompositionRow:
     part = audit["composition"]
     counts = part["labels_at"][str(k)]
     return CompositionRow(
         entry=entry,
         composed=part["recalls"]["composed"][MEAN],
         unimodal=[best_of(part, modality) for modality in ("text-only", "visual-only")],
-        gaps=[_interval(part["gap"][name]) for name in (metric, MEAN)],
+        gaps=[interval_of(part["gap"][name]) for name in (metric, MEAN)],
         labels=[(counts[label], 100 * counts[label] / audit["queries"]) for label in LABELS],
     )
-
-
-def _time(entry: Entry, part: Mapping[str, Any]) -> TimeRow:
-    return TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], _interval(part["gap"][MEAN]))
-
-
-def _interval(found: Mapping[str, Any]) -> Interval:
-    return Interval(found["value"], found["low"], found["high"])

@@ -6,7 +6,9 @@ from typing import Any
 from cvr_bench.audit.composition import LABELS, USUAL_K
 from cvr_bench.audit.temporal import ALL
 from cvr_bench.report.scores import BASELINES
+from cvr_bench.results.text_table import aligned
 from cvr_bench.scoring.measures import MEAN
+from cvr_bench.scoring.metrics import Interval
 
 Audit = Mapping[str, Any]
 """What audit.json holds."""
@@ -51,9 +53,9 @@ def leak_line(leaks: Mapping[str, Any]) -> str:
     )
 
 
-def signed(interval: Mapping[str, Any]) -> str:
-    """Return a gap with the ends of its interval."""
-    return f"{interval['value']:+.2f} [{interval['low']:+.2f}, {interval['high']:+.2f}]"
+def interval_of(found: Mapping[str, Any]) -> Interval:
+    """Return the interval of a gap."""
+    return Interval(found["value"], found["low"], found["high"])
 
 
 def best_of(composition: Audit, modality: str) -> tuple[str, float]:
@@ -82,11 +84,13 @@ def _composition(audits: Sequence[Audit]) -> str:
     rows = [["composition", "mean", "text only", "visual only", f"gap {metric}", "gap mean", *labels]]
     for audit in audits:
         part = audit["composition"]
-        unimodal = [_best_cell(part, kind) for kind in ("text-only", "visual-only")]
-        counts = [_share(part["labels_at"][str(k)][label], audit["queries"]) for label in LABELS]
-        gaps = [signed(part["gap"][name]) for name in (metric, MEAN)]
-        rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *counts])
-    return _align(rows)
+        best = [best_of(part, kind) for kind in ("text-only", "visual-only")]
+        unimodal = [f"{value:.2f} {how}" if how else "-" for how, value in best]
+        counts = [(part["labels_at"][str(k)][label], audit["queries"]) for label in LABELS]
+        shares = [f"{count} ({100 * count / whole:.0f} %)" for count, whole in counts]
+        gaps = [interval_of(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
+        rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *shares])
+    return aligned(rows)
 
 
 def _temporal(audits: Sequence[Audit]) -> str:
@@ -95,26 +99,6 @@ def _temporal(audits: Sequence[Audit]) -> str:
     for audit in audits:
         part = audit["temporal"]
         recalls = [f"{part['recalls'][name][MEAN]:.2f}" for name in names]
-        rows.append([audit["model"], *recalls, signed(part["gap"][MEAN]), _frames(part["frames"])])
-    return _align(rows)
-
-
-def _best_cell(composition: Audit, modality: str) -> str:
-    how, value = best_of(composition, modality)
-    return f"{value:.2f} {how}" if how else "-"
-
-
-def _share(count: int, whole: int) -> str:
-    return f"{count} ({100 * count / whole:.0f} %)"
-
-
-def _frames(frames: Mapping[str, int]) -> str:
-    if not frames:
-        return "-"
-    return str(frames["most"]) if frames["least"] == frames["most"] else f"{frames['least']} to {frames['most']}"
-
-
-def _align(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in padded)
+        frames = " to ".join(map(str, sorted(set(part["frames"].values())))) or "-"
+        rows.append([audit["model"], *recalls, interval_of(part["gap"][MEAN]).text("+.2f"), frames])
+    return aligned(rows)

@@ -90,7 +90,8 @@ def lines(query: ExplainedQuery) -> list[str]:
     """Return the query as lines of text."""
     slices = ", ".join(f"{name} {value}" for name, value in query.slices.items())
     width = max(len(item.video_id) for item in (*query.top, *query.targets))
-    shown = [f"  {'>' if item.is_target else ' '} {item.place:>3}  {_score(item)}  {_named(item, width)}".rstrip()
+    names = {item.video_id: f"{item.video_id:<{width}}  {item.caption}" for item in (*query.top, *query.targets)}
+    shown = [f"  {'>' if item.is_target else ' '} {item.place:>3}  {item.score:7.4f}  {names[item.video_id]}".rstrip()
              for item in query.top]  # fmt: skip
     beyond = [item for item in query.targets if item.score is None]
     return [
@@ -102,7 +103,7 @@ def lines(query: ExplainedQuery) -> list[str]:
         "  place  score  video ('>' answers the query)",
         *shown,
         *(["  ..."] if beyond else []),
-        *(f"  > {item.place:>3}         {_named(item, width)}".rstrip() for item in beyond),
+        *(f"  > {item.place:>3}         {names[item.video_id]}".rstrip() for item in beyond),
     ]
 
 
@@ -133,11 +134,3 @@ def _row(result: Result, query: str) -> dict[str, Any]:
     if not found:
         raise CvrError(f"{result.path} has no query {query!r}; its ids are in {result.path / 'ranks.parquet'}.")
     return (exact or found)[0]
-
-
-def _score(item: Ranked) -> str:
-    return f"{item.score:7.4f}"
-
-
-def _named(item: Ranked, width: int) -> str:
-    return f"{item.video_id:<{width}}  {item.caption}"

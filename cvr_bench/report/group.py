@@ -10,10 +10,10 @@ from cvr_bench.report.paper import PaperTable, paper_table
 from cvr_bench.report.scores import (
     ALL,
     SLICES,
-    Difference,
-    Entry,
+    Gain,
     Outcome,
     Panel,
+    ScoredModel,
     best_labels,
     differences,
     interval_dot,
@@ -84,7 +84,7 @@ class DifferencePart:
 
     title: str
     queries: int
-    rows: list[Difference]
+    rows: list[Gain]
     figure: Figure
 
 
@@ -93,7 +93,7 @@ class Group:
     """Everything the page says of results that may stand in one table."""
 
     title: str
-    entries: list[Entry]
+    entries: list[ScoredModel]
     metrics: list[str]
     best: dict[str, set[str]]
     headline: list[str]
@@ -101,8 +101,8 @@ class Group:
     slices: list[SlicePart]
     differences: list[DifferencePart]
     audit: AuditPart | None
-    learning: list[tuple[Entry, list[str]]]
-    outcomes: list[tuple[Entry, list[Outcome]]]
+    learning: list[tuple[ScoredModel, list[str]]]
+    outcomes: list[tuple[ScoredModel, list[Outcome]]]
     facts: list[tuple[str, str]]
     paper: PaperTable
     """Its rows beside what is published on the task."""
@@ -120,7 +120,7 @@ class Group:
         return [video_id for of_one in ids for video_id in of_one]
 
 
-def group(entries: list[Entry], seed: int) -> Group:
+def group(entries: list[ScoredModel], seed: int) -> Group:
     """Return the part of the page about these entries, which are best first."""
     found = differences(entries, seed)
     return Group(
@@ -152,18 +152,16 @@ def learning_curves(result: Path) -> list[str]:
     losses = [name for name in names if name not in recalls]
     drawn = []
     for title, wanted in (("Loss", losses), ("Recall on validation, %", recalls)):
-        lines = [_logged(rows, name, f"s{number % 6 + 1}") for number, name in enumerate(wanted)]
+        lines = []
+        for number, name in enumerate(wanted):
+            points = [(float(row[STEP]), float(row[name])) for row in rows if row[name] not in ("", None)]
+            lines.append(Curve(words(name), points, f"s{number % 6 + 1}"))
         if lines := [line for line in lines if line.points]:
             drawn.append(curves(lines, size=Size(360, 230), title=f"{title} by epoch", x_label=STEP, y_label=title))
     return drawn
 
 
-def _logged(rows: Sequence[dict[str, str]], name: str, style: str) -> Curve:
-    points = [(float(row[STEP]), float(row[name])) for row in rows if row[name] not in ("", None)]
-    return Curve(words(name), points, style)
-
-
-def _recall_figure(entries: Sequence[Entry]) -> Figure:
+def _recall_figure(entries: Sequence[ScoredModel]) -> Figure:
     lines = recall_curves(entries)
     title = "R@K of each model for K from 1 to 50: " + ", ".join(
         f"{line.label} {line.points[0][1]:.1f} to {line.points[-1][1]:.1f} %" for line in lines
@@ -175,7 +173,7 @@ def _recall_figure(entries: Sequence[Entry]) -> Figure:
     return Figure(*both)
 
 
-def _slice_part(entries: Sequence[Entry], name: str) -> SlicePart:
+def _slice_part(entries: Sequence[ScoredModel], name: str) -> SlicePart:
     found = panels(entries, name)
     highest = max(dot.high for panel in found for dot in panel.dots)
     drawn = []
@@ -186,7 +184,7 @@ def _slice_part(entries: Sequence[Entry], name: str) -> SlicePart:
     return SlicePart(SLICES.get(name, words(name).capitalize()), drawn)
 
 
-def _difference_parts(found: dict[str, list[Difference]]) -> list[DifferencePart]:
+def _difference_parts(found: dict[str, list[Gain]]) -> list[DifferencePart]:
     """One drawing per set of queries, all on the same axis."""
     intervals = [row.intervals[MEAN] for rows in found.values() for row in rows]
     domain = (min([0.0, *(one.low for one in intervals)]), max([0.0, *(one.high for one in intervals)]))
@@ -202,20 +200,20 @@ def _difference_parts(found: dict[str, list[Difference]]) -> list[DifferencePart
     return parts
 
 
-def _headline(entries: Sequence[Entry], found: Sequence[Difference]) -> list[str]:
+def _headline(entries: Sequence[ScoredModel], found: Sequence[Gain]) -> list[str]:
     best = leader(entries)
     record = best.result.record
-    first = best.result.interval("R@1") if "R@1" in record["metrics"] else best.result.interval(MEAN)
-    what = "puts a target first for" if "R@1" in record["metrics"] else "has a mean recall of"
+    metric = "R@1" if "R@1" in record["metrics"] else MEAN
+    first = best.result.interval(metric)
+    what = "puts a target first for" if metric == "R@1" else "has a mean recall of"
     lines = [
         f"{best.label} {what} {first.value:.1f} % of {record['queries']:,} queries "
-        f"(95 % interval {first.low:.1f} to {first.high:.1f}); chance is "
-        f"{record['chance']['R@1' if 'R@1' in record['metrics'] else MEAN]:.2g} %."
+        f"(95 % interval {first.low:.1f} to {first.high:.1f}); chance is {record['chance'][metric]:.2g} %."
     ]
     return lines + [_verdict(row, row.intervals[MEAN]) for row in found if row.first == best.label]
 
 
-def _verdict(row: Difference, interval: Interval) -> str:
+def _verdict(row: Gain, interval: Interval) -> str:
     bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
     if not interval.excludes_zero:
         line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
@@ -225,7 +223,7 @@ def _verdict(row: Difference, interval: Interval) -> str:
     return line.replace(" -", " −").replace("(-", "(−")
 
 
-def _facts(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     result = entries[0].result
     task = result.record["task"]
     facts = [

@@ -20,7 +20,7 @@ from cvr_bench.report.dataset import DatasetPart, dataset_part, scored_triplets
 from cvr_bench.report.group import Group, group
 from cvr_bench.report.paper import to_tex
 from cvr_bench.report.scores import groups
-from cvr_bench.results.result import Result, read_result
+from cvr_bench.results.result import read_result
 from cvr_bench.scoring.metrics import Interval
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage
@@ -28,7 +28,7 @@ from cvr_data.core.versions import installed_versions
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bars
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.page import environment as page_environment
-from cvr_data.pages.page import show_clips, with_clips, write_page
+from cvr_data.pages.page import show_clips, with_clips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,7 @@ class Report:
     timings: list[Bar]
     timings_figure: Figure | None
     commands: list[str]
+    """Every command line that led here, in order, each once."""
 
     @property
     def clips(self) -> ClipShelf:
@@ -76,6 +77,9 @@ def build_report(
         raise CvrError("There is nothing to report; name a result folder, or --triplets.")
     dataset = dataset_part(data, videos=videos, seed=seed) if data is not None else None
     steps = _read_timings(timings) if timings else []
+    seconds = "Seconds per step: " + ", ".join(f"{step.label} {step.note}" for step in steps)
+    made = [artifact.manifest["command"] for artifact in lineage([data])] if data is not None else []
+    scored = [result.record["command"] for result in found]
     return Report(
         title=dataset.name if dataset else found[0].record["task"]["name"],
         made=date.today().isoformat(),
@@ -85,8 +89,10 @@ def build_report(
         dataset=dataset,
         groups=[group(entries, seed) for entries in groups(found)],
         timings=steps,
-        timings_figure=_timings_figure(steps) if steps else None,
-        commands=_commands(found, data, steps),
+        timings_figure=Figure(*(bars(steps, width=width, title=seconds) for width in (WIDE, NARROW)))
+        if steps
+        else None,
+        commands=list(dict.fromkeys([step.label for step in steps] or [*made, *scored])),
     )
 
 
@@ -113,15 +119,6 @@ def to_latex(report: Report) -> str:
     if not report.groups:
         raise CvrError("LaTeX tables are of results; name a result folder.")
     return f"% {report.made}, made by: {report.command}\n" + to_tex([group.paper for group in report.groups])
-
-
-def write_report(content: str, out: Path) -> None:
-    """Write the page, whole or not at all.
-
-    Raises:
-        CvrError: `out` is a folder.
-    """
-    write_page(content, out)
 
 
 def environment(*, autoescape: bool) -> jinja2.Environment:
@@ -151,15 +148,3 @@ def _read_timings(path: Path) -> list[Bar]:
         raise CvrError(
             f'{path} should be a JSON list of {{"command": "...", "seconds": ...}}, as cvr run writes it.'
         ) from None
-
-
-def _timings_figure(steps: Sequence[Bar]) -> Figure:
-    title = "Seconds per step: " + ", ".join(f"{step.label} {step.note}" for step in steps)
-    return Figure(*(bars(steps, width=width, title=title) for width in (WIDE, NARROW)))
-
-
-def _commands(results: Sequence[Result], data: Path | None, steps: Sequence[Bar]) -> list[str]:
-    """Every command line that led here, in order, each once."""
-    made = [artifact.manifest["command"] for artifact in lineage([data])] if data is not None else []
-    scored = [result.record["command"] for result in results]
-    return list(dict.fromkeys([step.label for step in steps] or [*made, *scored]))

@@ -102,7 +102,10 @@ def escaped(text: str) -> str:
 
 
 def _our_rows(results: Sequence[tuple[str, Result]], metrics: Sequence[str]) -> list[PaperRow]:
-    values = [[_value(result, metric) for metric in metrics] for _, result in results]
+    values = [
+        [float(result.record[metric]) if metric in RANKS else result.interval(metric).value for metric in metrics]
+        for _, result in results
+    ]
     best = [(min if metric in RANKS else max)(row[column] for row in values) for column, metric in enumerate(metrics)]
     rows = []
     for (label, result), row in zip(results, values, strict=True):
@@ -114,10 +117,6 @@ def _our_rows(results: Sequence[tuple[str, Result]], metrics: Sequence[str]) -> 
         ]
         rows.append(PaperRow(label, setting, tuple(cells)))
     return rows
-
-
-def _value(result: Result, metric: str) -> float:
-    return float(result.record[metric]) if metric in RANKS else result.interval(metric).value
 
 
 def _our_cell(result: Result, metric: str, value: float, *, is_best: bool) -> Cell:

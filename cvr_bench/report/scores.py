@@ -34,8 +34,8 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A result with the name and the colour it has on the page."""
+class ScoredModel:
+    """A model's result with the name and the colour it has on the page."""
 
     result: Result
     label: str
@@ -62,7 +62,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Gain:
     """A composed model minus a unimodal baseline on the same queries."""
 
     first: str
@@ -102,7 +102,7 @@ class Outcome:
     top: list[Candidate]
 
 
-def groups(results: Sequence[Result]) -> list[list[Entry]]:
+def groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     """Return the results that may stand in one table together, each group best model first."""
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
@@ -111,7 +111,7 @@ def groups(results: Sequence[Result]) -> list[list[Entry]]:
     return [_styled(_labelled(members)) for members in alike.values()]
 
 
-def curves(entries: Sequence[Entry]) -> list[Curve]:
+def curves(entries: Sequence[ScoredModel]) -> list[Curve]:
     """Return R@K of each model, and of chance."""
     lines = []
     for entry in entries:
@@ -124,18 +124,29 @@ def curves(entries: Sequence[Entry]) -> list[Curve]:
     return [*lines, Curve("chance", chance, "chance")]
 
 
-def slice_names(entries: Sequence[Entry]) -> list[str]:
+def slice_names(entries: Sequence[ScoredModel]) -> list[str]:
     """Return the slices that tell some queries of the task apart, in the order of the page."""
     found = entries[0].result.record["slices"]
     order = [*(name for name in SLICES if name in found), *(name for name in found if name not in SLICES)]
     return [name for name in order if sum(_is_large(value) for value in found[name].values()) > 1]
 
 
-def panels(entries: Sequence[Entry], name: str) -> list[Panel]:
+def panels(entries: Sequence[ScoredModel], name: str) -> list[Panel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first."""
     values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
     return [
-        Panel(slice_title(name, value), values[value]["queries"], [_dot(entry, name, value) for entry in entries])
+        Panel(
+            slice_title(name, value),
+            values[value]["queries"],
+            [
+                interval_dot(
+                    entry.label,
+                    Interval(**entry.result.record["slices"][name][value]["metrics"][MEAN]),
+                    entry.style,
+                )
+                for entry in entries
+            ],
+        )
         for value in sorted(values, key=lambda value: -values[value]["queries"])
     ]
 
@@ -152,10 +163,10 @@ def slice_title(name: str, value: str) -> str:
     return value
 
 
-def differences(entries: Sequence[Entry], seed: int = 0) -> dict[str, list[Difference]]:
+def differences(entries: Sequence[ScoredModel], seed: int = 0) -> dict[str, list[Gain]]:
     """Return what each composed model gains over each unimodal baseline: over all queries, and per source of text."""
     by = "backend" if "backend" in slice_names(entries) else None
-    found: dict[str, list[Difference]] = {}
+    found: dict[str, list[Gain]] = {}
     for entry in entries:
         for other in entries:
             if not entry.is_composed or other.result.model not in UNIMODAL:
@@ -164,7 +175,7 @@ def differences(entries: Sequence[Entry], seed: int = 0) -> dict[str, list[Diffe
             parts = {f"Text by {slice_title('backend', value)}": part for value, part in comparison.slices.items()}
             for title, part in {ALL: comparison.whole, **parts}.items():
                 if title == ALL or part.queries >= SMALLEST_SLICE:
-                    row = Difference(entry.label, other.label, entry.style, part.queries, dict(part.intervals))
+                    row = Gain(entry.label, other.label, entry.style, part.queries, dict(part.intervals))
                     found.setdefault(title, []).append(row)
     return found
 
@@ -183,12 +194,12 @@ def outcomes(result: Result, seed: int = 0) -> list[Outcome]:
     return [_outcome(result, row) for row in rows]
 
 
-def leader(entries: Sequence[Entry]) -> Entry:
+def leader(entries: Sequence[ScoredModel]) -> ScoredModel:
     """Return the best composed model, or the best of all where none is composed."""
     return next((entry for entry in entries if entry.is_composed), entries[0])
 
 
-def best_labels(entries: Sequence[Entry]) -> dict[str, set[str]]:
+def best_labels(entries: Sequence[ScoredModel]) -> dict[str, set[str]]:
     """Return metric -> labels of the models with the best value."""
     best: dict[str, set[str]] = {}
     for metric in metric_names(entries[0].result.ks):
@@ -200,14 +211,15 @@ def best_labels(entries: Sequence[Entry]) -> dict[str, set[str]]:
     return best
 
 
-def _labelled(results: Sequence[Result]) -> list[Entry]:
+def _labelled(results: Sequence[Result]) -> list[ScoredModel]:
     counts = Counter(result.model for result in results)
     return [
-        Entry(result, result.model if counts[result.model] == 1 else result.path.resolve().name) for result in results
+        ScoredModel(result, result.model if counts[result.model] == 1 else result.path.resolve().name)
+        for result in results
     ]
 
 
-def _styled(entries: Sequence[Entry]) -> list[Entry]:
+def _styled(entries: Sequence[ScoredModel]) -> list[ScoredModel]:
     seen: Counter[bool] = Counter()
     styled = []
     for entry in sorted(entries, key=lambda entry: (-entry.mean, entry.label)):
@@ -218,13 +230,8 @@ def _styled(entries: Sequence[Entry]) -> list[Entry]:
     return styled
 
 
-def _is_large(summary: dict) -> bool:
-    return summary["queries"] >= SMALLEST_SLICE
-
-
-def _dot(entry: Entry, name: str, value: str) -> Dot:
-    interval = Interval(**entry.result.record["slices"][name][value]["metrics"][MEAN])
-    return interval_dot(entry.label, interval, entry.style)
+def _is_large(statistics: dict) -> bool:
+    return statistics["queries"] >= SMALLEST_SLICE
 
 
 def _outcome(result: Result, row: int) -> Outcome:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from cvr_bench.results.compare import Comparison, Difference
+from cvr_bench.report.scores import SLICES
+from cvr_bench.results.compare import Comparison
 from cvr_bench.results.result import MEAN, Result
+from cvr_bench.results.text_table import aligned
 from cvr_bench.results.under_protocols import ProtocolRow
 from cvr_bench.scoring.metrics import Interval
-
-SLICES = ("backend", "kind", "slot", "style", "changes")
 
 
 def format_results(results: Sequence[Result]) -> str:
@@ -15,9 +15,13 @@ def format_results(results: Sequence[Result]) -> str:
     first = results[0]
     names = first.metric_names
     rows = [["model", *names, "MdR", "ties"]]
-    rows += [[result.model, *(_cell(result, name) for name in names), *_ranks(result)] for result in results]
-    rows.append(["(chance)", *(_chance(first, name) for name in names), "", ""])
-    return "\n".join([_header(first), _align(rows), *_bounds(results)])
+    for result in results:
+        found = {name: result.interval(name) for name in names}
+        cells = [found[name].text() if name in ("R@1", MEAN) else f"{found[name].value:.2f}" for name in names]
+        rows.append([result.model, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
+    chance = first.record["chance"]  # mAP has none
+    rows.append(["(chance)", *(f"{chance[name]:.2f}" if name in chance else "" for name in names), "", ""])
+    return "\n".join([_header(first), aligned(rows), *_bounds(results)])
 
 
 def format_slices(results: Sequence[Result]) -> str:
@@ -32,8 +36,8 @@ def format_slices(results: Sequence[Result]) -> str:
         rows = [[f"R@1 by {name}", *(f"{value} ({values[value]['queries']})" for value in ordered)]]
         for result in results:
             found = result.record["slices"].get(name, {})
-            rows.append([result.model, *(_interval(Interval(**found[value]["metrics"]["R@1"])) for value in ordered)])
-        blocks.append(_align(rows))
+            rows.append([result.model, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
+        blocks.append(aligned(rows))
     return "\n\n".join(blocks)
 
 
@@ -44,9 +48,9 @@ def format_comparison(comparison: Comparison) -> str:
     rows = [["", *names]]
     rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
     rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
-    rows.append(["difference", *(_interval(whole.intervals[name], "+.2f") for name in names)])
+    rows.append(["difference", *(whole.intervals[name].text("+.2f") for name in names)])
     rows.append(["p (permutation)", *(f"{whole.p_values[name]:.4f}" for name in names)])
-    lines = [_scope(comparison), _align(rows)]
+    lines = [_scope(comparison), aligned(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
         lines += ["", _slice_differences(comparison)]
@@ -67,24 +71,20 @@ def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
         table.append([row.name, *shown, gallery, ties, f"{row.chance(1):.2f}"])
     notes = [f"{row.name}: {row.why_not}." for row in rows if row.why_not]
     title = f"{result.model} on {result.record['task']['name']}: the same scores of {result.record['queries']} queries"
-    return "\n".join([title, _align(table), *notes])
+    return "\n".join([title, aligned(table), *notes])
 
 
 def _slice_differences(comparison: Comparison) -> str:
     names = [next(iter(comparison.whole.intervals)), MEAN]
     rows = [["slice", "queries", *(f"{name} difference" for name in names), f"p of {names[0]}", "verdict"]]
     for value, difference in comparison.slices.items():
-        cells = [_interval(difference.intervals[name], "+.2f") for name in names]
+        cells = [difference.intervals[name].text("+.2f") for name in names]
         p_value = f"{difference.p_values[names[0]]:.4f}"
-        rows.append([value, str(difference.queries), *cells, p_value, _short_verdict(difference, names[0], comparison)])
-    return _align(rows)
-
-
-def _short_verdict(difference: Difference, metric: str, comparison: Comparison) -> str:
-    interval = difference.intervals[metric]
-    if not interval.excludes_zero:
-        return "no clear difference"
-    return f"{comparison.first if interval.value > 0 else comparison.second} is better"
+        interval = difference.intervals[names[0]]
+        verdict = f"{comparison.first if interval.value > 0 else comparison.second} is better"
+        verdict = verdict if interval.excludes_zero else "no clear difference"
+        rows.append([value, str(difference.queries), *cells, p_value, verdict])
+    return aligned(rows)
 
 
 def _scope(comparison: Comparison) -> str:
@@ -110,20 +110,6 @@ def _header(result: Result) -> str:
     return f"{line}\nleft out: {', '.join(lost)}" if lost else line
 
 
-def _cell(result: Result, name: str) -> str:
-    interval = result.interval(name)
-    return _interval(interval) if name in ("R@1", MEAN) else f"{interval.value:.2f}"
-
-
-def _chance(result: Result, name: str) -> str:
-    """The chance level of a recall; mAP has none."""
-    return f"{result.record['chance'][name]:.2f}" if name in result.record["chance"] else ""
-
-
-def _interval(interval: Interval, form: str = ".2f") -> str:
-    return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
-
-
 def _bounds(results: Sequence[Result]) -> list[str]:
     """What the recalls of the whole benchmark can be at least and at most, where some of it could not be scored."""
     known = [(result, found) for result in results if (found := result.record.get("coverage")) is not None]
@@ -133,15 +119,4 @@ def _bounds(results: Sequence[Result]) -> list[str]:
     rows = [["whole benchmark", *names]]
     for result, found in known:
         rows.append([result.model, *("{:.2f} to {:.2f}".format(*found["bounds"][name]) for name in names)])
-    return ["", _align(rows)]
-
-
-def _ranks(result: Result) -> list[str]:
-    return [f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])]
-
-
-def _align(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return ["", aligned(rows)]

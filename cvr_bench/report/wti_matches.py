@@ -14,16 +14,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from cvr_bench.models import drl
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.retriever import evaluating
-from cvr_bench.models.parts.weights import load_checkpoint
+from cvr_bench.models.parts.trained import scoring_model
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.model_packages import model_path
-from cvr_data.core.registry import parse_config
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders import stored as stored_encoder
 from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, tokenize
@@ -98,11 +96,8 @@ def find_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     embeddings = open_artifact(checkpoint).input_path("embeddings")
     stored = stored_encoder.load(stored_encoder.Config(embeddings=embeddings))
     found = _clip_features(clip, stored.store)
-    options = {name: str(value) for name, value in result.record["options"].items() if value is not None}
-    config = parse_config(drl.Config, options, where=str(checkpoint))
-    retriever = drl.load(config, WithClip(stored, found.features))
+    retriever = scoring_model("drl", (), checkpoint, WithClip(stored, found.features))
     assert isinstance(retriever, LateRetriever), "wti and ti interact late"
-    load_checkpoint(retriever, checkpoint)
     with evaluating(retriever.module):
         tokens_LD, token_weights_L = _valid(retriever.text_parts([text]))
         frames_TD, frame_weights_T = _valid(retriever.video_parts([Video(clip)]))
@@ -129,15 +124,14 @@ def token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
 def _clip_features(clip: str, store: FeatureStore) -> ClipFeatures:
     path = Path(clip)
     if not path.is_file():
-        if not store.has_video(clip):
+        if not store.has_videos([clip]).all():
             known = did_you_mean(clip, store.video_ids)
             raise CvrError(f"{clip} is neither a file nor a video with features in {store.artifact.path}. {known}")
         return ClipFeatures(store.frames([clip]), [])
-    options = {name: value for name, value in store.encoder.items() if name != "name"}
-    if store.encoder["name"] == UNKNOWN_ENCODER:
+    name, options = store.encoder["name"], store.artifact.manifest["config"]["options"]
+    if name == UNKNOWN_ENCODER:
         raise CvrError(f"{store.artifact.path} does not say how its features were made; give the id of a stored video.")
-    module = ENCODERS.get(store.encoder["name"])
-    raw = module.load(module.Config(**options)).encode_videos([Video(path.stem, path)])
+    raw = ENCODERS.get(name).load(ENCODERS.config(name, options)).encode_videos([Video(path.stem, path)])
     count, sampler = int(options.get("frames", raw.mask_BT.shape[1])), str(options.get("sampler", "uniform"))
     thumbnails = list(read_frames(path, count, sampler, THUMBNAIL))
     return ClipFeatures(store.heads.videos(raw) if store.heads else raw, thumbnails)

@@ -71,7 +71,9 @@ def _draw_tokens(draw: ImageDraw.ImageDraw, matches: Matches, xs: list[int]) -> 
         _bar(draw, x, TITLE + BAR + 10, weight / heaviest, up=True, colour=TO_FRAME)
         _centred(draw, x, TITLE + BAR + 14, f"{weight:.3f}", 13, INK)
         _centred(draw, x, TITLE + BAR + 30, f"{best:.2f}", 13, GREY)
-        _centred(draw, x, TOKENS - 22, _shortened(draw, word), 14, INK)
+        while draw.textlength(word, font=_font(14)) > TOKEN_WIDTH - 4:
+            word = word.rstrip(".")[:-1] + "..."
+        _centred(draw, x, TOKENS - 22, word, 14, INK)
 
 
 def _draw_frames(picture: Image.Image, draw: ImageDraw.ImageDraw, matches: Matches, xs: list[int]) -> None:
@@ -96,12 +98,6 @@ def _bar(draw: ImageDraw.ImageDraw, x: int, y: int, share: float, *, up: bool, c
 
 def _centred(draw: ImageDraw.ImageDraw, x: int, y: int, text: str, size: int, colour: tuple[int, int, int]) -> None:
     draw.text((x, y), text, fill=colour, font=_font(size), anchor="ma")
-
-
-def _shortened(draw: ImageDraw.ImageDraw, word: str) -> str:
-    while draw.textlength(word, font=_font(14)) > TOKEN_WIDTH - 4:
-        word = word.rstrip(".")[:-1] + "..."
-    return word
 
 
 def _centres(count: int, step: int, width: int) -> list[int]:

@@ -21,7 +21,7 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """First minus second on some queries, in points of percent."""
 
     queries: int
@@ -48,8 +48,8 @@ class Comparison:
 
     first: str
     second: str
-    whole: Difference
-    slices: Mapping[str, Difference]
+    whole: PairedDifference
+    slices: Mapping[str, PairedDifference]
     """Value of the slice -> the difference within it; empty where none was asked for."""
     only_first: int
     """Queries that only the first result has."""
@@ -68,16 +68,18 @@ def compare(first: Result, second: Result, *, by: str | None = None, seed: int =
     problems = _check_comparable(first, second)
     if problems:
         table, other, gallery = _on_common_gallery(first, second, problems)
+        measures = Measures(ks=first.ks)  # ranked again, only the best target of a query is placed: mAP is not known
     else:
         table, other, gallery = *_shared(first.ranks, second.ranks), None
+        measures = first.measures
     if not table.num_rows:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
     _check_targets(table, other, second)
-    names = _names(first, second)
+    names = (first.model, second.model) if first.model != second.model else (str(first.path), str(second.path))
     return Comparison(
         *names,
-        whole=_difference(table, other, _measures(first, gallery), seed),
-        slices=_slices(first, table, other, by, _measures(first, gallery), seed) if by else {},
+        whole=_difference(table, other, measures, seed),
+        slices=_slices(first, table, other, by, measures, seed) if by else {},
         only_first=first.ranks.num_rows - table.num_rows,
         only_second=second.ranks.num_rows - table.num_rows,
         gallery=gallery,
@@ -98,7 +100,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _difference_json(difference: Difference, names: tuple[str, str]) -> dict[str, Any]:
+def _difference_json(difference: PairedDifference, names: tuple[str, str]) -> dict[str, Any]:
     return {
         "queries": difference.queries,
         "clusters": difference.clusters,
@@ -170,11 +172,6 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     return table
 
 
-def _measures(result: Result, gallery: int | None) -> Measures:
-    """The metrics to compare; ranked again, only the best target of a query is placed, so that mAP is not known."""
-    return result.measures if gallery is None else Measures(ks=result.ks)
-
-
 def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
     row_of = {query_id: row for row, query_id in enumerate(second.column("query_id").to_pylist())}
     pairs = [
@@ -193,16 +190,10 @@ def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
         raise CvrError(f"{second.path} was scored with other targets for query {first_few(changed)}.")
 
 
-def _names(first: Result, second: Result) -> tuple[str, str]:
-    if first.model != second.model:
-        return first.model, second.model
-    return str(first.path), str(second.path)
-
-
-def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int) -> Difference:
+def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int) -> PairedDifference:
     clusters = target_clusters(first.column("target_ids").to_pylist())
     values = {name: [measures.values(table, name) for table in (first, second)] for name in measures.names()}
-    return Difference(
+    return PairedDifference(
         queries=first.num_rows,
         clusters=len(set(clusters)),
         intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
@@ -214,7 +205,7 @@ def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int
 
 def _slices(
     first: Result, table: pa.Table, other: pa.Table, by: str, measures: Measures, seed: int
-) -> dict[str, Difference]:
+) -> dict[str, PairedDifference]:
     if by not in first.slice_names:
         raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
     values = table.column(by).to_pylist()

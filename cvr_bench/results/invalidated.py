@@ -59,16 +59,12 @@ def standings(results: Iterable[Path], before: Dataset, after: Dataset) -> list[
         inputs = open_artifact(path, STAGE).manifest["inputs"]
         if inputs.get("triplets", {}).get("key") == before.artifact.key:
             result = read_result(path)
-            found.append(Standing(path, result.model, _split(result), _reasons(result, before, after)))
+            found.append(Standing(path, result.model, str(result.record["split"]), _reasons(result, before, after)))
     return found
 
 
-def _split(result: Result) -> str:
-    return str(result.record["split"])
-
-
 def _reasons(result: Result, before: Dataset, after: Dataset) -> list[str]:
-    split = _split(result)
+    split = str(result.record["split"])
     old, new = _queries(before, split), _queries(after, split)
     both = old.keys() & new.keys()
     videos = [_gallery(dataset, split) for dataset in (before, after)]
@@ -82,7 +78,11 @@ def _reasons(result: Result, before: Dataset, after: Dataset) -> list[str]:
         "ranked videos have other content": sum(videos[0][name] != videos[1][name] for name in ranked),
     }
     if result.record.get("training"):
-        rows = [_train_rows(dataset) for dataset in (before, after)]
+        trained = [
+            dataset.triplets.filter(pc.is_in(dataset.triplets["split"], pa.array(TRAINING)))
+            for dataset in (before, after)
+        ]
+        rows = [set(table["triplet_id"].to_pylist()) for table in trained]
         counts["training triplets are gone"] = len(rows[0] - rows[1])
         counts["training triplets are new"] = len(rows[1] - rows[0])
     return [f"{count} {what}" for what, count in counts.items() if count]
@@ -107,8 +107,3 @@ def _gallery(dataset: Dataset, split: str) -> dict[str, str | None]:
     return dict.fromkeys(named) | {
         video_id: digest for video_id, of_split, digest in table if of_split == split or video_id in named
     }
-
-
-def _train_rows(dataset: Dataset) -> set[str]:
-    rows = dataset.triplets.filter(pc.is_in(dataset.triplets["split"], pa.array(TRAINING)))
-    return set(rows["triplet_id"].to_pylist())

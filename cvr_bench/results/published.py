@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.results.result import Result
+from cvr_bench.results.text_table import aligned
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.yaml_text import parse_yaml_texts
 
@@ -94,7 +95,8 @@ def published_tables(benchmark: str) -> tuple[PublishedTable, ...]:
     name = benchmark.replace("_", "-")
     if name not in published_names():
         raise CvrError(f"No published results of {benchmark!r} are known. {did_you_mean(name, published_names())}")
-    content = _read(name)
+    # numbers as text: 72.50 is not 72.5
+    content = parse_yaml_texts((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return tuple(_table(name, table, content["sources"]) for table in content["tables"])
 
 
@@ -102,11 +104,6 @@ def published_for(task: str) -> PublishedTable | None:
     """Return what is published on a task of this bench; None if nothing is known."""
     found = (table for name in published_names() for table in published_tables(name) if table.task == task)
     return next(found, None)
-
-
-def has_reader(benchmark: str) -> bool:
-    """Return whether this bench can score the benchmark, as its file says."""
-    return _read(benchmark).get("reader") != "none"
 
 
 def format_published(table: PublishedTable) -> str:
@@ -125,9 +122,7 @@ def format_published(table: PublishedTable) -> str:
     sizes = (("queries", table.queries), ("in the gallery", table.gallery))
     facts = [f"{value:,} {what}" for what, value in sizes if value]
     facts += [f"references: {table.reference}"] if table.reference else []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else ""), *lines])
+    return f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else "") + "\n" + aligned(rows)
 
 
 def shown(row: PublishedRow, metric: str) -> str:
@@ -139,12 +134,6 @@ def to_json(table: PublishedTable) -> dict[str, Any]:
     """Return the table as JSON values."""
     rows = [{**vars(row), "written": dict(row.written), "values": row.values} for row in table.rows]
     return {**vars(table), "metrics": list(table.metrics), "rows": rows}
-
-
-@cache
-def _read(benchmark: str) -> Any:
-    """The file, its numbers as text: 72.50 is not 72.5."""
-    return parse_yaml_texts((FOLDER / f"{benchmark}.yaml").read_text(encoding="utf-8"))
 
 
 def _table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> PublishedTable:

@@ -5,7 +5,6 @@
 `ranks.parquet` has one row per query; every metric can be worked out from it again.
 """
 
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from cvr_bench.scoring.metrics import (
 from cvr_bench.tasks.coverage import recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import content_id
@@ -125,7 +124,7 @@ def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     return table
 
 
-def summary(table: pa.Table, measures: Measures, seed: int) -> dict[str, Any]:
+def rank_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
@@ -163,8 +162,8 @@ def problems_of(result: "Result") -> list[str]:
     """Return one line per number of result.json that ranks.parquet does not give again; none if all do."""
     seed = result.record["seed"]
     found: dict[str, Any] = {
-        **summary(result.ranks, result.measures, seed),
-        "slices": slice_summaries(result.ranks, result.measures, seed),
+        **rank_statistics(result.ranks, result.measures, seed),
+        "slices": slice_statistics(result.ranks, result.measures, seed),
     }
     if (stored := result.record.get("coverage")) is not None:
         found["coverage"] = coverage(result.ranks, result.ks, stored["lost_queries"])
@@ -188,17 +187,17 @@ def _flat(value: Any, name: str = "") -> dict[str, float]:
     return {name.removeprefix("."): float(value)} if is_number else {}
 
 
-def slice_summaries(table: pa.Table, measures: Measures, seed: int) -> dict[str, dict[str, Any]]:
-    """Return slice name -> value -> its summary."""
+def slice_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str, dict[str, Any]]:
+    """Return slice name -> value -> its statistics."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
-    summaries: dict[str, dict[str, Any]] = {}
+    statistics: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
-        summaries[name] = {
-            value: summary(table.filter(pa.array([found == value for found in values])), measures, seed)
+        statistics[name] = {
+            value: rank_statistics(table.filter(pa.array([found == value for found in values])), measures, seed)
             for value in sorted({value for value in values if value is not None})
         }
-    return summaries
+    return statistics
 
 
 def task_record(task: Task) -> dict[str, Any]:
@@ -221,13 +220,11 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "task": task_record(task),
         "protocol_key": task.protocol.key,
         "seed": seed,
-        **summary(table, measures, seed),
+        **rank_statistics(table, measures, seed),
         "coverage": coverage(table, task.ks, task.missing.queries) if task.missing else None,
-        "slices": slice_summaries(table, measures, seed),
+        "slices": slice_statistics(table, measures, seed),
     }
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    writer.write_file(RANKS, buffer.getvalue())
+    writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
     writer.write_file(RESULT, json_bytes(record))
     return writer.finish(rows=table.num_rows)

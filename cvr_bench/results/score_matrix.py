@@ -10,7 +10,6 @@ scores of query j, as CoVR's own code does (a use of labels, which only the prot
 
 # Shapes: Q queries, G gallery items, B queries of the bank.
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifacts import ArtifactWriter, parquet_bytes
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 
@@ -102,8 +101,9 @@ def save_scores(
         with encoder.weighted(task.target_frame_weights):
             retriever.index(pooled_items(task))
             _write_matrix(writer.path / POOLED, retriever, task.queries, len(task.queries), "query-pooled scores")
-    _write_table(writer, ITEMS, {"item_id": pa.array([item.item_id for item in gallery], pa.string())})
-    _write_table(writer, QUERIES, _query_columns(task, gallery))
+    items = pa.table({"item_id": pa.array([item.item_id for item in gallery], pa.string())})
+    for name, table in ((ITEMS, items), (QUERIES, _query_table(task, gallery))):
+        writer.write_file(name, parquet_bytes(table))
 
 
 def read_scores(folder: Path) -> ScoreMatrix | None:
@@ -138,47 +138,33 @@ def needed_scores(folder: Path) -> ScoreMatrix:
 
 
 def _write_matrix(path: Path, retriever: "Retriever", queries: Sequence[Query], width: int, label: str) -> None:
+    from cvr_bench.scoring.blocks import score_matrix
+
     part = path.with_suffix(".tmp")
     rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(queries), width))
     with Progress(label, len(queries), "queries") as progress:
         for start in range(0, len(queries), CHUNK):
             chunk = queries[start : start + CHUNK]
-            rows[start : start + len(chunk)] = _scores(retriever, chunk, width)
+            rows[start : start + len(chunk)] = score_matrix(retriever, chunk, width)
             progress.advance(len(chunk))
     rows.flush()
     del rows
     part.replace(path)
 
 
-def _scores(retriever: "Retriever", queries: Sequence[Query], width: int) -> np.ndarray:
-    import torch
-
-    with torch.no_grad():
-        scores_QG = retriever.score(queries).float().cpu().numpy()
-    if scores_QG.shape != (len(queries), width) or not np.isfinite(scores_QG).all():
-        raise ValueError(f"Expected finite scores of shape ({len(queries)}, {width}), got {scores_QG.shape}.")
-    return scores_QG
-
-
-def _query_columns(task: Task, gallery: Sequence[Item]) -> dict[str, pa.Array]:
+def _query_table(task: Task, gallery: Sequence[Item]) -> pa.Table:
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     references = [query.reference.item_id if query.reference is not None else None for query in task.queries]
     names = [query.query_id for query in task.queries]
     listed = task.candidates
-    return {
+    return pa.table({
         "query_id": pa.array(names, pa.string()),
         "reference": pa.array([column_of.get(name, -1) if name else -1 for name in references], pa.int64()),
         "targets": pa.array([sorted(column_of[item] for item in task.targets[name]) for name in names],
                             pa.list_(pa.int32())),
         "candidates": pa.array([None if listed is None else sorted(column_of[item] for item in listed[name])
                                 for name in names], pa.list_(pa.int32())),
-    }  # fmt: skip
-
-
-def _write_table(writer: ArtifactWriter, name: str, columns: dict[str, pa.Array]) -> None:
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd")
-    writer.write_file(name, buffer.getvalue())
+    })  # fmt: skip
 
 
 def _optional(path: Path) -> np.ndarray | None:

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvr_bench.results.published import RANKS
 from cvr_bench.results.result import Result
+from cvr_bench.results.text_table import aligned
 from cvr_data.core.errors import CvrError, first_few
 
 DIRECTIONS = ("T2V", "V2T")
 MARK = " (video to text"
 """In the names of tasks that rank texts."""
-RANKS = ("MdR", "MnR")
 
 
 @dataclass(frozen=True)
-class Row:
+class TwoWayRow:
     """One configuration."""
 
     config: str
@@ -34,7 +35,7 @@ class Row:
         return next((training for training in found if training), None)
 
 
-def two_way_rows(results: Sequence[Result]) -> list[Row]:
+def two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
     """Return a row per configuration, in the order in which they come.
 
     Raises:
@@ -55,7 +56,7 @@ def two_way_rows(results: Sequence[Result]) -> list[Row]:
     rows = []
     for (folder, model), (to_video, to_text) in found.items():
         name = model if len(folders) == 1 else folder.name if len(folders) == len(found) else f"{folder.name}/{model}"
-        rows.append(Row(name, to_video, to_text))
+        rows.append(TwoWayRow(name, to_video, to_text))
     return rows
 
 
@@ -64,19 +65,13 @@ def format_two_way(results: Sequence[Result], *, markdown: bool = False) -> str:
     recalls = [f"R@{k}" for k in results[0].ks]
     header = ["config", *(f"{way} {name}" for way in DIRECTIONS for name in (*recalls, *RANKS)), "devices", "hours"]
     rows = [
-        [row.config, *_cells(row.to_video, recalls), *_cells(row.to_text, recalls), *_cost(row)]
+        [row.config, *_cells(row.to_video, recalls), *_cells(row.to_text, recalls), *_cost(row.training)]
         for row in two_way_rows(results)
     ]
     if markdown:
         ruler = ["---", *("---:" for _ in header[1:])]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
-    widths = [max(len(cells[column]) for cells in (header, *rows)) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            [cells[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
-        )
-        for cells in (header, *rows)
-    )
+    return aligned([header, *rows], numbers=True)
 
 
 def _cells(result: Result | None, recalls: Sequence[str]) -> list[str]:
@@ -86,8 +81,7 @@ def _cells(result: Result | None, recalls: Sequence[str]) -> list[str]:
     return [*values, *(f"{result.record[name]:.1f}" for name in RANKS)]
 
 
-def _cost(row: Row) -> list[str]:
-    training = row.training
+def _cost(training: dict[str, Any] | None) -> list[str]:
     if training is None:
         return ["-", "-"]
     return [f"{training.get('devices', 1)} {training['device']}", f"{training['seconds'] / 3600:.2f}"]

@@ -122,7 +122,8 @@ def _why_not(matrix: ScoreMatrix, protocol: Protocol, name: str, base: Protocol)
 def matrix_ranks(matrix: ScoreMatrix, protocol: Protocol) -> MatrixRanks:
     """Return exact ranks under a protocol; a chunk of rows is held at once."""
     processed = _PostProcessing(matrix, protocol.post_processing)
-    columns = _columns(matrix, protocol)
+    of_targets = protocol.gallery == "targets"
+    columns = np.unique(np.concatenate(matrix.targets)) if of_targets else np.arange(len(matrix.item_ids))
     parts = []
     for start in range(0, len(matrix.query_ids), ROWS):
         rows = np.arange(start, min(start + ROWS, len(matrix.query_ids)))
@@ -131,12 +132,6 @@ def matrix_ranks(matrix: ScoreMatrix, protocol: Protocol) -> MatrixRanks:
         else:
             parts.append(_rank(matrix, rows, columns, protocol, processed.rows(rows)[:, columns]))
     return MatrixRanks(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-
-
-def _columns(matrix: ScoreMatrix, protocol: Protocol) -> np.ndarray:
-    if protocol.gallery != "targets":
-        return np.arange(len(matrix.item_ids))
-    return np.unique(np.concatenate(matrix.targets))
 
 
 def _rank(
@@ -198,7 +193,7 @@ class _PostProcessing:
             assert matrix.bank_BG is not None
             self.log_sum_G = _log_sum_exp(matrix.bank_BG, BANK_SCALE)
             self.is_hub_G = np.zeros(len(matrix.item_ids), dtype=bool)
-            self.is_hub_G[_best_columns(matrix.bank_BG)] = True
+            self.is_hub_G[np.concatenate([part.argmax(axis=1) for part in _chunks(matrix.bank_BG)])] = True
 
     def rows(self, rows: np.ndarray) -> np.ndarray:
         """(R, G): the scores of some queries after processing."""
@@ -222,10 +217,6 @@ def _log_sum_exp(scores_NG: np.ndarray, scale: float) -> np.ndarray:
     for part in _chunks(scores_NG):
         total_G += np.exp(scale * (part.astype(np.float64) - top_G)).sum(axis=0)
     return scale * top_G + np.log(total_G)
-
-
-def _best_columns(scores_NG: np.ndarray) -> np.ndarray:
-    return np.unique(np.concatenate([part.argmax(axis=1) for part in _chunks(scores_NG)]))
 
 
 def _chunks(scores_NG: np.ndarray) -> Sequence[np.ndarray]:

@@ -103,7 +103,10 @@ def best_items(best: Best, targets: Cells, target_scores: np.ndarray, hidden: Ce
     top = top_of(kept, scores.pair_scores(kept.rows, kept.columns), targets, target_scores, queries)
     reach_Q = np.nextafter(best.worst_Q + scores.margins_Q, np.float32(np.inf))
     in_doubt = (scores.margins_Q > 0) & np.isfinite(best.worst_Q) & (top.scores_QK[:, -1] <= reach_Q)
-    for rows in _groups(np.flatnonzero(in_doubt), scores.copies.first_G.size if scores.copies else 1):
+    doubtful = np.flatnonzero(in_doubt)
+    at_once = max(1, SECOND_LOOK // (scores.copies.first_G.size if scores.copies else 1))
+    for start in range(0, len(doubtful), at_once):
+        rows = doubtful[start : start + at_once]
         lowest = np.nextafter(top.scores_QK[rows, -1] - scores.margins_Q[rows], np.float32(-np.inf))
         cells = _reaching(rows, lowest, hidden, scores)
         exact = scores.pair_scores(cells.rows, cells.columns)
@@ -148,12 +151,6 @@ def _reaching(rows: np.ndarray, lowest: np.ndarray, hidden: Cells, scores: Score
         cells = Cells(rows[cells.rows], cells.columns + first)
         found.append(cells if scores.copies is None else cells.take(scores.copies.number_G[cells.columns] < copies))
     return Cells(np.concatenate([part.rows for part in found]), np.concatenate([part.columns for part in found]))
-
-
-def _groups(rows: np.ndarray, width: int) -> list[np.ndarray]:
-    """The rows, as many at once as may be read."""
-    at_once = max(1, SECOND_LOOK // width)
-    return [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
 
 
 def _floor(block_QC: np.ndarray, k: int) -> np.ndarray:

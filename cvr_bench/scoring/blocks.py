@@ -9,20 +9,41 @@ Gallery items that have the very same vector score the same for every query, wit
 # Shapes: Q queries of a chunk, G gallery items, C gallery columns of a block, D embedding.
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import first_few
 
-COMPARED_CELLS = 2**22
-"""Numbers looked at in one go."""
+COLUMNS = 1024
+"""Gallery columns of a block: with 1024 queries it stays in the cache of two cores."""
+MATRIX_BYTES = 2**26
+"""Largest (Q, G) matrices asked of a retriever that scores by itself, those of all threads together."""
+PAIRS = 512
+"""Pairs of vectors multiplied at once: they stay in the cache of one core."""
+CELLS = 2**22
+"""Numbers checked or compared at once."""
+
+THREADS = 8
+"""Threads at most: each holds the blocks of one chunk."""
+SMALL = 10**6
+"""Parameters below which a network trains in one thread: its products are over before a second thread has begun."""
+
+Thing = TypeVar("Thing")
+Found = TypeVar("Found")
+PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(rows, columns) -> float32 scores that do not depend on what else is scored."""
+BlockStream = Iterator[tuple[int, np.ndarray]]
+"""(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
 
 
 @dataclass(frozen=True)
@@ -35,54 +56,11 @@ class Copies:
     """How many earlier items have the same vector."""
 
 
-def find_copies(gallery_GD: Tensor) -> Copies:
-    """Return which rows are the same, bit by bit."""
-    keys_G = _keys(gallery_GD)
-    _, first, kind_G = np.unique(keys_G, return_index=True, return_inverse=True)
-    first_G = first[kind_G]
-    own_G = np.arange(len(first_G))
-    later = np.flatnonzero(first_G != own_G)
-    at_once = max(1, COMPARED_CELLS // gallery_GD.shape[1])
-    for start in range(0, len(later), at_once):
-        rows = later[start : start + at_once]
-        is_other = (gallery_GD[rows] != gallery_GD[first_G[rows]]).any(dim=1).numpy()  # equal keys, other vectors
-        first_G[rows[is_other]] = rows[is_other]
-    order = np.argsort(first_G, kind="stable")
-    number_G = np.empty(len(first_G), dtype=np.int64)
-    number_G[order] = own_G - np.searchsorted(first_G[order], first_G[order])
-    return Copies(first_G, number_G)
-
-
-def _keys(gallery_GD: Tensor) -> np.ndarray:
-    """A 64-bit hash of each row."""
-    draw = np.random.default_rng(0).integers(1, 2**62, gallery_GD.shape[1], dtype=np.int64) | 1
-    weights_D = torch.from_numpy(draw)
-    chunks = gallery_GD.split(max(1, COMPARED_CELLS // gallery_GD.shape[1]))
-    parts = [(part.contiguous().view(torch.int32).long() * weights_D).sum(dim=1) for part in chunks]
-    return torch.cat(parts).numpy()
-
-
-COLUMNS = 1024
-"""Gallery columns of a block: with 1024 queries it stays in the cache of two cores."""
-MATRIX_BYTES = 2**26
-"""Largest (Q, G) matrices asked of a retriever that scores by itself, those of all threads together."""
-PAIRS = 512
-"""Pairs of vectors multiplied at once: they stay in the cache of one core."""
-CELLS = 2**22
-"""Numbers checked at once."""
-
-Thing = TypeVar("Thing")
-PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(rows, columns) -> float32 scores that do not depend on what else is scored."""
-Blocks = Iterator[tuple[int, np.ndarray]]
-"""(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
-
-
 @dataclass(frozen=True)
 class ScoreBlocks:
     """The scores of some queries."""
 
-    blocks: Callable[[np.ndarray], Blocks]
+    blocks: Callable[[np.ndarray], BlockStream]
     """Rows, rising -> the blocks of those queries."""
     pair_scores: PairScores
     """The exact scores of single cells."""
@@ -122,7 +100,7 @@ class Scorer:
         """
         if isinstance(self.retriever, DenseRetriever):
             return self._score_dense(self.retriever, queries)
-        scores_QG = _matrix(self.retriever, queries, len(self.gallery))
+        scores_QG = score_matrix(self.retriever, queries, len(self.gallery))
         return ScoreBlocks(
             blocks=lambda rows: _matrix_blocks(scores_QG, rows, self.columns),
             pair_scores=lambda rows, columns: scores_QG[rows, columns],
@@ -136,13 +114,13 @@ class Scorer:
         queries_QD = retriever.embed(queries)
         _check_embeddings(queries_QD, "query", queries, lambda query: query.query_id)
         return ScoreBlocks(
-            blocks=lambda rows: self._product_blocks(_rows(queries_QD, rows), gallery_GD),
+            blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
             margins_Q=product_margins(queries_QD, self.longest),
             copies=self.copies,
         )
 
-    def _product_blocks(self, queries_QD: Tensor, gallery_GD: Tensor) -> Blocks:
+    def _product_blocks(self, queries_QD: Tensor, gallery_GD: Tensor) -> BlockStream:
         cells = len(queries_QD) * min(self.columns, len(gallery_GD))
         room: Tensor = getattr(self.own, "room", torch.empty(0))
         if len(room) < cells:
@@ -179,6 +157,33 @@ def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     return ((queries_QD.shape[1] + 2) * unit * bound_Q).float().numpy()
 
 
+def find_copies(gallery_GD: Tensor) -> Copies:
+    """Return which rows are the same, bit by bit."""
+    keys_G = _keys(gallery_GD)
+    _, first, kind_G = np.unique(keys_G, return_index=True, return_inverse=True)
+    first_G = first[kind_G]
+    own_G = np.arange(len(first_G))
+    later = np.flatnonzero(first_G != own_G)
+    at_once = max(1, CELLS // gallery_GD.shape[1])
+    for start in range(0, len(later), at_once):
+        rows = later[start : start + at_once]
+        is_other = (gallery_GD[rows] != gallery_GD[first_G[rows]]).any(dim=1).numpy()  # equal keys, other vectors
+        first_G[rows[is_other]] = rows[is_other]
+    order = np.argsort(first_G, kind="stable")
+    number_G = np.empty(len(first_G), dtype=np.int64)
+    number_G[order] = own_G - np.searchsorted(first_G[order], first_G[order])
+    return Copies(first_G, number_G)
+
+
+def _keys(gallery_GD: Tensor) -> np.ndarray:
+    """A 64-bit hash of each row."""
+    draw = np.random.default_rng(0).integers(1, 2**62, gallery_GD.shape[1], dtype=np.int64) | 1
+    weights_D = torch.from_numpy(draw)
+    chunks = gallery_GD.split(max(1, CELLS // gallery_GD.shape[1]))
+    parts = [(part.contiguous().view(torch.int32).long() * weights_D).sum(dim=1) for part in chunks]
+    return torch.cat(parts).numpy()
+
+
 def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Callable[[Thing], str]) -> None:
     if rows.ndim != 2 or len(rows) != len(things):
         raise ValueError(f"Expected one embedding per {what}, ({len(things)}, D), got {tuple(rows.shape)}.")
@@ -190,7 +195,12 @@ def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Ca
         )
 
 
-def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
+def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
+    """Return the scores of queries against a gallery of `width` items, float32.
+
+    Raises:
+        ValueError: a score is NaN or infinite, or there are more or fewer.
+    """
     with torch.no_grad():
         scores = retriever.score(queries).float().cpu()
     if scores.shape != (len(queries), width):
@@ -203,11 +213,43 @@ def _matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.nd
     return scores.numpy()
 
 
-def _rows(queries_QD: Tensor, rows: np.ndarray) -> Tensor:
-    return queries_QD if len(rows) == len(queries_QD) else queries_QD[torch.from_numpy(rows)]
-
-
-def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blocks:
+def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> BlockStream:
     for first in range(0, scores_QG.shape[1], columns):
         part_QC = scores_QG[:, first : first + columns]
         yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]
+
+
+def thread_count() -> int:
+    """Return how many threads to use: as many as torch may, within bounds."""
+    return min(THREADS, torch.get_num_threads())
+
+
+def map_in_order(call: Callable[[Thing], Found], things: Iterable[Thing], threads: int) -> Iterator[Found]:
+    """Yield the result of each thing, in order; things are made by the caller's thread, one more than are worked on."""
+    if threads == 1:
+        yield from map(call, things)
+        return
+    before = torch.get_num_threads()
+    waiting: deque[Future[Found]] = deque()
+    try:  # a thread's own setting, but threads that start later would take it over
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for thing in things:
+                waiting.append(pool.submit(call, thing))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def few_threads(module: nn.Module) -> Iterator[None]:
+    """Train a small network in one thread inside the block; a large one has as many as torch may use."""
+    before = torch.get_num_threads()
+    if sum(parameter.numel() for parameter in module.parameters()) < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

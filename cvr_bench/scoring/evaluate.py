@@ -9,24 +9,19 @@ and joins.
 
 # Shapes: Q queries of a chunk, C gallery columns of a block, K best kept.
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-import torch
-from torch import nn
 
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_of
-from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer
+from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_in_order, thread_count
 from cvr_bench.scoring.caption_sets import over_sets
 from cvr_bench.scoring.ranking import Cells, Counter, count_among, places
 from cvr_bench.tasks.task import Query, Task
+from cvr_data.core.errors import CvrError
 
 CHUNK = 1024
 """Queries scored at once."""
@@ -147,8 +142,11 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     """Return the ranks of every query of the task; blocks of `chunk` queries and `columns` items are held at once.
 
     Raises:
+        CvrError: the targets of the task are not known.
         ValueError: a score is NaN or infinite, or the scores have another shape than (queries, gallery).
     """
+    if task.is_blind:
+        raise CvrError(f"{task.name}: its targets are not published, so its server has to score it (cvr submit).")
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     item_ids = pa.array(column_of, pa.string())
@@ -263,49 +261,3 @@ def _lists(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = N
         part = part if item_ids is None else item_ids.take(part)
         parts.append(pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), part))
     return pa.chunked_array(parts)
-
-
-MOST = 8
-"""Threads at most: each holds the blocks of one chunk."""
-
-SMALL = 10**6
-"""Parameters below which a network trains in one thread: its products are over before a second thread has begun."""
-
-Thing = TypeVar("Thing")
-Result = TypeVar("Result")
-
-
-def thread_count() -> int:
-    """Return how many threads to use: as many as torch may, within bounds."""
-    return min(MOST, torch.get_num_threads())
-
-
-def map_in_order(call: Callable[[Thing], Result], things: Iterable[Thing], threads: int) -> Iterator[Result]:
-    """Yield the result of each thing, in order; things are made by the caller's thread, one more than are worked on."""
-    if threads == 1:
-        yield from map(call, things)
-        return
-    before = torch.get_num_threads()
-    waiting: deque[Future[Result]] = deque()
-    try:  # a thread's own setting, but threads that start later would take it over
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for thing in things:
-                waiting.append(pool.submit(call, thing))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def few_threads(module: nn.Module) -> Iterator[None]:
-    """Train a small network in one thread inside the block; a large one has as many as torch may use."""
-    before = torch.get_num_threads()
-    if sum(parameter.numel() for parameter in module.parameters()) < SMALL:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

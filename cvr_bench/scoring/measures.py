@@ -63,7 +63,12 @@ class Measures:
         if metric in self.means:
             mean = self.means[metric]
             values = np.mean([self.values(table, name) for name in mean.of], axis=0)
-            return values if mean.over is None else values * _weights(table.column(mean.over).to_pylist())
+            if mean.over is None:
+                return values
+            # weighed so that the mean over rows is the mean over groups, however many rows each has
+            groups = [str(group) for group in table.column(mean.over).to_pylist()]
+            _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+            return values * (len(groups) / (len(sizes) * sizes[group_of]))
         if metric == MEAN:
             return recall_values(table.column("rank").to_numpy(), self.ks)
         kind, k = metric.split("@")
@@ -80,9 +85,3 @@ class Measures:
 def metric_names(ks: Sequence[int]) -> list[str]:
     """Return `R@K` of each K, and the name of their mean."""
     return [*(f"R@{k}" for k in ks), MEAN]
-
-
-def _weights(groups: Sequence[str | None]) -> np.ndarray:
-    """What makes the mean over rows the mean over groups, however many rows each has."""
-    _, group_of, sizes = np.unique([str(group) for group in groups], return_inverse=True, return_counts=True)
-    return len(groups) / (len(sizes) * sizes[group_of])

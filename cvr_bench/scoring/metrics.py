@@ -33,6 +33,10 @@ class Interval:
         """Whether zero lies outside."""
         return self.low > 0 or self.high < 0
 
+    def text(self, form: str = ".2f") -> str:
+        """Return the estimate with the ends in brackets."""
+        return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
 
 def hits(ranks: np.ndarray, k: int) -> np.ndarray:
     """Return 100.0 for each query whose best target is among the K best, else 0.0."""
@@ -72,11 +76,6 @@ def average_precision(target_ranks: Sequence[int], k: int) -> float:
     found = [rank for rank in sorted(target_ranks) if rank <= k]
     precisions = [number / rank for number, rank in enumerate(found, start=1)]
     return 100.0 * sum(precisions) / min(k, len(target_ranks))
-
-
-def mean_average_precision(target_ranks: Sequence[Sequence[int]], k: int) -> float:
-    """Return mAP@K in percent."""
-    return float(np.mean([average_precision(ranks, k) for ranks in target_ranks]))
 
 
 def chance_recall(allowed: np.ndarray, targets: np.ndarray, k: int) -> float:

@@ -56,7 +56,10 @@ class Counter:
         self.is_exact = not margins.any()
         self.low = scores if self.is_exact else np.nextafter(scores - margins, np.float32(-np.inf))
         self.high = scores if self.is_exact else np.nextafter(scores + margins, np.float32(np.inf))
-        self.slots = _slots(probes.rows)
+        # the first target of every query, then the second where there is one, and so on
+        place = places(probes.rows)
+        probes_of = [np.flatnonzero(place == slot) for slot in range(int(place.max(initial=-1)) + 1)]
+        self.slots = [(probes.rows[found], found) for found in probes_of]
 
     def add(self, block_QC: np.ndarray, first_column: int) -> None:
         """Count one block; entries that may not be ranked, and the targets themselves, are -inf in it."""
@@ -106,10 +109,3 @@ def count_true(flags_QC: np.ndarray) -> np.ndarray:
 def places(rows: np.ndarray) -> np.ndarray:
     """Return how many earlier entries have the same row; `rows` rise."""
     return np.arange(len(rows)) - np.searchsorted(rows, rows)
-
-
-def _slots(rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(rows, probes) of the first target of every query, then of the second where there is one, and so on."""
-    place = places(rows)
-    probes_of = [np.flatnonzero(place == slot) for slot in range(int(place.max(initial=-1)) + 1)]
-    return [(rows[probes], probes) for probes in probes_of]

@@ -1,6 +1,5 @@
 """Evaluate on several devices: each ranks its share of the queries, and all get the ranks of all."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pyarrow as pa
 from cvr_bench.models.parts.processes import gathered_objects, is_spread, process_count, process_number
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.scoring.evaluate import Ranks, evaluate
-from cvr_bench.tasks.task import Missing, Query, Task
+from cvr_bench.tasks.task import Missing, Task, part_of
 
 LISTS = ("target_ids", "target_ranks", "top", "top_scores")
 
@@ -25,25 +24,8 @@ def evaluate_spread(retriever: Retriever, task: Task) -> Ranks:
     share = -(-len(task.queries) // count)
     places = [(number + count * step) % len(task.queries) for step in range(share)]
     own_queries = [task.queries[place] for place in dict.fromkeys(places)]
-    own = evaluate(retriever, _share(task, own_queries))
+    own = evaluate(retriever, replace(part_of(task, own_queries), missing=Missing()))
     return joined_ranks(gathered_objects(own), [query.query_id for query in task.queries])
-
-
-def _share(task: Task, queries: Sequence[Query]) -> Task:
-    ids = {query.query_id for query in queries}
-    return replace(
-        task,
-        queries=queries,
-        targets={query_id: task.targets[query_id] for query_id in task.targets if query_id in ids},
-        candidates=_of(ids, task.candidates),
-        subset=_of(ids, task.subset),
-        slices={},
-        missing=Missing(),
-    )
-
-
-def _of(ids: set[str], values: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:
-    return None if values is None else {query_id: values[query_id] for query_id in values if query_id in ids}
 
 
 def joined_ranks(parts: list[Ranks], query_ids: list[str]) -> Ranks:

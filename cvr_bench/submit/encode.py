@@ -8,8 +8,8 @@ from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.benchmarks import DATASETS
 from cvr_bench.data.benchmark import find_benchmark, is_benchmark
 from cvr_bench.data.choose import ALL, choose_data, stored_features, with_root
-from cvr_bench.data.load import load_task, open_features
-from cvr_bench.data.sources import Sources, choose_sources
+from cvr_bench.data.opened import Sources
+from cvr_bench.data.sources import choose_sources
 from cvr_bench.models.parts.trained import dense_model, scoring_model
 from cvr_bench.submit.query_features import STAGE, encode_queries
 from cvr_bench.tasks.task import Task
@@ -43,14 +43,14 @@ def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = Fal
     named = [run.data] if run.data is not None else []
     chosen, _ = choose_data(named, run.data_options, run.embeddings, run.split, machine)
     sources = chosen[0].sources
-    features = features_of(sources.embeddings)
+    features = AlteredFeatures(sources.encoder)
     retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
     inputs = {"data": data_file(sources), "embeddings": sources.embeddings}
     if run.checkpoint is not None:
         inputs["checkpoint"] = run.checkpoint
     config = {"model": run.model, "options": list(run.options), "split": run.split, "data": list(run.data_options)}
     with ArtifactWriter(out, stage=STAGE, config=config, inputs=inputs, overwrite=overwrite) as writer:
-        shapes = encode_queries(retriever, features, load_task(sources, run.split or "test"), writer)
+        shapes = encode_queries(retriever, features, sources.task(run.split or "test"), writer)
         writer.finish()
     return shapes
 
@@ -73,7 +73,7 @@ def features_of(embeddings: Path) -> AlteredFeatures:
     Raises:
         CvrError: none are there.
     """
-    return AlteredFeatures(open_features(Sources(data=embeddings, embeddings=embeddings, videos=(), choice="-e")))
+    return AlteredFeatures(Sources(data=embeddings, embeddings=embeddings, videos=(), choice="-e").encoder)
 
 
 def task_to_score(
@@ -89,7 +89,7 @@ def task_to_score(
         benchmark = find_benchmark(data.replace("_", "-"), options, split)
         return DATASETS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
     sources = choose_sources(data, options, None, split)
-    return load_task(sources, split or "test"), data_file(sources).name
+    return sources.task(split or "test"), data_file(sources).name
 
 
 def data_file(sources: Sources) -> Path:

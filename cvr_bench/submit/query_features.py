@@ -29,7 +29,7 @@ from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
-from cvr_bench.tasks.task import Query, Task
+from cvr_bench.tasks.task import Query, Task, part_of
 from cvr_data.core.artifacts import ArtifactWriter, json_bytes, write_bytes
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.media.video import Video
@@ -70,7 +70,7 @@ def encode_queries(
         GALLERY: retriever.gallery_GD,
     }
     for name, array in arrays.items():
-        writer.write_file(name, _npy(array))
+        writer.write_file(name, npy_bytes(array.numpy()))
     ids = {
         "task": task.name,
         "queries": [query.query_id for query in task.queries],
@@ -112,16 +112,20 @@ def _recalls(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[st
     queries_QD, ids = torch.from_numpy(read_rows(folder / name)), _read_ids(folder)
     query_ids = ids["queries"] if ids else [query.query_id for query in task.queries]
     item_ids = ids["gallery"] if ids else [item.item_id for item in task.gallery]
-    _check_rows(folder / name, queries_QD, query_ids, "queries")
-    _check_rows(folder / GALLERY, gallery_GD, item_ids, "gallery items")
+    for file, rows, names, what in (
+        (name, queries_QD, query_ids, "queries"),
+        (GALLERY, gallery_GD, item_ids, "gallery items"),
+    ):
+        if len(rows) != len(names):
+            raise CvrError(f"{folder / file} has {len(rows)} rows for {len(names)} {what}.")
     if queries_QD.shape[1] != gallery_GD.shape[1]:
         raise CvrError(f"{folder / name} is {queries_QD.shape[1]} wide, {GALLERY} {gallery_GD.shape[1]}.")
-    ranks = evaluate(_retriever(queries_QD, query_ids, gallery_GD, item_ids), task).rank
+    ranks = evaluate(_stored_retriever(queries_QD, query_ids, gallery_GD, item_ids), task).rank
     values = {f"R{k}": recall(ranks, k) for k in KS} | {mean: mean_recall(ranks, ks) for mean, ks in MEANS.items()}
     return {key: round(value, 2) for key, value in values.items()}
 
 
-def _retriever(
+def _stored_retriever(
     queries_QD: Tensor, query_ids: Sequence[str], gallery_GD: Tensor, item_ids: Sequence[str]
 ) -> DenseRetriever:
     row_of = {name: row for row, name in enumerate(query_ids)}
@@ -144,21 +148,11 @@ def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
     known = {query.query_id for query in task.queries}
     if unknown := [name for name in ids["queries"] if name not in known]:
         raise CvrError(f"{task.name} has no query {first_few(unknown)}; {IDS} is of {ids['task']}.")
-    queries, items = set(ids["queries"]), set(ids["gallery"])
-    targets = {name: found & items for name, found in task.targets.items() if name in queries}
-    if lost := [name for name, found in targets.items() if not found]:
+    names, items = set(ids["queries"]), set(ids["gallery"])
+    queries = [query for query in task.queries if query.query_id in names]
+    if lost := [query.query_id for query in queries if task.targets[query.query_id].isdisjoint(items)]:
         raise CvrError(f"{IDS} lists no target of query {first_few(lost)}.")
-    return dataclasses.replace(
-        task,
-        queries=[query for query in task.queries if query.query_id in queries],
-        gallery=[item for item in task.gallery if item.item_id in items],
-        targets=targets,
-        candidates=None
-        if task.candidates is None
-        else {name: found & items for name, found in task.candidates.items() if name in queries},
-        slices={},
-        target_frame_weights={},
-    )
+    return part_of(task, queries, items)
 
 
 def _read_ids(folder: Path) -> dict[str, Any] | None:
@@ -196,12 +190,8 @@ def read_rows(path: Path) -> np.ndarray:
     return rows
 
 
-def _check_rows(path: Path, rows: Tensor, names: Sequence[str], what: str) -> None:
-    if len(rows) != len(names):
-        raise CvrError(f"{path} has {len(rows)} rows for {len(names)} {what}.")
-
-
-def _npy(rows: Tensor) -> bytes:
+def npy_bytes(rows: np.ndarray) -> bytes:
+    """Return the rows as the bytes of an .npy file, float32."""
     buffer = io.BytesIO()
-    np.save(buffer, rows.numpy().astype(np.float32))
+    np.save(buffer, rows.astype(np.float32))
     return buffer.getvalue()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.blind import BlindTask
+from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 
@@ -27,7 +27,7 @@ Submission = Mapping[str, Any]
 
 
 def cirr_submission(
-    metric: Literal["recall", "recall_subset"], best: Mapping[str, Sequence[str]], task: BlindTask
+    metric: Literal["recall", "recall_subset"], best: Mapping[str, Sequence[str]], task: Task
 ) -> dict[str, Any]:
     """Return what CIRR's server takes for a metric.
 
@@ -39,7 +39,7 @@ def cirr_submission(
     return submission
 
 
-def check_cirr(submission: Submission, task: BlindTask) -> None:
+def check_cirr(submission: Submission, task: Task) -> None:
     """Refuse what CIRR's server would refuse, or an image outside the split or, for recall_subset, the set.
 
     Raises:
@@ -56,7 +56,7 @@ def check_cirr(submission: Submission, task: BlindTask) -> None:
     _check_answers(answers, CIRR_COUNTS[metric], task)
 
 
-def circo_submission(best: Mapping[str, Sequence[str]], task: BlindTask) -> dict[str, list[int]]:
+def circo_submission(best: Mapping[str, Sequence[str]], task: Task) -> dict[str, list[int]]:
     """Return what CIRCO's server takes: 50 COCO ids per query.
 
     Raises:
@@ -66,7 +66,7 @@ def circo_submission(best: Mapping[str, Sequence[str]], task: BlindTask) -> dict
     return {name: [int(image_id) for image_id in ids] for name, ids in best.items()}
 
 
-def check_circo(submission: Submission, task: BlindTask) -> None:
+def check_circo(submission: Submission, task: Task) -> None:
     """Refuse what CIRCO's server would refuse.
 
     Raises:
@@ -92,7 +92,7 @@ def write_submission(path: Path, submission: Submission) -> None:
     write_bytes(path, content)
 
 
-def _check_answers(answers: Mapping[str, Sequence[str]], count: int, task: BlindTask) -> None:
+def _check_answers(answers: Mapping[str, Sequence[str]], count: int, task: Task) -> None:
     expected = {query.query_id for query in task.queries}
     if absent := sorted(expected - set(answers)):
         raise CvrError(f"{task.name}: query {first_few(absent)} has no answer.")
@@ -104,7 +104,7 @@ def _check_answers(answers: Mapping[str, Sequence[str]], count: int, task: Blind
             raise CvrError(f"{task.name}: query {query.query_id} {problem}.")
 
 
-def _problem(query_id: str, ids: Sequence[str], count: int, task: BlindTask, gallery: set[str]) -> str | None:
+def _problem(query_id: str, ids: Sequence[str], count: int, task: Task, gallery: set[str]) -> str | None:
     """What is wrong with one answer; None if nothing is."""
     ranked = gallery if task.candidates is None else task.candidates[query_id]
     if len(ids) != count:

@@ -7,10 +7,9 @@ Source: the servers of CIRR and CIRCO (`cvr_bench.submit.servers`), and the CVPR
 query embeddings themselves: https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25, "Calculating Query Features".
 """
 
-# Shapes: Q queries, D embedding.
+# Shapes: Q queries of a chunk, G gallery items, D embedding.
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,8 @@ import numpy as np
 from cvr_bench.benchmarks import DATASETS, KeepsTargets, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
-from cvr_bench.submit.best_answers import best_answers
-from cvr_bench.submit.query_features import read_rows
+from cvr_bench.scoring.blocks import score_matrix
+from cvr_bench.submit.query_features import npy_bytes, read_rows
 from cvr_bench.submit.servers import (
     CIRCO_COUNT,
     CIRR_COUNTS,
@@ -29,7 +28,7 @@ from cvr_bench.submit.servers import (
     cirr_submission,
     write_submission,
 )
-from cvr_bench.tasks.blind import BlindTask
+from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
@@ -59,7 +58,7 @@ def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out:
         queries_QD = dense_model(model, "this model").embed(task.queries).numpy()
         check_challenge(queries_QD, task)
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(out, _npy(queries_QD))
+        write_bytes(out, npy_bytes(queries_QD))
     return [out]
 
 
@@ -80,7 +79,44 @@ def check_file(benchmark: str, options: Sequence[str], path: Path) -> str:
     return checks[name](options, path)
 
 
-def check_challenge(queries_QD: np.ndarray, task: BlindTask) -> None:
+def best_answers(retriever: Retriever, task: Task, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
+    """Return query_id -> its `count` best items, best first; of equal scores the smaller item_id comes first.
+
+    Raises:
+        CvrError: the gallery is not known, or a query has fewer items than that.
+        ValueError: a score is NaN or infinite.
+    """
+    if not task.gallery:
+        raise CvrError(f"{task.name}: its gallery is not published, so nothing can be ranked here.")
+    gallery = sorted(task.gallery, key=lambda item: item.item_id)
+    column_of = {item.item_id: column for column, item in enumerate(gallery)}
+    item_ids = np.array(list(column_of), dtype=object)
+    retriever.index(gallery)
+    found: dict[str, list[str]] = {}
+    for start in range(0, len(task.queries), chunk):
+        queries = task.queries[start : start + chunk]
+        scores_QG = score_matrix(retriever, queries, len(gallery)).copy()
+        scores_QG[~_allowed(task, queries, column_of)] = -np.inf
+        for query, scores_G in zip(queries, scores_QG, strict=True):
+            order = np.argsort(-scores_G, kind="stable")[:count]
+            found[query.query_id] = item_ids[order[np.isfinite(scores_G[order])]].tolist()
+    short = [query_id for query_id, best in found.items() if len(best) < count]
+    if short:
+        raise CvrError(f"{task.name}: query {first_few(short)} has fewer than {count} items to rank.")
+    return found
+
+
+def _allowed(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
+    allowed_QG = np.full((len(queries), len(column_of)), task.candidates is None)
+    for row, query in enumerate(queries):
+        if task.candidates is not None:
+            allowed_QG[row, [column_of[item_id] for item_id in task.candidates[query.query_id]]] = True
+        if query.reference is not None and query.reference.item_id in column_of:
+            allowed_QG[row, column_of[query.reference.item_id]] = False
+    return allowed_QG
+
+
+def check_challenge(queries_QD: np.ndarray, task: Task) -> None:
     """Refuse embeddings that the challenge's server would refuse, or that cannot be ranked.
 
     Raises:
@@ -105,7 +141,7 @@ def _with_server(benchmark: str) -> str:
     return name
 
 
-def _blind(name: str, options: Sequence[str], **fixed: str) -> BlindTask:
+def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
     """The queries of the split that the server scores, unless the options name another."""
     dataset = DATASETS.get(name)
     if not isinstance(dataset, KeepsTargets):
@@ -155,9 +191,3 @@ def _object(path: Path) -> dict:
     if not isinstance(content, dict) or not all(isinstance(ids, list | str) for ids in content.values()):
         raise CvrError(f"{path} should hold an object of lists, one per query.")
     return content
-
-
-def _npy(rows: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, rows.astype(np.float32))
-    return buffer.getvalue()

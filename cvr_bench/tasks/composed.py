@@ -92,17 +92,22 @@ def composed_task(
     subset_ks: tuple[int, ...] = (),
     means: Mapping[str, Mean] | None = None,
     left_out: Mapping[str, int] | None = None,
+    slice_names: Sequence[str] = (),
 ) -> Task:
-    """Return the task of these queries; one whose only target is its own reference is left out and counted."""
+    """Return the task of these queries; one whose only target is its own reference is left out and counted.
+
+    Queries without targets make a task whose answers a server scores. Slices come in the order of `slice_names`, or of
+    their names.
+    """
     is_excluded = protocol.reference == "exclude"
     kept = [row for row in rows if not (is_excluded and set(row.target_ids) == {row.reference_id})]
     counts = {**(left_out or {}), "queries whose only target is their reference": len(rows) - len(kept)}
-    slices = sorted({name for row in kept for name in row.slices})
+    slices = slice_names or sorted({name for row in kept for name in row.slices})
     return Task(
         name=name,
         queries=[query_of(row) for row in kept],
         gallery=[video_item(video_id) for video_id in gallery],
-        targets={row.query_id: frozenset(row.target_ids) for row in kept},
+        targets={row.query_id: frozenset(row.target_ids) for row in kept if row.target_ids},
         candidates=_lists_of(kept, candidates),
         ks=ks,
         map_ks=map_ks,

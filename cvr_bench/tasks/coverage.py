@@ -4,12 +4,12 @@ The numbers of what exists come with bounds that hold for the whole, whatever th
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence, Set
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_bench.tasks.task import Item, Missing, Query, Task
+from cvr_bench.tasks.task import Item, Missing, Query, Task, part_of
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:  # torch, which those who look something up do not need
@@ -28,32 +28,26 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
     Raises:
         CvrError: no query is left.
     """
-    gallery = [item for item in task.gallery if _is_there(item, store)]
+    gallery = _stored(task.gallery, store)
     known = {item.item_id for item in gallery}
-    targets = {query_id: ids & known for query_id, ids in task.targets.items()}
+    named = [query.reference for query in task.queries if query.reference is not None]
+    references = {item.item_id for item in _stored(named, store)}
     queries = [
         query
         for query in task.queries
-        if targets[query.query_id] and (query.reference is None or _is_there(query.reference, store))
+        if task.targets[query.query_id] & known and (query.reference is None or query.reference.item_id in references)
     ]
     if not queries:
         raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
-    kept = {query.query_id for query in queries}
+    kept = part_of(task, queries, known)
     counts = {
         "gallery videos without features": len(task.gallery) - len(gallery),
-        "targets without features": sum(len(task.targets[name]) - len(targets[name]) for name in kept),
+        "targets without features": sum(len(task.targets[name]) - len(ids) for name, ids in kept.targets.items()),
         "queries about videos without features": len(task.queries) - len(queries),
     }
     return dataclasses.replace(
-        task,
-        queries=queries,
-        gallery=gallery,
-        targets=_only(targets, kept),
-        candidates=_within(task.candidates, kept, known),
-        subset=_within(task.subset, kept, known),
+        kept,
         protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
-        slices={name: _only(values, kept) for name, values in task.slices.items()},
-        target_frame_weights=_only(task.target_frame_weights, kept),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
         missing=missing(task, queries, known),
     )
@@ -94,20 +88,7 @@ def recall_bounds(
     return 100 * low / whole, 100 * high / whole
 
 
-def _is_there(item: Item, store: "FeatureStore") -> bool:
-    return item.video is None or store.has_video(item.video.video_id)
-
-
-def _within(
-    lists: Mapping[str, frozenset[str]] | None, names: Set[str], known: Set[str]
-) -> dict[str, frozenset[str]] | None:
-    """The lists without what is not known; queries that share a list go on sharing it."""
-    if lists is None:
-        return None
-    distinct = {id(lists[name]): lists[name] for name in names}
-    kept = {key: ids & known for key, ids in distinct.items()}
-    return {name: kept[id(lists[name])] for name in names}
-
-
-def _only(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in names}
+def _stored(items: Sequence[Item], store: "FeatureStore") -> list[Item]:
+    """The items whose video has features, and those that are texts."""
+    videos = [item.video.video_id if item.video is not None else "" for item in items]
+    return [item for item, is_there in zip(items, store.has_videos(videos), strict=True) if is_there or not item.video]

@@ -7,14 +7,16 @@ A task is checked when it is built, so that a wrong number cannot come from a wr
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.media.video import Video
 
 KS = (1, 5, 10, 50)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Task:
     name: str
     queries: Sequence[Query]
     gallery: Sequence[Item]
-    targets: Mapping[str, frozenset[str]]
-    """query_id -> item_ids that answer it."""
+    targets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """query_id -> item_ids that answer it; empty where a server keeps them, and perhaps the gallery."""
     candidates: Mapping[str, frozenset[str]] | None = None
     """query_id -> the part of the gallery it is ranked against; None is all of it, for every query."""
     ks: tuple[int, ...] = KS
@@ -104,6 +106,11 @@ class Task:
                 raise CvrError(f"{self.name}: {name} should be rising numbers from 1, got {ks}.")
 
     @property
+    def is_blind(self) -> bool:
+        """Whether the targets are not known, so that answers can be given and not scored."""
+        return not self.targets
+
+    @property
     def exclude_reference(self) -> bool:
         """Whether a query's own reference video is left out of its ranking."""
         return self.protocol.reference == "exclude"
@@ -113,6 +120,41 @@ class Task:
         if self.exclude_reference and query.reference is not None and query.reference.item_id == item_id:
             return False
         return self.candidates is None or item_id in self.candidates[query.query_id]
+
+
+def part_of(task: Task, queries: Sequence[Query], item_ids: Set[str] | None = None) -> Task:
+    """Return the task of some of its queries, ranked within some of its items (None is all).
+
+    Raises:
+        CvrError: a query has no target among them.
+    """
+    names = {query.query_id for query in queries}
+    targets = _only(task.targets, names)
+    return replace(
+        task,
+        queries=queries,
+        gallery=[item for item in task.gallery if item_ids is None or item.item_id in item_ids],
+        targets=targets if item_ids is None else {name: ids & item_ids for name, ids in targets.items()},
+        candidates=_lists_within(task.candidates, names, item_ids),
+        subset=_lists_within(task.subset, names, item_ids),
+        slices={name: _only(values, names) for name, values in task.slices.items()},
+        target_frame_weights=_only(task.target_frame_weights, names),
+    )
+
+
+def _lists_within(
+    lists: Mapping[str, frozenset[str]] | None, names: Set[str], item_ids: Set[str] | None
+) -> Mapping[str, frozenset[str]] | None:
+    """The lists of these queries without other items; queries that share a list go on sharing it."""
+    if lists is None or item_ids is None:
+        return lists and _only(lists, names)
+    distinct = {id(lists[name]): lists[name] for name in names}
+    kept = {key: ids & item_ids for key, ids in distinct.items()}
+    return {name: kept[id(lists[name])] for name in names}
+
+
+def _only(values: Mapping[str, Value], names: Set[str]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name in names}
 
 
 def references(queries: Sequence[Query]) -> list[Video]:
@@ -164,6 +206,14 @@ def _check_queries(task: Task) -> None:
     blank = [query.query_id for query in task.queries if query.reference is None and query.modification is None]
     if blank:
         raise CvrError(f"{task.name}: query {first_few(blank)} has neither a reference nor a modification.")
+    if not task.is_blind:
+        _check_targets(task, gallery, known)
+    for name, values in task.slices.items():
+        if unknown := sorted(set(values) - known):
+            raise CvrError(f"{task.name}: slice {name!r} names query {first_few(unknown)}, which is not there.")
+
+
+def _check_targets(task: Task, gallery: set[str], known: set[str]) -> None:
     lost = [query_id for query_id in known if not task.targets.get(query_id)]
     if lost:
         raise CvrError(f"{task.name}: query {first_few(sorted(lost))} has no target.")
@@ -173,9 +223,6 @@ def _check_queries(task: Task) -> None:
     outside = sorted({item_id for ids in task.targets.values() for item_id in ids} - gallery)
     if outside:
         raise CvrError(f"{task.name}: target {first_few(outside)} is not in the gallery.")
-    for name, values in task.slices.items():
-        if unknown := sorted(set(values) - known):
-            raise CvrError(f"{task.name}: slice {name!r} names query {first_few(unknown)}, which is not there.")
 
 
 def _check_candidates(task: Task) -> None:
@@ -193,7 +240,7 @@ def _check_candidates(task: Task) -> None:
     hidden = [
         query.query_id
         for query in task.queries
-        if not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
+        if not task.is_blind and not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
     ]
     if hidden:
         raise CvrError(f"{task.name}: no target left to find for query {first_few(hidden)}.")

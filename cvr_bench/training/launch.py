@@ -77,7 +77,9 @@ def own_places(environment: Mapping[str, str], devices: int, nodes: int) -> list
         CvrError: there are several nodes, and nothing says which this is.
     """
     if nodes == 1:
-        address, port, node = "127.0.0.1", _free_port(), 0
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address, port, node = "127.0.0.1", int(probe.getsockname()[1]), 0
     elif "NODE_RANK" in environment and "MASTER_ADDR" in environment:
         address, port = environment["MASTER_ADDR"], int(environment.get("MASTER_PORT", "29500"))
         node = int(environment["NODE_RANK"])
@@ -181,9 +183,3 @@ def _master(environment: Mapping[str, str]) -> tuple[str, int]:
     first = re.sub(r"\[(\w+)[^\]]*\].*", r"\1", nodes) if "[" in nodes.split(",")[0] else nodes.split(",")[0]
     port = environment.get("MASTER_PORT") or 10_000 + int(environment.get("SLURM_JOB_ID", "0")) % 20_000
     return environment.get("MASTER_ADDR") or first, int(port)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,31 +1,40 @@
-"""Epochs, steps and validations of a training."""
+"""Epochs, steps and validations of a training.
+
+A batch is learned from whole, or in chunks whose activations are in memory one after another. In chunks, each runs
+twice: first without gradients for its embeddings, then, with the embeddings of all others at hand, for its share of the
+gradient. What is held at once is one chunk's activations and the embeddings of the whole batch. Batch norms see a chunk
+at a time.
+
+Source: gradient caching, Gao et al. 2021 (https://arxiv.org/abs/2101.06983). Differs in what is kept between the two
+runs: embeddings instead of their gradients, so a loss may have parameters of its own; it is worked out once per chunk.
+"""
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
-from cvr_bench.models.parts.processes import average_gradients, is_first, process_count, process_number
+from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Whole, check_joined, merged
+from cvr_bench.models.parts.processes import average_gradients, is_first, is_spread, process_count, process_number
 from cvr_bench.models.parts.retriever import DecodesClips, TrainableRetriever
 from cvr_bench.models.parts.weights import WEIGHTS, save_weights
-from cvr_bench.scoring.evaluate import few_threads
+from cvr_bench.scoring.blocks import few_threads
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task
-from cvr_bench.training.backward import backward
 from cvr_bench.training.config import TrainConfig
-from cvr_bench.training.hard_negatives import mine_hard_rows
 from cvr_bench.training.optimizers import lr_share, set_lr
-from cvr_bench.training.sampling import Sampler
+from cvr_bench.training.sampling import Sampler, mine_hard_rows
 from cvr_bench.training.state import RESUME, TrainingState
-from cvr_bench.training.step_log import LOG, Row, StepLog, write_log
+from cvr_bench.training.step_log import LOG, LogRow, StepLog, write_log
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.features.protocol import Encoder
@@ -61,7 +70,8 @@ class TrainingLoop:
         with log, Progress("train", self.config.epochs * self.sampler.used, "triplets") as progress:
             progress.skip(done * self.sampler.used)
             for epoch in range(done + 1, self.config.epochs + 1):
-                if self._should_stop():
+                worse = [row for row in self.state.history[self.best_epoch :] if "mean" in row]
+                if 0 < self.config.patience <= len(worse):
                     break
                 with few_threads(self.retriever.module):
                     trained = self._run_epoch(epoch, progress, log)
@@ -74,11 +84,13 @@ class TrainingLoop:
                     write_log(folder / LOG, self.state.history)
                 self.state.save(folder / RESUME, key)
 
-    def _run_epoch(self, epoch: int, progress: Progress, log: StepLog) -> Row:
+    def _run_epoch(self, epoch: int, progress: Progress, log: StepLog) -> LogRow:
         started = time.monotonic()
         steps = self.sampler.steps
         rows = self.sampler.rows(self.state.generator, self.state.hard_rows)
         set_training(self.retriever.module)
+        validated = [row["R@1"] for row in self.state.history if "R@1" in row]
+        recalled = f", val R@1 {validated[-1]:.1f}" if validated else ""
         totals: dict[str, Tensor] = {}
         seen, lr = 0, 0.0
         first = (epoch - 1) * steps
@@ -92,7 +104,7 @@ class TrainingLoop:
             count = sum(len(chunk.target_ids) for chunk in chunks) * process_count()
             seen += count
             log.step(step, {**{_column(name): value for name, value in losses.items()}, "lr": lr})
-            progress.advance(count, self._note(epoch, losses["loss"]))
+            progress.advance(count, f"epoch {epoch}, loss {float(losses['loss']):.3f}{recalled}")
         seconds = time.monotonic() - started
         means = {_column(name): float(total) / steps for name, total in totals.items()}
         if not all(math.isfinite(value) for value in means.values()):
@@ -139,7 +151,7 @@ class TrainingLoop:
             self.state.average.update()
         return losses
 
-    def _validate(self, epoch: int) -> Row:
+    def _validate(self, epoch: int) -> LogRow:
         if epoch % self.config.validate_every and epoch != self.config.epochs:
             return {}
         if self.config.hard_negatives:
@@ -150,14 +162,56 @@ class TrainingLoop:
         ranks = evaluate_spread(self.retriever, task).rank
         return {"mean": mean_recall(ranks, task.ks), **{f"R@{k}": recall(ranks, k) for k in task.ks}}
 
-    def _should_stop(self) -> bool:
-        later = [row for row in self.state.history[self.best_epoch :] if "mean" in row]
-        return 0 < self.config.patience <= len(later)
 
-    def _note(self, epoch: int, loss: Tensor) -> str:
-        validated = [row["R@1"] for row in self.state.history if "R@1" in row]
-        recalled = f", val R@1 {validated[-1]:.1f}" if validated else ""
-        return f"epoch {epoch}, loss {float(loss):.3f}{recalled}"
+TrainingStep = Callable[[TripletBatch], Mapping[str, Tensor]]
+
+
+def backward(
+    accelerator: Accelerator, training_step: TrainingStep, chunks: Sequence[TripletBatch]
+) -> dict[str, Tensor]:
+    """Add the gradients of a batch to its parameters, and return its losses.
+
+    On several processes they are still to be averaged over these.
+
+    Raises:
+        CvrError: the model cannot learn from a batch that is not whole.
+    """
+    if len(chunks) > 1:
+        return _in_chunks(accelerator, training_step, chunks)
+    if not is_spread():
+        return _step(accelerator, training_step, replace(chunks[0], joining=Whole()), 1)
+    joining = OverProcesses()
+    losses = _step(accelerator, training_step, replace(chunks[0], joining=joining), 1)
+    check_joined(joining.asked)
+    return losses
+
+
+def _in_chunks(
+    accelerator: Accelerator, training_step: TrainingStep, chunks: Sequence[TripletBatch]
+) -> dict[str, Tensor]:
+    records, states = [Recorded() for _ in chunks], []
+    with torch.no_grad(), accelerator.autocast():
+        for chunk, record in zip(chunks, records, strict=True):
+            states.append((torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []))
+            training_step(replace(chunk, joining=record))
+    whole = merged(records)
+    start = sum(len(chunk.target_ids) for chunk in chunks) * process_number()
+    parts = len(chunks) * process_count()
+    for chunk, (random, random_gpus) in zip(chunks, states, strict=True):
+        torch.set_rng_state(random)
+        if random_gpus:
+            torch.cuda.set_rng_state_all(random_gpus)
+        joining = Replayed(whole, start, parts)
+        losses = _step(accelerator, training_step, replace(chunk, joining=joining), len(chunks))
+        start += len(chunk.target_ids)
+    return losses
+
+
+def _step(accelerator: Accelerator, training_step: TrainingStep, batch: TripletBatch, parts: int) -> dict[str, Tensor]:
+    with accelerator.autocast():
+        losses = training_step(batch)
+    accelerator.backward(losses["loss"] / parts if parts > 1 else losses["loss"])
+    return {name: value.detach() for name, value in losses.items()}
 
 
 def set_training(module: nn.Module) -> None:

@@ -1,5 +1,7 @@
 """Where a training stands between two epochs: all that the next one depends on, so that a resume changes nothing."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,62 @@ import torch
 from torch import nn
 
 from cvr_bench.models.parts.processes import gathered_objects, is_first, process_count, process_number
-from cvr_bench.training.moving_average import MovingAverage
-from cvr_bench.training.step_log import Row
+from cvr_bench.training.step_log import LogRow
 from cvr_data.core.errors import CvrError
 
 RESUME = "resume.pt"
+
+
+class MovingAverage:
+    """The average of a module's trained parameters, which is often better than the weights of any one step.
+
+    Source: Polyak and Juditsky 1992; the decay rises from small values over the first steps, as is usual, so that the
+    average soon forgets where training began.
+
+    Args:
+        module: whose.
+        decay: what is kept of the average per step.
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay, self.updates = decay, 0
+        self.parameters = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+        self.average = {name: weight.detach().clone() for name, weight in self.parameters.items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights as they are now."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for name, average in self.average.items():
+            average.lerp_(self.parameters[name], 1 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Put the average where the weights are, inside the block."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load` takes."""
+        return {"updates": self.updates, "average": self.average}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self.updates = state["updates"]
+        for name, average in self.average.items():
+            average.copy_(state["average"][name])
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for name, average in self.average.items():
+            weight = self.parameters[name]
+            kept = weight.detach().clone()
+            weight.copy_(average)
+            average.copy_(kept)
 
 
 @dataclass
@@ -28,7 +81,7 @@ class TrainingState:
     average: MovingAverage | None = None
     hard_rows: list[list[int]] = field(default_factory=list)
     """For each triplet the hard ones to place next to it; none yet, or none wanted."""
-    history: list[Row] = field(default_factory=list)
+    history: list[LogRow] = field(default_factory=list)
     """One row per finished epoch."""
 
     def save(self, path: Path, key: str) -> None:

@@ -17,36 +17,24 @@ from typing import Any, Protocol
 
 from cvr_bench.models.parts.processes import is_first
 from cvr_bench.training.config import TrainConfig
+from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError
 
 LOG = "training.csv"
+STEPS = "training-steps.csv"
 
-Row = dict[str, float]
+LogRow = dict[str, float]
 """epoch, loss, loss_<part>, lr, seconds, triplets_per_s and, where validated, mean and R@K."""
 
 
-def write_log(path: Path, rows: Sequence[Row]) -> None:
+def write_log(path: Path, rows: Sequence[LogRow]) -> None:
     """Write all rows; a value that a row lacks is empty, and the file appears whole."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _short(value) for name, value in row.items()} for row in rows)
-    write_whole(path, text.getvalue())
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that appears whole."""
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def _short(value: float) -> str:
-    return f"{value:.6g}"
-
-
-STEPS = "training-steps.csv"
+    writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
+    write_bytes(path, text.getvalue().encode())
 
 
 class Logger(Protocol):
@@ -83,7 +71,7 @@ class StepLog(AbstractContextManager["StepLog"]):
         self.rows.append({"step": step + 1, **row})
         self._log("step/", row, step + 1)
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: LogRow) -> None:
         """Take the numbers of an epoch, and write the steps before it."""
         if self.rows:
             write_log(self.path, self.rows)
@@ -152,7 +140,7 @@ def _open(folder: Path, config: TrainConfig) -> list[Logger]:
     return found
 
 
-def _rows_before(path: Path, done: int) -> list[Row]:
+def _rows_before(path: Path, done: int) -> list[LogRow]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:

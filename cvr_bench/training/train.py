@@ -25,11 +25,10 @@ from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_weights
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.config import TrainConfig
 from cvr_bench.training.loop import TrainingLoop
-from cvr_bench.training.moving_average import MovingAverage
 from cvr_bench.training.optimizers import make_optimizer
-from cvr_bench.training.state import RESUME, TrainingState
-from cvr_bench.training.step_log import Row, write_whole
-from cvr_data.core.artifacts import key_of
+from cvr_bench.training.state import RESUME, MovingAverage, TrainingState
+from cvr_bench.training.step_log import LogRow
+from cvr_data.core.artifacts import key_of, write_bytes
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.features.device import device_of as device_named
@@ -57,7 +56,7 @@ class TrainReport:
     triplets_per_s: float
     device: str
     precision: str
-    history: list[Row] = field(default_factory=list)
+    history: list[LogRow] = field(default_factory=list)
     """The rows of the log."""
 
 
@@ -82,21 +81,8 @@ def train(
     key = _key(retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
-    else:
-        report = _train(retriever, training_set, validation_task, config, encoder, folder, key)
-    load_weights(retriever.module, folder / WEIGHTS)
-    return report
-
-
-def _train(
-    retriever: TrainableRetriever,
-    training_set: TrainingSet,
-    validation_task: Task | None,
-    config: TrainConfig,
-    encoder: Encoder,
-    folder: Path,
-    key: str,
-) -> TrainReport:
+        load_weights(retriever.module, folder / WEIGHTS)
+        return report
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
     share_weights(module)
@@ -112,9 +98,10 @@ def _train(
     report = _report(loop, str(accelerator.mixed_precision))
     if is_first():
         content = {"key": key, "report": dataclasses.asdict(report)}
-        write_whole(folder / REPORT, json.dumps(content, indent=1, sort_keys=True) + "\n")
+        write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
         (folder / RESUME).unlink()
     wait_for_all()
+    load_weights(retriever.module, folder / WEIGHTS)
     return report
 
 

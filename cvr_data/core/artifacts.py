@@ -7,6 +7,7 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -260,13 +262,25 @@ def input_key(path: Path) -> str:
         return open_artifact(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
-    return _sha256(path)
+    return _digest(os.path.realpath(path), _state(path))
+
+
+def is_made_by(folder: Path, *stages: str) -> bool:
+    """Return whether a folder holds a finished artifact of one of these stages."""
+    return (folder / MANIFEST).is_file() and open_artifact(folder).manifest.get("stage") in stages
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with _atomic(path) as temporary:
         temporary.write_bytes(content)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -304,7 +318,7 @@ class _atomic(AbstractContextManager[Path]):
 def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
     if not paths:
         return pa.table({})
-    names = pq.read_schema(paths[0]).names
+    names = pq.read_schema(paths[0]).names if columns is not None else []
     for column in columns or ():
         if column not in names:
             raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
@@ -314,9 +328,27 @@ def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Pat
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _parsed(os.path.realpath(path), _state(path))
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
+    """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: str, state: tuple[int, ...]) -> str:
+    """The sha256 of a file, worked out once for as long as it stays the same."""
+    return _sha256(Path(path))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs once a file was written anew."""
+    file = path.stat()
+    return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
 
 def _count_reasons(paths: Sequence[Path]) -> Counter[str]:

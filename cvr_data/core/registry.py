@@ -24,7 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
 
-Options = Mapping[str, str] | Sequence[str]
+Options = Mapping[str, Any] | Sequence[str]
 
 
 class Member(Protocol):
@@ -126,7 +126,10 @@ def required(contract: type) -> set[str]:
 
 
 def parse_config(config_class: type, options: Options, *, where: str) -> Any:
-    """Return `config_class` built from text options, each value parsed by its field's annotation."""
+    """Return `config_class` built from options, each text parsed by its field's annotation.
+
+    Options are `key=value` texts, as on the command line, or a mapping, such as `config_dict` gave and JSON kept.
+    """
     pairs = options if isinstance(options, Mapping) else split_options(options, where)
     hints = typing.get_type_hints(config_class)
     names = [field.name for field in dataclasses.fields(config_class)]
@@ -135,7 +138,7 @@ def parse_config(config_class: type, options: Options, *, where: str) -> Any:
         name = key.replace("-", "_")
         if name not in names:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
-        values[name] = text if not isinstance(text, str) else _parse(text, hints[name], f"{where}: option {name}")
+        values[name] = _value(text, hints[name], f"{where}: option {name}")
     for field in dataclasses.fields(config_class):
         if field.name not in values and default_text(field) == REQUIRED:
             raise CvrError(f"{where}: option {field.name} is required: -o {field.name}=VALUE.")
@@ -161,6 +164,14 @@ def _split_option(text: str, where: str) -> tuple[str, str]:
     if not equals or not key:
         raise CvrError(f"{where}: option {text!r} should look like key=value.")
     return key.strip(), value
+
+
+def _value(value: Any, hint: Any, where: str) -> Any:
+    """A text parsed; a list, as JSON has it, made a tuple of parsed texts; anything else as it is."""
+    if isinstance(value, list):
+        kinds = [kind for kind in typing.get_args(hint) if typing.get_origin(kind) is tuple] or [hint]
+        return tuple(_value(part, (*typing.get_args(kinds[0]), str)[0], where) for part in value)
+    return _parse(value, hint, where) if isinstance(value, str) else value
 
 
 def _parse(text: str, hint: Any, where: str) -> Any:

@@ -11,6 +11,7 @@ as another is not its negative.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,8 @@ def recall(store: FeatureStore, heads: Heads, held_out: Captioned) -> dict[str, 
 
 def _splits(store: FeatureStore, videos: pa.Table, where: Path) -> tuple[Captioned, Captioned, str]:
     names = ("video_id", "captions", "split")
-    rows = [row for row in videos.select(names).to_pylist() if store.has_video(row["video_id"])]
+    is_stored = store.has_videos(videos.column("video_id").to_pylist())
+    rows = videos.select(names).filter(pa.array(is_stored)).to_pylist()
     if not rows:
         ids = videos.column("video_id").to_pylist()
         raise CvrError(f"{store.artifact.path} has no features of the videos {first_few(ids)} of {where}.")
@@ -196,7 +198,7 @@ def _splits(store: FeatureStore, videos: pa.Table, where: Path) -> tuple[Caption
 
 
 def _captioned(store: FeatureStore, rows: Sequence[dict], where: Path) -> Captioned:
-    captions = [[text for text in row["captions"] if text and store.has_text(text)] for row in rows]
+    captions = [list(compress(texts := list(filter(None, row["captions"])), store.has_texts(texts))) for row in rows]
     without = [row["video_id"] for row, found in zip(rows, captions, strict=True) if not found]
     if without:
         raise CvrError(

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def export_features(
         raise CvrError(f"{out} is not empty; name another --out.")
     store = FeatureStore.open(embeddings, space="raw")
     ids = store.video_ids if only is None else sorted(read_ids(only))
-    if unknown := [video_id for video_id in ids if not store.has_video(video_id)]:
+    if unknown := list(compress(ids, ~store.has_videos(ids))):
         raise CvrError(f"{embeddings} has no features of {len(unknown)} videos of {only}: {first_few(unknown)}.")
     made = FEATURE_LAYOUTS.get(layout).write(config, Export(store, ids, texts), out)
     return made, len(ids)

@@ -44,7 +44,7 @@ def _text_encoder(embeddings: Path | None) -> Encode:
     encoder = ENCODERS.get("minilm").load(ENCODERS.config("minilm"))
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        if store is not None and all(store.has_text(text) for text in texts):
+        if store is not None and store.has_texts(texts).all():
             return store.texts(texts).pooled_BD.numpy()
         return encoder.encode_texts(texts).pooled_BD.numpy()
 

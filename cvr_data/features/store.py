@@ -10,13 +10,14 @@ Each part has `part-N.parquet` (item_id, kind, row_start, row_count, ...), `part
 
 # Shapes: B items, T frames, L tokens, N rows, D embedding.
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
@@ -26,8 +27,8 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.features.heads import Heads, load_heads
+from cvr_data.features.index import STAGE, ItemIndex
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
-from cvr_data.features.stored_ids import STAGE
 from cvr_data.tables import text_id
 
 HEADS_FOLDER = "heads"
@@ -45,19 +46,14 @@ EMBEDDINGS = pa.schema(
 )
 """The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames."""
 
+_COLUMNS = pa.schema(
+    [
+        *(EMBEDDINGS.field(name) for name in ("item_id", "kind", "row_start", "row_count", "perceptual_hash")),
+        ("part", pa.int32()),
+        ("item", pa.int32()),
+    ]
+)
 Space = Literal["shared", "raw"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an item's rows lie."""
-
-    part: int
-    item: int
-    row_start: int
-    row_count: int
-
-
 UNKNOWN_ENCODER = "imported"
 """What imported features are said to be made by where nobody says it."""
 
@@ -68,13 +64,13 @@ class FeatureStore:
     def __init__(self, artifact: Artifact, heads: Heads | None):
         self.artifact = artifact
         self.heads = heads
-        self.dim = heads.dim if heads else artifact.manifest["dim"]
-        self.text_dim = heads.dim if heads else artifact.manifest["text_dim"]
-        self._places: dict[str, dict[str, Place]] = {"video": {}, "text": {}}
-        self._hashes: dict[str, str] = {}
         self._parts = artifact.part_paths
-        for part, path in enumerate(self._parts):
-            self._read_ids(part, path)
+        tables = [_read_ids(number, path) for number, path in enumerate(self._parts)]
+        table = pa.concat_tables(tables) if tables else _COLUMNS.empty_table()
+        self._index = {
+            kind: ItemIndex.of(table.filter(pc.equal(table.column("kind"), kind)).drop_columns("kind"))
+            for kind in ("video", "text")
+        }
         self._arrays: dict[str, np.ndarray] = {}
 
     @classmethod
@@ -84,34 +80,61 @@ class FeatureStore:
         Raises:
             CvrError: not an embeddings artifact, or no heads were fitted and its spaces are two.
         """
-        artifact = open_artifact(path, STAGE)
-        folder = artifact.path / HEADS_FOLDER
+        store = cls(open_artifact(path, STAGE), None)
+        return store if space == "raw" else store.shared()
+
+    def raw(self) -> "FeatureStore":
+        """Return the same features as the networks gave them; index and open arrays are shared."""
+        return self._in_space_of(None)
+
+    def shared(self) -> "FeatureStore":
+        """Return the same features in the space that `cvr fit-heads` learned, or as they are if it is one already.
+
+        Raises:
+            CvrError: no heads were fitted, and videos and texts lie in two spaces.
+        """
+        folder, manifest = self.artifact.path / HEADS_FOLDER, self.artifact.manifest
+        if folder.exists():
+            return self._in_space_of(load_heads(folder, embeddings_key=self.artifact.key))
         # Imported videos may come without a text; the encoder that made them then tells how wide texts are.
-        knows_texts = artifact.manifest["text_dim"] or artifact.manifest["config"]["encoder"] == UNKNOWN_ENCODER
-        is_one_space = not knows_texts or artifact.manifest["dim"] == artifact.manifest["text_dim"]
-        if space == "raw" or (is_one_space and not folder.exists()):
-            return cls(artifact, None)
-        if not folder.exists():
+        knows_texts = manifest["text_dim"] or manifest["config"]["encoder"] == UNKNOWN_ENCODER
+        if knows_texts and manifest["dim"] != manifest["text_dim"]:
+            path = self.artifact.path
             raise CvrError(f"{path} has videos and texts in two spaces; run: cvr fit-heads {path}")
-        return cls(artifact, load_heads(folder, embeddings_key=artifact.key))
+        return self
+
+    def _in_space_of(self, heads: Heads | None) -> "FeatureStore":
+        store = copy.copy(self)
+        store.heads = heads
+        return store
+
+    @property
+    def dim(self) -> int:
+        """Width of a frame's embedding."""
+        return self.heads.dim if self.heads else self.artifact.manifest["dim"]
+
+    @property
+    def text_dim(self) -> int:
+        """Width of a token's embedding; 0 where videos were imported without the encoder of texts."""
+        return self.heads.dim if self.heads else self.artifact.manifest["text_dim"]
 
     @property
     def video_ids(self) -> list[str]:
         """The ids of all videos, in the order of the parts."""
-        return list(self._places["video"])
+        return self._index["video"].ids
 
     @property
     def encoder(self) -> dict[str, Any]:
         """Name and options of the encoder that made the features."""
         return {"name": self.artifact.manifest["config"]["encoder"], **self.artifact.manifest["config"]["options"]}
 
-    def has_video(self, video_id: str) -> bool:
-        """Return whether the video's features are stored."""
-        return video_id in self._places["video"]
+    def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
+        """Return (B,) bool, whether the features of each video are stored."""
+        return self._index["video"].find(video_ids) >= 0
 
-    def has_text(self, text: str) -> bool:
-        """Return whether the text's features are stored."""
-        return text_id(text) in self._places["text"]
+    def has_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (B,) bool, whether the features of each text are stored."""
+        return self._index["text"].find([text_id(text) for text in texts]) >= 0
 
     def frames(self, video_ids: Sequence[str]) -> VideoFeatures:
         """Return the frame embeddings of the videos, in the order asked for.
@@ -119,7 +142,7 @@ class FeatureStore:
         Raises:
             CvrError: an id is not stored.
         """
-        features = VideoFeatures(*pad_rows(self._rows("video", video_ids)))
+        features = VideoFeatures(*pad_rows(self._rows(self._places("video", video_ids))))
         return self.heads.videos(features) if self.heads else features
 
     def frame_tokens(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -130,7 +153,7 @@ class FeatureStore:
         """
         if "frame_token_dim" not in self.artifact.manifest:
             raise CvrError(f"{self.artifact.path} has no frame tokens; make it with: cvr embed --all-tokens")
-        return pad_rows(self._rows("video", video_ids, "tokens"))
+        return pad_rows(self._rows(self._places("video", video_ids), "tokens"))
 
     def pooled(self, video_ids: Sequence[str]) -> Tensor:
         """Return (B, D) float32, the mean over frames of each video, unit length.
@@ -139,7 +162,7 @@ class FeatureStore:
             CvrError: an id is not stored.
         """
         if self.heads is None:
-            return F.normalize(self._pooled("video", video_ids), dim=-1)
+            return F.normalize(self._pooled(self._places("video", video_ids), "dim"), dim=-1)
         chunks = [video_ids[start : start + CHUNK] for start in range(0, len(video_ids), CHUNK)]
         pooled = [self.frames(chunk).pooled_BD() for chunk in chunks]
         return torch.cat(pooled) if pooled else torch.empty(0, self.dim)
@@ -150,13 +173,14 @@ class FeatureStore:
         Raises:
             CvrError: a text is not stored.
         """
-        missing = [text for text in texts if not self.has_text(text)]
-        if missing:
+        found_B = self._index["text"].find([text_id(text) for text in texts])
+        if missing := [text for text, row in zip(texts, found_B, strict=True) if row < 0]:
             raise CvrError(f"{self.artifact.path} has no features of {first_few(map(repr, missing))}.")
-        ids = [text_id(text) for text in texts]
-        tokens_BLD, mask_BL = pad_rows(self._rows("text", ids))
-        raw = TextFeatures(tokens_BLD, mask_BL, F.normalize(self._pooled("text", ids), dim=-1))
-        return self.project_texts(raw)
+        places = self._index["text"].columns.take(found_B)
+        tokens_BLD, mask_BL = pad_rows(self._rows(places))
+        return self.project_texts(
+            TextFeatures(tokens_BLD, mask_BL, F.normalize(self._pooled(places, "text_dim"), dim=-1))
+        )
 
     def project_texts(self, raw: TextFeatures) -> TextFeatures:
         """Return raw text features in the space of this store."""
@@ -164,36 +188,28 @@ class FeatureStore:
 
     def perceptual_hashes(self, video_ids: Sequence[str]) -> list[str]:
         """Return each video's hash of its sampled frames; empty where none was taken."""
-        self._check("video", video_ids)
-        return [self._hashes.get(video_id, "") for video_id in video_ids]
+        return [found or "" for found in self._places("video", video_ids).column("perceptual_hash").to_pylist()]
 
-    def _rows(self, kind: str, ids: Sequence[str], array: str = "part") -> list[Tensor]:
+    def _places(self, kind: str, ids: Sequence[str]) -> pa.Table:
+        """The index rows of some ids."""
+        found_B = self._index[kind].find(ids)
+        if missing := [item_id for item_id, row in zip(ids, found_B, strict=True) if row < 0]:
+            raise CvrError(f"{self.artifact.path} has no features of the {kind}s {first_few(missing)}.")
+        return self._index[kind].columns.take(found_B)
+
+    def _rows(self, places: pa.Table, array: str = "part") -> list[Tensor]:
+        columns = (places.column(name).to_pylist() for name in ("part", "row_start", "row_count"))
         return [
-            torch.from_numpy(
-                np.array(self._array(array, place.part)[place.row_start : place.row_start + place.row_count])
-            )
-            for place in self._found(kind, ids)
+            torch.from_numpy(np.array(self._array(array, part)[start : start + count]))
+            for part, start, count in zip(*columns, strict=True)
         ]
 
-    def _pooled(self, kind: str, ids: Sequence[str]) -> Tensor:
-        places = self._found(kind, ids)
-        width = self.artifact.manifest["dim" if kind == "video" else "text_dim"]
-        pooled = np.empty((len(places), width), np.float32)
-        parts = np.array([place.part for place in places])
-        items = np.array([place.item for place in places])
+    def _pooled(self, places: pa.Table, width: str) -> Tensor:
+        pooled = np.empty((places.num_rows, self.artifact.manifest[width]), np.float32)
+        parts, items = (places.column(name).to_numpy() for name in ("part", "item"))
         for part in np.unique(parts):
             pooled[parts == part] = self._array("pooled", int(part))[items[parts == part]]
         return torch.from_numpy(pooled)
-
-    def _found(self, kind: str, ids: Sequence[str]) -> list[Place]:
-        self._check(kind, ids)
-        places = self._places[kind]
-        return [places[item_id] for item_id in ids]
-
-    def _check(self, kind: str, ids: Sequence[str]) -> None:
-        missing = [item_id for item_id in ids if item_id not in self._places[kind]]
-        if missing:
-            raise CvrError(f"{self.artifact.path} has no features of the {kind}s {first_few(missing)}.")
 
     def _array(self, name: str, part: int) -> np.ndarray:
         path = self._parts[part]
@@ -204,11 +220,9 @@ class FeatureStore:
             self._arrays[file.name] = np.load(file, mmap_mode="r", allow_pickle=False)
         return self._arrays[file.name]
 
-    def _read_ids(self, part: int, path: Path) -> None:
-        table = check_columns(pq.read_table(path), EMBEDDINGS, str(path))
-        names = ("item_id", "kind", "row_start", "row_count", "perceptual_hash")
-        columns = (table.column(name).to_pylist() for name in names)
-        for item, (item_id, kind, start, count, perceptual_hash) in enumerate(zip(*columns, strict=True)):
-            self._places[kind][item_id] = Place(part, item, start, count)
-            if perceptual_hash:
-                self._hashes[item_id] = perceptual_hash
+
+def _read_ids(part: int, path: Path) -> pa.Table:
+    """The id table of a part, with its number and the place of each item in it."""
+    table = check_columns(pq.read_table(path), EMBEDDINGS, str(path)).drop_columns("sha256")
+    table = table.append_column("part", pa.repeat(pa.scalar(part, pa.int32()), table.num_rows))
+    return table.append_column("item", pa.array(np.arange(table.num_rows, dtype=np.int32))).select(_COLUMNS.names)

@@ -259,7 +259,7 @@ def _with_videos(config: Config, found: pa.Table, queries: pa.Table, embeddings:
     store = FeatureStore.open(embeddings, space="raw")
     names = ("video_id", "reference_id", "target_id")
     ids = pc.unique(pa.concat_arrays([found.column(name).combine_chunks() for name in names])).sort()
-    ids = ids.filter(pa.array([store.has_video(video_id) for video_id in ids.to_pylist()], pa.bool_()))
+    ids = ids.filter(pa.array(store.has_videos(ids.to_pylist())))
     if not len(ids):
         return found
     vectors_ND = store.pooled(ids.to_pylist()).numpy()

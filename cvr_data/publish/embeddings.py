@@ -7,6 +7,7 @@ features can tell what a video shows; of the texts it is the modification texts,
 """
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,8 @@ def write_embeddings(folder: Path, part: Publishable, embeddings: Path) -> dict[
     """
     store = FeatureStore.open(embeddings)
     (folder / CONFIG).mkdir(parents=True, exist_ok=True)
-    videos = [video_id for video_id in sorted(part.free) if store.has_video(video_id)]
-    texts = sorted(set(filter(store.has_text, part.triplets.column("modification").to_pylist())))
+    videos, texts = sorted(part.free), sorted(set(part.triplets.column("modification").to_pylist()))
+    videos, texts = list(compress(videos, store.has_videos(videos))), list(compress(texts, store.has_texts(texts)))
     splits = {}
     if videos:
         splits["videos"] = _write(folder, "videos", videos, lambda ids: _videos(store, ids))

@@ -7,7 +7,7 @@ https://arxiv.org/abs/2303.15247); the nearest of stored features are shown here
 # Shapes: N videos, D embedding.
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,8 @@ class Neighbours:
         from cvr_data.features.store import FeatureStore  # torch, which a review without neighbours does not need
 
         store = FeatureStore.open(embeddings, space="raw")
-        splits = zip(videos["video_id"].to_pylist(), videos["split"].to_pylist(), strict=True)
-        split_of = {video_id: split for video_id, split in splits if store.has_video(video_id)}
+        ids = videos["video_id"].to_pylist()
+        split_of = dict(compress(zip(ids, videos["split"].to_pylist(), strict=True), store.has_videos(ids)))
         return cls(split_of, store.pooled(list(split_of)).numpy())
 
     def of(self, target_id: str, *, leave_out: set[str]) -> list[Neighbour]:

@@ -69,7 +69,7 @@ def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Conf
     from cvr_data.features.store import FeatureStore
 
     store = FeatureStore.open(embeddings, space="raw")
-    rows = [row for row, video_id in enumerate(ids) if store.has_video(video_id)]
+    rows = store.has_videos(ids).nonzero()[0].tolist()
     known = [ids[row] for row in rows] or ids  # none known: let the store name the first
     pairs = [
         *similar_pairs(store.pooled(known).numpy(), config.threshold),

@@ -8,7 +8,7 @@ import torch
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import Ranks, evaluate
-from cvr_bench.scoring.metrics import mean_average_precision, mean_recall, recall
+from cvr_bench.scoring.metrics import average_precision, mean_recall, recall
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
@@ -68,7 +68,11 @@ def _circo(arrays: Arrays) -> list[Comparison]:
     first = _ranks(arrays, "circo", ids, references, [truth[:1] for truth in truths])  # the target the text was for
     ks = (5, 10, 25, 50)
     return [
-        *_compared(arrays, "circo.map_json", {str(k): mean_average_precision(found, k) for k in ks}),
+        *_compared(
+            arrays,
+            "circo.map_json",
+            {str(k): float(np.mean([average_precision(ranks, k) for ranks in found])) for k in ks},
+        ),
         *_compared(arrays, "circo.recall_json", {str(k): recall(first.rank, k) for k in ks}),
     ]
 

@@ -2,14 +2,16 @@
 
 # Shapes: B triplets, T frames, L tokens, D embedding.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from torch import Tensor
 
 from cvr_bench.models.parts.joining import Joining, Whole
+from cvr_bench.models.parts.losses import false_negatives
+from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
@@ -49,6 +51,17 @@ class TripletBatch:
     def joined_ids(self, values: Sequence[str]) -> list[str]:
         """Return these values (one per triplet of this part) of all parts, in the order of `joined` rows."""
         return self.joining.ids(values)
+
+    def ignored(self) -> Tensor:
+        """Return ignored_BB of all parts, bool: True where query i and target j are no negatives of each other."""
+        return false_negatives(self.joined_ids(self.target_ids), self.joined_ids(self.target_group_ids))
+
+
+class ReadsAhead(Protocol):
+    """Decodes the clips of training batches, for a model that is trained end to end."""
+
+    def ahead(self, batches: Iterable[Sequence[TripletBatch]], start: int) -> Iterator[list[TripletBatch]]:
+        """Yield the chunks of each batch with their clips; `start` is the number of the first one's step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,3 +126,11 @@ class TrainingSet:
     def video(self, video_id: str) -> Video:
         """Return a video by name."""
         return self.videos.get(video_id) or Video(video_id)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Triplets to learn from, and a task to choose the checkpoint on."""
+
+    training_set: TrainingSet
+    validation_task: Task

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+Features = TypeVar("Features")
+
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
@@ -15,9 +17,6 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
-
-
-Features = TypeVar("Features")
 
 
 def device_of(module: nn.Module) -> torch.device:
@@ -30,11 +29,10 @@ def on_device(features: Features, device: torch.device) -> Features:
     if not dataclasses.is_dataclass(features):
         raise ValueError(f"A dataclass of tensors is needed, got {type(features).__name__}.")
     values = {field.name: getattr(features, field.name) for field in dataclasses.fields(features)}
-    moved = {name: _moved(value, device) for name, value in values.items()}
+    moved: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            moved[name] = value.to(device, non_blocking=True)
+        elif dataclasses.is_dataclass(value):
+            moved[name] = on_device(value, device)
     return dataclasses.replace(features, **moved)  # type: ignore[type-var]
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
-    return on_device(value, device) if dataclasses.is_dataclass(value) else value

@@ -10,6 +10,7 @@ Source: covr/src/data/webvid_covr.py of https://github.com/lucas-ventura/CoVR (`
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,18 +21,23 @@ from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad
 from cvr_data.media.video import Video
 
 TEMPERATURE = 0.1
-OF = " @ "
-"""Between a video's id and that of the query whose weights pool it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledVideo(Video):
+    """A video as one query pools its frames."""
+
+    query_id: str
 
 
 def pooled_items(task: Task) -> list[Item]:
     """Return one gallery item per query: its first target, pooled by the weights of that query."""
     names = [(min(task.targets[query.query_id]), query.query_id) for query in task.queries]
-    return [Item(query_id, Video(f"{target}{OF}{query_id}")) for target, query_id in names]
+    return [Item(query_id, PooledVideo(target, query_id=query_id)) for target, query_id in names]
 
 
 class FrameWeights:
-    """Another encoder; inside `weighted`, videos named by `pooled_items` have one frame, the weighted mean."""
+    """Another encoder; inside `weighted`, videos of `pooled_items` have one frame, the weighted mean."""
 
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
@@ -61,13 +67,13 @@ class FrameWeights:
         return self._pooled(videos, lambda named: video_tokens(self.encoder, named, folder))
 
     def _pooled(self, videos: Sequence[Video], encode: Callable[[Sequence[Video]], VideoFeatures]) -> VideoFeatures:
-        if not self._scores or not all(OF in video.video_id for video in videos):
+        pooled = [video for video in videos if isinstance(video, PooledVideo)]
+        if not self._scores or len(pooled) < len(videos):
             return encode(videos)
-        names = [video.video_id.rpartition(OF) for video in videos]
-        raw = encode([Video(video_id) for video_id, _, _ in names])
+        raw = encode([Video(video.video_id) for video in pooled])
         rows = [
-            weighted_mean(raw.frames_BTD[row][raw.mask_BT[row]], self._scores.get(query_id, ()))
-            for row, (_, _, query_id) in enumerate(names)
+            weighted_mean(raw.frames_BTD[row][raw.mask_BT[row]], self._scores.get(video.query_id, ()))
+            for row, video in enumerate(pooled)
         ]
         return VideoFeatures(*pad_rows(rows))
 

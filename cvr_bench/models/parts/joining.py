@@ -59,14 +59,6 @@ class OverProcesses:
         """Return the values of all processes."""
         return gathered_lists(list(values))
 
-    def check(self) -> None:
-        """Refuse a model that has not asked.
-
-        Raises:
-            CvrError: it would learn from the negatives of its own part alone.
-        """
-        _check_asked(self.asked)
-
 
 @dataclass
 class Recorded:
@@ -114,8 +106,11 @@ def merged(records: Sequence[Recorded]) -> Recorded:
     Raises:
         CvrError: they asked for nothing.
     """
-    _check_asked(len(records[0].tensors))
-    tensors = [gathered(_stacked(parts)) for parts in zip(*(record.tensors for record in records), strict=True)]
+    check_joined(len(records[0].tensors))
+    tensors = []
+    for parts in zip(*(record.tensors for record in records), strict=True):
+        longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+        tensors.append(gathered(torch.cat([padded(part, longest) for part in parts])))
     own = [list(chain.from_iterable(parts)) for parts in zip(*(record.lists for record in records), strict=True)]
     return Recorded(tensors, [gathered_lists(values) for values in own])
 
@@ -139,12 +134,12 @@ class _Counted(torch.autograd.Function):
         return grads[0] * ctx.times, None
 
 
-def _stacked(parts: Sequence[Tensor]) -> Tensor:
-    longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-    return torch.cat([padded(part, longest) for part in parts])
+def check_joined(count: int) -> None:
+    """Refuse a model that has joined no tensor.
 
-
-def _check_asked(count: int) -> None:
+    Raises:
+        CvrError: it would learn from the negatives of its own part alone.
+    """
     if not count:
         raise CvrError(
             "This model does not join batches, so its negatives would be those of one part: "

@@ -58,8 +58,10 @@ class LanguageModel:
         ]
         with nullcontext() if self.backend.is_pure else RequestCache(self.cache) as opened:
             found = Asker(self.backend, opened).answers(requests)
-        return [None if answer.text is None else self._parsed(answer.text) for answer in found]
-
-    def _parsed(self, text: str) -> str | None:
         prompt = self.prompt
-        return parse_answer(text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key) or None
+        return [
+            parse_answer(answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key) or None
+            if answer.text is not None
+            else None
+            for answer in found
+        ]

@@ -46,7 +46,7 @@ class Tile:
     """Where these items stand among all."""
 
 
-Block = Callable[[Tile, Tile], Tensor]
+BlockScores = Callable[[Tile, Tile], Tensor]
 """(texts, videos) -> scores of all pairs, (A, C)."""
 
 
@@ -69,7 +69,7 @@ def tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
     return found
 
 
-def late_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: Block | None = None) -> Tensor:
+def late_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: BlockScores | None = None) -> Tensor:
     """Return scores_AB in float32 on the CPU, in the order of the items before they were put into tiles."""
     score = block or BestMatches()
     scores_AB = torch.empty(_count(texts), _count(videos))
@@ -90,18 +90,16 @@ class BestMatches:
     def __call__(self, text: Tile, video: Tile) -> Tensor:
         """Return scores_AC: half the weighted best frames of tokens, half the weighted best tokens of frames."""
         (length, texts, dim), (frames, videos, _) = text.vectors_NBD.shape, video.vectors_NBD.shape
-        flat = self._room(length * texts, frames * videos, like=text.vectors_NBD)
+        rows, columns = length * texts, frames * videos
+        if len(self.room) < rows * columns or self.room.device != text.vectors_NBD.device:
+            self.room = text.vectors_NBD.new_empty(rows * columns)
+        flat = self.room[: rows * columns].view(rows, columns)
         torch.mm(text.vectors_NBD.view(-1, dim), video.vectors_NBD.view(-1, dim).T, out=flat)
         found_LATC = flat.view(length, texts, frames, videos)
         best_frame_LAC = found_LATC.amax(dim=2)
         best_token_ATC = found_LATC.amax(dim=0)
         of_tokens_AC = best_frame_LAC.mul_(text.weights_NB.unsqueeze(-1)).sum(dim=0)
         return of_tokens_AC.add_(best_token_ATC.mul_(video.weights_NB).sum(dim=1)).mul_(0.5)
-
-    def _room(self, rows: int, columns: int, like: Tensor) -> Tensor:
-        if len(self.room) < rows * columns or self.room.device != like.device:
-            self.room = like.new_empty(rows * columns)
-        return self.room[: rows * columns].view(rows, columns)
 
 
 def _tile(lists: Sequence[tuple[Tensor, Tensor]], places: Sequence[int]) -> Tile:

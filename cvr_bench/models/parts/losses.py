@@ -21,7 +21,7 @@ NEGLIGIBLE = -1e30
 def similarities(first_BD: Tensor, second_BD: Tensor) -> Tensor:
     """Return dot products_BB in float32 or wider, in mixed precision too: a logit of 100 needs the digits."""
     with torch.autocast(first_BD.device.type, enabled=False):
-        return _wide(first_BD) @ _wide(second_BD).T
+        return wide(first_BD) @ wide(second_BD).T
 
 
 def false_negatives(*ids: Sequence[str]) -> Tensor:
@@ -37,7 +37,7 @@ def false_negatives(*ids: Sequence[str]) -> Tensor:
 
 def info_nce(logits_BB: Tensor, ignored_BB: Tensor | None = None, *, symmetric: bool = True) -> Tensor:
     """Return the cross-entropy of each query against its own target; `symmetric` averages both directions."""
-    hidden_BB = _hidden(_wide(logits_BB), ignored_BB)
+    hidden_BB = wide(logits_BB) if ignored_BB is None else wide(logits_BB).masked_fill(ignored_BB, NEGLIGIBLE)
     rows_B = torch.arange(len(hidden_BB), device=hidden_BB.device)
     to_target = F.cross_entropy(hidden_BB, rows_B)
     return (to_target + F.cross_entropy(hidden_BB.T, rows_B)) / 2 if symmetric else to_target
@@ -67,7 +67,7 @@ def hn_nce(
         beta: sharpness of the weights; it multiplies logits, that is after the temperature.
         reference_axis: divide as the CoVR code does, to continue training its published checkpoints.
     """
-    wide_BB = _wide(logits_BB)
+    wide_BB = wide(logits_BB)
     if min(wide_BB.shape) < 2:
         raise ValueError(f"HN-NCE needs at least 2 triplets, got logits of shape {tuple(wide_BB.shape)}.")
     to_query_ignored_BB = None if ignored_BB is None else ignored_BB.T
@@ -101,16 +101,13 @@ def triplet_margin(
     Zero if `counted_B` (bool) counts none.
     """
     loss_B = F.triplet_margin_loss(
-        _wide(anchor_BD), _wide(positive_BD), _wide(negative_BD), margin=margin, reduction="none"
+        wide(anchor_BD), wide(positive_BD), wide(negative_BD), margin=margin, reduction="none"
     )
     if counted_B is None:
         return loss_B.mean()
     return (loss_B * counted_B).sum() / counted_B.sum().clamp(min=1)
 
 
-def _wide(values: Tensor) -> Tensor:
+def wide(values: Tensor) -> Tensor:
+    """Return the values in float32 at least."""
     return values if values.dtype == torch.float64 else values.float()
-
-
-def _hidden(logits_BB: Tensor, ignored_BB: Tensor | None) -> Tensor:
-    return logits_BB if ignored_BB is None else logits_BB.masked_fill(ignored_BB, NEGLIGIBLE)

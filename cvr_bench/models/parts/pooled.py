@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device
-from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.losses import info_nce, similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
 from cvr_bench.tasks.task import Query, modifications, references
@@ -48,9 +48,7 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
     return pooled_retriever(encoder, encode_queries, encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD)
 
 
-def trained_retriever(
-    encoder: Encoder, module: nn.Module, checkpoint: Path | None, *, as_released: bool
-) -> DenseRetriever:
+def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
     Args:
@@ -75,7 +73,7 @@ def trained_retriever(
         logits_BB = scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if as_released:
             return {"loss": info_nce(logits_BB, symmetric=False)}
-        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+        ignored_BB = batch.ignored()
         return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
 
     return pooled_retriever(encoder, encode_queries, module=module, training_step=training_step)

@@ -13,8 +13,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.clip_loading import ClipReader
+from cvr_bench.models.parts.batches import ReadsAhead, TripletBatch
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.features.protocol import Encoder
@@ -50,8 +49,7 @@ class TrainableRetriever(Retriever, Protocol):
         spread over devices or chunks has all its negatives and the gradients of one that is whole:
 
             query_BD, target_BD = batch.joined(module(...)), batch.joined(batch.target.pooled_BD())
-            ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-            return {"loss": info_nce(scale * similarities(query_BD, target_BD), ignored_BB)}
+            return {"loss": info_nce(scale * similarities(query_BD, target_BD), batch.ignored())}
         """
 
 
@@ -80,7 +78,7 @@ class HasEmbeddings(Protocol):
 class DecodesClips(Protocol):
     """A retriever whose training batches carry clips, which this reads ahead; None where it does not."""
 
-    clip_reader: ClipReader | None
+    clip_reader: ReadsAhead | None
 
 
 class DenseRetriever:
@@ -92,7 +90,7 @@ class DenseRetriever:
         encode_texts: gallery texts -> (G, D); None for a model that ranks videos only.
         module: what is trained; None for a model without parameters. It is in eval mode while it indexes and scores.
         training_step: batch -> losses; needed where there is a module to train.
-        clip_reader: decodes the `clips` of training batches, for a model that is trained end to end.
+        clip_reader: gives training batches their `clips`, for a model that is trained end to end.
     """
 
     def __init__(
@@ -103,7 +101,7 @@ class DenseRetriever:
         encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
         module: nn.Module | None = None,
         training_step: Callable[[TripletBatch], Losses] | None = None,
-        clip_reader: ClipReader | None = None,
+        clip_reader: ReadsAhead | None = None,
     ):
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
@@ -122,15 +120,10 @@ class DenseRetriever:
         """
         if any(item.texts for item in gallery):
             raise ValueError("Sets of texts are ranked by evaluate(), which gives their texts one by one.")
-        videos = [item.video for item in gallery if item.video is not None]
-        texts = [item.item_id for item in gallery if item.video is None]
-        if texts and self.encode_texts is None:
-            raise CvrError(f"This model ranks videos only; gallery item {first_few(texts)} is a text.")
-        if texts and videos:
-            raise CvrError(f"A gallery is of videos or of texts; item {first_few(texts)} is a text among videos.")
+        videos, texts = videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
         with evaluating(self.module):
             if self.encode_texts is not None and texts:
-                self.gallery_GD = _in_batches(self.encode_texts, [item.text or "" for item in gallery])
+                self.gallery_GD = _in_batches(self.encode_texts, texts)
             else:
                 self.gallery_GD = _in_batches(self.encode_videos, videos)
 
@@ -144,6 +137,22 @@ class DenseRetriever:
         if self.gallery_GD is None:
             raise ValueError("index(gallery) comes before score(queries).")
         return self.embed(queries) @ self.gallery_GD.T
+
+
+def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[list[Video], list[str]]:
+    """Return the videos of a gallery, or its texts; one of the two is empty.
+
+    Raises:
+        CvrError: an item is a text, which the model cannot rank, or videos and texts are mixed.
+    """
+    videos = [item.video for item in gallery if item.video is not None]
+    texts = [item for item in gallery if item.video is None]
+    named = first_few(item.item_id for item in texts)
+    if texts and not ranks_texts:
+        raise CvrError(f"This model ranks videos only; gallery item {named} is a text.")
+    if texts and videos:
+        raise CvrError(f"A gallery is of videos or of texts; item {named} is a text among videos.")
+    return videos, [item.text or "" for item in texts]
 
 
 def check_one_space(encoder: Encoder, model: str) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
+from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few, first_line
 
 WEIGHTS = "model.safetensors"
@@ -39,9 +40,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    temporary = path.with_suffix(".partial")
-    temporary.write_bytes(save(weights))
-    temporary.replace(path)
+    write_bytes(path, save(weights))
 
 
 def load_weights(module: nn.Module, path: Path | None) -> None:

@@ -5,9 +5,10 @@ Every model of the bench reads its features through this encoder.
 
 # Shapes: B videos or texts, T frames, L tokens, D embedding.
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 
 import torch
@@ -50,7 +51,7 @@ class StoredEncoder:
 
     def __init__(self, store: FeatureStore, text_stores: Sequence[FeatureStore] = (), remembered: int = 50_000):
         self.store = store
-        self.raw_texts = [FeatureStore(store.artifact, None), *text_stores]
+        self.raw_texts = [store.raw(), *text_stores]
         self.remembered = remembered
         self._encoded: dict[str, TextFeatures] = {}
         self._token_stores: dict[Path, FeatureStore] = {}
@@ -79,18 +80,23 @@ class StoredEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return the stored embeddings of texts, encoding those that no folder has."""
-        self._encode_missing(texts)
-        found = [self._raw(text) for text in texts]
+        store_of = self._stores_of(texts)
+        self._encode_missing([text for text in texts if text not in store_of], set(texts))
+        found = [store_of[text].texts([text]) if text in store_of else self._encoded[text] for text in texts]
         tokens_BLD, mask_BL = pad_rows([each.tokens_BLD[0] for each in found])
         pooled_BD = torch.cat([each.pooled_BD for each in found]) if found else torch.empty(0, self.text_dim)
         return self.store.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD))
 
-    def _raw(self, text: str) -> TextFeatures:
-        store = next((store for store in self.raw_texts if store.has_text(text)), None)
-        return store.texts([text]) if store else self._encoded[text]
+    def _stores_of(self, texts: Sequence[str]) -> dict[str, FeatureStore]:
+        """The first store that has a text, for those that one has."""
+        found: dict[str, FeatureStore] = {}
+        for store in self.raw_texts:
+            others = [text for text in dict.fromkeys(texts) if text not in found]
+            found.update(dict.fromkeys(compress(others, store.has_texts(others)), store))
+        return found
 
-    def _encode_missing(self, texts: Sequence[str]) -> None:
-        missing = [text for text in dict.fromkeys(texts) if not self._is_known(text)]
+    def _encode_missing(self, texts: Sequence[str], needed: Set[str]) -> None:
+        missing = [text for text in dict.fromkeys(texts) if text not in self._encoded]
         if not missing:
             return
         features = self._text_encoder.encode_texts(missing)
@@ -100,15 +106,10 @@ class StoredEncoder:
             pooled_D = F.normalize(features.pooled_BD[row].half().float(), dim=-1)
             mask_L = torch.ones(len(tokens_LD), dtype=torch.bool)
             self._encoded[text] = TextFeatures(tokens_LD[None], mask_L[None], pooled_D[None])
-        needed = set(texts)
         for text in [text for text in self._encoded if text not in needed][: len(self._encoded) - self.remembered]:
             del self._encoded[text]
 
-    def _is_known(self, text: str) -> bool:
-        return text in self._encoded or any(store.has_text(text) for store in self.raw_texts)
-
     @cached_property
     def _text_encoder(self) -> Encoder:
-        options = {name: value for name, value in self.store.encoder.items() if name != "name"}
-        module = ENCODERS.get(self.store.encoder["name"])
-        return module.load(module.Config(**options))
+        name, options = self.store.encoder["name"], self.store.artifact.manifest["config"]["options"]
+        return ENCODERS.get(name).load(ENCODERS.config(name, options))

@@ -1,11 +1,10 @@
 """The trained generators that a backend writes with: a folder of `cvr train-generator` names what it was trained on."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.artifacts import MANIFEST
+from cvr_data.core.artifacts import is_made_by
 
 INPUT = "generator"
 """What a modifications artifact calls a trained generator among its inputs."""
@@ -14,8 +13,7 @@ STAGE = "train-generator"
 
 def is_generator(folder: Path) -> bool:
     """Return whether a folder was written by `cvr train-generator`, and is whole."""
-    manifest = folder / MANIFEST
-    return manifest.is_file() and json.loads(manifest.read_text(encoding="utf-8")).get("stage") == STAGE
+    return is_made_by(folder, STAGE)
 
 
 def generators_of(backend_config: Any) -> dict[str, Path]:

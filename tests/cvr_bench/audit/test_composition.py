@@ -21,7 +21,7 @@ def audit(retriever, encoder, task, k=1):
     ranks = ranks_table(task, evaluate(retriever, task))
     unimodals = composition.unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
     table = composition.table(ranks, unimodals, k)
-    return composition.summary(ranks, unimodals, task.ks, k, seed=0), table
+    return composition.composition_record(ranks, unimodals, task.ks, k, seed=0), table
 
 
 def load(name, encoder):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.audit.leak import LEAKS, Config, Items, find_leaks, find_matches
+from cvr_bench.audit.leak import LEAKS, Config, Items, find_leaks, find_matches, side_of
 from cvr_data.core.columns import check_columns
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
@@ -57,7 +57,7 @@ def test_only_the_most_similar_pairs_are_listed_and_all_are_counted():
     train = Items([f"t{row:02d}" for row in range(30)], {}, vectors)
     found = find_matches(Items(["q"], {}, vectors[:1]), train, THRESHOLD, listed=3, block=8)
     assert [row["train"] for row in found.table("video").to_pylist()] == ["t00", "t01", "t02"]
-    assert found.summary()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
+    assert found.counted()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
 
 
 def test_the_order_of_items_and_the_block_do_not_matter():
@@ -74,7 +74,7 @@ def test_the_order_of_items_and_the_block_do_not_matter():
 def triplets(*rows):
     names = ("query_id", "reference_id", "target_id", "modification", "target_caption", "target_group_id")
     filled = [{**dict(zip(names, row, strict=True)), "triplet_id": str(row), "style": "", "split": ""} for row in rows]
-    return check_columns(pa.Table.from_pylist(filled), TRIPLETS, "triplets")
+    return side_of(check_columns(pa.Table.from_pylist(filled), TRIPLETS, "triplets"))
 
 
 def no_vectors(texts):
@@ -93,7 +93,7 @@ def test_a_shared_video_makes_data_leak_and_says_which_queries_are_about_it(stor
         ("q3", "test01", "test02", "make it green", "a bird", None),
     )
     leaks = find_leaks(Config(), train, test, store, {"caption": no_vectors, "modification": no_vectors})
-    assert leaks.is_leaking
+    assert leaks.summary["leaking"]
     assert leaks.summary["queries"] == {"all": 2, "about_leaked_videos": 1}
     assert leaks.table.schema == LEAKS
     rows = leaks.table.to_pylist()
@@ -113,7 +113,7 @@ def test_a_shared_group_leaks_and_shared_texts_alone_do_not(store):
     assert (rows["modification"]["reasons"], rows["modification"]["similarity"]) == (["same"], None)
     other = triplets(("q2", "test00", "test01", "make it red", "A dog.", "another"))
     leaks = find_leaks(Config(), train, other, store, vectors_of)
-    assert not leaks.is_leaking
+    assert not leaks.summary["leaking"]
     assert leaks.summary["captions"]["leaked"] == leaks.summary["modifications"]["leaked"] == 1
     assert leaks.summary["videos"] == {
         "test": 2, "train": 2, "leaked": 0, "pairs": 0, "listed": 0, "without_features": 0,

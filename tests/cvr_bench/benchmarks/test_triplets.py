@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.benchmarks.triplets import Config, load, load_training_set, read_triplets
+from cvr_bench.benchmarks.triplets import Config, load, read_triplets, training_set_of
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
@@ -76,9 +76,28 @@ def test_videos_without_features_are_left_out_and_counted(world, tmp_path):
     task = load(Config(data=world.triplets, embeddings=tmp_path / "embeddings", videos=(world.videos,)))
     assert len(task.gallery) == 10
     assert task.left_out == {"gallery videos without features": 2, "queries about videos without features": 4}
-    assert load_training_set(
-        Config(data=world.triplets, embeddings=tmp_path / "embeddings", split="train")
-    ).reference_ids
+    config = Config(data=world.triplets, embeddings=tmp_path / "embeddings", split="train")
+    assert training_set_of(read_triplets(world.triplets), config).reference_ids
+
+
+def test_a_query_whose_only_target_is_its_reference_is_left_out_and_counted(tmp_path):
+    (tmp_path / "own_test.csv").write_text(CSV + "1/11,1/11,make it new\n")
+    task = load(Config(data=tmp_path / "own_test.csv"))
+    assert len(task.queries) == 2
+    assert task.left_out == {"queries whose only target is their reference": 1}
+
+
+def test_a_query_is_the_same_whatever_features_are_stored(world, tmp_path):
+    rows = [
+        {"reference_id": "test00", "target_id": target, "modification": "make it red", "style": style, "split": "test"}
+        for target, style in (("test01", "short"), ("nowhere", "dense"))
+    ]
+    named = [{"triplet_id": row["target_id"], "query_id": "q", **row} for row in rows]
+    pq.write_table(pa.Table.from_pylist(named), tmp_path / "two.parquet")
+    task = load(Config(data=tmp_path / "two.parquet", embeddings=world.embeddings))
+    assert task.targets == {"q": {"test01"}}
+    assert task.slices == {"style": {"q": "several"}}
+    assert task.left_out == {"gallery videos without features": 1, "targets without features": 1}
 
 
 def world_videos(world):
@@ -102,7 +121,8 @@ def test_a_published_csv_file_is_a_task(tmp_path):
 
 
 def test_training_rows_are_those_of_the_split(world):
-    training_set = load_training_set(Config(data=world.triplets, embeddings=world.embeddings, split="train"))
+    config = Config(data=world.triplets, embeddings=world.embeddings, split="train")
+    training_set = training_set_of(read_triplets(world.triplets), config)
     assert len(training_set) == 43
     assert {name[:5] for name in training_set.reference_ids} == {"train"}
     assert set(training_set.extra) >= {"backend", "style"}
@@ -133,5 +153,5 @@ def test_a_description_goes_before_the_caption_of_the_reference(world, tmp_path)
     found = {row["query_id"]: row["reference_description"] or "a caption" for row in reversed(rows)}
     config = Config(data=path, embeddings=world.embeddings)
     assert all(query.description == found[query.query_id] for query in load(config).queries)
-    training = load_training_set(replace(config, split="train"))
+    training = training_set_of(read_triplets(path), replace(config, split="train"))
     assert set(training.extra["reference_description"]) == {"a caption", "a long description"}

@@ -6,10 +6,9 @@ import shutil
 
 import pytest
 
-from cvr_bench.bench import Run, bench
+from cvr_bench.bench import BenchRun, bench
 from cvr_bench.benchmarks import DATASETS, msrvtt
 from cvr_bench.data.captions import caption_rows
-from cvr_bench.data.load import open_features
 from cvr_bench.data.sources import Sources, sample_folder
 from cvr_bench.data.training import find_training
 from cvr_bench.results.result import read_result
@@ -75,7 +74,7 @@ def test_a_model_that_needs_references_does_not_learn_from_captions(cvr, folder)
     captions = find_training("msrvtt", lambda name: folder / "files")
     sources = Sources(data=folder, embeddings=folder / "emb", videos=(), choice="", training=captions)
     with pytest.raises(CvrError, match="combiner learns from triplets, and msrvtt has captions"):
-        bench(Run(model="combiner"), sources, open_features(sources), folder / "refused")
+        bench(BenchRun(model="combiner"), sources, folder / "refused")
 
 
 @pytest.mark.parametrize(

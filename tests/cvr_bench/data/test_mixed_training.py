@@ -7,6 +7,7 @@ import pytest
 from cvr_bench.data.training import find_mixture
 from cvr_bench.results.result import read_result
 from cvr_data.core.errors import CvrError
+from cvr_data.features.store import FeatureStore
 
 HEADER = "pth1,pth2,edit\n"
 
@@ -32,8 +33,8 @@ def test_rows_have_the_weight_of_their_data_and_each_holds_some_out(files, world
     source = mixed(files, "many_train.csv", "few_train.csv=2.5")
     assert source.name == "many_train+few_train"
     assert [part["weight"] for part in source.identity()["parts"]] == [1.0, 2.5]
-    assert Counter(source.read().column("split").to_pylist()) == {"train": 7, "val": 2}
-    data = source.load(world.embeddings)
+    assert Counter(source.table.column("split").to_pylist()) == {"train": 7, "val": 2}
+    data = source.load(FeatureStore.open(world.embeddings, "raw"))
     weights = dict(zip(data.training_set.modifications, data.training_set.weights, strict=True))
     assert weights == {"make it many": 1.0, "make it few": 2.5}
     assert {query.modification for query in data.validation_task.queries} == {"make it many", "make it few"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cvr_bench.benchmarks.triplets import Config, load, load_training_set, task_of, training_set_of
+from cvr_bench.benchmarks.triplets import Config, load
 from cvr_bench.data.sources import default_data, find_sources, follow, newest_triplets, sample_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
@@ -71,9 +71,8 @@ def test_data_that_does_not_lead_to_features_asks_for_them(tmp_path):
 
 def test_triplets_and_features_are_read_once_and_give_the_same_task(world):
     sources = find_sources(world.triplets, "--data", world.embeddings)
-    assert sources.triplets is sources.triplets
-    assert sources.store is sources.store
-    config = Config(data=world.triplets, embeddings=world.embeddings)
-    assert task_of(sources.triplets, config, sources.store) == load(config)
-    training = replace(config, split="train")
-    assert training_set_of(sources.triplets, training, sources.store) == load_training_set(training)
+    config = Config(data=world.triplets, embeddings=world.embeddings, videos=sources.videos)
+    assert sources.task("test") == load(config)
+    assert sources.task("test") is sources.task("test")
+    assert sources.own_training.validation_task == load(replace(config, split="val"))
+    assert sources.own_training is sources.own_training

@@ -82,7 +82,7 @@ def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):
     (tmp_path / "webvid8m-covr_val.csv").write_text(header + row.format(2, 2, "blue"))
     source = find_training("webvid-covr", lambda name: tmp_path)
     assert [path.name for path in source.files] == ["webvid2m-covr_train.csv", "webvid8m-covr_val.csv"]
-    table = source.read()
+    table = source.table
     assert table.select(["reference_id", "split"]).to_pylist() == [
         {"reference_id": "1/1", "split": "train"},
         {"reference_id": "2/1", "split": "val"},
@@ -99,4 +99,4 @@ def test_a_single_reference_cannot_be_held_out(tmp_path):
     (tmp_path / "x_train.csv").write_text("pth1,pth2,edit\na,b,make it red\n")
     source = find_training(str(tmp_path / "x_train.csv"), root)
     with pytest.raises(CvrError, match="x_train has no val split, on which the checkpoint is chosen"):
-        source.load(tmp_path)
+        source.triplets()

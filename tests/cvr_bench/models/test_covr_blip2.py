@@ -89,7 +89,7 @@ def test_the_best_pair_of_tokens_scores(blip2, folder, features, monkeypatch):
     pairs = torch.einsum("qkd,gtd->qgkt", query_tokens(blip2, features), target_tokens(features))
     expected = pairs.amax(dim=(2, 3))
     assert_close(model.score(queries("make it red", "of")), expected, atol=1e-6, rtol=0)
-    monkeypatch.setattr("cvr_bench.models.networks.covr.max_over_tokens.BLOCK", 1)  # one query at a time
+    monkeypatch.setattr("cvr_bench.models.covr_blip2.BLOCK", 1)  # one query at a time
     assert_close(model.score(queries("make it red", "of")), expected, atol=1e-6, rtol=0)
 
 

@@ -82,7 +82,7 @@ def test_models_that_train_need_a_checkpoint():
     ("answer", "rating"), [("8", 0.8), ("Rating: 7.5 of 10", 0.75), ("12", 1.0), ("none", None), (None, None)]
 )
 def test_a_rating_is_the_first_number(answer, rating):
-    found = judge._rating(answer)
+    found = judge.rating(answer)
     assert found != found if rating is None else found == pytest.approx(rating)
 
 

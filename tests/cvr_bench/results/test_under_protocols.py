@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.models.parts.frame_weights import FrameWeights, weighted_mean
+from cvr_bench.models.parts.frame_weights import FrameWeights, PooledVideo, weighted_mean
 from cvr_bench.results.result import read_result
 from cvr_bench.results.score_matrix import ScoreMatrix, needed_scores
 from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, matrix_ranks, presets
@@ -180,7 +180,7 @@ def test_frames_are_pooled_by_the_scores_of_their_query():
     rows = frames.frames_BTD[0][frames.mask_BT[0]]
     scores = [0.1 * number for number in range(len(rows))]
     with encoder.weighted({"q": scores}):
-        pooled = encoder.encode_videos([Video("v @ q")])
+        pooled = encoder.encode_videos([PooledVideo("v", query_id="q")])
     weights = np.exp(np.array(scores) / 0.1)
     expected = (weights[:, None] / weights.sum() * rows.numpy()).sum(axis=0)
     np.testing.assert_allclose(pooled.frames_BTD[0, 0].numpy(), expected, atol=1e-6)

@@ -17,7 +17,6 @@ from cvr_bench.scoring.metrics import (
     bootstrap_interval,
     chance_recall,
     hits,
-    mean_average_precision,
     mean_rank,
     mean_recall,
     median_rank,
@@ -45,7 +44,6 @@ def test_average_precision_divides_by_what_could_be_found():
     assert average_precision([1, 3], 5) == pytest.approx(100 * (1 + 2 / 3) / 2)
     assert average_precision([1, 3, 9, 12], 2) == pytest.approx(100 * 1 / 2)
     assert average_precision([7], 5) == 0.0
-    assert mean_average_precision([[1], [2]], 5) == pytest.approx(75.0)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12).filter(any), st.integers(1, 12))

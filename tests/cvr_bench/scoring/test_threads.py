@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from cvr_bench.scoring.evaluate import few_threads, map_in_order
+from cvr_bench.scoring.blocks import few_threads, map_in_order
 
 
 def slow_square(number: int) -> tuple[int, int]:

@@ -8,10 +8,9 @@ import torch
 from cvr_bench.benchmarks import cirr
 from cvr_bench.data.sources import sample_folder
 from cvr_bench.models import MODELS
-from cvr_bench.submit.best_answers import best_answers
 from cvr_bench.submit.servers import check_circo, check_cirr, circo_submission, cirr_submission, write_submission
-from cvr_bench.tasks.blind import BlindTask
-from cvr_bench.tasks.task import Item, Query
+from cvr_bench.submit.submit import best_answers
+from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 
@@ -33,7 +32,7 @@ class ByNumber:
 
 
 def blind(**changes):
-    return BlindTask(**{"name": "toy", "queries": QUERIES, "gallery": GALLERY, **changes})
+    return Task(**{"name": "toy", "queries": QUERIES, "gallery": GALLERY, **changes})
 
 
 def random_model():

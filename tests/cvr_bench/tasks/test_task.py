@@ -2,8 +2,10 @@
 
 import pytest
 
+from cvr_bench.models import MODELS
+from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.protocol import Protocol
-from cvr_bench.tasks.task import Item, Query, Task
+from cvr_bench.tasks.task import Item, Query, Task, part_of
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 
@@ -52,6 +54,33 @@ def test_a_good_task_says_what_is_ranked():
 def test_a_wrong_task_is_refused(changes, message):
     with pytest.raises(CvrError, match=message):
         toy(**changes)
+
+
+def test_a_blind_task_is_one_without_targets_and_cannot_be_scored():
+    task = toy(targets={}, gallery=[])  # a server keeps both
+    assert task.is_blind
+    component = MODELS.get("random")
+    with pytest.raises(CvrError, match="toy: its targets are not published, so its server has to score it"):
+        evaluate(component.load(component.Config(), None), task)
+
+
+def test_a_part_of_a_task_has_what_is_about_its_queries_and_items():
+    ranked = frozenset("abc")
+    whole = toy(
+        targets={"q1": frozenset("bc"), "q2": frozenset("c")},
+        candidates={"q1": ranked, "q2": ranked},
+        slices={"kind": {"q1": "static", "q2": "action"}},
+        target_frame_weights={"q2": [0.5]},
+    )
+    part = part_of(whole, whole.queries[:1], {"a", "b"})
+    assert part == toy(
+        queries=whole.queries[:1],
+        gallery=[A, B],
+        targets={"q1": frozenset("b")},
+        candidates={"q1": frozenset("ab")},
+        slices={"kind": {"q1": "static"}},
+    )
+    assert part_of(whole, whole.queries) == whole
 
 
 def test_a_protocol_survives_json_and_names_its_differences():

@@ -7,8 +7,7 @@ import torch
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.training.config import TrainConfig
-from cvr_bench.training.hard_negatives import mine_hard_rows
-from cvr_bench.training.sampling import Sampler, next_to_hard
+from cvr_bench.training.sampling import Sampler, mine_hard_rows, next_to_hard
 
 
 def triplets(targets, weights=()):

@@ -13,8 +13,8 @@ from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_bench.training.loop import set_training
-from cvr_bench.training.moving_average import MovingAverage
 from cvr_bench.training.optimizers import BertAdam, lr_share, make_optimizer, set_lr
+from cvr_bench.training.state import MovingAverage
 from cvr_bench.training.train import TrainConfig, train
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS

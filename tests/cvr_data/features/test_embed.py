@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.testing import assert_close
@@ -18,7 +17,7 @@ from cvr_data.features import embed_source
 from cvr_data.features.embed import embed
 from cvr_data.features.embed_source import distinct_texts
 from cvr_data.features.encoders import ENCODERS, hash
-from cvr_data.features.store import FeatureStore
+from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
 
@@ -140,7 +139,7 @@ def test_an_unknown_id_is_named(embeddings):
         store.frames(["v1", "v9", "broken"])
     with pytest.raises(CvrError, match="has no features of 'a zebra'"):
         store.texts(["a cat", "a zebra"])
-    assert not store.has_text("a zebra")
+    assert store.has_texts(["a zebra", "a cat"]).tolist() == [False, True]
 
 
 def test_a_missing_array_is_one_line(embeddings):
@@ -157,7 +156,7 @@ def test_a_column_of_any_table_is_embedded(tmp_path):
     artifact = embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "out", column="modification")
     store = FeatureStore(artifact, None)
     assert artifact.manifest["texts"] == 2
-    assert store.has_text("make it blue")
+    assert store.has_texts(["make it blue"]).all()
     assert store.video_ids == []
     with pytest.raises(CvrError, match=r"no column 'modificaton'. Did you mean: modification"):
         embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "other", column="modificaton")
@@ -181,9 +180,9 @@ def test_another_artifact_in_the_folder_is_refused(videos, embeddings):
         embed(videos, "hash", hash.Config(dim=9), embeddings)
 
 
-def test_two_spaces_without_heads_name_the_command(videos, tmp_path):
+def test_two_spaces_without_heads_name_the_command(tmp_path):
     with ArtifactWriter(tmp_path / "two", stage="embed", config={"encoder": "embedded", "options": {}}) as writer:
-        writer.write_part(0, pq.read_table(videos / "part-00000.parquet").slice(0, 0))
+        writer.write_part(0, EMBEDDINGS.empty_table())
         writer.finish(dim=3, text_dim=2)
     with pytest.raises(CvrError, match="run: cvr fit-heads"):
         FeatureStore.open(tmp_path / "two")

@@ -18,7 +18,7 @@ from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
 from cvr_bench.models.networks.covr.inputs import middle
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.frame_weights import weighted_mean
-from cvr_bench.models.parts.losses import false_negatives, hn_nce, info_nce, similarities
+from cvr_bench.models.parts.losses import hn_nce, info_nce, similarities
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, VideoFeatures
 from cvr_data.media.video import Video
@@ -51,8 +51,7 @@ class Objective:
         logits_BB = similarities(batch.joined(query_BD), target_BD) / config.temperature
         if config.is_faithful:
             return hn_nce(logits_BB, reference_axis=True) if config.loss == "hn-nce" else info_nce(logits_BB)
-        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-        ignored_BB = ignored_BB.to(logits_BB.device)
+        ignored_BB = batch.ignored().to(logits_BB.device)
         return hn_nce(logits_BB, ignored_BB) if config.loss == "hn-nce" else info_nce(logits_BB, ignored_BB)
 
 

@@ -16,15 +16,14 @@ from cvr_bench.models.parts.late_interaction import (
     TEXT_ROWS,
     VIDEO_ROWS,
     BestMatches,
-    Block,
+    BlockScores,
     Parts,
     Tile,
     late_scores,
     tiles,
 )
-from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Losses, evaluating
+from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Losses, evaluating, videos_and_texts
 from cvr_bench.tasks.task import Item, Query, modifications, references
-from cvr_data.core.errors import CvrError, first_few
 from cvr_data.media.video import Video
 
 TextParts = Callable[[Sequence[str]], Parts]
@@ -48,7 +47,7 @@ class LateRetriever:
         text_parts: TextParts,
         video_parts: VideoParts,
         training_step: Callable[[TripletBatch], Losses],
-        block: Block | None = None,
+        block: BlockScores | None = None,
     ):
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
@@ -63,15 +62,11 @@ class LateRetriever:
         Raises:
             CvrError: videos and texts are mixed.
         """
-        videos = [item.video for item in gallery if item.video is not None]
-        texts = [item for item in gallery if item.video is None]
-        if texts and videos:
-            names = first_few(item.item_id for item in texts)
-            raise CvrError(f"A gallery is of videos or of texts; item {names} is a text among videos.")
+        videos, texts = videos_and_texts(gallery, ranks_texts=True)
         self.of_texts = bool(texts)
         if self.of_texts:
             row_of: dict[str, int] = {}
-            self.columns_G = torch.tensor([row_of.setdefault(item.text or "", len(row_of)) for item in texts])
+            self.columns_G = torch.tensor([row_of.setdefault(text, len(row_of)) for text in texts])
             self.gallery = self._texts(list(row_of))
         else:
             self.columns_G = torch.arange(len(videos))
@@ -129,7 +124,7 @@ def vector_retriever(
     )
 
 
-def cross_block(network: DrlNetwork) -> Block:
+def cross_block(network: DrlNetwork) -> BlockScores:
     """Return xti's block: every text goes through the network with every video, one text at a time."""
 
     def block(text: Tile, video: Tile) -> Tensor:

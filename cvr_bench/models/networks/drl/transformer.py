@@ -1,6 +1,6 @@
 """The small Transformers that DRL and CLIP4Clip put behind CLIP, with their parameter names.
 
-Blocks are those of CLIP's text network; the references copy its first four layers into them.
+TransformerLayers are those of CLIP's text network; the references copy its first four layers into them.
 
 Source: Luo et al., 2021 (https://arxiv.org/abs/2104.08860) and Wang et al., 2022 (https://arxiv.org/abs/2203.07111).
 """
@@ -27,7 +27,7 @@ class QuickGelu(nn.Module):
         return values * torch.sigmoid(1.702 * values)
 
 
-class Block(nn.Module):
+class TransformerLayer(nn.Module):
     """A pre-norm Transformer layer."""
 
     def __init__(self, dim: int, heads: int, *, start: str):
@@ -50,7 +50,7 @@ class Block(nn.Module):
         return values_BND + self.mlp(self.ln_2(values_BND))
 
 
-class Blocks(nn.Module):
+class TransformerLayers(nn.Module):
     """Several layers.
 
     Args:
@@ -61,7 +61,7 @@ class Blocks(nn.Module):
 
     def __init__(self, dim: int, heads: int, *, start: str):
         super().__init__()
-        self.resblocks = nn.ModuleList(Block(dim, heads, start=start) for _ in range(DEPTH))
+        self.resblocks = nn.ModuleList(TransformerLayer(dim, heads, start=start) for _ in range(DEPTH))
 
     def forward(self, values_BND: Tensor, mask_BN: Tensor) -> Tensor:
         """Return values_BND."""
@@ -97,7 +97,7 @@ class Cross(nn.Module):
     def __init__(self, dim: int, *, positions: int, heads: int, dropout: float):
         super().__init__()
         self.embeddings = PositionEmbeddings(positions, dim)
-        self.transformer = Blocks(dim, heads, start="random")
+        self.transformer = TransformerLayers(dim, heads, start="random")
         self.pooler = Pooler(dim)
         self.drop = nn.Dropout(dropout)
 
@@ -128,7 +128,7 @@ class FrameTransformer(nn.Module):
         super().__init__()
         self.frame_position_embeddings = nn.Embedding(positions, dim)
         nn.init.normal_(self.frame_position_embeddings.weight, std=0.01)
-        self.transformerClip = Blocks(dim, heads, start=start)
+        self.transformerClip = TransformerLayers(dim, heads, start=start)
 
     def forward(self, frames_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """Return frames_BTD."""

@@ -66,17 +66,13 @@ def assign(points_BLD: Tensor, valid_BL: Tensor) -> Tensor:
     distance_BLL = torch.cdist(points_BLD, points_BLD) / points_BLD.shape[-1] ** 0.5
     far = distance_BLL.max() + 1
     distance_BLL = torch.where(valid_BL[:, None, :], distance_BLL, far)
-    density_BL = _density(distance_BLL, valid_BL)
+    nearest_BLN = distance_BLL.topk(min(NEIGHBOURS, distance_BLL.shape[-1]), dim=-1, largest=False).values
+    density_BL = (-nearest_BLN.square().mean(dim=-1)).exp().masked_fill(~valid_BL, 0.0)
     centre_BC = _centres(distance_BLL, density_BL)
     to_centre_BCL = distance_BLL.gather(1, centre_BC[:, :, None].expand(-1, -1, distance_BLL.shape[-1]))
     cluster_BL = to_centre_BCL.argmin(dim=1)
     own_BC = torch.arange(CLUSTERS, device=centre_BC.device).expand_as(centre_BC)
     return cluster_BL.scatter(1, centre_BC, own_BC)
-
-
-def _density(distance_BLL: Tensor, valid_BL: Tensor) -> Tensor:
-    nearest_BLN = distance_BLL.topk(min(NEIGHBOURS, distance_BLL.shape[-1]), dim=-1, largest=False).values
-    return (-nearest_BLN.square().mean(dim=-1)).exp().masked_fill(~valid_BL, 0.0)
 
 
 def _centres(distance_BLL: Tensor, density_BL: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ add up to one: retained, injected, excluded. The token branch adds to the video 
 excluded; the sequence branch fuses the frames with the retained tokens, then with the others, and corrects that sum.
 """
 
-# Shapes: B queries, T frames, L tokens (both padded), D embedding, W width, R roles.
+# Shapes: B queries, T frames, L tokens (both padded), D embedding, W width, R roles; N of a sequence, M of another.
 
 import math
 from dataclasses import dataclass
@@ -14,11 +14,57 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.networks.fdca.attention import CrossLayer
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 RETAINED, INJECTED, EXCLUDED = range(3)
 MAX_SCALE = 100.0
+
+
+class Attention(nn.Module):
+    """Multi-head attention; keys have no bias, because a softmax cannot see one.
+
+    Args:
+        width: of queries, keys and output; a multiple of `heads`.
+        heads: how many parts attend on their own.
+        dropout: share of attention weights dropped in training.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query, self.value = nn.Linear(width, width), nn.Linear(width, width)
+        self.key = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, query_BNW: Tensor, keys_BMW: Tensor, mask_BM: Tensor) -> Tensor:
+        """Return attended_BNW; keys where the mask is False do not count."""
+        parts = [self.query(query_BNW), self.key(keys_BMW), self.value(keys_BMW)]
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        attended = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask_BM[:, None, None, :], dropout_p=self.dropout if self.training else 0.0
+        )
+        return self.out(attended.transpose(1, 2).flatten(-2))
+
+
+class CrossLayer(nn.Module):
+    """A pre-norm Transformer layer in which a sequence attends to itself and to a second one."""
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.norm_own, self.norm_other, self.norm_hidden = (nn.LayerNorm(width) for _ in range(3))
+        self.attention = Attention(width, heads, dropout)
+        self.hidden = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, own_BNW: Tensor, own_mask_BN: Tensor, other_BMW: Tensor, other_mask_BM: Tensor) -> Tensor:
+        """Return own_BNW, having attended to both."""
+        query_BNW = self.norm_own(own_BNW)
+        keys = torch.cat([query_BNW, self.norm_other(other_BMW)], dim=1)
+        mask = torch.cat([own_mask_BN, other_mask_BM], dim=1)
+        own_BNW = own_BNW + self.drop(self.attention(query_BNW, keys, mask))
+        return own_BNW + self.drop(self.hidden(self.norm_hidden(own_BNW)))
 
 
 @dataclass(frozen=True)
@@ -87,7 +133,9 @@ class FixedFdca(nn.Module):
         """Return the composition of each reference and text."""
         frames_BTW = with_positions(self.frame_in(self.drop(reference.frames_BTD)))
         tokens_BLW = with_positions(self.token_in(self.drop(text.tokens_BLD)))
-        roles_BLR = self._roles(frames_BTW, reference.mask_BT, tokens_BLW, text.mask_BL)
+        # each token is judged by the text around it and by the frames
+        seen_BLW = self.look(tokens_BLW, text.mask_BL, frames_BTW, reference.mask_BT)
+        roles_BLR = self.role(self.norm_role(seen_BLW)).float().softmax(dim=-1) * text.mask_BL.unsqueeze(-1)
         parts_BRD = means_by_role(text.tokens_BLD, roles_BLR)
         video_BD = reference.pooled_BD()
         gain_injected, gain_excluded = self.gains
@@ -99,11 +147,6 @@ class FixedFdca(nn.Module):
             retained_BD=F.normalize(parts_BRD[:, RETAINED], dim=-1),
             roles_BLR=roles_BLR,
         )
-
-    def _roles(self, frames_BTW: Tensor, mask_BT: Tensor, tokens_BLW: Tensor, mask_BL: Tensor) -> Tensor:
-        """How much of each token is retained, injected, excluded, judged by the text around it and the frames."""
-        seen_BLW = self.look(tokens_BLW, mask_BL, frames_BTW, mask_BT)
-        return self.role(self.norm_role(seen_BLW)).float().softmax(dim=-1) * mask_BL.unsqueeze(-1)
 
     def _fuse(
         self, frames_BTW: Tensor, mask_BT: Tensor, tokens_BLW: Tensor, mask_BL: Tensor, roles_BLR: Tensor

@@ -51,7 +51,7 @@ def test_a_built_in_model_is_made_of_its_parts_and_of_no_other_model():
             found.add(file)
             waiting += imported_files(file, {ROOM: FOLDER})
     names = {path.relative_to(FOLDER).as_posix() for path in found}
-    assert {"fdca.py", "networks/fdca/faithful.py", "networks/fdca/attention.py", "parts/retriever.py"} <= names
+    assert {"fdca.py", "networks/fdca/faithful.py", "networks/fdca/clustering.py", "parts/retriever.py"} <= names
     assert not {name for name in names if name.startswith(("networks/drl", "networks/covr")) or name == "combiner.py"}
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_bench.models.networks.drl.cdcr import channel_correlation, decorrelation, released_correlation
+from cvr_bench.models.networks.drl.losses import channel_correlation, decorrelation, released_correlation
 
 ROWS, DIM = 20, 5
 

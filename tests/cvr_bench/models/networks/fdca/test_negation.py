@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_bench.models.networks.fdca.negation import without_negation, without_negation_as_released
+from cvr_bench.models.fdca import without_negation, without_negation_as_released
 
 
 @pytest.mark.parametrize(

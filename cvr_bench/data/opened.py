@@ -1,0 +1,151 @@
+"""The data of a run, each part opened once: triplets, features, the task, and what is learned from.
+
+sources = find_sources(Path("annotations/quickstart"), "--data")
+sources.task("test") is sources.task("test")            # built from tables that all models of the run share
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_bench.benchmarks import DATASETS, HasCaptions
+from cvr_bench.benchmarks.triplets import (
+    Config,
+    query_bank,
+    read_triplets,
+    task_of,
+    training_set_of,
+    videos_with_splits,
+)
+from cvr_bench.data.benchmark import Benchmark
+from cvr_bench.data.captions import CaptionSource, find_captions
+from cvr_bench.data.remembering import RememberingEncoder
+from cvr_bench.data.training import TrainingSource
+from cvr_bench.models import MayLackReference, ModelModule
+from cvr_bench.models.parts.batches import TrainingData
+from cvr_bench.models.parts.frame_weights import FrameWeights
+from cvr_bench.tasks.coverage import within_features
+from cvr_bench.tasks.task import Query, Task
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import parse_config
+from cvr_data.features.encoders.stored import StoredEncoder
+from cvr_data.features.store import FeatureStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What a model is scored on."""
+
+    data: Path
+    embeddings: Path
+    videos: tuple[Path, ...]
+    """Whose split column says what the gallery is; none for a data set that comes without."""
+    choice: str
+    """Why this data: in words, for the user."""
+    distractors: tuple[Path, ...] = ()
+    """Mined ones, whose videos join the gallery of the scored split."""
+    benchmark: Benchmark | None = None
+    """A benchmark of the field whose files `data` holds; None for triplets of ours."""
+    training: TrainingSource | CaptionSource | None = None
+    """Triplets, or captions, to train on instead of the data's own train split."""
+
+    @cached_property
+    def triplets(self) -> pa.Table:
+        """The triplets that `data` holds, read once.
+
+        Raises:
+            CvrError: it holds none.
+        """
+        return read_triplets(self.data)
+
+    @cached_property
+    def listed(self) -> pa.Table:
+        """The id and split of all `videos`, read once."""
+        return videos_with_splits(self.videos)
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """The raw features, whose index is read once."""
+        return FeatureStore.open(self.embeddings, space="raw")
+
+    @cached_property
+    def encoder(self) -> FrameWeights:
+        """What serves the stored features, from memory the second time; other texts are encoded.
+
+        Raises:
+            CvrError: videos and texts lie in two spaces, as no heads were fitted.
+        """
+        return FrameWeights(RememberingEncoder(StoredEncoder(self.store.shared())))
+
+    def task(self, split: str) -> Task:
+        """Return what is to be ranked, built once: a benchmark, or a split of triplets with its distractors.
+
+        Raises:
+            CvrError: the data cannot be read, or nothing of it can be scored.
+        """
+        if split not in self._tasks:
+            self._tasks[split] = self._built(split)
+        return self._tasks[split]
+
+    def training_of(self, model: str, component: ModelModule) -> TrainingSource | CaptionSource | None:
+        """Return what a model trains on where it is not the data's own train split.
+
+        It is what is named, else the captions of the scored benchmark, if the model learns from them.
+
+        Raises:
+            CvrError: captions are named, and the model needs reference videos, as most do; or the benchmark only tests.
+        """
+        needs_reference = not isinstance(component, MayLackReference) or component.NEEDS_REFERENCE
+        if isinstance(self.training, CaptionSource) and needs_reference:
+            raise CvrError(f"{model} learns from triplets, and {self.training.name} has captions; choose --train-data.")
+        found = self.training or (None if needs_reference else self._captions)
+        if found is None and self.benchmark is not None:
+            tests = f"{self.benchmark.name} only tests"
+            raise CvrError(f"{model} has to be trained, and {tests}; pass --checkpoint or --train-data.")
+        return found
+
+    @cached_property
+    def own_training(self) -> TrainingData:
+        """The train and val splits of the data.
+
+        Raises:
+            CvrError: the data has no such split, or the features are of none of it.
+        """
+        val = replace(self.config("val"), distractors=())
+        return TrainingData(
+            training_set_of(self.triplets, self.config("train"), self.store),
+            task_of(self.triplets, val, self.store, self.listed),
+        )
+
+    def query_bank(self) -> list[Query]:
+        """Return the train queries of the data; a benchmark that only tests has none."""
+        return [] if self.benchmark is not None else query_bank(self.triplets, self.store)
+
+    def config(self, split: str) -> Config:
+        """Return how a split of the triplets is read.
+
+        Raises:
+            CvrError: there is no such split.
+        """
+        options = {
+            "data": self.data, "embeddings": self.embeddings, "videos": self.videos, "distractors": self.distractors,
+        }  # fmt: skip
+        return parse_config(Config, {**options, "split": split}, where="--split")
+
+    @cached_property
+    def _captions(self) -> CaptionSource | None:
+        component = DATASETS.get(self.benchmark.name) if self.benchmark is not None else None
+        if self.benchmark is None or not isinstance(component, HasCaptions):
+            return None
+        return find_captions(self.benchmark.name, component, self.benchmark.config)
+
+    @cached_property
+    def _tasks(self) -> dict[str, Task]:
+        return {}
+
+    def _built(self, split: str) -> Task:
+        if self.benchmark is not None:
+            return within_features(self.benchmark.load(), self.store)
+        return task_of(self.triplets, self.config(split), self.store, self.listed)
