@@ -20,9 +20,9 @@ from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.training import TrainingSource
-from cvr_bench.models import MODELS
+from cvr_bench.models import MODELS, ReadsClips
 from cvr_bench.models.parts.processes import is_first, of_first
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable
+from cvr_bench.models.parts.retriever import Retriever, is_trainable, module_of
 from cvr_bench.models.parts.source import source_digest
 from cvr_bench.models.parts.weights import WEIGHTS, load_checkpoint
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
@@ -93,7 +93,8 @@ def bench(run: Run, sources: Sources, out: Path, *, overwrite: bool = False) -> 
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     features, clock = AlteredFeatures(sources.encoder), Clock()
-    audited = run.audit and not getattr(component, "READS_CLIPS", False)  # altered features would change nothing
+    has_own_eyes = isinstance(component, ReadsClips) and component.READS_CLIPS
+    audited = run.audit and not has_own_eyes  # altered features would change nothing
     forget_peak()
     with clock.phase("load"):
         retriever = component.load(config, features)
@@ -249,5 +250,5 @@ def _load_weights(run: Run, retriever: Any, out: Path, *, is_trained: bool) -> N
 
 
 def _parameters(retriever: Retriever) -> int:
-    module = retriever.module if isinstance(retriever, DenseRetriever) else getattr(retriever, "module", None)
+    module = module_of(retriever)
     return sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0

@@ -1,5 +1,6 @@
 """Tables of pairs with every column that a filter can read: `pair_table(pair("a red ball", "a blue ball"))`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +42,24 @@ def pair(
     }  # fmt: skip
 
 
+def example_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return the rows of a filter's EXAMPLE without their reasons; what one leaves out is that of a red and blue ball.
+
+    Pairs of a modification have one, and changes of colour.
+    """
+    whole = []
+    for row in rows:
+        given = {name: value for name, value in row.items() if name != "drop_reason"}
+        captions = {
+            side: given.pop(f"{side}_caption") for side in ("reference", "target") if f"{side}_caption" in given
+        }
+        made = pair(**captions, **{"modification": "make the ball blue", "style": "short"} | given)
+        made["changes"] = [{"kind": "static", "slot": "attribute", **change} for change in made["changes"]]
+        whole.append(made)
+    return pair_table(*whole)
+
+
 def pair_table(*rows: dict[str, Any]) -> pa.Table:
     """Return the rows as a table with the types that mine-pairs gives."""
-    names = pair().keys()
+    names = dict.fromkeys((*pair(), *rows[0])) if rows else pair()
     return pa.table({name: pa.array([row[name] for row in rows], KINDS.get(name, pa.string())) for name in names})

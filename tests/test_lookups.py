@@ -10,7 +10,7 @@ import pytest
 
 from cvr_bench.families import PACKAGES, families, one_family
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.config_source import defaults_of
+from cvr_data.core.config_source import defaults_of, field_docs
 from tests.report_world import make_world, write_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,6 +90,7 @@ def test_defaults_that_only_the_component_knows_are_asked_of_it():
     assert defaults_of("N = len('abc')\nclass Config:\n    size: int = N\n") is None
     assert defaults_of("from elsewhere import Config\n") is None
     assert defaults_of("class Config(Base):\n    size: int = 1\n") is None
+    assert defaults_of("from elsewhere import Base\nclass Config(Base):\n    size: int = 1\n") is None
     source = "N = 3\nclass Config:\n    size: int = N\n    path: Path = field()\n    name: str\n"
     assert defaults_of(source) == {"size": "3", "path": "(required)", "name": "(required)"}
 
@@ -98,3 +99,19 @@ def test_a_component_is_described_with_what_its_options_mean():
     text = one_family("strategies").describe("one-word")
     assert text.startswith("Pair ")
     assert "\n  max_group = 50\n      " in text
+
+
+def test_options_of_bases_are_read_from_the_files_they_stand_in(tmp_path, monkeypatch):
+    (tmp_path / "base_of_a_test.py").write_text(
+        "raise SystemExit('it is not run')\nN = 3\nclass Base:\n"
+        '    size: int = N\n    """Of both."""\n    path: str = "a"\n    """Of the base."""\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    source = (
+        "from base_of_a_test import Base\nclass Here(Base):\n    seed: int = 0\n    'Of numbers.'\n"
+        "class Config(Here):\n    path: str = 'b'\n    name: str\n    'Its own.'\n"
+    )
+    assert list(defaults_of(source).items()) == [("path", "'b'"), ("name", "(required)"), ("seed", "0"), ("size", "3")]
+    assert field_docs(source) == {
+        "name": "Its own.", "seed": "Of numbers.", "size": "Of both.", "path": "Of the base.",
+    }  # fmt: skip

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_texts, blank_videos
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_bench.scoring.metrics import hits, paired_bootstrap, recall_values, target_clusters
@@ -73,7 +73,7 @@ def unimodal_ranks(
         if _survives(retriever, encoder, mask, task)
     ]
     notices = any((found.rank_Q != composed_Q).any() for found in masked)
-    if notices and getattr(retriever, "module", None) is None:
+    if notices and module_of(retriever) is None:
         return masked
     return (masked if notices else []) + _baselines(encoder, task)
 

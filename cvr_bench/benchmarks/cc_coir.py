@@ -46,33 +46,21 @@ class Config:
             raise ValueError(f"held_out must be between 0 and 1, got {self.held_out}.")
 
 
-TINY: tuple[dict[str, str], ...] = ({"held_out": "0.3"}, {"split": "val", "held_out": "0.3"})
+EXAMPLE = {"held_out=0.3": (4, 4), "split=val held_out=0.3": (2, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the file that `load` reads.
-
-    Raises:
-        CvrError: it is missing.
-    """
+    """Return the file that `load` reads."""
     return [find_only(config.annotations, FILE, origin=ORIGIN)]
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return the file that `load_triplets` reads.
-
-    Raises:
-        CvrError: it is missing.
-    """
+    """Return the file that `load_triplets` reads."""
     return files(config)
 
 
 def load(config: Config) -> Task:
-    """Return the task of a split.
-
-    Raises:
-        CvrError: the file is missing or cannot be read, or the split has no triplet.
-    """
+    """Return the task of a split."""
     table = load_triplets(config)
     rows = rows_of(table.filter(pc.equal(table.column("split"), config.split)))
     if not rows:
@@ -82,10 +70,6 @@ def load(config: Config) -> Task:
 
 
 def load_triplets(config: Config) -> pa.Table:
-    """Return all triplets; `split` says which are held out.
-
-    Raises:
-        CvrError: the file is missing or cannot be read.
-    """
+    """Return all triplets; `split` says which are held out."""
     (path,) = files(config)
     return with_held_out(layout.read(layout.Config(split="train"), path), config.held_out)

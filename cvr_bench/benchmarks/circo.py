@@ -46,15 +46,11 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+EXAMPLE = {"": (2, 8), "gallery=named": (2, 5)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the queries and, where it is ranked, the list of images.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the queries and, where it is ranked, the list of images."""
     queries = find(config.annotations, f"annotations/{config.split}.json", origin=ORIGIN)
     if config.gallery == "named":
         return [queries]
@@ -62,11 +58,7 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task; every semantic aspect is a slice.
-
-    Raises:
-        CvrError: a file is missing, cannot be read, has no targets or is not whole.
-    """
+    """Return the task; every semantic aspect is a slice."""
     if config.split == "test":
         raise CvrError("circo: the targets of test are not published; its server scores it.")
     path, *images = files(config)
@@ -78,11 +70,7 @@ def load(config: Config) -> Task:
 
 
 def load_blind(config: Config) -> Task:
-    """Return the queries of a split and all images of COCO; targets are not looked at.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or the gallery is not COCO.
-    """
+    """Return the queries of a split and all images of COCO; targets are not looked at."""
     images = files(config)[1:]
     if not images:
         raise CvrError("circo: a submission ranks all images; gallery=named is for a quick look at val.")

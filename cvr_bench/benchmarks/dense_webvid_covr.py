@@ -45,15 +45,11 @@ class Config:
     """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"split": "challenge-val"})
+EXAMPLE = {"": (3, 3), "split=challenge-val": (3, 3)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads.
-
-    Raises:
-        CvrError: one is missing, or the split has no published targets.
-    """
+    """Return the files that `load` reads."""
     if config.split == "test":
         return [find_only(config.annotations, *layout.FILES, origin=ORIGIN)]
     if config.split == "challenge-val":
@@ -63,11 +59,7 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task.
-
-    Raises:
-        CvrError: the file is missing, cannot be read, has no targets or is not whole.
-    """
+    """Return the task."""
     (path,) = files(config)
     rows = rows_of(layout.read(layout.Config(split="test"), path))
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
@@ -78,11 +70,7 @@ def load(config: Config) -> Task:
 
 
 def load_blind(config: Config) -> Task:
-    """Return the queries of a challenge split, in the order of its file; the gallery is the server's.
-
-    Raises:
-        CvrError: the split is not the challenge's, or the file is missing, cannot be read or is not whole.
-    """
+    """Return the queries of a challenge split, in the order of its file; the gallery is the server's."""
     if config.split not in QUERY_FILES:
         raise CvrError(f"dense-webvid-covr: {config.split} has published targets; only the challenge is blind.")
     path = find_only(config.annotations, QUERY_FILES[config.split], origin=CHALLENGE)

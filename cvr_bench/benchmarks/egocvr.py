@@ -51,15 +51,11 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "local"}, {"gallery": "same-video", "text": "modified-caption"})
+EXAMPLE = {"": (3, 8), "gallery=local": (3, 8), "gallery=same-video text=modified-caption": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the annotations, or the gallery file that repeats them, and the list of clips.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the annotations, or the gallery file that repeats them, and the list of clips."""
     if config.gallery == "local":
         name = layout.file_name("annotations_gallery")
         origin = f"the link in the README of {ORIGIN}, or rank with gallery=same-video"
@@ -72,11 +68,7 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a target is not among a query's candidates.
-    """
+    """Return the task."""
     annotations, clips = files(config)
     listed = layout.read_clips(clips)
     gallery = list(dict.fromkeys(clip.name for clip in listed))

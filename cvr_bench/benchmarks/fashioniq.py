@@ -50,12 +50,12 @@ class Config:
     """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = (
-    {},
-    {"category": "dress"},
-    {"category": "shirt", "gallery": "val"},
-    {"category": "toptee", "order": "swapped"},
-)
+EXAMPLE = {
+    "": (9, 18),
+    "category=dress": (3, 6),
+    "category=shirt gallery=val": (3, 4),
+    "category=toptee order=swapped": (3, 6),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,20 +67,12 @@ class _Category:
 
 
 def files(config: Config) -> list[Path]:
-    """Return the captions and the images of the val split of each category.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the captions and the images of the val split of each category."""
     return [path for category in _categories(config) for path in _files(config, category)]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one category, or of all.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole.
-    """
+    """Return the task of one category, or of all."""
     parts = [_read(config, category) for category in _categories(config)]
     protocol = Protocol(
         gallery="listed" if config.gallery == "original" else "named",

@@ -39,15 +39,11 @@ class Config:
     """Whether a query's own reference is left out of its ranking, as published."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"ids": "names"})
+EXAMPLE = {"": (4, 5), "ids=names": (4, 5)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the triplets file and, where there is one, the map from ids to names.
-
-    Raises:
-        CvrError: one that is needed is missing.
-    """
+    """Return the triplets file and, where there is one, the map from ids to names."""
     stem = f"{config.split}{layout.REMAPED}" if config.ids == "remapped" else config.split
     triplets = find(config.annotations, f"{stem}.txt", f"annotations/{stem}.txt", origin=ORIGIN)
     names = triplets.parent / f"id2vdoname_{config.split}.json"
@@ -57,11 +53,7 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task.
-
-    Raises:
-        CvrError: a file is missing or cannot be read, or an id has no name.
-    """
+    """Return the task."""
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
     gallery: Sequence[str] = layout.read_names(maps[0]) if maps else named_videos(rows)

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from cvr_bench.benchmarks._text_video import TextVideo
 from cvr_bench.tasks.task import Task
-from cvr_bench.tasks.text_video import Direction, listed, text_video_task
-from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_bench.tasks.text_video import listed, text_video_task
+from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.videos.corpora.msrvtt import read_content
@@ -45,33 +46,25 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(TextVideo):
     annotations: Path
     """The folder that holds the files."""
     split: Literal["1k-A", "full", "val", "7k", "9k"] = "1k-A"
     """Which videos are ranked."""
-    direction: Direction = "text-to-video"
-    """What is ranked for what."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
-TINY: tuple[dict[str, str], ...] = (
-    {},
-    {"direction": "video-to-text"},
-    {"split": "full"},
-    {"split": "val"},
-    {"split": "9k"},
-    {"split": "7k"},
-)
+EXAMPLE = {
+    "": (3, 3),
+    "direction=video-to-text": (3, 3),
+    "split=full": (3, 2),
+    "split=val": (3, 2),
+    "split=9k": (4, 2),
+    "split=7k": (4, 2),
+}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the list of the split, where it has one, and the files with its captions.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the list of the split, where it has one, and the files with its captions."""
     if config.split == "1k-A":
         return [find(config.annotations, TEST_LIST, origin=ORIGIN)]
     lists = [f"MSRVTT_train.{config.split}.csv"] if config.split in TRAIN_LISTS else []
@@ -81,11 +74,7 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split and direction.
-
-    Raises:
-        CvrError: a file is missing, cannot be read or is not whole, or a listed video has no caption.
-    """
+    """Return the task of one split and direction."""
     captions = _captions(config)
     found = {"videos": len(captions), "captions": sum(len(texts) for texts in captions.values())}
     check_counts(config.annotations, config.counts, found, PUBLISHED[config.split])
@@ -93,20 +82,12 @@ def load(config: Config) -> Task:
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return what `load_captions` reads: the training list, 9k where it is there, else 7k, and the files of captions.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return what `load_captions` reads: the training list, 9k where it is there, else 7k, and the captions."""
     return [*files(_training(config)), *files(config)]
 
 
 def load_captions(config: Config) -> Mapping[str, Sequence[str]]:
-    """Return the captions of the training videos, without those that are scored.
-
-    Raises:
-        CvrError: a file is missing or cannot be read, a listed video has no caption, or all of them are scored.
-    """
+    """Return the captions of the training videos, without those that are scored."""
     scored = _captions(config)
     captions = {name: texts for name, texts in _captions(_training(config)).items() if name not in scored}
     if not captions:

@@ -34,24 +34,16 @@ class Config:
     """Whether a query's own reference is left out of its ranking, as published."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+EXAMPLE = {"": (3, 6), "gallery=named": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task.
-
-    Raises:
-        CvrError: the file is missing or cannot be read.
-    """
+    """Return the task."""
     (path,) = files(config)
     rows = [
         Row(

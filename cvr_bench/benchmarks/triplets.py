@@ -52,18 +52,17 @@ class Config:
     """Whether the query's own video is left out of its ranking."""
 
 
-EXAMPLE = [
-    {"reference_id": "v1", "modification": "make it a cat", "target_id": "v2", "split": "test", "style": "short"},
-    {"reference_id": "v1", "modification": "make it snow", "target_id": "v3", "split": "test", "style": "short"},
-]
+EXAMPLE = {"": (2, 4), "reference=keep": (2, 4), "split=val": (1, 2)}
+
+
+def files(config: Config) -> list[Path]:
+    """Return what `load` reads."""
+    check_triplets(config.data)
+    return [config.data]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split.
-
-    Raises:
-        CvrError: the data cannot be read, has no row of the split, or none that can be scored.
-    """
+    """Return the task of one split."""
     return task_of(read_triplets(config.data), config)
 
 

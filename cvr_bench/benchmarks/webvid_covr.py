@@ -39,24 +39,16 @@ class Config:
     """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
-TINY: tuple[dict[str, str], ...] = ({}, {"gallery": "named"})
+EXAMPLE = {"": (4, 4), "gallery=named": (4, 7)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads.
-
-    Raises:
-        CvrError: one is missing.
-    """
+    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task.
-
-    Raises:
-        CvrError: the file is missing, cannot be read or is not whole.
-    """
+    """Return the task."""
     (path,) = files(config)
     rows = rows_of(layout.read(layout.Config(split=config.split), path))
     gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
@@ -67,21 +59,13 @@ def load(config: Config) -> Task:
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return the train file, and that of val where it is there.
-
-    Raises:
-        CvrError: there is no train file.
-    """
+    """Return the train file, and that of val where it is there."""
     train = find(config.annotations, *layout.FILES["train"], origin=ORIGIN)
     val = [path for name in layout.FILES["val"] if (path := config.annotations / name).is_file()]
     return [train, *val[:1]]
 
 
 def load_triplets(config: Config) -> pa.Table:
-    """Return the triplets to train on, and those to choose a checkpoint on.
-
-    Raises:
-        CvrError: there is no train file, or one cannot be read.
-    """
+    """Return the triplets to train on, and those to choose a checkpoint on."""
     tables = [layout.read(layout.Config(), path) for path in training_files(config)]
     return pa.concat_tables(tables, promote_options="permissive")

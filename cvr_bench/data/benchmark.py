@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import DATASETS, HasSplits
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, split_options
@@ -31,7 +31,7 @@ class Benchmark:
     @property
     def split(self) -> str:
         """The split that is scored."""
-        return getattr(self.config, "split", "test")
+        return self.config.split if isinstance(self.config, HasSplits) else "test"
 
     def files(self) -> list[Path]:
         """Return the files that it reads."""

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_bench.benchmarks import HasCaptions
 from cvr_bench.models.parts.batches import TrainingData, TrainingSet
 from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.held_out import with_held_out
@@ -35,12 +35,7 @@ Captions = Mapping[str, Sequence[str]]
 """video_id -> its captions."""
 
 
-def has_captions(component: ModuleType) -> bool:
-    """Return whether a benchmark has captioned training videos."""
-    return hasattr(component, "load_captions")
-
-
-def find_captions(name: str, component: ModuleType, config: Any) -> "CaptionSource":
+def find_captions(name: str, component: HasCaptions, config: Any) -> "CaptionSource":
     """Return the captions of a benchmark's training videos.
 
     Raises:

@@ -7,11 +7,10 @@ sources.task("test") is sources.task("test")            # built from tables that
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import DATASETS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
     Config,
     query_bank,
@@ -21,9 +20,10 @@ from cvr_bench.benchmarks.triplets import (
     videos_with_splits,
 )
 from cvr_bench.data.benchmark import Benchmark
-from cvr_bench.data.captions import CaptionSource, find_captions, has_captions
+from cvr_bench.data.captions import CaptionSource, find_captions
 from cvr_bench.data.remembering import RememberingEncoder
 from cvr_bench.data.training import TrainingSource
+from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.tasks.coverage import within_features
@@ -89,7 +89,7 @@ class Sources:
             self._tasks[split] = self._built(split)
         return self._tasks[split]
 
-    def training_of(self, model: str, component: ModuleType) -> TrainingSource | CaptionSource | None:
+    def training_of(self, model: str, component: ModelModule) -> TrainingSource | CaptionSource | None:
         """Return what a model trains on where it is not the data's own train split.
 
         It is what is named, else the captions of the scored benchmark, if the model learns from them.
@@ -97,7 +97,7 @@ class Sources:
         Raises:
             CvrError: captions are named, and the model needs reference videos, as most do; or the benchmark only tests.
         """
-        needs_reference = getattr(component, "NEEDS_REFERENCE", True)
+        needs_reference = not isinstance(component, MayLackReference) or component.NEEDS_REFERENCE
         if isinstance(self.training, CaptionSource) and needs_reference:
             raise CvrError(f"{model} learns from triplets, and {self.training.name} has captions; choose --train-data.")
         found = self.training or (None if needs_reference else self._captions)
@@ -136,10 +136,12 @@ class Sources:
 
     @cached_property
     def _captions(self) -> CaptionSource | None:
-        component = DATASETS.get(self.benchmark.name) if self.benchmark is not None else None
-        if self.benchmark is None or component is None or not has_captions(component):
+        if self.benchmark is None:
             return None
-        return find_captions(self.benchmark.name, component, self.benchmark.config)
+        scored = DATASETS.get(self.benchmark.name)
+        if not isinstance(scored, HasCaptions):
+            return None
+        return find_captions(self.benchmark.name, scored, self.benchmark.config)
 
     @cached_property
     def _tasks(self) -> dict[str, Task]:

@@ -11,10 +11,9 @@ import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import DATASETS, BenchmarkModule, KeepsTargets
 from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
@@ -113,7 +112,7 @@ def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status
     )
 
 
-def _parts(dataset: ModuleType, root: Path) -> list[Part]:
+def _parts(dataset: BenchmarkModule, root: Path) -> list[Part]:
     """One part per split and category; another gallery is one more where only one of the two has its files."""
     parts = []
     for options in _combinations(dataset.Config, VARIED):
@@ -125,7 +124,7 @@ def _parts(dataset: ModuleType, root: Path) -> list[Part]:
     return parts
 
 
-def _part(dataset: ModuleType, root: Path, options: dict[str, str]) -> Part:
+def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Part:
     label = " ".join(value if key in VARIED else f"{key}={value}" for key, value in options.items())
     fields = {item.name for item in dataclasses.fields(dataset.Config)}
     counts = {"counts": "any"} if "counts" in fields else {}
@@ -142,12 +141,12 @@ def _part(dataset: ModuleType, root: Path, options: dict[str, str]) -> Part:
     return Part(label=label, state="here", detail=names, ids=_video_ids(task))
 
 
-def _load(dataset: ModuleType, config: Any) -> Task:
+def _load(dataset: BenchmarkModule, config: Any) -> Task:
     try:
         return dataset.load(config)
     except CvrError:
         # A split whose targets a server keeps is read without them.
-        if not hasattr(dataset, "load_blind"):
+        if not isinstance(dataset, KeepsTargets):
             raise
     return dataset.load_blind(config)
 

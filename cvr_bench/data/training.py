@@ -16,16 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import DATASETS, BenchmarkModule, HasCaptions, HasTriplets
 from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
 from cvr_bench.data.benchmark import is_benchmark
-from cvr_bench.data.captions import CaptionSource, find_captions, has_captions
+from cvr_bench.data.captions import CaptionSource, find_captions
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_data.core.columns import check_columns
@@ -103,9 +102,9 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
         return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
     name = data.replace("_", "-")
     component = DATASETS.get(name)
-    if has_captions(component):
+    if isinstance(component, HasCaptions):
         return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
-    if not hasattr(component, "load_triplets"):
+    if not isinstance(component, HasTriplets):
         known = ", ".join(found for found in DATASETS.names() if _has_training(DATASETS.get(found)))
         raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
     config = DATASETS.config(name, {"annotations": str(root(name))})
@@ -114,8 +113,8 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
     return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)
 
 
-def _has_training(component: ModuleType) -> bool:
-    return hasattr(component, "load_triplets") or has_captions(component)
+def _has_training(component: BenchmarkModule) -> bool:
+    return isinstance(component, HasTriplets | HasCaptions)
 
 
 def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:

@@ -9,12 +9,10 @@ released it multiplies scores by the temperature in evaluation too, which change
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Literal
 
-from cvr_bench.models.networks.drl.losses import Cdcr
-from cvr_bench.models.networks.drl.model import MIN_TEMPERATURE, Options, load_drl
+from cvr_bench.models.networks.drl.model import DrlOptions, LateOptions, load_drl
 from cvr_bench.models.networks.drl.network import Aggregation
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
@@ -27,50 +25,26 @@ AGGREGATIONS: Mapping[str, Aggregation] = {"seqLSTM": "seqLSTM", "seqTransf": "s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(LateOptions):
     mode: Literal["fixed", "faithful"] = "fixed"
     """As drl's."""
     header: Literal["meanP", "seqLSTM", "seqTransf", "tightTransf"] = "meanP"
     """How a text meets the frames."""
-    temperature: float = 0.01
-    """At the start, as CLIP's; it is learned."""
-    positions: int = 77
-    """Most frames of a video, as released."""
     clip: str | None = None
     """A CLIP (folder or hub id) whose first text layers the header's Transformer starts from."""
-    checkpoint: Path | None = None
-    """Trained weights; None starts from random ones."""
-    seed: int = 0
-    """Of the first weights."""
-
-    def __post_init__(self) -> None:
-        if self.temperature < MIN_TEMPERATURE:
-            raise ValueError(f"temperature must be at least {MIN_TEMPERATURE}, got {self.temperature}.")
 
 
 TINY = Config(header="seqTransf", positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or a checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "clip4clip")
-    options = Options(
-        faithful=config.mode == "faithful",
+    shared = {field.name: getattr(config, field.name) for field in fields(LateOptions)}
+    options = DrlOptions(
         interaction="xti" if config.header == "tightTransf" else "dp",
-        wti_layers=1,
         aggregation=AGGREGATIONS.get(config.header, "none"),
-        cdcr=Cdcr(mode=0, diagonal=0.0, others=0.0, released=False),
-        cdcr_lambda=0.0,
-        temperature=config.temperature,
-        positions=config.positions,
-        max_words=0,
-        max_frames=0,
-        clip=config.clip,
-        checkpoint=config.checkpoint,
-        seed=config.seed,
+        cdcr=0,
+        **shared,
     )
     return load_drl(options, encoder)

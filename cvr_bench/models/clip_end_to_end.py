@@ -32,7 +32,8 @@ from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
 from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.encoders.hash import Config as HashConfig
+from cvr_data.features.encoders.hash import HashEncoder
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import Video
@@ -77,16 +78,11 @@ TINY = Config(tiny=True, frames=2, workers=1)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model; nothing of the encoder is used.
-
-    Raises:
-        CvrError: the CLIP or the checkpoint cannot be loaded.
-    """
+    """Return the model; nothing of the encoder is used."""
     with seeded(config.seed):
         parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
+    load_weights(module, config.checkpoint)
     tokens = _Tokens(parts.tokenize)
     augmentation = Augmentation(mirror=config.mirror) if config.augment else None
     reader = ClipReader(
@@ -141,7 +137,7 @@ class _Reading:
 
     def __init__(self, config: Config, parts: ClipParts):
         self.config, self.preprocessing = config, parts.preprocessing
-        self.drawn = ENCODERS.get("hash").HashEncoder(ENCODERS.config("hash", {"frames": str(config.frames)}))
+        self.drawn = HashEncoder(HashConfig(frames=config.frames))
         self.files = {} if config.videos is None else read_files(config.videos)
 
     def __call__(self, video: Video) -> np.ndarray:

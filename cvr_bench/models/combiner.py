@@ -9,7 +9,6 @@ from `faithful` only in training: the loss goes both ways, with a learned temper
 # Shapes: B triplets, D embedding, P projection.
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,19 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device, seeded
-from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.models.parts.device import seeded
+from cvr_bench.models.parts.pooled import trained_retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.weights import Start
 from cvr_data.features.protocol import Encoder
 
 LOGIT_SCALE = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """`faithful` trains as released: queries to targets only, every other target a negative, logits times 100."""
     projection: int | None = None
@@ -43,19 +40,13 @@ class Config:
     """Of `fixed`, at the start; it is learned."""
     checkpoint: Path | None = None
     """Trained weights, ours or the published ones (mode `faithful`); None starts from random ones."""
-    seed: int = 0
-    """Of the first weights."""
 
 
 TINY = Config(projection=4, hidden=4)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "combiner")
     with seeded(config.seed):
         module = Combiner(
@@ -65,29 +56,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
             dropout=config.dropout,
             temperature=config.temperature if config.mode == "fixed" else None,
         )
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
-
-    def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device = device_of(module)
-        video_BD = encoder.encode_videos(references(queries)).pooled_BD().to(device)
-        return module(video_BD, encoder.encode_texts(modifications(queries)).pooled_BD.to(device))
-
-    def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of(module))
-        query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
-        logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
-        if config.mode == "faithful":
-            return {"loss": info_nce(logits_BB, symmetric=False)}
-        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-        return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
-
-    return DenseRetriever(
-        encode_queries,
-        lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        module=module,
-        training_step=training_step,
-    )
+    return trained_retriever(encoder, module, config.checkpoint, as_released=config.mode == "faithful")
 
 
 class Combiner(nn.Module):

@@ -27,20 +27,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.networks.covr.blip import Sizes
-from cvr_bench.models.networks.covr.inputs import AT_ONCE, LONG, Limits, References, Texts
+from cvr_bench.models.networks.covr.blip import Built
+from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.networks.covr.inputs import Inputs, Limits
 from cvr_bench.models.networks.covr.max_over_tokens import MaxOverTokens
-from cvr_bench.models.networks.covr.objective import Loss, Mode, Objective, Pooling, column, in_parts, pooled
-from cvr_bench.models.networks.covr.qformer import BuiltQFormer, build_qformer
+from cvr_bench.models.networks.covr.objective import pooled
+from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer
+from cvr_bench.models.networks.covr.retriever import composed, target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.tasks.task import Query
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
 from cvr_data.media.video import Video
 
@@ -49,9 +49,7 @@ Variant = Literal["cross-attention", "text-only", "visual-only"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    mode: Mode = "fixed"
-    """What was released, or that without its flaws."""
+class Config(CovrConfig):
     variant: Variant = "cross-attention"
     """What a query is made of: text and image together, or one of the two alone."""
     model: str | None = None
@@ -62,35 +60,18 @@ class Config:
     """What a target is: the features of its frames, or every query token of them, stored with --all-tokens."""
     scoring: Literal["mean", "max"] = "mean"
     """Mean of the tokens, or the best pair of them; training uses the mean either way, as released."""
-    pooling: Pooling = "mean"
-    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
-    loss: Loss = "hn-nce"
-    """Whether close negatives weigh more."""
-    temperature: float = 0.07
-    """Of the logits; not learned, as released."""
     target_weight: float | None = None
     """Of the loss against the target; None is 1 for `fixed` and 0.5 for `faithful`, as released (fine-tuning: 1)."""
     caption_weight: float | None = None
     """Of the loss against the frozen embedding of the target's caption; None is 0 for `fixed` and 0.5 for `faithful`,
     as released (fine-tuning: 0)."""
-    width: int = 128
-    """Of the small network's states."""
     layers: int = 2
     """Of the small network; as published 12. Every other one looks at the image."""
-    heads: int = 4
-    """Of the small network's attention."""
     queries: int = 8
     """Query tokens of the small network; as published 32."""
-    dropout: float = 0.1
-    """Of the small network."""
-    checkpoint: Path | None = None
-    """Trained weights; None starts from those of `model`, or from random ones."""
-    seed: int = 0
-    """Of the first weights."""
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise ValueError(f"width must be a multiple of heads, got {self.width} and {self.heads}.")
+        super().__post_init__()
         if self.variant == "text-only" and self.scoring == "max":
             raise ValueError("scoring=max needs query tokens, of which variant text-only has none.")
 
@@ -99,25 +80,16 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever | MaxOverTokens:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
-    """
-    sizes = Sizes(
-        width=config.width, layers=config.layers, heads=config.heads, dropout=config.dropout, seed=config.seed
-    )
-    built = build_qformer(config.model, encoder, sizes, config.queries)
+    """Return the model over frozen features."""
+    built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
-    if config.checkpoint is not None:
-        load_weights(built.network, config.checkpoint)
+    load_weights(built.network, config.checkpoint)
     composer, targets = Composer(config, encoder, built), Targets(config, encoder)
     step = TrainingStep(config, encoder, composer, targets)
 
     def tokens_of(queries: Sequence[Query]) -> Tensor:
-        videos = [] if config.variant == "text-only" else references(queries)
-        words = [] if config.variant == "visual-only" else modifications(queries)
-        return in_parts(len(queries), AT_ONCE, lambda part: composer(videos[part], words[part], training=False))
+        reads_image, reads_text = config.variant != "text-only", config.variant != "visual-only"
+        return composed(queries, composer, reads_image=reads_image, reads_text=reads_text)
 
     if config.scoring == "max":
         return MaxOverTokens(tokens_of, targets.tokens, module=built.network, training_step=step)
@@ -129,7 +101,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever | MaxOverTokens:
     )
 
 
-def train_only_used(built: BuiltQFormer, variant: Variant) -> None:
+def train_only_used(built: Built[QFormerNetwork], variant: Variant) -> None:
     """Freeze what a variant does not use, and the projection of images, which the frozen targets went through."""
     for name, parameter in built.network.named_parameters():
         if variant == "visual-only":  # as released: the projection and the query tokens
@@ -143,25 +115,25 @@ def train_only_used(built: BuiltQFormer, variant: Variant) -> None:
 class Composer:
     """(references, modification texts) -> tokens_BKD, each of unit length."""
 
-    def __init__(self, config: Config, encoder: Encoder, built: BuiltQFormer):
-        self.network, self.variant, self.mode = built.network, config.variant, config.mode
-        self.texts = Texts(encoder, built.tokenizer, AS_PUBLISHED if config.mode == "faithful" else LONG)
-        self.look = References(encoder, config.reference_tokens, built.token_width)
+    def __init__(self, config: Config, encoder: Encoder, built: Built[QFormerNetwork]):
+        self.network, self.variant, self.is_faithful = built.network, config.variant, config.is_faithful
+        self.inputs = Inputs(config, encoder, built, AS_PUBLISHED)
 
-    def __call__(self, videos: Sequence[Video], words: Sequence[str], *, training: bool) -> Tensor:
+    def __call__(
+        self, videos: Sequence[Video], words: Sequence[str], described: Sequence[str | None], training: bool
+    ) -> Tensor:
         """Return tokens_BKD; of a text alone K is 1."""
-        device = device_of(self.network)
         if self.variant == "visual-only":
-            return self.network.visual_tokens_of(on_device(self.look(videos), device))
-        read = on_device(self.texts(words, training=training), device)
+            return self.network.visual_tokens_of(self.inputs.images(videos))
+        read = self.inputs.words(words, training=training)
         if self.variant == "text-only":
             return self.network.text(read)[:, None]
-        return self.network.query_tokens_of(read, on_device(self.look(videos), device))
+        return self.network.query_tokens_of(read, self.inputs.images(videos))
 
     def mean(self, tokens_BKD: Tensor) -> Tensor:
         """Return query_BD; as released the mean of text and image together is not of unit length, that of one is."""
         mean_BD = tokens_BKD.mean(dim=1)
-        is_bare = self.mode == "faithful" and self.variant == "cross-attention"
+        is_bare = self.is_faithful and self.variant == "cross-attention"
         return mean_BD if is_bare else F.normalize(mean_BD, dim=-1)
 
 
@@ -170,7 +142,7 @@ class Targets:
 
     def __init__(self, config: Config, encoder: Encoder):
         self.config, self.encoder = config, encoder
-        self.is_faithful = config.mode == "faithful"
+        self.is_faithful = config.is_faithful
 
     def means(self, videos: Sequence[Video]) -> Tensor:
         """Return target_BD of gallery videos: the mean of their query tokens."""
@@ -208,19 +180,21 @@ class TrainingStep:
     """Batch -> losses: against the target, and against its caption."""
 
     def __init__(self, config: Config, encoder: Encoder, composer: Composer, targets: Targets):
-        self.encoder, self.composer, self.targets = encoder, composer, targets
-        default = 0.5 if config.mode == "faithful" else None
+        self.config, self.encoder, self.composer, self.targets = config, encoder, composer, targets
+        default = 0.5 if config.is_faithful else None
         self.target_weight = (default or 1.0) if config.target_weight is None else config.target_weight
         self.caption_weight = (default or 0.0) if config.caption_weight is None else config.caption_weight
-        self.objective = Objective(config.mode, config.loss, config.temperature)
 
     def __call__(self, batch: TripletBatch) -> Losses:
         """Return the losses."""
-        tokens_BKD = self.composer(batch.references, batch.modifications, training=True)
-        query_BD = self.composer.mean(tokens_BKD)
-        parts = {"target": self.target_weight * self.objective(query_BD, self.targets.of_batch(batch), batch)}
-        if self.caption_weight:
-            captions = column(batch, "target_caption", "covr-blip2", "caption_weight=0")
-            caption_BD = self.encoder.encode_texts(captions).pooled_BD
-            parts["caption"] = self.caption_weight * self.objective(query_BD, caption_BD, batch)
-        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+        query_BD = self.composer.mean(self.composer(batch.references, batch.modifications, (), True))
+        return target_and_caption_losses(
+            "covr-blip2",
+            self.config,
+            self.encoder,
+            query_BD,
+            self.targets.of_batch(batch),
+            batch,
+            target_weight=self.target_weight,
+            caption_weight=self.caption_weight,
+        )

@@ -29,23 +29,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Sizes, Words, build_blip
-from cvr_bench.models.networks.covr.inputs import AT_ONCE, LONG, Limits, References, Texts
-from cvr_bench.models.networks.covr.objective import (
-    Loss,
-    Mode,
-    Objective,
-    Pooling,
-    column,
-    gallery_of,
-    in_parts,
-    targets_of,
-)
+from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, Words, build_blip
+from cvr_bench.models.networks.covr.config import CovrConfig, Mode
+from cvr_bench.models.networks.covr.inputs import Inputs, Limits
+from cvr_bench.models.networks.covr.objective import Objective, column, targets_of
+from cvr_bench.models.networks.covr.retriever import covr_retriever
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.stored import StoredEncoder
 from cvr_data.features.protocol import Encoder
@@ -60,7 +50,7 @@ AS_PUBLISHED = Limits(words=30, train_tokens=256, test_tokens=256)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CovrConfig):
     mode: Mode = "fixed"
     """The paper, or what was released of it."""
     spaces: tuple[str, ...] = SPACES
@@ -68,32 +58,9 @@ class Config:
     multimodal_targets: Path | None = None
     """Embeddings folder with features of each target's frames and description together, as released; None is the sum
     of the frozen embeddings of its frames and its caption."""
-    model: str | None = None
-    """Folder or hub id of a BLIP retrieval model of transformers, that of the features; None is a small network."""
-    reference_tokens: Path | None = None
-    """Embeddings folder with all tokens of the references' middle frames; None looks in the scored features."""
-    pooling: Pooling = "mean"
-    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
-    loss: Loss = "hn-nce"
-    """Whether close negatives weigh more."""
-    temperature: float = 0.07
-    """Of the logits; not learned, as released."""
-    width: int = 128
-    """Of the small network's states."""
-    layers: int = 2
-    """Of the small network; as published 12."""
-    heads: int = 4
-    """Of the small network's attention."""
-    dropout: float = 0.1
-    """Of the small network."""
-    checkpoint: Path | None = None
-    """Trained weights; None starts from those of `model`, or from random ones."""
-    seed: int = 0
-    """Of the first weights."""
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise ValueError(f"width must be a multiple of heads, got {self.width} and {self.heads}.")
+        super().__post_init__()
         if not self.spaces or set(self.spaces) - set(SPACES):
             raise ValueError(f"spaces must be some of {', '.join(SPACES)}, got {', '.join(self.spaces) or 'none'}.")
 
@@ -102,42 +69,22 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: the features lack what the network looks at, or the checkpoint does not fit.
-    """
-    sizes = Sizes(
-        width=config.width, layers=config.layers, heads=config.heads, dropout=config.dropout, seed=config.seed
-    )
-    is_fixed = config.mode == "fixed"
-    built = build_blip(config.model, encoder, sizes, with_prompt=is_fixed)
+    """Return the model over frozen features."""
+    is_fixed = not config.is_faithful
+    built = build_blip(config, encoder, with_prompt=is_fixed)
     built.network.vision_proj.requires_grad_(False)
     spaces = config.spaces if is_fixed else tuple(RELEASED)
     module = built.network  # itself, so that published weights have the same names
     uncertainty_S = nn.Parameter(torch.zeros(len(spaces))) if is_fixed else None
     if uncertainty_S is not None:
         module.register_parameter("uncertainty", uncertainty_S)
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
-    composer, targets = Composer(config, encoder, built), Targets(config, encoder)
-    objective = Objective(config.mode, config.loss, config.temperature)
+    objective, targets = Objective(config), Targets(config, encoder)
 
-    def encode_queries(queries: Sequence[Query]) -> Tensor:
-        videos, words = references(queries), modifications(queries)
-        described = [query.description for query in queries]
-        return in_parts(
-            len(queries), AT_ONCE, lambda part: composer(videos[part], words[part], described[part], training=False)
-        )
-
-    def training_step(batch: TripletBatch) -> Losses:
-        described = batch.extra.get("reference_description") or [None] * len(batch.references)
-        query_BD = composer(batch.references, batch.modifications, described, training=True)
+    def losses(query_BD: Tensor, batch: TripletBatch) -> Losses:
         parts = {space: objective(query_BD, targets(space, batch), batch) for space in spaces}
         return {"loss": weighed(parts, uncertainty_S), **parts}
 
-    gallery = gallery_of(encoder, config.pooling)
-    return DenseRetriever(encode_queries, gallery, module=module, training_step=training_step)
+    return covr_retriever(config, encoder, module, Composer(config, encoder, built), losses)
 
 
 def weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
@@ -151,23 +98,21 @@ def weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
 class Composer:
     """(references, modification texts, descriptions) -> query_BD."""
 
-    def __init__(self, config: Config, encoder: Encoder, built: Built):
-        self.network, self.is_faithful = built.network, config.mode == "faithful"
-        self.texts = Texts(encoder, built.tokenizer, AS_PUBLISHED if self.is_faithful else LONG)
-        self.look = References(encoder, config.reference_tokens, built.token_width)
+    def __init__(self, config: Config, encoder: Encoder, built: Built[BlipNetwork]):
+        self.network, self.is_faithful = built.network, config.is_faithful
+        self.inputs = Inputs(config, encoder, built, AS_PUBLISHED)
 
     def __call__(
-        self, videos: Sequence[Video], words: Sequence[str], described: Sequence[str | None], *, training: bool
+        self, videos: Sequence[Video], words: Sequence[str], described: Sequence[str | None], training: bool
     ) -> Tensor:
         """Return query_BD, unit length but for `faithful` in training."""
-        device = device_of(self.network)
-        read, image = on_device(self.texts(words, training=training), device), on_device(self.look(videos), device)
+        read, image = self.inputs.words(words, training=training), self.inputs.images(videos)
         query_BD = self.network.query(read, image)
         rows = [row for row, text in enumerate(described) if text is not None]
         if not rows or (self.is_faithful and not training):
             return query_BD
-        rows_R = torch.tensor(rows, device=device)
-        given = on_device(self.texts([described[row] or "" for row in rows], training=training, raw=True), device)
+        rows_R = torch.tensor(rows, device=query_BD.device)
+        given = self.inputs.words([described[row] or "" for row in rows], training=training, raw=True)
         seen = ImageTokens(image.tokens_BPV[rows_R], image.mask_BP[rows_R])
         described_RD = self.network.query(given, seen)
         if self.is_faithful:

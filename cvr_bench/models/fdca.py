@@ -30,14 +30,15 @@ from cvr_bench.models.networks.fdca.negation import without_negation, without_ne
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device, seeded
 from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities, triplet_margin
+from cvr_bench.models.parts.pooled import pooled_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.models.parts.weights import Start, load_weights
 from cvr_bench.tasks.task import Query, modifications, references
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """What the paper describes, or what was released."""
     width: int = 64
@@ -65,8 +66,6 @@ class Config:
     """Of that loss, in Euclidean distance of unit vectors; as released."""
     checkpoint: Path | None = None
     """Trained weights, ours or (mode `faithful`) the published ones; None starts from random ones."""
-    seed: int = 0
-    """Of the first weights."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.width % 2:
@@ -77,11 +76,7 @@ TINY = Config(width=8, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "fdca")
     build = _faithful if config.mode == "faithful" else _fixed
     return build(config, encoder)
@@ -164,20 +159,14 @@ def _retriever(
     encode: Callable[[VideoFeatures, TextFeatures], Tensor],
     training_step: Callable[[TripletBatch], Losses],
 ) -> DenseRetriever:
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
+    load_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         device = device_of(module)
         reference = on_device(encoder.encode_videos(references(queries)), device)
         return encode(reference, on_device(encoder.encode_texts(modifications(queries)), device))
 
-    return DenseRetriever(
-        encode_queries,
-        lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        module=module,
-        training_step=training_step,
-    )
+    return pooled_retriever(encoder, encode_queries, module=module, training_step=training_step)
 
 
 def _joined(batch: TripletBatch, composition: Composition) -> Composition:

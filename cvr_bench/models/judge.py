@@ -57,11 +57,7 @@ TINY = Config(backend="echo")
 
 
 def load(config: Config, encoder: Encoder) -> "Judge":
-    """Return the model; it reads no features.
-
-    Raises:
-        CvrError: the backend, its options or the prompt are unknown, or the videos table cannot be read.
-    """
+    """Return the model; it reads no features."""
     return Judge(config)
 
 

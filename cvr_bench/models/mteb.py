@@ -22,9 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_bench.models.parts.pooled import half_queries, pooled_texts, pooled_videos, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
 from cvr_bench.tasks.task import Query, modifications, references
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import SAMPLERS, Video
@@ -57,29 +58,18 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model.
-
-    Raises:
-        CvrError: stored videos and texts are not in one space, or the named model cannot be loaded or used.
-    """
+    """Return the model."""
     check_one_space(encoder, "mteb")
     joint = None if config.model is None else JointEncoder(config)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if all(query.reference is None for query in queries):
-            return encoder.encode_texts(modifications(queries)).pooled_BD
-        if all(query.modification is None for query in queries):
-            return encoder.encode_videos(references(queries)).pooled_BD()
+        if (half_BD := half_queries(encoder, queries)) is not None:
+            return half_BD
         if joint is not None:
             return joint.encode(references(queries), modifications(queries))
-        video_BD = encoder.encode_videos(references(queries)).pooled_BD()
-        return F.normalize(video_BD + encoder.encode_texts(modifications(queries)).pooled_BD, dim=-1)
+        return F.normalize(pooled_videos(encoder, queries) + pooled_texts(encoder, queries), dim=-1)
 
-    return DenseRetriever(
-        encode_queries,
-        lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
-    )
+    return untrained_retriever(encoder, encode_queries)
 
 
 class JointEncoder:
@@ -121,27 +111,13 @@ class JointEncoder:
     def _encode(self, items: Sequence[tuple[Any, str]]) -> Tensor:
         from PIL import Image
 
-        pairs = [(Image.fromarray(frame), text) for frame, text in items]
-        size = self.config.batch_size
-        fused = getattr(self.model, "get_fused_embeddings", None)
+        from cvr_data.features.encoders.mteb import run_model
+
+        images, texts = [Image.fromarray(frame) for frame, _ in items], [text for _, text in items]
+        pairs = [{"image": image, "text": text} for image, text in zip(images, texts, strict=True)]
+        columns: dict[str, list[Any]] = {"image": images, "text": texts}
+        where, size = f"mteb: {self.config.model}", self.config.batch_size
         try:
-            with torch.no_grad():
-                if fused is None:
-                    inputs = [{"image": image, "text": text} for image, text in pairs]
-                    found = self.model.encode(inputs, batch_size=size, show_progress_bar=False)
-                else:
-                    parts = [pairs[start : start + size] for start in range(0, len(pairs), size)]
-                    batches = [
-                        {"image": [pair[0] for pair in part], "text": [pair[1] for pair in part]} for part in parts
-                    ]
-                    found = fused(batches, show_progress_bar=False)
+            return run_model(self.model, "get_fused_embeddings", pairs, columns, size, where)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise CvrError(f"mteb: {self.config.model} does not encode an image with a text ({said}).") from None
-        rows_ND = torch.as_tensor(found).float().cpu()
-        if rows_ND.ndim != 2 or len(rows_ND) != len(pairs):
-            shape = tuple(rows_ND.shape)
-            raise CvrError(
-                f"mteb: {self.config.model} gave {shape} for {len(pairs)} pairs, ({len(pairs)}, D) expected."
-            )
-        return rows_ND
+            raise CvrError(f"{where} does not encode an image with a text ({first_line(error)}).") from None

@@ -60,11 +60,7 @@ class Rescorer(Protocol):
 
 
 def load(config: Config, encoder: Encoder) -> "Reranker":
-    """Return the model.
-
-    Raises:
-        CvrError: one of the two is unknown, refuses its options, or has to be trained and no checkpoint is given.
-    """
+    """Return the model."""
     from cvr_bench.models.parts.trained import scoring_model
 
     return Reranker(

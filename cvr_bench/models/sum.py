@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_bench.models.parts.pooled import half_queries, pooled_texts, pooled_videos, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.tasks.task import Query
 from cvr_data.features.protocol import Encoder
 
 
@@ -37,16 +38,9 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_one_space(encoder, "sum")
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if all(query.reference is None for query in queries):
-            return encoder.encode_texts(modifications(queries)).pooled_BD
-        if all(query.modification is None for query in queries):
-            return encoder.encode_videos(references(queries)).pooled_BD()
-        video_BD = encoder.encode_videos(references(queries)).pooled_BD()
-        text_BD = encoder.encode_texts(modifications(queries)).pooled_BD
+        if (half_BD := half_queries(encoder, queries)) is not None:
+            return half_BD
+        video_BD, text_BD = pooled_videos(encoder, queries), pooled_texts(encoder, queries)
         return F.normalize(torch.lerp(video_BD, text_BD, config.text_weight), dim=-1)
 
-    return DenseRetriever(
-        encode_queries,
-        lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD,
-    )
+    return untrained_retriever(encoder, encode_queries)

@@ -19,9 +19,10 @@ from pathlib import Path
 from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.pooled import pooled_retriever, pooled_videos
+from cvr_bench.models.parts.retriever import check_one_space
 from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
-from cvr_bench.tasks.task import Item, Query, modifications, references
+from cvr_bench.tasks.task import Item, Query, modifications
 from cvr_data.features.protocol import Encoder
 
 
@@ -47,11 +48,7 @@ TINY = Config(backend="echo", neighbours=2)
 
 
 def load(config: Config, encoder: Encoder) -> "TfrCovr":
-    """Return the model.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the backend or prompt is unknown.
-    """
+    """Return the model."""
     check_one_space(encoder, "tfr-covr")
     return TfrCovr(config, encoder)
 
@@ -63,10 +60,7 @@ class TfrCovr:
         self.config = config
         self.encoder = encoder
         self.editor = LanguageModel(config.backend, config.backend_options, config.prompt, config.cache)
-        self.videos = DenseRetriever(
-            lambda queries: encoder.encode_videos(references(queries)).pooled_BD(),
-            lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        )
+        self.videos = pooled_retriever(encoder, lambda queries: pooled_videos(encoder, queries))
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:

@@ -10,21 +10,17 @@ negatives are left out.
 # Shapes: B triplets, D embedding.
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device, seeded
-from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.models.parts.device import seeded
+from cvr_bench.models.parts.pooled import trained_retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.weights import Start
 from cvr_data.features.protocol import Encoder
 
 GATE_SHARE, RESIDUAL_SHARE = 1.0, 10.0
@@ -33,15 +29,11 @@ MAX_SCALE = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """`faithful` trains as released: queries to targets only, every other target a negative, a scale from 4."""
     temperature: float = 0.07
     """Of `fixed`, at the start; it is learned."""
-    checkpoint: Path | None = None
-    """Trained weights; None starts from random ones."""
-    seed: int = 0
-    """Of the first weights."""
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -52,38 +44,12 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: videos and texts are not in one space, or the checkpoint does not fit.
-    """
+    """Return the model over frozen features."""
     check_one_space(encoder, "tirg")
     is_faithful = config.mode == "faithful"
     with seeded(config.seed):
         module = Tirg(encoder.dim, scale=REFERENCE_SCALE if is_faithful else 1 / config.temperature)
-    if config.checkpoint is not None:
-        load_weights(module, config.checkpoint)
-
-    def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device = device_of(module)
-        video_BD = encoder.encode_videos(references(queries)).pooled_BD().to(device)
-        return module(video_BD, encoder.encode_texts(modifications(queries)).pooled_BD.to(device))
-
-    def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of(module))
-        query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
-        logits_BB = module.scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
-        if is_faithful:
-            return {"loss": info_nce(logits_BB, symmetric=False)}
-        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
-        return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
-
-    return DenseRetriever(
-        encode_queries,
-        lambda videos: encoder.encode_videos(videos).pooled_BD(),
-        module=module,
-        training_step=training_step,
-    )
+    return trained_retriever(encoder, module, config.checkpoint, as_released=is_faithful)
 
 
 class Tirg(nn.Module):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from cvr_bench.models.parts.pooled import pooled_retriever, pooled_videos
 from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
-from cvr_bench.tasks.task import Query, references
 from cvr_data.features.protocol import Encoder
 
 
@@ -24,13 +24,8 @@ TINY = Config()
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     """Return the model: the cosine of mean frame embeddings."""
 
-    def encode_queries(queries: Sequence[Query]) -> Tensor:
-        return encoder.encode_videos(references(queries)).pooled_BD()
-
     def encode_texts(texts: Sequence[str]) -> Tensor:
         check_one_space(encoder, "visual-only")
         return encoder.encode_texts(texts).pooled_BD
 
-    return DenseRetriever(
-        encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD(), encode_texts=encode_texts
-    )
+    return pooled_retriever(encoder, lambda queries: pooled_videos(encoder, queries), encode_texts=encode_texts)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from cvr_bench.models import MODELS
+from cvr_bench.models import drl
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.retriever import evaluating
@@ -23,7 +23,9 @@ from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.model_packages import model_path
+from cvr_data.core.registry import parse_config
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.encoders import stored as stored_encoder
 from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, tokenize
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
 from cvr_data.features.store import UNKNOWN_ENCODER, FeatureStore
@@ -94,10 +96,11 @@ def find_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     if result.model != "drl" or result.record["options"].get("interaction") not in INTERACTIONS:
         raise CvrError(f"{checkpoint} is of {result.model}; tokens and frames are matched by drl with wti or ti.")
     embeddings = open_artifact(checkpoint).input_path("embeddings")
-    stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
+    stored = stored_encoder.load(stored_encoder.Config(embeddings=embeddings))
     found = _clip_features(clip, stored.store)
-    config = MODELS.config("drl", result.record["options"])
-    retriever: LateRetriever = MODELS.get("drl").load(config, WithClip(stored, found.features))
+    config = parse_config(drl.Config, result.record["options"], where=str(checkpoint))
+    retriever = drl.load(config, WithClip(stored, found.features))
+    assert isinstance(retriever, LateRetriever), "wti and ti interact late"
     load_checkpoint(retriever, checkpoint)
     with evaluating(retriever.module):
         tokens_LD, token_weights_L = _valid(retriever.text_parts([text]))

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 
 from cvr_bench.models.parts.device import device_of
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, HasEmbeddings, Retriever, module_of
 
 PHASES = ("load", "train", "encode", "score")
 """Reading model, data and checkpoint; training with its validation; embedding queries and gallery; ranking."""
@@ -81,9 +81,9 @@ def cost_of(retriever: Retriever, seconds: Mapping[str, float], training: Mappin
         seconds: per phase.
         training: what is recorded of its training; None for a model that was not trained here.
     """
-    module = getattr(retriever, "module", None)
+    module = module_of(retriever)
     parameters = list(module.parameters()) if module is not None else []
-    gallery_GD = getattr(retriever, "gallery_GD", None)
+    gallery_GD = retriever.gallery_GD if isinstance(retriever, HasEmbeddings) else None
     device = device_of(module) if module is not None and parameters else torch.device("cpu")
     trained_on = torch.device(training["device"]) if training else None
     gpus = 1 if trained_on is not None and trained_on.type == "cuda" else 0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_bench.benchmarks import DATASETS, circo
+from cvr_bench.benchmarks import DATASETS, KeepsTargets, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.submit.best_answers import best_answers
@@ -108,6 +108,8 @@ def _with_server(benchmark: str) -> str:
 def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
     """The queries of the split that the server scores, unless the options name another."""
     dataset = DATASETS.get(name)
+    if not isinstance(dataset, KeepsTargets):
+        raise CvrError(f"{name} has no split whose targets a server keeps.")
     given = {"split": BLIND_SPLITS[name], **split_options(options, name), **fixed}
     return dataset.load_blind(DATASETS.config(name, given))
 

@@ -49,34 +49,24 @@ def text_video_task(
         for video_id, of_video in texts_of.items()
         for number, text in enumerate(of_video)
     }
-    protocol = Protocol(gallery="listed", reference="keep", text_template="$caption")
+    title, videos = name, [video_item(video_id) for video_id in texts_of]
+    queries = [Query(item.item_id, item, None) for item in videos]
     if direction == "text-to-video":
-        return Task(
-            name=name,
-            queries=[Query(text_id, None, text) for text_id, (_, text) in texts_by_id.items()],
-            gallery=[video_item(video_id) for video_id in texts_of],
-            targets={text_id: frozenset({video_id}) for text_id, (video_id, _) in texts_by_id.items()},
-            ks=KS,
-            protocol=protocol,
-        )
-    queries = [Query(video_id, video_item(video_id), None) for video_id in texts_of]
-    if texts == "sets":
-        return Task(
-            name=f"{name} (video to text, caption sets)",
-            queries=queries,
-            gallery=[Item(f"{video_id}#", texts=tuple(of_video)) for video_id, of_video in texts_of.items()],
-            targets={video_id: frozenset({f"{video_id}#"}) for video_id in texts_of},
-            ks=KS,
-            protocol=protocol,
-        )
+        queries = [Query(text_id, None, text) for text_id, (_, text) in texts_by_id.items()]
+        gallery, targets = videos, {text_id: {video_id} for text_id, (video_id, _) in texts_by_id.items()}
+    elif texts == "sets":
+        title = f"{name} (video to text, caption sets)"
+        gallery = [Item(f"{video_id}#", texts=tuple(of_video)) for video_id, of_video in texts_of.items()]
+        targets = {video_id: {f"{video_id}#"} for video_id in texts_of}
+    else:
+        title = f"{name} (video to text)"
+        gallery = [Item(text_id, text=text) for text_id, (_, text) in texts_by_id.items()]
+        targets = {video: {f"{video}#{number}" for number in range(len(given))} for video, given in texts_of.items()}
     return Task(
-        name=f"{name} (video to text)",
+        name=title,
         queries=queries,
-        gallery=[Item(text_id, text=text) for text_id, (_, text) in texts_by_id.items()],
-        targets={
-            video_id: frozenset(f"{video_id}#{number}" for number in range(len(of_video)))
-            for video_id, of_video in texts_of.items()
-        },
+        gallery=gallery,
+        targets={query_id: frozenset(ids) for query_id, ids in targets.items()},
         ks=KS,
-        protocol=protocol,
+        protocol=Protocol(gallery="listed", reference="keep", text_template="$caption"),
     )

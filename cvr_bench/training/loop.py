@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
 from cvr_bench.models.parts.processes import average_gradients, is_first, process_count, process_number
-from cvr_bench.models.parts.retriever import TrainableRetriever
+from cvr_bench.models.parts.retriever import DecodesClips, TrainableRetriever
 from cvr_bench.models.parts.weights import WEIGHTS, save_weights
 from cvr_bench.scoring.evaluate import few_threads
 from cvr_bench.scoring.metrics import mean_recall, recall
@@ -82,7 +82,8 @@ class TrainingLoop:
         totals: dict[str, Tensor] = {}
         seen, lr = 0, 0.0
         first = (epoch - 1) * steps
-        batches, reader = self._batches(rows), getattr(self.retriever, "clip_reader", None)
+        batches = self._batches(rows)
+        reader = self.retriever.clip_reader if isinstance(self.retriever, DecodesClips) else None
         for step, chunks in enumerate(reader.ahead(batches, first) if reader else batches, start=first):
             lr = self.config.lr * self._lr_share(step)
             losses = self._step(chunks, lr)

@@ -26,3 +26,8 @@ def first_few(values: Iterable[object], count: int = 3) -> str:
     listed = [str(value) for value in values]
     shown = ", ".join(listed[:count])
     return shown if len(listed) <= count else f"{shown} and {len(listed) - count} more"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -4,7 +4,9 @@
     MINING.names()                                   # ["one-word", ...] without importing any
     MINING.config("one-word", ["max_group=20"])      # a checked Config
 
-A dotted name is any importable module, so a private component needs no plugin system.
+A dotted name is any importable module, so a private component needs no plugin system. What a module of a family must
+have is a `Protocol` in the family's `__init__.py`, and `get` refuses one that lacks it. What it may have stands there
+too, a runtime-checkable `Protocol` per ability, and is asked for by `isinstance(module, Ability)`.
 """
 
 import ast
@@ -12,23 +14,36 @@ import dataclasses
 import importlib
 import importlib.util
 import pkgutil
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, cast
 
-from cvr_data.core.config_source import REQUIRED, default_text, defaults_of
+from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
 
 Options = Mapping[str, Any] | Sequence[str]
 
 
-class Family:
-    """The components of one folder, by name."""
+class Member(Protocol):
+    """What every component has."""
 
-    def __init__(self, package: str):
+    __name__: str
+    Config: type[Any]
+    """Frozen and keyword-only, with a docstring under each field."""
+
+
+M = TypeVar("M", bound=Member)
+
+
+class Family(Generic[M]):
+    """The components of one folder, by name; `contract` is the Protocol of those modules."""
+
+    def __init__(self, package: str, contract: type = Member):
         self.package = package
+        self.contract = contract
         self.kind = package.rsplit(".", 1)[-1]
 
     def names(self) -> list[str]:
@@ -36,19 +51,23 @@ class Family:
         found = pkgutil.iter_modules([str(self._folder())])
         return sorted(info.name.replace("_", "-") for info in found if not info.name.startswith("_") and not info.ispkg)
 
-    def get(self, name: str) -> types.ModuleType:
+    def get(self, name: str) -> M:
         """Return the component's module.
 
         Raises:
-            CvrError: no component or importable module has that name, or a library it needs is not installed.
+            CvrError: no component or importable module has that name, it lacks what the contract asks for, or a
+                library it needs is not installed.
         """
         module_name = name if "." in name else f"{self.package}.{name.replace('-', '_')}"
         if "." not in name and name.replace("_", "-") not in self.names():
             raise CvrError(f"Unknown name {name!r} in {self.kind}. {did_you_mean(name, self.names())}")
         try:
-            return importlib.import_module(module_name)
+            module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise CvrError(f"Cannot import {module_name}: no module named {error.name!r}.") from None
+        if missing := sorted(required(self.contract) - vars(module).keys()):
+            raise CvrError(f"{module_name} is none of the {self.kind}: it has no {', '.join(missing)}.")
+        return cast(M, module)
 
     def config(self, name: str, options: Options = ()) -> Any:
         """Return the component's Config made from `key=value` options.
@@ -89,7 +108,13 @@ class Family:
     def _source(self, name: str) -> str:
         if "." not in name:
             return (self._folder() / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
-        return Path(str(self.get(name).__file__)).read_text(encoding="utf-8")
+        return Path(str(sys.modules[self.get(name).__name__].__file__)).read_text(encoding="utf-8")
+
+
+def required(contract: type) -> set[str]:
+    """Return the names that a contract asks a module for."""
+    said = (name for base in contract.__mro__ for name in (*vars(base), *vars(base).get("__annotations__", ())))
+    return {name for name in said if not name.startswith("_")}
 
 
 def parse_config(config_class: type, options: Options, *, where: str) -> Any:
@@ -124,19 +149,6 @@ def config_dict(config: Any) -> dict[str, Any]:
     """Return the fields that can change the output, as JSON values; `metadata={"output": False}` leaves one out."""
     kept = [field for field in dataclasses.fields(config) if field.metadata.get("output", True)]
     return {field.name: _json_value(getattr(config, field.name)) for field in kept}
-
-
-def field_docs(source: str) -> dict[str, str]:
-    """Return the docstring under each field of the `Config` class in a module's source."""
-    docs: dict[str, str] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and node.name == "Config":
-            for field, after in zip(node.body, node.body[1:], strict=False):
-                doc = after.value if isinstance(after, ast.Expr) else None
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    if isinstance(doc, ast.Constant):
-                        docs[field.target.id] = str(doc.value)
-    return docs
 
 
 def _split_option(text: str, where: str) -> tuple[str, str]:

@@ -1,14 +1,11 @@
 """Runs a stage's parts on the engine of the block around (`cvr_data.core.jobs`), or in so many processes.
 
-A stage is a module with `Config`, `VERSION`, `INPUTS` (name -> schema), `OUTPUT` and a pure
-`run(config, *tables) -> table`. One that declares `ROWS` is called once per slice of that many rows of its first
-input (the other inputs are given whole); slices never depend on the number of workers, so neither do the parts.
+A stage that cuts its input into slices gives the same parts for any number of workers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, cast, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +21,28 @@ PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
 
 
+class StageModule(Protocol):
+    """A module that makes a table of tables."""
+
+    __name__: str
+    VERSION: int
+    INPUTS: Mapping[str, pa.Schema]
+    OUTPUT: pa.Schema
+
+    @property
+    def run(self) -> Callable[..., pa.Table]:
+        """Config and the tables of INPUTS -> a table of OUTPUT, and of dropped rows with `drop_reason`; pure."""
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A stage that is called once per slice of its first input; the others are given whole."""
+
+    ROWS: int
+
+
 def run_stage(
-    stage: ModuleType,
+    stage: StageModule,
     config: Any,
     inputs: Mapping[str, Path],
     out: Path,
@@ -46,11 +63,10 @@ def run_stage(
         return done
     tables = [_read_input(inputs[input_name], schema) for input_name, schema in stage.INPUTS.items()]
     with writer:
-        rows = getattr(stage, "ROWS", None)
-        if rows is None:
-            _run_whole(stage, config, tables, writer, name)
+        if isinstance(stage, Sliced):
+            _run_slices(stage, config, tables, writer, name, rows=stage.ROWS, workers=workers)
         else:
-            _run_slices(stage, config, tables, writer, name, rows=rows, workers=workers)
+            _run_whole(stage, config, tables, writer, name)
         return writer.finish()
 
 
@@ -66,7 +82,7 @@ def _read_input(path: Path, schema: pa.Schema) -> pa.Table:
     return check_columns(open_artifact(path).read(), schema, str(path))
 
 
-def _run_whole(stage: ModuleType, config: Any, tables: list[pa.Table], writer: ArtifactWriter, name: str) -> None:
+def _run_whole(stage: StageModule, config: Any, tables: list[pa.Table], writer: ArtifactWriter, name: str) -> None:
     with Progress(name, None) as progress:
         kept, dropped = _call(stage, config, tables)
         progress.advance(kept.num_rows + dropped.num_rows, f"{dropped.num_rows} dropped")
@@ -76,7 +92,7 @@ def _run_whole(stage: ModuleType, config: Any, tables: list[pa.Table], writer: A
 
 
 def _run_slices(
-    stage: ModuleType,
+    stage: StageModule,
     config: Any,
     tables: list[pa.Table],
     writer: ArtifactWriter,
@@ -100,7 +116,7 @@ def _run_slices(
 
 
 def _mapped(
-    stage: ModuleType, config: Any, jobs: list[tuple[list[pa.Table]]], workers: int
+    stage: StageModule, config: Any, jobs: list[tuple[list[pa.Table]]], workers: int
 ) -> Iterator[tuple[int, tuple[pa.Table, pa.Table]]]:
     with use_engine(pool_unless_given(workers)) as engine:
         if engine.is_here:  # a stage need not be a module that others can import
@@ -112,10 +128,10 @@ def _mapped(
 def _call_named(module: str, config: Any, tables: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
     from importlib import import_module
 
-    return _call(import_module(module), config, tables)
+    return _call(cast(StageModule, import_module(module)), config, tables)
 
 
-def _call(stage: ModuleType, config: Any, tables: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
+def _call(stage: StageModule, config: Any, tables: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
     table = stage.run(config, *tables)
     kept, dropped = split_dropped(table)
     try:

@@ -103,6 +103,8 @@ def embed(
     if (done := writer.finished()) is not None:
         return done
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
+    if encoder.dim and not isinstance(encoder, FrameEncoder):
+        raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
     if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
         raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")
     table, where = read_source(source)
@@ -115,7 +117,8 @@ def embed(
     )
     with writer:
         if current_engine().is_here:
-            _write_videos(writer, encoder, found, chosen)
+            if isinstance(encoder, FrameEncoder):
+                _write_videos(writer, encoder, found, chosen)
             _write_texts(writer, encoder, found, chosen)
         else:
             _write_as_jobs(writer, encoder, (encoder_name, encoder_config), found, chosen)

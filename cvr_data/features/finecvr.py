@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 
 FRAMES = 8
 SPELLINGS = ("embeddings", "embbedings")
@@ -71,7 +71,7 @@ def _read(path: Path) -> np.ndarray:
     except FileNotFoundError:
         raise CvrError(f"{path} does not exist.") from None
     except (ValueError, EOFError) as error:
-        raise CvrError(f"{path} is no NumPy array ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path} is no NumPy array ({first_line(error)}).") from None
     if array.ndim != 2 or len(array) != FRAMES:
         raise CvrError(f"{path} should be ({FRAMES}, D), found {array.shape}.")
     return array.astype(np.float32)

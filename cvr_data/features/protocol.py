@@ -65,6 +65,7 @@ class Encoder(Protocol):
         """Return one embedding per token and one per text."""
 
 
+@runtime_checkable
 class FrameEncoder(Encoder, Protocol):
     """An encoder of videos whose decoding is apart from its network, so that `cvr embed` can overlap the two."""
 
@@ -113,6 +114,20 @@ def video_tokens(encoder: Encoder, videos: Sequence[Video], folder: Path | None 
     if not isinstance(encoder, VideoTokenEncoder):
         raise CvrError(f"{encoder.name!r} gives no tokens of frames; make features with: cvr embed --all-tokens")
     return encoder.encode_video_tokens(videos, folder)
+
+
+def by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
+    """Return one embedding per sampled frame, the frames of all videos encoded together."""
+    if not videos:
+        return VideoFeatures(torch.empty(0, 0, encoder.dim), torch.empty(0, 0, dtype=torch.bool))
+    frames = [encoder.read_video(video) for video in videos]
+    rows_ND = encoder.encode_frames(np.concatenate(frames))
+    return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+
+
+def no_texts(width: int) -> TextFeatures:
+    """Return the features of no text at all."""
+    return TextFeatures(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
 
 
 def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,38 @@
-"""Filters of pairs, modifications and triplets, one file each."""
+"""Filters of pairs, modifications and triplets, one file each.
 
-from cvr_data.core.registry import Family
+A filter brings an `EXAMPLE`: rows, each with the `drop_reason` that the default options give it. Columns that a row
+leaves out are those of a pair that nothing is wrong with (`tests/pair_tables.py`).
+"""
 
-FILTERS = Family(__name__)
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from cvr_data.core.registry import Family, Member
+
+
+class FilterModule(Member, Protocol):
+    """A module that marks rows, looking at their columns only."""
+
+    def run(self, config: Any, table: pa.Table) -> pa.Table:
+        """Return the table with `drop_reason`; a reason that stands is left, and no row is moved or removed."""
+
+
+@runtime_checkable
+class NeedsColumns(Protocol):
+    """A filter that reads columns which pairs have only if it is chosen."""
+
+    NEEDS: str
+    """Which: a name that `mine_pairs` can add."""
+
+
+@runtime_checkable
+class ExplainsDrops(Protocol):
+    """A filter that says in words why a row was dropped; every filter of pairs does."""
+
+    def explain(self, config: Any, row: Mapping[str, Any]) -> str:
+        """Return one line for a row that it dropped."""
+
+
+FILTERS: Family[FilterModule] = Family(__name__, FilterModule)

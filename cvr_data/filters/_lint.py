@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 COLUMNS = (
     "modification", "style", "reference_caption", "target_caption", "reference_description", "target_description",
@@ -20,10 +21,8 @@ def drop_where(table: pa.Table, reason: Callable[[Row], str | None]) -> pa.Table
     reasons = pa.array([reason(row) for row in rows_of(table)], pa.string())
     if "drop_reason" not in table.column_names:
         return table.append_column("drop_reason", reasons)
-    index = table.column_names.index("drop_reason")
-    earlier = table.column("drop_reason").to_pylist()
-    merged = [old if old is not None else new for old, new in zip(earlier, reasons.to_pylist(), strict=True)]
-    return table.set_column(index, "drop_reason", pa.array(merged, pa.string()))
+    merged = pc.coalesce(table.column("drop_reason"), reasons)
+    return table.set_column(table.column_names.index("drop_reason"), "drop_reason", merged)
 
 
 def rows_of(table: pa.Table) -> Iterator[Row]:

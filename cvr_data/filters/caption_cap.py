@@ -27,7 +27,10 @@ class Config:
             raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"target_id": f"v{n:03}", "visual_similarity": n / 200, "drop_reason": None if n else "caption_cap"}
+    for n in range(101)
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

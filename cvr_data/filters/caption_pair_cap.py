@@ -29,7 +29,10 @@ class Config:
             raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"target_id": f"v{n:02}", "visual_similarity": n / 20, "drop_reason": None if n else "caption_pair_cap"}
+    for n in range(11)
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -20,7 +20,10 @@ class Config:
     """RE2 expression of a word that does not count as a change; the default is any digit, or nothing but signs."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_caption": "clip 12 of it", "target_caption": "clip 13 of it", "drop_reason": "digit"},
+    {"reference_caption": "a cat in clip 12", "target_caption": "a dog in clip 12", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

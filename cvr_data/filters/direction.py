@@ -21,7 +21,16 @@ class Config:
     """`one`: of a pair and its reverse only one stays; `both`: a pair without its reverse is dropped."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_id": "v1", "target_id": "v2", "drop_reason": "other_direction_kept"},
+    {
+        "reference_id": "v2",
+        "target_id": "v1",
+        "reference_caption": "a blue ball rolls",
+        "target_caption": "a red ball rolls",
+        "drop_reason": None,
+    },
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

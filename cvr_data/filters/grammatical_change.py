@@ -29,7 +29,20 @@ class Config:
     """Whether "dog" to "dogs", which can be seen, is dropped as `same_lemma`, too."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_caption": "the ball rolls", "target_caption": "a ball rolls", "drop_reason": "article_change"},
+    {"reference_caption": "it was red", "target_caption": "it is red", "drop_reason": "auxiliary_change"},
+    {"reference_caption": "a grey cat", "target_caption": "a gray cat", "drop_reason": "spelling_variant"},
+    {
+        "reference_caption": "a man runs",
+        "target_caption": "a man running",
+        "change_words": [
+            {"before_part": "VERB", "before_lemma": "run", "after_part": "VERB", "after_lemma": "run"},
+        ],
+        "drop_reason": "same_lemma",
+    },
+    {"reference_caption": "a man runs", "target_caption": "a man sings", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

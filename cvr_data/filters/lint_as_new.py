@@ -26,7 +26,10 @@ class Config:
     """No options."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "now there is a red ball", "drop_reason": "reference_as_new"},
+    {"modification": "add another ball", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -24,7 +24,10 @@ class Config:
             raise ValueError(f"min_similarity must be between 0 and 1, got {self.min_similarity}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "make the ball red instead of blue", "drop_reason": "misses_change"},
+    {"modification": "make the ball blue instead of red", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -18,7 +18,10 @@ class Config:
     """No options."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "The blue ball rolls.", "drop_reason": "copied_caption"},
+    {"modification": "a blue ball", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

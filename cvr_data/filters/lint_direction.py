@@ -33,7 +33,16 @@ class Config:
 _JOINING = EDIT_WORDS | frozenset("a an the some be is are as and then but it".split())
 """What may stand between the old and the new thing: "make the girl a boy", but not "play the guitar on a piano"."""
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "replace blue with red", "drop_reason": "wrong_direction"},
+    {
+        "reference_caption": "a red ball rolls on a road",
+        "target_caption": "a blue ball rolls on a road",
+        "modification": "make the road blue",
+        "drop_reason": "changes_something_else",
+    },
+    {"modification": "replace red with blue", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

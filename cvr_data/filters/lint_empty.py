@@ -21,7 +21,10 @@ class Config:
             raise ValueError(f"min_words must be at least 1, got {self.min_words}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": " ...", "drop_reason": "empty"},
+    {"modification": "blue", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -20,7 +20,11 @@ class Config:
     """Styles that promise to name the excluded concept."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"style": "static", "modification": "make the ball blue", "drop_reason": "excluded_not_negated"},
+    {"style": "static", "modification": "make the ball blue, not red", "drop_reason": None},
+    {"style": "short", "modification": "make the ball blue", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -18,7 +18,10 @@ class Config:
     """Foreign words that are let through; people write one in every fourth text ("baby bump" for pregnant)."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "have the boy read", "drop_reason": "foreign_words"},
+    {"modification": "change the color of the ball to blue", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

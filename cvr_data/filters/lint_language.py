@@ -37,7 +37,10 @@ class Config:
     """No options."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "mache den Ball blau, nicht rot", "drop_reason": "not_english"},
+    {"modification": "make the ball blue, à la carte", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

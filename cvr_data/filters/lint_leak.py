@@ -27,7 +27,14 @@ class Config:
             raise ValueError(f"max_share must be between 0 and 1, got {self.max_share}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {
+        "target_caption": "a blue ball rolls on wet sand",
+        "modification": "a blue ball that rolls on the sand, which is wet",
+        "drop_reason": "leaks_target",
+    },
+    {"target_caption": "a blue ball rolls on wet sand", "modification": "make the ball blue", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

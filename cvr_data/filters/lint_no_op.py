@@ -18,7 +18,10 @@ class Config:
     """No options."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "turn the ball into a ball", "drop_reason": "no_op"},
+    {"modification": "turn the red ball blue instead of red", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -34,7 +34,10 @@ class Config:
     """No options."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "put a hat on it", "drop_reason": "unclear_pronoun"},
+    {"modification": "make it blue", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

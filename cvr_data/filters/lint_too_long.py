@@ -30,7 +30,10 @@ class Config:
             raise ValueError("a limit must be at least 1 word.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "make the ball " + "very " * 10 + "blue", "drop_reason": "too_long"},
+    {"modification": "make the ball " + "very " * 10 + "blue", "style": "static", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -24,7 +24,10 @@ class Config:
             raise ValueError("a limit must be at least 1 word.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"modification": "make the ball blue", "style": "dense", "drop_reason": "too_short"},
+    {"modification": "make the ball blue", "style": "short", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

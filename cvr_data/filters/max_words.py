@@ -22,7 +22,10 @@ class Config:
             raise ValueError(f"max_words must be at least 1, got {self.max_words}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_caption": "red " * 41, "drop_reason": "many_words"},
+    {"reference_caption": "red " * 40, "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -22,7 +22,10 @@ class Config:
             raise ValueError(f"min_words must be at least 1, got {self.min_words}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_caption": "a cat", "drop_reason": "few_words"},
+    {"reference_caption": "a cat sleeps", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

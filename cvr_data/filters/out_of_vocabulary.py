@@ -28,7 +28,10 @@ class Config:
             raise ValueError(f"least must be at least 1, got {self.least}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"change_counts": [{"before": 2, "after": 9}], "drop_reason": "out_of_vocabulary"},
+    {"change_counts": [{"before": 3, "after": 9}], "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -30,7 +30,18 @@ class Config:
             raise ValueError(f"allowed must be of {', '.join(PARTS)}, got {', '.join(unknown)}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {
+        "reference_caption": "a man with a hat",
+        "target_caption": "the man with a hat",
+        "change_words": [{"before_part": "DET", "before_lemma": "a", "after_part": "DET", "after_lemma": "the"}],
+        "drop_reason": "part_of_speech",
+    },
+    {
+        "change_words": [{"before_part": "ADJ", "before_lemma": "red", "after_part": None, "after_lemma": "blue"}],
+        "drop_reason": None,
+    },
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

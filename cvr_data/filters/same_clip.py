@@ -25,7 +25,19 @@ class Config:
             raise ValueError(f"apart_s must be 0 or more, got {self.apart_s}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_recording": "tape", "target_recording": "tape", "drop_reason": "same_clip"},
+    {
+        "reference_recording": "tape",
+        "target_recording": "tape",
+        "reference_start_s": 0.0,
+        "reference_end_s": 9.0,
+        "target_start_s": 8.0,
+        "target_end_s": 12.0,
+        "drop_reason": "overlapping_clips",
+    },
+    {"reference_recording": "tape", "target_recording": "film", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -23,7 +23,10 @@ class Config:
     """Words that are none after all, such as "in,on" where positions matter."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_caption": "the ball rolls", "target_caption": "a ball rolls", "drop_reason": "stop_word"},
+    {"reference_caption": "two balls roll", "target_caption": "three balls roll", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -18,7 +18,11 @@ class Config:
     """Also drop pairs of one near-duplicate group: the target would show what the reference shows."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_split": "train", "target_split": "test", "drop_reason": "straddles_splits"},
+    {"reference_group_id": "g", "target_group_id": "g", "drop_reason": "near_duplicates"},
+    {"reference_split": "test", "target_split": "test", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -23,7 +23,10 @@ class Config:
     """A caption with any of these phrases, as whole words, is a template."""
 
 
-TINY = Config()
+EXAMPLE = [
+    {"reference_caption": "flag of chad", "target_caption": "flag of peru", "drop_reason": "template"},
+    {"reference_caption": "a flag in chad", "target_caption": "a flag in peru", "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

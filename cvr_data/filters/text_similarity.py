@@ -28,7 +28,11 @@ class Config:
             raise ValueError(f"low and high must rise within -1 to 1, got {self.low} and {self.high}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"text_similarity": 0.1, "drop_reason": "text_too_different"},
+    {"text_similarity": 0.99, "drop_reason": "text_too_similar"},
+    {"text_similarity": 0.8, "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -28,7 +28,15 @@ class Config:
             raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {
+        "target_id": f"v{n:02}",
+        "target_caption": f"a ball in room {n}",
+        "visual_similarity": n / 99,
+        "drop_reason": None if n else "video_cap",
+    }
+    for n in range(51)
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

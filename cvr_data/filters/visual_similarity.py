@@ -24,7 +24,11 @@ class Config:
             raise ValueError(f"low and high must rise within -1 to 1, got {self.low} and {self.high}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {"visual_similarity": 0.999, "drop_reason": "video_too_similar"},
+    {"visual_similarity": 0.9, "drop_reason": None},
+    {"visual_similarity": None, "drop_reason": None},
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

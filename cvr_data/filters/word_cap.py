@@ -30,7 +30,15 @@ class Config:
             raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
-TINY = Config()
+EXAMPLE = [
+    {
+        "target_id": f"v{n:04}",
+        "target_caption": "a blue ball rolls",
+        "visual_similarity": n / 2000,
+        "drop_reason": None if n else "word_cap",
+    }
+    for n in range(1001)
+]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

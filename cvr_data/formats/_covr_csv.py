@@ -1,6 +1,7 @@
 """The CSV layout of CoVR's data sets, one row per triplet: WebVid-CoVR's, and those that follow it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,32 @@ import pyarrow as pa
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_columns
-from cvr_data.formats._rows import by_split, column, concat, literal, parsed, row_numbers, split_in, to_csv, to_triplets
+from cvr_data.formats._rows import (
+    OfSplits,
+    by_split,
+    column,
+    concat,
+    literal,
+    parsed,
+    row_numbers,
+    split_in,
+    to_csv,
+    to_triplets,
+)
 from cvr_data.tables import QUERY_NUMBER
 
 REQUIRED = ("pth1", "pth2", "edit")
 NUMBERS = ("text_similarity", "visual_similarity", "person_prob")
 KINDS = {"person_prob": pa.float32(), "reference_description": pa.string(), "target_description": pa.string()}
 """Types of the columns that are not in every triplets table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CovrCsv(OfSplits):
+    """Options of these layouts."""
+
+    split: str = ""
+    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
 
 
 def check_columns_option(columns: Sequence[str], known: Mapping[str, str]) -> None:
@@ -44,7 +64,7 @@ def table_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
     return to_csv(list(columns), zip(*cells, strict=True))
 
 
-def read_files(path: Path, columns: Mapping[str, str], *, split: str, style: str) -> pa.Table:
+def read_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder; an empty `split` is taken from the names.
 
     Raises:
@@ -54,10 +74,11 @@ def read_files(path: Path, columns: Mapping[str, str], *, split: str, style: str
         files = sorted(path.glob("*.csv"))
         if not files:
             raise CvrError(f"{path} holds no .csv file.")
-        return concat([read_files(file, columns, split=split, style=style) for file in files])
+        return concat([read_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
-    return to_triplets(values, where=path, split=split or split_in(path.stem), style=style, kinds=KINDS)
+    split = config.split or split_in(path.stem)
+    return to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _cells(triplets: pa.Table, name: str) -> list[str]:

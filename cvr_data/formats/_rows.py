@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, query_id, triplet_id
 
 SPLITS = ("train", "val", "test")
@@ -155,10 +155,19 @@ def split_in(stem: str) -> str:
     return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
 
 
-def check_split(split: str) -> None:
-    """Raise ValueError unless it is a split or empty: a Config's own check."""
-    if split not in ("", *SPLITS):
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}. {did_you_mean(split, SPLITS)}")
+@dataclass(frozen=True, kw_only=True)
+class OfSplits:
+    """Options of layouts with a file per split; the Config of one inherits them."""
+
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self) -> None:
+        if self.split not in ("", *SPLITS):
+            hint = did_you_mean(self.split, SPLITS)
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")
 
 
 def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:
@@ -237,7 +246,7 @@ def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> 
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise CvrError(f"{where}: a value of {name!r} is no {kind} ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
 
 
 def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:

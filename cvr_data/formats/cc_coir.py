@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import read_files, write_files
-from cvr_data.formats._rows import check_split
+from cvr_data.formats._covr_csv import CovrCsv, read_files, write_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -27,18 +26,10 @@ COLUMNS = {
 }
 """Column of the file -> column of the triplets table."""
 
-EXAMPLE = "txt1,txt2,pth1,pth2,edit\na red barn,a blue barn,26/5485b841,7/0c91aa3e,paint it blue\n"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    split: str = ""
-    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
+class Config(CovrCsv):
+    pass
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -47,9 +38,5 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder.
-
-    Raises:
-        CvrError: the file is empty or no CSV, or lacks a required column.
-    """
-    return read_files(path, COLUMNS, split=config.split, style=config.style)
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
+    return read_files(config, path, COLUMNS)

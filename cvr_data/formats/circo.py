@@ -22,9 +22,9 @@ import pyarrow as pa
 from cvr_data.core.annotation_files import read_entries
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     PublishedQuery,
     by_split,
-    check_split,
     concat,
     files_of,
     queries_of,
@@ -40,21 +40,10 @@ REQUIRED = ("reference_img_id", "relative_caption", "id")
 NUMBER = re.compile(r"0|[1-9][0-9]*")
 TARGETS = ("target_img_id", "gt_img_ids")
 
-EXAMPLE = (
-    '[{"reference_img_id": 1, "target_img_id": 2, "relative_caption": "is at night", "shared_concept": "a street",'
-    ' "gt_img_ids": [2, 5], "id": 0, "semantic_aspects": []}]'
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
+class Config(OfSplits):
+    pass
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -66,11 +55,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target.
-
-    Raises:
-        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
-    """
+    """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
     files = files_of(path, names, config.split, otherwise=split_in(path.stem))
     return concat([_read_file(config, file, split) for split, file in files.items()])

@@ -26,8 +26,8 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats._groups import Pair, visual_groups
 from cvr_data.formats._rows import (
+    OfSplits,
     by_split,
-    check_split,
     column,
     concat,
     files_of,
@@ -51,23 +51,13 @@ KINDS = {
 REQUIRED = ("pairid", "reference", "caption", "img_set")
 TARGETS = ("target_hard", "target_soft")
 
-EXAMPLE = (
-    '[{"pairid": 0, "reference": "a", "target_hard": "b", "target_soft": {"b": 1.0}, "caption": "make it blue",'
-    ' "img_set": {"id": 0, "members": ["a", "b", "c", "d", "e", "f"], "reference_rank": 0, "target_rank": 1}}]'
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     embeddings: Path | None = None
     """Embeddings folder that says which videos look alike; needed to write triplets that have no groups."""
     split: str = ""
     """Read this split only: train, val or test (CIRR's test1); empty: all."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -89,11 +79,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder.
-
-    Raises:
-        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
-    """
+    """Return the triplets of one file of captions, or of all of a folder."""
     return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
 
 

@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
-from cvr_data.formats._covr_csv import check_columns_option, read_files, write_files
-from cvr_data.formats._rows import check_split, column, values_of
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, write_files
+from cvr_data.formats._rows import column, values_of
 from cvr_data.tables import QUERY_NUMBER
 
 COLUMNS = {
@@ -41,24 +41,16 @@ FILES = ("dense-webvid8m-covr_test.csv", "dense-webvid-covr_test.csv")
 QUERIES = {"id": "published_query_id", "pth1": "reference_id", "edit": "modification", "txt1": "reference_description"}
 """Columns of the challenge's files without targets."""
 
-EXAMPLE = (
-    "index,pth1,pth2,txt1,txt2,edit\n"
-    "0,112/1016223889,112/1016223877,White lines grow on black. ,Green lines grow on black. ,Make the lines green.\n"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CovrCsv):
     columns: tuple[str, ...] = ("index", "pth1", "pth2", "txt1", "txt2", "edit", "scores")
     """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
-    split: str = ""
-    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
     style: str = "dense"
-    """Style of the texts read; the file does not say."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_columns_option(self.columns, COLUMNS)
-        check_split(self.split)
+        super().__post_init__()
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -78,12 +70,8 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder.
-
-    Raises:
-        CvrError: the file is empty or no CSV, lacks a required column, or a number or list in it is none.
-    """
-    return read_files(path, COLUMNS, split=config.split, style=config.style)
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
+    return read_files(config, path, COLUMNS)
 
 
 def read_queries(path: Path) -> pa.Table:

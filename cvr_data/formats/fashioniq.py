@@ -23,8 +23,8 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     by_split,
-    check_split,
     column,
     concat,
     gallery_of,
@@ -36,20 +36,13 @@ from cvr_data.formats._rows import (
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
 FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
 
-EXAMPLE = '[{"target": "B01", "candidate": "B02", "captions": ["is blue", "has long sleeves"]}]'
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     category: str = ""
     """Read this category only; empty: all. Rows without one are written under it, or under `all`."""
     split: str = ""
     """Read this split only: train, val or test; empty: all."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 @dataclass(frozen=True)
@@ -82,11 +75,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder.
-
-    Raises:
-        CvrError: there is no such file, it is no such JSON, or its targets are hidden.
-    """
+    """Return the triplets of one file of captions, or of all of a folder."""
     return concat([_read_file(config, file) for file in _files(config, path)])
 
 

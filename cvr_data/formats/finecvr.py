@@ -26,8 +26,8 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.features.finecvr import write_features
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     by_split,
-    check_split,
     concat,
     files_of,
     gallery_of,
@@ -44,24 +44,15 @@ BREAKS = re.compile(r"[\t\r\n]")
 MIN_CELLS, MAX_CELLS = 4, 6
 REMAPED = "_remaped"
 
-EXAMPLE = '0\tvideo12\tvideo7\tmake it "blue"\tmsrvtt\t\n'
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     annotations: Literal["both", "plain", "remaped"] = "both"
     """Which of the two files of triplets to write; the reference code reads the remaped one."""
     embeddings: Path | None = None
     """Embeddings folder whose features to write beside the annotations; none are written without."""
     features: Literal["embbedings", "embeddings"] = "embbedings"
     """Spelling of the feature folder: that of the reference code, or of its README."""
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -91,11 +82,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped.
-
-    Raises:
-        CvrError: there is no such file, a line has too few or too many cells, or a number is not in its id map.
-    """
+    """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
     return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 VIDEO_COLUMNS = {"reference_video": "reference_id", "target_video": "target_id"}
 STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
-EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -43,11 +41,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a saved DatasetDict, without its videos, in the order train, val, test.
-
-    Raises:
-        CvrError: the folder holds no saved DatasetDict, or a column is missing.
-    """
+    """Return the triplets of a saved DatasetDict, without its videos, in the order train, val, test."""
     from datasets import load_from_disk
 
     if not (path / "dataset_dict.json").is_file():

@@ -65,8 +65,6 @@ class {name}(AbsTaskRetrieval):
     )
 """
 
-EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -124,9 +122,6 @@ def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a folder, with the ids of its queries in `published_query_id`.
 
     References are those of `excluded_references`; in a folder that has none, the names of the queries' video files.
-
-    Raises:
-        CvrError: a config or column is missing, or a reference has no name.
     """
     queries = _read_config(path, "queries", ["id", "text"], config.split)
     qrels = _read_config(path, "qrels", ["query-id", "corpus-id", "score"], config.split)

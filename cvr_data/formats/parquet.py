@@ -18,8 +18,6 @@ from cvr_data.tables import TRIPLETS
 
 FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
 
-EXAMPLE = [{"reference_id": "1/100", "modification": "make it a cat", "target_id": "1/101", "split": "test"}]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -37,10 +35,6 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a Parquet file, or of all `triplets-*.parquet` of a folder.
-
-    Raises:
-        CvrError: there is no such file, it is no Parquet file, or a column is missing.
-    """
+    """Return the triplets of a Parquet file, or of all `triplets-*.parquet` of a folder."""
     files = files_of(path, FILES, "").values()
     return concat([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])

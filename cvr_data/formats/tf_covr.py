@@ -25,8 +25,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.formats._rows import (
     SPLITS,
+    OfSplits,
     by_split,
-    check_split,
     concat,
     files_of,
     literal,
@@ -50,20 +50,13 @@ FILES = {
 }
 """Split -> the places of its file, in these folders or not; the first is ours."""
 
-EXAMPLE = (
-    "query_id,query_video,target_video,target_videos_ids,modification\n0,v1,v2,\"['v2', 'v3']\",add a half twist\n"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfSplits):
     split: str = ""
     """Read this split only: train, val or test. Empty: all of a folder, or the one that a file's name starts with."""
     style: str = "action"
     """Style of the texts read: the file does not say, and all of them change the action."""
-
-    def __post_init__(self):
-        check_split(self.split)
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -78,11 +71,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target.
-
-    Raises:
-        CvrError: the file is absent or no table, lacks a column, or a list or dict in it is none.
-    """
+    """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target."""
     named = next((split for split in SPLITS if path.stem.lower().startswith(split)), "train")
     files = files_of(path, FILES, config.split, otherwise=named)
     return concat([_read_file(config, file, split) for split, file in files.items()])

@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import check_columns_option, read_files, table_csv, write_files
-from cvr_data.formats._rows import check_split
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, table_csv, write_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -40,24 +39,15 @@ FILES = {
 }
 """Split -> the name of its published file, and of ours."""
 
-EXAMPLE = (
-    "txt1,txt2,sim_txt,pth1,pth2,edit,scores\n"
-    'A dog runs on sand,A cat runs on sand,0.81,1/100,1/101,make it a cat,"[0.3524, 0.4087]"\n'
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(CovrCsv):
     columns: tuple[str, ...] = tuple(COLUMNS)
     """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
-    split: str = ""
-    """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_columns_option(self.columns, COLUMNS)
-        check_split(self.split)
+        super().__post_init__()
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -71,9 +61,5 @@ def csv_bytes(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> 
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content.
-
-    Raises:
-        CvrError: the file is empty or no CSV, lacks a required column, or a number or list in it is none.
-    """
-    return read_files(path, COLUMNS, split=config.split, style=config.style)
+    """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content."""
+    return read_files(config, path, COLUMNS)

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,10 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import PART_ROWS, split_dropped
 from cvr_data.features.similarities import text_similarities, visual_similarities
-from cvr_data.filters import FILTERS
+from cvr_data.filters import FILTERS, FilterModule, NeedsColumns
 from cvr_data.language.normalise import word_ids
 from cvr_data.pairs.changes import type_changes
-from cvr_data.pairs.strategies import MINING
+from cvr_data.pairs.strategies import MINING, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 from cvr_data.videos.recordings import segments
 
@@ -50,45 +49,52 @@ _NOT_KEPT = ("reference_split", "target_split", "change_words", "change_counts",
 
 
 @dataclass(frozen=True)
-class Component:
-    """A strategy or filter with its options."""
+class Strategy:
+    """A strategy with its options."""
 
     name: str
-    module: ModuleType
+    module: StrategyModule
     config: Any
 
     def identity(self) -> dict[str, Any]:
         """Return what of it can change the rows."""
-        version = {"version": self.module.VERSION} if hasattr(self.module, "VERSION") else {}
-        return {"name": self.name, **version, **config_dict(self.config)}
+        return {"name": self.name, "version": self.module.VERSION, **config_dict(self.config)}
 
     def inputs(self) -> dict[str, Path]:
-        """Return the files that a strategy reads beside the videos."""
-        return self.module.inputs(self.config) if hasattr(self.module, "inputs") else {}
-
-    def propose(self, videos: pa.Table, embeddings: Path | None) -> pa.Table:
-        """Return what a strategy finds; one that says TAKES_EMBEDDINGS is also given where they are stored."""
-        given = (embeddings,) if getattr(self.module, "TAKES_EMBEDDINGS", False) else ()
-        return self.module.run(self.config, videos, *given)
+        """Return the files that it reads beside the videos."""
+        return self.module.inputs(self.config) if isinstance(self.module, ReadsFiles) else {}
 
 
-def parse_filter(text: str) -> Component:
+@dataclass(frozen=True)
+class Filter:
+    """A filter with its options."""
+
+    name: str
+    module: FilterModule
+    config: Any
+
+    def identity(self) -> dict[str, Any]:
+        """Return what of it can change the rows."""
+        return {"name": self.name, **config_dict(self.config)}
+
+
+def parse_filter(text: str) -> Filter:
     """Return the filter of `NAME` or `NAME:key=value,key=value`; a value may be a list: `allowed=NOUN,VERB`."""
     name, _, options = text.partition(":")
     found = [option for option in re.split(r",(?=[\w-]+=|$)", options) if option]
-    return Component(name, FILTERS.get(name), FILTERS.config(name, found))
+    return Filter(name, FILTERS.get(name), FILTERS.config(name, found))
 
 
-def strategy_of(name: str, options: Sequence[str]) -> Component:
+def strategy_of(name: str, options: Sequence[str]) -> Strategy:
     """Return a mining strategy with its options."""
-    return Component(name, MINING.get(name), MINING.config(name, options))
+    return Strategy(name, MINING.get(name), MINING.config(name, options))
 
 
 def mine_pairs(
     videos: Path,
     embeddings: Path | None,
-    strategy: Component,
-    filters: Sequence[Component],
+    strategy: Strategy,
+    filters: Sequence[Filter],
     out: Path,
     *,
     overwrite: bool,
@@ -167,13 +173,13 @@ class _Columns:
 
 
 def _mine(
-    videos: pa.Table, strategy: Component, filters: Sequence[Component], columns: _Columns
+    videos: pa.Table, strategy: Strategy, filters: Sequence[Filter], columns: _Columns
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
-    kept, removed = split_dropped(strategy.propose(videos, columns.embeddings))
+    kept, removed = split_dropped(strategy.module.run(strategy.config, videos, columns.embeddings))
     funnel = [_step(strategy.name, None, kept, removed)]
     dropped = [_with_step(removed, 0)]
     for number, chosen in enumerate(filters, 1):
-        need = getattr(chosen.module, "NEEDS", None)
+        need = chosen.module.NEEDS if isinstance(chosen.module, NeedsColumns) else None
         if need and need not in _MARKS:
             raise CvrError(f"The filter {chosen.name!r} needs the column {need!r}, which nothing computes.")
         if need and _MARKS[need] not in kept.column_names:

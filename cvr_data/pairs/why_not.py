@@ -14,8 +14,8 @@ import pyarrow.dataset as ds
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.filters import FILTERS
-from cvr_data.pairs.strategies import MINING
+from cvr_data.filters import FILTERS, ExplainsDrops
+from cvr_data.pairs.strategies import MINING, DropsGroups
 
 
 def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
@@ -51,8 +51,8 @@ def _dropped_by(artifact: Artifact, row: Mapping[str, Any]) -> str:
     told = ""
     if step:
         module = FILTERS.get(name)
-        explain = getattr(module, "explain", None)
-        told = f"{explain(FILTERS.config(name, options), row)}: " if explain else ""
+        if isinstance(module, ExplainsDrops):
+            told = f"{module.explain(FILTERS.config(name, options), row)}: "
     return f"dropped by {name} ({reason}): {told}"
 
 
@@ -69,11 +69,10 @@ def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[st
     captions = _captions(artifact.input_path("videos"), (reference_id, target_id))
     name, options = _options(artifact.manifest["config"]["strategy"])
     strategy, config = MINING.get(name), MINING.config(name, options)
-    group_texts = getattr(strategy, "group_texts", None)
     lines = []
     for before in captions[reference_id]:
         for after in captions[target_id]:
-            group = _group(artifact, group_texts(before, after)) if group_texts else None
+            group = _group(artifact, strategy.group_texts(before, after)) if isinstance(strategy, DropsGroups) else None
             told = group or strategy.explain(config, before, after)
             told = told if group or told.startswith("not a pair") else f"never proposed by {name}: {told}"
             lines.append(f"{before!r} -> {after!r}: {told}")

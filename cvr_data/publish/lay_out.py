@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact, json_bytes, write_bytes, write_parquet
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
-from cvr_data.formats import FORMATS
+from cvr_data.formats import webvid_covr
 from cvr_data.publish.media import SAFE_ID, Medium, media_of, thumbnails, with_urls, with_video_columns
 from cvr_data.publish.papers import citation, copy_licence_files, licences_text, recipe
 from cvr_data.publish.redistribution import Publishable, publishable
@@ -127,7 +127,6 @@ def _write_rows(
         from cvr_data.publish.embeddings import CONFIG, write_embeddings
 
         configs[CONFIG] = write_embeddings(folder, part, wanted.embeddings)
-    webvid_covr = FORMATS.get("webvid-covr")
     webvid_covr.write(webvid_covr.Config(), part.triplets, folder / "annotations")
     return configs
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats import FORMATS
+from cvr_data.formats import huggingface
 from cvr_data.media.video import UnreadableVideo, jpeg_bytes, read_frames
 from cvr_data.publish.redistribution import ENDS, Publishable
 from cvr_data.tables import content_id
@@ -62,7 +62,6 @@ def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
 
 def with_video_columns(triplets: pa.Table, where: str, media: Mapping[str, Medium]) -> pa.Table:
     """Return the triplets with columns that `datasets` opens as videos; `where` is user/name, or that@revision."""
-    huggingface = FORMATS.get("huggingface")
     stored = {
         video_id: {"path": f"hf://datasets/{where}/{medium.name}", "bytes": None} for video_id, medium in media.items()
     }

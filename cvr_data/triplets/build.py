@@ -25,7 +25,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import PART_ROWS, split_dropped
 from cvr_data.core.versions import installed_versions
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.formats import FORMATS
+from cvr_data.formats.webvid_covr import csv_bytes
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
 from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
 from cvr_data.triplets.join import VERSION, Config, run, run_apart
@@ -231,10 +231,9 @@ def _scored(triplets: pa.Table, embeddings: Path) -> pa.Table:
 
 
 def _write_files(writer: ArtifactWriter, triplets: pa.Table, numbers: dict) -> None:
-    webvid_covr = FORMATS.get("webvid-covr")
     for split, name in _csv_names(triplets).items():
         rows = triplets.filter(pa.compute.equal(triplets.column("split"), split))
-        writer.write_file(name, webvid_covr.csv_bytes(rows))
+        writer.write_file(name, csv_bytes(rows))
     writer.write_file("statistics.json", json_bytes(numbers))
 
 

@@ -17,7 +17,7 @@ from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, split_options
-from cvr_data.formats import FORMATS
+from cvr_data.formats import FORMATS, ReadsVideos
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 STAGE = "triplets"
@@ -64,7 +64,7 @@ def import_triplets(wanted: Wanted, out: Path, *, overwrite: bool = False) -> Ar
     files = _files(wanted.source)
     identity = {"format": wanted.format, "options": config_dict(config)}
     inputs = {**files, **({"videos": wanted.videos} if wanted.videos else {})}
-    if not wanted.videos and hasattr(module, "read_videos"):
+    if not wanted.videos and isinstance(module, ReadsVideos):
         videos = check_columns(module.read_videos(config, wanted.source), VIDEOS, str(wanted.source))
         if videos.num_rows:
             inputs["videos"] = _write_videos(videos, out.with_name(f"{out.name}-videos"), identity, files, overwrite)

@@ -19,11 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, query_id, triplet_id
+from cvr_data.tables import PAIRS, TRIPLETS, query_id, triplet_id
 
 VERSION = 1
-INPUTS = {"modifications": MODIFICATIONS, "pairs": PAIRS}
-OUTPUT = TRIPLETS
 SPLITS = ("train", "val", "test")
 """From the least to the most protected: of rows that straddle, those of the most protected split stay."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +13,10 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import split_dropped
 from cvr_data.tables import VIDEOS
+from cvr_data.videos.corpora import CorpusModule
 
 
-def import_videos(corpus: ModuleType, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
+def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
     """Write the videos of a corpus and return the artifact, resuming an interrupted import.
 
     Raises:

@@ -5,6 +5,7 @@ path, and a row whose file gives no frame is dropped.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,63 @@ from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 
 Split = Literal["train", "val", "test"]
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
+
+
+Inputs = Callable[[Any], dict[str, Path]]
+Entries = Callable[[Any], Iterator[Entry]]
+Count = Callable[[Any], int | None]
+Load = Callable[[Any, Path | None], Iterator[pa.Table]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Options of every published corpus; its Config inherits them."""
+
+    path: Path = field(metadata={"output": False})
+    """A CSV file, or the folder of them."""
+    media: Path | None = None
+    """Folder of the media files, searched to any depth for <id>.mp4; default: captions only."""
+    check: bool = True
+    """Open every media file and decode its first frame."""
+
+
+def corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
+    """Return `inputs`, `count` and `load` of a corpus: its videos come in slices, rows of one id are its captions."""
+
+    def load(config: Any, out: Path | None) -> Iterator[pa.Table]:
+        return tables(entries(config), name, where=config.path, media=config.media, check=config.check)
+
+    return inputs, unknown_count, load
+
+
+def unknown_count(config: Any) -> int | None:
+    """Return how many rows `load` gives: that is not known without reading."""
+    return None
+
+
+def table_corpus(
+    name: str, columns: Collection[str], entry: Callable[[Any, Row, Path], Entry]
+) -> tuple[Inputs, Count, Load]:
+    """Return `inputs`, `count` and `load` of a corpus of tables, each row of which is an entry.
+
+    A file that is missing, empty or lacks a column is refused before anything is read.
+    """
+    return corpus(
+        name,
+        lambda config: checked_tables(config.path, columns),
+        lambda config: (entry(config, row, file) for row, file in table_rows(config.path, columns)),
+    )
+
+
+def file_corpus(
+    name: str, suffixes: tuple[str, ...], entries: Callable[[Any, Path], Iterator[Entry]]
+) -> tuple[Inputs, Count, Load]:
+    """Return `inputs`, `count` and `load` of a corpus whose files, by the end of their names, hold entries each."""
+    return corpus(
+        name,
+        lambda config: {file.name: file for file in source_files(config.path, *suffixes)},
+        lambda config: (entry for file in source_files(config.path, *suffixes) for entry in entries(config, file)),
+    )
 
 
 def source_files(path: Path, *suffixes: str) -> list[Path]:
@@ -149,6 +207,24 @@ def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
         entry.drop("no_id", f"{file.name} row {row.number}: no value in column {column!r}")
     if not captions:
         entry.drop("no_caption", f"{file.name} row {row.number}: no caption")
+    return entry
+
+
+def entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
+    """Return the entry of a row of a table of one's own, whose caption may be a list of captions."""
+    captions = row.values.get(caption_column)
+    listed = captions if isinstance(captions, list) else [captions]
+    entry = Entry(
+        video_id=str(row.values.get(id_column) or ""),
+        captions=[str(caption) for caption in listed if caption is not None],
+        values=values,
+        drop_reason=row.drop_reason,
+        detail=row.detail,
+    )
+    if not entry.video_id:
+        entry.drop("no_id", f"row {row.number}: no value in column {id_column!r}")
+    if not entry.captions:
+        entry.drop("no_caption", f"row {row.number}: no value in column {caption_column!r}")
     return entry
 
 

@@ -8,7 +8,7 @@ A model whose score is a dot product wraps two functions in `DenseRetriever`; la
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,34 @@ class TrainableRetriever(Retriever, Protocol):
             ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
             return {"loss": info_nce(scale * similarities(query_BD, target_BD), ignored_BB)}
         """
+
+
+@runtime_checkable
+class MayTrain(Protocol):
+    """A retriever that is a `TrainableRetriever` where this is not None."""
+
+    training_step: Callable[[TripletBatch], Losses] | None
+
+
+@runtime_checkable
+class HasNetwork(Protocol):
+    """A retriever that may have parameters: `module_of` asks for them."""
+
+    module: nn.Module | None
+
+
+@runtime_checkable
+class HasEmbeddings(Protocol):
+    """A retriever that keeps one embedding per gallery item, once it has indexed."""
+
+    gallery_GD: Tensor | None
+
+
+@runtime_checkable
+class DecodesClips(Protocol):
+    """A retriever whose training batches carry clips, which this reads ahead; None where it does not."""
+
+    clip_reader: ClipReader | None
 
 
 class DenseRetriever:
@@ -156,4 +184,9 @@ def _in_batches(encode: Callable[[Sequence], Tensor], values: Sequence) -> Tenso
 
 def is_trainable(retriever: Retriever) -> bool:
     """Return whether the model learns from triplets."""
-    return getattr(retriever, "training_step", None) is not None
+    return isinstance(retriever, MayTrain) and retriever.training_step is not None
+
+
+def module_of(retriever: Retriever) -> nn.Module | None:
+    """Return the network of a model; None for one without parameters."""
+    return retriever.module if isinstance(retriever, HasNetwork) else None

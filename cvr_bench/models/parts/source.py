@@ -2,21 +2,23 @@
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+
+from cvr_bench.models import ModelModule
 
 ROOM, FOLDER = __name__.rsplit(".", 2)[0], Path(__file__).resolve().parents[1]
 
 
-def source_digest(component: ModuleType) -> str:
+def source_digest(component: ModelModule) -> str:
     """Return the hash of a model's file and of all it imports, at any remove, from the room of models or from beside
     it.
 
     Another model, or a network it does not use, may change without this one being scored again.
     """
-    own = Path(str(component.__file__)).resolve()
-    folders = {ROOM: FOLDER, component.__package__ or "": own.parent}
+    own = Path(str(sys.modules[component.__name__].__file__)).resolve()
+    folders = {ROOM: FOLDER, component.__name__.rpartition(".")[0]: own.parent}
     found: set[Path] = set()
     waiting = [own]
     while waiting:

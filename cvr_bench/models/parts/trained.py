@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable
 from cvr_bench.models.parts.weights import load_checkpoint
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config, split_options
@@ -25,7 +25,7 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
     component = MODELS.get(model)
     config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
     retriever = component.load(config, encoder)
-    is_trained = getattr(retriever, "training_step", None) is not None
+    is_trained = is_trainable(retriever)
     if checkpoint is not None:
         if not is_trained:
             raise CvrError(f"{model} has no parameters, so --checkpoint has nothing to load into.")

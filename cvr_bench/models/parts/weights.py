@@ -3,6 +3,7 @@
 import pickle
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import Retriever
-from cvr_data.core.errors import CvrError, first_few
+from cvr_bench.models.parts.retriever import Retriever, module_of
+from cvr_data.core.errors import CvrError, first_few, first_line
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training"
@@ -24,6 +25,16 @@ EXTRA = "extra.safetensors"
 """Beside the weights of a transformers model: those of ours for which its class has no place."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where training starts; the Config of a trained model inherits it."""
+
+    checkpoint: Path | None = None
+    """Trained weights; None starts from random ones."""
+    seed: int = 0
+    """Of the first weights."""
+
+
 def save_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,16 +44,18 @@ def save_weights(module: nn.Module, path: Path) -> None:
     temporary.replace(path)
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path | None) -> None:
     """Load weights into a module.
 
     Args:
         module: what they are for; every weight must be there, of the same shape.
-        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote.
+        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote; None changes nothing.
 
     Raises:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
     """
+    if path is None:
+        return
     file = _find(path)
     weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
     weights |= read_extra(file.parent)
@@ -83,8 +96,7 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
             raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CvrError(f"Cannot read the checkpoint {file}: {reason}") from None
+        raise CvrError(f"Cannot read the checkpoint {file}: {first_line(error)}") from None
     while isinstance(content, Mapping):
         inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
         if inner is None:
@@ -110,7 +122,7 @@ def load_checkpoint(retriever: Retriever, path: Path) -> None:
     Raises:
         CvrError: the model has none, there are none, or they are of another model.
     """
-    module = getattr(retriever, "module", None)
-    if not isinstance(module, nn.Module):
+    module = module_of(retriever)
+    if module is None:
         raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
     load_weights(module, path)

@@ -14,86 +14,43 @@ Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al.,
 
 # Shapes: N frames, C channels, H height, W width, P query tokens, B texts, L tokens, D embedding.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_data.features.device import DeviceName, DtypeName
-from cvr_data.features.encoders.networks.checkpoints import (
-    load_hub_tokenizer,
-    load_model,
-    published_preprocessing,
-    tokenize,
-)
-from cvr_data.features.encoders.networks.clean_caption import clean_caption
-from cvr_data.features.encoders.networks.images import Preprocessing, preprocessing_of
-from cvr_data.features.encoders.networks.two_towers import Running, TwoTowerEncoder
+from cvr_data.features.encoders.networks.options import TwoTowers
+from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    model: str
-    """A folder saved with save_pretrained, or an id on the hub."""
+class Config(TwoTowers):
     clean: bool = True
     """Lower-case texts and leave out most punctuation, at most 30 words, as CoVR does."""
     max_tokens: int = 32
     """Longer texts are cut; 32 is what the model was trained with."""
     frames: int = 15
     """Frames decoded per video, at most; 15 is CoVR's."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     tokens: Literal["queries", "vision"] = "queries"
     """What --all-tokens stores of a frame: the projected query tokens, or all states of the vision network."""
-    normalise: bool = True
-    """Frame features to unit length; false leaves them as projected."""
-    batch_size: int = field(default=16, metadata={"output": False})
-    """Frames or texts that go through the network at once."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.batch_size < 1:
-            raise ValueError(f"frames and batch_size must be at least 1, got {self.frames} and {self.batch_size}.")
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder.
-
-    Raises:
-        CvrError: the checkpoint is missing, cannot be reached, or holds another model's weights.
-    """
-    running = Running(
-        frames=config.frames,
-        sampler=config.sampler,
-        normalise=config.normalise,
-        batch_size=config.batch_size,
-        dtype=config.dtype,
-        device=config.device,
-    )
-    towers = Blip2Towers(config.model, clean=config.clean, max_tokens=config.max_tokens, tokens=config.tokens)
-    return TwoTowerEncoder("blip2", towers, running)
+    """Return the encoder."""
+    return TwoTowerEncoder("blip2", Blip2Towers(config), config)
 
 
-class Blip2Towers:
+class Blip2Towers(HubTowers):
     """The network and its tokenizer."""
 
-    def __init__(self, model: str, *, clean: bool, max_tokens: int, tokens: Literal["queries", "vision"] = "queries"):
-        self.network = load_model("Blip2ForImageTextRetrieval", model)
-        settings = self.network.config
-        defaults = Preprocessing(size=settings.vision_config.image_size, fit="square")
-        self.preprocessing = preprocessing_of(published_preprocessing(model), defaults, model)
-        self.dim = settings.image_text_hidden_size
-        self.tokens = tokens
-        self.frame_token_dim = self.dim if tokens == "queries" else settings.vision_config.hidden_size
-        self.tokenizer = load_hub_tokenizer(model)
-        self.clean = clean
-        self.max_tokens = max_tokens
+    def __init__(self, config: Config):
+        super().__init__("Blip2ForImageTextRetrieval", config.model, fit="square")
+        self.dim = self.network.config.image_text_hidden_size
+        self.clean, self.length = config.clean, config.max_tokens
+        self.tokens = config.tokens
+        if config.tokens == "queries":
+            self.frame_token_dim = self.dim
 
     def images(self, pixels_NCHW: Tensor) -> Tensor:
         """Return features_ND: the mean of the query tokens."""
@@ -112,11 +69,6 @@ class Blip2Towers:
         attended = self.network.qformer(query_embeds=queries, encoder_hidden_states=states_NPD).last_hidden_state
         return F.normalize(self.network.vision_projection(attended), dim=-1)
 
-    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return (ids_BL, mask_BL)."""
-        cleaned = [clean_caption(text) for text in texts] if self.clean else texts
-        return tokenize(self.tokenizer, cleaned, self.max_tokens)
-
     def texts(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Return projected tokens_BLD, and the first one's as pooled_BD."""
         network = self.network
@@ -124,7 +76,3 @@ class Blip2Towers:
         states = network.qformer(query_embeds=words_BLD, query_length=0, attention_mask=mask_BL.long())
         tokens_BLD = network.text_projection(states.last_hidden_state)
         return tokens_BLD, tokens_BLD[:, 0]
-
-    def to(self, device: torch.device) -> None:
-        """Move the network."""
-        self.network.to(device)

@@ -12,61 +12,37 @@ Source: Radford et al., ICML 2021 (https://arxiv.org/abs/2103.00020), https://gi
 # Shapes: N frames, C channels, H height, W width, B texts, L tokens, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.features.device import DeviceName, DtypeName
 from cvr_data.features.encoders.networks.checkpoints import check_keys
 from cvr_data.features.encoders.networks.clip_tokenizer import ClipTokenizer, load_tokenizer
 from cvr_data.features.encoders.networks.images import Preprocessing
 from cvr_data.features.encoders.networks.openai_clip import OpenAIClip
 from cvr_data.features.encoders.networks.openai_weights import read_weights
-from cvr_data.features.encoders.networks.two_towers import Running, TwoTowerEncoder
+from cvr_data.features.encoders.networks.options import TwoTowers
+from cvr_data.features.encoders.networks.two_towers import TwoTowerEncoder, end_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(TwoTowers):
     model: str
     """An archive of OpenAI's, a state dict with the same names (.pt) or the same as .safetensors."""
     tokenizer: str | None = None
     """bpe_simple_vocab_16e6.txt.gz, or a folder with CLIP's tokenizer.json or merges.txt; None fetches the first."""
     frames: int = 8
     """Frames decoded per video, at most; 8 is FineCVR's."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     normalise: bool = True
     """Frame features to unit length; false leaves them as projected, as FDCA's training reads them."""
-    batch_size: int = field(default=16, metadata={"output": False})
-    """Frames or texts that go through the network at once."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.batch_size < 1:
-            raise ValueError(f"frames and batch_size must be at least 1, got {self.frames} and {self.batch_size}.")
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder.
-
-    Raises:
-        CvrError: no such file, unsafe contents, or weights of another model: the first keys are named.
-    """
-    running = Running(
-        frames=config.frames,
-        sampler=config.sampler,
-        normalise=config.normalise,
-        batch_size=config.batch_size,
-        dtype=config.dtype,
-        device=config.device,
-    )
-    return TwoTowerEncoder("clip-openai", ClipTowers(config.model, config.tokenizer), running)
+    """Return the encoder."""
+    return TwoTowerEncoder("clip-openai", ClipTowers(config.model, config.tokenizer), config)
 
 
 class ClipTowers:
@@ -96,8 +72,7 @@ class ClipTowers:
     def texts(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Return projected tokens_BLD, and the end token's as pooled_BD."""
         tokens_BLD = self.network.texts(ids_BL)
-        ends_B = mask_BL.sum(dim=1) - 1
-        return tokens_BLD, tokens_BLD[torch.arange(len(ends_B), device=ends_B.device), ends_B]
+        return tokens_BLD, end_tokens(tokens_BLD, mask_BL)
 
     def to(self, device: torch.device) -> None:
         """Move the network."""

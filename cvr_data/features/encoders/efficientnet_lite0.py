@@ -7,7 +7,7 @@ feature map averaged over its places). The network runs in batches of 16 frames,
 # Shapes: N frames, C channels, H height, W width, B videos, T frames, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,9 +16,10 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.efficientnet_lite import FEATURES, EfficientNetLite0, load_released
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.encoders.networks.options import Frames, OnDevice, Products
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames
 from cvr_data.media.video import UnreadableVideo, Video, read_frames
 
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -28,17 +29,9 @@ SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+class Config(Frames, Products):
     size: int = 224
     """Side of the square a frame is squeezed to, in pixels; 224 is what the network was trained on."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.size < 32:
@@ -53,7 +46,7 @@ def load(config: Config) -> "EfficientNetLite0Encoder":
     return EfficientNetLite0Encoder(config)
 
 
-class EfficientNetLite0Encoder:
+class EfficientNetLite0Encoder(OnDevice):
     """Videos -> one 1280-d embedding per sampled frame."""
 
     name = "efficientnet-lite0"
@@ -62,9 +55,7 @@ class EfficientNetLite0Encoder:
 
     def __init__(self, config: Config):
         self.config = config
-        self.device = device_of(config.device)
-        self.dtype = dtype_of(config.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        super().__init__(config)
 
     def read_video(self, video: Video) -> np.ndarray:
         """Return the sampled frames, uint8 (T, size, size, 3).
@@ -88,9 +79,7 @@ class EfficientNetLite0Encoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        frames = [self.read_video(video) for video in videos]
-        rows_ND = self.encode_frames(np.concatenate(frames))
-        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+        return by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Refuse: this network knows no text."""
@@ -101,7 +90,7 @@ class EfficientNetLite0Encoder:
         # This view of NHWC pixels is what torch calls channels_last, so nothing is copied.
         pixels_NCHW = images_NHWC.permute(0, 3, 1, 2).to(self.device, torch.float32)
         mean, scale = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, SCALE))
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             return network((pixels_NCHW - mean) / scale).float().cpu()
 
     @cached_property

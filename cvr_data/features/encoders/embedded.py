@@ -8,34 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from torch import Tensor
 
-from cvr_data.features.device import DeviceName, DtypeName
+from cvr_data.features.device import DeviceName
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.encoders.networks.options import Frames, Products
 from cvr_data.features.heads import Heads, load_heads
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import FrameEncoder, TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+class Config(Frames, Products):
     size: int = 224
     """Side of the square a frame is squeezed to, in pixels."""
     heads: Path | None = None
     """A folder written by `cvr fit-heads`; None gives the raw features of both networks."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
     device: DeviceName = field(default="auto", metadata={"output": False})
     """Where the networks run; auto is the GPU where there is one."""
-
-
-TINY = Config(frames=2, size=32)
 
 
 def load(config: Config) -> "EmbeddedEncoder":
@@ -52,7 +45,7 @@ class EmbeddedEncoder:
         device = {"dtype": config.dtype, "device": config.device}
         frames = {"frames": str(config.frames), "sampler": config.sampler, "size": str(config.size)}
         videos, texts = ENCODERS.get("efficientnet-lite0"), ENCODERS.get("minilm")
-        self.videos = videos.load(ENCODERS.config("efficientnet-lite0", {**frames, **device}))
+        self.videos = cast(FrameEncoder, videos.load(ENCODERS.config("efficientnet-lite0", {**frames, **device})))
         self.texts = texts.load(ENCODERS.config("minilm", device))
         self.config = config
         self.runs_on = self.videos.runs_on

@@ -7,7 +7,7 @@ gives for this model, in less time to load.
 # Shapes: B texts, L tokens, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,9 +18,10 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, map_batches, runs_on
+from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.minilm import WIDTH, MiniLM, load_released
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.encoders.networks.options import OnDevice, Products
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -31,13 +32,9 @@ TOKENS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Products):
     max_tokens: int = 256
     """Longer texts are cut; 256 is what the model was made for."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
 
     def __post_init__(self) -> None:
         if not 3 <= self.max_tokens <= 512:
@@ -52,7 +49,7 @@ def load(config: Config) -> "MiniLMEncoder":
     return MiniLMEncoder(config)
 
 
-class MiniLMEncoder:
+class MiniLMEncoder(OnDevice):
     """Texts -> one 384-d embedding per token and per text."""
 
     name = "minilm"
@@ -61,15 +58,12 @@ class MiniLMEncoder:
 
     def __init__(self, config: Config):
         self.config = config
-        self.device = device_of(config.device)
-        self.dtype = dtype_of(config.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        super().__init__(config)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text; batches hold texts of like length."""
         if not texts:
-            empty = torch.empty(0, 0, WIDTH)
-            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, WIDTH))
+            return no_texts(WIDTH)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         by_length = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
         batches = _batches([ids[index] for index in by_length])
@@ -90,7 +84,7 @@ class MiniLMEncoder:
     def _encode_batch(self, network: MiniLM, ids: list[list[int]]) -> list[Tensor]:
         lengths = [len(each) for each in ids]
         ids_N = torch.tensor(list(chain.from_iterable(ids)), device=self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self.autocast():
             tokens_ND = network(ids_N, lengths).float().cpu()
         return list(tokens_ND.split(lengths))
 

@@ -23,23 +23,20 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
+from cvr_data.core.errors import CvrError, first_line
+from cvr_data.features.encoders.networks.checkpoints import loading
 from cvr_data.features.encoders.networks.images import Fit, Preprocessing
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.encoders.networks.options import Frames
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames, no_texts
 from cvr_data.media.video import Video
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Frames):
     model: str
     """MODULE:NAME of a model, or of a class or function that gives one."""
     argument: str | None = None
     """What the class or function is called with, such as a hub id or a folder; None calls it with nothing."""
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
     size: int = 384
     """Side in pixels of the squares that frames are brought to before the model prepares them its own way."""
     fit: Fit = "square"
@@ -55,11 +52,7 @@ class Config:
 
 
 def load(config: Config) -> "MtebEncoder":
-    """Return the encoder.
-
-    Raises:
-        CvrError: the name leads nowhere, or what it names has none of the methods.
-    """
+    """Return the encoder."""
     return MtebEncoder(model_of(config.model, config.argument), config)
 
 
@@ -94,17 +87,12 @@ class MtebEncoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        if not videos:
-            return VideoFeatures(torch.empty(0, 0, self.dim), torch.empty(0, 0, dtype=torch.bool))
-        frames = [self.read_video(video) for video in videos]
-        rows_ND = self.encode_frames(np.concatenate(frames))
-        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+        return by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per text, which is its only token too."""
         if not texts:
-            empty = torch.empty(0, 0, self.text_dim)
-            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.text_dim))
+            return no_texts(self.text_dim)
         features_BD = self._encode_texts(texts)
         mask_BL = torch.ones(len(texts), 1, dtype=torch.bool)
         return TextFeatures(features_BD[:, None], mask_BL, F.normalize(features_BD, dim=-1))
@@ -113,28 +101,14 @@ class MtebEncoder:
         return self._encode("text", list(texts))
 
     def _encode(self, kind: str, items: list[Any]) -> Tensor:
-        size = self.config.batch_size
-        method = getattr(self.model, f"get_{kind}_embeddings", None)
-        with torch.no_grad():
-            if method is None:
-                features = self.model.encode(items, batch_size=size, show_progress_bar=False)
-            else:
-                batches = [{kind: items[start : start + size]} for start in range(0, len(items), size)]
-                features = method(batches, show_progress_bar=False)
-        features_ND = torch.as_tensor(features).float().cpu()
-        if features_ND.ndim != 2 or len(features_ND) != len(items):
-            found = tuple(features_ND.shape)
-            raise CvrError(
-                f"{self.config.model} gave {found} for {len(items)} {kind}s, ({len(items)}, D) was expected."
-            )
-        return features_ND
+        model = self.config.model
+        return run_model(self.model, f"get_{kind}_embeddings", items, {kind: items}, self.config.batch_size, model)
 
     def _probe(self, encode: Callable[[Any], Tensor], example: Any, kind: str) -> Tensor:
         try:
             return encode(example)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-            said = next(iter(str(error).splitlines()), type(error).__name__)
-            raise CvrError(f"{self.config.model} does not encode {kind} ({said}).") from None
+            raise CvrError(f"{self.config.model} does not encode {kind} ({first_line(error)}).") from None
 
 
 def model_of(place: str, argument: str | None) -> Any:
@@ -153,15 +127,34 @@ def model_of(place: str, argument: str | None) -> Any:
     except AttributeError:
         raise CvrError(f"mteb: {module_name} has no {name!r}.") from None
     is_model = not isinstance(named, type) and _has_methods(named)
-    try:
-        with quiet_libraries():
-            model = named if is_model else named(*([] if argument is None else [argument]))
-    except (OSError, ValueError, KeyError) as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise CvrError(f"mteb: {place} cannot be loaded with {argument!r} ({said}).") from None
+    with loading(f"mteb: {place} cannot be loaded with {argument!r}", OSError, ValueError, KeyError):
+        model = named if is_model else named(*([] if argument is None else [argument]))
     if not _has_methods(model):
         raise CvrError(f"mteb: {place} has neither encode nor get_text_embeddings and get_image_embeddings.")
     return model
+
+
+def run_model(
+    model: Any, method: str, items: list[Any], columns: dict[str, list[Any]], batch_size: int, where: str
+) -> Tensor:
+    """Return features_ND of items, by the method that takes batches of columns or, without it, by `encode`.
+
+    Raises:
+        CvrError: it gives something else than a row per item.
+    """
+    in_batches = getattr(model, method, None)
+    with torch.no_grad():
+        if in_batches is None:
+            found = model.encode(items, batch_size=batch_size, show_progress_bar=False)
+        else:
+            parts = [slice(start, start + batch_size) for start in range(0, len(items), batch_size)]
+            batches = [{name: values[part] for name, values in columns.items()} for part in parts]
+            found = in_batches(batches, show_progress_bar=False)
+    features_ND = torch.as_tensor(found).float().cpu()
+    if features_ND.ndim != 2 or len(features_ND) != len(items):
+        shape, kinds = tuple(features_ND.shape), " and ".join(columns)
+        raise CvrError(f"{where} gave {shape} for {len(items)} of {kinds}, ({len(items)}, D) was expected.")
+    return features_ND
 
 
 def _has_methods(model: Any) -> bool:

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, runs_on
-from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.device import device_of
+from cvr_data.features.encoders.networks.checkpoints import loading
+from cvr_data.features.encoders.networks.options import OnDevice, Products
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Products):
     model: str
     """A folder of the library, or an id on the hub."""
     prompt: str = ""
@@ -37,10 +38,6 @@ class Config:
     """Longer texts are cut; None leaves it to the model."""
     batch_size: int = field(default=64, metadata={"output": False})
     """Texts that go through the network at once."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or (self.max_tokens is not None and self.max_tokens < 1):
@@ -48,37 +45,29 @@ class Config:
 
 
 def load(config: Config) -> "SentenceEncoder":
-    """Return the encoder.
-
-    Raises:
-        CvrError: no model is there, or the hub cannot be reached.
-    """
-    device = device_of(config.device)
-    network = load_sentence_transformer(config.model, device)
+    """Return the encoder."""
+    network = load_sentence_transformer(config.model, device_of(config.device))
     if config.max_tokens is not None:
         network.max_seq_length = config.max_tokens
-    return SentenceEncoder(network, config, device)
+    return SentenceEncoder(network, config)
 
 
-class SentenceEncoder:
+class SentenceEncoder(OnDevice):
     """Texts -> one embedding per token and per text."""
 
     name = "sentence-transformers"
     dim = 0
 
-    def __init__(self, network: "SentenceTransformer", config: Config, device: torch.device):
+    def __init__(self, network: "SentenceTransformer", config: Config):
         self.network = network
         self.config = config
-        self.device = device
-        self.dtype = dtype_of(config.dtype, device)
-        self.runs_on = runs_on(device, self.dtype)
+        super().__init__(config)
         self.text_dim = self._encode(["width"])[0]["sentence_embedding"].shape[-1]
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text."""
         if not texts:
-            empty = torch.empty(0, 0, self.text_dim)
-            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.text_dim))
+            return no_texts(self.text_dim)
         encoded = self._encode(texts)
         pooled_BD = torch.stack([each["sentence_embedding"].float().cpu() for each in encoded])
         tokens_BLD, mask_BL = pad_rows([self._tokens(each) for each in encoded])
@@ -91,7 +80,7 @@ class SentenceEncoder:
         )
 
     def _encode(self, texts: Sequence[str]) -> list[dict[str, Tensor]]:
-        with torch.no_grad(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with torch.no_grad(), self.autocast():
             encoded = self.network.encode(
                 [self.config.prompt + text for text in texts],
                 batch_size=self.config.batch_size,
@@ -116,9 +105,6 @@ def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTran
     """
     from sentence_transformers import SentenceTransformer
 
-    try:
-        with quiet_libraries():
-            return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()
-    except (OSError, ValueError, RuntimeError) as error:
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise CvrError(f"{model}: neither a folder of sentence-transformers nor a reachable model ({said}).") from None
+    what = f"{model}: neither a folder of sentence-transformers nor a reachable model"
+    with loading(what, OSError, ValueError, RuntimeError):
+        return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()

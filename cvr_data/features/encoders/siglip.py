@@ -11,73 +11,34 @@ Source: Zhai et al., ICCV 2023 (https://arxiv.org/abs/2303.15343).
 
 # Shapes: N frames, C channels, H height, W width, P places in a frame, B texts, L tokens, D embedding.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from cvr_data.features.device import DeviceName, DtypeName
-from cvr_data.features.encoders.networks.checkpoints import (
-    load_hub_tokenizer,
-    load_model,
-    published_preprocessing,
-    tokenize,
-)
-from cvr_data.features.encoders.networks.images import HALF, Preprocessing, preprocessing_of
-from cvr_data.features.encoders.networks.two_towers import Running, TwoTowerEncoder
+from cvr_data.features.encoders.networks.images import HALF
+from cvr_data.features.encoders.networks.options import TwoTowers
+from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    model: str
-    """A folder saved with save_pretrained, or an id on the hub."""
-    frames: int = 8
-    """Frames decoded per video, at most."""
-    sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
-    normalise: bool = True
-    """Frame features to unit length; false leaves them as projected."""
-    batch_size: int = field(default=16, metadata={"output": False})
-    """Frames or texts that go through the network at once."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products; auto is bfloat16 where the hardware has it. The manifest records what was used."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the network runs; auto is the GPU where there is one."""
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.batch_size < 1:
-            raise ValueError(f"frames and batch_size must be at least 1, got {self.frames} and {self.batch_size}.")
+class Config(TwoTowers):
+    pass
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder.
-
-    Raises:
-        CvrError: the checkpoint is missing, cannot be reached, or holds another model's weights.
-    """
-    running = Running(
-        frames=config.frames,
-        sampler=config.sampler,
-        normalise=config.normalise,
-        batch_size=config.batch_size,
-        dtype=config.dtype,
-        device=config.device,
-    )
-    return TwoTowerEncoder("siglip", SiglipTowers(config.model), running)
+    """Return the encoder."""
+    return TwoTowerEncoder("siglip", SiglipTowers(config.model), config)
 
 
-class SiglipTowers:
-    """The network and its tokenizer."""
+class SiglipTowers(HubTowers):
+    """The network and its tokenizer; texts are padded to the length the model was trained with."""
+
+    padding = "max_length"
 
     def __init__(self, model: str):
-        self.network = load_model("SiglipModel", model)
-        settings = self.network.config
-        defaults = Preprocessing(size=settings.vision_config.image_size, fit="square", mean=HALF, std=HALF)
-        self.preprocessing = preprocessing_of(published_preprocessing(model), defaults, model)
-        self.dim = self.frame_token_dim = settings.vision_config.hidden_size
-        self.tokenizer = load_hub_tokenizer(model)
-        self.length = settings.text_config.max_position_embeddings
+        super().__init__("SiglipModel", model, fit="square", mean=HALF, std=HALF)
+        self.dim = self.frame_token_dim
+        self.length = self.network.config.text_config.max_position_embeddings
 
     def images(self, pixels_NCHW: Tensor) -> Tensor:
         """Return features_ND."""
@@ -87,16 +48,8 @@ class SiglipTowers:
         """Return the tokens of all patches after the last normalisation; there is no class token."""
         return self.network.vision_model(pixel_values=pixels_NCHW).last_hidden_state
 
-    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return (ids_BL, mask_BL), L being the length the model was trained with."""
-        return tokenize(self.tokenizer, texts, self.length, padding="max_length")
-
     def texts(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Return projected tokens_BLD, and the last place's as pooled_BD."""
         states_BLD = self.network.text_model(input_ids=ids_BL).last_hidden_state
         tokens_BLD = self.network.text_model.head(states_BLD)
         return tokens_BLD, tokens_BLD[:, -1]
-
-    def to(self, device: torch.device) -> None:
-        """Move the network."""
-        self.network.to(device)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts
 
 FILE = "features.h5"
@@ -20,11 +20,7 @@ class Config:
 
 
 def read(config: Config, source: Path) -> Features:
-    """Return the arrays below a group of the file.
-
-    Raises:
-        CvrError: there is no such file or group, or h5py is not installed.
-    """
+    """Return the arrays below a group of the file."""
     path = source / FILE if source.is_dir() else source
     h5py = _h5py()
     if not path.is_file():
@@ -36,7 +32,7 @@ def read(config: Config, source: Path) -> Features:
                 raise CvrError(f"{path} has no group {config.group!r} (it has {', '.join(file) or 'none'}).")
             file[config.group].visititems(lambda name, item: _collect(names, name, item, h5py))
     except OSError as error:
-        raise CvrError(f"{path} is no HDF5 file ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path} is no HDF5 file ({first_line(error)}).") from None
     return Features([VideoRow(name, partial(_array, path, config.group, name)) for name in sorted(names)], iter(()))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.finecvr import SPELLINGS, write_features
 from cvr_data.features.layout import Export, Features, VideoRow, files_below, refuse_texts
 
@@ -24,11 +24,7 @@ class Config:
 
 
 def read(config: Config, source: Path) -> Features:
-    """Return the arrays below a folder, or below the one folder of features in its embeddings/ or embbedings/.
-
-    Raises:
-        CvrError: there is more than one folder of features.
-    """
+    """Return the arrays below a folder, or below the one folder of features in its embeddings/ or embbedings/."""
     files = files_below(_features_folder(source), ".npy")
     return Features([VideoRow(name, partial(_array, path, config.frames)) for name, path in files], iter(()))
 
@@ -54,7 +50,7 @@ def _array(path: Path, frames: int) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise CvrError(f"{path} is no NumPy array ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path} is no NumPy array ({first_line(error)}).") from None
     if frames and (array.ndim < 2 or len(array) != frames):
         raise CvrError(f"{path} should have {frames} frames, found shape {array.shape}.")
     return array

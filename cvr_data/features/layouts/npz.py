@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts
 
 
@@ -29,11 +29,7 @@ FILE = "features.npz"
 
 
 def read(config: Config, source: Path) -> Features:
-    """Return the features of the file, or of the one such file in a folder.
-
-    Raises:
-        CvrError: there is no such file, it is damaged, or its arrays do not fit each other.
-    """
+    """Return the features of the file, or of the one such file in a folder."""
     arrays = _load(one_file(source, ".npz"))
     if {"keys", "feat"} <= set(arrays):
         return Features(_rows(config, arrays, source), iter(()))
@@ -67,7 +63,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise CvrError(f"{path} is no .npz file of plain arrays ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{path} is no .npz file of plain arrays ({first_line(error)}).") from None
 
 
 def _rows(config: Config, arrays: dict[str, np.ndarray], source: Path) -> list[VideoRow]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.layout import Export, Features, TextRows, VideoRow, file_of, files_below
 
 TEXTS = "txt2_"
@@ -92,6 +92,4 @@ def _load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CvrError(
-            f"{path} cannot be read ({str(error).strip().splitlines()[0] if str(error) else 'damaged'})."
-        ) from None
+        raise CvrError(f"{path} cannot be read ({first_line(error) if str(error) else 'damaged'}).") from None

@@ -1,8 +1,7 @@
 """What a backend is asked and what it answers; a backend knows nothing of tables, prompts or files.
 
-A backend is a module of `cvr_data.modifications.backends` with `Config`, `TINY` and `load(config) -> Backend`. Loading
-is cheap: the engine starts with the first `write`, so a run that finds every answer in the request cache never starts
-it.
+A backend is loaded by a module of `cvr_data.modifications.backends`. That is cheap: the engine starts with the first
+`write`, so a run that finds every answer in the request cache never starts it.
 """
 
 import hashlib

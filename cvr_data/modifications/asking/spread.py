@@ -17,7 +17,7 @@ from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
 from cvr_data.modifications.asking.request import Answer, Backend, Request
-from cvr_data.modifications.backends import BACKENDS
+from cvr_data.modifications.backends import BACKENDS, HasType
 from cvr_data.modifications.engines.products import with_type
 
 LARGEST_BATCH = 512
@@ -42,9 +42,9 @@ class SpreadBackend:
 
     def __init__(self, backend: Backend, name: str, options: Sequence[str], engine: Engine):
         self.model, self.gpus = backend.model, backend.gpus
-        chosen = getattr(with_type(BACKENDS.config(name, options)), "dtype", None)
+        chosen = with_type(BACKENDS.config(name, options))
         # Rows are named by the type that this process chose, so engines on other machines take it too.
-        same_type = () if chosen is None else (f"dtype={chosen}",)
+        same_type = (f"dtype={chosen.dtype}",) if isinstance(chosen, HasType) else ()
         self.name, self.options, self.workers = name, (*options, *same_type), engine.workers
         self._actors: list[Any] = []
 

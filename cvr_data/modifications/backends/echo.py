@@ -19,9 +19,6 @@ class Config:
     """Requests whose `after` is this fail, to see an error row."""
 
 
-TINY = Config()
-
-
 def load(config: Config) -> Backend:
     """Return the backend."""
     return EchoBackend(config.text, config.fail)

@@ -83,9 +83,6 @@ class Config:
             raise ValueError(f"extra should be a JSON object, got {self.extra!r}.")
 
 
-TINY = Config(model="tiny")
-
-
 def load(config: Config) -> Backend:
     """Return the backend; the server is first asked with the first `write`."""
     return OpenAIBackend(config)

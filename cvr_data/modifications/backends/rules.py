@@ -58,9 +58,6 @@ class Config:
     """No options."""
 
 
-TINY = Config()
-
-
 def load(config: Config) -> Backend:
     """Return the backend."""
     return RulesBackend()

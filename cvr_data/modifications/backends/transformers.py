@@ -41,9 +41,6 @@ class Config:
             raise ValueError(f"batch must be at least 1, got {self.batch}.")
 
 
-TINY = Config()
-
-
 def load(config: Config) -> Backend:
     """Return the backend; the model is loaded with the first `write`."""
     return TransformersBackend(config)

@@ -67,9 +67,6 @@ class Config:
             raise ValueError(f"lora: {self.lora} is no folder with an adapter_config.json.")
 
 
-TINY = Config()
-
-
 def load(config: Config) -> Backend:
     """Return the backend; the engine starts with the first `write`."""
     return VllmBackend(config)

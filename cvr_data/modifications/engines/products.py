@@ -1,7 +1,12 @@
 """The type of a language model's products, decided before rows and cache keys are named after it."""
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cvr_data.modifications.backends import HasDevice, HasType
+
+if TYPE_CHECKING:
+    import torch
 
 Config = TypeVar("Config")
 
@@ -11,12 +16,12 @@ def with_type(config: Config) -> Config:
 
     One without a dtype (rules, echo, a server that decides for itself) is returned as it is.
     """
-    if getattr(config, "dtype", None) != "auto":
+    if not isinstance(config, HasType) or config.dtype != "auto":
         return config
-    from cvr_data.features.device import device_of, hardware_of, type_name
+    from cvr_data.features.device import hardware_of, type_name
 
     chosen: Any = config
-    return replace(chosen, dtype=type_name("auto", hardware_of(device_of(getattr(config, "device", "auto")))))
+    return replace(chosen, dtype=type_name("auto", hardware_of(_device(config))))
 
 
 def unusual_type(dtype: str) -> list[str]:
@@ -26,8 +31,12 @@ def unusual_type(dtype: str) -> list[str]:
 
 def runs_on(config: Any) -> dict[str, str]:
     """Return what a manifest records of where texts were written: `cpu float32`; nothing without a network of ours."""
-    if not hasattr(config, "dtype"):
+    if not isinstance(config, HasType):
         return {}
+    return {"runs_on": f"{_device(config).type} {with_type(config).dtype}"}
+
+
+def _device(config: Any) -> "torch.device":
     from cvr_data.features.device import device_of
 
-    return {"runs_on": f"{device_of(getattr(config, 'device', 'auto')).type} {with_type(config).dtype}"}
+    return device_of(config.device if isinstance(config, HasDevice) else "auto")

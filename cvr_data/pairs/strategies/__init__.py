@@ -1,5 +1,52 @@
-"""Pair-mining strategies, one file each."""
+"""Pair-mining strategies, one file each.
 
-from cvr_data.core.registry import Family
+A strategy brings an `EXAMPLE`: captions, one of a video each, and with which of the others the default options (else
+those of `TINY`) pair it.
+"""
 
-MINING = Family(__name__)
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from cvr_data.core.registry import Family, Member
+
+
+class StrategyModule(Member, Protocol):
+    """A module that proposes pairs."""
+
+    NAME: str
+    """The component's name, which its rows have in the column `strategy`."""
+    VERSION: int
+    """Raised with whatever changes its rows."""
+
+    def run(self, config: Any, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
+        """Return one row per ordered pair, sorted, and with a `drop_reason` those that it looked at and left out.
+
+        Args:
+            config: its options.
+            videos: `video_id` and `captions` of the whole corpus.
+            embeddings: artifact of `cvr embed`; None where none are given.
+        """
+
+    def explain(self, config: Any, reference: str, target: str) -> str:
+        """Return why two captions that the result has not are no pair: "not a pair: ...", or what it depends on."""
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A strategy that reads files beside the videos."""
+
+    def inputs(self, config: Any) -> dict[str, Path]:
+        """Return name -> file, for the manifest."""
+
+
+@runtime_checkable
+class DropsGroups(Protocol):
+    """A strategy that drops crowded groups whole, in one row with `n_captions` and `n_videos`."""
+
+    def group_texts(self, reference: str, target: str) -> list[str]:
+        """Return what the groups that could hold a pair have as `reference_caption`."""
+
+
+MINING: Family[StrategyModule] = Family(__name__, StrategyModule)

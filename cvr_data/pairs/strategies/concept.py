@@ -36,15 +36,16 @@ from cvr_data.pairs.search.concept_sets import (  # fmt: skip
 )
 from cvr_data.pairs.search.concept_sets import Words as WordVectors
 from cvr_data.pairs.search.nearest import Band, Neighbours, nearest
-from cvr_data.tables import CHANGE, PAIRS, VIDEOS, pair_id
+from cvr_data.tables import CHANGE, PAIRS, pair_id
 
 VERSION = 2
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "concept"
-TAKES_EMBEDDINGS = True
 
-EXAMPLE = [("v1", "a red car drives by"), ("v2", "a blue car drives by"), ("v3", "rain falls")]
+EXAMPLE = {
+    "a red car drives by": ["a blue car drives by"],
+    "a blue car drives by": ["a red car drives by"],
+    "rain falls": [],
+}
 ROWS = pa.schema(
     [
         *((name, pa.string()) for name in PAIRS.names[:6]),
@@ -88,9 +89,6 @@ class Config:
             raise ValueError("neighbours, frame_concepts, vocabulary_size, max_changes and workers must be at least 1.")
         if not 0 <= self.caption_share <= 1:
             raise ValueError(f"caption_share must be between 0 and 1, got {self.caption_share}.")
-
-
-TINY = Config(neighbours=2)
 
 
 def inputs(config: Config) -> dict[str, Path]:

@@ -20,12 +20,12 @@ import pyarrow as pa
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.language.normalise import words
 from cvr_data.pairs.search.differences import differences
-from cvr_data.tables import CHANGE, PAIRS, VIDEOS, pair_id
+from cvr_data.tables import CHANGE, PAIRS, pair_id
 
 VERSION = 1
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "given"
+
+EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": [], "rain falls": []}
 
 SCHEMA = pa.schema(
     [(name, PAIRS.field(name).type) for name in PAIRS.names[:7]]
@@ -60,7 +60,7 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"given": config.path}
 
 
-def run(config: Config, videos: pa.Table) -> pa.Table:
+def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per row of the file, sorted by the videos; `drop_reason` says why one cannot be used.
 
     Raises:

@@ -24,15 +24,15 @@ from cvr_data.language.normalise import words
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.differences import change_lists, turned
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table
-from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 1
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "neighbors"
-TAKES_EMBEDDINGS = True
 
-EXAMPLE = [("v1", "a dog runs on the beach"), ("v2", "a puppy is running at the beach"), ("v3", "rain falls")]
+EXAMPLE = {
+    "a dog runs on the beach": ["a puppy is running at the beach"],
+    "a puppy is running at the beach": ["a dog runs on the beach"],
+    "rain falls": [],
+}
 ENCODED = 2048
 """Captions encoded or read at once, which bounds the memory."""
 
@@ -59,9 +59,6 @@ class Config:
             raise ValueError("k, min_words and max_videos_per_caption must be at least 1.")
         if not -1 <= self.low < self.high:
             raise ValueError(f"low must be at least -1 and below high, got {self.low} and {self.high}.")
-
-
-TINY = Config(text_encoder="hash", low=-1.0)
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:

@@ -13,6 +13,7 @@ Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://ar
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,14 +24,15 @@ from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, one_change_each, pairs_table
 from cvr_data.pairs.search.phrases import PhraseKind, are_phrases, kind_of_phrase
 from cvr_data.pairs.search.spans import Limits, SpanPairs, find_spans, span_texts
-from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 1
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "one-phrase"
 
-EXAMPLE = [("v1", "a red car drives"), ("v2", "a vintage motorcycle drives"), ("v3", "rain falls")]
+EXAMPLE = {
+    "a red car drives": ["a vintage motorcycle drives"],
+    "a vintage motorcycle drives": ["a red car drives"],
+    "rain falls": [],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +60,7 @@ class Config:
             raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
 
 
-TINY = Config(phrases="any")
-
-
-def run(config: Config, videos: pa.Table) -> pa.Table:
+def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
     found, templates = find_spans(captions, _limits(config))

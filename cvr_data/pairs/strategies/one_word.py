@@ -13,6 +13,7 @@ Source: how WebVid-CoVR was mined, Ventura et al., AAAI 2024 (https://arxiv.org/
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,14 +26,11 @@ from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.groups import ordered_pairs, rows_with_one_blank
 from cvr_data.pairs.search.halves import sharing_a_half
 from cvr_data.pairs.search.pairs import CaptionPairs, DroppedGroup, pairs_table
-from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 1
-INPUTS = {"videos": VIDEOS}
-OUTPUT = PAIRS
 NAME = "one-word"
 
-EXAMPLE = [("v1", "a dog runs"), ("v2", "a cat runs"), ("v3", "rain falls")]
+EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": ["a dog runs"], "rain falls": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +49,7 @@ class Config:
             raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
 
 
-TINY = Config()
-
-
-def run(config: Config, videos: pa.Table) -> pa.Table:
+def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     if not current_engine().is_here:
         videos = sharing_a_half(videos, config.min_words)

@@ -1,5 +1,36 @@
-"""Readers of captioned videos, one file per source."""
+"""Readers of captioned videos, one file per source.
 
-from cvr_data.core.registry import Family
+A corpus is tried on its sample, `annotations/samples/NAME`, or on the options that its `TINY` names.
+"""
 
-CORPORA = Family(__name__)
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from cvr_data.core.registry import Family, Member
+
+
+class CorpusModule(Member, Protocol):
+    """A module that reads captioned videos."""
+
+    VERSION: int
+    """Raised with whatever changes its rows."""
+
+    def inputs(self, config: Any) -> dict[str, Path]:
+        """Return name -> file or folder that it reads, for the manifest."""
+
+    def count(self, config: Any) -> int | None:
+        """Return how many videos come; None where only reading tells."""
+
+    def load(self, config: Any, out: Path | None) -> Iterator[pa.Table]:
+        """Yield tables of videos, and of rows with `drop_reason` that cannot be used.
+
+        Args:
+            config: its options.
+            out: folder of the artifact, for a corpus that makes its media.
+        """
+
+
+CORPORA: Family[CorpusModule] = Family(__name__, CorpusModule)

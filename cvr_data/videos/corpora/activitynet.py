@@ -15,63 +15,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import entry_of, source_files, split_of, tables, texts
+from cvr_data.videos.published import Published, entry_of, file_corpus, split_of, texts
 
 VERSION = 1
-TINY = {"path": "activitynet"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Published):
     path: Path = field(metadata={"output": False})
     """A JSON file, or the folder of them."""
     unit: Literal["paragraph", "segment"] = "paragraph"
     """What is one video: a recording with all its sentences, or each sentence with its times."""
-    media: Path | None = None
-    """Folder of the media files, searched to any depth for <id>.mp4; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
 
 
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: there is none.
-    """
-    return {file.name: file for file in source_files(config.path, ".json")}
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices.
-
-    Raises:
-        CvrError: a file is of another shape.
-    """
-    yield from tables(_entries(config), "activitynet", where=config.path, media=config.media, check=config.check)
-
-
-def _entries(config: Config) -> Iterator[Entry]:
-    for path in source_files(config.path, ".json"):
-        content = read_json(path)
-        if config.path.is_dir() and isinstance(content, list):
-            continue  # val_ids.json: names only
-        if not isinstance(content, dict) or not any(
-            isinstance(row, dict) and "sentences" in row for row in content.values()
-        ):
-            raise CvrError(f"{path}: not ActivityNet Captions: expected an object of id to duration and sentences.")
-        for video_id, row in content.items():
-            yield from _of_video(config, video_id, row if isinstance(row, dict) else {}, path)
+def _entries(config: Config, path: Path) -> Iterator[Entry]:
+    content = read_json(path)
+    if config.path.is_dir() and isinstance(content, list):
+        return  # val_ids.json: names only
+    if not isinstance(content, dict) or not any(
+        isinstance(row, dict) and "sentences" in row for row in content.values()
+    ):
+        raise CvrError(f"{path}: not ActivityNet Captions: expected an object of id to duration and sentences.")
+    for video_id, row in content.items():
+        yield from _of_video(config, video_id, row if isinstance(row, dict) else {}, path)
 
 
 def _of_video(config: Config, video_id: str, row: dict[str, Any], path: Path) -> Iterator[Entry]:
@@ -100,3 +69,6 @@ def _segment(video_id: str, captions: list[str], time: Any, where: str, values: 
     start_s, end_s = sorted(time)
     duration_s = round(end_s - start_s, 3)
     return entry_of(f"{video_id}_{start_s:g}_{end_s:g}", captions, where, duration_s=duration_s, **values)
+
+
+inputs, count, load = file_corpus("activitynet", (".json",), _entries)

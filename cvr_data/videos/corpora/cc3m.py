@@ -12,44 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import entry_of, source_files, split_of, tables, texts
+from cvr_data.videos.published import Published, corpus, entry_of, source_files, split_of, texts
 
 VERSION = 1
-TINY = {"path": "cc3m"}
 SUFFIX = ".tsv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Published):
     path: Path = field(metadata={"output": False})
     """The TSV file, or the folder of one."""
     media: Path | None = None
     """Folder of the media files, searched to any depth for 000000042.jpg; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
 
 
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the file it reads.
-
-    Raises:
-        CvrError: it is missing, there are several, or its first row is no caption and address.
-    """
+def _inputs(config: Config) -> dict[str, Path]:
     return {"captions": _file(config)}
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
-    yield from tables(_entries(config), "cc3m", where=config.path, media=config.media, check=config.check)
 
 
 def _file(config: Config) -> Path:
@@ -79,3 +59,6 @@ def _entry(line: bytes, row: int, path: Path) -> Entry:
     if not tab:
         entry.drop("bad_row", f"{where}: no tab")
     return entry
+
+
+inputs, count, load = corpus("cc3m", _inputs, _entries)

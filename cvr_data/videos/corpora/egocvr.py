@@ -9,17 +9,14 @@ Source: Hummel et al., ECCV 2024 (https://arxiv.org/abs/2407.16658). Narrations 
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-
 from cvr_data.core.files import Row
 from cvr_data.formats.egocvr import CLIPS
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import checked_tables, entry_from, table_rows, tables, texts
+from cvr_data.videos.published import Published, entry_from, table_corpus, texts
 
 VERSION = 1
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
@@ -27,35 +24,13 @@ _TAG = re.compile(r"^#[A-Z]\s+(?:[A-Z]\s+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Published):
     path: Path = field(metadata={"output": False})
     """The CSV file."""
     tags: Literal["drop", "keep"] = "drop"
     """Whether "#C C" stays in front of a narration."""
     media: Path | None = None
     """Folder of the media files, searched to any depth for <clip_name>.mp4; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
-
-
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: a file is missing, empty, or lacks a column.
-    """
-    return checked_tables(config.path, CLIPS)
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
-    entries = (_entry(config, row, file) for row, file in table_rows(config.path, CLIPS))
-    yield from tables(entries, "egocvr", where=config.path, media=config.media, check=config.check)
 
 
 def _entry(config: Config, row: Row, file: Path) -> Entry:
@@ -66,3 +41,6 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     entry.values["group_id"] = row.values.get("video_uid")
     entry.values["split"] = "test"
     return entry
+
+
+inputs, count, load = table_corpus("egocvr", CLIPS, _entry)

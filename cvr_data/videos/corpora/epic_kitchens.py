@@ -8,49 +8,21 @@ tells the split.
 Source: Damen et al., IJCV 2022 (https://arxiv.org/abs/2006.13256). CC BY-NC 4.0.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import checked_tables, entry_from, seconds, table_rows, tables, texts
+from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
 VERSION = 1
-TINY = {"path": "epic-kitchens"}
 COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    path: Path = field(metadata={"output": False})
-    """A CSV file, or the folder of them."""
+class Config(Published):
     media: Path | None = None
     """Folder of the media files, searched to any depth for <narration_id>.mp4; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
-
-
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: a file is missing, empty, or lacks a column.
-    """
-    return checked_tables(config.path, COLUMNS)
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
-    entries = (_entry(config, row, file) for row, file in table_rows(config.path, COLUMNS))
-    yield from tables(entries, "epic-kitchens", where=config.path, media=config.media, check=config.check)
 
 
 def _entry(config: Config, row: Row, file: Path) -> Entry:
@@ -61,3 +33,6 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     entry.values["group_id"] = row.values.get("video_id")
     entry.values["licence"] = "CC BY-NC 4.0"
     return entry
+
+
+inputs, count, load = table_corpus("epic-kitchens", COLUMNS, _entry)

@@ -17,6 +17,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import media_files
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.published import entry_of_row, unknown_count
 
 VERSION = 1
 
@@ -52,9 +53,7 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"captions": captions}
 
 
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
+count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
@@ -79,22 +78,9 @@ def _entries(config: Config) -> Iterator[Entry]:
 
 
 def _entry(config: Config, row: Row) -> Entry:
-    name = str(row.values.get(config.file) or "")
-    captions = row.values.get(config.caption)
-    listed = captions if isinstance(captions, list) else [captions]
-    entry = Entry(
-        video_id=Path(name).as_posix() if name else "",
-        captions=[str(caption) for caption in listed if caption is not None],
-        values={
-            "licence": row.values.get(config.licence or ""),
-            "split": row.values.get(config.split or ""),
-        },
-        path=config.path / name if name else None,
-        drop_reason=row.drop_reason,
-        detail=row.detail,
-    )
-    if not name:
-        entry.drop("no_id", f"row {row.number}: no value in column {config.file!r}")
-    if not entry.captions:
-        entry.drop("no_caption", f"row {row.number}: no value in column {config.caption!r}")
+    named = {"licence": row.values.get(config.licence or ""), "split": row.values.get(config.split or "")}
+    entry = entry_of_row(row, config.file, config.caption, named)
+    if entry.video_id:
+        entry.path = config.path / entry.video_id
+        entry.video_id = Path(entry.video_id).as_posix()
     return entry

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import entry_of, tables, texts
+from cvr_data.videos.published import Published, corpus, entry_of, texts
 
 VERSION = 1
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
@@ -23,7 +21,7 @@ SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Published):
     path: Path
     """Id on the hub (owner/name), or a local folder."""
     name: str | None = None
@@ -36,30 +34,12 @@ class Config:
     """Column of the caption, or of a list of captions."""
     url: str | None = None
     """Column of the address."""
-    media: Path | None = None
-    """Folder of the media files, searched to any depth for <id>.mp4; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
 
 
-def inputs(config: Config) -> dict[str, Path]:
+def _inputs(config: Config) -> dict[str, Path]:
     """Return the files it reads; none where the dataset is on the hub."""
     files = sorted(file for file in config.path.rglob("*") if file.is_file()) if config.path.is_dir() else []
     return {file.relative_to(config.path).as_posix(): file for file in files}
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices.
-
-    Raises:
-        CvrError: the dataset cannot be opened or lacks a column.
-    """
-    yield from tables(_entries(config), "huggingface", where=config.path, media=config.media, check=config.check)
 
 
 def _open(config: Config) -> Any:
@@ -72,7 +52,7 @@ def _open(config: Config) -> Any:
             return datasets.load_from_disk(str(config.path))
         return datasets.load_dataset(config.path.as_posix(), config.name, split=config.split, streaming=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CvrError(f"{config.path}: cannot be opened as a dataset ({str(error).splitlines()[0]}).") from None
+        raise CvrError(f"{config.path}: cannot be opened as a dataset ({first_line(error)}).") from None
 
 
 def _entries(config: Config) -> Iterator[Entry]:
@@ -85,3 +65,6 @@ def _entries(config: Config) -> Iterator[Entry]:
         entry = entry_of(None if value is None else str(value), texts(row[config.caption]), f"row {number}", url=url)
         entry.values["split"] = SPLITS.get(config.split)
         yield entry
+
+
+inputs, count, load = corpus("huggingface", _inputs, _entries)

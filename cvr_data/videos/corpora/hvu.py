@@ -8,49 +8,20 @@ digits, as its downloader names files. The split is told by the file's name.
 Source: Diba et al., ECCV 2020 (https://arxiv.org/abs/1904.11451). Non-commercial use.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import checked_tables, entry_from, seconds, table_rows, tables, texts
+from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
 VERSION = 1
-TINY = {"path": "hvu"}
 COLUMNS = {"Tags", "youtube_id", "time_start", "time_end"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    path: Path = field(metadata={"output": False})
-    """A CSV file, or the folder of them."""
-    media: Path | None = None
-    """Folder of the media files, searched to any depth for <id>.mp4; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
-
-
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: a file is missing, empty, or lacks a column.
-    """
-    return checked_tables(config.path, COLUMNS)
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
-    entries = (_entry(config, row, file) for row, file in table_rows(config.path, COLUMNS))
-    yield from tables(entries, "hvu", where=config.path, media=config.media, check=config.check)
+class Config(Published):
+    pass
 
 
 def _entry(config: Config, row: Row, file: Path) -> Entry:
@@ -65,3 +36,6 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     entry.values["duration_s"] = end_s - start_s
     entry.video_id = f"{entry.video_id}_{int(start_s):06d}_{int(end_s):06d}" if entry.video_id else ""
     return entry
+
+
+inputs, count, load = table_corpus("hvu", COLUMNS, _entry)

@@ -18,10 +18,9 @@ from cvr_data.core.errors import CvrError
 from cvr_data.media.look import media_files
 from cvr_data.media.video import IMAGE_SUFFIXES
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
-from cvr_data.videos.published import texts
+from cvr_data.videos.published import texts, unknown_count
 
 VERSION = 1
-TINY = {"path": "images"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +50,7 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"captions": config.captions} if config.captions else {}
 
 
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
+count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:

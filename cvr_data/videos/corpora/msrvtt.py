@@ -14,49 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import entry_of, source_files, tables, texts
+from cvr_data.videos.published import Published, entry_of, file_corpus, texts
 
 VERSION = 1
-TINY = {"path": "msrvtt"}
 SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Published):
     path: Path = field(metadata={"output": False})
     """A JSON file, a zip with one, or the folder of them."""
     media: Path | None = None
     """Folder of the media files, searched to any depth for video7010.mp4; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
-
-
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: there is none.
-    """
-    return {file.name: file for file in source_files(config.path, ".json", ".zip")}
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices.
-
-    Raises:
-        CvrError: a file is of another shape.
-    """
-    yield from tables(_entries(config), "msrvtt", where=config.path, media=config.media, check=config.check)
 
 
 @dataclass(frozen=True)
@@ -85,12 +57,11 @@ def read_content(path: Path) -> Content:
     return Content(rows, key, videos)
 
 
-def _entries(config: Config) -> Iterator[Entry]:
-    for path in source_files(config.path, ".json", ".zip"):
-        content = read_content(path)
-        known = {video.get("video_id"): video for video in content.videos if isinstance(video, dict)}
-        for number, row in enumerate(content.rows, 1):
-            yield _entry(row if isinstance(row, dict) else {}, content.key, known, f"{path.name} row {number}")
+def _entries(config: Config, path: Path) -> Iterator[Entry]:
+    content = read_content(path)
+    known = {video.get("video_id"): video for video in content.videos if isinstance(video, dict)}
+    for number, row in enumerate(content.rows, 1):
+        yield _entry(row if isinstance(row, dict) else {}, content.key, known, f"{path.name} row {number}")
 
 
 def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], where: str) -> Entry:
@@ -104,3 +75,6 @@ def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], wher
         duration_s=round(end - start, 3) if isinstance(start, int | float) and isinstance(end, int | float) else None,
         split=SPLITS.get(str(video.get("split"))),
     )
+
+
+inputs, count, load = file_corpus("msrvtt", (".json", ".zip"), _entries)

@@ -14,47 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import entry_of, listed_splits, source_files, tables, texts
+from cvr_data.videos.published import Published, entry_of, file_corpus, listed_splits, texts
 
 VERSION = 1
-TINY = {"path": "msvd"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Published):
     path: Path = field(metadata={"output": False})
     """The pickle or the text file, or the folder of one."""
     media: Path | None = None
     """Folder of the media files, searched to any depth for <id>.avi; default: captions only."""
-    check: bool = True
-    """Open every media file and decode its first frame."""
-
-
-def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: there is none.
-    """
-    return {file.name: file for file in source_files(config.path, ".pkl", "descriptions.txt")}
-
-
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
-
-
-def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices.
-
-    Raises:
-        CvrError: a file is of another shape.
-    """
-    yield from tables(_entries(config), "msvd", where=config.path, media=config.media, check=config.check)
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -65,13 +37,12 @@ class _PlainUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, and captions need no code")
 
 
-def _entries(config: Config) -> Iterator[Entry]:
-    for path in source_files(config.path, ".pkl", "descriptions.txt"):
-        listed = listed_splits(path.parent)
-        for video_id, captions in _pickled(path) if path.suffix == ".pkl" else _lines(path):
-            entry = entry_of(video_id, captions, f"{path.name} {video_id}")
-            entry.values["split"] = listed.get(entry.video_id)
-            yield entry
+def _entries(config: Config, path: Path) -> Iterator[Entry]:
+    listed = listed_splits(path.parent)
+    for video_id, captions in _pickled(path) if path.suffix == ".pkl" else _lines(path):
+        entry = entry_of(video_id, captions, f"{path.name} {video_id}")
+        entry.values["split"] = listed.get(entry.video_id)
+        yield entry
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
@@ -105,3 +76,6 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
             yield video_id, texts(caption)
     if not found:
         raise CvrError(f"{path}: no line with an id and a caption.")
+
+
+inputs, count, load = file_corpus("msvd", (".pkl", "descriptions.txt"), _entries)

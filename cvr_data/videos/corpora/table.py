@@ -16,8 +16,10 @@ import pyarrow as pa
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import with_suffix
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.published import entry_of_row, unknown_count
 
 VERSION = 1
+TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +66,7 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"table": config.path}
 
 
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
+count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
@@ -81,19 +81,8 @@ def _columns(config: Config) -> set[str]:
 
 
 def _entry(config: Config, row: Row) -> Entry:
-    captions = row.values.get(config.caption)
-    listed = captions if isinstance(captions, list) else [captions]
-    entry = Entry(
-        video_id=str(row.values.get(config.id) or ""),
-        captions=[str(caption) for caption in listed if caption is not None],
-        values={column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()},
-        drop_reason=row.drop_reason,
-        detail=row.detail,
-    )
-    if not entry.video_id:
-        entry.drop("no_id", f"row {row.number}: no value in column {config.id!r}")
-    if not entry.captions:
-        entry.drop("no_caption", f"row {row.number}: no value in column {config.caption!r}")
+    values = {column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()}
+    entry = entry_of_row(row, config.id, config.caption, values)
     _add_duration(config, row, entry)
     if config.video and (name := row.values.get(config.video)):
         entry.path = with_suffix((config.media or config.path.parent) / str(name))

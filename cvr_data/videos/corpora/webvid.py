@@ -20,10 +20,9 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
-from cvr_data.videos.published import table_files, table_rows
+from cvr_data.videos.published import table_files, table_rows, unknown_count
 
 VERSION = 2
-TINY = {"path": "webvid"}
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
 LICENCE = "WebVid terms: non-commercial research"
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
@@ -55,9 +54,7 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"table" if file == config.path else file.relative_to(config.path).as_posix(): file for file in files}
 
 
-def count(config: Config) -> int | None:
-    """Return how many rows `load` gives, where that is known without reading."""
-    return None
+count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:

@@ -1,65 +1,50 @@
 """Every benchmark, on its hand-written sample: what is ranked, for whom, and what any model makes of it."""
 
+from types import ModuleType
+
 import pytest
 
 from cvr_bench.benchmarks import DATASETS
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.models import MODELS
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
+from tests.benchmark_samples import SAMPLES, examples_of, sample_task
 
-SIZES = {
-    "webvid-covr": [(4, 4), (4, 7)],
-    "dense-webvid-covr": [(3, 3), (3, 3)],
-    "finecvr": [(4, 5), (4, 5)],
-    "tf-covr": [(3, 6), (3, 8)],
-    "egocvr": [(3, 8), (3, 8), (3, 8)],
-    "cirr": [(3, 8), (3, 8)],
-    "fashioniq": [(9, 18), (3, 6), (3, 4), (3, 6)],
-    "circo": [(2, 8), (2, 5)],
-    "cc-coir": [(4, 4), (2, 2)],
-    "msrvtt": [(3, 3), (3, 3), (3, 2), (3, 2), (4, 2), (4, 2)],
-    "msvd": [(6, 3), (3, 6), (3, 3), (2, 2)],
-    "vatex": [(4, 2), (2, 4), (2, 2), (2, 2)],
-    "lsmdc": [(3, 3), (3, 3)],
-    "activitynet": [(3, 3), (3, 3), (5, 3)],
-    "didemo": [(2, 2), (2, 2), (3, 2)],
-}
-"""Benchmark -> (queries, gallery) of each entry of its TINY, counted by hand in annotations/samples."""
-
-VARIANTS = [(name, number) for name, sizes in SIZES.items() for number in range(len(sizes))]
+VARIANTS = [(name, options) for name in DATASETS.names() for options in examples_of(DATASETS.get(name))]
+OF_THE_FIELD = benchmark_names()
 
 
 def load(name, **options):
-    """The task of a sample."""
-    module = DATASETS.get(name)
-    has_counts = "counts" in module.Config.__dataclass_fields__
-    given = {"annotations": str(sample_folder() / "samples" / name), **({"counts": "any"} if has_counts else {})}
-    return module.load(DATASETS.config(name, {**given, **options}))
+    """The task of a sample, or of other `annotations`."""
+    folder = options.pop("annotations", None)
+    return sample_task(name, " ".join(f"{key}={value}" for key, value in options.items()), folder)
 
 
-@pytest.fixture(params=VARIANTS, ids=lambda variant: f"{variant[0]}-{variant[1]}")
+@pytest.fixture(params=VARIANTS, ids=lambda variant: " ".join(variant))
 def variant(request):
     """(task, queries and gallery items that it should have)."""
-    name, number = request.param
-    return load(name, **DATASETS.get(name).TINY[number]), SIZES[name][number]
+    name, options = request.param
+    return sample_task(name, options), DATASETS.get(name).EXAMPLE[options]
 
 
-def test_every_benchmark_is_tested():
-    assert {*SIZES, "triplets"} == set(DATASETS.names())
-    assert all(len(DATASETS.get(name).TINY) == len(sizes) for name, sizes in SIZES.items())
-
-
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", OF_THE_FIELD)
 def test_a_benchmark_says_its_paper_licence_and_files(name):
-    text = DATASETS.describe(name)
-    assert all(word in text for word in ("Paper: ", "Licence: ", "Files: "))
+    words = DATASETS.describe(name).split()
+    assert all(word in words for word in ("Paper:", "Licence:", "Files:"))
 
 
 def test_queries_and_gallery_are_those_of_the_sample(variant):
     task, size = variant
     assert (len(task.queries), len(task.gallery)) == size
+
+
+def test_a_benchmark_without_an_example_or_a_sample_fails(tmp_path):
+    with pytest.raises(AttributeError, match="EXAMPLE"):
+        examples_of(ModuleType("without"))
+    with pytest.raises(CvrError, match="does not exist"):
+        sample_task("triplets", folder=tmp_path / "none")
 
 
 def test_random_and_constant_models_are_ranked(variant):
@@ -76,7 +61,7 @@ def test_random_and_constant_models_are_ranked(variant):
 
 
 def test_a_missing_file_is_named_with_where_it_comes_from(tmp_path):
-    for name in SIZES:
+    for name in OF_THE_FIELD:
         with pytest.raises(CvrError, match=r"is not in .*; get it from .*https?://") as caught:
             DATASETS.get(name).load(DATASETS.config(name, {"annotations": str(tmp_path)}))
         assert "\n" not in str(caught.value)
@@ -115,7 +100,7 @@ def test_a_gap_in_the_ids_of_finecvr_is_refused(tmp_path):
     (tmp_path / "test_remaped.txt").write_text("0\t0\t2\tx\n")
     (tmp_path / "id2vdoname_test.json").write_text('{"0": "a", "2": "b"}')
     with pytest.raises(CvrError, match="without a gap"):
-        load("finecvr", annotations=str(tmp_path))
+        load("finecvr", annotations=tmp_path)
 
 
 def test_egocvr_ranks_locally_what_its_gallery_file_lists():
@@ -135,13 +120,13 @@ def test_egocvr_keeps_every_query_where_references_are_ranked():
 
 
 def test_another_order_of_the_clips_of_egocvr_is_noticed(tmp_path):
-    folder = sample_folder() / "samples" / "egocvr" / "annotation" / "egocvr"
+    folder = SAMPLES / "egocvr" / "annotation" / "egocvr"
     gallery = (folder / "egocvr_annotations_gallery.csv").read_text()
     header, *clips = (folder / "egocvr_data.csv").read_text().splitlines()
     (tmp_path / "egocvr_annotations_gallery.csv").write_text(gallery)
     (tmp_path / "egocvr_data.csv").write_text("\n".join([header, *clips[::-1]]))
     with pytest.raises(CvrError, match=r"local_idx of .* lacks a target"):
-        load("egocvr", annotations=str(tmp_path), gallery="local")
+        load("egocvr", annotations=tmp_path, gallery="local")
 
 
 def test_a_set_of_cirr_is_ranked_without_its_reference():
@@ -202,7 +187,7 @@ def test_captions_that_ask_for_code_are_refused(tmp_path):
     (tmp_path / "test_list.txt").write_text("a\n")
     (tmp_path / "raw-captions.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(CvrError, match=r"cannot be read as a pickle of captions .it asks for (os|posix)\.system"):
-        load("msvd", annotations=str(tmp_path))
+        load("msvd", annotations=tmp_path)
 
 
 def test_quotes_of_lsmdc_are_part_of_the_sentence():
@@ -213,8 +198,8 @@ def test_msrvtt_reads_the_shape_of_frozen_in_time_too(tmp_path):
     notes = '{"annotations": [{"image_id": "video1", "caption": "a dog"}, {"image_id": "video2", "caption": "a cat"}]}'
     (tmp_path / "MSR_VTT.json").write_text(notes)
     (tmp_path / "MSRVTT_train.7k.csv").write_text("video_id\nvideo2\n")
-    task = load("msrvtt", annotations=str(tmp_path), split="7k")
+    task = load("msrvtt", annotations=tmp_path, split="7k")
     assert [(query.query_id, query.modification) for query in task.queries] == [("video2#0", "a cat")]
     (tmp_path / "MSRVTT_train.7k.csv").write_text("video_id\nvideo3\n")
     with pytest.raises(CvrError, match="lists video3, which has no caption"):
-        load("msrvtt", annotations=str(tmp_path), split="7k")
+        load("msrvtt", annotations=tmp_path, split="7k")

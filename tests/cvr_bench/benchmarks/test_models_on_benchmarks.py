@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvr_bench.benchmarks import DATASETS, triplets
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.benchmarks import triplets
 from cvr_bench.models import MODELS
 from cvr_bench.results.result import ranks_table
 from cvr_bench.scoring.evaluate import evaluate
@@ -17,6 +16,7 @@ from cvr_bench.scoring.measures import Measures
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
+from tests.benchmark_samples import sample_tasks
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "benchmarks.md"
 KINDS = ("composed", "text-to-video", "video-to-text")
@@ -27,17 +27,6 @@ REASONS = {
 }
 """How a refusal starts -> what the docs call it."""
 SCORED = "scored"
-
-
-def sample_tasks() -> list[Task]:
-    """Every variant of every benchmark, on its hand-written sample."""
-    tasks = []
-    for name in (name for name in DATASETS.names() if hasattr(DATASETS.get(name), "files")):
-        module = DATASETS.get(name)
-        counts = {"counts": "any"} if "counts" in module.Config.__dataclass_fields__ else {}
-        given = {"annotations": str(sample_folder() / "samples" / name), **counts}
-        tasks += [module.load(DATASETS.config(name, {**given, **options})) for options in module.TINY]
-    return tasks
 
 
 def kind_of(task: Task) -> str:
@@ -91,11 +80,6 @@ def test_a_model_scores_a_benchmark_or_says_in_one_line_why_not(model, tasks):
     assert found["composed"] == {SCORED}
     if model in documented():
         assert documented()[model] == [next(iter(found[kind])) for kind in KINDS]
-
-
-def test_the_docs_name_every_benchmark():
-    text = DOCS.read_text(encoding="utf-8")
-    assert [name for name in DATASETS.names() if f"| `{name}` |" not in text] == []
 
 
 def test_models_without_parameters_are_in_the_docs():

@@ -34,8 +34,9 @@ def named(machine, name):
     return sorted(frozenset().union(*(part.ids for part in status.parts)))
 
 
-def test_every_benchmark_of_the_bench_is_described_as_a_source():
-    assert set(benchmark_names()) <= set(source_names())
+def test_what_has_no_source_described_has_no_step_that_fetches_it(tmp_path):
+    for status in data_status([], Machine(data=tmp_path)):
+        assert bool(status.steps) == (status.name in source_names()), status
 
 
 def test_the_samples_are_found_by_every_reader(machine):

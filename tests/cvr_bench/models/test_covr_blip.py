@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import covr_blip
+from cvr_bench.models.networks.covr.blip import Built
+from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.networks.covr.inputs import Inputs
 from cvr_bench.models.networks.covr.objective import pooled
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.losses import false_negatives, hn_nce, info_nce
@@ -176,7 +179,7 @@ def test_features_that_do_not_fit_are_one_line(blip, folder, features):
 
 def test_random_frames_are_seen_in_training_alone(features):
     videos = [query.reference.video for query in queries("x", "y", "z")]
-    look = covr_blip.References(features)
+    look = Inputs(CovrConfig(), features, Built(small(features).module)).images
     whole_BTV = features.encode_videos(videos).frames_BTD
     counts_B = features.encode_videos(videos).mask_BT.sum(dim=1)
     torch.manual_seed(0)

@@ -7,8 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.networks.drl.losses import Cdcr
-from cvr_bench.models.networks.drl.model import Options, compare_batch
+from cvr_bench.models.networks.drl.model import DrlOptions, compare_batch
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError
@@ -97,14 +96,9 @@ def test_training_and_scoring_agree_on_padding():
     """What training sees as a score is what retrieval ranks by, in both modes."""
     batch = triplets(6).batch(range(6), hash_encoder())
     queries = [Query(text, None, text) for text in batch.modifications]
-    no_cdcr = Cdcr(mode=0, diagonal=0.0, others=0.0, released=False)
     for mode in ("fixed", "faithful"):
         retriever = model(mode=mode, aggregation="none")
-        options = Options(
-            faithful=mode == "faithful", interaction="wti", wti_layers=2, aggregation="none", cdcr=no_cdcr,
-            cdcr_lambda=0.0, temperature=1.0, positions=8, max_words=32, max_frames=12, clip=None,
-            checkpoint=None, seed=0,
-        )  # fmt: skip
+        options = DrlOptions(mode=mode, aggregation="none", cdcr=0, temperature=1.0, positions=8)
         trained = compare_batch(options, retriever.module, batch).scores.to_video_BB.detach()
         found = scores(retriever, [Item(name, Video(name)) for name in batch.target_ids], queries)
         assert_close(found, trained, atol=1e-6, rtol=0)

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import ecde
-from cvr_bench.models.networks.covr.blip import ImageTokens
-from cvr_bench.models.networks.covr.inputs import References, Texts
+from cvr_bench.models.networks.covr.blip import Built, ImageTokens
+from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.networks.covr.inputs import Inputs
 from cvr_bench.models.parts.losses import hn_nce
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config
@@ -35,7 +36,8 @@ def load(features, **options):
 def composed(model, features):
     """(f(reference, text), f(reference, description), f(description, text)), one by one."""
     rows = []
-    network, texts, look = model.module, Texts(features), References(features)
+    network, inputs = model.module, Inputs(CovrConfig(), features, Built(model.module))
+    texts, look = inputs.words, inputs.images
     for query, caption in zip(queries(*TEXTS), CAPTIONS, strict=True):
         text, described, image = texts([query.modification]), texts([caption]), look([query.reference.video])
         with torch.no_grad():

@@ -11,8 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from cvr_bench.benchmarks import DATASETS
-from cvr_bench.data.sources import sample_folder
 from cvr_bench.recipes import RECIPE_FOLDERS
 from cvr_bench.recipes.recipe import ABOUT, built_in_recipes, load_recipe
 from cvr_bench.results.result import read_result
@@ -20,24 +18,20 @@ from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.media.video import Video
 from cvr_data.tables import PAIRS, TRIPLETS, VIDEOS
+from tests.benchmark_samples import SAMPLES, sample_tasks
 from tests.pair_tables import pair
 
 ROWS = {name: path for name, path in built_in_recipes(RECIPE_FOLDERS).items() if name not in ("quickstart", "real")}
 """Recipes of papers: one per row."""
-SAMPLES = sample_folder() / "samples"
 SMALL_BATCHES = "-t epochs=1 -t batch_size=4"
 
 
 def ids_of_samples() -> set[str]:
     """Every video or image that the hand-written samples name."""
     found = set()
-    for name in (name for name in DATASETS.names() if hasattr(DATASETS.get(name), "files")):
-        module = DATASETS.get(name)
-        counts = {"counts": "any"} if "counts" in module.Config.__dataclass_fields__ else {}
-        for options in module.TINY:
-            task = module.load(DATASETS.config(name, {"annotations": str(SAMPLES / name), **counts, **options}))
-            found |= {item.item_id for item in task.gallery if item.video}
-            found |= {query.reference.item_id for query in task.queries if query.reference}
+    for task in sample_tasks():
+        found |= {item.item_id for item in task.gallery if item.video}
+        found |= {query.reference.item_id for query in task.queries if query.reference}
     return found
 
 

@@ -7,8 +7,10 @@ from typing import Literal
 import pytest
 
 from cvr_bench.families import PACKAGES, families
+from cvr_data.core.config_source import field_docs
 from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import Family, config_dict, field_docs, parse_config
+from cvr_data.core.registry import Family, config_dict, parse_config
+from cvr_data.filters import FILTERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,12 @@ def test_an_unknown_component_is_answered_with_the_nearest():
 
 
 def test_a_dotted_name_is_any_module():
-    assert Family("cvr_data.pairs.strategies").get("cvr_data.tables").__name__ == "cvr_data.tables"
+    assert Family("cvr_data.pairs.strategies").get("cvr_data.triplets.join").__name__ == "cvr_data.triplets.join"
+
+
+def test_a_module_that_lacks_what_its_family_asks_for_is_one_line():
+    with pytest.raises(CvrError, match=r"cvr_data\.tables is none of the filters: it has no Config, run\."):
+        FILTERS.get("cvr_data.tables")
 
 
 def test_config_dict_is_plain_json():

@@ -16,7 +16,7 @@ from cvr_data.features import embed as embed_module
 from cvr_data.features import embed_source
 from cvr_data.features.embed import embed
 from cvr_data.features.embed_source import distinct_texts
-from cvr_data.features.encoders import hash
+from cvr_data.features.encoders import ENCODERS, hash
 from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
@@ -197,3 +197,8 @@ def test_the_command_says_what_it_did_and_what_it_could_not(cvr, one_line_error,
     assert "Did you mean: hash" in one_line_error("embed", videos, "--encoder", "hsh", "-O", tmp_path / "x")
     assert "does not exist" in one_line_error("embed", tmp_path / "nowhere", "-O", tmp_path / "x")
     assert "--column" in one_line_error("embed", tmp_path / "out", "-O", tmp_path / "x")
+
+
+def test_an_encoder_that_reads_no_files_is_one_line(embeddings, videos, tmp_path):
+    with pytest.raises(CvrError, match="stored reads no video files; choose another --encoder"):
+        embed(videos, "stored", ENCODERS.config("stored", {"embeddings": str(embeddings)}), tmp_path / "again")

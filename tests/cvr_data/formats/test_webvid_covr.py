@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvr_data.core.errors import CvrError
-from cvr_data.formats.webvid_covr import COLUMNS, EXAMPLE, Config, csv_bytes, read, write
+from cvr_data.formats.webvid_covr import COLUMNS, Config, csv_bytes, read, write
 from cvr_data.tables import triplet_id
 from tests.triplet_tables import triplet, triplets
 
@@ -83,11 +83,6 @@ def test_an_index_column_and_unknown_columns_are_ignored(tmp_path):
     path = write_text(tmp_path / "x_test.csv", ",pth2,note,edit,pth1,person-prob\n0,b,hm,make it blue,a,0.5\n")
     [row] = read(Config(), path).to_pylist()
     assert (row["reference_id"], row["target_id"], row["split"], row["person_prob"]) == ("a", "b", "test", 0.5)
-
-
-def test_the_example_is_read():
-    header = EXAMPLE.splitlines()[0].split(",")
-    assert set(header) <= ALL_NINE
 
 
 def test_rows_that_share_a_query_have_one_query_id(tmp_path):

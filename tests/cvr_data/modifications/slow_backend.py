@@ -27,9 +27,6 @@ class Config:
     """The engine is gone for ten requests from this one on, once."""
 
 
-TINY = Config()
-
-
 def load(config: Config) -> "SlowBackend":
     return SlowBackend(config)
 

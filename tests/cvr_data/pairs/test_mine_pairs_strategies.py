@@ -5,7 +5,6 @@ import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.pairs.strategies import MINING
 from cvr_data.tables import PAIRS, VIDEOS
 
 CAPTIONS = {
@@ -59,13 +58,3 @@ def test_why_not_knows_every_two_videos(mine, cvr):
             outcome = cvr("why-not", reference, target, "--in", made.path)
             assert outcome.code == 0, outcome.err
             assert outcome.out.startswith("kept: ") == ((reference, target) in kept)
-
-
-@pytest.mark.parametrize("name", [*STRATEGIES, "given"])
-def test_a_strategy_says_what_it_is_and_what_it_can_do(name):
-    module = MINING.get(name)
-    assert name == module.NAME
-    assert module.OUTPUT is PAIRS
-    assert MINING.summary(name).endswith(".")
-    assert callable(module.explain)
-    assert "Options (-o key=value):" in MINING.describe(name)

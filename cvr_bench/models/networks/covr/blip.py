@@ -14,7 +14,7 @@ Source: Li et al., ICML 2022 (https://arxiv.org/abs/2201.12086); Ventura et al.,
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from transformers import BlipTextConfig
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
+from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.weights import read_extra
 from cvr_data.core.errors import CvrError
@@ -144,58 +145,54 @@ class BlipNetwork(nn.Module):
         return {"inputs_embeds": states_BLW}, mask_BL
 
 
-def text_config(
+def text_config(**sizes: Any) -> BlipTextConfig:
+    """Return the configuration of a text encoder, with cross-attention in every layer."""
+    ids: dict[str, Any] = {"bos_token_id": CLS, "pad_token_id": 0, "eos_token_id": CLS, "sep_token_id": CLS}
+    return BlipTextConfig(**transformer_sizes(**sizes), is_decoder=True, **ids)
+
+
+def transformer_sizes(
     *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
     hidden: int | None = None, dropout: float = 0.1,
-) -> BlipTextConfig:  # fmt: skip
-    """Return the configuration of a text encoder with cross-attention in every layer."""
-    return BlipTextConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        encoder_hidden_size=vision_width,
-        intermediate_size=hidden or 4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        max_position_embeddings=positions,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        is_decoder=True,
-        bos_token_id=CLS, pad_token_id=0, eos_token_id=CLS, sep_token_id=CLS,
-    )  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
+    """Return sizes under the names that transformers has for them."""
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "encoder_hidden_size": vision_width,
+        "intermediate_size": hidden or 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "max_position_embeddings": positions,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """Of the small network."""
-
-    width: int
-    layers: int
-    heads: int
-    dropout: float
-    seed: int
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Built:
+class Built(Generic[Network]):
     """A network and what reads its texts."""
 
-    network: BlipNetwork
+    network: Network
     tokenizer: Any = None
     token_width: int | None = None
     """Of the image tokens it looks at; None looks at frames."""
 
 
-def build_blip(model: str | None, encoder: Encoder, sizes: Sizes, *, with_prompt: bool = False) -> Built:
+def build_blip(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = False) -> Built[BlipNetwork]:
     """Return the network of a folder or hub id, or a small one whose image tokens are frames of the encoder.
 
     Raises:
         CvrError: the checkpoint cannot be loaded, or the features are of another width.
     """
-    if model is None:
-        return Built(_small(encoder, sizes, with_prompt))
-    whole = load_model("BlipForImageTextRetrieval", model)
-    check_width(encoder, whole.text_proj.out_features, model)
-    with seeded(sizes.seed):
+    if config.model is None:
+        return Built(_small(config, encoder, with_prompt))
+    whole = load_model("BlipForImageTextRetrieval", config.model)
+    check_width(encoder, whole.text_proj.out_features, config.model)
+    with seeded(config.seed):
         network = BlipNetwork(
             whole.text_encoder,
             whole.vision_proj.in_features,
@@ -205,9 +202,9 @@ def build_blip(model: str | None, encoder: Encoder, sizes: Sizes, *, with_prompt
         )
     network.text_proj.load_state_dict(whole.text_proj.state_dict())
     network.vision_proj.load_state_dict(whole.vision_proj.state_dict())
-    network.load_state_dict(read_extra(Path(model)), strict=False)
+    network.load_state_dict(read_extra(Path(config.model)), strict=False)
     network.requires_grad_(True)
-    return Built(network, load_hub_tokenizer(model), whole.vision_proj.in_features)
+    return Built(network, load_hub_tokenizer(config.model), whole.vision_proj.in_features)
 
 
 def check_width(encoder: Encoder, width: int, model: str) -> None:
@@ -220,14 +217,13 @@ def check_width(encoder: Encoder, width: int, model: str) -> None:
         raise CvrError(f"{model} gives embeddings {width} wide, the features are {encoder.dim} wide: embed with it.")
 
 
-def _small(encoder: Encoder, sizes: Sizes, with_prompt: bool) -> BlipNetwork:
-    with seeded(sizes.seed):
-        config = text_config(
-            width=sizes.width,
-            layers=sizes.layers,
-            heads=sizes.heads,
-            dropout=sizes.dropout,
-            vision_width=encoder.dim,
-        )
-        text_encoder = BlipTextModel(config, add_pooling_layer=False)
+def _small(config: CovrConfig, encoder: Encoder, with_prompt: bool) -> BlipNetwork:
+    with seeded(config.seed):
+        text_encoder = BlipTextModel(text_config(**small_sizes(config, encoder)), add_pooling_layer=False)
         return BlipNetwork(text_encoder, encoder.dim, encoder.dim, word_width=encoder.text_dim, with_prompt=with_prompt)
+
+
+def small_sizes(config: CovrConfig, encoder: Encoder) -> dict[str, Any]:
+    """Return the sizes of a small network over the features of an encoder."""
+    sizes = {name: getattr(config, name) for name in ("width", "layers", "heads", "dropout")}
+    return {**sizes, "vision_width": encoder.dim}

@@ -9,13 +9,14 @@ frames of the reference, each of which is one image token.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 
-from cvr_bench.models.networks.covr.blip import ImageTokens, Words
+from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Words
+from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.parts.device import Features, device_of, on_device
 from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders.networks.checkpoints import tokenize
 from cvr_data.features.encoders.networks.clean_caption import clean_caption
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
 from cvr_data.media.video import Video
@@ -39,61 +40,52 @@ AS_PUBLISHED = Limits(words=30, train_tokens=35, test_tokens=64)
 LONG = Limits(words=None, train_tokens=256, test_tokens=256)
 
 
-@dataclass(frozen=True)
-class Texts:
-    """Texts -> words, by a tokenizer or by the stored tokens of an encoder."""
+class Inputs:
+    """Texts and references -> what a network is given, where its weights are.
 
-    encoder: Encoder
-    tokenizer: Any = None
-    limits: Limits = LONG
+    Args:
+        config: as released, or texts read to their end; where the tokens of references are stored.
+        encoder: of the features.
+        built: the network, with its tokenizer and the width of image tokens if it has them.
+        limits: how much is read as released.
+    """
 
-    def __call__(self, texts: Sequence[str], *, training: bool = False, raw: bool = False) -> Words:
+    def __init__(self, config: CovrConfig, encoder: Encoder, built: Built, limits: Limits = AS_PUBLISHED):
+        self.encoder, self.built, self.folder = encoder, built, config.reference_tokens
+        self.limits = limits if config.is_faithful else LONG
+
+    def words(self, texts: Sequence[str], *, training: bool = False, raw: bool = False) -> Words:
         """Return the words of texts; `raw` leaves a text as it is, not cleaned."""
-        if self.tokenizer is None:
+        if self.built.tokenizer is None:
             features = self.encoder.encode_texts(texts)
-            return Words(None, features.mask_BL, features.tokens_BLD)
-        from cvr_data.features.encoders.networks.checkpoints import tokenize
-
+            return self._placed(Words(None, features.mask_BL, features.tokens_BLD))
         cut = 10**9 if self.limits.words is None else self.limits.words
         cleaned = list(texts) if raw else [clean_caption(text, cut) for text in texts]
         length = self.limits.train_tokens if training else self.limits.test_tokens
-        return Words(*tokenize(self.tokenizer, cleaned, length))
+        return self._placed(Words(*tokenize(self.built.tokenizer, cleaned, length)))
 
-
-@dataclass(frozen=True)
-class References:
-    """Reference videos -> what a network looks at."""
-
-    encoder: Encoder
-    folder: Path | None = None
-    """Embeddings folder with the tokens; None is that of the scored features."""
-    token_width: int | None = None
-    """Of the network's image tokens; None looks at frames instead of their tokens."""
-
-    def __call__(self, videos: Sequence[Video], *, drawn: bool = False) -> ImageTokens:
-        """Return the image tokens of the videos; `drawn` takes one of each one's frames at random.
+    def images(self, videos: Sequence[Video], *, drawn: bool = False) -> ImageTokens:
+        """Return the image tokens of references; `drawn` takes one of each one's frames at random.
 
         Raises:
             CvrError: tokens are needed and not stored, or are those of another network.
         """
-        if self.token_width is None:
+        needed = self.built.token_width
+        if needed is None:
             features = self.encoder.encode_videos(videos)
             if not drawn:
-                return ImageTokens(features.frames_BTD, features.mask_BT)
-            one_B1D = any_frame(features)[:, None]
-            return ImageTokens(one_B1D, torch.ones(one_B1D.shape[:2], dtype=torch.bool))
-        features = video_tokens(self.encoder, videos, self.folder)
-        width = features.frames_BTD.shape[-1]
-        if width != self.token_width:
-            where = self.folder or "the features"
-            raise CvrError(f"The frame tokens of {where} are {width} wide, this network needs {self.token_width}.")
-        tokens_BPV = any_frame(features) if drawn else middle(features)
-        return ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
+                return self._placed(ImageTokens(features.frames_BTD, features.mask_BT))
+            tokens_BPV = any_frame(features)[:, None]
+        else:
+            features = video_tokens(self.encoder, videos, self.folder)
+            if (width := features.frames_BTD.shape[-1]) != needed:
+                where = self.folder or "the features"
+                raise CvrError(f"The frame tokens of {where} are {width} wide, this network needs {needed}.")
+            tokens_BPV = any_frame(features) if drawn else middle(features)
+        return self._placed(ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool)))
 
-    @property
-    def batch(self) -> int:
-        """How many queries are encoded at once."""
-        return 10**9 if self.token_width is None else AT_ONCE
+    def _placed(self, given: Features) -> Features:
+        return on_device(given, device_of(self.built.network))
 
 
 def middle(features: VideoFeatures) -> torch.Tensor:

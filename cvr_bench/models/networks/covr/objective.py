@@ -8,12 +8,13 @@ https://github.com/lucas-ventura/CoVR.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
 from cvr_bench.models.networks.covr.inputs import middle
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.frame_weights import weighted_mean
@@ -21,10 +22,6 @@ from cvr_bench.models.parts.losses import false_negatives, hn_nce, info_nce, sim
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, VideoFeatures
 from cvr_data.media.video import Video
-
-Mode = Literal["fixed", "faithful"]
-Pooling = Literal["mean", "middle", "query"]
-Loss = Literal["hn-nce", "info-nce"]
 
 
 def pooled(features: VideoFeatures, pooling: Pooling, frame_scores: Sequence[Sequence[float] | None] = ()) -> Tensor:
@@ -46,19 +43,17 @@ def pooled(features: VideoFeatures, pooling: Pooling, frame_scores: Sequence[Seq
 class Objective:
     """How far a batch of queries is from its targets."""
 
-    mode: Mode
-    loss: Loss = "hn-nce"
-    temperature: float = 0.07
+    config: CovrConfig
 
     def __call__(self, query_BD: Tensor, target_BD: Tensor, batch: TripletBatch) -> Tensor:
         """Return the loss; `faithful` divides along the published axis and takes every other target for a negative."""
-        target_BD = batch.joined(target_BD.to(query_BD.device))
-        logits_BB = similarities(batch.joined(query_BD), target_BD) / self.temperature
-        if self.mode == "faithful":
-            return hn_nce(logits_BB, reference_axis=True) if self.loss == "hn-nce" else info_nce(logits_BB)
+        config, target_BD = self.config, batch.joined(target_BD.to(query_BD.device))
+        logits_BB = similarities(batch.joined(query_BD), target_BD) / config.temperature
+        if config.is_faithful:
+            return hn_nce(logits_BB, reference_axis=True) if config.loss == "hn-nce" else info_nce(logits_BB)
         ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
         ignored_BB = ignored_BB.to(logits_BB.device)
-        return hn_nce(logits_BB, ignored_BB) if self.loss == "hn-nce" else info_nce(logits_BB, ignored_BB)
+        return hn_nce(logits_BB, ignored_BB) if config.loss == "hn-nce" else info_nce(logits_BB, ignored_BB)
 
 
 def gallery_of(encoder: Encoder, pooling: Pooling) -> Callable[[Sequence[Video]], Tensor]:

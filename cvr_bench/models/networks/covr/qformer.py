@@ -11,7 +11,6 @@ Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al.,
 # Shapes: B queries, L tokens, P image tokens (both padded), K query tokens, W width of a state, V width of an image
 # token, D embedding.
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,7 +19,16 @@ from torch import Tensor, nn
 from transformers import Blip2QFormerConfig
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings
 
-from cvr_bench.models.networks.covr.blip import CLS, ImageTokens, Sizes, Words, check_width
+from cvr_bench.models.networks.covr.blip import (
+    CLS,
+    Built,
+    ImageTokens,
+    Words,
+    check_width,
+    small_sizes,
+    transformer_sizes,
+)
+from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.parts.device import seeded
 from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, load_model
 from cvr_data.features.protocol import Encoder
@@ -98,65 +106,30 @@ def _additive(mask_BP: Tensor) -> Tensor:
     return hidden_BP[:, None, None]
 
 
-def qformer_config(
-    *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
-    hidden: int | None = None, dropout: float = 0.1, every: int = 2,
-) -> Blip2QFormerConfig:  # fmt: skip
+def qformer_config(*, every: int = 2, **sizes: Any) -> Blip2QFormerConfig:
     """Return the configuration of a Q-Former whose every second layer (`every`) looks at the image."""
-    return Blip2QFormerConfig(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        encoder_hidden_size=vision_width,
-        intermediate_size=hidden or 4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        max_position_embeddings=positions,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        cross_attention_frequency=every,
-        use_qformer_text_input=True,
-        pad_token_id=0,
-    )
+    own: dict[str, Any] = {"cross_attention_frequency": every, "use_qformer_text_input": True, "pad_token_id": 0}
+    return Blip2QFormerConfig(**transformer_sizes(**sizes), **own)
 
 
-@dataclass(frozen=True)
-class BuiltQFormer:
-    """A Q-Former and what reads its texts."""
-
-    network: QFormerNetwork
-    tokenizer: Any = None
-    token_width: int | None = None
-    """Of the image tokens it looks at; None looks at frames."""
-
-
-def build_qformer(model: str | None, encoder: Encoder, sizes: Sizes, queries: int) -> BuiltQFormer:
+def build_qformer(config: CovrConfig, encoder: Encoder, queries: int) -> Built[QFormerNetwork]:
     """Return the Q-Former of a folder or hub id, or a small one whose image tokens are frames of the encoder.
 
     Raises:
         CvrError: the checkpoint cannot be loaded, or the features are of another width.
     """
-    if model is None:
-        return BuiltQFormer(_small(encoder, sizes, queries))
-    whole = load_model("Blip2ForImageTextRetrieval", model)
+    if config.model is None:
+        with seeded(config.seed):
+            small = qformer_config(**small_sizes(config, encoder))
+            return Built(QFormerNetwork(small, encoder.dim, queries=queries, word_width=encoder.text_dim))
+    whole = load_model("Blip2ForImageTextRetrieval", config.model)
     settings = whole.config
-    check_width(encoder, settings.image_text_hidden_size, model)
-    with seeded(sizes.seed):
+    check_width(encoder, settings.image_text_hidden_size, config.model)
+    with seeded(config.seed):
         network = QFormerNetwork(
             settings.qformer_config, settings.image_text_hidden_size, queries=settings.num_query_tokens
         )
     kept = {name: weight for name, weight in whole.state_dict().items() if name in network.state_dict()}
     network.load_state_dict(kept)
     network.requires_grad_(True)
-    return BuiltQFormer(network, load_hub_tokenizer(model), settings.vision_config.hidden_size)
-
-
-def _small(encoder: Encoder, sizes: Sizes, queries: int) -> QFormerNetwork:
-    with seeded(sizes.seed):
-        config = qformer_config(
-            width=sizes.width,
-            layers=sizes.layers,
-            heads=sizes.heads,
-            dropout=sizes.dropout,
-            vision_width=encoder.dim,
-        )
-        return QFormerNetwork(config, encoder.dim, queries=queries, word_width=encoder.text_dim)
+    return Built(network, load_hub_tokenizer(config.model), settings.vision_config.hidden_size)

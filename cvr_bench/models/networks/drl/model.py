@@ -5,7 +5,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from cvr_bench.models.parts.device import device_of, on_device, seeded
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.losses import false_negatives
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
-from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.models.parts.weights import Start, load_weights
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -32,22 +32,60 @@ MIN_TEMPERATURE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What both models are made of; `drl.Config` says what each means."""
+class LateOptions(Start):
+    """Options of both models."""
 
-    faithful: bool
-    interaction: Interaction
-    wti_layers: int
-    aggregation: Aggregation
-    cdcr: Cdcr
-    cdcr_lambda: float
-    temperature: float
-    positions: int
-    max_words: int
-    max_frames: int
-    clip: str | None
-    checkpoint: Path | None
-    seed: int
+    mode: Literal["fixed", "faithful"] = "fixed"
+    """What the paper describes, or what was released."""
+    temperature: float = 0.01
+    """At the start, as CLIP's; it is learned."""
+    positions: int = 77
+    """Most frames of a video, as released."""
+    clip: str | None = None
+    """A CLIP (folder or hub id) whose first text layers the Transformer over frames, or xti's, starts from."""
+
+    def __post_init__(self) -> None:
+        if self.temperature < MIN_TEMPERATURE:
+            raise ValueError(f"temperature must be at least {MIN_TEMPERATURE}, got {self.temperature}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrlOptions(LateOptions):
+    """Options of `drl`, under some of which it is `clip4clip`."""
+
+    interaction: Interaction = "wti"
+    """How texts meet videos."""
+    wti_layers: int = 2
+    """Layers of the two networks that weigh tokens and frames, 1 to 3; as released 2."""
+    aggregation: Aggregation = "seqTransf"
+    """How the frames of a video see each other."""
+    cdcr: int = 3
+    """Regularisation: 0 none, 1 a random token with a random frame, 2 every part with its best match, 3 the same,
+    weighted; for dp, 1 to 3 compare the two vectors, and xti has none."""
+    cdcr_alpha1: float = 0.11
+    """Of matching channels; as in the released recipe."""
+    cdcr_alpha2: float = 0.0
+    """Of channels that do not match; as in the released recipe."""
+    cdcr_lambda: float = 0.001
+    """Of the regularisation in the loss; as released."""
+    max_words: int = 32
+    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches."""
+    max_frames: int = 12
+    """Frames that `faithful` pads a video to."""
+
+    def __post_init__(self) -> None:
+        if self.wti_layers not in (1, 2, 3):
+            raise ValueError(f"wti_layers must be 1, 2 or 3, got {self.wti_layers}.")
+        if self.cdcr not in (0, 1, 2, 3):
+            raise ValueError(f"cdcr must be 0, 1, 2 or 3, got {self.cdcr}.")
+        if self.faithful and self.interaction == "ti" and self.cdcr == 3:
+            raise ValueError("ti has no cdcr 3 as released; set cdcr to 0, 1 or 2, or mode to fixed.")
+        super().__post_init__()
+
+    @property
+    def faithful(self) -> bool:
+        """Whether it gives the numbers of the released code."""
+        return self.mode == "faithful"
 
     @property
     def pads_as_released(self) -> bool:
@@ -55,7 +93,7 @@ class Options:
         return self.faithful and self.interaction in ("ti", "wti")
 
 
-def load_drl(options: Options, encoder: Encoder) -> LateRetriever | DenseRetriever:
+def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
     """Return the model over frozen features.
 
     Raises:
@@ -65,8 +103,7 @@ def load_drl(options: Options, encoder: Encoder) -> LateRetriever | DenseRetriev
         network = DrlNetwork(_architecture(options, encoder.dim))
     if options.clip is not None:
         copy_text_layers(options.clip, network)
-    if options.checkpoint is not None:
-        load_weights(network, options.checkpoint)
+    load_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
         parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of(network)))
@@ -85,7 +122,7 @@ def load_drl(options: Options, encoder: Encoder) -> LateRetriever | DenseRetriev
     return LateRetriever(network, text_parts, video_parts, training_step, block)
 
 
-def _architecture(options: Options, dim: int) -> Architecture:
+def _architecture(options: DrlOptions, dim: int) -> Architecture:
     heads = math.gcd(dim, max(1, dim // HEAD_WIDTH))
     return Architecture(
         dim=dim,
@@ -110,7 +147,7 @@ class Compared:
     scores: BatchScores
 
 
-def compare_batch(options: Options, network: DrlNetwork, batch: TripletBatch) -> Compared:
+def compare_batch(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Compared:
     """Return the scores of a batch as training sees them."""
     text, video = network.text_parts(batch.modification), network.video_parts(batch.target)
     if options.pads_as_released:
@@ -120,7 +157,7 @@ def compare_batch(options: Options, network: DrlNetwork, batch: TripletBatch) ->
     return Compared(text, video, scores)
 
 
-def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losses:
+def _losses(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Losses:
     network.limit_scale()
     compared = compare_batch(options, network, batch)
     ignored_BB: Tensor | None = None
@@ -129,8 +166,11 @@ def _losses(options: Options, network: DrlNetwork, batch: TripletBatch) -> Losse
         ignored_BB = false_negatives(*(batch.joined_ids(values) for values in lists))
         ignored_BB = ignored_BB.to(device_of(network))
     parts = {"similarity": contrastive(compared.scores, network.scale, ignored_BB)}
-    if options.cdcr.mode and compared.scores.own is not None:
-        loss = cdcr_loss(options.cdcr, compared.text, compared.video, compared.scores.own)
+    if options.cdcr and compared.scores.own is not None:
+        cdcr = Cdcr(
+            mode=options.cdcr, diagonal=options.cdcr_alpha1, others=options.cdcr_alpha2, released=options.faithful
+        )
+        loss = cdcr_loss(cdcr, compared.text, compared.video, compared.scores.own)
         parts["cdcr"] = options.cdcr_lambda * loss
     return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 

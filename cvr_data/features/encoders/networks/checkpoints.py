@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.errors import CvrError, first_few, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,13 +38,10 @@ def load_model(kind: str, model: str) -> Any:
     import transformers
 
     load_config(model)
-    try:
-        with quiet_libraries():
-            network, report = getattr(transformers, kind).from_pretrained(
-                model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
-            )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CvrError(f"{model}: cannot be loaded as {kind} ({_first_line(error)}).") from None
+    with loading(f"{model}: cannot be loaded as {kind}", OSError, ValueError, RuntimeError):
+        network, report = getattr(transformers, kind).from_pretrained(
+            model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
     check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
     if report["mismatched_keys"]:
         name, found, wanted = sorted(report["mismatched_keys"])[0]
@@ -62,11 +59,8 @@ def load_config(model: str) -> Any:
 
     if Path(model).is_dir() and not (Path(model) / "config.json").is_file():
         raise CvrError(f"{model}: no config.json in this folder; it is not a checkpoint of transformers.")
-    try:
-        with quiet_libraries():
-            return AutoConfig.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        raise CvrError(f"{model}: neither a folder nor a reachable model on the hub ({_first_line(error)}).") from None
+    with loading(f"{model}: neither a folder nor a reachable model on the hub", OSError, ValueError):
+        return AutoConfig.from_pretrained(model)
 
 
 def load_hub_tokenizer(model: str) -> Any:
@@ -77,11 +71,8 @@ def load_hub_tokenizer(model: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    try:
-        with quiet_libraries():
-            return AutoTokenizer.from_pretrained(model)
-    except (OSError, ValueError, ImportError, TypeError) as error:
-        raise CvrError(f"{model}: its tokenizer cannot be loaded ({_first_line(error)}).") from None
+    with loading(f"{model}: its tokenizer cannot be loaded", OSError, ValueError, ImportError, TypeError):
+        return AutoTokenizer.from_pretrained(model)
 
 
 def tokenize(
@@ -122,13 +113,21 @@ def _file(model: str, name: str) -> Path | None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
 
+    with loading(f"{model}: cannot look for {name} on the hub", HfHubHTTPError, OSError):
+        try:
+            return Path(hf_hub_download(model, name))
+        except RemoteEntryNotFoundError:
+            return None
+
+
+@contextmanager
+def loading(what: str, *errors: type[Exception]) -> Iterator[None]:
+    """Load something quietly; an error of these kinds is told in one line, `what` and its own first one."""
     try:
         with quiet_libraries():
-            return Path(hf_hub_download(model, name))
-    except RemoteEntryNotFoundError:
-        return None
-    except (HfHubHTTPError, OSError) as error:
-        raise CvrError(f"{model}: cannot look for {name} on the hub ({_first_line(error)}).") from None
+            yield
+    except errors as error:
+        raise CvrError(f"{what} ({first_line(error)}).") from None
 
 
 @contextmanager
@@ -146,7 +145,3 @@ def quiet_libraries() -> Iterator[None]:
     finally:
         hub_logging.set_verbosity(before[0])
         transformers_logging.set_verbosity(before[1])
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

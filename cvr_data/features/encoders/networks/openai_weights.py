@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers that OpenAI's archives keep among the weights."""
@@ -52,7 +52,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         state = _read(path)
     except UNREADABLE as error:
-        raise CvrError(f"{path}: not a file of weights that can be read safely ({_first_line(error)}).") from None
+        raise CvrError(f"{path}: not a file of weights that can be read safely ({first_line(error)}).") from None
     weights = {name: value.float() for name, value in state.items() if name not in NOT_WEIGHTS}
     if not weights:
         raise CvrError(f"{path}: it holds no tensors by name.")
@@ -143,7 +143,3 @@ def _parameter(data: Tensor, *_: Any) -> Tensor:
 
 def _first(value: Any, *_: Any) -> Any:
     return value
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

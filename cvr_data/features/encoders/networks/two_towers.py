@@ -3,17 +3,24 @@
 # Shapes: N frames, C channels, H height, W width, P places in a frame, B texts, L tokens, D embedding.
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, map_batches, runs_on
-from cvr_data.features.encoders.networks.images import Preprocessing
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.device import map_batches
+from cvr_data.features.encoders.networks.checkpoints import (
+    load_hub_tokenizer,
+    load_model,
+    published_preprocessing,
+    tokenize,
+)
+from cvr_data.features.encoders.networks.clean_caption import clean_caption
+from cvr_data.features.encoders.networks.images import Preprocessing, preprocessing_of
+from cvr_data.features.encoders.networks.options import OnDevice, TwoTowers
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames, no_texts, pad_rows
 from cvr_data.media.video import Video
 
 
@@ -41,30 +48,55 @@ class Towers(Protocol):
         """Move the networks."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """How a model is run: the options that all of these encoders share."""
+class HubTowers:
+    """A model of transformers and its tokenizer: what is the same in every kind of them.
 
-    frames: int
-    sampler: str
-    normalise: bool
-    batch_size: int
-    dtype: DtypeName
-    device: DeviceName
+    Args:
+        kind: name of the model's class.
+        model: folder, or id on the hub.
+        defaults: of `Preprocessing`, where the checkpoint does not say.
+    """
+
+    length: int
+    """Tokens that longer texts are cut to."""
+    clean = False
+    """Whether texts are cleaned as BLIP and CoVR clean them."""
+    padding: Literal["longest", "max_length"] = "longest"
+
+    def __init__(self, kind: str, model: str, **defaults: Any):
+        self.network = load_model(kind, model)
+        vision = self.network.config.vision_config
+        preprocessing = Preprocessing(size=vision.image_size, **defaults)
+        self.preprocessing = preprocessing_of(published_preprocessing(model), preprocessing, model)
+        self.frame_token_dim: int = vision.hidden_size
+        self.tokenizer = load_hub_tokenizer(model)
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return (ids_BL, mask_BL)."""
+        cleaned = [clean_caption(text) for text in texts] if self.clean else texts
+        return tokenize(self.tokenizer, cleaned, self.length, self.padding)
+
+    def to(self, device: torch.device) -> None:
+        """Move the network."""
+        self.network.to(device)
 
 
-class TwoTowerEncoder:
+def end_tokens(tokens_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+    """Return the last token of each text that is no padding, (B, D)."""
+    ends_B = mask_BL.sum(dim=1) - 1
+    return tokens_BLD[torch.arange(len(ends_B), device=ends_B.device), ends_B]
+
+
+class TwoTowerEncoder(OnDevice):
     """Videos and texts -> features of one image-text model."""
 
-    def __init__(self, name: str, towers: Towers, running: Running):
+    def __init__(self, name: str, towers: Towers, config: TwoTowers):
         self.name = name
         self.towers = towers
-        self.running = running
+        self.config = config
         self.dim = self.frame_dim = self.text_dim = towers.dim
         self.frame_token_dim = towers.frame_token_dim
-        self.device = device_of(running.device)
-        self.dtype = dtype_of(running.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        super().__init__(config)
         towers.to(self.device)
 
     def read_video(self, video: Video) -> np.ndarray:
@@ -73,14 +105,14 @@ class TwoTowerEncoder:
         Raises:
             UnreadableVideo: no path, or a file that gives no frame.
         """
-        return self.towers.preprocessing.read_video(video, self.running.frames, self.running.sampler)
+        return self.towers.preprocessing.read_video(video, self.config.frames, self.config.sampler)
 
     def encode_frames(self, frames: np.ndarray) -> Tensor:
         """Return (frames, D) float32 of uint8 frames from `read_video`."""
         if not len(frames):
             return torch.empty(0, self.dim)
         features_ND = self._run_images(self.towers.images, frames)
-        return F.normalize(features_ND, dim=-1) if self.running.normalise else features_ND
+        return F.normalize(features_ND, dim=-1) if self.config.normalise else features_ND
 
     def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
         """Return (frames, P, frame_token_dim) float32."""
@@ -90,18 +122,13 @@ class TwoTowerEncoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        if not videos:
-            return VideoFeatures(torch.empty(0, 0, self.dim), torch.empty(0, 0, dtype=torch.bool))
-        frames = [self.read_video(video) for video in videos]
-        rows_ND = self.encode_frames(np.concatenate(frames))
-        return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+        return by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token, as projected, and one unit-length embedding per text."""
         if not texts:
-            empty = torch.empty(0, 0, self.dim)
-            return TextFeatures(empty, torch.empty(0, 0, dtype=torch.bool), torch.empty(0, self.dim))
-        size = self.running.batch_size
+            return no_texts(self.dim)
+        size = self.config.batch_size
         # a tokenizer keeps how it pads and cuts in itself, so threads must not share it
         batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
         encoded = map_batches(self._encode_texts, batches, self.device)
@@ -110,18 +137,15 @@ class TwoTowerEncoder:
 
     def _run_images(self, run: Callable[[Tensor], Tensor], frames: np.ndarray) -> Tensor:
         def encode(batch_NHWC: Tensor) -> Tensor:
-            with torch.no_grad(), self._autocast():
+            with torch.no_grad(), self.autocast():
                 return run(self.towers.preprocessing.pixels(batch_NHWC, self.device)).float().cpu()
 
-        batches = torch.from_numpy(frames).split(self.running.batch_size)
+        batches = torch.from_numpy(frames).split(self.config.batch_size)
         return torch.cat(map_batches(encode, batches, self.device))
 
     def _encode_texts(self, tokenized: tuple[Tensor, Tensor]) -> tuple[list[Tensor], Tensor]:
         ids_BL, mask_BL = tokenized
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), self.autocast():
             tokens_BLD, pooled_BD = self.towers.texts(ids_BL.to(self.device), mask_BL.to(self.device))
         rows = [row_LD[mask_L] for row_LD, mask_L in zip(tokens_BLD.float().cpu(), mask_BL, strict=True)]
         return rows, pooled_BD.float().cpu()
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)

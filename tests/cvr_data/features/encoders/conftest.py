@@ -134,6 +134,24 @@ def blip2_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sentence_folder(tmp_path_factory, clip_folder):
+    """A two-layer BERT with mean pooling, saved by the library."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    bert = tmp_path_factory.mktemp("bert")
+    AutoTokenizer.from_pretrained(clip_folder).save_pretrained(bert)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    BertModel(BertConfig(vocab_size=600, max_position_embeddings=40, **sizes)).save_pretrained(bert)
+    folder = tmp_path_factory.mktemp("sentences")
+    network = Transformer(str(bert))
+    SentenceTransformer(modules=[network, Pooling(32)], device="cpu").save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def frames() -> np.ndarray:
     """Five frames, taller than wide, smooth enough that a resize means something."""
     rows, columns = np.mgrid[0:90, 0:61]

@@ -15,24 +15,6 @@ TEXTS = ["a red dog", "the cat and the dog", ""]
 CLOSE = {"atol": 1e-5, "rtol": 1e-4}
 
 
-@pytest.fixture(scope="module")
-def sentence_folder(tmp_path_factory, clip_folder):
-    """A two-layer BERT with mean pooling, saved by the library."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    bert = tmp_path_factory.mktemp("bert")
-    AutoTokenizer.from_pretrained(clip_folder).save_pretrained(bert)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    BertModel(BertConfig(vocab_size=600, max_position_embeddings=40, **sizes)).save_pretrained(bert)
-    folder = tmp_path_factory.mktemp("sentences")
-    network = Transformer(str(bert))
-    SentenceTransformer(modules=[network, Pooling(32)], device="cpu").save(str(folder))
-    return folder
-
-
 class TwoMeans:
     """A model with MTEB's methods: the mean colour of an image, and the mean letter of a text."""
 

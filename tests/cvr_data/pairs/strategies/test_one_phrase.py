@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
-from cvr_data.core.stages import run_stage, split_dropped
+from cvr_data.core.stages import split_dropped
 from cvr_data.language.normalise import words as words_of
 from cvr_data.pairs.search import spans as _spans
 from cvr_data.pairs.strategies import one_phrase, one_word
@@ -219,17 +218,3 @@ def test_an_empty_corpus_gives_an_empty_table():
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError, match="at least"):
         Config(**options)
-
-
-def test_parts_of_the_input_do_not_matter(tmp_path):
-    corpus = {f"v{number}": [f"a {word} runs"] for number, word in enumerate(["dog", "red cat", "fox", "big cow"])}
-    outputs = []
-    for size in (1, 3):
-        folder = tmp_path / f"videos-{size}"
-        with ArtifactWriter(folder, stage="import-test") as writer:
-            for index, start in enumerate(range(0, 4, size)):
-                writer.write_part(index, table(corpus).slice(start, size))
-            writer.finish()
-        outputs.append(run_stage(one_phrase, Config(phrases="any"), {"videos": folder}, tmp_path / f"p-{size}").read())
-    assert outputs[0].equals(outputs[1])
-    assert outputs[0].num_rows == 12

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
-from cvr_data.core.stages import run_stage, split_dropped
+from cvr_data.core.stages import split_dropped
 from cvr_data.language.normalise import words as words_of
 from cvr_data.pairs.strategies import one_word
 from cvr_data.pairs.strategies.one_word import Config, explain
@@ -165,18 +164,3 @@ def test_pair_ids_are_those_of_the_tables_for_awkward_texts():
     for row in kept.to_pylist():
         assert row["pair_id"] == pair_id(*(row[name] for name in COLUMNS[1:])), json.dumps(row)
     assert kept.num_rows >= 2
-
-
-def test_parts_of_the_input_do_not_matter(tmp_path):
-    corpus = {f"v{number}": [f"a {word} runs"] for number, word in enumerate(["dog", "cat", "fox", "cow", "pig"])}
-    outputs = []
-    for size in (1, 2, 5):
-        folder = tmp_path / f"videos-{size}"
-        with ArtifactWriter(folder, stage="import-test") as writer:
-            for index, start in enumerate(range(0, 5, size)):
-                writer.write_part(index, table(corpus).slice(start, size))
-            writer.finish()
-        outputs.append(run_stage(one_word, Config(), {"videos": folder}, tmp_path / f"pairs-{size}").read())
-    assert outputs[0].equals(outputs[1])
-    assert outputs[0].equals(outputs[2])
-    assert outputs[0].num_rows == 20

@@ -1,0 +1,48 @@
+"""Options of the CoVR family; the Config of each of its models inherits them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["fixed", "faithful"]
+Pooling = Literal["mean", "middle", "query"]
+Loss = Literal["hn-nce", "info-nce"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CovrConfig:
+    """What a model of the family is made of and learns from."""
+
+    mode: Mode = "fixed"
+    """What was released, or that without its flaws."""
+    model: str | None = None
+    """Folder or hub id of a BLIP retrieval model of transformers, that of the features; None is a small network."""
+    reference_tokens: Path | None = None
+    """Embeddings folder with all tokens of the references' middle frames; None looks in the scored features."""
+    pooling: Pooling = "mean"
+    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
+    loss: Loss = "hn-nce"
+    """Whether close negatives weigh more."""
+    temperature: float = 0.07
+    """Of the logits; not learned, as released."""
+    width: int = 128
+    """Of the small network's states."""
+    layers: int = 2
+    """Of the small network; as published 12."""
+    heads: int = 4
+    """Of the small network's attention."""
+    dropout: float = 0.1
+    """Of the small network."""
+    checkpoint: Path | None = None
+    """Trained weights; None starts from those of `model`, or from random ones."""
+    seed: int = 0
+    """Of the first weights."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads, got {self.width} and {self.heads}.")
+
+    @property
+    def is_faithful(self) -> bool:
+        """Whether it trains and reads as released."""
+        return self.mode == "faithful"

@@ -1,0 +1,81 @@
+"""Models over pooled features: a gallery is of mean frames, a query is composed of one and the vector of a text."""
+
+# Shapes: B queries or triplets, D embedding.
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from cvr_bench.models.parts.batches import TripletBatch
+from cvr_bench.models.parts.device import device_of, on_device
+from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.tasks.task import Query, modifications, references
+from cvr_data.features.protocol import Encoder
+
+Encode = Callable[[Sequence[Query]], Tensor]
+
+
+def pooled_videos(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
+    """Return the mean frames of the references, (B, D)."""
+    return encoder.encode_videos(references(queries)).pooled_BD()
+
+
+def pooled_texts(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
+    """Return the embeddings of the modification texts, (B, D)."""
+    return encoder.encode_texts(modifications(queries)).pooled_BD
+
+
+def half_queries(encoder: Encoder, queries: Sequence[Query]) -> Tensor | None:
+    """Return the text or the video of queries of which none has the other (text-video retrieval), else None."""
+    if all(query.reference is None for query in queries):
+        return pooled_texts(encoder, queries)
+    if all(query.modification is None for query in queries):
+        return pooled_videos(encoder, queries)
+    return None
+
+
+def pooled_retriever(encoder: Encoder, encode_queries: Encode, **parts: Any) -> DenseRetriever:
+    """Return a model whose gallery is of mean frames, or where `encode_texts` is among its `parts` of texts."""
+    return DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD(), **parts)
+
+
+def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetriever:
+    """Return a model without parameters whose gallery is of mean frames or of texts."""
+    return pooled_retriever(encoder, encode_queries, encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD)
+
+
+def trained_retriever(
+    encoder: Encoder, module: nn.Module, checkpoint: Path | None, *, as_released: bool
+) -> DenseRetriever:
+    """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
+
+    Args:
+        encoder: of the features.
+        module: what is trained.
+        checkpoint: its weights, or None.
+        as_released: whether the loss goes from queries to targets only, every other target being a negative.
+
+    Raises:
+        CvrError: the checkpoint does not fit.
+    """
+    load_weights(module, checkpoint)
+
+    def encode_queries(queries: Sequence[Query]) -> Tensor:
+        device = device_of(module)
+        return module(pooled_videos(encoder, queries).to(device), pooled_texts(encoder, queries).to(device))
+
+    def training_step(batch: TripletBatch) -> Losses:
+        batch = on_device(batch, device_of(module))
+        query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
+        scale: Any = module.scale
+        logits_BB = scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
+        if as_released:
+            return {"loss": info_nce(logits_BB, symmetric=False)}
+        ignored_BB = false_negatives(batch.joined_ids(batch.target_ids), batch.joined_ids(batch.target_group_ids))
+        return {"loss": info_nce(logits_BB, ignored_BB.to(logits_BB.device))}
+
+    return pooled_retriever(encoder, encode_queries, module=module, training_step=training_step)
