@@ -64,6 +64,7 @@ def find_component(name: str) -> list[tuple[str, Family]]:
     """
     found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
     if not found:
-        everything = [known for family in families().values() for known in family.names()]
+        everything = {known for family in families().values() for known in family.names()}
+        everything |= {*prompt_names(), *recipe_files()}  # `cvr show` takes those too
         raise CvrError(f"Unknown component {name!r}. {did_you_mean(name, everything)}")
     return found

@@ -39,6 +39,11 @@ def test_an_unknown_command_is_answered_with_the_nearest(one_line_error):
     assert "Unknown command 'mine-pairz'. Did you mean: mine-pairs" in one_line_error("mine-pairz")
 
 
+def test_show_suggests_what_it_takes_each_once(one_line_error):
+    assert "Did you mean: quickstart" in one_line_error("show", "quikstart")
+    assert one_line_error("show", "qqqqqq").count(" cirr,") == 1  # a corpus, a format and a benchmark
+
+
 def test_ctrl_c_is_130_and_says_how_to_go_on(capsys, monkeypatch):
     def interrupted(**_):
         raise KeyboardInterrupt
@@ -82,3 +87,4 @@ def test_verify_and_trace_read_any_folder(cvr, one_line_error, tmp_path):
     assert "numbers, 2 rows, dropped: none" in traced
     (tmp_path / "in" / "part-00000.parquet").write_bytes(b"x")
     assert "Damaged:" in one_line_error("verify", tmp_path / "in")
+    assert "nowhere does not exist" in one_line_error("trace", tmp_path / "nowhere")

@@ -95,6 +95,31 @@ def test_defaults_that_only_the_component_knows_are_asked_of_it():
     assert defaults_of(source) == {"size": "3", "path": "(required)", "name": "(required)"}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from .other import N\nclass Config:\n    size: int = N\n",
+        "from cvr_data.core.errors import NO_SUCH_NAME as N\nclass Config:\n    size: int = N\n",
+        "from cvr_data.core.errors import N\nclass Config:\n    size: int = N\n",
+        "N = 1\nN = 2\nclass Config:\n    size: int = N\n",
+        "N = 1\nN += 2\nclass Config:\n    size: int = N\n",
+        "N = 1\nif N:\n    N = 2\nclass Config:\n    size: int = N\n",
+        "Path = str\nclass Config:\n    size: str = Path('a')\n",
+        "class Config:\n    many: ClassVar[int] = 4\n    size: int = 1\n",
+        "class Config:\n    _: KW_ONLY\n    size: int = 1\n",
+        "class Config:\n    size: int = 1 // 0\n",
+    ],
+)
+def test_defaults_are_not_guessed(source):
+    assert defaults_of(source) is None
+
+
+def test_a_name_of_the_file_goes_before_one_of_python():
+    assert defaults_of("max = 7\nclass Config:\n    size: int = max\n    least: int = min(1, 2)\n") == {
+        "size": "7", "least": "1",
+    }  # fmt: skip
+
+
 def test_a_component_is_described_with_what_its_options_mean():
     text = one_family("strategies").describe("one-word")
     assert text.startswith("Pair ")

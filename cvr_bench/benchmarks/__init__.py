@@ -39,7 +39,7 @@ class KeepsTargets(Protocol):
     """A benchmark with splits whose targets only a test server knows."""
 
     def load_blind(self, config: Any) -> Task:
-        """Return the queries and gallery of such a split."""
+        """Return the queries and gallery of such a split, without targets."""
 
 
 @runtime_checkable

@@ -136,10 +136,12 @@ class Sources:
 
     @cached_property
     def _captions(self) -> CaptionSource | None:
-        component = DATASETS.get(self.benchmark.name) if self.benchmark is not None else None
-        if self.benchmark is None or not isinstance(component, HasCaptions):
+        if self.benchmark is None:
             return None
-        return find_captions(self.benchmark.name, component, self.benchmark.config)
+        scored = DATASETS.get(self.benchmark.name)
+        if not isinstance(scored, HasCaptions):
+            return None
+        return find_captions(self.benchmark.name, scored, self.benchmark.config)
 
     @cached_property
     def _tasks(self) -> dict[str, Task]:

@@ -67,8 +67,8 @@ class TrainingLoop:
         """Train to the end, writing the best weights, the log and the state to `folder` after every epoch."""
         done, steps = len(self.state.history), self.sampler.steps
         log = StepLog(folder, self.config, done=done * steps, steps_per_epoch=steps)
-        with log, Progress("train", self.config.epochs * self.sampler.size, "triplets") as progress:
-            progress.skip(done * self.sampler.size)
+        with log, Progress("train", self.config.epochs * self.sampler.used, "triplets") as progress:
+            progress.skip(done * self.sampler.used)
             for epoch in range(done + 1, self.config.epochs + 1):
                 worse = [row for row in self.state.history[self.best_epoch :] if "mean" in row]
                 if 0 < self.config.patience <= len(worse):

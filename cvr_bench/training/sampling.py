@@ -35,6 +35,11 @@ class Sampler:
         """How many batches an epoch has; a smaller last one counts only where it is the only one."""
         return max(1, self.size // self.config.batch_size)
 
+    @property
+    def used(self) -> int:
+        """How many rows of an epoch are in its batches."""
+        return min(self.size, self.steps * self.config.batch_size)
+
     def rows(self, generator: torch.Generator, hard_rows: Sequence[Sequence[int]] = ()) -> list[int]:
         """Return the rows of the next epoch.
 

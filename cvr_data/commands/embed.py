@@ -53,6 +53,6 @@ def embed(
         config = ENCODERS.config(encoder, options)
         artifact = embed_source(source, encoder, config, out, selection=selection, overwrite=overwrite)
     manifest = artifact.manifest
-    click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']} s")
+    click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")

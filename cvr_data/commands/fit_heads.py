@@ -43,8 +43,10 @@ def fit_heads(
         click.echo(json.dumps(report, indent=1, sort_keys=True))
         return
     trained = artifact.manifest["trained_on"]["videos"]
-    click.echo(f"{artifact.path}: fitted on {trained} train videos in {artifact.manifest['seconds']} s")
-    scores = "  ".join(f"{name} {value}" for name, value in report.items() if name.startswith("R@"))
+    click.echo(f"{artifact.path}: fitted on {trained} train videos in {artifact.manifest['seconds']:.1f} s")
+    # A manifest that is read again has its keys in alphabetical order, R@10 before R@5.
+    recalls = sorted((name for name in report if name.startswith("R@")), key=lambda name: int(name[2:]))
+    scores = "  ".join(f"{name} {report[name]}" for name in recalls)
     click.echo(
         f"text to video ({report['split']}): {scores}  ({report['queries']} captions, {report['gallery']} videos)"
     )

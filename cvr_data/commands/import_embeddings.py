@@ -35,6 +35,6 @@ def import_embeddings(
     chosen = Import(layout=layout, config=config, encoder=encoder, encoder_options=known, only=only, texts=texts)
     manifest = import_features(source, chosen, out, overwrite=overwrite).manifest
     widths = f"{manifest['dim']} wide" + (f", texts {manifest['text_dim']}" if manifest["text_dim"] else "")
-    click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {widths}, {manifest['seconds']} s")
+    click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {widths}, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")

@@ -32,4 +32,6 @@ def mine_distractors(
     artifact = mining.mine_distractors(triplets, videos, embeddings, config, out, overwrite=overwrite)
     rows, found = artifact.manifest["rows"], artifact.manifest["videos"]
     dropped = counts_text(artifact.manifest["dropped"])
-    click.echo(f"{out}: {found} videos, distractors {rows} times, dropped: {dropped}; {artifact.manifest['seconds']} s")
+    click.echo(
+        f"{out}: {found} videos, distractors {rows} times, dropped: {dropped}; {artifact.manifest['seconds']:.1f} s"
+    )

@@ -38,7 +38,7 @@ def mine_pairs(
     if as_json:
         click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True))
         return
-    click.echo(f"{out}: {artifact.manifest['rows']} pairs, {artifact.manifest['seconds']} s")
+    click.echo(f"{out}: {artifact.manifest['rows']} pairs, {artifact.manifest['seconds']:.1f} s")
     for step in artifact.manifest["funnel"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
         click.echo(f"  {step['step']:<18}{step['out']:>10}  dropped: {reasons}")

@@ -25,13 +25,13 @@ def split(
     Example: cvr split videos --embeddings embeddings -o threshold=0.95
     """
     from cvr_data.core.registry import parse_config
-    from cvr_data.videos.near_duplicates import Config
+    from cvr_data.videos.near_duplicates import SPLITS, Config
     from cvr_data.videos.split import split_artifact
 
     config = parse_config(Config, options, where="split")
     artifact = split_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)
     manifest = artifact.manifest
-    counts = ", ".join(f"{count} {name}" for name, count in manifest["splits"].items())
+    counts = ", ".join(f"{manifest['splits'][name]} {name}" for name in reversed(SPLITS))
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")

@@ -22,6 +22,8 @@ from typing import Any
 REQUIRED = "(required)"
 ORDINARY = {"field": dataclasses.field, "Path": Path, "os": os}
 """What defaults are written with, beside constants."""
+NO_FIELDS = ("ClassVar", "KW_ONLY", "InitVar")
+"""Annotations of what is no option."""
 
 
 def defaults_of(source: str) -> dict[str, str] | None:
@@ -30,9 +32,13 @@ def defaults_of(source: str) -> dict[str, str] | None:
     try:
         for config, body in _with_bases("Config", ast.parse(source).body):
             for node in config.body:
-                if isinstance(node, ast.AnnAssign) and (name := ast.unparse(node.target)) not in found:
-                    found[name] = _text(node.value, body)
-    except LookupError:
+                if not isinstance(node, ast.AnnAssign):
+                    continue
+                if any(name in ast.unparse(node.annotation) for name in NO_FIELDS):
+                    return None
+                if (field := ast.unparse(node.target)) not in found:
+                    found[field] = _text(node.value, body)
+    except Exception:  # an expression of any kind may fail in any way; the component itself says how
         return None
     return found
 
@@ -82,22 +88,37 @@ def default_text(value: dataclasses.Field) -> str:
 def _text(default: ast.expr | None, body: list[ast.stmt]) -> str:
     if default is None:
         return REQUIRED
-    names = {node.id for node in ast.walk(default) if isinstance(node, ast.Name) and not hasattr(builtins, node.id)}
-    values = {name: _named(name, body) for name in names}
+    values = {node.id: _named(node.id, body) for node in ast.walk(default) if isinstance(node, ast.Name)}
     value = eval(compile(ast.Expression(default), "<default>", "eval"), values)
     return default_text(value) if isinstance(value, dataclasses.Field) else repr(value)
 
 
 def _named(name: str, body: list[ast.stmt]) -> Any:
-    """The value of a name of the file: a constant there, or imported from where the file has it."""
-    if name in ORDINARY:
+    """The value of a name of the file: a constant there, imported from where the file has it, or of Python itself."""
+    bound = [node for node in body if name in _bound_names(node)]
+    if not bound and hasattr(builtins, name):
+        return getattr(builtins, name)
+    if len(bound) > 1:
+        raise LookupError(name)
+    if name in ORDINARY and (not bound or isinstance(bound[0], ast.Import | ast.ImportFrom)):
         return ORDINARY[name]
-    for node in body:
-        if isinstance(node, ast.ImportFrom) and node.module and any(alias.name == name for alias in node.names):
-            return getattr(importlib.import_module(node.module), name)
-        if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets):
-            return _constant(node.value)
+    node = bound[0] if bound else None
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return getattr(importlib.import_module(node.module), name)
+    if isinstance(node, ast.Assign):
+        return _constant(node.value)
     raise LookupError(name)
+
+
+def _bound_names(statement: ast.AST) -> set[str]:
+    """The names of the file that a statement gives a value to, also within a `try` or `if`."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in statement.names}
+    if isinstance(statement, ast.Name):
+        return {statement.id} if isinstance(statement.ctx, ast.Store) else set()
+    return {name for inner in ast.iter_child_nodes(statement) for name in _bound_names(inner)}
 
 
 def _constant(value: ast.expr) -> Any:

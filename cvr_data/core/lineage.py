@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.artifacts import MANIFEST, Artifact, input_key, open_artifact
+from cvr_data.core.errors import CvrError
 
 FEATURES = ("embed", "fit-heads", "export-judgments")
 """Stages whose rows are no videos, pairs, texts or triplets."""
@@ -125,7 +126,12 @@ def trace_of(folder: Path) -> list[dict[str, Any]]:
 
     Each step has depth, path, stage (None for a plain file or one that is gone), rows, dropped, seconds, command and
     problem ("" or what differs from when it was used).
+
+    Raises:
+        CvrError: there is no such folder.
     """
+    if not folder.exists():
+        raise CvrError(f"{folder} does not exist.")
     steps: list[dict[str, Any]] = []
     seen: set[Path] = set()
     todo: list[tuple[int, Path, str | None]] = [(0, folder, None)]

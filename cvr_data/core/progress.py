@@ -34,16 +34,26 @@ class Pace:
             self.marks[-1] = (self.marks[-1][0], self.worked)
             return
         self.marks.append((now, self.worked))
-        while len(self.marks) > 2 and now - self.marks[1][0] >= WINDOW_S:
+        while len(self.marks) > 3 and now - self.marks[2][0] >= WINDOW_S:
             self.marks.popleft()
 
     @property
     def rate(self) -> float | None:
         """Units per second of the last while; None while it is not known."""
-        if len(self.marks) < 2:
+        marks = list(self.marks)
+        if len(marks) > 1 and _units(marks, -1) < _units(marks, -2):
+            marks.pop()  # its rows are told one by one, and perhaps this is the first of them
+        if len(marks) < 2:
             return None
-        (first_s, before), (last_s, after) = self.marks[0], self.marks[-1]
+        last_s, after = marks.pop()
+        first_s, before = next((mark for mark in reversed(marks) if last_s - mark[0] >= WINDOW_S), marks[0])
         return (after - before) / (last_s - first_s) or None
+
+
+def _units(marks: list[tuple[float, int]], batch: int) -> int:
+    """Return how much was done in the last batch (-1) or the one before it (-2)."""
+    earlier = marks[batch - 1][1] if len(marks) > -batch else 0
+    return marks[batch][1] - earlier
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -81,7 +91,8 @@ class Progress(AbstractContextManager["Progress"]):
         self.done += count
         self.note = note or self.note
         pause = REDRAW_S if self.is_terminal else PLAIN_S
-        if now - self.started > QUIET_S and now - self.drawn > pause:
+        is_over = self.total is not None and self.done >= self.total  # the last line comes at the end, once
+        if not is_over and now - self.started > QUIET_S and now - self.drawn > pause:
             self.drawn = now
             self._draw(now - self.started, self.pace.rate)
 
@@ -96,7 +107,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 def progress_line(count: str, left: int, elapsed_s: float, rate: float | None, unit: str, note: str) -> str:
     """Return `mine 120/400 rows, 31.2 rows/s, 9 s left, 3 dropped`; without a rate there is no estimate."""
-    parts = [count] if rate is None else [count, f"{rate:.1f} {unit}/s"]
+    parts = [count] if rate is None else [count, f"{rate:{'.1f' if rate >= 0.95 else '.2g'}} {unit}/s"]
     if left > 0 and rate:
         parts.append(f"{_duration(left / rate)} left")
     else:

@@ -55,8 +55,8 @@ class Family(Generic[M]):
         """Return the component's module.
 
         Raises:
-            CvrError: no component or importable module has that name, it lacks what the contract asks for, or a
-                library it needs is not installed.
+            CvrError: no component or importable module has that name, it is no Python, it lacks what the contract asks
+                for, or a library it needs is not installed.
         """
         module_name = name if "." in name else f"{self.package}.{name.replace('-', '_')}"
         if "." not in name and name.replace("_", "-") not in self.names():
@@ -65,6 +65,8 @@ class Family(Generic[M]):
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise CvrError(f"Cannot import {module_name}: no module named {error.name!r}.") from None
+        except SyntaxError as error:
+            raise CvrError(f"Cannot import {module_name}: {error}.") from None
         if missing := sorted(required(self.contract) - vars(module).keys()):
             raise CvrError(f"{module_name} is none of the {self.kind}: it has no {', '.join(missing)}.")
         return cast(M, module)
@@ -78,17 +80,23 @@ class Family(Generic[M]):
         return parse_config(self.get(name).Config, options, where=name)
 
     def summary(self, name: str) -> str:
-        """Return the first line of the component's docstring, without importing it."""
+        """Return the first line of the component's docstring, without importing it, or why it has none."""
         source = self._source(name)
-        first_line = source.split("\n", 1)[0]
-        if first_line.startswith('"""'):  # as every file of ours; to parse all 119 takes longer than to read them
-            return first_line.strip('"').strip()
-        return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+        first_line = source.split("\n", 1)[0].strip()
+        if first_line.startswith('"""') and first_line.strip('"'):
+            return first_line.strip('"').strip()  # as in every file of ours; to parse all 119 takes far longer
+        try:
+            return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+        except SyntaxError as error:  # one that is being written does not hide the others
+            return f"(cannot be read: {error})"
 
     def describe(self, name: str) -> str:
         """Return the component's docstring and its options with defaults and meanings."""
         source = self._source(name)
-        document = ast.get_docstring(ast.parse(source)) or ""
+        try:
+            document = ast.get_docstring(ast.parse(source)) or ""
+        except SyntaxError as error:
+            raise CvrError(f"The component {name!r} cannot be read: {error}.") from None
         lines = [document.strip(), "", "Options (-o key=value):"]
         meanings = field_docs(source)
         for field, default in (defaults_of(source) or self._defaults(name)).items():

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -16,10 +16,12 @@ Result = TypeVar("Result")
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
-OLDER_ISA = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
+OLDER_ISA = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of ONEDNN_MAX_CPU_ISA that leave out the instructions for bfloat16."""
 
 logger = logging.getLogger(__name__)
+_told: set[str] = set()
+"""Warnings of this process, each given once: an encoder has two networks, a run several models."""
 
 
 def device_of(name: str) -> torch.device:
@@ -81,10 +83,12 @@ def slow_type(name: str, hardware: Hardware) -> str | None:
 
 
 def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
-    """Return the type of the products of encoders, language models and trainers; a slow one is taken with a warning."""
+    """Return the type of the products of encoders, language models and trainers; a slow one is taken, and told once."""
     hardware = hardware_of(device)
     chosen = type_name(name, hardware)
-    if (line := slow_type(chosen, hardware)) is not None:
+    line = slow_type(chosen, hardware)
+    if line is not None and line not in _told:
+        _told.add(line)
         logger.warning(line)
     return getattr(torch, chosen)
 
@@ -109,29 +113,47 @@ def runs_on(device: torch.device, dtype: torch.dtype) -> str:
 
 
 def map_batches(run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device) -> list[Result]:
-    """Return the result of each batch, as `each_batch` gives them."""
-    return list(each_batch(run, batches, device))
+    """Return the result of each batch, in order; they are worked on as by `each_batch`."""
+    found = dict(each_batch(run, batches, device))
+    return [found[number] for number in range(len(batches))]
 
 
 def each_batch(
     run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device, at_once: int | None = None
-) -> Iterator[Result]:
-    """Yield the result of each batch, in order; on a CPU every core runs batches of its own, each in one thread.
+) -> Iterator[tuple[int, Result]]:
+    """Yield (number, result) of each batch when it has ended; on a CPU every core runs batches, each in one thread.
 
     With `at_once`, at most so many batches run beside each other, and share the cores among them.
 
     So the numbers do not depend on how many cores there are, and where other work runs beside this, cores do not wait
-    for one another (two OpenMP threads on two busy cores were eight times slower than one).
+    for one another (two OpenMP threads on two busy cores were eight times slower than one). After an error no batch is
+    begun, and what those that run give is yielded before it is raised.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu":
-        yield from map(run, batches)
+        yield from enumerate(map(run, batches))
         return
     workers = threads if at_once is None else max(1, min(at_once, threads, len(batches)))
     torch.set_num_threads(threads // workers)
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(run, batches)
+        yield from _as_they_end({pool.submit(run, batch): number for number, batch in enumerate(batches)})
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)
+
+
+def _as_they_end(number_of: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
+    errors: dict[int, BaseException] = {}
+    for ended in as_completed(number_of):
+        if ended.cancelled():
+            continue
+        error = ended.exception()
+        if error is None:
+            yield number_of[ended], ended.result()
+            continue
+        errors[number_of[ended]] = error
+        for waiting in number_of:
+            waiting.cancel()
+    if errors:
+        raise errors[min(errors)]

@@ -97,7 +97,7 @@ class CausalLM:
         return cls(model, tokenizer, is_chat, batch, share_prefix)
 
     def write(self, requests: Sequence[Request], groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
-        """Yield (position, answer), batch by batch.
+        """Yield (position, answer), batch by batch as they end: what waited for a slow one would be lost with it.
 
         Args:
             requests: what to write.
@@ -108,15 +108,15 @@ class CausalLM:
         for numbers in groups:
             room = self.model.config.max_position_embeddings - requests[numbers[0]].parameters.max_tokens
             for number in numbers:
-                if len(prompts[number]) > room:
-                    error = f"prompt of {len(prompts[number])} tokens exceeds the model's {room}"
-                    yield number, Answer(text=None, error=error)
-            fitting = [number for number in numbers if len(prompts[number]) <= room]
+                if not 0 < len(prompts[number]) <= room:
+                    told = f"prompt of {len(prompts[number])} tokens exceeds the model's {room}"
+                    yield number, Answer(text=None, error=told if prompts[number] else "prompt of no tokens")
+            fitting = [number for number in numbers if 0 < len(prompts[number]) <= room]
             batches.append(self._batches(requests, prompts, fitting))
         # Of each group in turn: batches that run beside each other then read prefixes of their own.
         in_turn = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
-        for batch, written in zip(in_turn, self._written(in_turn), strict=True):
-            for number, tokens in zip(batch.numbers, written, strict=True):
+        for place, written in each_batch(self._write_batch, in_turn, self.model.device, at_once=AT_ONCE):
+            for number, tokens in zip(in_turn[place].numbers, written, strict=True):
                 text = self.tokenizer.decode(tokens, skip_special_tokens=True)
                 yield number, Answer(text=text, tokens_in=len(prompts[number]), tokens_out=len(tokens))
 
@@ -136,9 +136,6 @@ class CausalLM:
             _Batch(chunk, [requests[n] for n in chunk], [prompts[n][shared:] for n in chunk], prefix)
             for chunk in chunks
         ]
-
-    def _written(self, batches: Sequence[_Batch]) -> Iterator[list[list[int]]]:
-        return each_batch(self._write_batch, batches, self.model.device, at_once=AT_ONCE)
 
     def tokens(self, request: Request) -> list[int]:
         """Return the prompt's tokens, as a chat or as one text to continue."""

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import Kept, current_engine, keep, mapped_in_order
 from cvr_data.core.progress import Progress
 from cvr_data.pairs.search.floors import Floors
@@ -70,6 +71,9 @@ def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None
         vectors_ND: float32, unit length along D.
         band: how many neighbours, and of which cosine.
         dtype: of the coarse products; None takes the fastest that this machine multiplies.
+
+    Raises:
+        CvrError: a vector is not finite.
     """
     if current_engine().is_here or len(vectors_ND) <= QUERY_SHARD:
         with Progress("find neighbours", len(vectors_ND), "captions") as progress:
@@ -269,12 +273,17 @@ def _error(both: Sequence[tuple[np.ndarray, Tensor]]) -> float:
 
     Args:
         both: exact and rounded vectors, of the queries and of the keys.
+
+    Raises:
+        CvrError: a value is NaN or infinite, next to which no bound holds, and neighbours of others would be lost.
     """
     norm, distance = 0.0, 0.0
     for exact_ND, coarse_ND in both:
         for start in range(0, len(exact_ND), KEYS):
             exact = torch.from_numpy(exact_ND[start : start + KEYS])
             rounded = coarse_ND[start : start + KEYS].float().cpu()
+            if not rounded.isfinite().all():
+                raise CvrError("The vector of a text has a value that is no finite number: encode in float32 instead.")
             norm = max(norm, float(rounded.norm(dim=1).max()), float(exact.norm(dim=1).max()))
             distance = max(distance, float((exact - rounded).norm(dim=1).max()))
     sums = both[0][0].shape[1] * torch.finfo(torch.float32).eps

@@ -37,6 +37,7 @@ def test_by_triplet_every_row_is_visited_once_in_an_order_of_the_generator():
 def test_a_smaller_last_batch_is_left_out_unless_it_is_the_only_one():
     assert [len(batch) for batch in sampler("aaabb").batches(range(5))] == [2, 2]
     assert [len(batch) for batch in sampler("aaabb", batch_size=9).batches(range(5))] == [5]
+    assert (sampler("aaabb").used, sampler("aaabb", batch_size=9).used) == (4, 5)  # what the progress line counts to
 
 
 def test_by_target_every_target_is_visited_once_and_in_time_with_each_of_its_triplets():

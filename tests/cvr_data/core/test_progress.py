@@ -29,6 +29,12 @@ def test_rows_of_one_batch_that_are_told_one_by_one_are_one_batch():
     assert paced(*told, *again).rate == 8.0
 
 
+def test_a_batch_whose_first_row_is_told_is_not_a_batch_of_one_row():
+    """The line is drawn at the first row of a batch: 31 videos, and 65 s later one, were told as 0.0 videos/s."""
+    assert paced((35.0, 31), (100.0, 1)).rate is None
+    assert paced((35.0, 32), (100.0, 1), (100.01, 31), (164.0, 1)).rate == 32 / 65
+
+
 def test_the_rate_is_that_of_the_last_while():
     slow = [(10.0 * batch, 10) for batch in range(1, 11)]
     assert paced(*slow).rate == 1.0
@@ -63,3 +69,17 @@ def test_without_a_rate_there_is_no_estimate(rate, left, expected):
 def test_hours_and_minutes_are_told_as_such():
     assert progress_line("x", 7200, 1.0, 1.0, "rows", "") == "x, 1.0 rows/s, 2 h 00 min left"
     assert progress_line("x", 90, 1.0, 1.0, "rows", "") == "x, 1.0 rows/s, 1 min 30 s left"
+
+
+def test_a_rate_below_one_is_not_told_as_zero():
+    assert progress_line("x", 6, 1.0, 0.034, "rows", "") == "x, 0.034 rows/s, 2 min 56 s left"
+    assert progress_line("x", 6, 1.0, 0.999, "rows", "") == "x, 1.0 rows/s, 6 s left"
+
+
+def test_the_last_line_is_written_once(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("cvr_data.core.progress.time.monotonic", lambda: now[0])
+    with Progress("embed", 181, "texts") as progress:
+        now[0] = 64.0
+        progress.advance(181)
+    assert capsys.readouterr().err == "embed 181/181 texts, 2.8 texts/s, 1 min 04 s so far\n"

@@ -82,3 +82,37 @@ def test_every_component_has_a_summary_and_documented_options(kind):
         documented = field_docs(Path(module.__file__).read_text())
         undocumented = set(getattr(module.Config, "__dataclass_fields__", {})) - set(documented)
         assert not undocumented, f"{kind}/{name}: no docstring under {undocumented}"
+
+
+@pytest.fixture
+def half_written(tmp_path, monkeypatch):
+    """A family of one good component and of some that are being written."""
+    folder = tmp_path / "half_written"
+    folder.mkdir()
+    sources = {
+        "__init__": "", "good": '"""Does it."""\n\nclass Config:\n    size: int = 3\n', "broken": "import (\n",
+        "documented": '"""Is begun."""\nimport (\n', "below": '"""\nBegins below.\n"""\n',
+    }  # fmt: skip
+    for name, source in sources.items():
+        (folder / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    return Family("half_written")
+
+
+def test_a_broken_component_does_not_hide_the_others(half_written):
+    summaries = {name: half_written.summary(name) for name in half_written.names()}
+    assert summaries.pop("broken").startswith("(cannot be read: invalid syntax")
+    assert summaries == {"good": "Does it.", "documented": "Is begun.", "below": "Begins below."}
+    assert "size = 3" in half_written.describe("good")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("broken", "cannot be read: invalid syntax"), ("documented", "cannot be read"), ("below", "it has no Config")],
+)
+def test_a_broken_component_is_described_by_one_line_that_says_what_is_wrong(half_written, name, message):
+    with pytest.raises(CvrError, match=message):
+        half_written.describe(name)
+    if name != "below":
+        with pytest.raises(CvrError, match=rf"Cannot import half_written\.{name}: invalid syntax"):
+            half_written.get(name)

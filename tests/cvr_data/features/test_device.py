@@ -1,11 +1,13 @@
 """One function decides in which type networks multiply: by the hardware, and with a line where it is slow."""
 
 import logging
+import threading
 
 import pytest
 import torch
 
 from cvr_data.core.errors import CvrError
+from cvr_data.features import device
 from cvr_data.features.device import (
     Hardware,
     device_of,
@@ -45,15 +47,20 @@ def test_a_type_that_is_asked_for_is_taken_and_a_slow_one_told_in_one_line(hardw
 
 def test_instructions_that_onednn_is_told_to_leave_out_do_not_count():
     assert hardware_of(CPU, OLD_CPU).fast == frozenset()
+    assert (
+        hardware_of(CPU, {"ONEDNN_MAX_CPU_ISA": "avx2_vnni_2"}).fast == frozenset()
+    )  # converts, multiplies in float32
     assert hardware_of(CPU, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"}) == hardware_of(CPU, {})
 
 
-def test_a_slow_type_is_taken_with_a_warning(monkeypatch, caplog):
+def test_a_slow_type_is_taken_with_one_warning(monkeypatch, caplog):
+    monkeypatch.setattr(device, "_told", set())
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
     with caplog.at_level(logging.WARNING):
         assert dtype_of("auto", CPU) == torch.float32 and dtype_of("float32", CPU) == torch.float32
         assert not caplog.records
-        assert dtype_of("bfloat16", CPU) == torch.bfloat16
+        for _ in ("frames", "texts"):
+            assert dtype_of("bfloat16", CPU) == torch.bfloat16
     assert [record.getMessage() for record in caplog.records] == [slow_type("bfloat16", PLAIN)]
 
 
@@ -81,8 +88,49 @@ def test_a_gpu_that_is_not_there_is_told_in_one_line(name):
 
 
 @pytest.mark.parametrize("at_once", [None, 1, 2, 50])
-def test_batches_give_their_results_in_order_and_threads_come_back(at_once):
+def test_batches_give_their_results_and_threads_come_back(at_once):
     threads = torch.get_num_threads()
-    assert list(each_batch(lambda batch: batch * 2, range(9), CPU, at_once=at_once)) == list(range(0, 18, 2))
-    assert map_batches(str, [], CPU) == []
+    found = dict(each_batch(lambda batch: batch * 2, range(9), CPU, at_once=at_once))
+    assert found == {number: number * 2 for number in range(9)}
+    assert map_batches(str, range(9), CPU) == list("012345678") and map_batches(str, [], CPU) == []
     assert torch.get_num_threads() == threads
+
+
+@pytest.fixture
+def two_threads():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_slow_batch_holds_up_no_other(two_threads):
+    others = threading.Event()
+
+    def run(batch):
+        assert batch or others.wait(60)
+        return batch
+
+    found = []
+    for number, _ in each_batch(run, range(5), CPU, at_once=2):
+        found.append(number)
+        if len(found) == 4:
+            others.set()
+    assert found[-1] == 0 and sorted(found) == list(range(5))
+
+
+def test_what_ran_beside_a_batch_that_failed_is_yielded_before_its_error(two_threads):
+    both, begun, found = threading.Barrier(2), [], []
+
+    def run(batch):
+        begun.append(batch)
+        if batch < 2:
+            both.wait(60)
+        if batch == 0:
+            raise ValueError("zero")
+        return batch
+
+    with pytest.raises(ValueError, match="zero"):
+        for number, _ in each_batch(run, range(9), CPU, at_once=2):
+            found.append(number)
+    assert set(found) == set(begun) - {0} and 1 in found

@@ -139,6 +139,14 @@ def test_a_prompt_that_does_not_fit_is_an_error_row_among_good_ones(model):
     assert [first, last] == write(model, [asked[0], asked[2]])
 
 
+def test_a_prompt_of_no_tokens_is_an_error_row_and_leaves_the_others_theirs(model):
+    alone = [dataclasses.replace(request, messages=request.messages[-1:], lead="") for request in requests(3)]
+    empty = dataclasses.replace(alone[0], messages=(Message("user", ""),))
+    first, none, last = write(model, [alone[0], empty, alone[2]])
+    assert none.text is None and none.error == "prompt of no tokens"
+    assert [first, last] == write(model, [alone[0], alone[2]])
+
+
 def test_nothing_asked_starts_no_engine():
     assert write("no/such/model", []) == []
 

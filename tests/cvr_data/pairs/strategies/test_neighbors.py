@@ -132,6 +132,15 @@ def test_blocks_and_the_type_of_the_products_do_not_matter(seed, k, limits):
             assert list(zip(found.query.tolist(), found.neighbour.tolist(), strict=True)) == expected
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_vector_that_is_not_finite_is_refused_as_others_would_lose_neighbours(value, dtype):
+    vectors_ND = np.eye(6, dtype=np.float32)
+    vectors_ND[3, 1] = value
+    with pytest.raises(CvrError, match="no finite number"):
+        nearest(vectors_ND, Band(k=2, low=-1, high=1.1), dtype)
+
+
 def slow(vectors_ND, band):
     found = []
     for query, vector in enumerate(vectors_ND):
