@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_bench.scoring.measures import MEAN, Measures
 from cvr_bench.scoring.metrics import (
@@ -28,7 +27,7 @@ from cvr_bench.scoring.metrics import (
 from cvr_bench.tasks.coverage import recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes, read_parquet
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import content_id
@@ -242,6 +241,6 @@ def read_result(path: Path) -> Result:
             raise CvrError(f"{path}: {name} is missing; run its command again with --overwrite.")
     fields = json.loads((path / PROTOCOL).read_text(encoding="utf-8"))
     fields.pop("key", None)
-    table = check_columns(pq.read_table(path / RANKS), RANK_COLUMNS, str(path / RANKS))
+    table = check_columns(read_parquet(path / RANKS), RANK_COLUMNS, str(path / RANKS))
     record = json.loads((path / RESULT).read_text(encoding="utf-8"))
     return Result(artifact.path, record, Protocol.from_json(fields), table)

@@ -295,6 +295,13 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         pq.write_table(table.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
 
 
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
+    with pq.ParquetFile(path) as file:
+        table = file.read(None if columns is None else list(columns))
+    return table if columns is None else table.select(list(columns))
+
+
 def json_bytes(value: Any) -> bytes:
     """Return sorted, readable JSON ending in a newline."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
@@ -328,8 +335,7 @@ def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Pat
     for column in columns or ():
         if column not in names:
             raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
-    tables = [pq.read_table(path, columns=None if columns is None else list(columns)) for path in paths]
-    return pa.concat_tables(tables, promote_options="permissive")
+    return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -360,7 +366,7 @@ def _state(path: Path) -> tuple[int, ...]:
 def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for path in paths:
-        counts.update(pq.read_table(path, columns=["drop_reason"]).column("drop_reason").to_pylist())
+        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
     return counts
 
 

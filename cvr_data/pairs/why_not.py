@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -25,7 +25,7 @@ def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
         CvrError: no such artifact, or a video is not in the corpus it was mined from.
     """
     artifact = open_artifact(pairs, "mine-pairs")
-    is_pair = (ds.field("reference_id") == reference_id) & (ds.field("target_id") == target_id)
+    is_pair = {"reference_id": [reference_id], "target_id": [target_id]}
     kept, dropped = (_read(artifact, name, "reference_id", is_pair) for name in ("part", "dropped"))
     passed = ", ".join(step["step"] for step in artifact.manifest.get("funnel", [])[1:])
     lines = [f"kept: {shown_pair(row)}" + (f"; passed {passed}" if passed else "") for row in kept]
@@ -82,7 +82,7 @@ def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[st
 
 def _group(artifact: Artifact, texts: list[str]) -> str | None:
     """Return what became of the group that held the pair, if one was dropped whole."""
-    groups = _read(artifact, "dropped", "n_captions", ds.field("reference_caption").isin(texts))
+    groups = _read(artifact, "dropped", "n_captions", {"reference_caption": texts})
     for row in groups:
         if row["n_captions"] is not None:
             size = f"{row['n_captions']} captions of {row['n_videos']} videos"
@@ -102,11 +102,14 @@ def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def _read(artifact: Artifact, name: str, needed: str, condition: ds.Expression) -> list[dict[str, Any]]:
-    """Return the rows of the parts of that name which meet the condition, without reading the others whole."""
+def _read(artifact: Artifact, name: str, needed: str, wanted: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """Return the rows of the parts of that name that have one of the wanted values in each column named."""
     rows = []
     for path in sorted(artifact.path.glob(f"{name}-*.parquet")):
-        part = ds.dataset(path)
-        if needed in part.schema.names:
-            rows += part.to_table(filter=condition).to_pylist()
+        with pq.ParquetFile(path) as part:
+            for number in range(part.num_row_groups if needed in part.schema_arrow.names else 0):
+                group = part.read_row_group(number)
+                for column, values in wanted.items():
+                    group = group.filter(pc.is_in(group.column(column), value_set=pa.array(values)))
+                rows += group.to_pylist()
     return rows

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.artifacts import open_artifact, read_parquet
 from cvr_data.core.errors import CvrError
 
 COMPOSITION = "composition.parquet"
@@ -39,7 +38,7 @@ def shortcuts_of(folder: Path, triplets: pa.Table) -> Shortcuts:
     if not (folder / COMPOSITION).exists():
         raise CvrError(f"--audit {folder.parent if folder.name == 'audit' else folder}: there is no {COMPOSITION}.")
     record = json.loads((open_artifact(folder).path / "audit.json").read_text(encoding="utf-8"))
-    ranks = pq.read_table(folder / COMPOSITION)
+    ranks = read_parquet(folder / COMPOSITION)
     ours = set(triplets.column("query_id").to_pylist())
     others = [name for name in ranks.column("query_id").to_pylist() if name not in ours]
     if others or not ranks.num_rows:
