@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, json_bytes, open_artifact, write_bytes
+from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import with_column
 from cvr_data.core.lineage import FunnelStep, lineage
+from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
 from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of

@@ -28,11 +28,12 @@ from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_scores
 from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, parquet_bytes
+from cvr_data.core.artifacts import MANIFEST, ArtifactWriter
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
+from cvr_data.core.whole_files import parquet_bytes
 from cvr_data.features.protocol import Encoder
 from cvr_data.features.store import HEADS_FOLDER
 

@@ -22,7 +22,7 @@ def show_wti(text: str, clip: str, checkpoint: Path, out: Path, as_json: bool) -
 
     from cvr_bench.report.wti_matches import find_matches
     from cvr_bench.report.wti_picture import draw_matches
-    from cvr_data.core.artifacts import write_bytes
+    from cvr_data.core.whole_files import write_bytes
 
     found = find_matches(text, clip, checkpoint)
     write_bytes(out, draw_matches(found))

@@ -20,7 +20,7 @@ def two_way(results: tuple[Path, ...], kind: str, out: Path | None) -> None:
     """
     from cvr_bench.results.result import read_result
     from cvr_bench.results.two_way import format_two_way
-    from cvr_data.core.artifacts import write_bytes
+    from cvr_data.core.whole_files import write_bytes
 
     table = format_two_way([read_result(path) for path in results], markdown=kind == "md")
     click.echo(table)

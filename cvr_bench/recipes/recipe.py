@@ -100,7 +100,7 @@ def run_recipe(
     `run` gets the arguments after `cvr`, and raises when the step fails; `announce` gets a line before and after each.
     A step that finds its work done keeps the seconds it took the first time.
     """
-    from cvr_data.core.artifacts import json_bytes, write_bytes  # Arrow, which a list of recipes does not need
+    from cvr_data.core.whole_files import json_bytes, write_bytes  # Arrow, which a list of recipes does not need
 
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []

@@ -27,9 +27,10 @@ from cvr_bench.scoring.metrics import (
 from cvr_bench.tasks.coverage import recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes, open_artifact, parquet_bytes, read_parquet
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import json_bytes, parquet_bytes, read_parquet
 from cvr_data.tables import content_id
 
 if TYPE_CHECKING:  # torch, which those who read a result do not need

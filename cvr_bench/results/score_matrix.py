@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.core.artifacts import ArtifactWriter, parquet_bytes
+from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
+from cvr_data.core.whole_files import parquet_bytes
 
 if TYPE_CHECKING:  # torch, which comparing saved scores does not need
     from cvr_bench.models.parts.frame_weights import FrameWeights

@@ -30,8 +30,9 @@ from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.tasks.task import Query, Task, part_of
-from cvr_data.core.artifacts import ArtifactWriter, json_bytes, write_bytes
+from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.media.video import Video
 
 STAGE = "encode-queries"

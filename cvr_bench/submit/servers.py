@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.whole_files import write_bytes
 
 CIRR_VERSION = "rc2"
 CIRR_COUNTS = {"recall": 50, "recall_subset": 3}

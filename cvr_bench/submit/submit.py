@@ -30,9 +30,9 @@ from cvr_bench.submit.servers import (
 )
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.registry import split_options
+from cvr_data.core.whole_files import write_bytes
 
 BLIND_SPLITS = {"cirr": "test1", "circo": "test", "dense-webvid-covr": "challenge-test"}
 """Benchmarks with a server -> the split it scores."""

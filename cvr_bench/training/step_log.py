@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from cvr_bench.models.parts.processes import is_first
 from cvr_bench.training.config import TrainConfig
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import write_bytes
 
 LOG = "training.csv"
 STEPS = "training-steps.csv"

@@ -28,9 +28,10 @@ from cvr_bench.training.loop import TrainingLoop
 from cvr_bench.training.optimizers import make_optimizer
 from cvr_bench.training.state import RESUME, MovingAverage, TrainingState
 from cvr_bench.training.step_log import LogRow
-from cvr_data.core.artifacts import key_of, write_bytes
+from cvr_data.core.artifacts import key_of
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
+from cvr_data.core.whole_files import write_bytes
 from cvr_data.features.device import device_of as device_named
 from cvr_data.features.device import precision_of
 from cvr_data.features.protocol import Encoder

@@ -7,7 +7,6 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 """
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -29,6 +28,7 @@ import pyarrow.parquet as pq
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.versions import installed_versions
+from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
@@ -144,7 +144,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     ) -> None:
         """Write one part; the Parquet file of kept rows comes last, so its presence means the part is whole."""
         for name, array in (arrays or {}).items():
-            with _atomic(self._file(name, index, "npy")) as temporary, temporary.open("wb") as file:
+            with whole_file(self._file(name, index, "npy")) as temporary, temporary.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
         if dropped is not None and dropped.num_rows:
             write_parquet(self._file("dropped", index, "parquet"), dropped)
@@ -268,64 +268,6 @@ def input_key(path: Path) -> str:
 def is_made_by(folder: Path, *stages: str) -> bool:
     """Return whether a folder holds a finished artifact of one of these stages."""
     return (folder / MANIFEST).is_file() and open_artifact(folder).manifest.get("stage") in stages
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with _atomic(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
-    buffer = io.BytesIO()
-    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file whole or not at all; equal tables give equal bytes."""
-    with _atomic(path) as temporary:
-        pq.write_table(table.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
-
-
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
-    with pq.ParquetFile(path) as file:
-        table = file.read(None if columns is None else list(columns))
-    return table if columns is None else table.select(list(columns))
-
-
-def json_bytes(value: Any) -> bytes:
-    """Return sorted, readable JSON ending in a newline."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-class _atomic(AbstractContextManager[Path]):
-    """Gives a temporary path beside the wanted one; syncs and renames it when the block succeeds."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-    def __enter__(self) -> Path:
-        return self.temporary
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self.temporary.unlink(missing_ok=True)
-            return
-        with self.temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        self.temporary.replace(self.path)
 
 
 def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import write_parquet
+from cvr_data.core.whole_files import write_parquet
 
 FLUSH_ROWS = 512
 FLUSH_S = 5.0

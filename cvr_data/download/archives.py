@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cvr_data.core.artifacts import json_bytes, write_bytes
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import json_bytes, write_bytes
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 COPY_BYTES = 1 << 20

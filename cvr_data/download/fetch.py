@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from filelock import FileLock, Timeout
 
-from cvr_data.core.artifacts import file_sha256
+from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.items import WantedFile
 from cvr_data.tables import content_id
 

@@ -7,8 +7,8 @@ import fnmatch
 import re
 from pathlib import Path, PurePosixPath
 
-from cvr_data.core.artifacts import file_sha256
 from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer
 from cvr_data.download.items import WantedFile
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cvr_data.core.artifacts import file_sha256
 from cvr_data.core.progress import Progress
+from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import LONGEST_WAIT_S, FetchAnswer, HostGate, HttpFetcher
 from cvr_data.download.hub import SCHEME, attempt_hub
 from cvr_data.download.items import WantedFile

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_columns
+from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats._rows import (
     OfSplits,
     by_split,

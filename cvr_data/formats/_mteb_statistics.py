@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.artifacts import file_sha256
+from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.video import VideoInfo, probe
 
 

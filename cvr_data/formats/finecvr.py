@@ -21,8 +21,8 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_json, read_tab_separated
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats._rows import (
     SPLITS,
     OfSplits,

@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from cvr_data.core.artifacts import json_bytes, write_bytes, write_parquet
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
+from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import describe
 from cvr_data.formats._rows import PublishedQuery, by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
 

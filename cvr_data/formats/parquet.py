@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import write_parquet
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
+from cvr_data.core.whole_files import write_parquet
 from cvr_data.formats._rows import SPLITS, by_split, concat, files_of
 from cvr_data.tables import TRIPLETS
 

@@ -20,9 +20,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
+from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats._rows import (
     SPLITS,
     OfSplits,

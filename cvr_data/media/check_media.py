@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import json_bytes, write_bytes, write_parquet
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.row_log import RowLog
+from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.download.fetch import LONGEST_WAIT_S, HostGate
 from cvr_data.media.check_one import Found, UrlChecker, check_file
 

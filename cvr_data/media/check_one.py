@@ -11,7 +11,7 @@ from typing import Literal
 
 import requests
 
-from cvr_data.core.artifacts import file_sha256
+from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import CONNECT_TIMEOUT_S, WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe, read_frames

@@ -12,8 +12,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import write_bytes
 from cvr_data.pages.clips import ClipShelf
 
 TEMPLATES = Path(__file__).parent / "templates"

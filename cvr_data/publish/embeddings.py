@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.artifacts import json_bytes, write_bytes, write_parquet
+from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.features.store import FeatureStore
 from cvr_data.publish.redistribution import Publishable
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import write_bytes
 from cvr_data.triplets.card import SourceOfVideos, cell
 
 METHODS = [

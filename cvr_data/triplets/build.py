@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, file_sha256, json_bytes, open_artifact
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
@@ -22,6 +22,7 @@ from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import count_reasons, split_dropped, write_parts
 from cvr_data.core.versions import installed_versions
+from cvr_data.core.whole_files import file_sha256, json_bytes
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.artifacts import open_artifact, read_parquet
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import read_parquet
 
 COMPOSITION = "composition.parquet"
 

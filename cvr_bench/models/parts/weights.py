@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
-from cvr_data.core.artifacts import write_bytes
 from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.whole_files import write_bytes
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training"

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, json_bytes
+from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
+from cvr_data.core.whole_files import json_bytes
 from cvr_data.modifications.asking.request import Change, Request
 from cvr_data.modifications.engines.causal_lm import weights_name
 from cvr_data.modifications.engines.products import runs_on, with_type

@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import file_sha256, write_parquet
+from cvr_data.core.whole_files import file_sha256, write_parquet
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.synthetic.concepts import SLOTS

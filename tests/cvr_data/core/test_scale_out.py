@@ -12,9 +12,10 @@ import psutil
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, identity_of, json_bytes, open_artifact
+from cvr_data.core.artifacts import ArtifactWriter, identity_of, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.engine import Engine
+from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source, similarities
 from cvr_data.pairs.search import concept_mentions as _concept_mentions
 from cvr_data.pairs.search import halves as _halves
@@ -131,7 +132,7 @@ def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(rows, ma
     monkeypatch.setattr(_halves, "BUCKET_ROWS", rows)
     captions = read_captions(videos_table(), 2, 50)
     whole, templates = one_word.find_pairs(captions, max_group)
-    dealt, dealt_templates = one_word.find_pairs_in_halves(captions, max_group)
+    dealt, dealt_templates = one_word.find_pairs_in_buckets(captions, max_group)
     assert _rows(dealt) == _rows(whole)
     assert len(_rows(whole)) > 0
     assert sorted(dealt_templates) == sorted(templates)
