@@ -10,6 +10,7 @@ that it was meant for. Bodies are asked for as they are: a compressed one could 
 import base64
 import netrc
 import os
+import ssl
 from pathlib import Path
 
 import httpx2
@@ -19,9 +20,20 @@ BAD_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError)
 """No such address can be asked; a part of a host's name that is too long comes as a UnicodeError."""
 
 
-def http_client(*, timeout_s: float, connect_s: float = CONNECT_TIMEOUT_S) -> httpx2.Client:
-    """Return a client that serves any number of threads; `timeout_s` is the longest silence of a server."""
+def http_client(
+    *, timeout_s: float, connect_s: float = CONNECT_TIMEOUT_S, cafile: str | None = None, proxy: str | None = None
+) -> httpx2.Client:
+    """Return a client that serves any number of threads.
+
+    Args:
+        timeout_s: the longest silence of a server.
+        connect_s: the longest time to reach it.
+        cafile: certificates to trust instead of the machine's.
+        proxy: to go through instead of the environment's.
+    """
     return httpx2.Client(
+        verify=ssl.create_default_context(cafile=cafile) if cafile else True,
+        proxy=proxy,
         headers={"Accept-Encoding": "identity", "User-Agent": "cvr"},
         timeout=httpx2.Timeout(timeout_s, connect=connect_s, pool=None),
         limits=httpx2.Limits(max_connections=None),

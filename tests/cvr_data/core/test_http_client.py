@@ -1,4 +1,4 @@
-"""http_client: what authorises goes to its own host alone, and what is no address is told apart from a host that is down."""
+"""http_client: what authorises goes to its own host alone, and what is no address is refused as one."""
 
 import base64
 
