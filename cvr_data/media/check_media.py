@@ -177,7 +177,7 @@ def _looked_at(media: Sequence[Medium], config: Config) -> Iterator[dict[str, An
     checker, gate = UrlChecker(timeout_s=config.timeout_s, is_opening=config.is_opening), HostGate(stop)
     todo = iter(_spread(media))
     running: set[Future[dict[str, Any]]] = set()
-    with ThreadPoolExecutor(config.concurrency) as pool:
+    with checker.client, ThreadPoolExecutor(config.concurrency) as pool:
         try:
             while True:
                 while len(running) < AHEAD * config.concurrency and (medium := next(todo, None)) is not None:
