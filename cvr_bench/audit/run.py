@@ -14,7 +14,7 @@ from cvr_bench.audit.data_leaks import data_leaks
 from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine, read_audit, write_audit
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.benchmarks.triplets import task_name
 from cvr_bench.data.benchmark import Benchmark
 from cvr_bench.data.opened import Sources
@@ -134,5 +134,5 @@ def _benchmark_of(record: Mapping[str, Any]) -> Benchmark | None:
     if known is None:
         return None
     options = {name: value for name, value in known.items() if name != "name"}
-    config = DATASETS.config(known["name"], {**options, "annotations": record["data"]["path"]})
+    config = BENCHMARKS.config(known["name"], {**options, "annotations": record["data"]["path"]})
     return Benchmark(known["name"], config, known["name"])

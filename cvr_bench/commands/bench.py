@@ -81,7 +81,7 @@ def bench(
 
     Training uses the train split (of --train-data, where it is given; its features lie in the same --embeddings) and
     chooses the checkpoint on val; scores are of the test split. Without --data the triplets built last are taken, else
-    the packaged sample. A benchmark is a name of `cvr list datasets`; its published files are where `cvr data-status`
+    the packaged sample. A benchmark is a name of `cvr list benchmarks`; its published files are where `cvr data-status`
     looks, or in the folder that is given: --data cirr -D annotations=CIRR. Several may be named, or all of them with
     --data all: each has a table of its own, and one that is not here costs a line. --data user/name takes triplets
     from the Hub.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks import DATASETS, HasCaptions
+from cvr_bench.benchmarks import BENCHMARKS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
     Config,
     query_bank,
@@ -138,7 +138,7 @@ class Sources:
     def _captions(self) -> CaptionSource | None:
         if self.benchmark is None:
             return None
-        scored = DATASETS.get(self.benchmark.name)
+        scored = BENCHMARKS.get(self.benchmark.name)
         if not isinstance(scored, HasCaptions):
             return None
         return find_captions(self.benchmark.name, scored, self.benchmark.config)

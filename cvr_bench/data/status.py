@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.benchmarks import DATASETS, BenchmarkModule, KeepsTargets
+from cvr_bench.benchmarks import BENCHMARKS, BenchmarkModule, KeepsTargets
 from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import MANIFEST, open_artifact
@@ -88,7 +88,7 @@ def data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Pat
 
 def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status:
     root = machine.root(name)
-    parts = _parts(DATASETS.get(name), root)
+    parts = _parts(BENCHMARKS.get(name), root)
     ids = frozenset().union(*(part.ids for part in parts))
     media_folders = [folder for folder in machine.media_folders(name) if folder.is_dir()]
     media = [_coverage(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.benchmark import find_benchmark, is_benchmark
 from cvr_bench.data.choose import ALL, choose_data, stored_features, with_root
 from cvr_bench.data.opened import Sources
@@ -87,7 +87,7 @@ def task_to_score(
     options = with_root(data, data_options, machine)
     if data is not None and is_benchmark(data):
         benchmark = find_benchmark(data.replace("_", "-"), options, split)
-        return DATASETS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
+        return BENCHMARKS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
     sources = choose_sources(data, options, None, split)
     return sources.task(split or "test"), data_file(sources).name
 

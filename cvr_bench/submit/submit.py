@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_bench.benchmarks import DATASETS, KeepsTargets, circo
+from cvr_bench.benchmarks import BENCHMARKS, KeepsTargets, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.scoring.blocks import score_matrix
@@ -143,11 +143,11 @@ def _with_server(benchmark: str) -> str:
 
 def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
     """The queries of the split that the server scores, unless the options name another."""
-    dataset = DATASETS.get(name)
+    dataset = BENCHMARKS.get(name)
     if not isinstance(dataset, KeepsTargets):
         raise CvrError(f"{name} has no split whose targets a server keeps.")
     given = {"split": BLIND_SPLITS[name], **split_options(options, name), **fixed}
-    return dataset.load_blind(DATASETS.config(name, given))
+    return dataset.load_blind(BENCHMARKS.config(name, given))
 
 
 def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
@@ -172,7 +172,7 @@ def _check_cirr_file(options: Sequence[str], path: Path) -> str:
 def _check_circo_file(options: Sequence[str], path: Path) -> str:
     submission = _object(path)
     given = {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")}
-    config = DATASETS.config("circo", given)
+    config = BENCHMARKS.config("circo", given)
     task = circo.load_blind(config) if circo.has_images(config) else circo.load_queries(config)
     check_circo(submission, task)
     unknown = "" if task.gallery else "; that they are COCO's was not checked, for want of its list of images"
