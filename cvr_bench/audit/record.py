@@ -116,27 +116,18 @@ def audit_of(result: Result) -> dict[str, Any] | None:
 
 
 def audit_result(
-    config: Config,
-    result: Result,
-    retriever: Retriever,
-    encoder: AlteredFeatures,
-    task: Task,
-    *,
+    config: Config, result: Result, retriever: Retriever, encoder: AlteredFeatures, task: Task, *,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Return the audit of a result, written inside it; what it leaks is said by its training.
 
     Raises:
         CvrError: another audit lies there.
     """
     writer = ArtifactWriter(
-        result.path / FOLDER,
-        stage=STAGE,
-        version=VERSION,
-        config={"k": config.k, "seed": config.seed},
-        inputs={"result": result.path},
-        overwrite=overwrite,
-    )
+        result.path / FOLDER, stage=STAGE, version=VERSION, config={"k": config.k, "seed": config.seed},
+        inputs={"result": result.path}, overwrite=overwrite,
+    )  # fmt: skip
     if writer.finished() is None:
         with writer:
             findings = examine(config, retriever, encoder, task, result.ranks)

@@ -69,14 +69,9 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
 
 
 def audit_triplets(
-    config: Config,
-    leak_config: LeakConfig,
-    sources: Sources,
-    run: AuditRun,
-    out: Path | None = None,
-    *,
+    config: Config, leak_config: LeakConfig, sources: Sources, run: AuditRun, out: Path | None = None, *,
     overwrite: bool = False,
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Return where the audit of a split of triplets was written, and the audit.
 
     Raises:

@@ -14,14 +14,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from cvr_bench.audit.altered import (
-    Alteration,
-    AlteredFeatures,
-    altered,
-    middle_frame,
-    reversed_frames,
-    shuffled_frames,
-)
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, middle_frame, reversed_frames, shuffled_frames
 from cvr_bench.audit.composition import paired_difference, recalls, values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate

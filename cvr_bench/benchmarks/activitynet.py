@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Unit
-from cvr_data.core.annotation_files import Counts, check_counts, find, find_only, read_json
+from cvr_data.core.annotation_files import check_counts, find, find_only, read_json
 from cvr_data.core.errors import CvrError, first_few
 
 ORIGIN = "https://cs.stanford.edu/people/ranjaykrishna/densevid/"
@@ -26,8 +26,6 @@ class Config(TextVideo):
     """val_1.json, or the folder that holds it."""
     unit: Unit = "paragraph"
     """paragraph: all sentences of a video are one text; sentence: each is one."""
-    counts: Counts = "published"
-    """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3), "unit=sentence": (5, 3)}

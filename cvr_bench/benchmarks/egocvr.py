@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task, numbered
+from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.tasks.composed import Row, composed_task, numbered
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.formats import egocvr as layout
 from cvr_data.formats.egocvr import Clip
@@ -28,16 +29,12 @@ ORIGIN = "https://github.com/ExplainableML/EgoCVR"
 LEAST = 2
 """Clips to rank that a query needs."""
 PUBLISHED = {"queries": 2295, "clips": 10666}
-TEXTS = {
-    "instruction": "modification",
-    "modified-caption": "modified_captions",
-    "target-narration": "target_caption",
-}
+TEXTS = {"instruction": "modification", "modified-caption": "modified_captions", "target-narration": "target_caption"}
 """Option -> column of the triplets."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Counted):
     annotations: Path
     """The folder annotation/egocvr, or the repository that holds it."""
     gallery: Literal["global", "local", "same-video"] = "global"
@@ -45,10 +42,6 @@ class Config:
     text: Literal["instruction", "modified-caption", "target-narration"] = "instruction"
     """What the model reads: the modification text, TF-CVR's rewritten caption, or what is done in the target (a bound,
     because it looks at the answer)."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
 EXAMPLE = {"": (3, 8), "gallery=local": (3, 8), "gallery=same-video text=modified-caption": (3, 8)}

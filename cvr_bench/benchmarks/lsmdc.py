@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
-from cvr_data.core.annotation_files import Counts, check_counts, find, find_only, read_tab_separated
+from cvr_data.core.annotation_files import check_counts, find, find_only, read_tab_separated
 
 ORIGIN = "https://sites.google.com/site/describingmovies/download"
 FILES = {
@@ -30,8 +30,6 @@ class Config(TextVideo):
     """LSMDC16_challenge_1000_publictect.csv, or the folder that holds it."""
     split: Literal["test", "val"] = "test"
     """Which clips are ranked."""
-    counts: Counts = "published"
-    """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3)}

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Texts, listed
-from cvr_data.core.annotation_files import Counts, check_counts, find, read_lines
+from cvr_data.core.annotation_files import check_counts, find, read_lines
 from cvr_data.videos.corpora.msvd import read_pickle
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
@@ -30,8 +30,6 @@ class Config(TextVideo):
     """Which videos are ranked."""
     texts: Texts = "captions"
     """What is ranked for a video: its captions one by one, or the sets of all captions of a clip, each by its best."""
-    counts: Counts = "published"
-    """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.tasks.composed import Row, composed_task, named_videos, query_of
+from cvr_bench.tasks.composed import Row, composed_task, query_of, videos_of_queries
 from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Query, Task
@@ -80,7 +80,7 @@ def task_of(
     listed = videos_with_splits(config.videos) if listed is None else listed
     is_listed = listed.column("split").null_count < listed.num_rows
     of_split = listed.filter(pc.equal(listed.column("split"), config.split)).column("video_id").to_pylist()
-    gallery = sorted({*named_videos(rows), *of_split, *gallery_videos(config.distractors)})
+    gallery = sorted({*videos_of_queries(rows), *of_split, *gallery_videos(config.distractors)})
     protocol = Protocol(gallery=_gallery(config, is_listed=is_listed), reference=config.reference)
     names = list(dict.fromkeys(name for row in rows for name in row.slices))
     task = composed_task(task_name(config.data), rows, gallery, protocol, slice_names=names)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Texts, listed
-from cvr_data.core.annotation_files import Counts, check_counts, find, read_entries, read_lines
+from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"
 CAPTIONS = "https://eric-xw.github.io/vatex-website/download.html"
@@ -29,8 +29,6 @@ class Config(TextVideo):
     """Which half of the validation clips is ranked."""
     texts: Texts = "captions"
     """What is ranked for a video: its captions one by one, or the sets of all captions of a clip, each by its best."""
-    counts: Counts = "published"
-    """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {

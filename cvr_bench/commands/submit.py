@@ -18,15 +18,9 @@ from cvr_data.core.errors import CvrError
 @click.option("--out", "-O", type=PATH, help="File to write, such as cirr.json or challenge.npy.")
 @click.option("--check", type=PATH, metavar="FILE", help="Only check a file.")
 def submit(
-    benchmark: str,
-    model: str | None,
-    checkpoint: Path | None,
-    embeddings: Path | None,
-    data_options: tuple[str, ...],
-    options: tuple[str, ...],
-    out: Path | None,
-    check: Path | None,
-) -> None:
+    benchmark: str, model: str | None, checkpoint: Path | None, embeddings: Path | None, data_options: tuple[str, ...],
+    options: tuple[str, ...], out: Path | None, check: Path | None,
+) -> None:  # fmt: skip
     """Write what the server of BENCHMARK takes, after the checks that it makes; nothing is sent.
 
     cirr gives two files, for recall and recall_subset; circo one; dense-webvid-covr the query embeddings of the

@@ -16,7 +16,8 @@ from cvr_data.core.registry import config_dict, split_options
 
 OWN = "triplets"
 """The component that reads triplets folders: `--data` is their path, not a name."""
-NOT_IN_LABEL = ("annotations", "counts")
+FREE_OPTIONS = ("annotations", "counts")
+"""Options of a benchmark that do not say what is asked."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def find_benchmark(name: str, options: Sequence[str], split: str | None = None) 
             raise CvrError(f"{name} has one split, so --split has no meaning here.")
         given = {"split": split, **given}
     config = BENCHMARKS.config(name, given)
-    words = [value for key, value in given.items() if key.replace("-", "_") not in NOT_IN_LABEL]
+    words = [value for key, value in given.items() if key.replace("-", "_") not in FREE_OPTIONS]
     benchmark = Benchmark(name, config, "-".join([name, *words]))
     benchmark.files()
     return benchmark

@@ -59,13 +59,9 @@ class Report:
 
 
 def build_report(
-    results: Sequence[Path],
-    *,
-    triplets: Path | None = None,
-    videos: Path | None = None,
-    timings: Path | None = None,
+    results: Sequence[Path], *, triplets: Path | None = None, videos: Path | None = None, timings: Path | None = None,
     seed: int = 0,
-) -> Report:
+) -> Report:  # fmt: skip
     """Return what the page says of the results and of the triplets they were scored on.
 
     Raises:

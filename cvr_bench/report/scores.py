@@ -134,17 +134,14 @@ def slice_names(entries: Sequence[ScoredModel]) -> list[str]:
 def panels(entries: Sequence[ScoredModel], name: str) -> list[Panel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first."""
     values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
+    slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
         Panel(
             slice_title(name, value),
             values[value]["queries"],
             [
-                interval_dot(
-                    entry.label,
-                    Interval(**entry.result.record["slices"][name][value]["metrics"][MEAN]),
-                    entry.style,
-                )
-                for entry in entries
+                interval_dot(entry.label, Interval(**found[name][value]["metrics"][MEAN]), entry.style)
+                for entry, found in slices
             ],
         )
         for value in sorted(values, key=lambda value: -values[value]["queries"])

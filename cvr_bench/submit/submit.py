@@ -171,8 +171,7 @@ def _check_cirr_file(options: Sequence[str], path: Path) -> str:
 
 def _check_circo_file(options: Sequence[str], path: Path) -> str:
     submission = _object(path)
-    given = {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")}
-    config = BENCHMARKS.config("circo", given)
+    config = BENCHMARKS.config("circo", {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")})
     task = circo.load_blind(config) if circo.has_images(config) else circo.load_queries(config)
     check_circo(submission, task)
     unknown = "" if task.gallery else "; that they are COCO's was not checked, for want of its list of images"

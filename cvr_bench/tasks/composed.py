@@ -69,12 +69,12 @@ def numbered(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]
     return [(rows[0], tuple(row["target_id"] for row in rows)) for rows in rows_of_query.values()]
 
 
-def named_videos(rows: Iterable[Row]) -> list[str]:
+def videos_of_queries(rows: Iterable[Row]) -> list[str]:
     """Return the references and targets of all rows, each once, in the order in which they are named."""
     return list(dict.fromkeys(name for row in rows for name in (row.reference_id, *row.target_ids)))
 
 
-def named_targets(rows: Iterable[Row]) -> list[str]:
+def targets_of_queries(rows: Iterable[Row]) -> list[str]:
     """Return the targets of all rows, each once."""
     return list(dict.fromkeys(target_id for row in rows for target_id in row.target_ids))
 

@@ -99,11 +99,7 @@ def _values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
     if ours == QUERY_NUMBER:
         return parsed(texts, int, name=name, path=path)
     if ours == "frame_scores":
-        return parsed(texts, _scores, name=name, path=path)
+        return parsed(texts, lambda text: [float(score) for score in literal(text)] or None, name=name, path=path)
     if name in REQUIRED and (blank := [row for row, text in enumerate(texts) if not text]):
         raise CvrError(f"{path}: column {name!r} is empty in rows {first_few(blank)} (counted from 0).")
     return [text or None for text in texts]
-
-
-def _scores(text: str) -> list[float] | None:
-    return [float(value) for value in literal(text)] or None

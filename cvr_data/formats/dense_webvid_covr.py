@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
 from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, write_files
@@ -88,6 +89,5 @@ def _with_descriptions(triplets: pa.Table, descriptions: dict[str, str]) -> pa.T
         name = f"{end}_description"
         pairs = zip(column(triplets, name), triplets.column(f"{end}_id").to_pylist(), strict=True)
         values = pa.array([known or descriptions.get(video_id) for known, video_id in pairs], pa.string())
-        others = triplets.drop_columns([name]) if name in triplets.column_names else triplets
-        triplets = others.append_column(name, values)
+        triplets = with_column(triplets, name, values)
     return triplets

@@ -111,7 +111,8 @@ def read_local(path: Path) -> list[list[int]]:
         CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
     """
     cells = read_columns(path, [LOCAL], [LOCAL])[LOCAL]
-    return [numbers or [] for numbers in parsed(cells, _numbers, name=LOCAL, path=path)]
+    lists = parsed(cells, lambda cell: [int(number) for number in literal(cell)], name=LOCAL, path=path)
+    return [numbers or [] for numbers in lists]
 
 
 def file_name(what: str, split: str = "test") -> str:
@@ -161,7 +162,3 @@ def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
         **{name: [cells[cell][row] or None for row, _ in places] for name, cell in ours.items() if cell in cells},
     }
     return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
-
-
-def _numbers(cell: str) -> list[int]:
-    return [int(number) for number in literal(cell)]

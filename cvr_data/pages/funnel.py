@@ -3,7 +3,7 @@
 The steps are found by following inputs from the triplets back to the videos.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,11 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
             label=in_words(step.step if follows else artifact.path.name),
             before=step.rows_out if step.rows_in is None else step.rows_in,
             after=step.rows_out,
-            losses=_losses(step.dropped),
+            losses=[
+                (in_words(reason), count)
+                for reason, count in sorted(step.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
+                if count
+            ],
             follows=follows,
         )
         for step in funnel_of_one(artifact.manifest)
@@ -66,11 +70,6 @@ def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:
         run[0] if len(run) == 1 else replace(run[0], label=f"{run[0].label} to {run[-1].label}, {len(run)} steps")
         for run in runs
     ]
-
-
-def _losses(dropped: Mapping[str, int]) -> list[tuple[str, int]]:
-    ranked = sorted(dropped.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [(in_words(reason), count) for reason, count in ranked if count]
 
 
 def in_words(name: str) -> str:
