@@ -54,7 +54,7 @@ class Unimodal:
         return f"{self.modality} ({self.how})"
 
 
-def why_not(task: Task) -> str | None:
+def why_not_composed(task: Task) -> str | None:
     """Return why the queries of a task cannot be taken apart; None if they can."""
     if any(query.reference is None or query.reference.video is None for query in task.queries):
         return "its queries have no reference video"
@@ -89,7 +89,7 @@ def labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> lis
     return np.where(is_shortcut_Q, SHORTCUT, np.where(composed_Q <= k, REQUIRED, UNRESOLVED)).tolist()
 
 
-def table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
+def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
     """Return composition.parquet: a row per query with its ranks and its label."""
     composed_Q = ranks.column("rank").to_numpy()
     made = ranks.select(["query_id", "reference_id", "modification", "target_ids"]).append_column(

@@ -118,11 +118,11 @@ def find_leaks(
         store: raw features of videos; one that is not stored is compared by id and group only.
         vectors_of: how captions and modifications become vectors.
     """
-    found = {"video": find_matches(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
+    found = {"video": find_leak_pairs(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
     texts = {"caption": (test.captions, train.captions), "modification": (test.modifications, train.modifications)}
     for kind, sides in texts.items():
         mine, theirs = (_texts(side, vectors_of[kind]) for side in sides)
-        found[kind] = find_matches(mine, theirs, config.text_threshold, config.listed)
+        found[kind] = find_leak_pairs(mine, theirs, config.text_threshold, config.listed)
     tables = [matches.table(kind) for kind, matches in found.items()]
     leaked = {name for name, count in found["video"].counts() if count}
     summary = {
@@ -139,7 +139,7 @@ def find_leaks(
 
 
 @dataclass
-class Matches:
+class LeakPairs:
     """The pairs of one kind, as far as they are listed, and how many there are."""
 
     test: Items
@@ -169,9 +169,9 @@ class Matches:
         }
 
 
-def find_matches(test: Items, train: Items, threshold: float, listed: int, block: int = BLOCK) -> Matches:
+def find_leak_pairs(test: Items, train: Items, threshold: float, listed: int, block: int = BLOCK) -> LeakPairs:
     """Return the pairs of a test and a train item that share a code or have a cosine of at least `threshold`."""
-    found = Matches(
+    found = LeakPairs(
         test, train, np.zeros(len(test.names), dtype=np.int64), dict.fromkeys([*test.codes, "similar"], 0), []
     )
     codes = {name: _numbered(test.codes[name], train.codes[name]) for name in test.codes}
@@ -197,7 +197,7 @@ def find_matches(test: Items, train: Items, threshold: float, listed: int, block
     return found
 
 
-def _listed(found: Matches, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
+def _listed(found: LeakPairs, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
     """The rows of some test items: of each its most similar pairs, ties by name."""
     test, train = found.test, found.train
     ordered = sorted(pairs, key=lambda pair: (pair[0], -pair[2], train.names[pair[1]]))

@@ -78,7 +78,7 @@ def audit_triplets(
         CvrError: the data cannot be scored, the model has to be trained, or another audit lies there.
     """
     writer = ArtifactWriter(
-        out or audit_folder(sources.data),
+        out or _audit_folder(sources.data),
         stage=STAGE,
         version=VERSION,
         config={**vars(run), "k": config.k, "seed": config.seed, "leaks": config_dict(leak_config)},
@@ -101,8 +101,8 @@ def audit_triplets(
     return writer.path, read_audit(writer.path)
 
 
-def audit_folder(data: Path) -> Path:
-    """Return where the audit of triplets goes: beside them, or below the current folder for the packaged sample."""
+def _audit_folder(data: Path) -> Path:
+    """Beside the triplets, or below the current folder for the packaged sample."""
     is_packaged = sample_folder().resolve() in data.resolve().parents
     return (Path() if is_packaged else data.parent) / f"{task_name(data)}-audit"
 

@@ -55,7 +55,7 @@ def frame_counts(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
     return {} if lengths is None else {"least": int(lengths.min()), "most": int(lengths.max())}
 
 
-def table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
+def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
     """Return temporal.parquet: a row per query with its rank under each variant."""
     made = pa.table({"query_id": ranks.column("query_id"), "rank": ranks.column("rank")})
     for name, rank_Q in found.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.tasks.composed import Row, composed_task, numbered, video_item, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, numbered, video_item, videos_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts, find, read_json
@@ -96,8 +96,8 @@ def _check_queries(config: Config, path: Path, found: int) -> None:
     check_counts(path, config.counts, {"queries": found}, {"queries": QUERIES[config.split]})
 
 
-def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> Row:
-    return Row(
+def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> QueryRow:
+    return QueryRow(
         query_id=str(row[QUERY_NUMBER]),
         reference_id=row["reference_id"],
         modification=row["modification"],

@@ -16,7 +16,7 @@ from typing import Literal
 import pyarrow as pa
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.tasks.composed import Row, composed_task
+from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
 from cvr_data.core.annotation_files import check_counts, find
@@ -82,9 +82,9 @@ def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> 
     return images
 
 
-def _rows(queries: pa.Table) -> list[Row]:
+def _rows(queries: pa.Table) -> list[QueryRow]:
     return [
-        Row(
+        QueryRow(
             query_id=str(row[QUERY_NUMBER]),
             reference_id=row["reference_id"],
             modification=row["modification"],

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._composed import Counted, RanksTargets, task_of_targets
-from cvr_bench.tasks.composed import MEANS, Row, composed_task, rows_of, targets_of_queries
+from cvr_bench.tasks.composed import MEANS, QueryRow, composed_task, rows_of, targets_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts, find_only
@@ -71,7 +71,7 @@ def load_blind(config: Config) -> Task:
     published = {"queries": PUBLISHED[config.split]["queries"]}
     check_counts(path, config.counts, {"queries": queries.num_rows}, published)
     rows = [
-        Row(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
+        QueryRow(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
         for number, reference_id, text, description in zip(*queries.to_pydict().values(), strict=True)
     ]
     return composed_task(f"dense-webvid-covr-{config.split}", rows, [], Protocol(gallery="targets"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.tasks.composed import Row, composed_task, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
 from cvr_data.core.annotation_files import check_counts, find
@@ -59,7 +59,7 @@ EXAMPLE = {
 class _Category:
     """The queries of one category, and the images that they are ranked against."""
 
-    rows: Sequence[Row]
+    rows: Sequence[QueryRow]
     gallery: Sequence[str]
 
 
@@ -106,14 +106,14 @@ def _read(config: Config, category: str) -> _Category:
     return _Category(rows=rows, gallery=images if config.gallery == "original" else videos_of_queries(rows))
 
 
-def _row(row: Mapping[str, Any], order: str, path: Path) -> Row:
+def _row(row: Mapping[str, Any], order: str, path: Path) -> QueryRow:
     reference_id, target_id, captions = row["reference_id"], row["target_id"], row["relative_captions"]
     if len(captions) != 2:
         raise CvrError(f"{path}: {reference_id} -> {target_id} has {len(captions)} captions, not 2.")
     both = captions if order == "given" else captions[::-1]
     # a text of ours is exported as one caption
     text = " and ".join(caption.strip() for caption in both) if captions[1] else captions[0].strip()
-    return Row(
+    return QueryRow(
         query_id=content_id(row["category"], reference_id, target_id, *captions),
         reference_id=reference_id,
         modification=text,

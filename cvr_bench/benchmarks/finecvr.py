@@ -17,7 +17,7 @@ from typing import Literal
 import pyarrow as pa
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.tasks.composed import Row, composed_task, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find
@@ -60,9 +60,9 @@ def load(config: Config) -> Task:
     return composed_task(f"finecvr-{config.split}", rows, gallery, protocol)
 
 
-def _rows(triplets: pa.Table) -> list[Row]:
+def _rows(triplets: pa.Table) -> list[QueryRow]:
     return [
-        Row(
+        QueryRow(
             query_id=f"row-{number}",
             reference_id=row["reference_id"],
             modification=row["modification"],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._composed import RanksTargets, task_of_targets
-from cvr_bench.tasks.composed import Row, numbered
+from cvr_bench.tasks.composed import QueryRow, numbered
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find_only
 from cvr_data.formats import tf_covr as layout
@@ -42,7 +42,7 @@ def load(config: Config) -> Task:
     """Return the task."""
     (path,) = files(config)
     rows = [
-        Row(
+        QueryRow(
             query_id=f"row-{number}",
             reference_id=first["reference_id"],
             modification=first["modification"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Texts, listed
 from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
 
@@ -46,15 +46,15 @@ def _files(config: Config, split: str) -> list[Path]:
     return [listing, find(config.annotations, FILE, origin=CAPTIONS)]
 
 
-def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
+def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     *listings, path = paths
     captions = {entry["videoID"]: entry["enCap"] for entry in read_entries(path, ("videoID", "enCap"))}
     if not listings:
         check_counts(path, config.counts, {"videos": len(captions)}, {"videos": VIDEOS[split]})
-        return Captioned(captions)
+        return CaptionedVideos(captions)
     video_ids = read_lines(listings[0])
     check_counts(listings[0], config.counts, {"videos": len(video_ids)}, {"videos": VIDEOS[split]})
-    return Captioned(listed(captions, video_ids, listing=listings[0], beside=FILE))
+    return CaptionedVideos(listed(captions, video_ids, listing=listings[0], beside=FILE))
 
 
 files, load, training_files, load_captions = of_captions("vatex-{split}", _files, _read)

@@ -28,12 +28,12 @@ def submit(
 
     Example: cvr submit cirr --model sum -e embeddings -O cirr.json
     """
-    from cvr_bench.submit.submit import check_file, write_answers
+    from cvr_bench.submit.submit import check_submission, write_answers
 
     machine, name = this_machine(), benchmark.replace("_", "-")
     data_options = (f"annotations={machine.root(name)}", *data_options)
     if check is not None:
-        click.echo(f"{check}: {check_file(benchmark, data_options, check)}; its server would take it.")
+        click.echo(f"{check}: {check_submission(benchmark, data_options, check)}; its server would take it.")
         return
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")
@@ -44,4 +44,4 @@ def submit(
     checkpoint, options = with_checkpoint(model, checkpoint, options, machine.root)
     retriever = scoring_model(model, options, checkpoint, benchmark_features(name, embeddings, machine))
     for path in write_answers(benchmark, data_options, retriever, out):
-        click.echo(f"{path}: {check_file(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")
+        click.echo(f"{path}: {check_submission(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

@@ -64,16 +64,7 @@ def benchmark_features(name: str, given: Path | None, machine: Machine) -> Alter
     found = given or stored_features(name, machine)
     if found is None:
         raise CvrError(f"{name} comes without features of its videos; pass --embeddings (see cvr embed).")
-    return features_of(found)
-
-
-def features_of(embeddings: Path) -> AlteredFeatures:
-    """Return the encoder that serves stored features.
-
-    Raises:
-        CvrError: none are there.
-    """
-    return AlteredFeatures(Sources(data=embeddings, embeddings=embeddings, videos=(), choice="-e").encoder)
+    return AlteredFeatures(Sources(data=found, embeddings=found, videos=(), choice="-e").encoder)
 
 
 def task_to_score(

@@ -1,7 +1,7 @@
 """What to send to the server of a benchmark: a model's answers, checked as the server checks them.
 
     paths = write_answers("cirr", options, model, Path("cirr.json"))    # cirr.json and cirr_subset.json
-    lines = check_file("cirr", options, Path("cirr.json"))
+    lines = check_submission("cirr", options, Path("cirr.json"))
 
 Source: the servers of CIRR and CIRCO (`cvr_bench.submit.servers`), and the CVPR 2025 VidLLM challenge, which takes the
 query embeddings themselves: https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25, "Calculating Query Features".
@@ -18,7 +18,7 @@ from cvr_bench.benchmarks import BENCHMARKS, KeepsTargets, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.scoring.blocks import score_matrix
-from cvr_bench.submit.query_features import npy_bytes, read_rows
+from cvr_bench.submit.query_features import npy_bytes, read_features
 from cvr_bench.submit.servers import (
     CIRCO_COUNT,
     CIRR_COUNTS,
@@ -62,7 +62,7 @@ def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out:
     return [out]
 
 
-def check_file(benchmark: str, options: Sequence[str], path: Path) -> str:
+def check_submission(benchmark: str, options: Sequence[str], path: Path) -> str:
     """Return what a file holds, in words, if its server would take it.
 
     Raises:
@@ -180,7 +180,7 @@ def _check_circo_file(options: Sequence[str], path: Path) -> str:
 
 def _check_challenge_file(options: Sequence[str], path: Path) -> str:
     task = _blind("dense-webvid-covr", options)
-    queries_QD = read_rows(path)
+    queries_QD = read_features(path)
     check_challenge(queries_QD, task)
     return f"{task.name}: {' x '.join(map(str, queries_QD.shape))}, every row finite and not zero"
 

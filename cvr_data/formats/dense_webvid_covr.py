@@ -22,7 +22,7 @@ import pyarrow as pa
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
-from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, write_files
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_csv_files, write_files
 from cvr_data.formats._rows import column, values_of
 from cvr_data.tables import QUERY_NUMBER
 
@@ -72,7 +72,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
-    return read_files(config, path, COLUMNS)
+    return read_csv_files(config, path, COLUMNS)
 
 
 def read_queries(path: Path) -> pa.Table:

@@ -51,11 +51,11 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
 def funnel_figure(found: Sequence[FunnelBar]) -> Figure:
     """Return the chart of the bars, steps that removed nothing drawn as one."""
     title = "Rows kept at each step: " + ", ".join(f"{bar.label} {bar.after:,} of {bar.before:,}" for bar in found)
-    drawn = merged(found)
+    drawn = merged_bars(found)
     return Figure(*(sankey(drawn, width=width, title=title) for width in (WIDE, NARROW)))
 
 
-def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:
+def merged_bars(found: Sequence[FunnelBar]) -> list[FunnelBar]:
     """Return the bars with each run of steps that removed nothing as one; the first step of a unit stands alone."""
     runs: list[list[FunnelBar]] = []
     was_idle, unit = False, ""

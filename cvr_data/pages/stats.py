@@ -45,7 +45,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCards:
     """The triplets at both ends of one score."""
 
     score: str
@@ -69,7 +69,7 @@ class StatsPage:
     splits: dict[str, dict[str, Any]]
     leaks: dict[str, Any]
     cards: list[TripletCard]
-    ranked: list[Ranked]
+    ranked: list[RankedCards]
     commands: list[str]
     clips: ClipShelf
     captions: dict[str, str]
@@ -224,7 +224,7 @@ def _bounds(artifact: Artifact, name: str) -> list[Bound]:
     ]
 
 
-def _ranked(triplets: pa.Table) -> list[Ranked]:
+def _ranked(triplets: pa.Table) -> list[RankedCards]:
     """The triplets at the ends of every score: each column of floats, and the best of the frame scores."""
     scores = {
         field.name: triplets.column(field.name).to_pylist()
@@ -244,5 +244,5 @@ def _ranked(triplets: pa.Table) -> list[Ranked]:
         for end in (low, high):
             more = None if name in SIMILARITIES else [f"{in_words(name)} {value:.3f}" for value, _, _ in end]
             cards.append(cards_of(triplets, [row for _, _, row in end], more))
-        ranked.append(Ranked(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
+        ranked.append(RankedCards(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
     return ranked

@@ -74,7 +74,7 @@ class DatasetDifference:
         }
 
 
-def difference(before: Dataset, after: Dataset) -> DatasetDifference:
+def dataset_difference(before: Dataset, after: Dataset) -> DatasetDifference:
     """Return what changed from one version to the next."""
     triplets = [_by_id(dataset.triplets, "triplet_id") for dataset in (before, after)]
     videos = [_videos(dataset) for dataset in (before, after)]
