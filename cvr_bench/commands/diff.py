@@ -27,10 +27,10 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
     """
     from cvr_bench.results.invalidated import find_results, standings
     from cvr_data.triplets.dataset import open_dataset
-    from cvr_data.triplets.diff import difference
+    from cvr_data.triplets.diff import dataset_difference
 
     old, new = open_dataset(before), open_dataset(after)
-    found = difference(old, new)
+    found = dataset_difference(old, new)
     standing = standings(find_results(results), old, new)
     if as_json:
         record = {**found.as_json(), "results": [one.as_json() for one in standing]}

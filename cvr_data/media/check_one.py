@@ -1,6 +1,6 @@
 """Looks whether one medium is still there: a file is opened and hashed, an address is asked for its first bytes.
 
-check_file(Path("a.mp4"), known_sha256=None)    # Found(status="ok", duration_s=12.0, sha256="...", ...)
+check_medium(Path("a.mp4"), known_sha256=None)    # Found(status="ok", duration_s=12.0, sha256="...", ...)
 UrlChecker(timeout_s=30)("https://host/a.mp4")  # Found(status="gone", reason="HTTP 404", ...)
 """
 
@@ -40,7 +40,7 @@ class Found:
     """What the server asked to wait."""
 
 
-def check_file(path: Path, known_sha256: str | None) -> Found:
+def check_medium(path: Path, known_sha256: str | None) -> Found:
     """Return whether a file opens as a video or image, and is still the one that was imported."""
     if not path.is_file():
         return Found(status="gone", reason="no such file")
