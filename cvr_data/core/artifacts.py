@@ -9,10 +9,9 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +31,8 @@ from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, who
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
+INSIDE = ("heads", "audit")
+"""Folders of artifacts that are written into the one they were made from, and go with it."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self.key = key_of(self.identity)
         self.inputs = {name: Path(source) for name, source in (inputs or {}).items()}
         self.overwrite = overwrite
+        self.foreign: list[str] = []
+        """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
         self.started = time.monotonic()
 
     def __enter__(self) -> "ArtifactWriter":
@@ -117,9 +120,11 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             difference = _difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
+            check_outside(self.path, self.inputs.values())
             _clear(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.path / RUNNING, json_bytes(self.identity))
+        self.foreign = _foreign(self.path)
+        write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
         return self
 
     def __exit__(
@@ -165,7 +170,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "inputs": {name: self._input_entry(name) for name in self.inputs},
             "rows": sum(pq.read_metadata(part).num_rows for part in parts),
             "dropped": dict(sorted(dropped.items())),
-            "files": {name: file_sha256(self.path / name) for name in _content_files(self.path)},
+            "files": {name: file_sha256(self.path / name) for name in _content_files(self.path, self.foreign)},
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -179,7 +184,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         _clear(self.path)
-        self.path.rmdir()
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
@@ -312,7 +318,19 @@ def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     return counts
 
 
-def _content_files(folder: Path) -> list[str]:
+def check_outside(folder: Path, paths: Iterable[Path]) -> None:
+    """Refuse to replace what is in a folder if one of these files or folders is it, or lies in it.
+
+    Raises:
+        CvrError: one does.
+    """
+    for path in paths:
+        if path.resolve().is_relative_to(folder.resolve()):
+            where = "is" if path.resolve() == folder.resolve() else f"holds {path},"
+            raise CvrError(f"{folder} {where} what this is made from, so it is not replaced; name another --out.")
+
+
+def _content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
     """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
     names = []
     for root, folders, files in os.walk(folder):
@@ -326,13 +344,34 @@ def _content_files(folder: Path) -> list[str]:
             for name in files
             if not name.startswith(".") and name not in skipped
         ]
-    return sorted(names)
+    return sorted(set(names) - set(foreign))
+
+
+def _foreign(folder: Path) -> list[str]:
+    """The files in a folder that a run finds there: noted when it began, or all that there are as it begins."""
+    if (folder / RUNNING).exists():
+        return _read_json(folder / RUNNING).get("foreign", [])
+    return _content_files(folder)
 
 
 def _clear(folder: Path) -> None:
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for entry in folder.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    """Remove what runs wrote, and artifacts made from this one in it; other files stay.
+
+    A finished artifact lists its files. All in an unfinished one is its run's, but what was there when it began.
+    """
+    finished = (folder / MANIFEST).exists()
+    files = list(_read_json(folder / MANIFEST)["files"]) if finished else _content_files(folder, _foreign(folder))
+    for name in INSIDE:
+        if any((folder / name / file).exists() for file in (MANIFEST, RUNNING)):
+            _clear(folder / name)
+    for path in [folder / MANIFEST, folder / RUNNING, *(folder / name for name in files)]:
+        path.unlink(missing_ok=True)
+    for place in {folder, *((folder / name).parent for name in files)}:
+        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
+            temporary.unlink()
+    for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
+        if Path(root) != folder and not any(Path(root).iterdir()):
+            Path(root).rmdir()
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -79,6 +79,38 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_replacing_removes_what_runs_wrote_and_no_other_file(tmp_path, is_finished):
+    out = tmp_path / "a"
+    write(out, 1)
+    write(out / "heads", stage="inside")
+    write(out / "nested", stage="beside")
+    (out / "notes.txt").write_text("mine")
+    if not is_finished:
+        with ArtifactWriter(out, stage="begun", overwrite=True) as writer:
+            writer.write_part(7, pa.table({"x": [1]}))
+            writer.write_file("inner/left.json", b"{}")
+        (out / ".part-00008.parquet.99.tmp").write_bytes(b"cut")
+    again = write(out, 2, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert sorted(again.manifest["files"]) == ["dropped-00000.parquet", "part-00000.parquet", "vectors-00000.npy"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "dropped-00000.parquet", "manifest.json", "nested", "notes.txt", "part-00000.parquet", "vectors-00000.npy",
+    ]  # fmt: skip
+    assert verify(out) == verify(out / "nested") == []
+
+
+@pytest.mark.parametrize("given", ["a", "a/sources/x.csv"])
+def test_replacing_what_an_artifact_is_made_from_is_refused(tmp_path, given):
+    write(tmp_path / "a")
+    (tmp_path / "a" / "sources").mkdir()
+    (tmp_path / "a" / "sources" / "x.csv").write_text("x")
+    writer = ArtifactWriter(tmp_path / "a", stage="next", inputs={"table": tmp_path / given}, overwrite=True)
+    with pytest.raises(CvrError, match=r"a (is|holds .*x\.csv,) what this is made from, so it is not replaced"), writer:
+        pass
+    assert verify(tmp_path / "a") == []
+
+
 def test_a_file_where_a_folder_is_needed_is_one_line(tmp_path):
     (tmp_path / "a").write_text("x")
     with pytest.raises(CvrError, match=r"is a file; an artifact needs a folder"):
