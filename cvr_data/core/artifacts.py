@@ -9,10 +9,11 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
+from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
 
@@ -33,6 +35,8 @@ MANIFEST = "manifest.json"
 RUNNING = "running.json"
 INSIDE = ("heads", "audit")
 """Folders of artifacts that are written into the one they were made from, and go with it."""
+WORK = ".work"
+"""Folder in an unfinished artifact of what the passes of its stage leave for each other."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,16 @@ class Artifact:
         return path
 
 
+@dataclass(frozen=True)
+class Written:
+    """What is in an artifact, as those who wrote its parts counted it."""
+
+    rows: int
+    dropped: Mapping[str, int]
+    files: Mapping[str, str]
+    """Name -> sha256; files that are not named are looked at."""
+
+
 class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     """Writes an artifact part by part; leaving the block without `finish` keeps the parts for a resumed run."""
 
@@ -113,8 +127,18 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self.foreign: list[str] = []
         """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
         self.started = time.monotonic()
+        self.held = ExitStack()
 
     def __enter__(self) -> "ArtifactWriter":
+        self._identity_on_disk()  # what is no artifact is refused before anything is written
+        with ExitStack() as held:
+            held.enter_context(folder_lock(self.path))
+            with faults_of_disk(self.path):
+                self._begin()
+            self.held = held.pop_all()
+        return self
+
+    def _begin(self) -> None:
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
             difference = _difference(found, self.identity)
@@ -122,18 +146,17 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
             check_outside(self.path, self.inputs.values())
             _clear(self.path)
-        self.path.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
         self.foreign = _foreign(self.path)
         write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and error.errno in (28, 122):
-            raise CvrError(
-                f"The disk is full: cannot write {self.path}. Free some space and run again to resume."
-            ) from None
+        self.held.close()
+        with faults_of_disk(self.path):
+            if isinstance(error, OSError):
+                raise error
 
     def has_part(self, index: int) -> bool:
         """Return whether the part was finished by this run or an interrupted one."""
@@ -160,17 +183,22 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(self.path / name, content)
 
-    def finish(self, **extra: Any) -> Artifact:
-        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones."""
-        parts = sorted(self.path.glob("part-*.parquet"))
-        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+    def finish(self, written: Written | None = None, **extra: Any) -> Artifact:
+        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones.
+
+        What nobody counted is read from the parts.
+        """
+        written = written or self._read_written()
         manifest = {
             **self.identity,
             "key": self.key,
             "inputs": {name: self._input_entry(name) for name in self.inputs},
-            "rows": sum(pq.read_metadata(part).num_rows for part in parts),
-            "dropped": dict(sorted(dropped.items())),
-            "files": {name: file_sha256(self.path / name) for name in _content_files(self.path, self.foreign)},
+            "rows": written.rows,
+            "dropped": dict(sorted(written.dropped.items())),
+            "files": {
+                name: written.files.get(name) or file_sha256(self.path / name)
+                for name in _content_files(self.path, self.foreign)
+            },
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -184,6 +212,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         _clear(self.path)
+        self.held.close()
         if not any(self.path.iterdir()):
             self.path.rmdir()
 
@@ -202,9 +231,14 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         for name in (MANIFEST, RUNNING):
             if (self.path / name).exists():
                 return identity_of(_read_json(self.path / name))
-        if any(self.path.iterdir()):
+        if any(entry.name != LOCK for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
+
+    def _read_written(self) -> Written:
+        parts = sorted(self.path.glob("part-*.parquet"))
+        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+        return Written(sum(pq.read_metadata(part).num_rows for part in parts), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
         relative = os.path.relpath(self.inputs[name].resolve(), self.path.resolve())
