@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from cvr_data.language.normalise import words
 from cvr_data.pairs.changes import CHANGE_WORD
-from cvr_data.pairs.mine_pairs import CHANGE_COUNT
+from cvr_data.pairs.columns import CHANGE_COUNT
 from cvr_data.tables import CHANGE, pair_id
 
 KINDS = {

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -52,6 +53,13 @@ def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -
     is_new = pc.and_(pc.fill_null(is_dropped, False), pc.is_null(before))
     reasons = pc.if_else(is_new, pa.scalar(reason, pa.string()), before)
     return with_column(table, "drop_reason", reasons)
+
+
+def mark_rows(table: pa.Table, rows: np.ndarray, reason: str) -> pa.Table:
+    """Return the table with `drop_reason` set in these rows where no reason stands yet."""
+    is_dropped = np.zeros(table.num_rows, bool)
+    is_dropped[rows] = True
+    return mark(table, pa.array(is_dropped), reason)
 
 
 def with_column(table: pa.Table, field: str | pa.Field, values: pa.Array | pa.ChunkedArray | Sequence[Any]) -> pa.Table:

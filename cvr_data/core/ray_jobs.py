@@ -35,7 +35,7 @@ def map_on_ray(
 
     at_once = min(workers, len(jobs))
     gpus = min(1.0, ray.cluster_resources().get("GPU", 0) / at_once) if on_gpu else 0
-    task = ray.remote(_run_job).options(name=function.__name__, num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
+    task = ray.remote(_run_job).options(name=f"cvr {function.__name__}", num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
     common = ray.put((function, str(Path.cwd()), shared))  # once in Ray's store, read there by who needs it
     waiting = iter(enumerate(jobs))
     running: dict[Any, int] = {}

@@ -29,8 +29,13 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.stage_jobs import Done, Pass, run_job, settle_job
-from cvr_data.core.stages import CLAIMS, ClaimStep, KeyedStep, Side, Step, StepCount
+from cvr_data.core.stage_jobs import Done, Pass, run_job, settle_job, write_made
+from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount
+
+BUCKET_VALUES = 500_000
+"""Rows of a bucket, on average."""
+CLAIMS = 4_000_000
+"""Claims of a bucket, on average: they are a few numbers each."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,9 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         A bucket has the rows of the first flow, then those of the second: what they lack of each other is null.
         """
+        flows = [self._rested(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
-        buckets = _number(values, step.bucket_values)
+        buckets = _number(values, step.bucket_values or BUCKET_VALUES)
         made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
         parts = tuple(Part(tuple(Bucket(*files, number) for files in folders)) for number in range(buckets))
@@ -116,8 +122,9 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
         """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
+        flow = self._rested(flow)
         buckets = _number(flow.values * step.per_value, CLAIMS)
-        keeps = bool(flow.steps)
+        keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
         asked = range(len(flow.parts))
@@ -130,7 +137,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         parts = tuple(Part(each, Bucket(settling.folder, range(buckets), number)) for number, each in enumerate(rows))
         values = sum(each.rows for each in done) if step.makes_rows else flow.values
         kept = sum(each.rows for each in claimed)
-        return Flow(self, parts, values, None if keeps else flow.columns, (step,), kept)
+        if keeps:
+            return Flow(self, parts, values, steps=(step,), rows=kept)
+        return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
     def write(
         self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), **extra: Any
@@ -151,6 +160,15 @@ class StageRun(AbstractContextManager["StageRun"]):
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
 
+    def made(self, name: str, make: Callable[[], pa.Table]) -> Flow:
+        """Return the rows of what has to be made as one table, in this process, as parts of `PART_ROWS` rows."""
+        folder = self._folder(name)
+        about = Pass(key=self.writer.key, folder=folder, out=self.out)
+        done = write_made(about, make)
+        buckets = _number(done.rows, PART_ROWS)
+        parts = tuple(Part((Bucket(folder, range(1), number),)) for number in range(buckets))
+        return Flow(self, parts, done.rows, rows=done.rows)
+
     def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
         together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
@@ -167,6 +185,15 @@ class StageRun(AbstractContextManager["StageRun"]):
             for step, count in self.counted
         ]  # fmt: skip
 
+    def _rested(self, flow: Flow) -> Flow:
+        """Return the flow with its rows counted on disk, where steps that wait make another number of them."""
+        if not any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps):
+            return flow
+        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+        parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
+        rows = sum(each.rows for each in done)
+        return Flow(self, parts, rows, rows=rows)
+
     def _pass(self, flow: Flow, name: str, **about: Any) -> tuple[Pass, list[Done]]:
         """Run the steps that wait on every part."""
         made = Pass(
@@ -174,11 +201,11 @@ class StageRun(AbstractContextManager["StageRun"]):
             first_counted=len(self.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
         done = self._map(run_job, list(enumerate(flow.parts)), (made,), name)
-        self.dropping += len(flow.parts)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
         steps = [step for step in flow.steps if step.is_counted]
+        self.dropping += len(flow.parts) if steps else 0
         for number, step in enumerate(steps):
             total = StepCount()
             for each in done:

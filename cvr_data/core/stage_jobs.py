@@ -8,7 +8,7 @@ A job whose files are as that says is not done again; one whose files were cut o
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,11 +21,11 @@ from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, Part, mixed, read_bucket, read_part, write_dealt
 from cvr_data.core.progress import silent
-from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount, split_dropped
+from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, split_dropped
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 
-CLAIM_COLUMNS = ("key", "_piece")
-"""What the runner adds to claims, and does not send back."""
+PIECE = "_piece"
+"""Column of claims: which of the parts they came from; `settle` leaves it there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,8 @@ def run_job(of: Pass, index: int, part: Part) -> Done:
         CvrError: a file cannot be read, or the rows lack a column.
         RuntimeError: a step lost rows, or gave a bad table.
     """
-    return _kept_or(of, index, [part], lambda: _run(of, index, part))
+    with silent():
+        return _kept_or(of, index, [part], lambda: _run(of, index, part))
 
 
 def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
@@ -88,15 +89,27 @@ def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
     def settle() -> Done:
         pieces = read_bucket(bucket)
         claims = pa.concat_tables(
-            [with_column(piece, "_piece", _constant(piece, number)) for number, piece in enumerate(pieces)]
+            [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
         )
         settled = step.settle(step.config, claims)
-        names = [name for name in settled.column_names if name not in CLAIM_COLUMNS]
         path = of.folder / f"{index:05d}.arrow"
-        write_dealt(path, settled.select(names), settled.column("_piece").to_numpy(), len(pieces))
+        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), len(pieces))
         return Done((), settled.num_rows, claims.num_rows, _said_of(of, [path]))
 
     return _kept_or(of, index, [bucket, step.name], settle)
+
+
+def write_made(of: Pass, make: Callable[[], pa.Table]) -> Done:
+    """Write what `make` returns, unless an earlier run did, as one file of a batch for each `PART_ROWS` rows."""
+
+    def write() -> Done:
+        table = make()
+        part_of_row = np.arange(table.num_rows) // PART_ROWS
+        path = of.folder / "00000.arrow"
+        write_dealt(path, table, part_of_row, max(1, -(-table.num_rows // PART_ROWS)))
+        return Done((), table.num_rows, 0, _said_of(of, [path]))
+
+    return _kept_or(of, 0, [], write)
 
 
 def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
@@ -105,8 +118,7 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     if (done := _read_note(note, of.out, signed)) is not None:
         return done
     of.folder.mkdir(parents=True, exist_ok=True)
-    with silent():
-        made = make()
+    made = make()
     counts = [[count.rows_in, count.rows_out, dict(count.dropped)] for count in made.counts]
     said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
     write_bytes(note, json_bytes(said))

@@ -53,10 +53,6 @@ from cvr_data.core.artifacts import ArtifactWriter
 
 PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
-BUCKET_VALUES = 500_000
-"""Rows of a bucket, on average."""
-CLAIMS = 4_000_000
-"""Claims of a bucket, on average: they are a few numbers each."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,8 @@ class KeyedStep(Step):
 
     key: Callable[..., np.ndarray]
     """(config, part) -> uint64 of each row."""
-    bucket_values: int = BUCKET_VALUES
-    """Rows of a bucket, on average; fewer where `run` needs much memory for each."""
+    bucket_values: int | None = None
+    """Rows of a bucket, on average, where `run` needs much memory for each; else as many as the runner takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +96,8 @@ class ClaimStep(Step):
     claims: Callable[..., pa.Table]
     """(config, part) -> claims: `key` uint64, `row` as the step numbers what it claims for, and what `settle` reads."""
     settle: Callable[[Any, pa.Table], pa.Table]
-    """(config, claims of whole keys) -> those of them, as they are, that their parts are told."""
+    """(config, claims of whole keys) -> some of them, in columns that their parts are to be told; `_piece`, which says
+    what part one came from, is among them."""
     per_value: int = 1
     """Claims of each value of the input, at most; the number of buckets follows from it."""
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from cvr_data.core.registry import Family, Member
+from cvr_data.core.stages import Step
 
 
 class StrategyModule(Member, Protocol):
@@ -31,6 +32,20 @@ class StrategyModule(Member, Protocol):
 
     def explain(self, config: Any, reference: str, target: str) -> str:
         """Return why two captions that the result has not are no pair: "not a pair: ...", or what it depends on."""
+
+
+@runtime_checkable
+class InParts(Protocol):
+    """A strategy that mines videos of any number, in parts."""
+
+    MEET_BY: str
+    """Name of the key by which its rows lie together: those of equal keys are in one part."""
+
+    def steps(self, config: Any) -> list[Step]:
+        """Return the steps from videos (`video_id`, `captions`, and columns that are passed on) to rows as of `run`.
+
+        The columns that are passed on are there of both videos, as `pairs.search.pairs.with_video_columns` adds them.
+        """
 
 
 @runtime_checkable
