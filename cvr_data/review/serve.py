@@ -19,7 +19,7 @@ from cvr_data.review.media import wanted_media
 from cvr_data.review.neighbours import Neighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.triplets.build import read_videos
+from cvr_data.triplets.dataset import read_videos
 
 log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
