@@ -125,11 +125,11 @@ def run_recipe(
 
 
 def totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
-    """Return the seconds of this run and, where steps found their work done, those of doing it, with what they are."""
-    found = sum(timing.seconds < timing.made for timing in timings)
-    done = f"when it was made: {found} of {len(timings)} steps found their work done"
+    """Return the seconds of this run and, where steps took less than when they did the work, those of then as well."""
+    fewer = sum(timing.seconds < timing.made for timing in timings)
+    then = f"when the work was done; {fewer} of {len(timings)} steps took less now"
     whole = [(sum(timing.seconds for timing in timings), "in all")]
-    return [*whole, (sum(timing.made for timing in timings), done)] if found else whole
+    return [*whole, (sum(timing.made for timing in timings), then)] if fewer else whole
 
 
 def run_here(recipe: Recipe, folder: Path) -> list[Timing]:

@@ -90,7 +90,7 @@ def test_a_second_run_tells_its_own_seconds_beside_those_of_the_work(recipe_file
     work = [{"command": first.command, "seconds": 25.0}, {"command": second.command, "seconds": 50.5}]
     file.write_text(json.dumps(work))
     again = run_recipe(recipe, lambda step: None, tmp_path, str)
-    made = (75.5, "when it was made: 2 of 2 steps found their work done")
+    made = (75.5, "when the work was done; 2 of 2 steps took less now")
     assert totals(again) == [(again[0].seconds + again[1].seconds, "in all"), made]
     assert json.loads(file.read_text()) == work
 

@@ -36,9 +36,9 @@ SMALL = (
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def ray_of_two():
-    """A local Ray that all tests here share, so that it starts once."""
+    """A local Ray that the tests with a killed worker share, so that it starts once."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     from cvr_data.core.ray_jobs import connected
 
@@ -102,6 +102,7 @@ def bytes_of(folder):
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("ray_of_two")
 @pytest.mark.parametrize(
     "words",
     [
