@@ -28,7 +28,7 @@ def data_status(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: b
 
     Example: cvr data-status cirr webvid-covr
     """
-    from cvr_bench.data.status import data_status as find_status
+    from cvr_bench.data.status import find_status
 
     machine = this_machine()
     statuses = find_status(names, machine, embeddings)

@@ -28,10 +28,10 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
     Example: cvr diff annotations/mine-v1 annotations/mine --results results
     """
     from cvr_data.triplets.dataset import open_dataset
-    from cvr_data.triplets.diff import difference
+    from cvr_data.triplets.diff import dataset_difference
 
     old, new = open_dataset(before), open_dataset(after)
-    found = difference(old, new)
+    found = dataset_difference(old, new)
     standing: Sequence[Standing] = []
     if results:
         from cvr_bench.results.invalidated import find_results, standings

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.benchmarks.triplets import task_name
 from cvr_bench.data.benchmark import benchmark_names, is_benchmark
 from cvr_bench.data.opened import Sources
@@ -108,7 +108,7 @@ def _options_of(name: str | None, data_options: Sequence[str]) -> tuple[str, ...
     """Those of the options that the data set has."""
     if name is None or not is_benchmark(name):
         return ()
-    fields = {field.name for field in dataclasses.fields(DATASETS.get(name.replace("_", "-")).Config)}
+    fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name.replace("_", "-")).Config)}
     return tuple(
         option for option in data_options if next(iter(split_options([option], name))).replace("-", "_") in fields
     )

@@ -53,13 +53,9 @@ def out_option(default: str, meaning: str = "Folder to write.") -> Decorator:
 
 
 option_option = click.option(
-    "--option",
-    "-o",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
+    "--option", "-o", "options", multiple=True, metavar="KEY=VALUE",
     help="An option of the component; see `cvr show NAME`.",
-)
+)  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")

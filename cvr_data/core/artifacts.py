@@ -12,8 +12,8 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,11 +27,16 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
+from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
+INSIDE = ("heads", "audit")
+"""Folders of artifacts that are written into the one they were made from, and go with it."""
+WORK = ".work"
+"""Folder in an unfinished artifact of what the passes of its stage leave for each other."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,16 @@ class Artifact:
         return path
 
 
+@dataclass(frozen=True)
+class Written:
+    """What is in an artifact, as those who wrote its parts counted it."""
+
+    rows: int
+    dropped: Mapping[str, int]
+    files: Mapping[str, str]
+    """Name -> sha256; files that are not named are looked at."""
+
+
 class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     """Writes an artifact part by part; leaving the block without `finish` keeps the parts for a resumed run."""
 
@@ -109,26 +124,39 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self.key = key_of(self.identity)
         self.inputs = {name: Path(source) for name, source in (inputs or {}).items()}
         self.overwrite = overwrite
+        self.foreign: list[str] = []
+        """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
         self.started = time.monotonic()
+        self.held = ExitStack()
 
     def __enter__(self) -> "ArtifactWriter":
+        self._identity_on_disk()  # what is no artifact is refused before anything is written
+        with ExitStack() as held:
+            held.enter_context(folder_lock(self.path))
+            with faults_of_disk(self.path):
+                self._begin()
+            self.held = held.pop_all()
+        return self
+
+    def _begin(self) -> None:
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
             difference = _difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
+            check_outside(self.path, self.inputs.values())
             _clear(self.path)
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.path / RUNNING, json_bytes(self.identity))
-        return self
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
+        self.foreign = _foreign(self.path)
+        write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and error.errno in (28, 122):
-            raise CvrError(
-                f"The disk is full: cannot write {self.path}. Free some space and run again to resume."
-            ) from None
+        self.held.close()
+        with faults_of_disk(self.path):
+            if isinstance(error, OSError):
+                raise error
 
     def has_part(self, index: int) -> bool:
         """Return whether the part was finished by this run or an interrupted one."""
@@ -155,17 +183,22 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(self.path / name, content)
 
-    def finish(self, **extra: Any) -> Artifact:
-        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones."""
-        parts = sorted(self.path.glob("part-*.parquet"))
-        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+    def finish(self, written: Written | None = None, **extra: Any) -> Artifact:
+        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones.
+
+        What nobody counted is read from the parts.
+        """
+        written = written or self._read_written()
         manifest = {
             **self.identity,
             "key": self.key,
             "inputs": {name: self._input_entry(name) for name in self.inputs},
-            "rows": sum(pq.read_metadata(part).num_rows for part in parts),
-            "dropped": dict(sorted(dropped.items())),
-            "files": {name: file_sha256(self.path / name) for name in _content_files(self.path)},
+            "rows": written.rows,
+            "dropped": dict(sorted(written.dropped.items())),
+            "files": {
+                name: written.files.get(name) or file_sha256(self.path / name)
+                for name in _content_files(self.path, self.foreign)
+            },
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -179,7 +212,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         _clear(self.path)
-        self.path.rmdir()
+        self.held.close()
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
@@ -196,9 +231,14 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         for name in (MANIFEST, RUNNING):
             if (self.path / name).exists():
                 return identity_of(_read_json(self.path / name))
-        if any(self.path.iterdir()):
+        if any(entry.name != LOCK for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
+
+    def _read_written(self) -> Written:
+        parts = sorted(self.path.glob("part-*.parquet"))
+        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+        return Written(sum(pq.read_metadata(part).num_rows for part in parts), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
         relative = os.path.relpath(self.inputs[name].resolve(), self.path.resolve())
@@ -312,7 +352,19 @@ def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     return counts
 
 
-def _content_files(folder: Path) -> list[str]:
+def check_outside(folder: Path, paths: Iterable[Path]) -> None:
+    """Refuse to replace what is in a folder if one of these files or folders is it, or lies in it.
+
+    Raises:
+        CvrError: one does.
+    """
+    for path in paths:
+        if path.resolve().is_relative_to(folder.resolve()):
+            where = "is" if path.resolve() == folder.resolve() else f"holds {path},"
+            raise CvrError(f"{folder} {where} what this is made from, so it is not replaced; name another --out.")
+
+
+def _content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
     """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
     names = []
     for root, folders, files in os.walk(folder):
@@ -326,13 +378,34 @@ def _content_files(folder: Path) -> list[str]:
             for name in files
             if not name.startswith(".") and name not in skipped
         ]
-    return sorted(names)
+    return sorted(set(names) - set(foreign))
+
+
+def _foreign(folder: Path) -> list[str]:
+    """The files in a folder that a run finds there: noted when it began, or all that there are as it begins."""
+    if (folder / RUNNING).exists():
+        return _read_json(folder / RUNNING).get("foreign", [])
+    return _content_files(folder)
 
 
 def _clear(folder: Path) -> None:
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for entry in folder.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    """Remove what runs wrote, and artifacts made from this one in it; other files stay.
+
+    A finished artifact lists its files. All in an unfinished one is its run's, but what was there when it began.
+    """
+    finished = (folder / MANIFEST).exists()
+    files = list(_read_json(folder / MANIFEST)["files"]) if finished else _content_files(folder, _foreign(folder))
+    for name in INSIDE:
+        if any((folder / name / file).exists() for file in (MANIFEST, RUNNING)):
+            _clear(folder / name)
+    for path in [folder / MANIFEST, folder / RUNNING, *(folder / name for name in files)]:
+        path.unlink(missing_ok=True)
+    for place in {folder, *((folder / name).parent for name in files)}:
+        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
+            temporary.unlink()
+    for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
+        if Path(root) != folder and not any(Path(root).iterdir()):
+            Path(root).rmdir()
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ class whole_file(AbstractContextManager[Path]):
 
     def __init__(self, path: Path):
         self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self.temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")  # of one process of one machine
 
     def __enter__(self) -> Path:
         return self.temporary

@@ -64,7 +64,7 @@ def table_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
     return to_csv(list(columns), zip(*cells, strict=True))
 
 
-def read_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
+def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder; an empty `split` is taken from the names.
 
     Raises:
@@ -74,7 +74,7 @@ def read_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Ta
         files = sorted(path.glob("*.csv"))
         if not files:
             raise CvrError(f"{path} holds no .csv file.")
-        return concat([read_files(config, file, columns) for file in files])
+        return concat([read_csv_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
     split = config.split or split_in(path.stem)
@@ -99,11 +99,7 @@ def _values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
     if ours == QUERY_NUMBER:
         return parsed(texts, int, name=name, path=path)
     if ours == "frame_scores":
-        return parsed(texts, _scores, name=name, path=path)
+        return parsed(texts, lambda text: [float(score) for score in literal(text)] or None, name=name, path=path)
     if name in REQUIRED and (blank := [row for row, text in enumerate(texts) if not text]):
         raise CvrError(f"{path}: column {name!r} is empty in rows {first_few(blank)} (counted from 0).")
     return [text or None for text in texts]
-
-
-def _scores(text: str) -> list[float] | None:
-    return [float(value) for value in literal(text)] or None

@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_entries, read_json
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats._rows import (
     OfSplits,
@@ -137,8 +138,7 @@ def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.
     if config.embeddings is None:
         raise CvrError("cirr: groups of videos that look alike need features: pass -o embeddings=FOLDER.")
     pairs = list(zip(column(rows, "reference_id"), column(rows, "target_id"), strict=True))
-    banned = _banned(rows, gallery, videos)
-    groups = visual_groups(pairs, gallery, config.embeddings, banned=banned)
+    groups = visual_groups(pairs, gallery, config.embeddings, banned=_banned(rows, videos))
     numbers = {pair: number for number, pair in enumerate(groups)}
     columns = {
         "group_number": [numbers[pair] for pair in pairs],
@@ -146,13 +146,12 @@ def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.
         "reference_rank": [groups[pair].index(pair[0]) for pair in pairs],
         "target_rank": [groups[pair].index(pair[1]) for pair in pairs],
     }
-    kept = rows.drop_columns([name for name in columns if name in rows.column_names])
     for name, values in columns.items():
-        kept = kept.append_column(name, pa.array(values, KINDS[name]))
-    return kept
+        rows = with_column(rows, name, pa.array(values, KINDS[name]))
+    return rows
 
 
-def _banned(rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> dict[Pair, set[str]]:
+def _banned(rows: pa.Table, videos: pa.Table | None) -> dict[Pair, set[str]]:
     """The videos that would be right, or as good as right, for a query of the pair."""
     ends = [column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
     answers: dict[str, set[str]] = defaultdict(set)

@@ -53,7 +53,7 @@ class Config(OfSplits):
 
 
 @dataclass(frozen=True)
-class Clip:
+class ListedClip:
     """A line of the list of clips; a clip has one for each of its narrations."""
 
     name: str
@@ -68,7 +68,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     for split, rows in by_split(triplets):
         folder = out / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        paths += [folder / file_name("annotations", split), folder / file_name("data", split)]
+        paths += [folder / egocvr_file("annotations", split), folder / egocvr_file("data", split)]
         write_bytes(paths[-2], to_csv(QUERIES, _query_lines(rows)))
         write_bytes(paths[-1], to_csv(CLIPS, _clip_lines(rows, videos, split)))
     return paths
@@ -95,13 +95,13 @@ def read_videos(config: Config, path: Path) -> pa.Table:
     return to_videos(rows, "egocvr")
 
 
-def read_clips(path: Path) -> list[Clip]:
+def read_clips(path: Path) -> list[ListedClip]:
     """Return the lines of a list of clips, in its order.
 
     Raises:
         CvrError: the file is absent or no CSV, or lacks a column.
     """
-    return [Clip(*cells) for cells in zip(*read_columns(path, CLIPS, CLIPS).values(), strict=True)]
+    return [ListedClip(*cells) for cells in zip(*read_columns(path, CLIPS, CLIPS).values(), strict=True)]
 
 
 def read_local(path: Path) -> list[list[int]]:
@@ -111,16 +111,17 @@ def read_local(path: Path) -> list[list[int]]:
         CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
     """
     cells = read_columns(path, [LOCAL], [LOCAL])[LOCAL]
-    return [numbers or [] for numbers in parsed(cells, _numbers, name=LOCAL, path=path)]
+    lists = parsed(cells, lambda cell: [int(number) for number in literal(cell)], name=LOCAL, path=path)
+    return [numbers or [] for numbers in lists]
 
 
-def file_name(what: str, split: str = "test") -> str:
+def egocvr_file(what: str, split: str = "test") -> str:
     """Return the name of a file of `annotations` or `data`."""
     return f"egocvr_{what}.csv" if split == "test" else f"egocvr_{what}_{split}.csv"
 
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
-    names = {split: [f"{FOLDER}/{file_name('annotations', split)}"] for split in SPLITS}
+    names = {split: [f"{FOLDER}/{egocvr_file('annotations', split)}"] for split in SPLITS}
     return files_of(path, names, config.split, otherwise="test")
 
 
@@ -161,7 +162,3 @@ def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
         **{name: [cells[cell][row] or None for row, _ in places] for name, cell in ours.items() if cell in cells},
     }
     return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
-
-
-def _numbers(cell: str) -> list[int]:
-    return [int(number) for number in literal(cell)]

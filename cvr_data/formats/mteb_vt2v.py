@@ -26,7 +26,7 @@ import yaml
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
-from cvr_data.formats._mteb_statistics import describe
+from cvr_data.formats._mteb_statistics import mteb_statistics
 from cvr_data.formats._rows import PublishedQuery, by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _write_table(path: Path, table: pa.Table, features: "Features") -> Path:
 
 
 def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, Path] | None) -> list[Path]:
-    numbers = describe(
+    numbers = mteb_statistics(
         task.texts,
         None if media is None else [media[name] for name in task.references],
         None if media is None else [media[name] for name in task.corpus],

@@ -25,7 +25,7 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.row_log import RowLog
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.download.fetch import LONGEST_WAIT_S, HostGate
-from cvr_data.media.check_one import Found, UrlChecker, check_file
+from cvr_data.media.check_one import Found, UrlChecker, check_medium
 
 MEDIA, REPORT, LOG = "media.parquet", "report.json", "log"
 DAY_S = 86_400.0
@@ -177,7 +177,7 @@ def _looked_at(media: Sequence[Medium], config: Config) -> Iterator[dict[str, An
     checker, gate = UrlChecker(timeout_s=config.timeout_s, is_opening=config.is_opening), HostGate(stop)
     todo = iter(_spread(media))
     running: set[Future[dict[str, Any]]] = set()
-    with ThreadPoolExecutor(config.concurrency) as pool:
+    with checker.client, ThreadPoolExecutor(config.concurrency) as pool:
         try:
             while True:
                 while len(running) < AHEAD * config.concurrency and (medium := next(todo, None)) is not None:
@@ -210,7 +210,7 @@ def _look(medium: Medium, checker: UrlChecker, gate: HostGate, config: Config) -
         found = _ask(medium.place, checker, gate, config)
     else:
         modified_s = _modified_s(medium.place)
-        found = check_file(Path(medium.place), medium.known_sha256)
+        found = check_medium(Path(medium.place), medium.known_sha256)
     values = {field.name: getattr(found, field.name) for field in fields(Found) if field.name in CHECKED.names}
     return {**_row(medium, modified_s, found.status, found.reason), **values}
 

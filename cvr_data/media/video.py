@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.media.frame_decoding import decode_frames, list_packets
 
 if TYPE_CHECKING:
@@ -204,4 +204,4 @@ def _read_image(path: Path, size: int | None) -> np.ndarray:
 
 
 def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    return getattr(error, "strerror", None) or first_line(error)

@@ -38,13 +38,6 @@ def cards_of(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None
     return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, more, strict=True)]
 
 
-def change_line(change: dict[str, Any]) -> str:
-    """Return a change as words: `red → blue (attribute)`."""
-    before, after = change["before"] or "nothing", change["after"] or "nothing"
-    slot = change["slot"] or change["kind"] or "change"
-    return f"{before} → {after} ({slot})"
-
-
 def media_of(videos: pa.Table | None) -> dict[str, Path]:
     """Return video_id -> media file, of the videos that have one."""
     if videos is None:
@@ -78,6 +71,10 @@ def _card(row: dict[str, Any]) -> TripletCard:
         modification=row["modification"],
         target_id=row["target_id"],
         target_caption=row["target_caption"] or "",
-        changes=[change_line(change) for change in row["changes"] or []],
+        changes=[
+            f"{change['before'] or 'nothing'} → {change['after'] or 'nothing'} "
+            f"({change['slot'] or change['kind'] or 'change'})"
+            for change in row["changes"] or []
+        ],
         facts=facts,
     )

@@ -45,7 +45,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCards:
     """The triplets at both ends of one score."""
 
     score: str
@@ -69,7 +69,7 @@ class StatsPage:
     splits: dict[str, dict[str, Any]]
     leaks: dict[str, Any]
     cards: list[TripletCard]
-    ranked: list[Ranked]
+    ranked: list[RankedCards]
     commands: list[str]
     clips: ClipShelf
     captions: dict[str, str]
@@ -224,7 +224,7 @@ def _bounds(artifact: Artifact, name: str) -> list[Bound]:
     ]
 
 
-def _ranked(triplets: pa.Table) -> list[Ranked]:
+def _ranked(triplets: pa.Table) -> list[RankedCards]:
     """The triplets at the ends of every score: each column of floats, and the best of the frame scores."""
     scores = {
         field.name: triplets.column(field.name).to_pylist()
@@ -240,11 +240,9 @@ def _ranked(triplets: pa.Table) -> list[Ranked]:
         if len(known) < 2 or known[0][0] == known[-1][0]:
             continue
         low, high = known[:ENDS], known[::-1][:ENDS]
-        cards = [_cards(triplets, [row for _, _, row in end], name, values) for end in (low, high)]
-        ranked.append(Ranked(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
+        cards = []
+        for end in (low, high):
+            more = None if name in SIMILARITIES else [f"{in_words(name)} {value:.3f}" for value, _, _ in end]
+            cards.append(cards_of(triplets, [row for _, _, row in end], more))
+        ranked.append(RankedCards(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
     return ranked
-
-
-def _cards(triplets: pa.Table, rows: Sequence[int], name: str, values: Sequence[float | None]) -> list[TripletCard]:
-    more = [f"{in_words(name)} {values[row]:.3f}" for row in rows]
-    return cards_of(triplets, rows, more if name == BEST_FRAME or name not in SIMILARITIES else None)

@@ -27,7 +27,7 @@ from cvr_data.features.similarities import text_similarities, visual_similaritie
 from cvr_data.filters import FILTERS, FilterModule, NeedsColumns
 from cvr_data.language.normalise import word_ids
 from cvr_data.pairs.changes import type_changes
-from cvr_data.pairs.strategies import MINING, ReadsFiles, StrategyModule
+from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 from cvr_data.videos.recordings import segments
 
@@ -86,7 +86,7 @@ def parse_filter(text: str) -> Filter:
 
 def strategy_of(name: str, options: Sequence[str]) -> Strategy:
     """Return a mining strategy with its options."""
-    return Strategy(name, MINING.get(name), MINING.config(name, options))
+    return Strategy(name, STRATEGIES.get(name), STRATEGIES.config(name, options))
 
 
 def mine_pairs(

@@ -17,7 +17,7 @@ from typing import Any
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.review.items import Reviewed, ReviewItem
 from cvr_data.review.media import Media
-from cvr_data.review.neighbours import Neighbours
+from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.store import DECISIONS, REASONS, Judgment, ReviewStore
 
 MAX_TEXT = 2000
@@ -38,7 +38,7 @@ class Session:
 
     def __init__(
         self, reviewed: Reviewed, store: ReviewStore, settings: Settings, media: Media,
-        captions: Mapping[str, str], neighbours: Neighbours | None = None,
+        captions: Mapping[str, str], neighbours: TargetNeighbours | None = None,
     ):  # fmt: skip
         self.items = reviewed.by_id()
         self.store = store

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
@@ -27,7 +28,7 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
 from cvr_data.tables import MODIFICATIONS, PAIRS
 from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
-from cvr_data.triplets.dataset import read_videos, used_videos
+from cvr_data.triplets.dataset import read_video_tables, used_videos
 from cvr_data.triplets.join import VERSION, Config, run, run_apart
 from cvr_data.triplets.judgments import read_verdicts
 from cvr_data.triplets.statistics import SPLITS, statistics
@@ -142,7 +143,9 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     )
     with writer:
         kept = kept if sources.embeddings is None else _scored(kept, sources.embeddings)
-        return write_dataset(writer, name, kept, dropped, videos=read_videos(_all_videos(sources)), made_of=made_of)
+        return write_dataset(
+            writer, name, kept, dropped, videos=read_video_tables(_all_videos(sources)), made_of=made_of
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +165,9 @@ def write_dataset(
     """Write parts, CSVs, statistics and the card through an open writer, and finish it; `extra` is for its manifest."""
     write_parts(writer, kept, dropped)
     numbers = statistics(kept, videos)
-    _write_files(writer, kept, numbers)
+    for split, file_name in _csv_names(kept).items():
+        writer.write_file(file_name, csv_bytes(kept.filter(pc.equal(kept.column("split"), split))))
+    writer.write_file("statistics.json", json_bytes(numbers))
     names = [path for path in sorted(writer.path.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
     card = Card(
         name=name,
@@ -189,16 +194,14 @@ def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     tables = [_texts_and_pairs(given) for given in (sources, sources.tests) if given is not None]
     if sources.judgments is not None:
         verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only)
-        videos = read_videos(_all_videos(sources))
+        videos = read_video_tables(_all_videos(sources))
         tables = [verdicts.apply(*texts_and_pairs, videos) for texts_and_pairs in tables]
         verdicts.require_met(sources.judgments)
     rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)
     kept, dropped = split_dropped(rows)
     if not kept.num_rows:
-        counts = (
-            ", ".join(f"{reason} {count}" for reason, count in count_reasons(dropped).items()) or "there was no text"
-        )
-        raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {counts}).")
+        listed = ", ".join(f"{reason} {count}" for reason, count in count_reasons(dropped).items())
+        raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {listed or 'there was no text'}).")
     return kept, dropped
 
 
@@ -219,13 +222,6 @@ def _scored(triplets: pa.Table, embeddings: Path) -> pa.Table:
 
     encoder = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
     return with_frame_scores(triplets, encoder, FeatureStore.open(embeddings).video_ids)
-
-
-def _write_files(writer: ArtifactWriter, triplets: pa.Table, numbers: dict) -> None:
-    for split, name in _csv_names(triplets).items():
-        rows = triplets.filter(pa.compute.equal(triplets.column("split"), split))
-        writer.write_file(name, csv_bytes(rows))
-    writer.write_file("statistics.json", json_bytes(numbers))
 
 
 def _csv_names(triplets: pa.Table) -> dict[str, str]:

@@ -27,7 +27,7 @@ OWN = ("format", "videos")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ImportRequest:
     """What to read, and how."""
 
     source: Path
@@ -36,7 +36,7 @@ class Wanted:
     videos: Path | None = None
 
 
-def parse(options: Sequence[str]) -> Wanted:
+def parse(options: Sequence[str]) -> ImportRequest:
     """Return what `-o` options ask for: `path`, `format` and `videos` are ours, the rest is the layout's.
 
     Raises:
@@ -49,10 +49,10 @@ def parse(options: Sequence[str]) -> Wanted:
         raise CvrError(f"import triplets: name its layout with -o format=NAME, one of {', '.join(FORMATS.names())}.")
     rest = {name: value for name, value in given.items() if name not in ("path", *OWN)}
     videos = Path(given["videos"]) if "videos" in given else None
-    return Wanted(source=Path(given["path"]), format=given["format"], options=rest, videos=videos)
+    return ImportRequest(source=Path(given["path"]), format=given["format"], options=rest, videos=videos)
 
 
-def import_triplets(wanted: Wanted, out: Path, *, overwrite: bool = False) -> Artifact:
+def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False) -> Artifact:
     """Write the triplets of a published file or folder, and its videos where it lists them; return the artifact.
 
     Raises:

@@ -57,7 +57,8 @@ def run(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
     """
     rows = _joined(config, modifications, pairs)
     reasons = _Reasons(_own_reasons(modifications))
-    reasons.add("empty", _is_blank(rows.column("modification")))
+    texts = pc.utf8_trim_whitespace(pc.fill_null(rows.column("modification"), ""))
+    reasons.add("empty", _is_true(pc.equal(texts, "")))
     reasons.add("pair_not_found", _is_true(pc.is_null(rows.column("reference_id"))))
     reasons.add("reference_is_target", _is_true(pc.equal(rows.column("reference_id"), rows.column("target_id"))))
     reasons.add_of_rest("straddles_splits", lambda rest: _straddling(rows.take(rest)))
@@ -160,10 +161,6 @@ def _own_reasons(modifications: pa.Table) -> list[str | None]:
 
 def _is_true(values: pa.ChunkedArray) -> np.ndarray:
     return pc.fill_null(values, False).to_numpy()
-
-
-def _is_blank(texts: pa.ChunkedArray) -> np.ndarray:
-    return pc.equal(pc.utf8_trim_whitespace(pc.fill_null(texts, "")), "").to_numpy()
 
 
 def _straddling(rows: pa.Table) -> np.ndarray:

@@ -129,9 +129,7 @@ def _column_summary(table: pa.Table, name: str) -> dict[str, float] | None:
 def _of_videos(videos: pa.Table | None, used: set[str | None]) -> dict[str, Any]:
     if videos is None:
         return {"duration_s": None, "sources": None, "licences": None}
-    of_ids = videos.filter(
-        pc.is_in(videos.column("video_id"), value_set=pa.array(sorted(filter(None, used)), pa.string()))
-    )
+    of_ids = videos.filter(pc.is_in(videos.column("video_id"), pa.array(sorted(filter(None, used)), pa.string())))
     return {
         "duration_s": _column_summary(of_ids, "duration_s"),
         "sources": _counts(of_ids, "source"),

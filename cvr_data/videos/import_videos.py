@@ -1,19 +1,22 @@
 """Turns a corpus into a videos artifact: one row per video, rows that fail beside it with their reason."""
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, check_outside
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import split_dropped
+from cvr_data.media.look import media_files
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.corpora import CorpusModule
+from cvr_data.videos.corpora import CorpusModule, NamesMedia
 
 
 def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
@@ -24,11 +27,14 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     """
     name = corpus.__name__.rsplit(".", 1)[-1].replace("_", "-")
     inputs = corpus.inputs(config)
+    found = _media(corpus, config)
+    if overwrite and found is not None:
+        check_outside(out, [found[0]])
     writer = ArtifactWriter(
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config=config_dict(config),
+        config={**config_dict(config), **({} if found is None else {"media_files": listing(*found)})},
         inputs=inputs,
         overwrite=overwrite,
     )
@@ -45,6 +51,24 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             writer.discard()
             raise
         return writer.finish()
+
+
+def listing(folder: Path, names: Iterable[str]) -> str:
+    """Return how many of the named files are in a folder, and the hash of their names and sizes.
+
+    Not of their times, which differ between two copies of a folder, nor of their bytes, which take hours to read.
+    """
+    sizes = [(name, (folder / name).stat().st_size) for name in sorted(set(names)) if (folder / name).is_file()]
+    digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
+    return f"{len(sizes)} of listing {digest[:16]}"
+
+
+def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | None:
+    """A folder and the names in it of the media that a corpus looks for; None if it looks for none."""
+    if isinstance(corpus, NamesMedia):
+        return corpus.media(config)
+    folder = getattr(config, "media", None)
+    return None if folder is None else (folder, media_files(folder))
 
 
 def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: Progress) -> int:

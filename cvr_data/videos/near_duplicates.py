@@ -112,7 +112,7 @@ def similar_pairs(pooled_BD: np.ndarray, threshold: float) -> Iterable[tuple[int
             yield from zip((rows[later] + start).tolist(), (columns[later] + other).tolist(), strict=True)
 
 
-def equal_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
+def equal_hash_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
     """Yield (first, other) pairs of rows with the same hash; an empty hash equals nothing."""
     first_of: dict[str, int] = {}
     for row, value in enumerate(hashes):

@@ -14,7 +14,15 @@ from cvr_data.core.stages import split_dropped
 from cvr_data.media.perceptual_hash import media_hashes
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, equal_pairs, group_ids, similar_pairs, split_videos
+from cvr_data.videos.near_duplicates import (
+    SPLITS,
+    VERSION,
+    Config,
+    equal_hash_pairs,
+    group_ids,
+    similar_pairs,
+    split_videos,
+)
 
 
 def split_artifact(
@@ -64,7 +72,7 @@ def split_artifact(
 def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Config) -> list[str]:
     ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
     if embeddings is None:
-        return group_ids(ids, equal_pairs(media_hashes([path and resolve_media(videos, path) for path in paths])))
+        return group_ids(ids, equal_hash_pairs(media_hashes([path and resolve_media(videos, path) for path in paths])))
     from cvr_data.features.store import FeatureStore
 
     store = FeatureStore.open(embeddings, space="raw")
@@ -72,7 +80,7 @@ def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Conf
     known = [ids[row] for row in rows] or ids  # none known: let the store name the first
     pairs = [
         *similar_pairs(store.pooled(known).numpy(), config.threshold),
-        *equal_pairs(store.perceptual_hashes(known)),
+        *equal_hash_pairs(store.perceptual_hashes(known)),
     ]
     return group_ids(ids, ((rows[first], rows[second]) for first, second in pairs))
 

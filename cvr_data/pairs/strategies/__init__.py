@@ -49,4 +49,4 @@ class DropsGroups(Protocol):
         """Return what the groups that could hold a pair have as `reference_caption`."""
 
 
-MINING: Family[StrategyModule] = Family(__name__, StrategyModule)
+STRATEGIES: Family[StrategyModule] = Family(__name__, StrategyModule)

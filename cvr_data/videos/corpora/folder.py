@@ -53,6 +53,11 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"captions": captions}
 
 
+def media(config: Config) -> tuple[Path, list[str]]:
+    """Return the folder and the media in it."""
+    return config.path, media_files(config.path)
+
+
 count = unknown_count
 
 

@@ -50,6 +50,11 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"captions": config.captions} if config.captions else {}
 
 
+def media(config: Config) -> tuple[Path, list[str]]:
+    """Return the folder and the media in it."""
+    return config.path, media_files(config.path)
+
+
 count = unknown_count
 
 

@@ -66,6 +66,16 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"table": config.path}
 
 
+def media(config: Config) -> tuple[Path, Iterator[str]] | None:
+    """Return the folder of the media, and the names in it that rows give; None if they give none."""
+    if not config.video:
+        return None
+    folder = config.media or config.path.parent
+    rows = (row for rows in read_rows(config.path, {config.video}) for row in rows)
+    names = (Path(str(name)) for row in rows if (name := row.values.get(config.video)))
+    return folder, (name.with_name(with_suffix(folder / name).name).as_posix() for name in names)
+
+
 count = unknown_count
 
 

@@ -92,7 +92,7 @@ def one_worker_killed():
 
 def _is_at_a_job(process):
     try:
-        return any("_run_batch" in word for word in process.cmdline()[:1])
+        return any(word.startswith("ray::") and "IDLE" not in word for word in process.cmdline()[:1])
     except psutil.Error:
         return False
 
