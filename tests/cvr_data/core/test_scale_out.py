@@ -198,6 +198,7 @@ def test_several_devices_and_several_workers_are_one_line(one_line_error, videos
     assert "name one --device" in one_line_error(*words)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_resumes_in_a_pool_with_the_same_bytes(videos, cvr, tmp_path):
     outcomes = [cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / name) for name in ("here", "pool")]
     assert [outcome.code for outcome in outcomes] == [0, 0]
