@@ -21,7 +21,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import parse_config
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name
-from cvr_data.download.source import Kind, load_source, source_names
+from cvr_data.download.source import Kind, Source, load_source, source_names
 from cvr_data.download.status import read_status
 from cvr_data.features.index import STAGE, stored_video_ids
 
@@ -204,19 +204,19 @@ def _steps(
 ) -> list[str]:
     if name not in source_names():
         return []
-    steps = []
+    source, steps = load_source(name), []
     if any(part.state == "missing" for part in parts):
-        steps += _step(name, "annotations")
+        steps += _step(source, "annotations")
     if not any(coverage.wanted and coverage.found == coverage.wanted for coverage in (*media, *features)):
         for kind in typing.cast(tuple[Kind, ...], ("videos", "images", "features")):
-            steps += _step(name, kind)
+            steps += _step(source, kind)
     return steps
 
 
-def _step(name: str, kind: Kind) -> list[str]:
-    entries = load_source(name).parts.get(kind, ())
+def _step(source: Source, kind: Kind) -> list[str]:
+    entries = source.parts.get(kind, ())
     if not entries:
         return []
     by_hand = sum(entry.manual is not None for entry in entries)
     meaning = "" if not by_hand else "  (by hand: it says how)" if by_hand == len(entries) else "  (some by hand)"
-    return [f"cvr download {kind} {name}{meaning}"]
+    return [f"cvr download {kind} {source.name}{meaning}"]

@@ -52,11 +52,8 @@ def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
     Raises:
         CvrError: there are none, or their videos have moved or changed.
     """
-    if (path / MANIFEST).exists():
-        dataset = open_dataset(path, videos=videos)
-        triplets, table, found = dataset.triplets, dataset.videos, funnel_bars(path)
-    else:
-        triplets, table, found = read_triplets(path), None, []
+    triplets, table = triplets_and_videos(path, videos=videos)
+    found = funnel_bars(path) if (path / MANIFEST).exists() else []
     return DatasetPart(
         name=task_name(path),
         facts=_facts(triplets, table),
@@ -66,6 +63,18 @@ def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
         clips=ClipShelf(media_of(table)),
         captions=captions_of(triplets, table),
     )
+
+
+def triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa.Table, pa.Table | None]:
+    """Return the triplets of a folder or file, and the videos of a folder.
+
+    Raises:
+        CvrError: there are none, or their videos have moved or changed.
+    """
+    if not (path / MANIFEST).exists():
+        return read_triplets(path), None
+    dataset = open_dataset(path, videos=videos)
+    return dataset.triplets, dataset.videos
 
 
 def _facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from cvr_bench.report.dataset import dataset_part, scored_triplets
+from cvr_bench.report.dataset import scored_triplets, triplets_and_videos
 from cvr_bench.results.result import Result, read_result
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.pages.cards import captions_of, media_of
 from cvr_data.pages.clips import ClipShelf
 
 
@@ -59,8 +60,8 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
     found = read_result(result)
     row = _row(found, query)
     data = scored_triplets([found])
-    dataset = dataset_part(data, videos=videos, seed=0) if data is not None else None
-    captions = dataset.captions if dataset else {}
+    triplets, table = (None, None) if data is None else triplets_and_videos(data, videos=videos)
+    captions = {} if triplets is None else captions_of(triplets, table)
     scores = dict(zip(row["top"], row["top_scores"], strict=True))
     targets = set(row["target_ids"])
     return ExplainedQuery(
@@ -82,7 +83,7 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
             RankedVideo(place, name, scores.get(name), True, captions.get(name, ""))
             for name, place in zip(row["target_ids"], row["target_ranks"], strict=True)
         ],
-        clips=dataset.clips if dataset else ClipShelf({}),
+        clips=ClipShelf(media_of(table)),
     )
 
 

@@ -167,9 +167,9 @@ def problems_of(result: "Result") -> list[str]:
     }
     if (stored := result.record.get("coverage")) is not None:
         found["coverage"] = coverage_record(result.ranks, result.ks, stored["lost_queries"])
-    lines = []
+    lines, numbers = [], _flat(result.record)
     for name, value in _flat(found).items():
-        told = _flat(result.record).get(name)
+        told = numbers.get(name)
         if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
             lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
     return lines

@@ -105,7 +105,7 @@ class Media:
 
 def wanted_media(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
-    from cvr_data.triplets.build import read_video_tables
+    from cvr_data.triplets.dataset import read_video_tables
 
     files: dict[str, Path] = {}
     homes: dict[str, list[Path]] = {}

@@ -19,7 +19,7 @@ from cvr_data.review.media import wanted_media
 from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.triplets.build import read_video_tables
+from cvr_data.triplets.dataset import read_video_tables
 
 log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")

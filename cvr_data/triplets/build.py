@@ -26,8 +26,9 @@ from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
+from cvr_data.tables import MODIFICATIONS, PAIRS
 from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
+from cvr_data.triplets.dataset import read_video_tables, used_videos
 from cvr_data.triplets.join import VERSION, Config, run, run_apart
 from cvr_data.triplets.judgments import read_verdicts
 from cvr_data.triplets.statistics import SPLITS, statistics
@@ -183,17 +184,6 @@ def write_dataset(
     )
     writer.write_file("README.md", render_card(card).encode())
     return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **(extra or {}))
-
-
-def read_video_tables(folders: Iterable[Path]) -> pa.Table | None:
-    """Return the videos of all folders as one table, or None without a folder."""
-    tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
-    return pa.concat_tables(tables, promote_options="permissive") if tables else None
-
-
-def used_videos(triplets: pa.Table) -> set[str]:
-    """Return the ids of all references and targets."""
-    return {*triplets.column("reference_id").to_pylist(), *triplets.column("target_id").to_pylist()}
 
 
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:

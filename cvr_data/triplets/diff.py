@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.tables import TRIPLETS, VIDEOS
-from cvr_data.triplets.build import used_videos
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, used_videos
 
 IDENTITY = ("triplet_id", "query_id", "reference_id", "target_id", "modification")
 VIDEO_COLUMNS = ("captions", "description", "content_sha256", "licence", "split", "group_id", "duration_s")
@@ -94,7 +93,7 @@ def dataset_difference(before: Dataset, after: Dataset) -> DatasetDifference:
 
 def compare_rows(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
     """Return how rows differ; a column that one side lacks is not compared."""
-    both = sorted(before.keys() & after.keys())
+    both = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
     changed = {}
     for name in columns:
         ids = [key for key in both if name in before[key] and name in after[key] and

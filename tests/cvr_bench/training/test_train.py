@@ -104,8 +104,8 @@ def assert_same(first, second):
     ("name", "options", "wanted"),
     [
         ("combiner", {"projection": 32, "hidden": 32, "dropout": 0.0}, 30),
-        ("fdca", {"width": 32, "dropout": 0.0, "fusion_dropout": 0.0}, 60),
-        ("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}, 30),
+        pytest.param("fdca", {"width": 32, "dropout": 0.0, "fusion_dropout": 0.0}, 60, marks=pytest.mark.slow),
+        pytest.param("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}, 30, marks=pytest.mark.slow),
     ],
 )
 def test_a_model_learns_triplets_by_heart(tmp_path, name, options, wanted):
@@ -293,6 +293,7 @@ def test_auto_trains_in_float32_on_a_cpu_that_has_bfloat16(monkeypatch):
     assert _accelerator(TrainConfig(precision="bf16")).mixed_precision == "bf16"
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_on_a_cpu_too(tmp_path):
     for precision in ("bf16", "no"):
         config = dataclasses.replace(QUICK, epochs=20, validate_every=20, precision=precision)

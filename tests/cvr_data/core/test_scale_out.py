@@ -36,9 +36,9 @@ SMALL = (
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def ray_of_two():
-    """A local Ray that all tests here share, so that it starts once."""
+    """A local Ray that the tests with a killed worker share, so that it starts once."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     from cvr_data.core.ray_jobs import connected
 
@@ -102,6 +102,7 @@ def bytes_of(folder):
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("ray_of_two")
 @pytest.mark.parametrize(
     "words",
     [
@@ -230,6 +231,7 @@ def test_several_devices_and_several_workers_are_one_line(one_line_error, videos
     assert "name one --device" in one_line_error(*words)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_resumes_in_a_pool_with_the_same_bytes(videos, cvr, tmp_path):
     outcomes = [cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / name) for name in ("here", "pool")]
     assert [outcome.code for outcome in outcomes] == [0, 0]
