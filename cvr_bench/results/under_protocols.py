@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.score_matrix import ScoreMatrix, needed_scores
+from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
 from cvr_bench.scoring.metrics import chance_recall
 from cvr_bench.tasks.protocol import Protocol
+from cvr_data.core.errors import CvrError
 
 ROWS = 256
 DUAL_SCALE = 100.0
@@ -86,7 +87,8 @@ def side_by_side(result: Result) -> list[ProtocolRow]:
     Raises:
         CvrError: the result was made without --save-scores.
     """
-    matrix = needed_scores(result.path)
+    if (matrix := read_scores(result.path)) is None:
+        raise CvrError(f"{result.path} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
     rows = []
     for name, protocol in presets(result.protocol).items():
         reason = _why_not(matrix, protocol, name, result.protocol)

@@ -26,11 +26,11 @@ from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
+from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, VIDEOS
 from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
 from cvr_data.triplets.join import VERSION, Config, run, run_apart
 from cvr_data.triplets.judgments import read_verdicts
-from cvr_data.triplets.statistics import SPLITS, statistics
+from cvr_data.triplets.statistics import statistics
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"

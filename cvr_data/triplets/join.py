@@ -20,12 +20,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.tables import PAIRS, TRIPLETS, query_id, triplet_id
+from cvr_data.tables import PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
 
 VERSION = 1
-SPLITS = ("train", "val", "test")
-"""From the least to the most protected: of rows that straddle, those of the most protected split stay."""
-
 PAIR_COLUMNS = (
     "pair_id", "reference_id", "target_id", "reference_group_id", "target_group_id", "reference_caption",
     "target_caption", "changes", "text_similarity", "visual_similarity",
