@@ -62,20 +62,19 @@ def read_queries(path: Path) -> pa.Table:
 def _entries(rows: pa.Table) -> list[dict[str, Any]]:
     queries = _rows.queries_of(rows)
     ids = [video_id for query in queries for video_id in (query.first["reference_id"], *query.target_ids)]
-    as_id = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
-    return [_entry(query, as_id) for query in queries]
-
-
-def _entry(query: _rows.PublishedQuery, as_id: type) -> dict[str, Any]:
-    return {
-        "reference_img_id": as_id(query.first["reference_id"]),
-        "target_img_id": as_id(query.target_ids[0]),
-        "relative_caption": query.first["modification"],
-        "shared_concept": query.first.get("shared_concept") or "",
-        "gt_img_ids": [as_id(target_id) for target_id in query.target_ids],
-        "id": query.number,
-        "semantic_aspects": query.first.get("semantic_aspects") or [],
-    }
+    as_id: type = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
+    return [
+        {
+            "reference_img_id": as_id(query.first["reference_id"]),
+            "target_img_id": as_id(query.target_ids[0]),
+            "relative_caption": query.first["modification"],
+            "shared_concept": query.first.get("shared_concept") or "",
+            "gt_img_ids": [as_id(target_id) for target_id in query.target_ids],
+            "id": query.number,
+            "semantic_aspects": query.first.get("semantic_aspects") or [],
+        }
+        for query in queries
+    ]
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:

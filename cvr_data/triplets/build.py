@@ -142,9 +142,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     )
     with writer:
         kept = kept if sources.embeddings is None else _scored(kept, sources.embeddings)
-        return write_dataset(
-            writer, name, kept, dropped, videos=read_video_tables(_all_videos(sources)), made_of=made_of
-        )
+        return write_dataset(writer, name, kept, dropped, videos=read_videos(_all_videos(sources)), made_of=made_of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +183,7 @@ def write_dataset(
     return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **(extra or {}))
 
 
-def read_video_tables(folders: Iterable[Path]) -> pa.Table | None:
+def read_videos(folders: Iterable[Path]) -> pa.Table | None:
     """Return the videos of all folders as one table, or None without a folder."""
     tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
     return pa.concat_tables(tables, promote_options="permissive") if tables else None
@@ -204,7 +202,7 @@ def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     tables = [_texts_and_pairs(given) for given in (sources, sources.tests) if given is not None]
     if sources.judgments is not None:
         verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only)
-        videos = read_video_tables(_all_videos(sources))
+        videos = read_videos(_all_videos(sources))
         tables = [verdicts.apply(*texts_and_pairs, videos) for texts_and_pairs in tables]
         verdicts.require_met(sources.judgments)
     rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)

@@ -11,7 +11,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.media.places import resolve_media
 from cvr_data.tables import TRIPLETS, VIDEOS
-from cvr_data.triplets.build import read_video_tables, used_videos
+from cvr_data.triplets.build import read_videos, used_videos
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
 
 
 def _with_absolute_paths(folder: Path) -> pa.Table:
-    table = read_video_tables([folder])
+    table = read_videos([folder])
     assert table is not None
     paths = [None if path is None else str(resolve_media(folder, path).resolve()) for path in table["path"].to_pylist()]
     return with_column(table, VIDEOS.field("path"), paths)
