@@ -159,9 +159,9 @@ def _rank_per_query(
 ) -> tuple[np.ndarray, ...]:
     """One gallery column per query, so that a target of several queries stands there several times."""
     answers = np.array([found[0] for found in matrix.targets])
-    use_labels = protocol.target_pooling == "query-annotation" and matrix.pooled_QQ is not None
-    scores_RQ = np.asarray(matrix.pooled_QQ[rows]) if use_labels and matrix.pooled_QQ is not None else None
-    if scores_RQ is None:
+    if protocol.target_pooling == "query-annotation" and matrix.pooled_QQ is not None:
+        scores_RQ = np.asarray(matrix.pooled_QQ[rows])
+    else:
         scores_RQ = processed.rows(rows)[:, answers]
     allowed_RQ = np.ones(scores_RQ.shape, dtype=bool)
     if protocol.reference == "exclude":
