@@ -50,7 +50,7 @@ class Export:
             yield video_id, self.store.frames([video_id]).frames_BTD[0].numpy()
 
 
-def files_below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
+def feature_files(folder: Path, suffix: str) -> list[tuple[str, Path]]:
     """Return (relative path without suffix, path) of every such file, sorted.
 
     Raises:

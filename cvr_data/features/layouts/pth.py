@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.layout import Export, Features, TextRows, VideoRow, file_of, files_below
+from cvr_data.features.layout import Export, Features, TextRows, VideoRow, feature_files, file_of
 
 TEXTS = "txt2_"
 
@@ -28,7 +28,7 @@ class Config:
 
 def read(config: Config, source: Path) -> Features:
     """Return the features below a folder; only tensors and plain containers are unpickled."""
-    files = files_below(source, ".pth") + files_below(source, ".pt")
+    files = feature_files(source, ".pth") + feature_files(source, ".pt")
     dictionaries = [path for name, path in files if _is_dictionary(name)]
     videos = [VideoRow(name, partial(_tensor, path)) for name, path in files if not _is_dictionary(name)]
     galleries = [row for path in dictionaries if not _is_of_texts(path) for row in _gallery(path)]
