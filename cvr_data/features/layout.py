@@ -62,7 +62,7 @@ def feature_files(folder: Path, suffix: str) -> list[tuple[str, Path]]:
     return [(path.relative_to(folder).with_suffix("").as_posix(), path) for path in paths]
 
 
-def file_of(folder: Path, video_id: str, suffix: str) -> Path:
+def feature_file(folder: Path, video_id: str, suffix: str) -> Path:
     """Return the file of a video, its folder made.
 
     Raises:
