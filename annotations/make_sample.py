@@ -20,7 +20,7 @@ from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
 from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of
-from cvr_data.triplets.build import STAGE, MadeOf, build_triplets, find_parts, read_video_tables, write_dataset
+from cvr_data.triplets.build import STAGE, MadeOf, build_triplets, find_parts, read_videos, write_dataset
 from cvr_data.triplets.join import VERSION, Config
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -54,7 +54,7 @@ def write_sample(out: Path) -> Artifact:
         )
         config = {**built.manifest["config"], "corpus": CORPUS}
         with ArtifactWriter(out, stage=STAGE, version=VERSION, config=config) as writer:
-            videos = read_video_tables([Path(temporary) / "videos"])
+            videos = read_videos([Path(temporary) / "videos"])
             write_dataset(writer, NAME, _plain(built.read()), built.dropped(), videos=videos, made_of=made_of)
     return _without_the_run(out)
 

@@ -194,7 +194,10 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         with clock.phase("train"):
             training = _train(made, writer.path)
         if training is not None:
-            training["leaks"] = _leaks(made, writer)
+            found = data_leaks(LeakConfig(), sources, run.split, made.training)
+            training["leaks"] = None if found is None else found.summary
+            if found is not None:
+                writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
         measured = timed(retriever, clock)
         with clock.phase("score"):
             ranks = evaluate_spread(measured, task)
@@ -256,12 +259,3 @@ def _train(made: _Made, out: Path) -> dict[str, Any] | None:
         sources.encoder.encode_texts(texts[start : start + TEXTS])
     report = train(made.retriever, data.training_set, data.validation_task, config, sources.encoder, out)
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
-
-
-def _leaks(made: _Made, writer: ArtifactWriter) -> dict[str, Any] | None:
-    """What the scored split shares with the triplets that were learned from; the pairs go beside the result."""
-    found = data_leaks(LeakConfig(), made.sources, made.run.split, made.training)
-    if found is None:
-        return None
-    writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
-    return found.summary

@@ -9,6 +9,8 @@ import json
 
 import pyarrow as pa
 
+SPLITS = ("train", "val", "test")
+"""From the least to the most protected: of rows that straddle, those of the most protected split stay."""
 CHANGE = pa.struct([("kind", pa.string()), ("slot", pa.string()), ("before", pa.string()), ("after", pa.string())])
 """One difference between two captions: kind is static or action, slot is object, attribute, action, scene ..."""
 

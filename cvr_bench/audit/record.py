@@ -76,7 +76,7 @@ def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task
         tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()
     found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
-    frames = temporal.frame_counts(encoder, task)
+    frames = temporal.audited_frames(encoder, task)
     record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks, config.seed)}
     tables[TEMPORAL] = temporal.temporal_table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}

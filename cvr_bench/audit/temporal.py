@@ -47,7 +47,7 @@ def variant_ranks(
     return found
 
 
-def frame_counts(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
+def audited_frames(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
     """Return the fewest and the most frames of the first videos of the gallery, or of references where it has texts."""
     items = [*task.gallery[:BATCH], *(query.reference for query in task.queries[:BATCH])]
     videos = [item.video for item in items if item is not None and item.video is not None][:BATCH]

@@ -28,7 +28,7 @@ from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS, query_id, triplet_id
 
 HELD_OUT = 0.02
-"""Share of the training videos that are held out to choose the checkpoint on."""
+"""Share of the training videos, or references, that are held out to choose the checkpoint on."""
 
 Captions = Mapping[str, Sequence[str]]
 """video_id -> its captions."""

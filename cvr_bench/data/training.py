@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from cvr_bench.benchmarks import BENCHMARKS, HasCaptions, HasTriplets
 from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
 from cvr_bench.data.benchmark import is_benchmark
-from cvr_bench.data.captions import CaptionSource, find_captions
+from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_captions
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_data.core.columns import check_columns
@@ -32,9 +32,6 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
-
-HELD_OUT = 0.02
-"""Share of the references held out where the training data has no val split."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,7 +64,7 @@ PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
         "Scores after the fact",
         {"none": "unchanged", "dual-softmax": "dual softmax over all queries", "qb-norm": "QB-Norm"},
     ),
-    "missing_videos": ("Videos without features", {"leave-out": "left out and counted", "error": "refused"}),
+    "missing_videos": ("Videos without features", {"leave-out": "left out and counted"}),
     "selection_split": ("Checkpoint chosen on", {}),
 }
 """Field of a protocol -> how the page names it, and what its values mean."""

@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, query_id, triplet_id
+from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
 
-SPLITS = ("train", "val", "test")
 MARKS = ',"\r\n'
 
 
@@ -153,21 +152,6 @@ def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
 def split_in(stem: str) -> str:
     """Return the split that a file's name ends with, else train."""
     return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfSplits:
-    """Options of layouts with a file per split; the Config of one inherits them."""
-
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self) -> None:
-        if self.split not in ("", *SPLITS):
-            hint = did_you_mean(self.split, SPLITS)
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")
 
 
 def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:

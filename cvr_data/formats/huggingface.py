@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import SPLITS, by_split, concat, values_of
-from cvr_data.tables import TRIPLETS
+from cvr_data.formats._rows import by_split, concat, values_of
+from cvr_data.tables import SPLITS, TRIPLETS
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Features

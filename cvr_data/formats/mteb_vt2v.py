@@ -27,7 +27,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_statistics
-from cvr_data.formats._rows import PublishedQuery, by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
+from cvr_data.formats._rows import by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -107,9 +107,10 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     if rows is None:
         raise CvrError(f"mteb-vt2v: there is no triplet of split {config.split!r}.")
     queries = queries_of(rows)
+    published = [name for query in queries if (name := query.first.get("published_query_id")) is not None]
     task = Contents(
         corpus=gallery_of(rows, videos, config.split),
-        ids=_query_ids(queries),
+        ids=published if len(set(published)) == len(queries) else [query.first["query_id"] for query in queries],
         texts=[query.first["modification"] for query in queries],
         references=[query.first["reference_id"] for query in queries],
         targets=[query.target_ids for query in queries],
@@ -145,12 +146,6 @@ def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the videos of the corpus."""
     corpus = _read_config(path, "corpus", ["id"], config.split)
     return to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
-
-
-def _query_ids(queries: Sequence[PublishedQuery]) -> list[str]:
-    published = [query.first.get("published_query_id") for query in queries]
-    found = [name for name in published if name is not None]
-    return found if len(set(found)) == len(queries) else [query.first["query_id"] for query in queries]
 
 
 def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:

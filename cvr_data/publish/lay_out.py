@@ -32,11 +32,11 @@ from cvr_data.publish.media import (
 )
 from cvr_data.publish.papers import citation, copy_licence_files, licences_text, recipe
 from cvr_data.publish.redistribution import Publishable, publishable
-from cvr_data.tables import content_id
+from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, commands_of, examples, render_card, sources_of
 from cvr_data.triplets.dataset import Dataset
 from cvr_data.triplets.shortcuts import shortcuts_of
-from cvr_data.triplets.statistics import SPLITS, statistics
+from cvr_data.triplets.statistics import statistics
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -105,12 +105,12 @@ class Media:
 
 def wanted_media(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
-    from cvr_data.triplets.dataset import read_video_tables
+    from cvr_data.triplets.dataset import read_videos
 
     files: dict[str, Path] = {}
     homes: dict[str, list[Path]] = {}
     for folder in folders:
-        table = read_video_tables([folder])
+        table = read_videos([folder])
         assert table is not None
         inside = [artifact.path for artifact in lineage([folder])]
         for video_id, path in zip(table["video_id"].to_pylist(), table["path"].to_pylist(), strict=True):

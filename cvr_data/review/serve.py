@@ -19,7 +19,7 @@ from cvr_data.review.media import wanted_media
 from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.triplets.dataset import read_video_tables
+from cvr_data.triplets.dataset import read_videos
 
 log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -114,7 +114,7 @@ def open_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore,
     artifact = reviewed.artifact
     above = sources.pairs if sources.pairs and not input_names(artifact, "videos") else artifact.path
     folders = (sources.videos,) if sources.videos else follow(above, "videos")
-    videos = read_video_tables(folders)
+    videos = read_videos(folders)
     shown = set(reviewed.video_ids)
     neighbours = None
     if sources.embeddings and videos is not None:

@@ -26,12 +26,12 @@ from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
-from cvr_data.tables import MODIFICATIONS, PAIRS
+from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS
 from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
-from cvr_data.triplets.dataset import read_video_tables, used_videos
+from cvr_data.triplets.dataset import read_videos, used_videos
 from cvr_data.triplets.join import VERSION, Config, run, run_apart
 from cvr_data.triplets.judgments import read_verdicts
-from cvr_data.triplets.statistics import SPLITS, statistics
+from cvr_data.triplets.statistics import statistics
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
@@ -143,9 +143,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     )
     with writer:
         kept = kept if sources.embeddings is None else _scored(kept, sources.embeddings)
-        return write_dataset(
-            writer, name, kept, dropped, videos=read_video_tables(_all_videos(sources)), made_of=made_of
-        )
+        return write_dataset(writer, name, kept, dropped, videos=read_videos(_all_videos(sources)), made_of=made_of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +192,7 @@ def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     tables = [_texts_and_pairs(given) for given in (sources, sources.tests) if given is not None]
     if sources.judgments is not None:
         verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only)
-        videos = read_video_tables(_all_videos(sources))
+        videos = read_videos(_all_videos(sources))
         tables = [verdicts.apply(*texts_and_pairs, videos) for texts_and_pairs in tables]
         verdicts.require_met(sources.judgments)
     rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)

@@ -18,9 +18,10 @@ import yaml
 
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import FunnelStep
+from cvr_data.tables import SPLITS
 from cvr_data.triplets.licences import hub_licence, licence_id, may_redistribute
 from cvr_data.triplets.shortcuts import Shortcuts
-from cvr_data.triplets.statistics import SPLITS, counts_text, summary_text
+from cvr_data.triplets.statistics import counts_text, summary_text
 
 EXAMPLES = 20
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -68,7 +68,7 @@ def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
     return FoundVideos(dataset.videos, used_videos(dataset.triplets), dataset)
 
 
-def read_video_tables(folders: Iterable[Path]) -> pa.Table | None:
+def read_videos(folders: Iterable[Path]) -> pa.Table | None:
     """Return the videos of all folders as one table, or None without a folder."""
     tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
     return pa.concat_tables(tables, promote_options="permissive") if tables else None
@@ -80,7 +80,7 @@ def used_videos(triplets: pa.Table) -> set[str]:
 
 
 def _with_absolute_paths(folder: Path) -> pa.Table:
-    table = read_video_tables([folder])
+    table = read_videos([folder])
     assert table is not None
     home = folder.resolve()
     paths = [None if path is None else normpath(resolve_media(home, path)) for path in table["path"].to_pylist()]

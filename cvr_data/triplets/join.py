@@ -20,12 +20,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.tables import PAIRS, TRIPLETS, query_id, triplet_id
+from cvr_data.tables import PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
 
 VERSION = 1
-SPLITS = ("train", "val", "test")
-"""From the least to the most protected: of rows that straddle, those of the most protected split stay."""
-
 PAIR_COLUMNS = (
     "pair_id", "reference_id", "target_id", "reference_group_id", "target_group_id", "reference_caption",
     "target_caption", "changes", "text_similarity", "visual_similarity",
@@ -56,7 +53,8 @@ def run(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
     the lowest pair_id, so that they keep the same pairs of every source of texts.
     """
     rows = _joined(config, modifications, pairs)
-    reasons = _Reasons(_own_reasons(modifications))
+    own = zip(modifications.column("status").to_pylist(), modifications.column("reasons").to_pylist(), strict=True)
+    reasons = _Reasons([None if status == "ok" else (listed or [status])[0] for status, listed in own])
     texts = pc.utf8_trim_whitespace(pc.fill_null(rows.column("modification"), ""))
     reasons.add("empty", _is_true(pc.equal(texts, "")))
     reasons.add("pair_not_found", _is_true(pc.is_null(rows.column("reference_id"))))
@@ -149,14 +147,6 @@ def _one_row_per_pair(pairs: pa.Table) -> pa.Table:
         if splits[known] != splits[row]:
             raise CvrError(f"Pair {name} is in split {splits[known]!r} and in {splits[row]!r}; use one pairs folder.")
     return pairs if len(first) == len(ids) else pairs.take(list(first.values()))
-
-
-def _own_reasons(modifications: pa.Table) -> list[str | None]:
-    statuses = modifications.column("status").to_pylist()
-    reasons = modifications.column("reasons").to_pylist()
-    return [
-        None if status == "ok" else (listed or [status])[0] for status, listed in zip(statuses, reasons, strict=True)
-    ]
 
 
 def _is_true(values: pa.ChunkedArray) -> np.ndarray:

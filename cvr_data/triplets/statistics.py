@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-SPLITS = ("train", "val", "test")
+from cvr_data.tables import SPLITS
+
 TOP = 20
 """How many of the most frequent changes, texts and words are listed."""
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}

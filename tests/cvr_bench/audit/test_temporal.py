@@ -71,7 +71,7 @@ def test_a_model_that_pools_frames_by_the_mean_has_a_temporal_gap_of_exactly_zer
 
 
 def test_frames_count_what_a_model_gets(ring):
-    assert temporal.frame_counts(*ring) == {"least": 3, "most": 3}
+    assert temporal.audited_frames(*ring) == {"least": 3, "most": 3}
 
 
 @pytest.fixture
