@@ -4,7 +4,6 @@ pip's find-links, index-url, extra-index-url, no-index, cert and proxy hold, fro
 """
 
 import configparser
-import hashlib
 import html
 import os
 import re
@@ -20,6 +19,7 @@ import httpx2
 from cvr_data.core.errors import CvrError
 from cvr_data.core.http_client import BAD_ADDRESS, http_client, innermost_cause
 from cvr_data.core.progress import Progress
+from cvr_data.core.whole_files import file_sha256
 
 INDEX = "https://pypi.org/simple"
 ANSWERS = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -135,8 +135,7 @@ def _bring(client: httpx2.Client, link: str, folder: Path) -> Path:
 
 
 def _checked(wheel: Path, sha256: str) -> Path:
-    with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(wheel)
     if found != sha256:
         raise CvrError(
             f"{wheel.name} has sha256 {found[:12]}..., the released wheel {sha256[:12]}...; it was not used."

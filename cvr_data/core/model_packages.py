@@ -25,7 +25,6 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock
 
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.whole_files import file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +178,8 @@ def _released(path: Path, package: ModelPackage) -> Path | None:
 @functools.cache
 def content_sha256(path: Path) -> str:
     """Return the sha256 of a model's file, or of the list of its folder's files; worked out once per process."""
+    from cvr_data.core.whole_files import file_sha256
+
     if path.is_file():
         return file_sha256(path)
     files = sorted(found for found in path.rglob("*") if found.is_file())
@@ -201,3 +202,8 @@ def _fetch(package: ModelPackage) -> Path:
             (Path(work) / "unpacked").rename(folder)
             path = folder / package.inside
     return path
+
+
+if __name__ == "__main__":
+    for model in sys.argv[1:]:
+        model_path(model)
