@@ -151,7 +151,7 @@ class _Made:
             **({"benchmark": benchmark.identity()} if benchmark else {}),
             **({"train_data": self.training.identity()} if self.training and self.train_config else {}),
             **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
-            "source_sha256": source_digest(self.component),
+            "source_sha256": source_digest(self.component, self.config),
         }
 
     def made_by(self) -> MadeBy:
@@ -160,7 +160,7 @@ class _Made:
         return MadeBy(
             model=self.run.model,
             options=config_dict(self.config),
-            source=source_digest(self.component),
+            source=source_digest(self.component, self.config),
             features={name: input_key(path) for name, path in read.items()},
         )
 
