@@ -26,6 +26,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import jpeg_bytes, read_frames
+from cvr_data.modifications.backends import BACKENDS, BackendModule
 
 READS_CLIPS = True
 """Its inputs are captions and files, so features that are altered for an audit do not reach it."""
@@ -55,6 +56,11 @@ class Config:
 
 
 TINY = Config(backend="echo")
+
+
+def parts(config: Config) -> list[BackendModule]:
+    """Return what asks the language model."""
+    return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "Judge":
