@@ -31,7 +31,7 @@ from cvr_data.pairs.strategies import MINING, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 from cvr_data.videos.recordings import segments
 
-VERSION = 2
+VERSION = 3
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
 )  # fmt: skip

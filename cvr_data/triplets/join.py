@@ -22,7 +22,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.tables import PAIRS, TRIPLETS, query_id, triplet_id
 
-VERSION = 1
+VERSION = 2
 SPLITS = ("train", "val", "test")
 """From the least to the most protected: of rows that straddle, those of the most protected split stay."""
 

@@ -17,11 +17,11 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.language.normalise import words
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, PAIRS, pair_id
 
-VERSION = 1
+VERSION = 2
 NAME = "given"
 
 EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": [], "rain falls": []}
@@ -129,7 +129,7 @@ def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]
         row |= {"drop_reason": problem[0], "detail": f"row {number}: {problem[1]}"}
     elif row["drop_reason"] is None:
         seen.add(row["pair_id"])
-        row.setdefault("changes", differences(words(row["reference_caption"]), words(row["target_caption"])))
+        row.setdefault("changes", differences(words_of(row["reference_caption"]), words_of(row["target_caption"])))
     return row
 
 

@@ -20,13 +20,13 @@ import pyarrow as pa
 
 from cvr_data.core.jobs import current_engine, map_jobs
 from cvr_data.core.progress import Progress
-from cvr_data.language.normalise import words
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.groups import ordered_pairs, rows_with_one_blank
 from cvr_data.pairs.search.halves import buckets, pairs_in_bucket, sharing_a_half
 from cvr_data.pairs.search.pairs import CaptionPairs, DroppedGroup, pairs_table
 
-VERSION = 1
+VERSION = 2
 NAME = "one-word"
 
 EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": ["a dog runs"], "rain falls": []}
@@ -61,7 +61,7 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return why two captions are or are not a pair."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     if min(len(before), len(after)) < config.min_words:
         return f"not a pair: a caption has fewer than {config.min_words} words"
     if len(before) != len(after):
@@ -74,7 +74,7 @@ def explain(config: Config, reference: str, target: str) -> str:
 
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     differing = _differing(before, after) if len(before) == len(after) else []
     blanks = [blanked(before, differing[0])] if len(differing) == 1 else []
     return [*blanks, blanked(before, None), blanked(after, None)]

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.language.words import replaced, split_negated, stems, words_of
+from cvr_data.language.edits import replaced, split_negated
+from cvr_data.language.words import folded, stems, words_of
 from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, word_meanings
 
 TRUTH_FILE = "truth.parquet"
@@ -135,7 +136,7 @@ class _Sides:
 
 
 def _sides(text: str) -> _Sides:
-    clauses = [_clause_sides(clause) for clause in _CLAUSES.split(text.lower())]
+    clauses = [_clause_sides(clause) for clause in _CLAUSES.split(folded(text))]
     return _Sides(
         asked=frozenset().union(*(clause.asked for clause in clauses)),
         removed=frozenset().union(*(clause.removed for clause in clauses)),
