@@ -1,7 +1,7 @@
 """Pair videos whose captions differ in exactly one word.
 
 "a dog runs on sand" and "a cat runs on sand" give two ordered pairs, dog -> cat and cat -> dog: the word that changes
-is what the modification text will have to say. Captions are compared as `cvr_data.language.normalise` reads them.
+is what the modification text will have to say. Captions are compared as `cvr_data.language.words` reads them.
 
 Captions that have their first or second half in common with another are hashed once per position of the other half,
 with that position blanked; equal hashes are found by sorting, and then compared word by word, so a collision cannot
