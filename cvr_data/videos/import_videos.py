@@ -51,12 +51,13 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
 
 
 def _checked(table: pa.Table, where: str) -> pa.Table:
-    """Return a table of videos with its texts as they are stored; a video whose captions say nothing is dropped."""
+    """Return a table of videos with its texts as they are stored; a video whose captions are all empty is dropped."""
     table = clean_columns(check_columns(table, VIDEOS, where), WRITTEN_COLUMNS)
     captions = table.column("captions").combine_chunks()
-    rows = pc.list_parent_indices(captions).filter(pc.not_equal(pc.list_flatten(captions), ""))
-    is_said = np.isin(np.arange(table.num_rows), rows.to_numpy())
-    return mark(table, pa.array(~is_said), "no_caption")
+    rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
+    numbers = np.arange(table.num_rows)
+    has_empty, has_other = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in (is_empty, pc.invert(is_empty)))
+    return mark(table, pa.array(has_empty & ~has_other), "no_caption")
 
 
 def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: Progress) -> int:

@@ -116,14 +116,13 @@ def _meanings() -> dict[str, tuple[str, str]]:
 
 
 def concepts_named(words: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return the (slot, value) of all words that name one, in any form."""
-    found = set()
-    for word in words:
-        forms = [word, *sorted(stems(word))]
-        known = next((form for form in forms if form in _meanings()), None)
-        if known is not None:
-            found.add(_meanings()[known])
-    return frozenset(found)
+    """Return the (slot, value) of all words that name one, in any form; "medium-sized" names what "medium" does."""
+    parts = (part for word in words for part in (word.split("-") if _named(word) is None else [word]))
+    return frozenset(meaning for part in parts if (meaning := _named(part)) is not None)
+
+
+def _named(word: str) -> tuple[str, str] | None:
+    return next((_meanings()[form] for form in [word, *sorted(stems(word))] if form in _meanings()), None)
 
 
 @dataclass(frozen=True)
