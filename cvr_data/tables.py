@@ -34,6 +34,9 @@ VIDEOS = pa.schema(
         ("group_id", pa.string()),
     ]
 )
+WRITTEN_COLUMNS = ("captions", "description")
+"""Columns of videos that hold what people or language models wrote."""
+
 PAIRS = pa.schema(
     [
         _required("pair_id", pa.string()),

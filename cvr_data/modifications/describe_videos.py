@@ -27,6 +27,8 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
+from cvr_data.language.normalise import clean_text
+from cvr_data.language.words import words_of
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker
@@ -39,7 +41,7 @@ from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
 STAGE = "describe-videos"
-VERSION = 1
+VERSION = 2
 ROWS = 128
 """Videos of one part, whose frames are in memory together as JPEG."""
 BLIP_FLOOR = 0.4
@@ -224,10 +226,10 @@ class Describer:
         text = parse_answer(raw, lead=self.prompt.lead, schema=self.prompt.schema, key=self.prompt.answer_key)
         if text is None and "{" not in raw:
             # an engine that cannot be held to a schema writes the paragraph as it is
-            text = " ".join(raw.split())
+            text = clean_text(" ".join(raw.split()))
         if text is None:
             row.fail("rejected", "unparsable")
-        elif len(text.split()) < MIN_WORDS:
+        elif len(words_of(text)) < MIN_WORDS:
             row.fail("rejected", "too_short")
         else:
             row.text, row.status, row.reasons = text, "ok", []

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
+from cvr_data.language.words import words_of
 from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
 from cvr_data.pages.charts import NARROW, Bar, Figure, FunnelBar, bars
 from cvr_data.pages.clips import ClipShelf
@@ -25,7 +26,7 @@ from cvr_data.pages.histogram import Bound, count_values, histogram
 from cvr_data.pages.page import environment, show_clips, with_clips
 from cvr_data.triplets.card import commands_of
 from cvr_data.triplets.dataset import Dataset, open_dataset
-from cvr_data.triplets.statistics import counts_text, statistics, written_words
+from cvr_data.triplets.statistics import counts_text, statistics
 
 RANDOM = 12
 """Triplets drawn at random."""
@@ -128,7 +129,7 @@ def _sections(
     dataset: Dataset, numbers: dict[str, Any], made_of: Sequence[Artifact]
 ) -> list[tuple[str, str, list[Panel]]]:
     texts = dataset.triplets.column("modification").to_pylist()
-    length_of = {found: len(written_words(found)) for found in set(texts)}
+    length_of = {found: len(words_of(found)) for found in set(texts)}
     changes = numbers["changes"]
     top = [(name.replace("->", "→"), count) for name, count in changes["top"]]
     text_panels = [
@@ -178,7 +179,7 @@ def _of_videos(dataset: Dataset) -> list[Panel | None]:
     ends = [dataset.triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
     used = dataset.videos.filter(pc.is_in(dataset.videos["video_id"], pa.concat_arrays(ends)))
     seconds = used["duration_s"].drop_null().to_pylist()
-    lengths = [len(written_words(captions[0])) for captions in used["captions"].to_pylist() if captions]
+    lengths = [len(words_of(captions[0])) for captions in used["captions"].to_pylist() if captions]
     return [
         _distribution("Seconds per video", seconds, "seconds"),
         _distribution("Words per caption", lengths, "words", whole=True),

@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.language.lemmas import lemmas
 from cvr_data.language.normalise import normalised
 from cvr_data.language.slots import PARTS, SLOTS, Tagged, is_doubtful_action, part_of, slot_of
-from cvr_data.language.tagging import tagged
+from cvr_data.language.tagging import lemmas, tagged
 from cvr_data.tables import CHANGE
 
 if TYPE_CHECKING:

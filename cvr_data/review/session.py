@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.language.normalise import clean_text
 from cvr_data.review.items import Reviewed, ReviewItem
 from cvr_data.review.media import Media
 from cvr_data.review.neighbours import TargetNeighbours
@@ -144,7 +145,7 @@ def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_s
     if decision in ("accept", "edit"):
         if chosen not in item.texts:
             raise CvrError("chosen is none of the candidate texts.")
-        modification = chosen if decision == "accept" else (_text(sent, "modification") or "").strip()
+        modification = chosen if decision == "accept" else clean_text(_text(sent, "modification") or "").strip()
         if not modification:
             raise CvrError("An edited text must not be empty.")
     request_id = _text(sent, "request_id")

@@ -14,14 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, split_options
 from cvr_data.formats import FORMATS, ReadsVideos
-from cvr_data.tables import TRIPLETS, VIDEOS
+from cvr_data.language.normalise import clean_columns
+from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
 
 STAGE = "triplets"
-VERSION = 1
+VERSION = 2
 VIDEOS_STAGE = "import-triplets-videos"
 OWN = ("format", "videos")
 
@@ -71,7 +72,7 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
     writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
     if (done := writer.finished()) is not None:
         return done
-    table = check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source))
+    table = _as_stored(check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source)))
     if not table.num_rows:
         raise CvrError(f"{wanted.source} holds no triplet.")
     with writer:
@@ -95,9 +96,19 @@ def _write_videos(videos: pa.Table, out: Path, identity: dict, files: dict[str, 
     )
     if writer.finished() is None:
         with writer:
-            writer.write_part(0, videos)
+            writer.write_part(0, clean_columns(videos, WRITTEN_COLUMNS))
             writer.finish()
     return out
+
+
+def _as_stored(table: pa.Table) -> pa.Table:
+    """Return the triplets with their texts as they are stored, and the ids that these give."""
+    table = clean_columns(table, ("modification", "reference_caption", "target_caption"))
+    references, texts, targets = (
+        table.column(name).to_pylist() for name in ("reference_id", "modification", "target_id")
+    )
+    table = with_column(table, TRIPLETS.field("triplet_id"), list(map(triplet_id, references, texts, targets)))
+    return with_column(table, TRIPLETS.field("query_id"), list(map(query_id, references, texts)))
 
 
 def _split_repeated(table: pa.Table) -> tuple[pa.Table, pa.Table]:

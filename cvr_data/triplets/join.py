@@ -22,7 +22,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.tables import PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
 
-VERSION = 1
+VERSION = 2
 PAIR_COLUMNS = (
     "pair_id", "reference_id", "target_id", "reference_group_id", "target_group_id", "reference_caption",
     "target_caption", "changes", "text_similarity", "visual_similarity",

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, check_outside
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import split_dropped
+from cvr_data.language.normalise import clean_columns
 from cvr_data.media.look import media_files
-from cvr_data.tables import VIDEOS
+from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, NamesMedia
 
 
@@ -42,7 +45,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         return done
     with writer, Progress(f"import-{name}", corpus.count(config), "videos") as progress:
         try:
-            tables = (check_columns(table, VIDEOS, f"import-{name}") for table in corpus.load(config, out))
+            tables = (_checked(table, f"import-{name}") for table in corpus.load(config, out))
             kept = _write_parts(writer, tables, progress)
             if not kept:
                 raise CvrError(f"{', '.join(map(str, inputs.values())) or name}: no row can be used.")
@@ -69,6 +72,16 @@ def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | No
         return corpus.media(config)
     folder = getattr(config, "media", None)
     return None if folder is None else (folder, media_files(folder))
+
+
+def _checked(table: pa.Table, where: str) -> pa.Table:
+    """Return a table of videos with its texts as they are stored; a video whose captions are all empty is dropped."""
+    table = clean_columns(check_columns(table, VIDEOS, where), WRITTEN_COLUMNS)
+    captions = table.column("captions").combine_chunks()
+    rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
+    numbers = np.arange(table.num_rows)
+    has_empty, has_other = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in (is_empty, pc.invert(is_empty)))
+    return mark(table, pa.array(has_empty & ~has_other), "no_caption")
 
 
 def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: Progress) -> int:

@@ -17,11 +17,12 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.language.normalise import words
+from cvr_data.language.normalise import clean_text
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, PAIRS, pair_id
 
-VERSION = 1
+VERSION = 2
 NAME = "given"
 
 EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": [], "rain falls": []}
@@ -86,7 +87,7 @@ def _columns(config: Config) -> set[str]:
 def _named(config: Config, row: Row) -> dict[str, Any]:
     ids = {name: str(row.values.get(getattr(config, name)) or "") for name in ("reference_id", "target_id")}
     texts = {
-        name: str(row.values.get(getattr(config, name) or "") or "") or None
+        name: clean_text(str(row.values.get(getattr(config, name) or "") or "")) or None
         for name in ("reference_caption", "target_caption")
     }
     found: dict[str, Any] = {**ids, **texts, "drop_reason": row.drop_reason, "detail": row.detail, "number": row.number}
@@ -113,7 +114,8 @@ def _read_changes(value: Any) -> list[dict[str, str | None]] | None:
     if not all(text is None or isinstance(text, str) for change in value for text in change.values()):
         return None
     is_told = all(change.get("before") or change.get("after") for change in value)
-    return [{name: change.get(name) or None for name in names} for change in value] if is_told else None
+    cleaned = [{name: clean_text(change.get(name) or "") or None for name in names} for change in value]
+    return cleaned if is_told else None
 
 
 def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]
         row |= {"drop_reason": problem[0], "detail": f"row {number}: {problem[1]}"}
     elif row["drop_reason"] is None:
         seen.add(row["pair_id"])
-        row.setdefault("changes", differences(words(row["reference_caption"]), words(row["target_caption"])))
+        row.setdefault("changes", differences(words_of(row["reference_caption"]), words_of(row["target_caption"])))
     return row
 
 

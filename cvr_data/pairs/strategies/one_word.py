@@ -1,7 +1,7 @@
 """Pair videos whose captions differ in exactly one word.
 
 "a dog runs on sand" and "a cat runs on sand" give two ordered pairs, dog -> cat and cat -> dog: the word that changes
-is what the modification text will have to say. Captions are compared as `cvr_data.language.normalise` reads them.
+is what the modification text will have to say. Captions are compared as `cvr_data.language.words` reads them.
 
 Captions that have their first or second half in common with another are hashed once per position of the other half,
 with that position blanked; equal hashes are found by sorting, and then compared word by word, so a collision cannot
@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.stages import ClaimStep, KeyedStep, Step
-from cvr_data.language.normalise import words
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.groups import Groups, blanked_groups, ordered_pairs, rows_with_one_blank
 from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves, videos_of
 from cvr_data.pairs.search.pairs import CaptionPairs, DroppedGroup, group_rows, pairs_table, with_video_columns
 
-VERSION = 1
+VERSION = 2
 MEET_BY = "caption pair"
 NAME = "one-word"
 
@@ -67,7 +67,7 @@ def steps(config: Config) -> list[Step]:
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return why two captions are or are not a pair."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     if min(len(before), len(after)) < config.min_words:
         return f"not a pair: a caption has fewer than {config.min_words} words"
     if len(before) != len(after):
@@ -80,7 +80,7 @@ def explain(config: Config, reference: str, target: str) -> str:
 
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     differing = _differing(before, after) if len(before) == len(after) else []
     blanks = [blanked(before, differing[0])] if len(differing) == 1 else []
     return [*blanks, blanked(before, None), blanked(after, None)]

@@ -18,7 +18,7 @@ from cvr_data.formats.egocvr import CLIPS
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, table_corpus, texts
 
-VERSION = 1
+VERSION = 2
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
 _TAG = re.compile(r"^#[A-Z]\s+(?:[A-Z]\s+)?")
 

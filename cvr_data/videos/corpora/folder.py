@@ -19,7 +19,7 @@ from cvr_data.media.look import media_files
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from cvr_data.media.video import IMAGE_SUFFIXES
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import texts, unknown_count
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, texts
 
-VERSION = 1
+VERSION = 2
 SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
 
 

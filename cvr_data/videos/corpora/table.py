@@ -18,7 +18,7 @@ from cvr_data.media.look import with_suffix
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
-VERSION = 1
+VERSION = 2
 TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 

@@ -129,3 +129,13 @@ def test_the_command_types_the_changes_counts_the_rows_and_explains(folder, tmp_
     assert "repeated_pair" in cvr("why-not", "v1", "v2", "--in", tmp_path / "pairs").out
     file.write_text("reference_id,target_id\nv1,v2\n", encoding="utf-8")
     assert cvr(*words).code == 2  # another file is another artifact
+
+
+def test_texts_of_the_file_are_stored_as_imported_ones_are(videos, tmp_path):
+    changes = json.dumps([{"before": "ball\u200b", "after": "cafe\u0301"}])
+    row = {"reference_id": "v1", "target_id": "v2", "reference_caption": "a ball\0", "changes": changes}
+    file = write(tmp_path / "pairs.jsonl", [row], (*NAMES, "changes"))
+    config = Config(path=file, reference_caption="reference_caption", changes="changes")
+    [pair] = given.run(config, videos).to_pylist()
+    assert pair["reference_caption"] == "a ball"
+    assert (pair["changes"][0]["before"], pair["changes"][0]["after"]) == ("ball", "café")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
-from cvr_data.language.normalise import words as words_of
+from cvr_data.language.words import words_of
 from cvr_data.pairs.strategies import one_word
 from cvr_data.pairs.strategies.one_word import Config, explain
 from cvr_data.tables import PAIRS, VIDEOS, pair_id

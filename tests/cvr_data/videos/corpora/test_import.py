@@ -277,3 +277,15 @@ def test_media_are_not_looked_for_in_the_folder_that_is_replaced(cvr, one_line_e
     command = ["import", "folder", "videos/media", "-o", f"captions={folder / 'captions.csv'}", "--overwrite"]
     assert "holds videos/media, what this is made from, so it is not replaced" in one_line_error(*command)
     assert sorted(Path("videos").rglob("*")) == before
+
+
+def test_captions_are_stored_in_nfc_without_what_cannot_be_seen(cvr, folder):
+    rows = [
+        {"video_id": "v1", "caption": "\ufeffun cafe\u0301\0, \u202bשלום\u202c"},
+        {"video_id": "v2", "caption": "A DOG runs\u200b \u2764\ufe0f"},
+        {"video_id": "v3", "caption": "\u200b\0"},
+    ]
+    (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cvr("import", "table", "captions.jsonl").code == 0
+    assert captions_by_id(Path("videos")) == {"v1": ["un café, שלום"], "v2": ["A DOG runs \u2764\ufe0f"]}
+    assert reasons_by_id(Path("videos")) == {"v3": "no_caption"}
