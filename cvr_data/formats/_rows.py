@@ -150,6 +150,20 @@ def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
     return {video_id: value for video_id, value in pairs if value is not None}
 
 
+def refuse_clips(videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str) -> None:
+    """Refuse to put files of `video_ids` in rows that cannot say which seconds of them count.
+
+    Raises:
+        CvrError: a video is a clip of a longer file; the first three are named.
+    """
+    timed = values_of(videos, "start_s").keys() | values_of(videos, "end_s").keys()
+    if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in timed]:
+        raise CvrError(
+            f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
+            f"to files of their own, or pass {option}."
+        )
+
+
 def split_in(stem: str) -> str:
     """Return the split that a file's name ends with, else train."""
     return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")

@@ -141,7 +141,7 @@ def _clip_lines(rows: pa.Table, videos: pa.Table | None, split: str) -> Iterator
         row[f"{end}_id"]: [row[f"{end}_caption"] or ""] for row in rows.to_pylist() for end in ("target", "reference")
     }
     captions |= values_of(videos, "captions")
-    long_videos = values_of(videos, "video_uid")
+    long_videos = {**values_of(videos, "recording_id"), **values_of(videos, "video_uid")}
     for clip in gallery_of(rows, videos, split):
         for caption in captions[clip] or [""]:
             yield clip, caption, long_videos.get(clip, clip)

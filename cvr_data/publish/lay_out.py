@@ -27,6 +27,7 @@ from cvr_data.publish.media import (
     PublishedMedium,
     publishable_media,
     thumbnails,
+    with_times,
     with_urls,
     with_video_columns,
 )
@@ -102,7 +103,8 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
     for number, made in enumerate(card.lineage, start=1):
         write_bytes(folder / "manifests" / f"{number:02d}-{made.stage}.json", json_bytes(made.manifest))
-    of_media = {medium.name: file_sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
+    files = {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}
+    of_media = {name: file_sha256(path) for name, path in files.items()}
     if len(of_media) > LISTED_MEDIA:
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
         write_bytes(folder / "videos.sha256", "".join(lines).encode())
@@ -111,7 +113,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths} | of_media
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
-    return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
+    return Staged(folder, files, withheld)
 
 
 def check_repo(repo: str, option: str = "--repo") -> None:
@@ -128,7 +130,7 @@ def _write_rows(
     part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, PublishedMedium]
 ) -> dict[str, dict[str, str]]:
     """Write the Parquet shards, CSVs and features, and return the configs."""
-    table = with_urls(part.triplets, part.videos)
+    table = with_times(with_urls(part.triplets, part.videos), part.videos)
     if wanted.with_videos:
         where = repo if wanted.revision == "main" else f"{repo}@{wanted.revision}"
         table = with_video_columns(table, where, uploaded)

@@ -24,6 +24,12 @@ def found(**columns):
         ({"video_id": "v", "url": "https://example.org/a.mp4"}, ("https://example.org/a.mp4", None, None)),
         ({"video_id": "v", "path": "/a.mp4", "start_s": 4, "end_s": 6.5}, ("/a.mp4", 4.0, 6.5)),
         ({"video_id": "-4wsuPCjDBc_5_15", "start_s": 7.0, "end_s": None}, ("-4wsuPCjDBc", 7.0, 15.0)),
+        ({"video_id": "v_qPjmqPAPRNs_0.3_20"}, ("v_qPjmqPAPRNs", 0.3, 20.0)),
+        ({"video_id": "d1d1b6da-e7f8-48e7-9ee4-d8382582695a_971_980"},
+         ("d1d1b6da-e7f8-48e7-9ee4-d8382582695a", 971.0, 980.0)),
+        ({"video_id": "-4wsuPCjDBc_5_15", "recording_id": "tape"}, ("tape", 5.0, 15.0)),
+        ({"video_id": "P01_01_0", "recording_id": "P01_01", "path": "/cut.mp4", "recording_start_s": 1.5,
+          "recording_end_s": 3.0}, ("P01_01", 1.5, 3.0)),
     ],
 )  # fmt: skip
 def test_a_clip_is_placed_in_its_recording(columns, expected):
