@@ -105,7 +105,9 @@ def _list_near(container: "InputContainer", start: int | None, end: int | None, 
     import av
 
     stream = container.streams.video[0]
-    for back in (0, second, 8 * second) if start is not None else ():
+    for back in (0, second, 8 * second):
+        if start is None:
+            break
         sought = start - back
         container.seek(sought, stream=stream)
         packets = container.demux(stream)

@@ -24,7 +24,7 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import count_reasons, split_dropped, write_parts
 from cvr_data.features.similarities import text_similarities, visual_similarities
-from cvr_data.filters import FILTERS, FilterModule, NeedsColumns
+from cvr_data.filters import FILTERS, FilterModule, HasVersion, NeedsColumns
 from cvr_data.language.normalise import word_ids
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.strategies import MINING, ReadsFiles, StrategyModule
@@ -74,7 +74,8 @@ class Filter:
 
     def identity(self) -> dict[str, Any]:
         """Return what of it can change the rows."""
-        return {"name": self.name, **config_dict(self.config)}
+        version = {"version": self.module.VERSION} if isinstance(self.module, HasVersion) else {}
+        return {"name": self.name, **version, **config_dict(self.config)}
 
 
 def parse_filter(text: str) -> Filter:

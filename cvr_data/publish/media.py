@@ -24,6 +24,7 @@ from cvr_data.tables import content_id
 SAFE_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 FLAT = 5_000
 """Videos up to which they lie in one folder; by id, so that adding one moves no other."""
+TIMES = ("start_s", "end_s")
 THUMBNAIL_SIDE = 160
 """Pixels of the longer side."""
 
@@ -42,12 +43,20 @@ class PublishedMedium:
 
 
 def publishable_media(part: Publishable) -> dict[str, PublishedMedium]:
-    """Return video id -> file, of every video that is there and may be published."""
+    """Return video id -> file, of every video that is there and may be published.
+
+    A recording is published if no clip of it that is used is of another licence.
+    """
     media: dict[str, PublishedMedium] = {}
     taken: set[str] = set()
     recordings: dict[Path, str] = {}
     clips = {} if part.videos is None else clips_of(part.videos, Path())
-    found = {name: clip for name, clip in clips.items() if name in part.free and clip.path.is_file()}
+    guarded = {clips[name].path for name in part.used - part.free if name in clips}
+    found = {
+        name: clip
+        for name, clip in clips.items()
+        if name in part.free and clip.path.is_file() and (clip.is_whole or clip.path not in guarded)
+    }
     for video_id, clip in found.items():
         suffix = clip.path.suffix
         stem = video_id.removesuffix(suffix) if clip.is_whole else f"recording-{content_id(clip.path.name)}"
@@ -79,14 +88,19 @@ def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     return triplets
 
 
+def timed(videos: pa.Table) -> set[str]:
+    """Return the ids of the videos that are clips of longer files."""
+    is_timed = pc.or_(*(pc.is_valid(videos.column(name)) for name in TIMES))
+    return set(videos.column("video_id").filter(is_timed).to_pylist())
+
+
 def with_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     """Return the triplets with `reference_start_s` to `target_end_s`, if any video is a clip of a longer file."""
-    times = ("start_s", "end_s")
-    if videos is None or all(videos.column(name).null_count == videos.num_rows for name in times):
+    if videos is None or not timed(videos):
         return triplets
     for end in ENDS:
         rows = pc.index_in(triplets.column(f"{end}_id"), videos.column("video_id").combine_chunks())
-        for name in times:
+        for name in TIMES:
             triplets = with_column(triplets, f"{end}_{name}", videos.column(name).take(rows))
     return triplets
 

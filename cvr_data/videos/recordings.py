@@ -1,8 +1,9 @@
 """Which recording a clip was cut from, and where: told by columns, by an id with times, or by an address.
 
 An id such as `Ptf_2VRj-V0_000122_000132` (VATEX, Kinetics), `-4wsuPCjDBc_5_15` (MSVD), `v_qPjmqPAPRNs_0.3_20`
-(ActivityNet's segments) or that of a clip of Ego4D is a recording's id and two times in seconds. What the columns of
-the videos say wins; without any of it, clips of one address or path are clips of one recording.
+(ActivityNet's segments) or `d1d1b6da-e7f8-48e7-9ee4-d8382582695a_971_980-5` (EgoCVR, whose decimal point is a dash)
+is a recording's id and two times in seconds. What the columns of the videos say wins; without any of it, clips of one
+address or path are clips of one recording.
 """
 
 import re
@@ -12,7 +13,8 @@ import pyarrow.compute as pc
 
 _TIME = r"\d+(?:\.\d+)?"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_ID = rf"^(?P<recording>(?:v_)?[A-Za-z0-9_-]{{11}}|{_UUID})_(?P<start>{_TIME})_(?P<end>{_TIME})$"
+_DASHED = r"\d+(?:[.-]\d+)?"
+_ID = rf"^(?P<recording>(?:v_)?[A-Za-z0-9_-]{{11}}|{_UUID})_(?P<start>{_DASHED})_(?P<end>{_DASHED})$"
 _ADDRESS = r"(?:youtube\.com/(?:watch\?(?:.*&)?v=|embed/|shorts/|v/)|youtu\.be/)(?P<recording>[A-Za-z0-9_-]{11})"
 _START = rf"[?&#](?:t|start)=(?P<start>{_TIME})s?(?:&|$)"
 _END = rf"[?&#]end=(?P<end>{_TIME})s?(?:&|$)"
@@ -34,7 +36,7 @@ def segments(videos: pa.Table) -> pa.Table:
         name: pc.coalesce(
             _column(videos, f"{name}_s", pa.float64()),
             _column(videos, f"recording_{name}_s", pa.float64()),
-            pc.struct_field(by_id, name).cast(pa.float64()),
+            pc.replace_substring(pc.struct_field(by_id, name), "-", ".").cast(pa.float64()),
             pc.struct_field(pc.extract_regex(urls, pattern), name).cast(pa.float64()),
         )
         for name, pattern in (("start", _START), ("end", _END))
@@ -45,7 +47,10 @@ def segments(videos: pa.Table) -> pa.Table:
 def times_in_id(video_id: str) -> tuple[float | None, float | None]:
     """Return the start and end that an id ends in, in seconds; None where it has none."""
     found = re.search(_ID, video_id)
-    return (float(found["start"]), float(found["end"])) if found else (None, None)
+    if found is None:
+        return None, None
+    start, end = (float(found[name].replace("-", ".")) for name in ("start", "end"))
+    return start, end
 
 
 def youtube_id(url: str | None) -> str | None:

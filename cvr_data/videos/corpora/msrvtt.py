@@ -69,17 +69,17 @@ def _entries(config: Config, path: Path) -> Iterator[Entry]:
 def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], where: str) -> Entry:
     video = known.get(row.get(key), {}) if isinstance(row.get(key), str) else {}
     start, end, url = video.get("start time"), video.get("end time"), video.get("url")
-    timed = isinstance(start, int | float) and isinstance(end, int | float)
+    duration_s = round(end - start, 3) if isinstance(start, int | float) and isinstance(end, int | float) else None
     entry = entry_of(
         row.get(key),
         texts(row.get("caption")),
         where,
         url=url,
-        duration_s=round(end - start, 3) if timed else None,
+        duration_s=duration_s,
         split=SPLITS.get(str(video.get("split"))),
     )
-    times = (start, end) if timed and bad_times(start, end) is None else (None, None)
-    entry.of_recording(youtube_id(url), *times)
+    is_timed = duration_s is not None and bad_times(start, end) is None
+    entry.of_recording(youtube_id(url), *((start, end) if is_timed else (None, None)))
     return entry
 
 

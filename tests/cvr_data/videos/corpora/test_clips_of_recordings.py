@@ -1,14 +1,16 @@
 """Clips of recordings, from the import on: two clips of one H.264 file are what two files cut there would be."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
@@ -130,6 +132,14 @@ def test_a_recording_is_published_once_and_rows_say_which_seconds(videos):
     assert [row[f"{end}_{time}_s"] for end in ("reference", "target") for time in ("start", "end")] == [0.5, 2, 2, 4]
     assert row["reference_video"] == row["target_video"]
     assert row["target_video"]["path"].endswith(next(iter(staged.media)))
+    assert "2 videos are clips of longer files" in Path("staged/README.md").read_text()
+
+
+def test_a_recording_is_not_published_for_one_of_its_clips(videos):
+    found = dataset(videos)
+    licences = pa.array(["MIT", "proprietary", "MIT"])
+    found = replace(found, videos=with_column(found.videos, "licence", licences))
+    assert stage(found, "me/clips", Path("staged"), Wanted(with_videos=True)).media == {}
 
 
 @pytest.mark.parametrize(("layout", "option"), [(huggingface, "-o embed=false"), (mteb_vt2v, "-o media=false")])
