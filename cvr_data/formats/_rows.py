@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.whole_files import write_bytes
+from cvr_data.media.places import ids_of_clips
 from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, query_id, triplet_id
 
 SPLITS = ("train", "val", "test")
@@ -156,8 +157,8 @@ def refuse_clips(videos: pa.Table | None, video_ids: Iterable[str], name: str, o
     Raises:
         CvrError: a video is a clip of a longer file; the first three are named.
     """
-    timed = values_of(videos, "start_s").keys() | values_of(videos, "end_s").keys()
-    if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in timed]:
+    clips_of_videos = set() if videos is None else ids_of_clips(videos)
+    if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in clips_of_videos]:
         raise CvrError(
             f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
             f"to files of their own, or pass {option}."

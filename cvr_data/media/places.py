@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
+
+TIMES = ("start_s", "end_s")
 
 
 def resolve_media(artifact_path: Path, path: str) -> Path:
@@ -30,6 +33,12 @@ def videos_of(videos: pa.Table, folder: Path) -> list[Video]:
 def clips_of(videos: pa.Table, folder: Path) -> dict[str, Clip]:
     """Return video_id -> clip, of the videos of a table that have a file."""
     return {video.video_id: video.clip for video in videos_of(videos, folder) if video.path is not None}
+
+
+def ids_of_clips(videos: pa.Table) -> set[str]:
+    """Return the ids of the videos that are clips of longer files."""
+    given = [videos.filter(pc.is_valid(videos.column(name))) for name in TIMES if name in videos.column_names]
+    return {video_id for rows in given for video_id in rows.column("video_id").to_pylist()}
 
 
 def read_files(videos: Path) -> dict[str, Video]:

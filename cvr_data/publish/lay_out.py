@@ -22,12 +22,12 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.formats import webvid_covr
+from cvr_data.media.places import ids_of_clips
 from cvr_data.publish.media import (
     SAFE_ID,
     PublishedMedium,
     publishable_media,
     thumbnails,
-    timed,
     with_times,
     with_urls,
     with_video_columns,
@@ -150,7 +150,7 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
         numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
         sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
-        clips=0 if part.videos is None else len(part.used & timed(part.videos)),
+        clips=0 if part.videos is None else len(part.used & ids_of_clips(part.videos)),
         commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
         coverage=dataset.artifact.manifest.get("coverage"),
         shortcuts=None if wanted.audit is None else shortcuts_of(wanted.audit, part.triplets),

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import with_column
 from cvr_data.formats import huggingface
 from cvr_data.media.clip import Clip
-from cvr_data.media.places import clips_of
+from cvr_data.media.places import clips_of, ids_of_clips
 from cvr_data.media.video import UnreadableVideo, jpeg_bytes, read_frames
 from cvr_data.publish.redistribution import ENDS, Publishable
 from cvr_data.tables import content_id
@@ -24,7 +24,6 @@ from cvr_data.tables import content_id
 SAFE_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*")
 FLAT = 5_000
 """Videos up to which they lie in one folder; by id, so that adding one moves no other."""
-TIMES = ("start_s", "end_s")
 THUMBNAIL_SIDE = 160
 """Pixels of the longer side."""
 
@@ -88,19 +87,13 @@ def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     return triplets
 
 
-def timed(videos: pa.Table) -> set[str]:
-    """Return the ids of the videos that are clips of longer files."""
-    is_timed = pc.or_(*(pc.is_valid(videos.column(name)) for name in TIMES))
-    return set(videos.column("video_id").filter(is_timed).to_pylist())
-
-
 def with_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     """Return the triplets with `reference_start_s` to `target_end_s`, if any video is a clip of a longer file."""
-    if videos is None or not timed(videos):
+    if videos is None or not ids_of_clips(videos):
         return triplets
     for end in ENDS:
         rows = pc.index_in(triplets.column(f"{end}_id"), videos.column("video_id").combine_chunks())
-        for name in TIMES:
+        for name in ("start_s", "end_s"):
             triplets = with_column(triplets, f"{end}_{name}", videos.column(name).take(rows))
     return triplets
 

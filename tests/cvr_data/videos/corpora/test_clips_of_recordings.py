@@ -149,6 +149,12 @@ def test_a_layout_that_would_hold_whole_recordings_refuses_clips(videos, layout,
         layout.write(layout.Config(), found.triplets, Path("out"), found.videos)
 
 
+def test_an_export_says_that_times_are_lost(videos, cvr):
+    outcome = cvr("export", dataset(videos).artifact.path, "--format", "webvid-covr", "--videos", videos, "-O", "csv")
+    assert outcome.code == 0
+    assert "2 videos are clips of longer files, and the layout has no place for their times" in outcome.err
+
+
 @dataclass
 class Corpus:
     file: str
