@@ -113,10 +113,10 @@ class Judge:
         return [(*reference, *self._frames(item_id)) for item_id in item_ids]
 
     def _frames(self, video_id: str) -> tuple[bytes, ...]:
-        path = self.files[video_id].path if video_id in self.files else None
-        if path is None:
+        video = self.files.get(video_id)
+        if video is None or video.path is None:
             raise CvrError(f"judge: {self.config.videos} has no file of {video_id}.")
-        return tuple(jpeg_bytes(frame) for frame in read_frames(path, self.config.frames))
+        return tuple(jpeg_bytes(frame) for frame in read_frames(video.clip, self.config.frames))
 
 
 def rating(answer: str | None) -> float:

@@ -54,6 +54,14 @@ class ClaimsPlaces(Protocol):
 
 
 @runtime_checkable
+class HasVersion(Protocol):
+    """A filter whose rows have changed since it was written, so that pairs of another version are another artifact."""
+
+    VERSION: int
+    """2 and up."""
+
+
+@runtime_checkable
 class ExplainsDrops(Protocol):
     """A filter that says in words why a row was dropped; every filter of pairs does."""
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.whole_files import write_bytes
+from cvr_data.media.places import ids_of_clips
 from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
 
 MARKS = ',"\r\n'
@@ -147,6 +148,20 @@ def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
         return {}
     pairs = zip(videos.column("video_id").to_pylist(), column(videos, name), strict=True)
     return {video_id: value for video_id, value in pairs if value is not None}
+
+
+def refuse_clips(videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str) -> None:
+    """Refuse to put files of `video_ids` in rows that cannot say which seconds of them count.
+
+    Raises:
+        CvrError: a video is a clip of a longer file; the first three are named.
+    """
+    clips_of_videos = set() if videos is None else ids_of_clips(videos)
+    if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in clips_of_videos]:
+        raise CvrError(
+            f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
+            f"to files of their own, or pass {option}."
+        )
 
 
 def split_in(stem: str) -> str:

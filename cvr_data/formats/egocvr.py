@@ -128,7 +128,7 @@ def _clip_lines(rows: pa.Table, videos: pa.Table | None, split: str) -> Iterator
         row[f"{end}_id"]: [row[f"{end}_caption"] or ""] for row in rows.to_pylist() for end in ("target", "reference")
     }
     captions |= _rows.values_of(videos, "captions")
-    long_videos = _rows.values_of(videos, "video_uid")
+    long_videos = {**_rows.values_of(videos, "recording_id"), **_rows.values_of(videos, "video_uid")}
     for clip in _rows.gallery_of(rows, videos, split):
         for caption in captions[clip] or [""]:
             yield clip, caption, long_videos.get(clip, clip)

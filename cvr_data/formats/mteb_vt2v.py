@@ -27,7 +27,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_statistics
-from cvr_data.formats._rows import by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
+from cvr_data.formats._rows import by_split, gallery_of, queries_of, refuse_clips, to_triplets, to_videos, values_of
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -101,7 +101,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write the configs of one split, task.py and the statistics, and return the paths.
 
     Raises:
-        CvrError: the split has no row, or a video has no media file.
+        CvrError: the split has no row, or a video has no media file or is a clip of a longer one.
     """
     rows = dict(by_split(triplets)).get(config.split)
     if rows is None:
@@ -152,6 +152,7 @@ def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
     paths = {name: Path(path) for name, path in values_of(videos, "path").items()}
     if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
         raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
+    refuse_clips(videos, wanted, "mteb-vt2v", "-o media=false")
     return paths
 
 

@@ -1,19 +1,19 @@
 """Looks whether one medium is still there: a file is opened and hashed, an address is asked for its first bytes.
 
-check_medium(Path("a.mp4"), known_sha256=None)    # Found(status="ok", duration_s=12.0, sha256="...", ...)
-UrlChecker(timeout_s=30)("https://host/a.mp4")  # Found(status="gone", reason="HTTP 404", ...)
+check_medium(Clip(Path("a.mp4")), None, FileHashes())  # Found(status="ok", duration_s=12.0, sha256="...", ...)
+UrlChecker(timeout_s=30)("https://host/a.mp4")         # Found(status="gone", reason="HTTP 404", ...)
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import httpx2
 
 from cvr_data.core.http_client import BAD_ADDRESS, CONNECT_TIMEOUT_S, http_client, innermost_cause
-from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
+from cvr_data.media.clip import Clip
+from cvr_data.media.look import FileHashes
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe, read_frames
 
 Status = Literal["ok", "gone", "unsure"]
@@ -40,14 +40,15 @@ class Found:
     """What the server asked to wait."""
 
 
-def check_medium(path: Path, known_sha256: str | None) -> Found:
-    """Return whether a file opens as a video or image, and is still the one that was imported."""
+def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) -> Found:
+    """Return whether a file opens as a video or image, has the clip's frames, and is still what was imported."""
+    path = clip.path
     if not path.is_file():
         return Found(status="gone", reason="no such file")
     try:
-        info = probe(path)
-        read_frames(path, 1, "middle")  # a file that was cut short still opens
-        digest = file_sha256(path)
+        info = probe(clip)
+        read_frames(clip, 1, "middle")  # a file that was cut short still opens
+        digest = clip.sha256(file_sha256(path))
     except UnreadableVideo as error:
         text = str(error).removeprefix(f"{path}: ").rstrip(".")
         return Found(status="gone", reason=text, bytes=path.stat().st_size)

@@ -202,15 +202,17 @@ class Describer:
             row.fail("error", "no_file")
             return False
         try:
-            frames = read_frames(self._media(row), self.config.frames, self.config.sampler)
+            frames = read_frames(self._video(row).clip, self.config.frames, self.config.sampler)
         except UnreadableVideo as error:
             row.fail("error", f"unreadable: {error}")
             return False
         row.images = tuple(jpeg_bytes(frame, longest_side=self.config.longest_side) for frame in frames)
         return True
 
-    def _media(self, row: Description) -> Path:
-        return resolve_media(self.folder, row.video["path"])
+    def _video(self, row: Description) -> Video:
+        video = row.video
+        path = resolve_media(self.folder, video["path"])
+        return Video(video["video_id"], path, start_s=video["start_s"], end_s=video["end_s"])
 
     def _attempt(self, rows: Sequence[Description], attempt: int) -> None:
         requests = [self._request(row, attempt) for row in rows]
@@ -238,8 +240,7 @@ class Describer:
         """Reject descriptions that the frames do not bear out."""
         if self.encoder is None or not rows:
             return
-        videos = [Video(row.video["video_id"], self._media(row)) for row in rows]
-        frames_BD = self.encoder.encode_videos(videos).pooled_BD()
+        frames_BD = self.encoder.encode_videos([self._video(row) for row in rows]).pooled_BD()
         texts_BD = self.encoder.encode_texts([row.text or "" for row in rows]).pooled_BD
         for row, cosine in zip(rows, (frames_BD.cpu() * texts_BD.cpu()).sum(dim=1).tolist(), strict=True):
             row.similarity = cosine

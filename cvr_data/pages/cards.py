@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.media.clip import Clip
+from cvr_data.media.places import clips_of
+
 
 @dataclass(frozen=True)
 class TripletCard:
@@ -38,12 +41,16 @@ def cards_of(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None
     return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, more, strict=True)]
 
 
-def media_of(videos: pa.Table | None) -> dict[str, Path]:
-    """Return video_id -> media file, of the videos that have one."""
-    if videos is None:
-        return {}
-    rows = zip(videos.column("video_id").to_pylist(), videos.column("path").to_pylist(), strict=True)
-    return {video_id: Path(path) for video_id, path in rows if path}
+def change_line(change: dict[str, Any]) -> str:
+    """Return a change as words: `red → blue (attribute)`."""
+    before, after = change["before"] or "nothing", change["after"] or "nothing"
+    slot = change["slot"] or change["kind"] or "change"
+    return f"{before} → {after} ({slot})"
+
+
+def media_of(videos: pa.Table | None) -> dict[str, Clip]:
+    """Return video_id -> clip, of the videos that have a file; paths are absolute."""
+    return {} if videos is None else clips_of(videos, Path())
 
 
 def captions_of(triplets: pa.Table, videos: pa.Table | None) -> dict[str, str]:

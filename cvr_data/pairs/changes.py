@@ -53,7 +53,10 @@ def type_changes(
     slots = pa.array(slots[is_open.filter(is_tagged).to_numpy(zero_copy_only=False)])
     kind = pc.replace_with_mask(kind, is_open, pa.array(KINDS).take(slots))
     slot = pc.replace_with_mask(slot, is_open, pa.array(ORDERED_SLOTS).take(slots))
-    typed = pa.StructArray.from_arrays([kind, slot, before, after], fields=list(CHANGE))
+    more = [structs.type.field(name) for name in structs.type.names if name not in CHANGE.names]
+    typed = pa.StructArray.from_arrays(
+        [kind, slot, before, after, *(pc.struct_field(structs, field.name) for field in more)], fields=[*CHANGE, *more]
+    )
     pairs = with_column(pairs, "changes", _lists(changes, typed))
     if with_words:
         pairs = pairs.append_column("change_words", _lists(changes, _words(phrases, codes % PART_CODES)))

@@ -30,7 +30,7 @@ OF_VIDEOS = ("splits", "segments")
 NOT_KEPT = ("reference_split", "target_split", "change_words", "change_counts", "reference_recording",
     "reference_start_s", "reference_end_s", "target_recording", "target_start_s", "target_end_s")  # fmt: skip
 """Columns that only filters read; dropped rows keep them, so that `cvr why-not` can tell the value."""
-SEGMENT_COLUMNS = ("url", "path", "start_s", "end_s")
+SEGMENT_COLUMNS = ("url", "path", "start_s", "end_s", "recording_id", "recording_start_s", "recording_end_s")
 CHANGE_COUNT = pa.struct([("before", pa.int64()), ("after", pa.int64())])
 
 

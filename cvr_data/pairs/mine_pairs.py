@@ -20,7 +20,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
-from cvr_data.filters import FILTERS, ClaimsPlaces, FilterModule, MeetsInGroups, NeedsColumns
+from cvr_data.filters import FILTERS, ClaimsPlaces, FilterModule, HasVersion, MeetsInGroups, NeedsColumns
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
 from cvr_data.pairs.search.pairs import with_video_columns
@@ -63,7 +63,8 @@ class Filter:
 
     def identity(self) -> dict[str, Any]:
         """Return what of it can change the rows."""
-        return {"name": self.name, **config_dict(self.config)}
+        version = {"version": self.module.VERSION} if isinstance(self.module, HasVersion) else {}
+        return {"name": self.name, **version, **config_dict(self.config)}
 
 
 def parse_filter(text: str) -> Filter:

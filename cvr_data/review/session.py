@@ -130,7 +130,9 @@ class Session:
     def _video(self, video_id: str, caption: str) -> dict[str, Any]:
         number = self.media.number_of[video_id]
         caption = caption or self.captions.get(video_id, "")
-        return {"number": number, "kind": self.media.kind(number), "caption": caption}
+        shown = {"number": number, "kind": self.media.kind(number), "caption": caption}
+        clip = self.media.played(number)
+        return shown if clip is None else {**shown, "start_s": clip.start_s or 0, "end_s": clip.end_s}
 
 
 def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_shared: bool, videos: Media) -> Judgment:

@@ -10,7 +10,10 @@ from cvr_data.tables import TRIPLETS, VIDEOS
 from cvr_data.triplets.dataset import Dataset, used_videos
 
 IDENTITY = ("triplet_id", "query_id", "reference_id", "target_id", "modification")
-VIDEO_COLUMNS = ("captions", "description", "content_sha256", "licence", "split", "group_id", "duration_s")
+VIDEO_COLUMNS = (
+    "captions", "description", "content_sha256", "licence", "split", "group_id", "recording_id", "start_s", "end_s",
+    "duration_s",
+)  # fmt: skip
 EXAMPLES = 3
 Rows = dict[str, dict[str, Any]]
 

@@ -147,6 +147,8 @@ def tables(
 ) -> Iterator[pa.Table]:
     """Yield the videos in slices, each with the file of `media` whose name without suffix is its id, if there is one.
 
+    A clip that no file is named after lies in the file named after its recording, from its start to its end.
+
     Raises:
         CvrError: `media` is no folder, or ids come again where that is an error.
     """
@@ -172,8 +174,10 @@ def media_finder(media: Path | None) -> Callable[[str], Path | None]:
 
 
 def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
-    if entry.path is None:
-        entry.path = find(entry.video_id)
+    if entry.path is None and (cut := find(entry.video_id)) is not None:
+        entry.use_cut_file(cut)
+    elif entry.path is None and entry.values.get("start_s") is not None:
+        entry.path = find(entry.values["recording_id"])
     return entry
 
 
