@@ -8,6 +8,7 @@
 Captions that are alike but for some words are compared word by word.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
@@ -76,9 +77,7 @@ def regions(reference: Frame, target: Frame) -> list[tuple[range, range]]:
     if max(len(ours[middle[0]]), len(theirs[middle[1]])) <= MOST_IN_ONE:
         return [(range(first, len(ours) - last), range(first, len(theirs) - last))]
     found = SequenceMatcher(None, ours[middle[0]], theirs[middle[1]], autojunk=False).get_opcodes()
-    return [
-        (range(first + a, first + b), range(first + c, first + d)) for code, a, b, c, d in found if code != "equal"
-    ]
+    return [(range(first + a, first + b), range(first + c, first + d)) for code, a, b, c, d in found if code != "equal"]
 
 
 def _common(ours: list[str], theirs: list[str]) -> int:
@@ -116,3 +115,12 @@ def _phrase(frame: Frame, span: range, head: int | None) -> Phrase:
     determiner = sentence.child(noun, "det", "poss")
     said = sentence.words[determiner] if determiner is not None else ""
     return Phrase(words, start, end, sentence.words[noun], frame.number(noun), said)
+
+
+def pair_reason(changes: Sequence[Change]) -> str | None:
+    """Return why nothing that a person could ask for differs; None if a change counts."""
+    if any(change.verdict == "change" for change in changes):
+        return None
+    return next((change.reason for change in changes if change.verdict == "weak"), None) or (
+        changes[0].reason if changes else "same_words"
+    )

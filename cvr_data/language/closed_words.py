@@ -7,7 +7,7 @@ of what captions show: what a noun is, the lexicon says.
 FILM = frozenset(
     "2d 3d 4k 8k aerial alpha animation animated background backdrop beginning b-roll bokeh camera cartoon channel cgi "
     "cinemagraph clip clipart clips close close-up closeup concept copyspace definition design edit element end episode "
-    "film footage format fps frame full-hd fullhd gif graphic graphics hd hdr illustration image infographic intro "
+    "film footage format fps frame full-hd fullhd gif graphic graphics hd hdr illustration image infographic intro lapse "
     "logo-reveal loop looping loopable macro mockup montage motion movie outro overlay panorama photo photograph "
     "picture portrait preview promo quality recording render rendered rendering resolution scene screenshot seamless "
     "segment sequence series shot shots slideshow slow-motion slowmo slomo still stock teaser template texture "
@@ -15,7 +15,12 @@ FILM = frozenset(
     "wallpaper zoom".split()
 )
 """Words for the film, not for what it shows."""
-STILL_SEEN = frozenset("background backdrop camera cartoon graphic logo picture photo portrait texture scene".split())
+OF_FILM = frozenset(
+    "abstract aerial beautiful best close fast footage free full generic hd high looping low new nice old real-time "
+    "royalty-free seamless short slow stock time top unique various wide".split()
+)
+"""Adjectives that tell of a word of `FILM` how it is made, not what it shows."""
+STILL_SEEN = frozenset("background backdrop cartoon graphic logo picture photo portrait texture scene".split())
 """Those of `FILM` that can also be a thing that is seen, where a verb or a preposition has them as its object."""
 PARTITIVES = frozenset(
     "amount assortment back bit blade bottom bunch bundle center centre chunk closeup cluster collection corner couple "
@@ -39,7 +44,11 @@ PLACE_ADVERBS = frozenset("ashore backstage downstairs indoor indoors offshore o
 PLACE_WORDS = frozenset("background backdrop foreground nature outdoors indoors scenery surroundings".split())
 """Nouns of place that the lexicon takes for something else."""
 NOBODY = frozenset("someone somebody something anyone anybody anything everyone everybody everything one thing".split())
-LIGHT_VERBS = frozenset("appear be become begin continue do finish get go have keep let make need seem start stop try want".split())
+UNSEEN = NOBODY | frozenset("air c fun job life stuff way work world".split())
+"""Nouns that name nothing that is seen; C is who wears the camera in Ego4D."""
+LIGHT_VERBS = frozenset(
+    "appear be become begin continue do finish get go have keep let make need seem start stop try want".split()
+)
 """Verbs that tell nothing where another verb or a noun hangs on them."""
 SHOWING = frozenset("show display depict feature contain include illustrate present represent".split())
 """Verbs that say that the film shows something."""
@@ -52,3 +61,8 @@ COUNTS = frozenset(
 )
 CAMERA_MOVES = frozenset("pan tilt zoom dolly track fly".split())
 """What a camera does."""
+DETERMINING = frozenset(
+    "able available certain different entire first former half last lower main more most next only other own same "
+    "second such third total upper whole".split()
+)
+"""Adjectives that choose among things and tell nothing of how one looks."""

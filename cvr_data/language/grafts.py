@@ -10,15 +10,14 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from cvr_data.language.lemmas import lemmas
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.parse import Sentence, part_of_tag
+from cvr_data.language.parse import Sentence, lemmas_of, part_of_tag
 
 KNOWN = {"NOUN": "noun", "VERB": "verb", "ADJ": "adj", "ADV": "adv"}
-UNLIKELY = 0.02
+UNLIKELY = 0.005
 """What a part of speech that the lexicon does not list for a word is worth."""
 
-POOR = 0.05
+POOR = 0.02
 """A tree that is worth less fits one of the two words too badly to be given to it."""
 ENDINGS = {"VBG": "ing", "VBZ": "s", "VBN": "ed", "VBD": "ed"}
 
@@ -69,7 +68,7 @@ def _tally(word: str, name: str) -> float:
 @lru_cache(1 << 16)
 def lemma_of(word: str, part: str) -> str:
     """Return the lemma of one word as that universal part of speech."""
-    return lemmas(pa.array([word]), pa.array([part])).to_pylist()[0]
+    return lemmas_of(pa.array([word]), pa.array([part])).to_pylist()[0]
 
 
 def differing_word(ours: Sequence[str], theirs: Sequence[str]) -> int | None:

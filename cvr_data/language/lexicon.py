@@ -28,7 +28,7 @@ Relation = Literal["same", "above", "below", "sibling", "apart"]
 CONCRETE = frozenset((3, 5, 6, 8, 13, 15, 17, 18, 19, 20, 25, 27))
 """WordNet's files of things: the tops of all (person, plant ...), animal, artifact, body, food, location, object, person, phenomenon, plant, shape,
 substance."""
-LOCATION, PERSON = 15, 18
+GROUP = 14
 SPEECH = 32
 """The file of verbs of communication."""
 RARE = 0.1
@@ -52,9 +52,9 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
     "clothing": (("clothing", 1),),
     "container": (("container", 1),),
     "place": (
-        ("location", 1), ("geological formation", 1), ("water", 2), ("land", 4), ("building", 1),
+        ("location", 1), ("geological formation", 1), ("water", 2), ("land", 2), ("land", 4), ("porch", 1), ("building", 1),
         ("housing", 1), ("establishment", 4), ("area", 5), ("way", 6), ("facility", 1), ("pool", 1), ("platform", 1),
-        ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 2),
+        ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1), ("balcony", 2),
         ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("building complex", 1),
         ("workplace", 1), ("floor", 1), ("geographic point", 1), ("topographic point", 1),
     ),
@@ -78,6 +78,18 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
 NOT_PLACES = (("top", 3), ("side", 1), ("line", 1), ("point", 2), ("position", 1), ("surface", 1), ("layer", 3),
     ("conduit", 1))  # fmt: skip
 """Meanings under "location" and "way" that are parts of things."""
+
+
+AXES: dict[str, tuple[tuple[str, int], ...]] = {
+    "size": (("size", 1), ("length", 1), ("width", 1), ("height", 1), ("thickness", 1), ("depth", 1)),
+    "age": (("age", 1),),
+    "colour": (("color", 1), ("value", 5), ("lightness", 3)),
+    "temperature": (("temperature", 1),),
+    "speed": (("speed", 2),),
+    "wetness": (("wetness", 1),),
+    "shape": (("shape", 2), ("curvature", 1)),
+}  # fmt: skip
+"""Axis -> the nouns that say of what an adjective is a value."""
 
 
 class Lexicon:
@@ -121,6 +133,8 @@ class Lexicon:
             floor = max(tally, default=0) * RARE
             common = [meaning for meaning, count in zip(found, tally, strict=True) if count >= floor]
             concrete = [meaning for meaning in common if self._file[meaning] in CONCRETE] if part == "noun" else []
+            if part == "noun" and not concrete and not any(self._file[meaning] == GROUP for meaning in common):
+                concrete = [meaning for meaning in found if self._file[meaning] in CONCRETE]
             self._likely[key] = tuple(concrete or common)
         return self._likely[key]
 
@@ -183,14 +197,34 @@ class Lexicon:
         found = self.meanings(verb, "verb")
         return int(self._file[found[0]]) if found else None
 
+    def file_of_noun(self, noun: str) -> int | None:
+        """Return WordNet's file of the first likely meaning of a noun; None if it is not listed."""
+        found = self.likely(noun, "noun")
+        return int(self._file[found[0]]) if found else None
+
+    def verb_of(self, participle: str) -> str | None:
+        """Return the verb of a word in -ing or -ed, the most frequent that it can be of; None if it is of none."""
+        end = next((end for end in ("ing", "ed") if participle.endswith(end)), None)
+        if end is None:
+            return None
+        stem = participle[: -len(end)]
+        bases = (stem, stem + "e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem)
+        found = [base for base in bases if len(base) > 1 and self.has(base, "verb")]
+        return max(found, key=lambda base: self.frequency(base, "verb"), default=None)
+
     def is_abstract(self, noun: str) -> bool:
         """Whether nothing that a noun likely means is a thing."""
         found = self.likely(noun, "noun")
         return bool(found) and not any(self._file[meaning] in CONCRETE for meaning in found)
 
-    def axes(self, adjective: str) -> frozenset[int]:
-        """Return the meanings of which an adjective is a value: size of "big", age of "old"."""
-        return frozenset(axis for meaning in self.likely(adjective, "adj") for axis in self._axes[meaning])
+    def axis(self, adjective: str) -> str | None:
+        """Return of what an adjective is a value: size of "big", age of "old"; None if nothing of `AXES`."""
+        found = {axis for meaning in self.likely(adjective, "adj") for axis in self._axes[meaning]}
+        return next((name for name, roots in self._axis_roots.items() if not roots.isdisjoint(found)), None)
+
+    @cached_property
+    def _axis_roots(self) -> dict[str, frozenset[int]]:
+        return {name: self._numbered(roots) for name, roots in AXES.items()}
 
     def relation(self, first: str, second: str, part: str) -> Relation:
         """Return how two words of one part of speech stand to each other, by the nearest of their likely meanings."""

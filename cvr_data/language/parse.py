@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.language.lemmas import lemmas
+from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.tagging import english
 from cvr_data.language.trees import Tree, repaired_tree
 
@@ -94,12 +96,25 @@ def parse(texts: Sequence[str]) -> pa.Table:
         pa.array(texts, pa.string()),
         pa.ListArray.from_arrays(offsets, words),
         pa.ListArray.from_arrays(offsets, tags),
-        pa.ListArray.from_arrays(offsets, lemmas(words, pa.array([part_of_tag(tag) for tag in tags.to_pylist()], pa.string()))),
+        pa.ListArray.from_arrays(offsets, lemmas_of(words, pa.array(map(part_of_tag, tags.to_pylist()), pa.string()))),
         pa.ListArray.from_arrays(offsets, pa.array(_flat(trees, "deps"), pa.string())),
         pa.ListArray.from_arrays(offsets, pa.array(_flat(trees, "heads"), pa.int16())),
         pa.ListArray.from_arrays(offsets, pa.array([start for _, _, starts in cut for start in starts], pa.int32())),
     ]
     return pa.Table.from_arrays(columns, schema=PARSED)
+
+
+def lemmas_of(words: pa.Array, parts: pa.Array) -> pa.Array:
+    """Return the lemma of each word as that universal part of speech; of two verbs the more frequent.
+
+    Rules make "rid" of "riding", because both are listed.
+    """
+    lexicon = read_lexicon()
+    keys = pa.StructArray.from_arrays([words, parts], ["word", "part"]).to_pylist()
+    verbs = {key["word"]: lexicon.verb_of(key["word"]) for key in keys if key["part"] == "VERB"}
+    is_verb = pc.equal(parts, "VERB")
+    better = pa.array([verbs.get(key["word"]) if key["part"] == "VERB" else None for key in keys], pa.string())
+    return pc.coalesce(better, lemmas(words, parts)) if pc.any(is_verb).as_py() else lemmas(words, parts)
 
 
 def sentences(table: pa.Table) -> Iterator[Sentence]:

@@ -8,8 +8,8 @@ time and weather stay scenes. Words for the film itself, and what cannot be seen
 """
 
 from cvr_data.language.closed_words import (
-    DIRECTIONS, FILM, LIGHT_VERBS, NOBODY, PARTITIVES, PLACE_ADVERBS, PLACE_PREPOSITIONS, PLACE_WORDS, SEEING, SHOWING,
-    STILL_SEEN, TOPIC_PREPOSITIONS,
+    DIRECTIONS, FILM, LIGHT_VERBS, OF_FILM, PARTITIVES, PLACE_ADVERBS, PLACE_PREPOSITIONS, PLACE_WORDS, SEEING, SHOWING,
+    STILL_SEEN, TOPIC_PREPOSITIONS, UNSEEN,
 )  # fmt: skip
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.parse import Sentence
@@ -18,7 +18,13 @@ NOUN_TAGS = frozenset(("NN", "NNS", "NNP", "NNPS"))
 BEFORE_NOUN = frozenset(("compound", "amod", "nmod", "npadvmod", "quantmod", "nummod"))
 HANDLED = frozenset((30, 34, 35, 36, 40))
 """WordNet's files of verbs that take a thing: change, consumption, contact, creation, possession."""
+UNSEEN_FILES = frozenset((7, 9, 12, 16, 22, 24, 26))
+"""WordNet's files of what cannot be seen: attribute, cognition, feeling, motive, process, relation, state."""
 TIMES = ("time", "season", "weather")
+OWN = 3
+"""A plural that the texts WordNet counted have so often is a word of its own: "woods", "goods"."""
+WEATHER = frozenset(("sun", "cloud", "storm"))
+"""What makes the weather in -y, beside what the lexicon calls weather."""
 
 
 def roles_of(sentence: Sentence) -> tuple[str, ...]:
@@ -67,7 +73,7 @@ def _role_of_adjective(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
         return "action"
     if is_film(sentence, word):
         return "other"
-    if is_film(sentence, head) and not is_seen(sentence, head) and qualified(sentence, word) is None:
+    if is_film(sentence, head) and text in OF_FILM and qualified(sentence, word) is None:
         return "other"
     return "scene" if weather_of(text, lexicon) or _is_time(text, lexicon) else "attribute"
 
@@ -81,13 +87,15 @@ def weather_of(adjective: str, lexicon: Lexicon) -> str | None:
     if not adjective.endswith("y") or len(adjective) < 5:
         return None
     stems = (adjective[:-1], adjective[:-1] + "e", adjective[:-2] if adjective[-2] == adjective[-3] else adjective[:-1])
-    return next((stem for stem in stems if _is_time(stem, lexicon) or stem == "sun"), None)
+    return next((stem for stem in stems if _is_time(stem, lexicon) or stem in WEATHER), None)
 
 
 def is_film(sentence: Sentence, word: int) -> bool:
     """Whether a word is one for the film itself."""
     if sentence.lemmas[word] == "screen":
         return sentence.words[max(word - 1, 0)] in ("green", "blue")
+    if sentence.words[word] == "time":
+        return sentence.words[word + 1 : word + 2] == ("lapse",)
     return sentence.words[word] in FILM or sentence.lemmas[word] in FILM
 
 
@@ -169,7 +177,7 @@ def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     lemma = key_of(sentence, word, lexicon)
     head = qualified(sentence, word)
     is_time = _is_time(lemma, lexicon) or (head == word + 1 and lexicon.is_a(sentence.lemmas[head], "weather"))
-    if lemma in NOBODY or (head is None and is_film(sentence, word) and not is_seen(sentence, word)):
+    if lemma in UNSEEN or (head is None and is_film(sentence, word) and not is_seen(sentence, word)):
         return "other"
     if head is not None:
         if is_time:
@@ -190,11 +198,7 @@ def _role_of_abstract(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     at = preposition(sentence, word)
     if at is not None and sentence.words[at] == "of":
         return "attribute"
-    top = governor(sentence, word)
-    if sentence.deps[top] == "dobj" and lexicon.file_of_verb(sentence.lemmas[sentence.heads[top]]) in HANDLED:
-        return "object"
-    seen = ("group", "event", "image", "speech", "sport", "person")
-    return "object" if not lexicon.classes(key_of(sentence, word, lexicon)).isdisjoint(seen) else "other"
+    return "other" if lexicon.file_of_noun(key_of(sentence, word, lexicon)) in UNSEEN_FILES else "object"
 
 
 def is_doing(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
@@ -227,19 +231,22 @@ def is_place(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
 
 def name_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
     """Return the lemma of a noun with the words before it that make one thing with it: "video game"."""
-    before = noun - 1
+    before, lemma = noun - 1, sentence.lemmas[noun]
     if before >= 0 and sentence.heads[before] == noun and sentence.deps[before] in BEFORE_NOUN:
-        compound = f"{sentence.words[before]} {sentence.lemmas[noun]}"
-        if lexicon.has(compound, "noun"):
-            return compound
+        compound = f"{sentence.words[before]} {lemma}"
+        is_one = lexicon.has(compound, "noun")
+        if is_one and (
+            sentence.tags[before] in NOUN_TAGS or lexicon.classes(compound).isdisjoint(lexicon.classes(lemma))
+        ):
+            return compound  # "young woman" is listed, too, but is a woman who is young
     return key_of(sentence, noun, lexicon)
 
 
 def key_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
     """Return a noun as the lexicon lists it: a plural with a meaning of its own as it is ("goods"), else the lemma."""
     text, lemma = sentence.words[noun], sentence.lemmas[noun]
-    is_own = text != lemma and lexicon.has(text, "noun") and (not lexicon.is_abstract(text) or lexicon.is_abstract(lemma))
-    return text if is_own else lemma
+    is_own = text != lemma and lexicon.frequency(text, "noun") >= OWN
+    return text if is_own and (not lexicon.is_abstract(text) or lexicon.is_abstract(lemma)) else lemma
 
 
 def is_shown(sentence: Sentence, verb: int) -> bool:

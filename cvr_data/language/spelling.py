@@ -17,7 +17,9 @@ def is_misspelling(one: str, other: str) -> bool:
     if _is_word(one, lexicon) and _is_word(other, lexicon):
         return False
     is_long = min(len(one), len(other)) >= SHORT
-    return (is_long or not any(lexicon.has(one, part) or lexicon.has(other, part) for part in PARTS)) and is_one_slip(one, other)
+    return (is_long or not any(lexicon.has(one, part) or lexicon.has(other, part) for part in PARTS)) and is_one_slip(
+        one, other
+    )
 
 
 def _tally(text: str, lexicon: Lexicon) -> int:

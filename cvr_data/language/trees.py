@@ -31,7 +31,9 @@ def repaired_tree(tree: Tree) -> Tree:
     """Return the tree with what it must have wrong set right."""
     lexicon = read_lexicon()
     _free_from_film(tree)
-    has_verb = any(tag in FINITE for tag in tree.tags)
+    for word in range(1, len(tree.words)):
+        _mend_noun(tree, word, lexicon)
+    has_verb = any(tag in FINITE for tag in tree.tags) or tree.tags[:1] == ["VB"]
     for word in range(1, len(tree.words)):
         if tree.tags[word] in ("NNS", "NNPS") and not has_verb and _must_be_verb(tree, word, lexicon):
             _make_verb(tree, word, "VBZ")
@@ -46,6 +48,41 @@ def repaired_tree(tree: Tree) -> Tree:
     return tree
 
 
+def _mend_noun(tree: Tree, word: int, lexicon: Lexicon) -> None:
+    """Give a noun that was taken for the object of a noun or of a participle what stands before it as its modifier.
+
+    "headset icon" and "reticulated python" have no verb; nor has "green leaves", as no verb has an adjective before it.
+    """
+    before = word - 1
+    is_object = tree.deps[word] == "dobj" and tree.heads[word] == before and tree.tags[word] in NOUNS
+    is_qualified = is_object and (
+        tree.tags[before] in NOUNS
+        or (
+            tree.tags[before] in ("VBN", "VBD") and not _has_subject(tree, before) and tree.words[before].endswith("ed")
+        )
+    )
+    if is_qualified:
+        _take_place(tree, word, before, "compound" if tree.tags[before] in NOUNS else "amod")
+    elif tree.tags[word] == "VBZ" and tree.deps[before] in ("amod", "compound", "det") and tree.heads[before] == word:
+        tree.tags[word] = "NNS"
+
+
+def _has_subject(tree: Tree, word: int) -> bool:
+    return any(
+        head == word and dep.startswith(("nsubj", "aux")) for head, dep in zip(tree.heads, tree.deps, strict=True)
+    )
+
+
+def _take_place(tree: Tree, word: int, head: int, dep: str) -> None:
+    """Hang a head on a word that hung on it; the word takes its place and all else that hung there."""
+    for child in range(len(tree.words)):
+        if tree.heads[child] == head and child not in (word, head):
+            tree.heads[child] = word
+    tree.heads[word] = word if tree.heads[head] == head else tree.heads[head]
+    tree.deps[word] = tree.deps[head]
+    tree.heads[head], tree.deps[head] = word, dep
+
+
 def _must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     """Whether a plural after a singular is what that does: "a ring flashes", "singer steps onto", not "baby clothes"."""
     if tree.tags[word - 1] not in ("NN", "NNP") or tree.heads[word - 1] != word:
@@ -56,10 +93,14 @@ def _must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     first = min(child for child in range(word) if tree.heads[child] == word)
     opening = tree.words[first]
     subject = tree.words[word - 1]
-    if opening in ("a", "an"):
+    if opening in ("a", "an") or subject in PEOPLE_BY_LETTER:
         return True
     is_moved = following in ("IN", "RP", "RB", "DT", "PRP$", "TO")
-    return is_moved and (_is_actor(subject, lexicon) or opening in ("the", "this", "that")) and tree.words[word + 1 : word + 2] != ["of"]
+    return (
+        is_moved
+        and (_is_actor(subject, lexicon) or opening in ("the", "this", "that"))
+        and tree.words[word + 1 : word + 2] != ["of"]
+    )
 
 
 def _is_plural_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
@@ -121,7 +162,7 @@ def _is_participle(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     if tree.heads[word - 1] != word and tree.heads[word] != word - 1:
         return False
     following = tree.tags[word + 1] if word + 1 < len(tree.words) else "."
-    noun, verb = lexicon.frequency(tree.words[word], "noun"), _verb_of(tree.words[word], lexicon)
+    noun, verb = lexicon.frequency(tree.words[word], "noun"), lexicon.verb_of(tree.words[word])
     is_place = lexicon.may_be(tree.words[word], "place") or not verb
     is_sure = not noun or _is_actor(tree.words[word - 1], lexicon)
     return not is_place and (following in ("DT", "PRP$", "RP") or (following in ("IN", "RB", "TO") and is_sure))
@@ -133,10 +174,11 @@ def _is_actor(word: str, lexicon: Lexicon) -> bool:
 
 def _has_object(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     """Whether a participle between someone and a noun is what that does with it: "child washing hands"."""
-    head = tree.heads[word]
-    if tree.tags[word] != "VBG" or tree.deps[word] not in ("amod", "compound") or head <= word:
+    head, before = tree.heads[word], word - 1
+    if tree.deps[word] not in ("amod", "compound") or head <= word or not _is_actor(tree.words[before], lexicon):
         return False
-    return tree.heads[word - 1] == head and tree.tags[word - 1] in NOUNS and _is_actor(tree.words[word - 1], lexicon)
+    is_verb = tree.tags[word] == "VBG" or (tree.words[word].endswith("ing") and lexicon.verb_of(tree.words[word]))
+    return bool(is_verb) and tree.heads[before] in (word, head) and tree.tags[before] in NOUNS
 
 
 def _make_clause(tree: Tree, word: int) -> None:
@@ -147,17 +189,8 @@ def _make_clause(tree: Tree, word: int) -> None:
     for child in range(noun):
         if tree.heads[child] == thing:
             tree.heads[child] = noun
-    tree.heads[word], tree.deps[word] = noun, "acl"
+    tree.heads[word], tree.deps[word], tree.tags[word] = noun, "acl", "VBG"
     tree.heads[thing], tree.deps[thing] = word, "dobj"
-
-
-def _verb_of(word: str, lexicon: Lexicon) -> str | None:
-    """Return the base form of a participle in -ing; None if it is none."""
-    stem = word[:-3]
-    for base in (stem, stem + "e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem):
-        if len(base) > 1 and lexicon.has(base, "verb"):
-            return base
-    return None
 
 
 def _make_participle(tree: Tree, word: int) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cvr_data.language.closed_words import NOBODY, SHOWING
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.roles import NOUN_TAGS, content_of, is_topic, key_of
+from cvr_data.language.roles import NOUN_TAGS, content_of, is_film, is_topic, key_of
 from cvr_data.language.spelling import is_misspelling
 
 PERFORMING = frozenset("play perform".split())
@@ -135,11 +135,15 @@ def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
         return "none", "only_added" if _content(after) else "only_removed"
     if _is_topic_changed(before, after, lexicon):
         return "none", "topic"
-    if "other" in (before.slot, after.slot):
+    if after.slot == "other" or (before.slot == "other" and not _is_film(before)):
         return "none", "not_visible"
     if before.slot != after.slot and "action" in (before.slot, after.slot):
         return "weak", "roles_differ"
     return _related(before, after, lexicon)
+
+
+def _is_film(side: Side) -> bool:
+    return side.head is not None and is_film(side.frame.sentence, side.head)
 
 
 def _is_topic_changed(before: Side, after: Side, lexicon: Lexicon) -> bool:
