@@ -1,0 +1,126 @@
+"""What differs between two captions: located, typed changes, each with what its words are and whether it counts.
+
+    change = changes_between(reference, target)[0]        # two frames
+    change.slot, change.before, change.after               # "action", "dance", "sing"
+    change.before_phrase.start, change.before_phrase.head  # where it stands in its caption, and the noun it belongs to
+    change.verdict, change.reason                          # "change", or "none" and why: "synonym", "same_lemma" ...
+
+Captions that are alike but for some words are compared word by word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from cvr_data.language.frames import Frame, frame_of
+from cvr_data.language.grafts import differing_word, grafted
+from cvr_data.language.verdicts import Judged, judge
+
+Verdict = Literal["change", "weak", "none"]
+MOST_IN_ONE = 6
+"""Words between the common beginning and end of two captions that are one change; more are aligned word by word."""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One side of a change in its caption; of a side without words, where they would stand."""
+
+    words: range
+    start: int
+    end: int
+    head: str
+    number: str
+    determiner: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference; kind is "action" exactly where the slot is."""
+
+    kind: str
+    slot: str
+    before: str
+    after: str
+    before_phrase: Phrase
+    after_phrase: Phrase
+    verdict: Verdict
+    reason: str
+    """Why a change is weak or none; empty of one that counts."""
+
+
+def changes_between(reference: Frame, target: Frame) -> list[Change]:
+    """Return the differences of two captions in the order of the target's words."""
+    reference, target = alike(reference, target)
+    return [_change(reference, target, ours, theirs) for ours, theirs in regions(reference, target)]
+
+
+def alike(reference: Frame, target: Frame) -> tuple[Frame, Frame]:
+    """Return the frames of two captions that differ in one word read alike."""
+    place = differing_word(reference.sentence.words, target.sentence.words)
+    if place is None:
+        return reference, target
+    found = grafted(reference.sentence, target.sentence, place)
+    frames = zip(found, (reference, target), strict=True)
+    one, other = (frame if frame.sentence is sentence else frame_of(sentence) for sentence, frame in frames)
+    return one, other
+
+
+def regions(reference: Frame, target: Frame) -> list[tuple[range, range]]:
+    """Return the stretches of words that differ, as ranges of each caption's words without punctuation."""
+    ours, theirs = ([frame.sentence.words[word] for word in frame.spoken] for frame in (reference, target))
+    first = _common(ours, theirs)
+    last = _common(ours[first:][::-1], theirs[first:][::-1])
+    middle = slice(first, len(ours) - last), slice(first, len(theirs) - last)
+    if ours == theirs:
+        return []
+    if max(len(ours[middle[0]]), len(theirs[middle[1]])) <= MOST_IN_ONE:
+        return [(range(first, len(ours) - last), range(first, len(theirs) - last))]
+    found = SequenceMatcher(None, ours[middle[0]], theirs[middle[1]], autojunk=False).get_opcodes()
+    return [(range(first + a, first + b), range(first + c, first + d)) for code, a, b, c, d in found if code != "equal"]
+
+
+def _common(ours: list[str], theirs: list[str]) -> int:
+    count = 0
+    while count < min(len(ours), len(theirs)) and ours[count] == theirs[count]:
+        count += 1
+    return count
+
+
+def _change(reference: Frame, target: Frame, ours: range, theirs: range) -> Change:
+    sides = [[frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs))]
+    judged: Judged = judge(reference, target, *sides)
+    before, after = (
+        " ".join(frame.sentence.words[word] for word in side)
+        for frame, side in zip((reference, target), sides, strict=True)
+    )
+    phrases = [
+        _phrase(frame, span, head)
+        for frame, span, head in zip((reference, target), (ours, theirs), judged.heads, strict=True)
+    ]
+    kind = "action" if judged.slot == "action" else "static"
+    return Change(kind, judged.slot, before, after, *phrases, judged.verdict, judged.reason)
+
+
+def _phrase(frame: Frame, span: range, head: int | None) -> Phrase:
+    sentence = frame.sentence
+    if not span:
+        at = sentence.starts[frame.spoken[span.start]] if span.start < len(frame.spoken) else len(sentence.text)
+        return Phrase(range(0), at, at, "", "", "")
+    words = range(frame.spoken[span.start], frame.spoken[span.stop - 1] + 1)
+    start, end = sentence.characters(words.start, words.stop - 1)
+    noun = frame.noun_of(head) if head is not None else None
+    if noun is None:
+        return Phrase(words, start, end, "", "", "")
+    determiner = sentence.child(noun, "det", "poss")
+    said = sentence.words[determiner] if determiner is not None else ""
+    return Phrase(words, start, end, sentence.words[noun], frame.number(noun), said)
+
+
+def pair_reason(changes: Sequence[Change]) -> str | None:
+    """Return why nothing that a person could ask for differs; None if a change counts."""
+    if any(change.verdict == "change" for change in changes):
+        return None
+    return next((change.reason for change in changes if change.verdict == "weak"), None) or (
+        changes[0].reason if changes else "same_words"
+    )

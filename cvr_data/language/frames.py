@@ -1,0 +1,265 @@
+"""A caption as a frame: who and what is in it, what they do, where and when, each with where it stands.
+
+    frame = frame_of(sentence)                   # "a red car drives down a road at night"
+    frame.things[0].name, frame.things[0].attributes      # "car", (Attribute("red", ...),)
+    frame.events[0].verb, frame.events[0].agent           # "drive", 0
+    [frame.things[number].name for number in frame.scenes]   # ["road", "night"]
+
+Numbers of words are those of the sentence, punctuation counted. A frame keeps its sentence, so texts and lint never
+look for words again.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, OF_FILM, PLACE_ADVERBS
+from cvr_data.language.lexicon import Lexicon, read_lexicon
+from cvr_data.language.parse import Sentence
+from cvr_data.language.roles import (
+    BEFORE_NOUN, NOUN_TAGS, TIMES, content_of, is_doing, is_light, is_partitive, is_shown,
+    is_topic, key_of, name_of, preposition, qualified, roles_of,
+)  # fmt: skip
+
+NOT_ATTRIBUTES = DETERMINING | OF_FILM | {"color", "colour", "colored", "coloured"}
+ACT = 4
+"""WordNet's file of acts, which are not things."""
+OBJECTS = ("dobj", "nsubjpass", "dative")
+SUBJECTS = ("nsubj", "agent")
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What a thing is like: `axis` is colour, size, age, count, material, kind, state or other."""
+
+    lemma: str
+    word: int
+    axis: str
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A noun phrase that names something seen; `slot` is object or scene, `field` of a scene is place or time ..."""
+
+    name: str
+    """The head's lemma, with what makes one thing with it: "video game"."""
+    head: int
+    first: int
+    last: int
+    number: str
+    determiner: str
+    preposition: str
+    attributes: tuple[Attribute, ...]
+    slot: str
+    field: str
+    is_person: bool
+    is_topic: bool
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that is done; agent and object are numbers of things."""
+
+    verb: str
+    head: int
+    particle: str
+    direction: str
+    agent: int | None
+    object: int | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a caption says."""
+
+    sentence: Sentence
+    roles: tuple[str, ...]
+    """Of each word: object, scene, action, attribute or other."""
+
+    @cached_property
+    def spoken(self) -> tuple[int, ...]:
+        """The words that are no punctuation."""
+        return tuple(word for word, text in enumerate(self.sentence.words) if any(map(str.isalnum, text)))
+
+    @cached_property
+    def things(self) -> tuple[Thing, ...]:
+        """What is seen, scenes too, in order."""
+        return tuple(_things(self, read_lexicon()))
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """What is done, in order."""
+        return tuple(_events(self, read_lexicon()))
+
+    @cached_property
+    def scenes(self) -> tuple[int, ...]:
+        """The numbers of things that are scenes."""
+        return tuple(number for number, thing in enumerate(self.things) if thing.slot == "scene")
+
+    def thing_of(self, word: int) -> int | None:
+        """Return the number of the thing that a word is the head of or belongs to; None if it is in none."""
+        noun = self.noun_of(word)
+        return next((number for number, thing in enumerate(self.things) if thing.head == noun), None)
+
+    def noun_of(self, word: int) -> int | None:
+        """Return the noun that a word is or belongs to; None if there is none."""
+        sentence = self.sentence
+        for _ in sentence.words:
+            if sentence.tags[word] in NOUN_TAGS and qualified(sentence, word) is None:
+                return word
+            if sentence.heads[word] == word or sentence.tags[word].startswith("VB"):
+                return word if sentence.tags[word] in NOUN_TAGS else None
+            word = sentence.heads[word]
+        return None
+
+    def number(self, noun: int) -> str:
+        """Return whether a noun is singular or plural."""
+        return "plural" if self.sentence.tags[noun] in ("NNS", "NNPS") else "singular"
+
+
+def frame_of(sentence: Sentence) -> Frame:
+    """Return the frame of a parsed caption."""
+    return Frame(sentence, roles_of(sentence))
+
+
+def _things(frame: Frame, lexicon: Lexicon) -> list[Thing]:
+    sentence = frame.sentence
+    found = []
+    for word, role in enumerate(frame.roles):
+        is_adverb = sentence.words[word] in PLACE_ADVERBS and role == "scene" and not _is_before_noun(sentence, word)
+        if is_adverb or (sentence.tags[word] in NOUN_TAGS and _is_named(frame, word, role, lexicon)):
+            found.append(_thing(frame, word, lexicon))
+    return found
+
+
+def _is_before_noun(sentence: Sentence, word: int) -> bool:
+    return sentence.deps[word] in BEFORE_NOUN and sentence.heads[word] > word
+
+
+def _is_named(frame: Frame, word: int, role: str, lexicon: Lexicon) -> bool:
+    """Whether a noun names a thing of its own: not what only qualifies another, nor what hands on to another."""
+    sentence = frame.sentence
+    head = qualified(sentence, word)
+    if head is not None:
+        return role in ("object", "attribute") and is_partitive(sentence, head) and head == word + 1
+    if role not in ("object", "scene") or content_of(sentence, word) != word:
+        return False
+    if lexicon.file_of_noun(key_of(sentence, word, lexicon)) == ACT and not lexicon.is_a(
+        sentence.lemmas[word], "sport"
+    ):
+        return False
+    before = word - 1
+    is_rest = before >= 0 and sentence.tags[before] in NOUN_TAGS and sentence.heads[before] == word
+    return not (is_rest and is_partitive(sentence, word) and sentence.lemmas[word] not in ("group", "couple"))
+
+
+def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
+    sentence = frame.sentence
+    name = name_of(sentence, word, lexicon)
+    parts = [child for child in sentence.children[word] if sentence.deps[child] in (*BEFORE_NOUN, "det", "poss")]
+    determiner = sentence.child(word, "det", "poss")
+    at = preposition(sentence, word)
+    slot = "scene" if frame.roles[word] == "scene" else "object"
+    return Thing(
+        name=name,
+        head=word,
+        first=min([word, *parts]),
+        last=word,
+        number=frame.number(word),
+        determiner=sentence.words[determiner] if determiner is not None else "",
+        preposition=sentence.words[at] if at is not None else "",
+        attributes=tuple(_attributes(frame, word, name, lexicon)),
+        slot=slot,
+        field=next((field for field in TIMES if lexicon.is_a(name, field)), "place") if slot == "scene" else "",
+        is_person=lexicon.is_a(name, "person"),
+        is_topic=is_topic(sentence, word, lexicon),
+    )
+
+
+def _attributes(frame: Frame, noun: int, name: str, lexicon: Lexicon) -> list[Attribute]:
+    """Return what qualifies a noun, before it or told of it: "young" of "a young man", "tired" of "he is tired"."""
+    sentence = frame.sentence
+    found = [child for child in sentence.children[noun] if sentence.deps[child] in BEFORE_NOUN and child < noun]
+    for child in found:  # grows: "linoleum" qualifies "tile", which qualifies "floor"
+        found += [other for other in sentence.children[child] if sentence.deps[other] in ("conj", *BEFORE_NOUN)]
+    verb = sentence.heads[noun]
+    if sentence.deps[noun].startswith("nsubj") and sentence.tags[verb].startswith("VB"):
+        found += [child for child in sentence.children[verb] if sentence.deps[child] in ("acomp", "oprd")]
+    return [
+        Attribute(_said(sentence, word), word, axis_of(sentence, word, lexicon))
+        for word in sorted(found)
+        if _is_attribute(frame, word) and sentence.words[word] not in name.split(" ")[:-1]
+    ]
+
+
+def _said(sentence: Sentence, word: int) -> str:
+    """Return the lemma of an attribute; a participle is what it is, as "wrapped" is not "wrap"."""
+    return sentence.words[word] if sentence.tags[word].startswith("VB") else sentence.lemmas[word]
+
+
+def _is_attribute(frame: Frame, word: int) -> bool:
+    text = frame.sentence.words[word]
+    return text not in NOT_ATTRIBUTES and frame.roles[word] in ("attribute", "scene")
+
+
+def axis_of(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
+    """Return what of a thing an attribute tells."""
+    text, tag = sentence.words[word], sentence.tags[word]
+    if tag == "CD" or text in COUNTS:
+        return "count"
+    if lexicon.is_a(text, "colour"):
+        return "colour"
+    if tag in NOUN_TAGS:
+        return "material" if lexicon.is_a(sentence.lemmas[word], "material") else "kind"
+    if tag.startswith("VB"):
+        return "state"
+    return lexicon.axis(text) or "other"
+
+
+def _events(frame: Frame, lexicon: Lexicon) -> list[Event]:
+    return [
+        _event(frame, word)
+        for word in range(len(frame.roles))
+        if _is_event(frame, word, lexicon)
+    ]  # fmt: skip
+
+
+def _is_event(frame: Frame, word: int, lexicon: Lexicon) -> bool:
+    """Whether a word tells what is done: no light verb, no word of what the film shows, no state."""
+    sentence, tag, dep = frame.sentence, frame.sentence.tags[word], frame.sentence.deps[word]
+    if tag in NOUN_TAGS:
+        return frame.roles[word] == "action" and is_doing(sentence, word, lexicon) and dep != "pobj"
+    if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word):
+        return False
+    if frame.roles[word] == "attribute":
+        return tag == "VBG"
+    is_state = tag == "VBN" and dep in ("acl", "advcl", "amod", "oprd", "acomp", "appos", "dep")
+    is_tool = sentence.lemmas[word] == "use" and dep in ("acl", "advcl", "pcomp")
+    return frame.roles[word] == "action" and not is_state and not (is_tool and _has_event(frame, word))
+
+
+def _has_event(frame: Frame, word: int) -> bool:
+    """Whether something else is done, so that "using a knife" only tells with what."""
+    sentence = frame.sentence
+    others = (at for at in range(len(sentence.words)) if at != word and sentence.tags[at].startswith("VB"))
+    return any(not is_light(sentence, at) and frame.roles[at] == "action" for at in others)
+
+
+def _event(frame: Frame, word: int) -> Event:
+    sentence = frame.sentence
+    particle = sentence.child(word, "prt")
+    ways = [sentence.words[child] for child in sentence.children[word] if sentence.words[child] in DIRECTIONS]
+    agent = sentence.child(word, "nsubj")
+    if agent is None and sentence.deps[word] in ("acl", "relcl", "amod"):
+        agent = sentence.heads[word]
+    if agent is None and sentence.deps[word] in ("conj", "xcomp", "advcl"):
+        agent = sentence.child(sentence.heads[word], "nsubj")
+    thing = sentence.child(word, *OBJECTS)
+    lemma = sentence.lemmas[word]
+    return Event(
+        verb=lemma if sentence.tags[word].startswith("VB") else read_lexicon().verb_of(sentence.words[word]) or lemma,
+        head=word,
+        particle=sentence.words[particle] if particle is not None else "",
+        direction=ways[0] if ways else "",
+        agent=None if agent is None else frame.thing_of(content_of(sentence, agent)),
+        object=None if thing is None else frame.thing_of(content_of(sentence, thing)),
+    )
