@@ -1,7 +1,8 @@
 """Reads the files that data sets are published as, and finds the media that belong to their rows.
 
 A file of another shape is one error line. Media are optional everywhere: a row whose file is not there keeps an empty
-path, and a row whose file gives no frame is dropped.
+path, and a row whose file gives no frame is dropped. A corpus of clips tells recording and times with
+`Entry.of_recording`; a file named after the clip is taken for cut, one named after the recording is read between them.
 """
 
 from collections.abc import Callable, Collection, Iterator
