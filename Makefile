@@ -77,7 +77,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 lock: $(TOOLS)/.installed
 	$(TOOLS)/bin/python .ci/lock.py $(UPGRADE)
 
-# What is installed in .venv, with versions, licences and hashes, in CycloneDX.
+# What is installed in .venv, with versions and licences, in CycloneDX.
 sbom: $(VENV)/.installed $(TOOLS)/.installed
 	mkdir -p dist
 	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/cvr.cdx.json $(BIN)/python

@@ -20,7 +20,7 @@ HEAD = """\
 # Hashes are those of https://pypi.org/simple; the last one of torch is that in requirements-cpu.lock.
 """
 HEAD_CPU = """\
-# The torch of the tests, Python 3.11 on Linux x86_64, named as on https://download.pytorch.org/whl/cpu. Where pip has it:
+# The torch of the tests, Python 3.11 on Linux x86_64, as on https://download.pytorch.org/whl/cpu. Where pip has it:
 # pip install --require-hashes -r requirements-cpu.lock -r requirements.lock
 """
 
