@@ -27,7 +27,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 STAGE = "audit"
-VERSION = 1
+VERSION = 2
 FOLDER = "audit"
 """Inside a result."""
 AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"
