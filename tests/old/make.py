@@ -34,6 +34,7 @@ WORDS = {
     "vlm": "-o model={vision} -o device=cpu -o dtype=float32",
     "tuning": "-o epochs=1 -o batch_size=2 -o held_out=0.5 -o dtype=bfloat16 -o device=cpu",
     "once": "--limit 2 --attempts 1",
+    "plain": "--prompt corpora/prompt.yaml",
     "to": "--out ",
 }
 STEPS = """
@@ -67,7 +68,7 @@ generate-modifications pairs --style static --llm rules {cache} --limit 4 --out 
 generate-modifications pairs --style action --llm rules {cache} --limit 4 --out modifications/action
 generate-modifications pairs --style dense --llm rules {cache} --limit 4 --out modifications/dense
 generate-modifications pairs --llm echo {cache} --limit 6 --out modifications/echo
-generate-modifications pairs --prompt corpora/prompt.yaml --llm transformers {lm} {cache} {once} {to}modifications/transformers
+generate-modifications pairs {plain} --llm transformers {lm} {cache} {once} {to}modifications/transformers
 generate-modifications pairs-rendered --llm rules {cache} --out modifications/rendered
 truth-modifications pairs --split test --out modifications/truth
 score-modifications modifications/echo {cache} --judge-backend echo --judge-option text=correct {to}modifications/scored
