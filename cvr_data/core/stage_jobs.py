@@ -8,7 +8,7 @@ A job whose files are as that says is not done again; one whose files were cut o
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,13 +19,18 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, Part, number_of, read_bucket, read_part, write_dealt
+from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
 from cvr_data.core.progress import silent
 from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
+
+
+Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
+"""Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
+written to its own file, the other files)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,7 @@ class Pass:
     schema: pa.Schema | None = None
     """Of the artifact's parts."""
     sort_by: tuple[str, ...] = ()
+    also: Also | None = None
 
     def rows_folder(self) -> Path:
         """Return the folder of the rows that claims were made of."""
@@ -101,15 +107,19 @@ def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
     return _kept_or(of, index, [bucket, step.name], settle)
 
 
-def write_made(of: Pass, make: Callable[[], pa.Table]) -> Done:
-    """Write what `make` returns, unless an earlier run did, as one file of a batch for each `PART_ROWS` rows."""
+def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
+    """Write the tables that `make` yields, unless an earlier run did, as a file for each `PART_ROWS` rows or less."""
 
     def write() -> Done:
-        table = make()
-        part_of_row = np.arange(table.num_rows) // PART_ROWS
-        path = of.folder / "00000.arrow"
-        write_dealt(path, table, part_of_row, max(1, -(-table.num_rows // PART_ROWS)))
-        return Done((), table.num_rows, 0, _said_of(of, [path]))
+        paths: list[Path] = []
+        rows = 0
+        for table in make():
+            for start in range(0, max(table.num_rows, 1), PART_ROWS):
+                paths.append(dealt_file(of.folder, len(paths)))
+                some = table.slice(start, PART_ROWS)
+                write_dealt(paths[-1], some, np.zeros(some.num_rows, np.int64), 1)
+            rows += table.num_rows
+        return Done((), rows, 0, _said_of(of, paths))
 
     return _kept_or(of, 0, [], write)
 
@@ -164,7 +174,8 @@ def _run(of: Pass, index: int, part: Part) -> Done:
     paths = [*_write_dropped(of, index, lost)]
     sizes: tuple[int, ...] = ()
     if of.deal_for is None:
-        paths.append(of.out / f"part-{index:05d}.parquet")
+        table, others = of.also(table, of.out, index) if of.also else (table, [])
+        paths += [*others, of.out / f"part-{index:05d}.parquet"]
         write_parquet(paths[-1], _finished(of, table))
     else:
         paths.append(of.folder / f"{index:05d}.arrow")
