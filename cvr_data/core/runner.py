@@ -14,7 +14,7 @@ of values, never from the workers. The process that calls this hands out jobs an
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +29,8 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.stage_jobs import Done, Pass, run_job, settle_job, write_made
-from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount
+from cvr_data.core.stage_jobs import Also, Done, Pass, run_job, settle_job, write_made
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
 
 BUCKET_VALUES = 500_000
 """Rows of a bucket, on average."""
@@ -76,6 +76,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.out = Path(out).resolve()
         self.passes = 0
         self.dropping = 0
+        self.written = 0
         self.counted: list[tuple[Step, StepCount]] = []
         self.files: dict[str, str] = {}
 
@@ -112,17 +113,24 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         A bucket has the rows of the first flow, then those of the second: what they lack of each other is null.
         """
-        flows = [self._rested(flow) for flow in flows]
+        flows = [self._sized(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
-        buckets = _number(values, step.bucket_values or BUCKET_VALUES)
+        most = step.bucket_values or BUCKET_VALUES
+        buckets = _number(values, most)
         made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
-        parts = tuple(Part(tuple(Bucket(*files, number) for files in folders)) for number in range(buckets))
-        return Flow(self, parts, values, steps=(step,), rows=sum(each.rows for _, done in made for each in done))
+        done = [each for _, dones in made for each in dones]
+        parts = []
+        for number, sizes in enumerate(zip(*(each.sizes for each in done), strict=True)):
+            # Keys that many rows share may fall into one bucket: then jobs share its keys.
+            shares = _number(sum(sizes), most) if sum(sizes) > 2 * most else 1
+            for share in range(shares):
+                parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
+        return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
 
     def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
         """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
-        flow = self._rested(flow)
+        flow = self._sized(flow)
         buckets = _number(flow.values * step.per_value, CLAIMS)
         keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
@@ -142,7 +150,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
     def write(
-        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), **extra: Any
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
     ) -> Artifact:
         """Run what waits, write a part of the artifact for each part, and the manifest; return the artifact.
 
@@ -150,24 +158,43 @@ class StageRun(AbstractContextManager["StageRun"]):
             flow: the rows.
             schema: what the kept rows must have.
             sort_by: columns that the rows of each part are sorted by.
-            extra: more entries of the manifest.
+            also: writes more files of each part.
         """
-        _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by))
+        self.write_parts(flow, schema, sort_by=sort_by, also=also)
+        return self.finish()
+
+    def write_parts(
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+    ) -> None:
+        """Do the first half of `write`: files of the whole can be written (`writer.write_file`) before `finish`."""
+        _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by), also=also)
         self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+
+    def finish(self, **extra: Any) -> Artifact:
+        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
         dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(sum(each.rows for each in done), dict(sorted(dropped.items())), self.files)
-        artifact = self.writer.finish(written, funnel=self.funnel(), **extra)
+        written = Written(self.written, dict(sorted(dropped.items())), self.files)
+        artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
 
-    def made(self, name: str, make: Callable[[], pa.Table]) -> Flow:
-        """Return the rows of what has to be made as one table, in this process, as parts of `PART_ROWS` rows."""
-        folder = self._folder(name)
-        about = Pass(key=self.writer.key, folder=folder, out=self.out)
+    def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
+        """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
+
+        Such as those of a file that is read from its start to its end. If this is interrupted, it begins anew.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
         done = write_made(about, make)
-        buckets = _number(done.rows, PART_ROWS)
-        parts = tuple(Part((Bucket(folder, range(1), number),)) for number in range(buckets))
+        parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
+
+    def rested(self, flow: Flow) -> Flow:
+        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
+        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+        parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
+        rows = sum(each.rows for each in done)
+        return Flow(self, parts, rows, rows=rows)
 
     def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
@@ -185,14 +212,10 @@ class StageRun(AbstractContextManager["StageRun"]):
             for step, count in self.counted
         ]  # fmt: skip
 
-    def _rested(self, flow: Flow) -> Flow:
-        """Return the flow with its rows counted on disk, where steps that wait make another number of them."""
-        if not any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps):
-            return flow
-        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
-        parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
-        rows = sum(each.rows for each in done)
-        return Flow(self, parts, rows, rows=rows)
+    def _sized(self, flow: Flow) -> Flow:
+        """Return the flow with its rows counted, where steps that wait make another number of them."""
+        makes = any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps)
+        return self.rested(flow) if makes else flow
 
     def _pass(self, flow: Flow, name: str, **about: Any) -> tuple[Pass, list[Done]]:
         """Run the steps that wait on every part."""
