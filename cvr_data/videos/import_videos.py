@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, check_outside
+from cvr_data.core.artifact_files import check_outside
+from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
