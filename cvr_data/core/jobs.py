@@ -7,7 +7,7 @@
 A job is a module-level function of `(*shared, *job)`. Results come in any order with their index, so what is made of
 them must not depend on the order; then it is the same on every engine, with every number of workers. A job whose worker
 dies is run again; one that raises ends the whole. Workers end with the process that hands out jobs. On Ray, arrays of
-jobs and of `shared` lie in its object store, and a worker reads them there without a copy, so they cannot be written to.
+jobs and of `shared` lie in its object store and are read there without a copy, so they cannot be written to.
 """
 
 import multiprocessing
