@@ -131,7 +131,7 @@ class StageRun(AbstractContextManager["StageRun"]):
     def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
         """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
         flow = self._sized(flow)
-        buckets = _number(flow.values * step.per_value, CLAIMS)
+        buckets = _number(flow.values * step.per_value, step.bucket_values or CLAIMS)
         keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import with_suffix
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, seconds, unknown_count
 
 VERSION = 2
@@ -90,7 +90,7 @@ count = unknown_count
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
     entries = (_entry(config, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
-    yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), config.source, check=config.check)
+    yield from tables_of(entries, config.source, config.repeated)
 
 
 def _columns(config: Config) -> set[str]:
