@@ -99,11 +99,14 @@ def _columns(config: Config) -> set[str]:
 
 
 def _entry(config: Config, row: Row) -> Entry:
-    values = {column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()}
+    named = ((column, getattr(config, name)) for name, column in TEXT_COLUMNS.items())
+    values = {column: _text(row.values.get(header)) for column, header in named if header}
     entry = entry_of_row(row, config.id, config.caption, values)
-    entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
-    times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
-    entry.of_recording(entry.values["recording_id"], *times)
+    if config.duration:
+        entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
+    if config.start or config.end or config.recording:
+        times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
+        entry.of_recording(entry.values.get("recording_id"), *times)
     if config.video and (name := row.values.get(config.video)):
         entry.path = with_suffix((config.media or config.path.parent) / str(name))
     elif config.video:
