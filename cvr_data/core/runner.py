@@ -27,7 +27,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
-from cvr_data.core.parts import Bucket, Part, column_names, parts_of
+from cvr_data.core.parts import PART_VALUES, Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.stage_jobs import Also, Done, Pass, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
@@ -93,8 +93,16 @@ class StageRun(AbstractContextManager["StageRun"]):
     ) -> None:
         self.writer.__exit__(kind, error, trace)
 
-    def read(self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = ()) -> Flow:
+    def read(
+        self,
+        folder: Path,
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+    ) -> Flow:
         """Return the rows of an artifact, with those of the columns that it has.
+
+        Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed.
 
         Raises:
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
@@ -105,7 +113,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             if column not in names:
                 raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
-        found = parts_of(paths, wanted)
+        found = parts_of(paths, wanted, part_values or PART_VALUES)
         return Flow(self, found.parts, found.values, tuple(wanted))
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
@@ -173,8 +181,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
-        dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(self.written, dict(sorted(dropped.items())), self.files)
+        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
@@ -201,6 +208,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
         found, _ = self._pass(flow, load.__name__, deal_for=together)
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
+
+    def dropped(self) -> Counter[str]:
+        """Return how many rows were dropped so far for each reason."""
+        return sum((count.dropped for _, count in self.counted), Counter[str]())
+
+    def part_paths(self) -> list[Path]:
+        """Return the parts of the artifact that are written, in order."""
+        return sorted(self.out.glob("part-*.parquet"))
 
     def funnel(self) -> list[dict[str, Any]]:
         """Return the counts of every step so far, as manifests have them."""
