@@ -14,7 +14,7 @@ of values, never from the workers. The process that calls this hands out jobs an
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
 from cvr_data.core.parts import PART_VALUES, Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.stage_jobs import Also, Done, Pass, run_job, settle_job, write_made
+from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
 
 BUCKET_VALUES = 500_000
@@ -196,6 +196,18 @@ class StageRun(AbstractContextManager["StageRun"]):
         parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
 
+    def make_parts(self, name: str, parts: Mapping[int, Part], make: Maker) -> list[int]:
+        """Write the parts of the artifact that have these numbers, each as `make` says; return the rows of each.
+
+        For a stage whose parts have arrays and take a network: it counts as one step.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+        return [each.rows for each in done]
+
     def rested(self, flow: Flow) -> Flow:
         """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
         made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
@@ -246,10 +258,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
         for number, step in enumerate(steps):
-            total = StepCount()
-            for each in done:
-                total.add(each.counts[number])
-            self.counted.append((step, total))
+            self.counted.append((step, _summed(done, number)))
         return made, done
 
     def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str, *, on_gpu: bool = False) -> list[Done]:
@@ -275,6 +284,13 @@ class StageRun(AbstractContextManager["StageRun"]):
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if path.suffix == ".tmp" or (is_part and path.name not in self.files):
                 path.unlink()
+
+
+def _summed(done: Iterable[Done], number: int) -> StepCount:
+    total = StepCount()
+    for each in done:
+        total.add(each.counts[number])
+    return total
 
 
 def _number(values: int, most: int) -> int:
