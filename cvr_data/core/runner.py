@@ -27,7 +27,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
-from cvr_data.core.parts import PART_VALUES, Bucket, Part, column_names, parts_of
+from cvr_data.core.parts import Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
@@ -113,7 +113,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             if column not in names:
                 raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
-        found = parts_of(paths, wanted, part_values or PART_VALUES)
+        found = parts_of(paths, wanted, part_values)
         return Flow(self, found.parts, found.values, tuple(wanted))
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:

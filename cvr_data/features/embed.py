@@ -2,8 +2,8 @@
 
 Videos are decoded in threads while the network runs. Parts and batches are cut by row number alone, so how many
 threads or shards there are, or where an interrupted run stopped, does not change what is written. A shard writes every
-n-th part; `cvr merge` (`cvr_data.features.merge_shards`) brings shards together. A part is a job of the stage runner, and
-made again if files that were missing are there when an interrupted run goes on.
+n-th part; `cvr merge` (`cvr_data.features.merge_shards`) brings shards together. A part is a job of the stage runner,
+and made again if files that were missing are there when an interrupted run goes on.
 """
 
 # Shapes: N rows, D embedding.
