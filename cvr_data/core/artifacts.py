@@ -218,6 +218,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         clear_artifact(self.path)
+        shutil.rmtree(self.path / WORK, ignore_errors=True)
         self.held.close()
         if not any(self.path.iterdir()):
             self.path.rmdir()

@@ -14,7 +14,7 @@ of values, never from the workers. The process that calls this hands out jobs an
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.stage_jobs import Also, Done, Pass, run_job, settle_job, write_made
+from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
 
 BUCKET_VALUES = 500_000
@@ -93,8 +93,16 @@ class StageRun(AbstractContextManager["StageRun"]):
     ) -> None:
         self.writer.__exit__(kind, error, trace)
 
-    def read(self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = ()) -> Flow:
+    def read(
+        self,
+        folder: Path,
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+    ) -> Flow:
         """Return the rows of an artifact, with those of the columns that it has.
+
+        Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed.
 
         Raises:
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
@@ -105,7 +113,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             if column not in names:
                 raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
-        found = parts_of(paths, wanted)
+        found = parts_of(paths, wanted, part_values)
         return Flow(self, found.parts, found.values, tuple(wanted))
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
@@ -131,7 +139,7 @@ class StageRun(AbstractContextManager["StageRun"]):
     def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
         """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
         flow = self._sized(flow)
-        buckets = _number(flow.values * step.per_value, CLAIMS)
+        buckets = _number(flow.values * step.per_value, step.bucket_values or CLAIMS)
         keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
@@ -173,8 +181,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
-        dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(self.written, dict(sorted(dropped.items())), self.files)
+        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
@@ -189,6 +196,18 @@ class StageRun(AbstractContextManager["StageRun"]):
         parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
 
+    def make_parts(self, name: str, parts: Mapping[int, Part], make: Maker) -> list[int]:
+        """Write the parts of the artifact that have these numbers, each as `make` says; return the rows of each.
+
+        For a stage whose parts have arrays and take a network: it counts as one step.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+        return [each.rows for each in done]
+
     def rested(self, flow: Flow) -> Flow:
         """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
         made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
@@ -201,6 +220,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
         found, _ = self._pass(flow, load.__name__, deal_for=together)
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
+
+    def dropped(self) -> Counter[str]:
+        """Return how many rows were dropped so far for each reason."""
+        return sum((count.dropped for _, count in self.counted), Counter[str]())
+
+    def part_paths(self) -> list[Path]:
+        """Return the parts of the artifact that are written, in order."""
+        return sorted(self.out.glob("part-*.parquet"))
 
     def funnel(self) -> list[dict[str, Any]]:
         """Return the counts of every step so far, as manifests have them."""
@@ -231,10 +258,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
         for number, step in enumerate(steps):
-            total = StepCount()
-            for each in done:
-                total.add(each.counts[number])
-            self.counted.append((step, total))
+            self.counted.append((step, _summed(done, number)))
         return made, done
 
     def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str, *, on_gpu: bool = False) -> list[Done]:
@@ -260,6 +284,13 @@ class StageRun(AbstractContextManager["StageRun"]):
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if path.suffix == ".tmp" or (is_part and path.name not in self.files):
                 path.unlink()
+
+
+def _summed(done: Iterable[Done], number: int) -> StepCount:
+    total = StepCount()
+    for each in done:
+        total.add(each.counts[number])
+    return total
 
 
 def _number(values: int, most: int) -> int:

@@ -102,6 +102,8 @@ class ClaimStep(Step):
     what part one came from, is among them."""
     per_value: int = 1
     """Claims of each value of the input, at most; the number of buckets follows from it."""
+    bucket_values: int | None = None
+    """Claims of a bucket, on average, where they hold much; else as many as the runner takes."""
 
 
 @dataclass
