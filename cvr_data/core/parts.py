@@ -8,7 +8,7 @@ Source: rows meet in bucket files by a hash of their key as in the deduplication
 (https://github.com/huggingface/datatrove); there each bucket is a file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -40,6 +40,9 @@ class Bucket:
     folder: Path
     files: range
     number: int | None = None
+    share: int = 0
+    """Of a bucket that is too large for one job: which of its keys are meant."""
+    shares: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,36 +95,45 @@ def column_names(path: Path) -> list[str]:
     return _footer(path).schema.to_arrow_schema().names
 
 
-def read_part(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+def read_part(
+    part: Part, columns: Sequence[str] | None = None, key: Callable[[pa.Table], np.ndarray] | None = None
+) -> pa.Table:
     """Return the rows of a part; of an artifact those columns that it has.
+
+    Args:
+        part: what is read.
+        columns: of artifacts; None is all.
+        key: which the rows were dealt by; asked only of a bucket that is shared.
 
     Raises:
         CvrError: a file cannot be read.
     """
-    tables = [
-        table
-        for piece in part.rows
-        for table in (read_bucket(piece) if isinstance(piece, Bucket) else [_read_groups(piece, columns)])
-    ]
+    tables: list[pa.Table] = []
+    for piece in part.rows:
+        if isinstance(piece, RowGroups):
+            tables.append(_read_groups(piece, columns))
+            continue
+        for table in read_bucket(piece):
+            if piece.shares > 1 and key is not None:
+                table = table.filter(pa.array(number_of(mixed(key(table)), piece.shares) == piece.share))
+            tables.append(table)
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def read_bucket(bucket: Bucket) -> list[pa.Table]:
-    """Return the rows of a bucket, a table for each file.
+def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
+    """Yield the rows of a bucket, a table for each file.
 
     Raises:
         CvrError: a file cannot be read.
     """
-    tables = []
     for number in bucket.files:
         path = dealt_file(bucket.folder, number)
         try:
             with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
                 whole = bucket.number is None
-                tables.append(reader.read_all() if whole else pa.Table.from_batches([reader.get_batch(bucket.number)]))
+                yield reader.read_all() if whole else pa.Table.from_batches([reader.get_batch(bucket.number)])
         except (pa.ArrowInvalid, OSError) as error:
             raise CvrError(f"{path} cannot be read ({first_line(error)}); run the command again.") from None
-    return tables
 
 
 def dealt_file(folder: Path, number: int) -> Path:
@@ -129,8 +141,11 @@ def dealt_file(folder: Path, number: int) -> Path:
     return folder / f"{number:05d}.arrow"
 
 
-def write_dealt(path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int) -> None:
-    """Write the rows of a table as one batch per bucket, whole or not at all; rows of a bucket stay in their order."""
+def write_dealt(path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int) -> tuple[int, ...]:
+    """Write the rows of a table as one batch per bucket, whole or not at all; return how many rows are in each.
+
+    Rows of a bucket stay in their order.
+    """
     kind = np.uint8 if buckets <= 256 else np.uint16 if buckets <= 65_536 else np.int64
     order = np.argsort(bucket_of_row.astype(kind), kind="stable")  # by radix where the numbers are small
     starts = np.append(0, np.cumsum(np.bincount(bucket_of_row, minlength=buckets)))
@@ -140,6 +155,12 @@ def write_dealt(path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets:
         with pa.ipc.new_file(str(temporary), dealt.schema, options=options) as writer:
             for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
                 writer.write_batch(_one_batch(dealt.slice(start, end - start)))
+    return tuple(np.diff(starts).tolist())
+
+
+def number_of(keys: np.ndarray, most: int) -> np.ndarray:
+    """Return the bucket of each key, from 0 to before `most`."""
+    return (mixed(keys.astype(np.uint64)) % np.uint64(most)).astype(np.int64)
 
 
 def hashes_of(values: pa.Array | pa.ChunkedArray) -> np.ndarray:

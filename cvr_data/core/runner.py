@@ -114,11 +114,18 @@ class StageRun(AbstractContextManager["StageRun"]):
         """
         flows = [self._rested(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
-        buckets = _number(values, step.bucket_values or BUCKET_VALUES)
+        most = step.bucket_values or BUCKET_VALUES
+        buckets = _number(values, most)
         made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
-        parts = tuple(Part(tuple(Bucket(*files, number) for files in folders)) for number in range(buckets))
-        return Flow(self, parts, values, steps=(step,), rows=sum(each.rows for _, done in made for each in done))
+        done = [each for _, dones in made for each in dones]
+        parts = []
+        for number, sizes in enumerate(zip(*(each.sizes for each in done), strict=True)):
+            # Keys that many rows share may fall into one bucket: then jobs share its keys.
+            shares = _number(sum(sizes), most) if sum(sizes) > 2 * most else 1
+            for share in range(shares):
+                parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
+        return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
 
     def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
         """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, Part, mixed, read_bucket, read_part, write_dealt
+from cvr_data.core.parts import Bucket, Part, number_of, read_bucket, read_part, write_dealt
 from cvr_data.core.progress import silent
-from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, split_dropped
+from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 
 PIECE = "_piece"
@@ -70,6 +70,8 @@ class Done:
     """Rows of the part."""
     files: dict[str, list[Any]] = field(default_factory=dict)
     """Path from the artifact -> its size and sha256."""
+    sizes: tuple[int, ...] = ()
+    """Rows that were dealt into each bucket."""
 
 
 def run_job(of: Pass, index: int, part: Part) -> Done:
@@ -87,7 +89,7 @@ def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
     """Settle the claims of one bucket and write those that go back, a batch for each part they came from."""
 
     def settle() -> Done:
-        pieces = read_bucket(bucket)
+        pieces = list(read_bucket(bucket))
         claims = pa.concat_tables(
             [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
         )
@@ -121,6 +123,7 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     made = make()
     counts = [[count.rows_in, count.rows_out, dict(count.dropped)] for count in made.counts]
     said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
+    said["sizes"] = made.sizes
     write_bytes(note, json_bytes(said))
     pa.default_memory_pool().release_unused()
     return made
@@ -133,7 +136,7 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
             return None
         counts = tuple(StepCount(rows_in, rows_out, Counter(lost)) for rows_in, rows_out, lost in said["counts"])
-        return Done(counts, said["rows"], said["given"], said["files"])
+        return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]))
     except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
         return None
 
@@ -147,7 +150,8 @@ def _said_of(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
 
 
 def _run(of: Pass, index: int, part: Part) -> Done:
-    table = read_part(part, of.columns)
+    first = of.steps[0] if of.steps else None
+    table = read_part(part, of.columns, partial(first.key, first.config) if isinstance(first, KeyedStep) else None)
     given = table.num_rows
     counts: list[StepCount] = []
     lost: list[pa.Table] = []
@@ -157,14 +161,22 @@ def _run(of: Pass, index: int, part: Part) -> Done:
             number = pa.array(np.full(dropped.num_rows, of.first_counted + len(counts), np.int32))
             lost += [dropped.append_column("drop_step", number)] if dropped.num_rows else []
             counts.append(count)
-    paths = [*_write_dropped(of, index, lost), *_write(of, index, table)]
-    return Done(tuple(counts), table.num_rows, given, _said_of(of, paths))
+    paths = [*_write_dropped(of, index, lost)]
+    sizes: tuple[int, ...] = ()
+    if of.deal_for is None:
+        paths.append(of.out / f"part-{index:05d}.parquet")
+        write_parquet(paths[-1], _finished(of, table))
+    else:
+        paths.append(of.folder / f"{index:05d}.arrow")
+        sizes = _deal(of, of.deal_for, paths[-1], table)
+        paths += [of.rows_folder() / paths[-1].name] if of.keeps_rows else []
+    return Done(tuple(counts), table.num_rows, given, _said_of(of, paths), sizes)
 
 
 def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table, pa.Table, StepCount]:
     sides = [_loaded(side, key) for side in step.sides]
     if isinstance(step, ClaimStep):
-        settled = pa.concat_tables(read_bucket(part.verdicts)) if part.verdicts else pa.table({})
+        settled = pa.concat_tables(list(read_bucket(part.verdicts))) if part.verdicts else pa.table({})
         made = step.run(step.config, table, settled, *sides)
     else:
         made = step.run(step.config, table, *sides)
@@ -174,8 +186,7 @@ def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table,
     if not step.is_counted and dropped.num_rows:
         raise RuntimeError(f"The step {step.name!r} is not counted and drops {dropped.num_rows} rows.")
     rows_in = made.num_rows if step.makes_rows else table.num_rows
-    reasons = Counter(dropped.column("drop_reason").to_pylist() if dropped.num_rows else [])
-    return kept, dropped, StepCount(rows_in, kept.num_rows, reasons)
+    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)))
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
@@ -186,23 +197,17 @@ def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]
     return [path]
 
 
-def _write(of: Pass, index: int, table: pa.Table) -> list[Path]:
-    if of.deal_for is None:
-        path = of.out / f"part-{index:05d}.parquet"
-        write_parquet(path, _finished(of, table))
-        return [path]
-    path = of.folder / f"{index:05d}.arrow"
-    rows_path = of.rows_folder() / path.name
-    if isinstance(of.deal_for, KeyedStep):
-        write_dealt(path, table, bucket_of(of.deal_for.key(of.deal_for.config, table), of.buckets), of.buckets)
-        return [path]
-    claims = of.deal_for.claims(of.deal_for.config, table)
-    write_dealt(path, claims, bucket_of(claims.column("key").to_numpy(), of.buckets), of.buckets)
+def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) -> tuple[int, ...]:
+    """Write the rows, or their claims, for those they have to meet; return how many are in each bucket."""
+    if isinstance(step, KeyedStep):
+        dealt, keys = table, step.key(step.config, table)
+    else:
+        dealt = step.claims(step.config, table)
+        keys = dealt.column("key").to_numpy()
     if of.keeps_rows:
-        rows_path.parent.mkdir(exist_ok=True)
-        write_dealt(rows_path, table, np.zeros(table.num_rows, np.int64), 1)
-        return [path, rows_path]
-    return [path]
+        of.rows_folder().mkdir(exist_ok=True)
+        write_dealt(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
+    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets)
 
 
 def _finished(of: Pass, table: pa.Table) -> pa.Table:
@@ -213,11 +218,6 @@ def _finished(of: Pass, table: pa.Table) -> pa.Table:
         return check_columns(table, of.schema, of.steps[-1].name if of.steps else "input")
     except CvrError as error:
         raise RuntimeError(f"A step gave a bad table: {error}") from error
-
-
-def bucket_of(keys: np.ndarray, buckets: int) -> np.ndarray:
-    """Return the bucket of each key."""
-    return (mixed(keys.astype(np.uint64)) % np.uint64(buckets)).astype(np.int64)
 
 
 def _constant(table: pa.Table, number: int) -> pa.Array:

@@ -39,8 +39,8 @@ def halves(min_words: int, videos: pa.Table) -> pa.Table:
         for side, half in enumerate((hashes_NL[:, :middle], hashes_NL[:, middle:])):
             hashes_N2[alike, side] = mixed(row_hashes(half) + np.uint64(2 * length + side))
     rows = np.flatnonzero(lengths >= min_words)
-    side = np.tile(np.array([0, 1], np.uint8), len(rows))
-    return pa.table({"key": hashes_N2[rows].ravel(), "row": np.repeat(rows, 2).astype(np.uint32), "side": side})
+    sides = np.tile(np.array([0, 1], np.uint8), len(rows))
+    return pa.table({"key": hashes_N2[rows].ravel(), "row": np.repeat(rows, 2).astype(np.uint32), "side": sides})
 
 
 def shared_halves(claims: pa.Table) -> pa.Table:

@@ -28,6 +28,8 @@ from cvr_data.pairs.search.pairs import CaptionPairs, DroppedGroup, group_rows, 
 
 VERSION = 2
 MEET_BY = "caption pair"
+BUCKET_VALUES = 300_000
+"""Halves of a bucket: they give up to four times as many pairs, which are in memory with them."""
 NAME = "one-word"
 
 EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": ["a dog runs"], "rain falls": []}
@@ -62,7 +64,10 @@ def steps(config: Config) -> list[Step]:
         name="find halves", config=config, claims=_halves, settle=_shared_halves, run=_captions_with_halves,
         per_value=2, makes_rows=True, is_counted=False,
     )  # fmt: skip
-    return [shared, KeyedStep(name=NAME, config=config, key=_half, run=pairs_in_bucket, makes_rows=True)]
+    mined = KeyedStep(
+        name=NAME, config=config, key=_half, run=pairs_in_bucket, makes_rows=True, bucket_values=BUCKET_VALUES
+    )
+    return [shared, mined]
 
 
 def explain(config: Config, reference: str, target: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -124,6 +125,17 @@ def test_the_funnel_adds_up_and_nothing_is_left_behind(tmp_path):
     assert verify(tmp_path / "out") == []
     assert {path.name[:4] for path in (tmp_path / "out").iterdir()} == {"part", "drop", "mani"}
     assert {row["drop_step"] for row in made.dropped().to_pylist()} == {0, 1, 2}
+
+
+def test_a_bucket_of_crowded_keys_is_shared_by_several_jobs(tmp_path):
+    rows = [{**row, "word": row["word"][:1]} for row in rows_of(5)]  # four words of 15 rows
+    source = write(tmp_path / "in", rows, 9)
+    few = replace(REPEATED, bucket_values=1)
+    made = run(tmp_path / "out", source, (few,))
+    firsts = {row["word"]: row["row_id"] for row in reversed(rows)}
+    assert sorted(made.read()["row_id"].to_pylist()) == sorted(firsts.values())
+    assert made.manifest["dropped"] == {"repeated_word": len(rows) - len(firsts)}
+    assert len(made.part_paths) > 60  # one for each row, and more where buckets were shared
 
 
 def test_two_processes_write_the_same_bytes(tmp_path):

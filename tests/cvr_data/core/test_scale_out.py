@@ -29,7 +29,7 @@ from cvr_data.tables import VIDEOS
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
 SMALL = (
-    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (runner, "BUCKET_VALUES", 20),
+    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (one_word, "BUCKET_VALUES", 20),
     (_concept_mentions, "CHUNK", 16), (similarities, "CHUNK", 32), (neighbors, "ENCODED", 32),
     (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (runner, "CLAIMS", 40), (parts, "PART_VALUES", 20),
 )  # fmt: skip
@@ -129,7 +129,7 @@ def test_ray_makes_the_same_bytes_though_a_worker_is_killed(words, videos, cvr, 
 
 def mined(folder, out, config, values, monkeypatch):
     """Return what one-word makes of a videos folder in buckets of so many halves."""
-    monkeypatch.setattr(runner, "BUCKET_VALUES", values)
+    monkeypatch.setattr(one_word, "BUCKET_VALUES", values)
     strategy = Strategy("one-word", one_word, config)
     made = mine_pairs(folder, None, strategy, [], out, overwrite=True)
     return sorted(
