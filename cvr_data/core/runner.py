@@ -76,6 +76,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.out = Path(out).resolve()
         self.passes = 0
         self.dropping = 0
+        self.rows = 0
         self.counted: list[tuple[Step, StepCount]] = []
         self.files: dict[str, str] = {}
 
@@ -99,10 +100,22 @@ class StageRun(AbstractContextManager["StageRun"]):
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
         """
         paths = [path.resolve() for path in open_artifact(folder).part_paths]
+        if not paths:
+            raise CvrError(f"{folder} holds no rows.")
+        return self.read_files(paths, columns, required, where=folder)
+
+    def read_files(
+        self, paths: Sequence[Path], columns: Sequence[str] | None = None, required: Sequence[str] = (), *, where: Path
+    ) -> Flow:
+        """Return the rows of Parquet files of one schema, with those of the columns that they have.
+
+        Raises:
+            CvrError: a file cannot be read, or a required column is missing.
+        """
         names = column_names(paths[0])
         for column in required:
             if column not in names:
-                raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
+                raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
         found = parts_of(paths, wanted)
         return Flow(self, found.parts, found.values, tuple(wanted))
@@ -151,21 +164,36 @@ class StageRun(AbstractContextManager["StageRun"]):
     def write(
         self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), **extra: Any
     ) -> Artifact:
-        """Run what waits, write a part of the artifact for each part, and the manifest; return the artifact.
+        """Write all parts of the artifact (`write_rows`) and its manifest; return the artifact."""
+        self.write_rows(flow, schema, sort_by=sort_by)
+        return self.finish(**extra)
+
+    def write_rows(self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = ()) -> Flow:
+        """Run what waits, write a part of the artifact for each part, and return the rows as they lie there.
 
         Args:
             flow: the rows.
             schema: what the kept rows must have.
             sort_by: columns that the rows of each part are sorted by.
-            extra: more entries of the manifest.
         """
         _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by))
         self._remove_leftovers()
+        self.rows = sum(each.rows for each in done)
+        paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
+        return replace(self.read_files(paths, where=self.out), rows=self.rows)
+
+    def finish(self, **extra: Any) -> Artifact:
+        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
         dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(sum(each.rows for each in done), dict(sorted(dropped.items())), self.files)
-        artifact = self.writer.finish(written, funnel=self.funnel(), **extra)
+        written = Written(self.rows, dict(sorted(dropped.items())), self.files)
+        artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
+
+    def discard(self) -> None:
+        """Remove what was written, and the folder: for a run that no second try can finish."""
+        shutil.rmtree(self.out / WORK, ignore_errors=True)
+        self.writer.discard()
 
     def made(self, name: str, make: Callable[[], pa.Table]) -> Flow:
         """Return the rows of what has to be made as one table, in this process, as parts of `PART_ROWS` rows."""
@@ -238,7 +266,6 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def _remove_leftovers(self) -> None:
         """Remove parts that a run cut another way left behind, and files that a killed process did not rename."""
-        self.files = {name: digest for name, digest in self.files.items() if not name.startswith(WORK)}
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if path.suffix == ".tmp" or (is_part and path.name not in self.files):
