@@ -138,6 +138,15 @@ def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
             raise CvrError(f"{path} cannot be read ({first_line(error)}); run the command again.") from None
 
 
+def bucket_table(bucket: Bucket) -> pa.Table:
+    """Return the rows of a bucket as one table.
+
+    Raises:
+        CvrError: a file cannot be read.
+    """
+    return pa.concat_tables(list(read_bucket(bucket)), promote_options="permissive")
+
+
 def dealt_file(folder: Path, number: int) -> Path:
     """Return the file of one job."""
     return folder / f"{number:05d}.arrow"

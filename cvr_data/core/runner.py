@@ -108,10 +108,28 @@ class StageRun(AbstractContextManager["StageRun"]):
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
         """
         paths = [path.resolve() for path in open_artifact(folder).part_paths]
+        if not paths:
+            raise CvrError(f"{folder} holds no rows.")
+        return self.read_files(paths, columns, required, part_values, where=folder)
+
+    def read_files(
+        self,
+        paths: Sequence[Path],
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+        *,
+        where: Path,
+    ) -> Flow:
+        """Return the rows of Parquet files of one schema, with those of the columns that they have.
+
+        Raises:
+            CvrError: a file cannot be read, or a required column is missing.
+        """
         names = column_names(paths[0])
         for column in required:
             if column not in names:
-                raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
+                raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
         found = parts_of(paths, wanted, part_values)
         return Flow(self, found.parts, found.values, tuple(wanted))
@@ -158,9 +176,24 @@ class StageRun(AbstractContextManager["StageRun"]):
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
     def write(
-        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+        self,
+        flow: Flow,
+        schema: pa.Schema | None = None,
+        *,
+        sort_by: Sequence[str] = (),
+        also: Also | None = None,
+        **extra: Any,
     ) -> Artifact:
-        """Run what waits, write a part of the artifact for each part, and the manifest; return the artifact.
+        """Write all parts of the artifact (`write_parts`) and its manifest, with `extra`; return the artifact."""
+        self.write_parts(flow, schema, sort_by=sort_by, also=also)
+        return self.finish(**extra)
+
+    def write_parts(
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+    ) -> Flow:
+        """Run what waits, write a part of the artifact for each part, and return the rows as they lie there.
+
+        Files of the whole can be written (`writer.write_file`) before `finish`.
 
         Args:
             flow: the rows.
@@ -168,23 +201,23 @@ class StageRun(AbstractContextManager["StageRun"]):
             sort_by: columns that the rows of each part are sorted by.
             also: writes more files of each part.
         """
-        self.write_parts(flow, schema, sort_by=sort_by, also=also)
-        return self.finish()
-
-    def write_parts(
-        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
-    ) -> None:
-        """Do the first half of `write`: files of the whole can be written (`writer.write_file`) before `finish`."""
         _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by), also=also)
         self._remove_leftovers()
         self.written = sum(each.rows for each in done)
+        paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
+        return replace(self.read_files(paths, where=self.out), rows=self.written)
 
     def finish(self, **extra: Any) -> Artifact:
-        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
+        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
         written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
+
+    def discard(self) -> None:
+        """Remove what was written, and the folder: for a run that no second try can finish."""
+        shutil.rmtree(self.out / WORK, ignore_errors=True)
+        self.writer.discard()
 
     def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
         """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
@@ -279,7 +312,6 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def _remove_leftovers(self) -> None:
         """Remove parts that a run cut another way left behind, and files that a killed process did not rename."""
-        self.files = {name: digest for name, digest in self.files.items() if not name.startswith(WORK)}
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if path.suffix == ".tmp" or (is_part and path.name not in self.files):
