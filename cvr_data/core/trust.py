@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from types import ModuleType
 
 from cvr_data.core.errors import CvrError
@@ -47,7 +48,7 @@ def keep_named(words: frozenset[str]) -> None:
 
 def trust_also(names: Iterable[str], of: str) -> None:
     """Take what a file of the user's, such as a prompt, names as named, if the user named that file."""
-    if of in _NAMED.get():
+    if any(Path(word) == Path(of) for word in _NAMED.get()):
         _NAMED.set(_NAMED.get() | set(names))
 
 

@@ -61,7 +61,7 @@ def test_a_dotted_component_is_imported_for_the_user_alone():
 
 @pytest.mark.parametrize("name", ["../encoders/hash", "__init__", "a/b", "", "networks", 7, None, ["hash"]])
 def test_no_other_name_leads_out_of_the_folder(name):
-    with pytest.raises(CvrError, match="Unknown name|is no part of cvr"):
+    with pytest.raises(CvrError, match=r"Unknown name|is no part of cvr"):
         Family("cvr_data.features.encoders").get(name)
 
 
