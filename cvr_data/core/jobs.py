@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
+from cvr_data.core.trust import keep_named, named_words
 
 Result = TypeVar("Result")
 ATTEMPTS = 3
@@ -154,8 +155,8 @@ def _pooled(
     function: Callable[..., Result], jobs: Sequence[tuple], wanted: Sequence[int], shared: tuple, workers: int
 ) -> Iterator[tuple[int, Result]]:
     context = multiprocessing.get_context("spawn")
-    count = min(workers, len(wanted))
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_keep_shared, initargs=(shared,)) as pool:
+    count, given = min(workers, len(wanted)), (shared, named_words())
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_keep_shared, initargs=given) as pool:
         waiting = iter(wanted)
         running: dict[Future, int] = {}
         while True:
@@ -167,9 +168,10 @@ def _pooled(
                 yield running.pop(future), future.result()
 
 
-def _keep_shared(shared: tuple[Any, ...]) -> None:
+def _keep_shared(shared: tuple[Any, ...], named: frozenset[str]) -> None:
     global _SHARED  # one tuple per worker process, sent once
     _SHARED = shared
+    keep_named(named)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

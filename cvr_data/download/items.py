@@ -51,6 +51,8 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     for item_id, url in _id_urls(path):
         if not item_id or not url:
             continue
+        if not is_text(item_id) or not is_text(url):
+            raise CvrError(f"{path}: the address of {item_id!a}, {url!a}, holds half a character (a lone surrogate).")
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
         file = file_name(item_id, suffix_of_address(url, SUFFIXES.get(kind, "")))
@@ -60,6 +62,11 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     if not items:
         raise CvrError(f"{path} has no row with both an id and an address.")
     return _distinct_files(list(items.values()), path)
+
+
+def is_text(value: str) -> bool:
+    """Return whether it can be written as UTF-8: JSON may hold half a character."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:

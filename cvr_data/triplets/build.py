@@ -248,7 +248,7 @@ def _own_steps(run: StageRun) -> list[FunnelStep]:
 
 
 def _require_triplets(run: StageRun) -> None:
-    if run.rows:
+    if run.written:
         return
     dropped = {reason: count for step in run.funnel() for reason, count in step["dropped"].items()}
     run.discard()

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.media.look import media_files
+from cvr_data.media.look import inside, media_files
 from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
@@ -89,6 +89,6 @@ def _entry(config: Config, row: Row) -> Entry:
     named = {"licence": row.values.get(config.licence or ""), "split": row.values.get(config.split or "")}
     entry = entry_of_row(row, config.file, config.caption, named)
     if entry.video_id:
-        entry.path = config.path / entry.video_id
+        entry.path = inside(config.path, entry.video_id)
         entry.video_id = Path(entry.video_id).as_posix()
     return entry

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.media.look import with_suffix
+from cvr_data.media.look import inside, with_suffix
 from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, seconds, unknown_count
 
@@ -80,8 +80,8 @@ def media(config: Config) -> tuple[Path, Iterator[str]] | None:
         return None
     folder = config.media or config.path.parent
     rows = (row for rows in read_rows(config.path, {config.video}) for row in rows)
-    names = (Path(str(name)) for row in rows if (name := row.values.get(config.video)))
-    return folder, (name.with_name(with_suffix(folder / name).name).as_posix() for name in names)
+    names = (str(name) for row in rows if (name := row.values.get(config.video)))
+    return folder, (Path(name).with_name(with_suffix(inside(folder, name)).name).as_posix() for name in names)
 
 
 count = unknown_count
@@ -108,7 +108,7 @@ def _entry(config: Config, row: Row) -> Entry:
         times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
         entry.of_recording(entry.values.get("recording_id"), *times)
     if config.video and (name := row.values.get(config.video)):
-        entry.path = with_suffix((config.media or config.path.parent) / str(name))
+        entry.path = with_suffix(inside(config.media or config.path.parent, str(name)))
     elif config.video:
         entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
     return entry
