@@ -5,7 +5,8 @@
 
 Of WordNet 3.0 it keeps the words of at most two parts with their meanings in order of frequency, and of each meaning
 the file it stands in (person, animal, artifact ...), the meaning above it, and for verbs those grouped with it. Names
-of persons and Latin ones are left out. The same files give the same bytes. WordNet's licence is copied beside the tables.
+of persons and Latin ones are left out. The same files give the same bytes. WordNet's licence is copied beside the
+tables.
 
 Source: Princeton University, WordNet 3.0, https://wordnet.princeton.edu (format: its wndb(5) page).
 """

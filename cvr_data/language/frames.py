@@ -12,15 +12,29 @@ look for words again.
 from dataclasses import dataclass
 from functools import cached_property
 
-from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, OF_FILM, PLACE_ADVERBS
+from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, NARRATED, PLACE_ADVERBS, POSTURES
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.parse import Sentence
 from cvr_data.language.roles import (
-    BEFORE_NOUN, NOUN_TAGS, TIMES, content_of, is_doing, is_light, is_partitive, is_shown,
-    is_topic, key_of, name_of, preposition, qualified, roles_of,
+    BEFORE_NOUN,
+    NOUN_TAGS,
+    TIMES,
+    content_of,
+    is_colour,
+    is_doing,
+    is_film,
+    is_light,
+    is_partitive,
+    is_shown,
+    is_topic,
+    key_of,
+    name_of,
+    preposition,
+    qualified,
+    roles_of,
 )  # fmt: skip
 
-NOT_ATTRIBUTES = DETERMINING | OF_FILM | {"color", "colour", "colored", "coloured"}
+NOT_ATTRIBUTES = DETERMINING | {"color", "colour", "colored", "coloured"}
 ACT = 4
 """WordNet's file of acts, which are not things."""
 OBJECTS = ("dobj", "nsubjpass", "dative")
@@ -149,12 +163,14 @@ def _is_named(frame: Frame, word: int, role: str, lexicon: Lexicon) -> bool:
         return False
     before = word - 1
     is_rest = before >= 0 and sentence.tags[before] in NOUN_TAGS and sentence.heads[before] == word
-    return not (is_rest and is_partitive(sentence, word) and sentence.lemmas[word] not in ("group", "couple"))
+    is_one = " " in name_of(sentence, word, lexicon)  # "mountain top"
+    return is_one or not (is_rest and is_partitive(sentence, word) and sentence.lemmas[word] not in ("group", "couple"))
 
 
 def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
     sentence = frame.sentence
-    name = name_of(sentence, word, lexicon)
+    name = name_of(sentence, word, lexicon) if sentence.words[word] not in PLACE_ADVERBS else sentence.words[word]
+    name = f"{name} background" if is_colour(sentence, word, lexicon) else name
     parts = [child for child in sentence.children[word] if sentence.deps[child] in (*BEFORE_NOUN, "det", "poss")]
     determiner = sentence.child(word, "det", "poss")
     at = preposition(sentence, word)
@@ -181,6 +197,8 @@ def _attributes(frame: Frame, noun: int, name: str, lexicon: Lexicon) -> list[At
     found = [child for child in sentence.children[noun] if sentence.deps[child] in BEFORE_NOUN and child < noun]
     for child in found:  # grows: "linoleum" qualifies "tile", which qualifies "floor"
         found += [other for other in sentence.children[child] if sentence.deps[other] in ("conj", *BEFORE_NOUN)]
+    found += [other for child in sentence.children[noun] for other in sentence.children[child]
+              if sentence.words[child] == "in" and is_colour(sentence, other, lexicon)]  # fmt: skip
     verb = sentence.heads[noun]
     if sentence.deps[noun].startswith("nsubj") and sentence.tags[verb].startswith("VB"):
         found += [child for child in sentence.children[verb] if sentence.deps[child] in ("acomp", "oprd")]
@@ -206,7 +224,7 @@ def axis_of(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     text, tag = sentence.words[word], sentence.tags[word]
     if tag == "CD" or text in COUNTS:
         return "count"
-    if lexicon.is_a(text, "colour"):
+    if lexicon.has(text, "adj") and lexicon.may_be(text, "colour"):
         return "colour"
     if tag in NOUN_TAGS:
         return "material" if lexicon.is_a(sentence.lemmas[word], "material") else "kind"
@@ -228,13 +246,31 @@ def _is_event(frame: Frame, word: int, lexicon: Lexicon) -> bool:
     sentence, tag, dep = frame.sentence, frame.sentence.tags[word], frame.sentence.deps[word]
     if tag in NOUN_TAGS:
         return frame.roles[word] == "action" and is_doing(sentence, word, lexicon) and dep != "pobj"
-    if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word):
+    if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word) or is_film(sentence, word):
+        return False
+    subject = sentence.child(word, "nsubj")
+    if subject is not None and sentence.words[subject] in NARRATED:
         return False
     if frame.roles[word] == "attribute":
-        return tag == "VBG"
+        name = f"{sentence.words[word]} {sentence.lemmas[sentence.heads[word]]}"
+        return tag == "VBG" and not lexicon.has(name, "noun") and sentence.words[word] != "looking"
+    if sentence.lemmas[word] in POSTURES and not _is_alive(frame, word, lexicon):
+        return False
     is_state = tag == "VBN" and dep in ("acl", "advcl", "amod", "oprd", "acomp", "appos", "dep")
     is_tool = sentence.lemmas[word] == "use" and dep in ("acl", "advcl", "pcomp")
     return frame.roles[word] == "action" and not is_state and not (is_tool and _has_event(frame, word))
+
+
+def _is_alive(frame: Frame, verb: int, lexicon: Lexicon) -> bool:
+    """Whether someone, or what the lexicon does not know, is the subject of a verb: a bike that stands does nothing."""
+    sentence = frame.sentence
+    subject = sentence.child(verb, "nsubj")
+    if subject is None:
+        subject = sentence.heads[verb] if sentence.tags[sentence.heads[verb]] in NOUN_TAGS else None
+    if subject is None or sentence.tags[subject] not in NOUN_TAGS:
+        return True
+    classes = lexicon.classes(sentence.lemmas[content_of(sentence, subject)])
+    return not classes or not classes.isdisjoint(("person", "animal", "group"))
 
 
 def _has_event(frame: Frame, word: int) -> bool:

@@ -25,7 +25,7 @@ ENDINGS = {"VBG": "ing", "VBZ": "s", "VBN": "ed", "VBD": "ed"}
 def grafted(reference: Sentence, target: Sentence, place: int) -> tuple[Sentence, Sentence]:
     """Return two sentences that differ in the word at `place`, with the likelier tree for both."""
     tags = reference.tags[place], target.tags[place]
-    if part_of_tag(tags[0]) == part_of_tag(tags[1]):
+    if part_of_tag(tags[0]) == part_of_tag(tags[1]) or "X" in map(part_of_tag, tags):
         return reference, target
     words = reference.words[place], target.words[place]
     worth = [_worth(words[0], tag) * _worth(words[1], tag) for tag in tags]

@@ -26,8 +26,8 @@ Relation = Literal["same", "above", "below", "sibling", "apart"]
 """Of the first word to the second: "above" is a flower to a poppy."""
 
 CONCRETE = frozenset((3, 5, 6, 8, 13, 15, 17, 18, 19, 20, 25, 27))
-"""WordNet's files of things: the tops of all (person, plant ...), animal, artifact, body, food, location, object, person, phenomenon, plant, shape,
-substance."""
+"""WordNet's files of things: the tops of all (person, plant ...), animal, artifact, body, food, location, object,
+person, phenomenon, plant, shape, substance."""
 GROUP = 14
 SPEECH = 32
 """The file of verbs of communication."""
@@ -52,10 +52,11 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
     "clothing": (("clothing", 1),),
     "container": (("container", 1),),
     "place": (
-        ("location", 1), ("geological formation", 1), ("water", 2), ("land", 2), ("land", 4), ("porch", 1), ("building", 1),
-        ("housing", 1), ("establishment", 4), ("area", 5), ("way", 6), ("facility", 1), ("pool", 1), ("platform", 1),
-        ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1), ("balcony", 2),
-        ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("building complex", 1),
+        ("location", 1), ("geological formation", 1), ("water", 2), ("land", 2), ("land", 4), ("porch", 1),
+        ("building", 1), ("housing", 1), ("establishment", 4), ("area", 5), ("way", 6), ("facility", 1),
+        ("pool", 1), ("platform", 1),
+        ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1),
+        ("balcony", 2), ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("building complex", 1),
         ("workplace", 1), ("floor", 1), ("geographic point", 1), ("topographic point", 1),
     ),
     "season": (("season", 2),),
@@ -202,6 +203,11 @@ class Lexicon:
         found = self.likely(noun, "noun")
         return int(self._file[found[0]]) if found else None
 
+    def is_kind(self, noun: str, other: str) -> bool:
+        """Whether a meaning of a noun is below one of another."""
+        above = {number for meaning in self.meanings(noun, "noun") for number in self.ancestors(meaning)}
+        return not above.isdisjoint(self.meanings(other, "noun"))
+
     def verb_of(self, participle: str) -> str | None:
         """Return the verb of a word in -ing or -ed, the most frequent that it can be of; None if it is of none."""
         end = next((end for end in ("ing", "ed") if participle.endswith(end)), None)
@@ -211,6 +217,12 @@ class Lexicon:
         bases = (stem, stem + "e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem)
         found = [base for base in bases if len(base) > 1 and self.has(base, "verb")]
         return max(found, key=lambda base: self.frequency(base, "verb"), default=None)
+
+    def singular_of(self, plural: str) -> str | None:
+        """Return the noun of a word in -es or -s, the more frequent of the two: "vase" of "vases"; else None."""
+        found = [plural[: -len(end)] for end in ("es", "s") if plural.endswith(end)]
+        found = [base for base in found if len(base) > 1 and self.has(base, "noun")]
+        return max(found, key=lambda base: self.frequency(base, "noun"), default=None) if len(found) > 1 else None
 
     def is_abstract(self, noun: str) -> bool:
         """Whether nothing that a noun likely means is a thing."""

@@ -105,16 +105,16 @@ def parse(texts: Sequence[str]) -> pa.Table:
 
 
 def lemmas_of(words: pa.Array, parts: pa.Array) -> pa.Array:
-    """Return the lemma of each word as that universal part of speech; of two verbs the more frequent.
+    """Return the lemma of each word as that universal part of speech; where two are listed, the more frequent.
 
     Rules make "rid" of "riding", because both are listed.
     """
     lexicon = read_lexicon()
-    keys = pa.StructArray.from_arrays([words, parts], ["word", "part"]).to_pylist()
-    verbs = {key["word"]: lexicon.verb_of(key["word"]) for key in keys if key["part"] == "VERB"}
-    is_verb = pc.equal(parts, "VERB")
-    better = pa.array([verbs.get(key["word"]) if key["part"] == "VERB" else None for key in keys], pa.string())
-    return pc.coalesce(better, lemmas(words, parts)) if pc.any(is_verb).as_py() else lemmas(words, parts)
+    bases = {"VERB": lexicon.verb_of, "NOUN": lexicon.singular_of}
+    keys = pc.binary_join_element_wise(words, parts, " ").dictionary_encode()
+    distinct = map(str.split, keys.dictionary.to_pylist())
+    better = [bases[part](word) if part in bases else None for word, part in distinct]
+    return pc.coalesce(pa.array(better, pa.string()).take(keys.indices), lemmas(words, parts))
 
 
 def sentences(table: pa.Table) -> Iterator[Sentence]:

@@ -8,8 +8,20 @@ time and weather stay scenes. Words for the film itself, and what cannot be seen
 """
 
 from cvr_data.language.closed_words import (
-    DIRECTIONS, FILM, LIGHT_VERBS, OF_FILM, PARTITIVES, PLACE_ADVERBS, PLACE_PREPOSITIONS, PLACE_WORDS, SEEING, SHOWING,
-    STILL_SEEN, TOPIC_PREPOSITIONS, UNSEEN,
+    DIRECTIONS,
+    FILM,
+    FULL_WITH_OBJECT,
+    LIGHT_VERBS,
+    OF_FILM,
+    PARTITIVES,
+    PLACE_ADVERBS,
+    PLACE_PREPOSITIONS,
+    PLACE_WORDS,
+    SEEING,
+    SHOWING,
+    STILL_SEEN,
+    TOPIC_PREPOSITIONS,
+    UNSEEN,
 )  # fmt: skip
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.parse import Sentence
@@ -18,8 +30,8 @@ NOUN_TAGS = frozenset(("NN", "NNS", "NNP", "NNPS"))
 BEFORE_NOUN = frozenset(("compound", "amod", "nmod", "npadvmod", "quantmod", "nummod"))
 HANDLED = frozenset((30, 34, 35, 36, 40))
 """WordNet's files of verbs that take a thing: change, consumption, contact, creation, possession."""
-UNSEEN_FILES = frozenset((7, 9, 12, 16, 22, 24, 26))
-"""WordNet's files of what cannot be seen: attribute, cognition, feeling, motive, process, relation, state."""
+UNSEEN_FILES = frozenset((7, 9, 12, 16, 24, 26))
+"""WordNet's files of what cannot be seen: attribute, cognition, feeling, motive, relation, state."""
 TIMES = ("time", "season", "weather")
 OWN = 3
 """A plural that the texts WordNet counted have so often is a word of its own: "woods", "goods"."""
@@ -75,7 +87,8 @@ def _role_of_adjective(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
         return "other"
     if is_film(sentence, head) and text in OF_FILM and qualified(sentence, word) is None:
         return "other"
-    return "scene" if weather_of(text, lexicon) or _is_time(text, lexicon) else "attribute"
+    is_weather = weather_of(text, lexicon) is not None and _is_time(sentence.lemmas[head], lexicon)
+    return "scene" if is_weather or _is_time(text, lexicon) else "attribute"
 
 
 def _is_time(noun: str, lexicon: Lexicon) -> bool:
@@ -114,6 +127,8 @@ def qualified(sentence: Sentence, word: int) -> int | None:
     head = sentence.heads[word]
     if sentence.deps[word] not in BEFORE_NOUN or head <= word or sentence.tags[head] not in NOUN_TAGS:
         return None
+    if sentence.tags[word + 1 : word + 3] == ("CC", "VBG"):
+        return None  # "using laptop and drinking coffee"
     if not is_film(sentence, head) or is_seen(sentence, head):
         return head
     between = (at for at in range(word + 1, head) if sentence.tags[at] in NOUN_TAGS and not is_film(sentence, at))
@@ -179,6 +194,9 @@ def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     is_time = _is_time(lemma, lexicon) or (head == word + 1 and lexicon.is_a(sentence.lemmas[head], "weather"))
     if lemma in UNSEEN or (head is None and is_film(sentence, word) and not is_seen(sentence, word)):
         return "other"
+    if is_colour(sentence, word, lexicon):
+        at = preposition(sentence, word)
+        return "scene" if at is not None and sentence.words[at] in ("on", "against", "over") else "attribute"
     if head is not None:
         if is_time:
             return "scene"
@@ -186,7 +204,7 @@ def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
         return "object" if is_who else "attribute"
     if is_doing(sentence, word, lexicon):
         return "action"
-    if is_place(sentence, word, lexicon) or is_time and sentence.deps[governor(sentence, word)] != "dobj":
+    if is_place(sentence, word, lexicon) or (is_time and sentence.deps[governor(sentence, word)] != "dobj"):
         return "scene"
     if lexicon.is_abstract(lemma):
         return _role_of_abstract(sentence, word, lexicon)
@@ -199,6 +217,14 @@ def _role_of_abstract(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     if at is not None and sentence.words[at] == "of":
         return "attribute"
     return "other" if lexicon.file_of_noun(key_of(sentence, word, lexicon)) in UNSEEN_FILES else "object"
+
+
+def is_colour(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
+    """Whether a noun is a colour that something has: "in green", "isolated on black"; not "an orange"."""
+    text = sentence.words[word]
+    if sentence.deps[word] != "pobj" or sentence.child(word, "det", "poss", "nummod") is not None:
+        return False
+    return lexicon.has(text, "adj") and lexicon.may_be(text, "colour")
 
 
 def is_doing(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
@@ -214,6 +240,8 @@ def is_place(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
     lemma = name_of(sentence, word, lexicon)
     top = governor(sentence, word)
     at = preposition(sentence, word)
+    if lemma == "water" and at is not None and sentence.child(word, "det") is not None:
+        return sentence.words[at] != "of" and not _is_put(sentence, at, lexicon)
     if sentence.words[word] in PLACE_WORDS and (at is not None or sentence.words[word] != "nature"):
         return True
     if lexicon.is_a(lemma, "place"):
@@ -223,10 +251,14 @@ def is_place(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
         return not (sentence.deps[top] == "dobj" and lexicon.file_of_verb(sentence.lemmas[verb]) in HANDLED)
     if at is None or not lexicon.is_a(lemma, "vehicle"):
         return False
-    verb = sentence.heads[at]
-    is_put = sentence.tags[verb].startswith("VB") and lexicon.file_of_verb(sentence.lemmas[verb]) in HANDLED
     prepositions = ("in", "inside", "on", "aboard") if lexicon.is_a(lemma, "carrier") else ("in", "inside")
-    return sentence.words[at] in prepositions and not is_put
+    return sentence.words[at] in prepositions and not _is_put(sentence, at, lexicon)
+
+
+def _is_put(sentence: Sentence, at: int, lexicon: Lexicon) -> bool:
+    """Whether a preposition tells where something is put, or what is done with it there."""
+    verb = sentence.heads[at]
+    return sentence.tags[verb].startswith("VB") and lexicon.file_of_verb(sentence.lemmas[verb]) in HANDLED
 
 
 def name_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
@@ -235,18 +267,21 @@ def name_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
     if before >= 0 and sentence.heads[before] == noun and sentence.deps[before] in BEFORE_NOUN:
         compound = f"{sentence.words[before]} {lemma}"
         is_one = lexicon.has(compound, "noun")
-        if is_one and (
-            sentence.tags[before] in NOUN_TAGS or lexicon.classes(compound).isdisjoint(lexicon.classes(lemma))
-        ):
+        if is_one and (sentence.tags[before] in NOUN_TAGS or _is_new(compound, lemma, lexicon)):
             return compound  # "young woman" is listed, too, but is a woman who is young
     return key_of(sentence, noun, lexicon)
+
+
+def _is_new(compound: str, head: str, lexicon: Lexicon) -> bool:
+    """Whether an adjective and a noun are another thing than the noun: "hot dog", not "wooden spoon"."""
+    return lexicon.classes(compound).isdisjoint(lexicon.classes(head)) and not lexicon.is_kind(compound, head)
 
 
 def key_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
     """Return a noun as the lexicon lists it: a plural with a meaning of its own as it is ("goods"), else the lemma."""
     text, lemma = sentence.words[noun], sentence.lemmas[noun]
     is_own = text != lemma and lexicon.frequency(text, "noun") >= OWN
-    return text if is_own and (not lexicon.is_abstract(text) or lexicon.is_abstract(lemma)) else lemma
+    return text if is_own and (lexicon.is_a(text, "place") or lexicon.is_abstract(lemma)) else lemma
 
 
 def is_shown(sentence: Sentence, verb: int) -> bool:
@@ -261,8 +296,12 @@ def is_shown(sentence: Sentence, verb: int) -> bool:
 
 
 def is_light(sentence: Sentence, verb: int) -> bool:
-    """Whether a verb tells nothing itself: "begins" of "begins to run"."""
-    return sentence.lemmas[verb] in LIGHT_VERBS
+    """Whether a verb tells nothing itself: "begins" of "begins to run", "makes" without what is made."""
+    lemma = sentence.lemmas[verb]
+    if lemma in FULL_WITH_OBJECT:
+        is_full = sentence.child(verb, "dobj", "prt", "advmod", "prep") is not None
+        return not is_full or sentence.child(verb, "ccomp", "xcomp") is not None
+    return lemma in LIGHT_VERBS
 
 
 def is_place_preposition(word: str) -> bool:

@@ -31,8 +31,11 @@ def repaired_tree(tree: Tree) -> Tree:
     """Return the tree with what it must have wrong set right."""
     lexicon = read_lexicon()
     _free_from_film(tree)
+    for word, text in enumerate(tree.words):
+        if tree.tags[word] == "NN" and tree.deps[word] in ("amod", "compound") and _is_only_adjective(text, lexicon):
+            tree.tags[word] = "JJ"
     for word in range(1, len(tree.words)):
-        _mend_noun(tree, word, lexicon)
+        _mend_noun(tree, word)
     has_verb = any(tag in FINITE for tag in tree.tags) or tree.tags[:1] == ["VB"]
     for word in range(1, len(tree.words)):
         if tree.tags[word] in ("NNS", "NNPS") and not has_verb and _must_be_verb(tree, word, lexicon):
@@ -48,7 +51,11 @@ def repaired_tree(tree: Tree) -> Tree:
     return tree
 
 
-def _mend_noun(tree: Tree, word: int, lexicon: Lexicon) -> None:
+def _is_only_adjective(word: str, lexicon: Lexicon) -> bool:
+    return lexicon.has(word, "adj") and not lexicon.has(word, "noun")
+
+
+def _mend_noun(tree: Tree, word: int) -> None:
     """Give a noun that was taken for the object of a noun or of a participle what stands before it as its modifier.
 
     "headset icon" and "reticulated python" have no verb; nor has "green leaves", as no verb has an adjective before it.
@@ -65,6 +72,8 @@ def _mend_noun(tree: Tree, word: int, lexicon: Lexicon) -> None:
         _take_place(tree, word, before, "compound" if tree.tags[before] in NOUNS else "amod")
     elif tree.tags[word] == "VBZ" and tree.deps[before] in ("amod", "compound", "det") and tree.heads[before] == word:
         tree.tags[word] = "NNS"
+    elif tree.words[word] == "leaves" and tree.tags[word] == "VBZ" and "DT" not in tree.tags[:word]:
+        _make_head_noun(tree, word)  # "oak leaves": without an article a tree does not leave
 
 
 def _has_subject(tree: Tree, word: int) -> bool:
@@ -84,7 +93,7 @@ def _take_place(tree: Tree, word: int, head: int, dep: str) -> None:
 
 
 def _must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
-    """Whether a plural after a singular is what that does: "a ring flashes", "singer steps onto", not "baby clothes"."""
+    """Whether a plural after a singular is what that does: "singer steps onto", not "baby clothes"."""
     if tree.tags[word - 1] not in ("NN", "NNP") or tree.heads[word - 1] != word:
         return False
     following = tree.tags[word + 1] if word + 1 < len(tree.words) else "."
@@ -95,7 +104,12 @@ def _must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     subject = tree.words[word - 1]
     if opening in ("a", "an") or subject in PEOPLE_BY_LETTER:
         return True
+    if read_lexicon().is_a(subject, "person") and opening in ("the", "this", "that", subject):
+        return True
     is_moved = following in ("IN", "RP", "RB", "DT", "PRP$", "TO")
+    if lexicon.is_a(subject, "animal") and opening in ("the", "this", "that"):
+        stem = _stem(tree.words[word], lexicon)
+        is_moved |= lexicon.frequency(stem, "verb") > lexicon.frequency(stem, "noun")
     return (
         is_moved
         and (_is_actor(subject, lexicon) or opening in ("the", "this", "that"))

@@ -92,6 +92,9 @@ def slot_of(frame: Frame, side: Sequence[int], head: int | None) -> str | None:
     if head is None:
         return None
     role = frame.roles[head]
+    if role == "other" and is_film(frame.sentence, head):
+        others = (word for word in side if frame.sentence.tags[word] in NOUN_TAGS and frame.roles[word] != "other")
+        return "object" if next(others, None) is not None else role  # "gameplay footage"
     if role != "other" or frame.sentence.tags[head] in NOUN_TAGS:
         return role
     roles = [frame.roles[word] for word in side]
@@ -121,12 +124,12 @@ def _grammar(before: Side, after: Side) -> str | None:
 
 
 def _is_same_word(reference: Frame, target: Frame, one: int, other: int) -> bool:
-    """Whether two words are forms of one; the number of people can be seen."""
+    """Whether two words are forms of one; how many there are can be seen."""
     ours, theirs = reference.sentence, target.sentence
     if ours.lemmas[one] != theirs.lemmas[other]:
         return False
-    is_people = ours.tags[one] in NOUN_TAGS and read_lexicon().is_a(ours.lemmas[one], "person")
-    return not is_people or ours.words[one] == theirs.words[other]
+    is_noun = ours.tags[one] in NOUN_TAGS and theirs.tags[other] in NOUN_TAGS
+    return not is_noun or ours.words[one] == theirs.words[other]
 
 
 def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
@@ -135,15 +138,9 @@ def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
         return "none", "only_added" if _content(after) else "only_removed"
     if _is_topic_changed(before, after, lexicon):
         return "none", "topic"
-    if after.slot == "other" or (before.slot == "other" and not _is_film(before)):
+    if after.slot == "other":
         return "none", "not_visible"
-    if before.slot != after.slot and "action" in (before.slot, after.slot):
-        return "weak", "roles_differ"
     return _related(before, after, lexicon)
-
-
-def _is_film(side: Side) -> bool:
-    return side.head is not None and is_film(side.frame.sentence, side.head)
 
 
 def _is_topic_changed(before: Side, after: Side, lexicon: Lexicon) -> bool:
@@ -163,6 +160,8 @@ def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
     tags = [side.frame.sentence.tags[side.head][:2] for side in (before, after) if side.head is not None]
     if tags[0] != tags[1] or tags[0] not in PARTS:
         return "change", ""
+    if tags[0] == "NN" and lemmas[0] == lemmas[1] and words[0] != words[1]:
+        return ("change", "") if lexicon.classes(lemmas[0]) & {"person", "animal", "vehicle"} else ("weak", "number")
     if {*lemmas} & NOBODY:
         return "weak", "nobody"
     part = PARTS[tags[0]]
@@ -174,7 +173,6 @@ def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
     if relation in ("above", "below") and part != "adj" and _number(before) == _number(after):
         rest = _of_equal_heads(before, after, "", lexicon)
         return rest if rest[0] == "change" else ("weak", "more_general" if relation == "below" else "more_special")
-    assert words
     return "change", ""
 
 
