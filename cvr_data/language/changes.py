@@ -90,16 +90,19 @@ def _common(ours: list[str], theirs: list[str]) -> int:
 def _change(reference: Frame, target: Frame, ours: range, theirs: range) -> Change:
     sides = [[frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs))]
     judged: Judged = judge(reference, target, *sides)
-    before, after = (
-        " ".join(frame.sentence.words[word] for word in side)
-        for frame, side in zip((reference, target), sides, strict=True)
-    )
+    before, after = (_said(frame, side) for frame, side in zip((reference, target), sides, strict=True))
     phrases = [
         _phrase(frame, span, head)
         for frame, span, head in zip((reference, target), (ours, theirs), judged.heads, strict=True)
     ]
     kind = "action" if judged.slot == "action" else "static"
     return Change(kind, judged.slot, before, after, *phrases, judged.verdict, judged.reason)
+
+
+def _said(frame: Frame, side: Sequence[int]) -> str:
+    """Return words with spaces between them; "women's" is one."""
+    words = frame.sentence.words
+    return "".join(words[word] if words[word][:1] in "'\u2019" else f" {words[word]}" for word in side).strip()
 
 
 def _phrase(frame: Frame, span: range, head: int | None) -> Phrase:

@@ -5,18 +5,19 @@ of what captions show: what a noun is, the lexicon says.
 """
 
 FILM = frozenset(
-    "2d 3d 4k 8k aerial alpha animation animated background backdrop beginning b-roll bokeh camera cartoon channel "
+    "2d 3d 4k 8k alpha animation background backdrop beginning b-roll bokeh camera cartoon channel "
     "cgi cinemagraph clip clipart clips close close-up closeup concept copyspace definition design edit element end "
     "episode film footage format fps frame full-hd fullhd gif graphic graphics hd hdr illustration image infographic "
-    "intro lapse logo-reveal loop looping loopable macro mockup montage motion movie outro overlay panorama photo "
-    "photograph picture portrait preview promo quality recording render rendered rendering resolution scene "
-    "screenshot seamless segment sequence series shot shots slideshow slow-motion slowmo slomo still stock teaser "
+    "intro lapse logo-reveal loop macro mockup montage motion movie outro overlay panorama photo "
+    "photograph picture portrait preview promo quality recording render rendering resolution scene "
+    "screenshot segment sequence series shot shots slideshow slow-motion slowmo slowmotion slomo still stock teaser "
     "template texture thumbnail time-lapse timelapse trailer transition uhd ultra-hd vector version video videos view "
     "views vlog wallpaper zoom".split()
 )
 """Words for the film, not for what it shows."""
 OF_FILM = frozenset(
-    "abstract aerial beautiful best close fast footage free full generic hd high looping low new nice old real-time "
+    "abstract aerial animated beautiful best close fast footage free full generic hd high loopable looping low new "
+    "nice old real-time "
     "royalty-free seamless short slow stock time top unique various wide".split()
 )
 """Adjectives that tell of a word of `FILM` how it is made, not what it shows."""

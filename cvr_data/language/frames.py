@@ -16,6 +16,7 @@ from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, NARR
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.parse import Sentence
 from cvr_data.language.roles import (
+    ACT,
     BEFORE_NOUN,
     NOUN_TAGS,
     TIMES,
@@ -35,8 +36,6 @@ from cvr_data.language.roles import (
 )  # fmt: skip
 
 NOT_ATTRIBUTES = DETERMINING | {"color", "colour", "colored", "coloured"}
-ACT = 4
-"""WordNet's file of acts, which are not things."""
 OBJECTS = ("dobj", "nsubjpass", "dative")
 SUBJECTS = ("nsubj", "agent")
 

@@ -29,8 +29,12 @@ CONCRETE = frozenset((3, 5, 6, 8, 13, 15, 17, 18, 19, 20, 25, 27))
 """WordNet's files of things: the tops of all (person, plant ...), animal, artifact, body, food, location, object,
 person, phenomenon, plant, shape, substance."""
 GROUP = 14
-SPEECH = 32
-"""The file of verbs of communication."""
+SPEECH = ("talk", "speak", "inform", "state", "tell", "discuss", "say", "describe", "announce")
+"""Verbs; what is below the first meaning of one says that something is said."""
+GESTURES = frozenset("gesture indicate interview nod point signal wave".split())
+"""Verbs below them that can be seen."""
+FIRST = {"plant": 2}
+"""Nouns of which captions mean another meaning first than the texts that WordNet counted."""
 RARE = 0.1
 """A meaning that stands in texts less often than so many times the most frequent is not thought of first."""
 CONSIDERED = 4
@@ -57,7 +61,8 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
         ("pool", 1), ("platform", 1),
         ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1),
         ("balcony", 2), ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("building complex", 1),
-        ("workplace", 1), ("floor", 1), ("geographic point", 1), ("topographic point", 1),
+        ("workplace", 1), ("floor", 1), ("floor", 2), ("excavation", 1),
+        ("storage space", 1), ("geographic point", 1), ("topographic point", 1),
     ),
     "season": (("season", 2),),
     "time": (
@@ -136,6 +141,8 @@ class Lexicon:
             concrete = [meaning for meaning in common if self._file[meaning] in CONCRETE] if part == "noun" else []
             if part == "noun" and not concrete and not any(self._file[meaning] == GROUP for meaning in common):
                 concrete = [meaning for meaning in found if self._file[meaning] in CONCRETE]
+            if part == "noun" and word in FIRST:
+                concrete = [found[FIRST[word] - 1]]
             self._likely[key] = tuple(concrete or common)
         return self._likely[key]
 
@@ -190,8 +197,13 @@ class Lexicon:
         return self._ancestors[meaning]
 
     def is_speech(self, verb: str) -> bool:
-        """Whether a verb says that something is said: talk, explain, discuss, report."""
-        return self.file_of_verb(verb) == SPEECH
+        """Whether a verb says that something is said: talk, explain, discuss, report; not cry, count or wave."""
+        above = (self.ancestors(meaning).keys() for meaning in self.meanings(verb, "verb")[:1])
+        return verb not in GESTURES and any(not self._speech_roots.isdisjoint(found) for found in above)
+
+    @cached_property
+    def _speech_roots(self) -> frozenset[int]:
+        return frozenset(meaning for verb in SPEECH for meaning in self.meanings(verb, "verb")[:1])
 
     def file_of_verb(self, verb: str) -> int | None:
         """Return WordNet's file of the most frequent meaning of a verb; None if it is not listed."""

@@ -32,7 +32,10 @@ HANDLED = frozenset((30, 34, 35, 36, 40))
 """WordNet's files of verbs that take a thing: change, consumption, contact, creation, possession."""
 UNSEEN_FILES = frozenset((7, 9, 12, 16, 24, 26))
 """WordNet's files of what cannot be seen: attribute, cognition, feeling, motive, relation, state."""
+ACT = 4
+"""WordNet's file of acts, which are not things."""
 TIMES = ("time", "season", "weather")
+STOPS = frozenset((",", ".", ":", "-LRB-", "-RRB-"))
 OWN = 3
 """A plural that the texts WordNet counted have so often is a word of its own: "woods", "goods"."""
 WEATHER = frozenset(("sun", "cloud", "storm"))
@@ -85,7 +88,8 @@ def _role_of_adjective(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
         return "action"
     if is_film(sentence, word):
         return "other"
-    if is_film(sentence, head) and text in OF_FILM and qualified(sentence, word) is None:
+    is_of_film = text in OF_FILM and (head == word or is_film(sentence, head))
+    if is_of_film and qualified(sentence, word) is None:
         return "other"
     is_weather = weather_of(text, lexicon) is not None and _is_time(sentence.lemmas[head], lexicon)
     return "scene" if is_weather or _is_time(text, lexicon) else "attribute"
@@ -127,7 +131,9 @@ def qualified(sentence: Sentence, word: int) -> int | None:
     head = sentence.heads[word]
     if sentence.deps[word] not in BEFORE_NOUN or head <= word or sentence.tags[head] not in NOUN_TAGS:
         return None
-    if sentence.tags[word + 1 : word + 3] == ("CC", "VBG"):
+    if any(tag in STOPS for tag in sentence.tags[word + 1 : head]):
+        return None  # "sandy sea, beach"
+    if sentence.tags[word + 1] == "CC" and sentence.words[word + 2].endswith("ing"):
         return None  # "using laptop and drinking coffee"
     if not is_film(sentence, head) or is_seen(sentence, head):
         return head
@@ -185,7 +191,8 @@ def is_topic(sentence: Sentence, noun: int, lexicon: Lexicon) -> bool:
     head = sentence.heads[top]
     if sentence.deps[top] == "pobj":
         return sentence.words[head] in TOPIC_PREPOSITIONS and sentence.heads[head] != head
-    return sentence.deps[top] == "dobj" and lexicon.is_speech(sentence.lemmas[head])
+    is_said = sentence.deps[top] == "dobj" and lexicon.is_speech(sentence.lemmas[head])
+    return is_said and lexicon.classes(sentence.lemmas[noun]).isdisjoint(("person", "animal"))
 
 
 def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
@@ -222,9 +229,11 @@ def _role_of_abstract(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
 def is_colour(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
     """Whether a noun is a colour that something has: "in green", "isolated on black"; not "an orange"."""
     text = sentence.words[word]
-    if sentence.deps[word] != "pobj" or sentence.child(word, "det", "poss", "nummod") is not None:
+    if not lexicon.may_be(text, "colour") or sentence.child(word, "det", "poss") is not None:
         return False
-    return lexicon.has(text, "adj") and lexicon.may_be(text, "colour")
+    if lexicon.frequency(text, "adj") > lexicon.frequency(text, "noun"):
+        return True
+    return sentence.deps[word] == "pobj" and lexicon.has(text, "adj")
 
 
 def is_doing(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:

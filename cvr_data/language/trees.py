@@ -32,6 +32,8 @@ def repaired_tree(tree: Tree) -> Tree:
     lexicon = read_lexicon()
     _free_from_film(tree)
     for word, text in enumerate(tree.words):
+        if tree.tags[word] in ("FW", "UH") and lexicon.has(text, "noun"):
+            tree.tags[word] = "NN"
         if tree.tags[word] == "NN" and tree.deps[word] in ("amod", "compound") and _is_only_adjective(text, lexicon):
             tree.tags[word] = "JJ"
     for word in range(1, len(tree.words)):

@@ -7,16 +7,16 @@ weak one; what only one caption says is no change, as silence is not absence.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cvr_data.language.closed_words import NOBODY, SHOWING
+from cvr_data.language.closed_words import DETERMINING, NOBODY, SHOWING, TOPIC_PREPOSITIONS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.roles import NOUN_TAGS, content_of, is_film, is_topic, key_of
+from cvr_data.language.roles import ACT, NOUN_TAGS, UNSEEN_FILES, content_of, is_film, is_shown, is_topic, key_of
 from cvr_data.language.spelling import is_misspelling
 
 PERFORMING = frozenset("play perform".split())
 VERB_CLASSES = (SHOWING, PERFORMING)
 """Verbs that say the same of what is seen, beside those of speech, which the lexicon knows."""
-CONTENT = ("NN", "VB", "JJ", "CD", "RB")
+FUNCTION_TAGS = frozenset("CC DT EX IN MD PDT POS PRP$ RP TO WDT WP WP$ WRB , . : -LRB- -RRB- '' ``".split())
 PARTS = {"NN": "noun", "VB": "verb", "JJ": "adj", "RB": "adv"}
 
 
@@ -102,8 +102,10 @@ def slot_of(frame: Frame, side: Sequence[int], head: int | None) -> str | None:
 
 
 def _content(side: Side) -> list[int]:
-    sentence = side.frame.sentence
-    return [word for word in side.words if sentence.tags[word].startswith(CONTENT) or side.frame.roles[word] != "other"]
+    """Return the words that say something: no function words, nor what only chooses among things."""
+    sentence, roles = side.frame.sentence, side.frame.roles
+    said = [word for word in side.words if sentence.words[word] not in DETERMINING]
+    return [word for word in said if sentence.tags[word] not in FUNCTION_TAGS or roles[word] != "other"]
 
 
 def _grammar(before: Side, after: Side) -> str | None:
@@ -140,17 +142,35 @@ def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
         return "none", "topic"
     if after.slot == "other":
         return "none", "not_visible"
+    if after.head is not None and is_film(after.frame.sentence, after.head) and after.slot == "object":
+        return "weak", "film"
+    if before.slot == after.slot == "object" and _is_unseen(after, lexicon) and not _is_unseen(before, lexicon):
+        return "weak", "not_visible"
     return _related(before, after, lexicon)
 
 
 def _is_topic_changed(before: Side, after: Side, lexicon: Lexicon) -> bool:
     """Whether what is talked of differs, and nothing else."""
-    return all(
-        side.head is not None
-        and side.frame.sentence.tags[side.head] in (*NOUN_TAGS, "PRP")
-        and is_topic(side.frame.sentence, side.frame.noun_of(side.head) or side.head, lexicon)
-        for side in (before, after)
-    )
+    return all(_is_topic(side, lexicon) for side in (before, after))
+
+
+def _is_topic(side: Side, lexicon: Lexicon) -> bool:
+    if side.head is None:
+        return False
+    sentence = side.frame.sentence
+    if sentence.tags[side.head].startswith("VB"):
+        return sentence.deps[side.head] == "pcomp" and sentence.words[sentence.heads[side.head]] in TOPIC_PREPOSITIONS
+    noun = side.frame.noun_of(side.head)
+    return is_topic(sentence, side.head if noun is None else noun, lexicon)
+
+
+def _is_unseen(side: Side, lexicon: Lexicon) -> bool:
+    """Whether the head is a noun for no thing, such as "adventure", nor for what people watch or play."""
+    if side.head is None or side.frame.sentence.tags[side.head] not in NOUN_TAGS:
+        return False
+    name = _key(side, lexicon)
+    is_abstract = lexicon.file_of_noun(name) in (*UNSEEN_FILES, ACT)
+    return is_abstract and lexicon.classes(name).isdisjoint(("sport", "group", "person", "image"))
 
 
 def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
@@ -162,10 +182,14 @@ def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
         return "change", ""
     if tags[0] == "NN" and lemmas[0] == lemmas[1] and words[0] != words[1]:
         return ("change", "") if lexicon.classes(lemmas[0]) & {"person", "animal", "vehicle"} else ("weak", "number")
+    if tags[0] == "VB" and all(
+        is_shown(side.frame.sentence, side.head) for side in (before, after) if side.head is not None
+    ):
+        return "none", "same_verb_class"
     if {*lemmas} & NOBODY:
         return "weak", "nobody"
     part = PARTS[tags[0]]
-    if part == "verb" and (_is_one_class(*lemmas, lexicon)):
+    if part == "verb" and before.slot == after.slot == "action" and _is_one_class(*lemmas, lexicon):
         return _of_equal_heads(before, after, "same_verb_class", lexicon)
     relation = lexicon.relation(*lemmas, part)
     if relation == "same":
