@@ -57,7 +57,7 @@ def side_of(frame: Frame, words: Sequence[int]) -> Side:
 
 def _slot(before: Side, after: Side) -> str:
     """Return the slot of the side that comes in; of the side that goes out, where nothing comes in."""
-    if not after.slot or not _content(after):
+    if not after.slot or (after.slot == "other" and not _content(after)):
         return before.slot or after.slot or "other"
     if before.slot == "attribute" and after.slot == "object" and _is_qualifier(after):
         return "attribute"
