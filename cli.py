@@ -18,15 +18,18 @@ SECTIONS = {
     "Build a dataset": (
         "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
         "describe-videos", "fit-heads", "mine-pairs", "train-generator", "generate-modifications",
-        "score-modifications", "build-triplets", "frame-scores", "mine-distractors", "review", "review-report",
-        "export-judgments", "export", "publish",
+        "truth-modifications", "score-modifications", "build-triplets", "frame-scores", "mine-distractors", "review",
+        "review-report", "export-judgments", "check-media", "export", "publish",
     ),
     "Benchmark": (
         "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",
         "import-checkpoint",
     ),
+    "Look": (
+        "list", "show", "stats", "sample", "trace", "verify", "diff", "explain", "why-not", "show-wti", "two-way",
+    ),
 }  # fmt: skip
-"""The order of `cvr --help`; a command that is not named here is listed under "Look"."""
+"""The order of `cvr --help`: every command once."""
 
 
 class LazyGroup(click.Group):
@@ -55,13 +58,9 @@ class LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section, reading the first docstring line of each file without importing it."""
         files = _command_files()
-        named = {name for names in SECTIONS.values() for name in names}
-        sections = {**SECTIONS, "Look": tuple(name for name in sorted(files) if name not in named)}
-        for title, names in sections.items():
-            rows = [(name, _summary(files[name])) for name in names if name in files]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, _summary(files[name])) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -28,7 +28,9 @@ from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_scores
 from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_data.core.artifacts import MANIFEST, ArtifactWriter
+from cvr_bench.training.key import MadeBy
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import ArtifactWriter, input_key
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
@@ -42,6 +44,8 @@ ENCODED_AHEAD = 50_000
 """Texts encoded before a training starts; the encoder would not remember more."""
 TEXTS = 1024
 """Of those at once."""
+FEATURES = ("embeddings", "heads", "videos")
+"""Inputs of a result that features and media are read from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +152,18 @@ class _Made:
             **({"benchmark": benchmark.identity()} if benchmark else {}),
             **({"train_data": self.training.identity()} if self.training and self.train_config else {}),
             **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
-            "source_sha256": source_digest(self.component),
+            "source_sha256": source_digest(self.component, self.config),
         }
+
+    def made_by(self) -> MadeBy:
+        """Return where the network that is trained, and its features, come from."""
+        read = {name: path for name, path in self.inputs().items() if name.split("-")[0] in FEATURES}
+        return MadeBy(
+            model=self.run.model,
+            options=config_dict(self.config),
+            source=source_digest(self.component, self.config),
+            features={name: input_key(path) for name, path in read.items()},
+        )
 
     def inputs(self) -> dict[str, Path]:
         """Return what a result depends on, by the name it has in the manifest."""
@@ -194,7 +208,10 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         with clock.phase("train"):
             training = _train(made, writer.path)
         if training is not None:
-            training["leaks"] = _leaks(made, writer)
+            found = data_leaks(LeakConfig(), sources, run.split, made.training)
+            training["leaks"] = None if found is None else found.summary
+            if found is not None:
+                writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
         measured = timed(retriever, clock)
         with clock.phase("score"):
             ranks = evaluate_spread(measured, task)
@@ -254,14 +271,7 @@ def _train(made: _Made, out: Path) -> dict[str, Any] | None:
     texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
     for start in range(0, len(texts), TEXTS):
         sources.encoder.encode_texts(texts[start : start + TEXTS])
-    report = train(made.retriever, data.training_set, data.validation_task, config, sources.encoder, out)
+    report = train(
+        made.retriever, data.training_set, data.validation_task, config, sources.encoder, out, made_by=made.made_by()
+    )
     return {"options": config_dict(config), "triplets": len(data.training_set), **dataclasses.asdict(report)}
-
-
-def _leaks(made: _Made, writer: ArtifactWriter) -> dict[str, Any] | None:
-    """What the scored split shares with the triplets that were learned from; the pairs go beside the result."""
-    found = data_leaks(LeakConfig(), made.sources, made.run.split, made.training)
-    if found is None:
-        return None
-    writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
-    return found.summary

@@ -1,7 +1,8 @@
 """The Arrow schema of every table: the project's vocabulary in one file.
 
-A field that is not nullable is a required column. Tables may carry more columns; `check_columns` stands at every
-border. Ids are content hashes, so the same inputs give the same ids on any machine and in any order.
+A field that is not nullable is a required column. Tables may carry more columns, and structs more fields;
+`check_columns` stands at every border. Ids are content hashes, so the same inputs give the same ids on any machine and
+in any order.
 """
 
 import hashlib
@@ -9,8 +10,25 @@ import json
 
 import pyarrow as pa
 
+SPLITS = ("train", "val", "test")
+"""From the least to the most protected: of rows that straddle, those of the most protected split stay."""
 CHANGE = pa.struct([("kind", pa.string()), ("slot", pa.string()), ("before", pa.string()), ("after", pa.string())])
 """One difference between two captions: kind is static or action, slot is object, attribute, action, scene ..."""
+
+PHRASE = pa.struct(
+    [
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("head", pa.string()),
+        ("number", pa.string()),
+        ("determiner", pa.string()),
+    ]
+)
+"""Where one side of a change stands in its caption (characters, the end not in it), and its noun phrase: the head noun,
+singular or plural, and the determiner."""
+
+CHANGE_PHRASES = pa.struct([*CHANGE, ("before_phrase", PHRASE), ("after_phrase", PHRASE)])
+"""A change with what its caption says around it; tables may have these two fields of `changes`, or not."""
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -24,14 +42,26 @@ VIDEOS = pa.schema(
         _required("source", pa.string()),
         ("description", pa.string()),
         ("path", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
         ("url", pa.string()),
         ("duration_s", pa.float64()),
         ("licence", pa.string()),
         ("content_sha256", pa.string()),
+        ("recording_id", pa.string()),
+        ("recording_start_s", pa.float64()),
+        ("recording_end_s", pa.float64()),
         ("split", pa.string()),
         ("group_id", pa.string()),
     ]
 )
+"""A clip is what lies in the file `path` (without one, in the recording at `url`) from `start_s` up to `end_s`; a null
+is the file's start or end. `content_sha256` is of all three. A clip that was cut to a file of its own has neither time:
+where it lay in its recording is `recording_start_s` to `recording_end_s`. `recording_id` is equal for clips of one
+recording, `group_id` for near-duplicates."""
+WRITTEN_COLUMNS = ("captions", "description")
+"""Columns of videos that hold what people or language models wrote."""
+
 PAIRS = pa.schema(
     [
         _required("pair_id", pa.string()),

@@ -28,6 +28,7 @@ import cli
 from cvr_bench.scoring.metrics import bootstrap_interval, paired_bootstrap
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.language.words import words_of
 from cvr_data.modifications.checking.cycle import cycle_scores
 from cvr_data.modifications.generator import Config as GeneratorConfig
 from cvr_data.modifications.generator import Generator, lint_reasons
@@ -163,7 +164,7 @@ def distinct(texts: list[str]) -> str:
     shares = []
     for _ in range(200):
         chosen = generator.choice(len(texts), min(DISTINCT_OF, len(texts)), replace=False)
-        words = [texts[row].lower().split() for row in chosen]
+        words = [words_of(texts[row]) for row in chosen]
         pairs = [pair for said in words for pair in pairwise(said)]
         shares.append(len(set(pairs)) / max(len(pairs), 1))
     low, high = np.quantile(shares, [0.025, 0.975])

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_folder
 from cvr_bench.tasks.task import Task
 
@@ -12,11 +12,11 @@ SAMPLES = sample_folder() / "samples"
 
 def sample_task(name: str, options: str = "", folder: Path | None = None) -> Task:
     """Return the task of a sample, or of another folder; options are `key=value` texts, as those of an EXAMPLE."""
-    module = DATASETS.get(name)
+    module = BENCHMARKS.get(name)
     where, *others = (field.name for field in dataclasses.fields(module.Config))
     counts = {"counts": "any"} if "counts" in others else {}
     given = dict(option.split("=", 1) for option in options.split())
-    return module.load(DATASETS.config(name, {where: str(folder or SAMPLES / name), **counts, **given}))
+    return module.load(BENCHMARKS.config(name, {where: str(folder or SAMPLES / name), **counts, **given}))
 
 
 def examples_of(module) -> dict[str, tuple[int, int]]:
@@ -27,4 +27,4 @@ def examples_of(module) -> dict[str, tuple[int, int]]:
 
 def sample_tasks() -> list[Task]:
     """Return the tasks of all options of all benchmarks' EXAMPLEs."""
-    return [sample_task(name, options) for name in DATASETS.names() for options in examples_of(DATASETS.get(name))]
+    return [sample_task(name, options) for name in BENCHMARKS.names() for options in examples_of(BENCHMARKS.get(name))]

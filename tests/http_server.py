@@ -64,6 +64,8 @@ class FileServer:
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
         self.log: list[tuple[float, str, str | None]] = []
+        self.secrets: list[tuple[str, str | None]] = []
+        """(host, Authorization header) of each request."""
         self.active = self.most_active = 0
         self.lock = threading.Lock()
         handler = type("Handler", (FileHandler,), {"server_state": self})
@@ -107,6 +109,7 @@ class FileHandler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         with state.lock:
             state.log.append((time.monotonic(), path, self.headers.get("Range")))
+            state.secrets.append((self.headers["Host"].partition(":")[0], self.headers.get("Authorization")))
             state.active += 1
             state.most_active = max(state.most_active, state.active)
             page = state.pages.get(path)

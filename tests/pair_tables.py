@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.language.normalise import words
+from cvr_data.language.words import words_of
 from cvr_data.pairs.changes import CHANGE_WORD
-from cvr_data.pairs.mine_pairs import CHANGE_COUNT
+from cvr_data.pairs.columns import CHANGE_COUNT
 from cvr_data.tables import CHANGE, pair_id
 
 KINDS = {
@@ -26,7 +26,7 @@ def pair(
     **columns: Any,
 ) -> dict[str, Any]:
     """Return a row; `tags` are part and lemma of the word before, then of the word after."""
-    both = zip(words(reference), words(target), strict=False)
+    both = zip(words_of(reference), words_of(target), strict=False)
     changes = [{"before": before, "after": after} for before, after in both if before != after]
     told = [
         dict(zip(CHANGE_WORD.names, tags or ("NOUN", change["before"], "NOUN", change["after"]), strict=True))

@@ -14,10 +14,15 @@ from cvr_data.core.config_source import defaults_of, field_docs
 from tests.report_world import make_world, write_results
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "transformers", "datasets", "sentence_transformers", "accelerate", "spacy", "av", "scipy", "requests",
-         "httpx2", "huggingface_hub", "ray", "vllm")  # fmt: skip
-TABLES = ("pandas", "pyarrow", "numpy")
-"""Not needed by those that read no table."""
+HEAVY = ("pandas", "torch", "transformers", "datasets", "sentence_transformers", "accelerate", "spacy", "av", "scipy",
+         "requests", "httpx2", "huggingface_hub", "ray", "vllm")  # fmt: skip
+PANDAS = """
+import sys, cli
+import pyarrow as pa
+assert cli.run(["trace", sys.argv[1]]) == 0 and "pandas" not in sys.modules
+frame = pa.table({"a": [1, None]}).to_pandas()
+assert pa.array(frame["a"]).null_count == 1 and pa.Table.from_pandas(frame).num_rows == 2
+"""
 SCRIPT = """
 import json, sys, cli
 code = cli.run(json.loads(sys.argv[1]))
@@ -47,7 +52,7 @@ def run_and_look(words, modules):
 
 @pytest.mark.parametrize("words", NAMES, ids=" ".join)
 def test_what_has_a_name_is_shown_without_a_library(words):
-    assert run_and_look(words, [*HEAVY, *TABLES]) == [0, []]
+    assert run_and_look(words, [*HEAVY, "pyarrow", "numpy"]) == [0, []]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +66,7 @@ def world(tmp_path_factory):
     return {"root": root, "triplets": triplets, "first": first, "second": second, "row": row, "query": query}
 
 
-def test_what_lies_on_disk_is_shown_without_torch(world, tmp_path, monkeypatch):
+def test_what_lies_on_disk_is_shown_without_torch_or_pandas(world, tmp_path, monkeypatch):
     monkeypatch.setenv("CVR_DATA", str(tmp_path))
     triplets, first, second, row = (world[name] for name in ("triplets", "first", "second", "row"))
     commands = [
@@ -75,8 +80,14 @@ def test_what_lies_on_disk_is_shown_without_torch(world, tmp_path, monkeypatch):
         ["stats", triplets],
         ["compare", first, second],
         ["explain-query", world["query"], "--in", first],
+        ["two-way", first],
+        ["sample", world["root"] / "modifications" / "short-rules"],
     ]
     assert {words[0]: run_and_look(words, HEAVY) for words in commands} == {words[0]: [0, []] for words in commands}
+
+
+def test_who_wants_pandas_after_a_look_up_has_it(world):
+    subprocess.run([sys.executable, "-c", PANDAS, world["triplets"]], check=True, capture_output=True, cwd=ROOT)
 
 
 @pytest.mark.parametrize("kind", PACKAGES)

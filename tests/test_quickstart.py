@@ -47,9 +47,12 @@ def quickstart(tmp_path_factory) -> Run:
     subprocess.run(build, check=True, capture_output=True)
     wheel = next((folder / "dist").glob("cvr-*.whl"))
     subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
-    install = [folder / "env/bin/python", "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-    subprocess.run([*install, "torch"], check=True)
-    subprocess.run([*install, wheel], check=True)
+    install = [folder / "env/bin/python", "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "--upgrade", "pip"], check=True)
+    small_torch = [*install, "--no-deps", "--require-hashes", "-r", ROOT / "requirements-cpu.lock"]
+    subprocess.run(small_torch, check=False, capture_output=True)  # where pip does not find it, PyPI's comes
+    subprocess.run([*install, "--require-hashes", "-r", ROOT / "requirements.lock"], check=True)
+    subprocess.run([*install, "--no-deps", wheel], check=True)
     cvr = folder / "env/bin/cvr"
     done = run_in(folder, cvr, "quickstart")
     assert done.returncode == 0, done.stderr[-4000:]

@@ -54,7 +54,7 @@ class Unimodal:
         return f"{self.modality} ({self.how})"
 
 
-def why_not(task: Task) -> str | None:
+def why_not_composed(task: Task) -> str | None:
     """Return why the queries of a task cannot be taken apart; None if they can."""
     if any(query.reference is None or query.reference.video is None for query in task.queries):
         return "its queries have no reference video"
@@ -77,7 +77,10 @@ def unimodal_ranks(
     notices = any((found.rank_Q != composed_Q).any() for found in masked)
     if notices and module_of(retriever) is None:
         return masked
-    return (masked if notices else []) + _baselines(encoder, task)
+    names: list[Modality] = ["visual-only", "text-only"] if encoder.dim == encoder.text_dim else ["visual-only"]
+    models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
+    baselines = [Unimodal(name, "baseline", evaluate(model, task).rank) for name, model in models.items()]
+    return (masked if notices else []) + baselines
 
 
 def labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> list[str]:
@@ -86,7 +89,7 @@ def labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> lis
     return np.where(is_shortcut_Q, SHORTCUT, np.where(composed_Q <= k, REQUIRED, UNRESOLVED)).tolist()
 
 
-def table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
+def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
     """Return composition.parquet: a row per query with its ranks and its label."""
     composed_Q = ranks.column("rank").to_numpy()
     made = ranks.select(["query_id", "reference_id", "modification", "target_ids"]).append_column(
@@ -108,11 +111,7 @@ def composition_record(
     return {
         "k": k,
         "reads": sorted(
-            {
-                LOST[found.modality]
-                for found in unimodals
-                if found.how == "masked" and (found.rank_Q != composed_Q).any()
-            }
+            LOST[found.modality] for found in unimodals if found.how == "masked" and (found.rank_Q != composed_Q).any()
         ),
         "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in rows.items()},
         "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
@@ -165,9 +164,3 @@ def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, 
     one = altered(retriever, encoder, mask)
     assert isinstance(one, DenseRetriever)
     return bool(one.embed(task.queries[:1]).isfinite().all())
-
-
-def _baselines(encoder: AlteredFeatures, task: Task) -> list[Unimodal]:
-    names: list[Modality] = ["visual-only", "text-only"] if encoder.dim == encoder.text_dim else ["visual-only"]
-    models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
-    return [Unimodal(name, "baseline", evaluate(model, task).rank) for name, model in models.items()]

@@ -46,7 +46,10 @@ def seen_by_generators(paths: Iterable[Path], task: Task) -> list[Seen]:
     """
     folders = [path if path.is_dir() else path.parent for path in paths]
     artifacts = lineage(folders)
-    _check_present(artifacts)
+    for artifact in artifacts:
+        for name in artifact.manifest["inputs"]:
+            if name.startswith(INPUT):
+                artifact.input_path(name)  # says so where it is gone
     found = [_seen(artifact, task) for artifact in artifacts if is_generator(artifact.path)]
     return [seen for seen in found if seen.videos or seen.queries]
 
@@ -66,13 +69,6 @@ def check_generators(paths: Iterable[Path], task: Task, *, allowed: bool) -> lis
             f"({len(seen.videos)} videos, {len(seen.queries)} queries: {what}); pass --allow-trained-generator."
         )
     return [seen.as_json() for seen in found]
-
-
-def _check_present(artifacts: Iterable[Artifact]) -> None:
-    for artifact in artifacts:
-        for name in artifact.manifest["inputs"]:
-            if name.startswith(INPUT):
-                artifact.input_path(name)
 
 
 def _seen(generator: Artifact, task: Task) -> Seen:

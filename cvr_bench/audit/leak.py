@@ -22,7 +22,6 @@ from cvr_data.language.normalise import normalised
 from cvr_data.videos.near_duplicates import Config as SplitConfig
 
 BLOCK = 2048
-REASONS = ("same", "group", "hash", "similar")
 LEAKS = pa.schema(
     [
         pa.field("kind", pa.string(), nullable=False),
@@ -119,11 +118,11 @@ def find_leaks(
         store: raw features of videos; one that is not stored is compared by id and group only.
         vectors_of: how captions and modifications become vectors.
     """
-    found = {"video": find_matches(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
+    found = {"video": find_leak_pairs(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
     texts = {"caption": (test.captions, train.captions), "modification": (test.modifications, train.modifications)}
     for kind, sides in texts.items():
         mine, theirs = (_texts(side, vectors_of[kind]) for side in sides)
-        found[kind] = find_matches(mine, theirs, config.text_threshold, config.listed)
+        found[kind] = find_leak_pairs(mine, theirs, config.text_threshold, config.listed)
     tables = [matches.table(kind) for kind, matches in found.items()]
     leaked = {name for name, count in found["video"].counts() if count}
     summary = {
@@ -140,7 +139,7 @@ def find_leaks(
 
 
 @dataclass
-class Matches:
+class LeakPairs:
     """The pairs of one kind, as far as they are listed, and how many there are."""
 
     test: Items
@@ -170,9 +169,11 @@ class Matches:
         }
 
 
-def find_matches(test: Items, train: Items, threshold: float, listed: int, block: int = BLOCK) -> Matches:
+def find_leak_pairs(test: Items, train: Items, threshold: float, listed: int, block: int = BLOCK) -> LeakPairs:
     """Return the pairs of a test and a train item that share a code or have a cosine of at least `threshold`."""
-    found = Matches(test, train, np.zeros(len(test.names), dtype=np.int64), dict.fromkeys(_reasons(test), 0), [])
+    found = LeakPairs(
+        test, train, np.zeros(len(test.names), dtype=np.int64), dict.fromkeys([*test.codes, "similar"], 0), []
+    )
     codes = {name: _numbered(test.codes[name], train.codes[name]) for name in test.codes}
     for start in range(0, len(test.names), block):
         rows = slice(start, start + block)
@@ -188,13 +189,15 @@ def find_matches(test: Items, train: Items, threshold: float, listed: int, block
                 found.reasons[name] += int(flags_MN.sum())
             for row, column in _best(np.where(any_MN, cosine_MN, -np.inf), listed):
                 reasons = [name for name, flags_MN in is_pair.items() if flags_MN[row, column]]
-                cosine = exact_cosine(test.vectors_ND[start + row], train.vectors_ND[first + column])
+                ends = test.vectors_ND[start + row], train.vectors_ND[first + column]
+                # in float64: the last bits of a product of blocks depend on their shape
+                cosine = float(ends[0].astype(np.float64) @ ends[1].astype(np.float64))
                 pairs.append((start + row, first + column, cosine, reasons))
         found.rows += _listed(found, pairs, listed)
     return found
 
 
-def _listed(found: Matches, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
+def _listed(found: LeakPairs, pairs: Sequence[tuple[int, int, float, list[str]]], most: int) -> list[dict[str, Any]]:
     """The rows of some test items: of each its most similar pairs, ties by name."""
     test, train = found.test, found.train
     ordered = sorted(pairs, key=lambda pair: (pair[0], -pair[2], train.names[pair[1]]))
@@ -214,11 +217,6 @@ def _listed(found: Matches, pairs: Sequence[tuple[int, int, float, list[str]]], 
                 }
             )
     return rows
-
-
-def exact_cosine(first_D: np.ndarray, second_D: np.ndarray) -> float:
-    """Return the dot product in float64: the last bits of a product of blocks depend on their shape."""
-    return float(first_D.astype(np.float64) @ second_D.astype(np.float64))
 
 
 def _best(scores_MN: np.ndarray, most: int) -> list[tuple[int, int]]:
@@ -266,7 +264,3 @@ def _numbered(test: Sequence[str], train: Sequence[str]) -> tuple[np.ndarray, np
     sides = [np.array([number_of[value] if value else empty for value in side], dtype=np.int64)
              for side, empty in ((test, -1), (train, -2))]  # fmt: skip
     return sides[0], sides[1]
-
-
-def _reasons(items: Items) -> list[str]:
-    return [name for name in REASONS if name in items.codes or name == "similar"]

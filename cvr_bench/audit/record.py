@@ -22,12 +22,13 @@ from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 STAGE = "audit"
-VERSION = 1
+VERSION = 2
 FOLDER = "audit"
 """Inside a result."""
 AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"
@@ -68,17 +69,17 @@ def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task
     tables = {}
     plain_Q = ranks.column("rank").to_numpy()
     started = time.monotonic()
-    if (reason := composition.why_not(task)) is not None:
+    if (reason := composition.why_not_composed(task)) is not None:
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
         record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k, config.seed)
-        tables[COMPOSITION] = composition.table(ranks, unimodals, config.k)
+        tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()
     found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
-    frames = temporal.frame_counts(encoder, task)
+    frames = temporal.audited_frames(encoder, task)
     record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks, config.seed)}
-    tables[TEMPORAL] = temporal.table(ranks, found)
+    tables[TEMPORAL] = temporal.temporal_table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
     return Findings(record, tables)
 
@@ -116,27 +117,18 @@ def audit_of(result: Result) -> dict[str, Any] | None:
 
 
 def audit_result(
-    config: Config,
-    result: Result,
-    retriever: Retriever,
-    encoder: AlteredFeatures,
-    task: Task,
-    *,
+    config: Config, result: Result, retriever: Retriever, encoder: AlteredFeatures, task: Task, *,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Return the audit of a result, written inside it; what it leaks is said by its training.
 
     Raises:
         CvrError: another audit lies there.
     """
     writer = ArtifactWriter(
-        result.path / FOLDER,
-        stage=STAGE,
-        version=VERSION,
-        config={"k": config.k, "seed": config.seed},
-        inputs={"result": result.path},
-        overwrite=overwrite,
-    )
+        result.path / FOLDER, stage=STAGE, version=VERSION, config={"k": config.k, "seed": config.seed},
+        inputs={"result": result.path}, overwrite=overwrite,
+    )  # fmt: skip
     if writer.finished() is None:
         with writer:
             findings = examine(config, retriever, encoder, task, result.ranks)

@@ -14,7 +14,7 @@ from cvr_bench.audit.data_leaks import data_leaks
 from cvr_bench.audit.generators import check_generators
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine, read_audit, write_audit
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.benchmarks.triplets import task_name
 from cvr_bench.data.benchmark import Benchmark
 from cvr_bench.data.opened import Sources
@@ -69,21 +69,16 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
 
 
 def audit_triplets(
-    config: Config,
-    leak_config: LeakConfig,
-    sources: Sources,
-    run: AuditRun,
-    out: Path | None = None,
-    *,
+    config: Config, leak_config: LeakConfig, sources: Sources, run: AuditRun, out: Path | None = None, *,
     overwrite: bool = False,
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Return where the audit of a split of triplets was written, and the audit.
 
     Raises:
         CvrError: the data cannot be scored, the model has to be trained, or another audit lies there.
     """
     writer = ArtifactWriter(
-        out or audit_folder(sources.data),
+        out or _audit_folder(sources.data),
         stage=STAGE,
         version=VERSION,
         config={**vars(run), "k": config.k, "seed": config.seed, "leaks": config_dict(leak_config)},
@@ -106,8 +101,8 @@ def audit_triplets(
     return writer.path, read_audit(writer.path)
 
 
-def audit_folder(data: Path) -> Path:
-    """Return where the audit of triplets goes: beside them, or below the current folder for the packaged sample."""
+def _audit_folder(data: Path) -> Path:
+    """Beside the triplets, or below the current folder for the packaged sample."""
     is_packaged = sample_folder().resolve() in data.resolve().parents
     return (Path() if is_packaged else data.parent) / f"{task_name(data)}-audit"
 
@@ -134,5 +129,5 @@ def _benchmark_of(record: Mapping[str, Any]) -> Benchmark | None:
     if known is None:
         return None
     options = {name: value for name, value in known.items() if name != "name"}
-    config = DATASETS.config(known["name"], {**options, "annotations": record["data"]["path"]})
+    config = BENCHMARKS.config(known["name"], {**options, "annotations": record["data"]["path"]})
     return Benchmark(known["name"], config, known["name"])

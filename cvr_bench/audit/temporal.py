@@ -14,14 +14,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from cvr_bench.audit.altered import (
-    Alteration,
-    AlteredFeatures,
-    altered,
-    middle_frame,
-    reversed_frames,
-    shuffled_frames,
-)
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, middle_frame, reversed_frames, shuffled_frames
 from cvr_bench.audit.composition import paired_difference, recalls, values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
@@ -54,7 +47,7 @@ def variant_ranks(
     return found
 
 
-def frame_counts(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
+def audited_frames(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
     """Return the fewest and the most frames of the first videos of the gallery, or of references where it has texts."""
     items = [*task.gallery[:BATCH], *(query.reference for query in task.queries[:BATCH])]
     videos = [item.video for item in items if item is not None and item.video is not None][:BATCH]
@@ -62,7 +55,7 @@ def frame_counts(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
     return {} if lengths is None else {"least": int(lengths.min()), "most": int(lengths.max())}
 
 
-def table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
+def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
     """Return temporal.parquet: a row per query with its rank under each variant."""
     made = pa.table({"query_id": ranks.column("query_id"), "rank": ranks.column("rank")})
     for name, rank_Q in found.items():

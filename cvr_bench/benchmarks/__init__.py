@@ -71,4 +71,4 @@ class HasSplits(Protocol):
     split: str
 
 
-DATASETS: Family[BenchmarkModule] = Family(__name__, BenchmarkModule)
+BENCHMARKS: Family[BenchmarkModule] = Family(__name__, BenchmarkModule)

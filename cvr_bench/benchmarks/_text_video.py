@@ -26,7 +26,7 @@ class TextVideo:
 
 
 @dataclass(frozen=True)
-class Captioned:
+class CaptionedVideos:
     """The videos of a split."""
 
     captions: Mapping[str, Sequence[str]]
@@ -37,7 +37,7 @@ class Captioned:
 
 Files = Callable[[Any, str], list[Path]]
 """(config, split) -> the files of the split; train is one too. A missing one is a CvrError."""
-Read = Callable[[Any, str, list[Path]], Captioned]
+Read = Callable[[Any, str, list[Path]], CaptionedVideos]
 """(config, split, its files) -> what they hold; files that cannot be read or are not whole are a CvrError."""
 
 

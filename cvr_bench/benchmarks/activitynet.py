@@ -11,9 +11,9 @@ val_ids.json, which is not needed, lists 4,925.
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Unit
-from cvr_data.core.annotation_files import Counts, check_counts, find, find_only, read_json
+from cvr_data.core.annotation_files import check_counts, find, find_only, read_json
 from cvr_data.core.errors import CvrError, first_few
 
 ORIGIN = "https://cs.stanford.edu/people/ranjaykrishna/densevid/"
@@ -26,8 +26,6 @@ class Config(TextVideo):
     """val_1.json, or the folder that holds it."""
     unit: Unit = "paragraph"
     """paragraph: all sentences of a video are one text; sentence: each is one."""
-    counts: Counts = "published"
-    """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3), "unit=sentence": (5, 3)}
@@ -40,7 +38,7 @@ def _files(config: Config, split: str) -> list[Path]:
     return [find(folder, "train.json", origin=ORIGIN)]
 
 
-def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
+def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     (path,) = paths
     content = read_json(path)
     if not isinstance(content, dict):
@@ -51,7 +49,7 @@ def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
     captions = {video_id: [text.strip() for text in entry["sentences"]] for video_id, entry in content.items()}
     found = {"videos": len(captions), "sentences": sum(len(texts) for texts in captions.values())}
     check_counts(path, config.counts, found, PUBLISHED[split])
-    return Captioned(captions)
+    return CaptionedVideos(captions)
 
 
 files, load, training_files, load_captions = of_captions("activitynet-{unit}", _files, _read)

@@ -18,7 +18,8 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.tasks.composed import Reference, composed_task, named_targets, rows_of
+from cvr_bench.benchmarks._composed import Composed
+from cvr_bench.tasks.composed import composed_task, rows_of, targets_of_queries
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
@@ -31,15 +32,13 @@ FILE = "cc-coir_train.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Composed):
     annotations: Path
     """cc-coir_train.csv, or the folder that holds it."""
     split: Literal["train", "val"] = "train"
     """train, or the references that are held out of it."""
     held_out: float = 0.01
     """Share of the references whose triplets are the val split."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking."""
 
     def __post_init__(self) -> None:
         if not 0 < self.held_out < 1:
@@ -66,7 +65,7 @@ def load(config: Config) -> Task:
     if not rows:
         raise CvrError(f"cc-coir: none of {table.num_rows} triplets is in {config.split}; raise or lower held_out.")
     protocol = Protocol(gallery="targets", reference=config.reference)
-    return composed_task(f"cc-coir-{config.split}", rows, named_targets(rows), protocol)
+    return composed_task(f"cc-coir-{config.split}", rows, targets_of_queries(rows), protocol)
 
 
 def load_triplets(config: Config) -> pa.Table:

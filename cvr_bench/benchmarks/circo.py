@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task, named_videos, numbered, video_item
+from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.tasks.composed import QueryRow, composed_task, numbered, video_item, videos_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import Counts, check_counts, find, read_json
+from cvr_data.core.annotation_files import check_counts, find, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import circo as layout
 from cvr_data.tables import QUERY_NUMBER
@@ -33,17 +34,13 @@ GALLERY = 123_403
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Counted):
     annotations: Path
     """The folder that holds annotations/ and image_info_unlabeled2017.json."""
     split: Literal["val", "test"] = "val"
     """The split to score; test has no published targets."""
     gallery: Literal["coco", "named"] = "coco"
     """coco: all images, as published; named: those that the queries name."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
 EXAMPLE = {"": (2, 8), "gallery=named": (2, 5)}
@@ -64,7 +61,7 @@ def load(config: Config) -> Task:
     path, *images = files(config)
     rows = [_row(first, targets) for first, targets in numbered(layout.read(layout.Config(split="val"), path))]
     _check_queries(config, path, len(rows))
-    gallery = _image_ids(config, images[0]) if images else named_videos(rows)
+    gallery = _image_ids(config, images[0]) if images else videos_of_queries(rows)
     protocol = Protocol(gallery="listed" if images else "named", reference=config.reference)
     return composed_task("circo-val", rows, gallery, protocol, ks=KS, map_ks=KS)
 
@@ -99,8 +96,8 @@ def _check_queries(config: Config, path: Path, found: int) -> None:
     check_counts(path, config.counts, {"queries": found}, {"queries": QUERIES[config.split]})
 
 
-def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> Row:
-    return Row(
+def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> QueryRow:
+    return QueryRow(
         query_id=str(row[QUERY_NUMBER]),
         reference_id=row["reference_id"],
         modification=row["modification"],

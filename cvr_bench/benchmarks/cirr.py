@@ -15,10 +15,11 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task
+from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
-from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import cirr as layout
 from cvr_data.tables import QUERY_NUMBER
@@ -30,17 +31,13 @@ PUBLISHED = {"val": {"queries": 4181, "images": 2297}, "test1": {"queries": 4148
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Counted):
     annotations: Path
     """The folder that holds captions/ and image_splits/."""
     split: Literal["val", "test1"] = "val"
     """The split to score; test1 has no published targets."""
     gallery: Literal["listed", "subset"] = "listed"
     """listed: all images of the split; subset: the members of the query's set."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
 EXAMPLE = {"": (3, 8), "gallery=subset": (3, 8)}
@@ -85,9 +82,9 @@ def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> 
     return images
 
 
-def _rows(queries: pa.Table) -> list[Row]:
+def _rows(queries: pa.Table) -> list[QueryRow]:
     return [
-        Row(
+        QueryRow(
             query_id=str(row[QUERY_NUMBER]),
             reference_id=row["reference_id"],
             modification=row["modification"],

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.tasks.composed import MEANS, Reference, Row, composed_task, named_targets, named_videos, rows_of
+from cvr_bench.benchmarks._composed import Counted, RanksTargets, task_of_targets
+from cvr_bench.tasks.composed import MEANS, QueryRow, composed_task, rows_of, targets_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import Counts, check_counts, find_only
+from cvr_data.core.annotation_files import check_counts, find_only
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import dense_webvid_covr as layout
 
@@ -32,17 +33,11 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RanksTargets, Counted):
     annotations: Path
     """dense-webvid8m-covr_test.csv or a file of the challenge, or the folder that holds it."""
     split: Literal["test", "challenge-val", "challenge-test"] = "test"
     """The split to score; challenge-test has no published targets."""
-    gallery: Literal["targets", "named"] = "targets"
-    """targets: as published; named: the references are ranked too, as distractors."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {"": (3, 3), "split=challenge-val": (3, 3)}
@@ -62,11 +57,9 @@ def load(config: Config) -> Task:
     """Return the task."""
     (path,) = files(config)
     rows = rows_of(layout.read(layout.Config(split="test"), path))
-    gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
-    found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
+    found = {"queries": len(rows), "gallery videos": len(targets_of_queries(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
-    protocol = Protocol(gallery=config.gallery, reference=config.reference)
-    return composed_task(f"dense-webvid-covr-{config.split}", rows, gallery, protocol, means=MEANS)
+    return task_of_targets("dense-webvid-covr", config, rows, means=MEANS)
 
 
 def load_blind(config: Config) -> Task:
@@ -78,7 +71,7 @@ def load_blind(config: Config) -> Task:
     published = {"queries": PUBLISHED[config.split]["queries"]}
     check_counts(path, config.counts, {"queries": queries.num_rows}, published)
     rows = [
-        Row(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
+        QueryRow(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
         for number, reference_id, text, description in zip(*queries.to_pydict().values(), strict=True)
     ]
     return composed_task(f"dense-webvid-covr-{config.split}", rows, [], Protocol(gallery="targets"))

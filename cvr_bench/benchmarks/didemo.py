@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Unit, listed
 from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
 
@@ -42,7 +42,7 @@ def _files(config: Config, split: str) -> list[Path]:
     ]
 
 
-def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
+def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     data, listing = paths
     entries = read_entries(data, ("video", "description"))
     texts_of: dict[str, list[str]] = defaultdict(list)
@@ -52,7 +52,7 @@ def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
     kept = sum(len(texts) for texts in captions.values())
     check_counts(listing, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[split])
     unlisted = len(entries) - kept
-    return Captioned(captions, {"descriptions of videos that are not listed": unlisted} if unlisted else {})
+    return CaptionedVideos(captions, {"descriptions of videos that are not listed": unlisted} if unlisted else {})
 
 
 files, load, training_files, load_captions = of_captions("didemo-{split}-{unit}", _files, _read)

@@ -15,29 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task, numbered
+from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.tasks.composed import QueryRow, composed_task, numbered
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.formats import egocvr as layout
-from cvr_data.formats.egocvr import Clip
+from cvr_data.formats.egocvr import ListedClip
 from cvr_data.tables import content_id
 
 ORIGIN = "https://github.com/ExplainableML/EgoCVR"
 LEAST = 2
 """Clips to rank that a query needs."""
 PUBLISHED = {"queries": 2295, "clips": 10666}
-TEXTS = {
-    "instruction": "modification",
-    "modified-caption": "modified_captions",
-    "target-narration": "target_caption",
-}
+TEXTS = {"instruction": "modification", "modified-caption": "modified_captions", "target-narration": "target_caption"}
 """Option -> column of the triplets."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Counted):
     annotations: Path
     """The folder annotation/egocvr, or the repository that holds it."""
     gallery: Literal["global", "local", "same-video"] = "global"
@@ -45,10 +42,6 @@ class Config:
     text: Literal["instruction", "modified-caption", "target-narration"] = "instruction"
     """What the model reads: the modification text, TF-CVR's rewritten caption, or what is done in the target (a bound,
     because it looks at the answer)."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
 EXAMPLE = {"": (3, 8), "gallery=local": (3, 8), "gallery=same-video text=modified-caption": (3, 8)}
@@ -57,13 +50,13 @@ EXAMPLE = {"": (3, 8), "gallery=local": (3, 8), "gallery=same-video text=modifie
 def files(config: Config) -> list[Path]:
     """Return the annotations, or the gallery file that repeats them, and the list of clips."""
     if config.gallery == "local":
-        name = layout.file_name("annotations_gallery")
+        name = layout.egocvr_file("annotations_gallery")
         origin = f"the link in the README of {ORIGIN}, or rank with gallery=same-video"
     else:
-        name, origin = layout.file_name("annotations"), ORIGIN
+        name, origin = layout.egocvr_file("annotations"), ORIGIN
     return [
         find(config.annotations, f"{layout.FOLDER}/{name}", origin=origin),
-        find(config.annotations, f"{layout.FOLDER}/{layout.file_name('data')}", origin=ORIGIN),
+        find(config.annotations, f"{layout.FOLDER}/{layout.egocvr_file('data')}", origin=ORIGIN),
     ]
 
 
@@ -97,8 +90,8 @@ def load(config: Config) -> Task:
     )
 
 
-def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> Row:
-    return Row(
+def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> QueryRow:
+    return QueryRow(
         query_id=content_id(row["reference_id"], row["modification"], *sorted(target_ids)),
         reference_id=row["reference_id"],
         modification=(row[text] or "").strip(),
@@ -107,7 +100,7 @@ def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> Row:
     )
 
 
-def _listed_candidates(rows: Sequence[Row], listed: Sequence[Clip], path: Path) -> dict[str, frozenset[str]]:
+def _listed_candidates(rows: Sequence[QueryRow], listed: Sequence[ListedClip], path: Path) -> dict[str, frozenset[str]]:
     """What `local_idx` lists; that the targets are in it shows that its numbers are lines of the list of clips."""
     candidates = {}
     for numbers, row in zip(layout.read_local(path), rows, strict=True):
@@ -121,7 +114,7 @@ def _listed_candidates(rows: Sequence[Row], listed: Sequence[Clip], path: Path) 
     return candidates
 
 
-def _clips_of_same_video(rows: Sequence[Row], listed: Sequence[Clip]) -> dict[str, frozenset[str]]:
+def _clips_of_same_video(rows: Sequence[QueryRow], listed: Sequence[ListedClip]) -> dict[str, frozenset[str]]:
     video_of = {clip.name: clip.video_uid for clip in listed}
     clips_of: dict[str, set[str]] = defaultdict(set)
     for clip_name, video_uid in video_of.items():

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task, named_videos
+from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
-from cvr_data.core.annotation_files import Counts, check_counts, find
+from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import fashioniq as layout
 from cvr_data.tables import content_id
@@ -35,7 +36,7 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Counted):
     annotations: Path
     """The folder that holds captions/ and image_splits/."""
     category: Literal["all", "dress", "shirt", "toptee"] = "all"
@@ -44,10 +45,6 @@ class Config:
     """original: all images of the split; val: only those that the captions name."""
     order: Literal["given", "swapped"] = "given"
     """Order of the two captions in the text."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: files that are not whole are refused; any: they are taken as they are."""
 
 
 EXAMPLE = {
@@ -62,7 +59,7 @@ EXAMPLE = {
 class _Category:
     """The queries of one category, and the images that they are ranked against."""
 
-    rows: Sequence[Row]
+    rows: Sequence[QueryRow]
     gallery: Sequence[str]
 
 
@@ -104,25 +101,22 @@ def _read(config: Config, category: str) -> _Category:
     captions, splits = _files(config, category)
     triplets, images = layout.read(layout.Config(), captions), layout.read_images(splits)
     rows = [_row(row, config.order, captions) for row in triplets.to_pylist()]
-    found = {"queries": len(rows), "images": len(images), "named images": len(named_videos(rows))}
+    found = {"queries": len(rows), "images": len(images), "named images": len(videos_of_queries(rows))}
     check_counts(captions, config.counts, found, PUBLISHED.get(category, {}))
-    return _Category(rows=rows, gallery=images if config.gallery == "original" else named_videos(rows))
+    return _Category(rows=rows, gallery=images if config.gallery == "original" else videos_of_queries(rows))
 
 
-def _row(row: Mapping[str, Any], order: str, path: Path) -> Row:
+def _row(row: Mapping[str, Any], order: str, path: Path) -> QueryRow:
     reference_id, target_id, captions = row["reference_id"], row["target_id"], row["relative_captions"]
     if len(captions) != 2:
         raise CvrError(f"{path}: {reference_id} -> {target_id} has {len(captions)} captions, not 2.")
-    return Row(
+    both = captions if order == "given" else captions[::-1]
+    # a text of ours is exported as one caption
+    text = " and ".join(caption.strip() for caption in both) if captions[1] else captions[0].strip()
+    return QueryRow(
         query_id=content_id(row["category"], reference_id, target_id, *captions),
         reference_id=reference_id,
-        modification=_text(captions, order),
+        modification=text,
         target_ids=(target_id,),
         slices={"category": row["category"]},
     )
-
-
-def _text(captions: Sequence[str], order: str) -> str:
-    if not captions[1]:  # a text of ours, exported as one caption
-        return captions[0].strip()
-    return " and ".join(text.strip() for text in (captions if order == "given" else captions[::-1]))

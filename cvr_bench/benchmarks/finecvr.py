@@ -16,7 +16,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task, named_videos
+from cvr_bench.benchmarks._composed import Composed
+from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find
@@ -28,15 +29,13 @@ SLICES = {"source": "video_source", "class": "class_id"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Composed):
     annotations: Path
     """The folder `annotations` of FineCVR, or the one above it."""
     split: Literal["test", "train"] = "test"
     """The split to score; there is no validation split."""
     ids: Literal["remapped", "names"] = "remapped"
     """remapped: test_remaped.txt with its id map; names: test.txt."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
 
 
 EXAMPLE = {"": (4, 5), "ids=names": (4, 5)}
@@ -56,14 +55,14 @@ def load(config: Config) -> Task:
     """Return the task."""
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
-    gallery: Sequence[str] = layout.read_names(maps[0]) if maps else named_videos(rows)
+    gallery: Sequence[str] = layout.read_names(maps[0]) if maps else videos_of_queries(rows)
     protocol = Protocol(gallery="listed" if maps else "named", reference=config.reference)
     return composed_task(f"finecvr-{config.split}", rows, gallery, protocol)
 
 
-def _rows(triplets: pa.Table) -> list[Row]:
+def _rows(triplets: pa.Table) -> list[QueryRow]:
     return [
-        Row(
+        QueryRow(
             query_id=f"row-{number}",
             reference_id=row["reference_id"],
             modification=row["modification"],

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
-from cvr_data.core.annotation_files import Counts, check_counts, find, find_only, read_tab_separated
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
+from cvr_data.core.annotation_files import check_counts, find, find_only, read_tab_separated
 
 ORIGIN = "https://sites.google.com/site/describingmovies/download"
 FILES = {
@@ -30,8 +30,6 @@ class Config(TextVideo):
     """LSMDC16_challenge_1000_publictect.csv, or the folder that holds it."""
     split: Literal["test", "val"] = "test"
     """Which clips are ranked."""
-    counts: Counts = "published"
-    """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3)}
@@ -44,11 +42,11 @@ def _files(config: Config, split: str) -> list[Path]:
     return [find(folder, FILES[split], origin=ORIGIN)]
 
 
-def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
+def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     (path,) = paths
     captions = {cells[0]: [cells[CELLS - 1]] for cells in read_tab_separated(path, CELLS)}
     check_counts(path, config.counts, {"clips": len(captions)}, PUBLISHED[split])
-    return Captioned(captions)
+    return CaptionedVideos(captions)
 
 
 files, load, training_files, load_captions = of_captions("lsmdc-{split}", _files, _read)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Texts, listed
-from cvr_data.core.annotation_files import Counts, check_counts, find, read_lines
+from cvr_data.core.annotation_files import check_counts, find, read_lines
 from cvr_data.videos.corpora.msvd import read_pickle
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
@@ -30,8 +30,6 @@ class Config(TextVideo):
     """Which videos are ranked."""
     texts: Texts = "captions"
     """What is ranked for a video: its captions one by one, or the sets of all captions of a clip, each by its best."""
-    counts: Counts = "published"
-    """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {
@@ -46,12 +44,12 @@ def _files(config: Config, split: str) -> list[Path]:
     return [find(config.annotations, name, origin=ORIGIN) for name in (f"{split}_list.txt", CAPTIONS)]
 
 
-def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
+def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     listing, path = paths
     video_ids = read_lines(listing)
     check_counts(listing, config.counts, {"videos": len(video_ids)}, PUBLISHED[split])
     captions = listed(read_pickle(path), video_ids, listing=listing, beside=CAPTIONS)
-    return Captioned({video_id: [_text(words) for words in texts] for video_id, texts in captions.items()})
+    return CaptionedVideos({video_id: [_text(words) for words in texts] for video_id, texts in captions.items()})
 
 
 def _text(words: Any) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.tasks.composed import Reference, Row, composed_task, named_targets, named_videos, numbered
-from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.benchmarks._composed import RanksTargets, task_of_targets
+from cvr_bench.tasks.composed import QueryRow, numbered
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find_only
 from cvr_data.formats import tf_covr as layout
@@ -23,15 +23,11 @@ KS = (5, 10, 25, 50)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RanksTargets):
     annotations: Path
     """test_finegd.csv, or its Parquet of the Hub, or the folder that holds it."""
     split: Literal["test", "val"] = "test"
     """The split to score."""
-    gallery: Literal["targets", "named"] = "targets"
-    """targets: as published; named: the references are ranked too, as distractors."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
 
 
 EXAMPLE = {"": (3, 6), "gallery=named": (3, 8)}
@@ -46,7 +42,7 @@ def load(config: Config) -> Task:
     """Return the task."""
     (path,) = files(config)
     rows = [
-        Row(
+        QueryRow(
             query_id=f"row-{number}",
             reference_id=first["reference_id"],
             modification=first["modification"],
@@ -54,6 +50,4 @@ def load(config: Config) -> Task:
         )
         for number, (first, targets) in enumerate(numbered(layout.read(layout.Config(split=config.split), path)))
     ]
-    gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
-    protocol = Protocol(gallery=config.gallery, reference=config.reference)
-    return composed_task(f"tf-covr-{config.split}", rows, gallery, protocol, ks=KS, map_ks=KS)
+    return task_of_targets("tf-covr", config, rows, ks=KS, map_ks=KS)

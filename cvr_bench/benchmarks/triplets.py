@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.tasks.composed import Row, composed_task, named_videos, query_of
+from cvr_bench.tasks.composed import QueryRow, composed_task, query_of, videos_of_queries
 from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import FORMATS
@@ -76,11 +77,11 @@ def task_of(
     Raises:
         CvrError: there is no row of the split, or none that can be scored.
     """
-    rows = queries_of(rows_of_split(triplets, config.split, config.data))
+    rows = query_rows(rows_of_split(triplets, config.split, config.data))
     listed = videos_with_splits(config.videos) if listed is None else listed
     is_listed = listed.column("split").null_count < listed.num_rows
     of_split = listed.filter(pc.equal(listed.column("split"), config.split)).column("video_id").to_pylist()
-    gallery = sorted({*named_videos(rows), *of_split, *gallery_videos(config.distractors)})
+    gallery = sorted({*videos_of_queries(rows), *of_split, *gallery_videos(config.distractors)})
     protocol = Protocol(gallery=_gallery(config, is_listed=is_listed), reference=config.reference)
     names = list(dict.fromkeys(name for row in rows for name in row.slices))
     task = composed_task(task_name(config.data), rows, gallery, protocol, slice_names=names)
@@ -95,14 +96,14 @@ def videos_with_splits(folders: Sequence[Path]) -> pa.Table:
     return pa.concat_tables([columns.empty_table(), *tables])
 
 
-def queries_of(triplets: pa.Table) -> list[Row]:
+def query_rows(triplets: pa.Table) -> list[QueryRow]:
     """Return the queries of triplets; rows that share `query_id` are one, with several targets."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     names = ("reference_id", "target_id", "modification", DESCRIPTION, "frame_scores", "style", "backend", "changes")
     for row in with_description(triplets).select(["query_id", *names]).to_pylist():
         rows[row["query_id"]].append(row)
     return [
-        Row(
+        QueryRow(
             query_id=name,
             reference_id=same[0]["reference_id"],
             modification=same[0]["modification"],
@@ -138,7 +139,7 @@ def query_bank(triplets: pa.Table, store: "FeatureStore") -> list[Query]:
     """Return the train queries whose references have features; none where the triplets have no such split."""
     rows = triplets.filter(pc.equal(triplets.column("split"), "train"))
     rows = rows.filter(pa.array(store.has_videos(rows.column("reference_id").to_pylist())))
-    return [query_of(row) for row in queries_of(rows)]
+    return [query_of(row) for row in query_rows(rows)]
 
 
 def check_triplets(path: Path) -> None:

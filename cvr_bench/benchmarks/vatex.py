@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import Captioned, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Texts, listed
-from cvr_data.core.annotation_files import Counts, check_counts, find, read_entries, read_lines
+from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"
 CAPTIONS = "https://eric-xw.github.io/vatex-website/download.html"
@@ -29,8 +29,6 @@ class Config(TextVideo):
     """Which half of the validation clips is ranked."""
     texts: Texts = "captions"
     """What is ranked for a video: its captions one by one, or the sets of all captions of a clip, each by its best."""
-    counts: Counts = "published"
-    """published: a list that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {
@@ -48,15 +46,15 @@ def _files(config: Config, split: str) -> list[Path]:
     return [listing, find(config.annotations, FILE, origin=CAPTIONS)]
 
 
-def _read(config: Config, split: str, paths: list[Path]) -> Captioned:
+def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     *listings, path = paths
     captions = {entry["videoID"]: entry["enCap"] for entry in read_entries(path, ("videoID", "enCap"))}
     if not listings:
         check_counts(path, config.counts, {"videos": len(captions)}, {"videos": VIDEOS[split]})
-        return Captioned(captions)
+        return CaptionedVideos(captions)
     video_ids = read_lines(listings[0])
     check_counts(listings[0], config.counts, {"videos": len(video_ids)}, {"videos": VIDEOS[split]})
-    return Captioned(listed(captions, video_ids, listing=listings[0], beside=FILE))
+    return CaptionedVideos(listed(captions, video_ids, listing=listings[0], beside=FILE))
 
 
 files, load, training_files, load_captions = of_captions("vatex-{split}", _files, _read)

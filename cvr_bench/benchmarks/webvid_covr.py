@@ -15,10 +15,10 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.tasks.composed import MEANS, Reference, composed_task, named_targets, named_videos, rows_of
-from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.benchmarks._composed import Counted, RanksTargets, task_of_targets
+from cvr_bench.tasks.composed import MEANS, rows_of, targets_of_queries
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import Counts, check_counts, find, find_only
+from cvr_data.core.annotation_files import check_counts, find, find_only
 from cvr_data.formats import webvid_covr as layout
 
 ORIGIN = "https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR"
@@ -26,17 +26,11 @@ PUBLISHED = {"test": {"queries": 2556, "gallery videos": 2556}, "val": {}}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RanksTargets, Counted):
     annotations: Path
     """webvid8m-covr_test.csv, or the folder that holds it."""
     split: Literal["test", "val"] = "test"
     """The split to score."""
-    gallery: Literal["targets", "named"] = "targets"
-    """targets: as published; named: the references are ranked too, as distractors."""
-    reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
-    counts: Counts = "published"
-    """published: a file that is not whole is refused; any: it is taken as it is."""
 
 
 EXAMPLE = {"": (4, 4), "gallery=named": (4, 7)}
@@ -51,11 +45,9 @@ def load(config: Config) -> Task:
     """Return the task."""
     (path,) = files(config)
     rows = rows_of(layout.read(layout.Config(split=config.split), path))
-    gallery = named_targets(rows) if config.gallery == "targets" else named_videos(rows)
-    found = {"queries": len(rows), "gallery videos": len(named_targets(rows))}
+    found = {"queries": len(rows), "gallery videos": len(targets_of_queries(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
-    protocol = Protocol(gallery=config.gallery, reference=config.reference)
-    return composed_task(f"webvid-covr-{config.split}", rows, gallery, protocol, means=MEANS)
+    return task_of_targets("webvid-covr", config, rows, means=MEANS)
 
 
 def training_files(config: Config) -> list[Path]:

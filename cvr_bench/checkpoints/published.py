@@ -30,7 +30,7 @@ Root = Callable[[str], Path]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedCheckpoint:
     """One checkpoint."""
 
     name: str
@@ -70,10 +70,10 @@ class Published:
 
 
 @cache
-def published_checkpoints() -> dict[str, Published]:
+def published_checkpoints() -> dict[str, PublishedCheckpoint]:
     """Return name -> checkpoint."""
     content = parse_yaml(FILE.read_text(encoding="utf-8"))
-    return {name: Published(name=name, **values) for name, values in content.items()}
+    return {name: PublishedCheckpoint(name=name, **values) for name, values in content.items()}
 
 
 def summaries() -> dict[str, str]:
@@ -98,15 +98,15 @@ def published_folder(name: str, model: str, root: Root) -> Path:
     return folder
 
 
-def _import(checkpoint: Published, root: Root, folder: Path) -> None:
+def _import(checkpoint: PublishedCheckpoint, root: Root, folder: Path) -> None:
     from cvr_bench.checkpoints.import_checkpoint import Given, import_checkpoint  # torch, which a list does not need
-    from cvr_data.core.artifacts import MANIFEST
+    from cvr_data.core.artifact_files import MANIFEST
 
     if not (folder / MANIFEST).is_file():
         import_checkpoint(_file(checkpoint, root), checkpoint.model, folder, Given())
 
 
-def _file(checkpoint: Published, root: Root) -> Path:
+def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
     """The published file, fetched if it is not here."""
     place = checkpoint.place(root)
     if place.is_file():

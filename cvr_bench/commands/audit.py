@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -22,18 +21,9 @@ from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_optio
 @overwrite_option
 @json_option
 def audit(
-    target: Path,
-    model: str | None,
-    split: str | None,
-    embeddings: Path | None,
-    k: int,
-    threshold: float | None,
-    text_threshold: float | None,
-    out: Path | None,
-    seed: int,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
+    target: Path, model: str | None, split: str | None, embeddings: Path | None, k: int, threshold: float | None,
+    text_threshold: float | None, out: Path | None, seed: int, overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Audit TARGET: a result of cvr bench, or triplets.
 
     The model is asked again with its text or its reference left out, and with the frames of each video reduced to the
@@ -43,12 +33,14 @@ def audit(
 
     Example: cvr audit annotations/quickstart --model sum
     """
+    from cvr_bench.audit.leak import Config as LeakConfig
     from cvr_bench.audit.record import FOLDER as AUDIT_FOLDER
     from cvr_bench.audit.record import Config
     from cvr_bench.audit.run import AuditRun, audit_saved_result, audit_triplets, is_result
     from cvr_bench.data.sources import find_sources
     from cvr_bench.report.audit_tables import format_audits
     from cvr_data.core.errors import CvrError
+    from cvr_data.core.registry import parse_config
 
     config = Config(k=k, seed=seed)
     if is_result(target):
@@ -59,16 +51,11 @@ def audit(
     else:
         sources = find_sources(target, "named", embeddings)
         run = AuditRun(model=model or "sum", split=split or "test")
-        leaks = _leak_config(threshold, text_threshold)
+        given = {"threshold": threshold, "text_threshold": text_threshold}
+        leaks = parse_config(
+            LeakConfig, {name: value for name, value in given.items() if value is not None}, where="audit"
+        )
         folder, found = audit_triplets(config, leaks, sources, run, out, overwrite=overwrite)
     click.echo(json.dumps({"path": str(folder), **found}, indent=1) if as_json else format_audits([found]))
     if not as_json:
         click.echo(f"\n{folder}")
-
-
-def _leak_config(threshold: float | None, text_threshold: float | None) -> Any:
-    from cvr_bench.audit.leak import Config
-    from cvr_data.core.registry import parse_config
-
-    given = {"threshold": threshold, "text_threshold": text_threshold}
-    return parse_config(Config, {name: str(value) for name, value in given.items() if value is not None}, where="audit")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,33 +55,16 @@ if TYPE_CHECKING:
 @overwrite_option
 @json_option
 def bench(
-    models: tuple[str, ...],
-    data: tuple[str, ...],
-    data_options: tuple[str, ...],
-    embeddings: Path | None,
-    split: str | None,
-    train_data: tuple[str, ...],
-    distractors: tuple[Path, ...],
-    checkpoint: Path | None,
-    options: tuple[str, ...],
-    train_options: tuple[str, ...],
-    devices: int,
-    nodes: int,
-    log_every: int | None,
-    loggers: tuple[str, ...],
-    allow_trained_generator: bool,
-    audit: bool,
-    save_scores: bool,
-    out: Path,
-    seed: int,
-    overwrite: bool,
-    as_json: bool,
-) -> int | None:
+    models: tuple[str, ...], data: tuple[str, ...], data_options: tuple[str, ...], embeddings: Path | None,
+    split: str | None, train_data: tuple[str, ...], distractors: tuple[Path, ...], checkpoint: Path | None,
+    options: tuple[str, ...], train_options: tuple[str, ...], devices: int, nodes: int, log_every: int | None,
+    loggers: tuple[str, ...], out: Path, overwrite: bool, as_json: bool, **how: Any,
+) -> int | None:  # fmt: skip
     """Train models where they train, score them, and print one table.
 
     Training uses the train split (of --train-data, where it is given; its features lie in the same --embeddings) and
     chooses the checkpoint on val; scores are of the test split. Without --data the triplets built last are taken, else
-    the packaged sample. A benchmark is a name of `cvr list datasets`; its published files are where `cvr data-status`
+    the packaged sample. A benchmark is a name of `cvr list benchmarks`; its published files are where `cvr data-status`
     looks, or in the folder that is given: --data cirr -D annotations=CIRR. Several may be named, or all of them with
     --data all: each has a table of its own, and one that is not here costs a line. --data user/name takes triplets
     from the Hub.
@@ -111,12 +94,9 @@ def bench(
     logging = [] if log_every is None else [f"log_every={log_every}"]
     logging += [f"loggers={','.join(loggers)}"] if loggers else []
     runs = [
-        BenchRun(
-            model=model, options=options, train_options=(*train_options, *logging), checkpoint=checkpoint, seed=seed,
-            save_scores=save_scores, audit=audit, allow_trained_generator=allow_trained_generator,
-        )
+        BenchRun(model=model, options=options, train_options=(*train_options, *logging), checkpoint=checkpoint, **how)
         for model in models
-    ]  # fmt: skip
+    ]
     training = find_mixture(train_data, machine.root) if train_data else None
     found = []
     for one in chosen:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, seed_option
+from cvr_data.commands.options import FOLDER, LookUp, json_option, seed_option
 from cvr_data.core.errors import CvrError
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("results", nargs=-1, required=True, type=FOLDER)
 @click.option("--by", metavar="SLICE", help="Also compare within each kind, slot, backend, ... of queries.")
 @click.option("--protocols", is_flag=True, help="Show each result under every protocol its saved scores can answer.")

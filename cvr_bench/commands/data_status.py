@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, this_machine
+from cvr_data.commands.options import FOLDER, LookUp, json_option, this_machine
 from cvr_data.core.machine import Machine, config_path
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DETAIL_WIDTH = 100
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("names", nargs=-1)
 @click.option("--embeddings", "-e", type=FOLDER, multiple=True, help="Count these features too; repeatable.")
 @json_option
@@ -28,7 +28,7 @@ def data_status(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: b
 
     Example: cvr data-status cirr webvid-covr
     """
-    from cvr_bench.data.status import data_status as find_status
+    from cvr_bench.data.status import find_status
 
     machine = this_machine()
     statuses = find_status(names, machine, embeddings)

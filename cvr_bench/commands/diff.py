@@ -1,18 +1,20 @@
 """Show what changed between two versions of a dataset, and which results that invalidates."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option
+from cvr_data.commands.options import FOLDER, LookUp, json_option
 
 if TYPE_CHECKING:
+    from cvr_bench.results.invalidated import Standing
     from cvr_data.triplets.diff import DatasetDifference, FieldChange
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("before", type=FOLDER)
 @click.argument("after", type=FOLDER)
 @click.option("--results", multiple=True, type=FOLDER, help="Results on BEFORE, or a folder of them; repeatable.")
@@ -25,13 +27,16 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
 
     Example: cvr diff annotations/mine-v1 annotations/mine --results results
     """
-    from cvr_bench.results.invalidated import find_results, standings
     from cvr_data.triplets.dataset import open_dataset
-    from cvr_data.triplets.diff import difference
+    from cvr_data.triplets.diff import dataset_difference
 
     old, new = open_dataset(before), open_dataset(after)
-    found = difference(old, new)
-    standing = standings(find_results(results), old, new)
+    found = dataset_difference(old, new)
+    standing: Sequence[Standing] = []
+    if results:
+        from cvr_bench.results.invalidated import find_results, standings
+
+        standing = standings(find_results(results), old, new)
     if as_json:
         record = {**found.as_json(), "results": [one.as_json() for one in standing]}
         click.echo(json.dumps(record, indent=1, sort_keys=True))

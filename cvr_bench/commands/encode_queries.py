@@ -1,6 +1,7 @@
 """Write the query and gallery features of a model to files, as BSE-CoVR does before scoring."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,15 +19,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, o
 @out_option("features", "Folder to write.")
 @overwrite_option
 def encode_queries(
-    model: str,
-    data: str | None,
-    data_options: tuple[str, ...],
-    embeddings: Path | None,
-    split: str | None,
-    checkpoint: Path | None,
-    options: tuple[str, ...],
-    out: Path,
-    overwrite: bool,
+    model: str, checkpoint: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, **data: Any
 ) -> None:
     """Write query_feat.npy, query_feat_txt_only.npy and gallery_feat.npy of a model; cvr score reads them.
 
@@ -39,8 +32,7 @@ def encode_queries(
     from cvr_bench.submit.encode import EncodeRun, encode
 
     checkpoint, options = with_checkpoint(model, checkpoint, options, this_machine().root)
-    run = EncodeRun(model=model, options=options, checkpoint=checkpoint, data=data, data_options=data_options,
-                    embeddings=embeddings, split=split)  # fmt: skip
+    run = EncodeRun(model=model, options=options, checkpoint=checkpoint, **data)
     shapes = encode(run, this_machine(), out, overwrite=overwrite)
     for name, shape in shapes.items():
         click.echo(f"{out / name}: {' x '.join(map(str, shape))}")

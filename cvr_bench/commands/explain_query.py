@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option
+from cvr_data.commands.options import FOLDER, PATH, LookUp, json_option
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("query")
 @click.option("--in", "result", type=FOLDER, required=True, help="The folder of the result.")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")

@@ -4,10 +4,10 @@ import json
 
 import click
 
-from cvr_data.commands.options import json_option
+from cvr_data.commands.options import LookUp, json_option
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("benchmark", required=False)
 @json_option
 def published(benchmark: str | None, as_json: bool) -> None:

@@ -34,6 +34,7 @@ def quickstart(out: Path, options: tuple[str, ...]) -> None:
 def _show_end(folder: Path, timings: "Sequence[Timing]") -> None:
     """Print the table, the seconds of each step, and where everything lies."""
     from cvr_bench.audit.record import audit_of  # torch, which would delay the first line by seconds
+    from cvr_bench.recipes.recipe import totals
     from cvr_bench.report.audit_tables import format_audits
     from cvr_bench.report.tables import format_results, format_slices
     from cvr_bench.results.result import read_result
@@ -42,9 +43,8 @@ def _show_end(folder: Path, timings: "Sequence[Timing]") -> None:
     results.sort(key=lambda result: result.record["metrics"]["mean"]["value"])
     audits = [audit for result in results if (audit := audit_of(result)) is not None]
     click.echo("\n\n".join((format_results(results), format_slices(results), format_audits(audits))) + "\n")
-    for timing in timings:
-        click.echo(f"{timing.seconds:>7.1f} s  $ {timing.command}")
-    click.echo(f"{sum(timing.seconds for timing in timings):>7.1f} s  in all\n")
-    click.echo(f"dataset  {folder / 'annotations' / 'quickstart'}")
+    for seconds, what in [*((timing.seconds, f"$ {timing.command}") for timing in timings), *totals(timings)]:
+        click.echo(f"{seconds:>7.1f} s  {what}")
+    click.echo(f"\ndataset  {folder / 'annotations' / 'quickstart'}")
     click.echo(f"report   {folder / 'report.html'}")
     click.echo(f"Next: `cd {folder}`, and run any of the commands above with other options, or `cvr list models`.")

@@ -1,6 +1,7 @@
 """Write one self-contained page about a dataset and the models scored on it."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,15 +21,7 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 )
 @click.option("--out", "-O", type=PATH, default="report.html", show_default=True, help="File to write.")
 @seed_option
-def report(
-    results: tuple[Path, ...],
-    triplets: Path | None,
-    videos: Path | None,
-    timings: Path | None,
-    kind: str | None,
-    out: Path,
-    seed: int,
-) -> None:
+def report(results: tuple[Path, ...], kind: str | None, out: Path, **chosen: Any) -> None:
     """Write a page about RESULTS, folders made by cvr bench, and about the triplets they were scored on.
 
     The HTML page holds its clips, drawings and style, and opens without a network. Published results of the same
@@ -39,7 +32,7 @@ def report(
     from cvr_bench.report.page import build_report, to_html, to_latex, to_markdown
     from cvr_data.pages.page import write_page
 
-    page = build_report(results, triplets=triplets, videos=videos, timings=timings, seed=seed)
+    page = build_report(results, **chosen)
     renderers = {"html": to_html, "md": to_markdown, "tex": to_latex}
     kind = kind or (out.suffix[1:] if out.suffix[1:] in renderers else "html")
     content = renderers[kind](page)

@@ -18,7 +18,7 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
     Example: cvr run recipe.yaml -o seed=1
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_here
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_here, totals
     from cvr_data.core.registry import split_options
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
@@ -29,4 +29,5 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
             click.echo("cvr " + " ".join(step))
         return
     timings = run_here(loaded, folder)
-    click.echo(f"{loaded.name}: {len(timings)} steps, {sum(timing.seconds for timing in timings):.1f} s")
+    spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in totals(timings))
+    click.echo(f"{loaded.name}: {len(timings)} steps, {spent}")

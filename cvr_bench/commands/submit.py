@@ -18,15 +18,9 @@ from cvr_data.core.errors import CvrError
 @click.option("--out", "-O", type=PATH, help="File to write, such as cirr.json or challenge.npy.")
 @click.option("--check", type=PATH, metavar="FILE", help="Only check a file.")
 def submit(
-    benchmark: str,
-    model: str | None,
-    checkpoint: Path | None,
-    embeddings: Path | None,
-    data_options: tuple[str, ...],
-    options: tuple[str, ...],
-    out: Path | None,
-    check: Path | None,
-) -> None:
+    benchmark: str, model: str | None, checkpoint: Path | None, embeddings: Path | None, data_options: tuple[str, ...],
+    options: tuple[str, ...], out: Path | None, check: Path | None,
+) -> None:  # fmt: skip
     """Write what the server of BENCHMARK takes, after the checks that it makes; nothing is sent.
 
     cirr gives two files, for recall and recall_subset; circo one; dense-webvid-covr the query embeddings of the
@@ -34,12 +28,12 @@ def submit(
 
     Example: cvr submit cirr --model sum -e embeddings -O cirr.json
     """
-    from cvr_bench.submit.submit import check_file, write_answers
+    from cvr_bench.submit.submit import check_submission, write_answers
 
     machine, name = this_machine(), benchmark.replace("_", "-")
     data_options = (f"annotations={machine.root(name)}", *data_options)
     if check is not None:
-        click.echo(f"{check}: {check_file(benchmark, data_options, check)}; its server would take it.")
+        click.echo(f"{check}: {check_submission(benchmark, data_options, check)}; its server would take it.")
         return
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")
@@ -50,4 +44,4 @@ def submit(
     checkpoint, options = with_checkpoint(model, checkpoint, options, machine.root)
     retriever = scoring_model(model, options, checkpoint, benchmark_features(name, embeddings, machine))
     for path in write_answers(benchmark, data_options, retriever, out):
-        click.echo(f"{path}: {check_file(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")
+        click.echo(f"{path}: {check_submission(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

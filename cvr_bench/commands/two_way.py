@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH
+from cvr_data.commands.options import FOLDER, PATH, LookUp
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("results", nargs=-1, type=FOLDER, required=True)
 @click.option("--format", "kind", type=click.Choice(["text", "md"]), default="text", show_default=True)
 @click.option("--out", "-O", type=PATH, help="Write the table to this file as well.")

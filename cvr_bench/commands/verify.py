@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH
+from cvr_data.commands.options import PATH, LookUp
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("folders", nargs=-1, required=True, type=PATH)
 def verify(folders: tuple[Path, ...]) -> None:
     """Check every file of each of FOLDERS against the checksums in its manifest.
@@ -16,7 +16,6 @@ def verify(folders: tuple[Path, ...]) -> None:
 
     Example: cvr verify pairs annotations/quickstart
     """
-    from cvr_bench.results.result import STAGE, problems_of, read_result
     from cvr_data.core.artifacts import open_artifact
     from cvr_data.core.artifacts import verify as damages_of
     from cvr_data.core.errors import CvrError
@@ -25,7 +24,9 @@ def verify(folders: tuple[Path, ...]) -> None:
     for folder in folders:
         problems = damages_of(folder)
         manifest = open_artifact(folder).manifest
-        if manifest["stage"] == STAGE and not problems:
+        if manifest["stage"] == "bench" and not problems:
+            from cvr_bench.results.result import problems_of, read_result
+
             problems = problems_of(read_result(folder))
         state = "damaged" if problems else "good"
         click.echo(f"{folder}: {manifest['stage']}, {len(manifest['files'])} files, {state}")

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvr_bench.benchmarks import DATASETS, HasSplits
+from cvr_bench.benchmarks import BENCHMARKS, HasSplits
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, split_options
 
 OWN = "triplets"
 """The component that reads triplets folders: `--data` is their path, not a name."""
-NOT_IN_LABEL = ("annotations", "counts")
+FREE_OPTIONS = ("annotations", "counts")
+"""Options of a benchmark that do not say what is asked."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Benchmark:
 
     def files(self) -> list[Path]:
         """Return the files that it reads."""
-        return DATASETS.get(self.name).files(self.config)
+        return BENCHMARKS.get(self.name).files(self.config)
 
     def identity(self) -> dict[str, Any]:
         """Return its name and the options that can change a score; what is in the files is hashed apart."""
@@ -44,12 +45,12 @@ class Benchmark:
 
     def load(self) -> Task:
         """Return the task, whatever features are stored."""
-        return DATASETS.get(self.name).load(self.config)
+        return BENCHMARKS.get(self.name).load(self.config)
 
 
 def benchmark_names() -> list[str]:
     """Return the names that `--data` takes beside paths."""
-    return [name for name in DATASETS.names() if name != OWN]
+    return [name for name in BENCHMARKS.names() if name != OWN]
 
 
 def is_benchmark(data: str) -> bool:
@@ -64,13 +65,13 @@ def find_benchmark(name: str, options: Sequence[str], split: str | None = None) 
         CvrError: there is none, an option is wrong, or a file is missing.
     """
     given = split_options(options, name)
-    fields = {field.name for field in dataclasses.fields(DATASETS.get(name).Config)}
+    fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name).Config)}
     if split is not None:
         if "split" not in fields:
             raise CvrError(f"{name} has one split, so --split has no meaning here.")
         given = {"split": split, **given}
-    config = DATASETS.config(name, given)
-    words = [value for key, value in given.items() if key.replace("-", "_") not in NOT_IN_LABEL]
+    config = BENCHMARKS.config(name, given)
+    words = [value for key, value in given.items() if key.replace("-", "_") not in FREE_OPTIONS]
     benchmark = Benchmark(name, config, "-".join([name, *words]))
     benchmark.files()
     return benchmark

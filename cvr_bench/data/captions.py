@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import HasCaptions
+from cvr_bench.data.benchmark import FREE_OPTIONS
 from cvr_bench.models.parts.batches import TrainingData, TrainingSet
 from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.held_out import with_held_out
@@ -27,9 +28,7 @@ from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS, query_id, triplet_id
 
 HELD_OUT = 0.02
-"""Share of the training videos that are held out to choose the checkpoint on."""
-FREE_OPTIONS = ("annotations", "counts")
-"""Options of a benchmark that do not say which captions these are."""
+"""Share of the training videos, or references, that are held out to choose the checkpoint on."""
 
 Captions = Mapping[str, Sequence[str]]
 """video_id -> its captions."""
@@ -89,10 +88,8 @@ class CaptionSource:
                 "hold others out."
             )
         captions: dict[str, list[str]] = {}
-        for video_id, text in zip(
-            *(held.column(name).to_pylist() for name in ("target_id", "modification")), strict=True
-        ):
-            captions.setdefault(video_id, []).append(text)
+        for row in held.select(["target_id", "modification"]).to_pylist():
+            captions.setdefault(row["target_id"], []).append(row["modification"])
         task = text_video_task(f"{self.name}-held-out", captions, "text-to-video", "sentence")
         return TrainingData(TrainingSet.from_table(train), within_features(task, store))
 

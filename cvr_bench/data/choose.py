@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.benchmarks.triplets import task_name
 from cvr_bench.data.benchmark import benchmark_names, is_benchmark
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.sources import choose_sources
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import split_options
@@ -108,7 +109,7 @@ def _options_of(name: str | None, data_options: Sequence[str]) -> tuple[str, ...
     """Those of the options that the data set has."""
     if name is None or not is_benchmark(name):
         return ()
-    fields = {field.name for field in dataclasses.fields(DATASETS.get(name.replace("_", "-")).Config)}
+    fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name.replace("_", "-")).Config)}
     return tuple(
         option for option in data_options if next(iter(split_options([option], name))).replace("-", "_") in fields
     )

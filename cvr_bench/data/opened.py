@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks import DATASETS, HasCaptions
+from cvr_bench.benchmarks import BENCHMARKS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
     Config,
     query_bank,
@@ -86,7 +86,10 @@ class Sources:
             CvrError: the data cannot be read, or nothing of it can be scored.
         """
         if split not in self._tasks:
-            self._tasks[split] = self._built(split)
+            if self.benchmark is not None:
+                self._tasks[split] = within_features(self.benchmark.load(), self.store)
+            else:
+                self._tasks[split] = task_of(self.triplets, self.config(split), self.store, self.listed)
         return self._tasks[split]
 
     def training_of(self, model: str, component: ModelModule) -> TrainingSource | CaptionSource | None:
@@ -136,18 +139,11 @@ class Sources:
 
     @cached_property
     def _captions(self) -> CaptionSource | None:
-        if self.benchmark is None:
-            return None
-        scored = DATASETS.get(self.benchmark.name)
-        if not isinstance(scored, HasCaptions):
+        scored = BENCHMARKS.get(self.benchmark.name) if self.benchmark is not None else None
+        if self.benchmark is None or not isinstance(scored, HasCaptions):
             return None
         return find_captions(self.benchmark.name, scored, self.benchmark.config)
 
     @cached_property
     def _tasks(self) -> dict[str, Task]:
         return {}
-
-    def _built(self, split: str) -> Task:
-        if self.benchmark is not None:
-            return within_features(self.benchmark.load(), self.store)
-        return task_of(self.triplets, self.config(split), self.store, self.listed)

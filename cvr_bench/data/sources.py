@@ -12,11 +12,11 @@ from pathlib import Path
 
 import cvr_data
 from cvr_bench.benchmarks.triplets import STAGES, check_triplets
-from cvr_bench.data.benchmark import Benchmark, benchmark_names, find_benchmark, is_benchmark
+from cvr_bench.data.benchmark import benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.remade import corpus_of, remake
-from cvr_data.core.artifacts import MANIFEST
+from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
@@ -67,25 +67,17 @@ def choose_sources(
         CvrError: it is neither, its options are wrong, or its features are not known.
     """
     if data is not None and is_benchmark(data):
-        return benchmark_sources(find_benchmark(data, data_options, split), embeddings)
+        named = find_benchmark(data, data_options, split)
+        if embeddings is None:
+            raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
+        place, choice = named.config.annotations, f"--data {named.name}"
+        return Sources(data=place, embeddings=embeddings, videos=(), choice=choice, benchmark=named)
     if data_options:
         raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_names())}.")
     if data is not None and is_hub_name(data):
         return find_sources(fetch_triplets(data, cache_folder()), f"--data {data}", embeddings)
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
     return find_sources(chosen, choice, embeddings)
-
-
-def benchmark_sources(benchmark: Benchmark, embeddings: Path | None) -> Sources:
-    """Return the files of a benchmark with the features to score it with.
-
-    Raises:
-        CvrError: there are no features.
-    """
-    if embeddings is None:
-        raise CvrError(f"{benchmark.name} comes without features of its videos; pass --embeddings (see cvr embed).")
-    data, choice = benchmark.config.annotations, f"--data {benchmark.name}"
-    return Sources(data=data, embeddings=embeddings, videos=(), choice=choice, benchmark=benchmark)
 
 
 def with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.benchmarks import DATASETS, BenchmarkModule, KeepsTargets
+from cvr_bench.benchmarks import BENCHMARKS, BenchmarkModule, KeepsTargets
 from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import parse_config
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name
-from cvr_data.download.source import Kind, load_source, source_names
+from cvr_data.download.source import Kind, Source, load_source, source_names
 from cvr_data.download.status import read_status
 from cvr_data.features.index import STAGE, stored_video_ids
 
@@ -32,7 +33,7 @@ VARIED = ("split", "category")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class BenchmarkPart:
     """One split (or category of it) of a benchmark."""
 
     label: str
@@ -60,7 +61,7 @@ class Status:
     root: Path
     origin: str
     """Which setting gave the root."""
-    parts: Sequence[Part]
+    parts: Sequence[BenchmarkPart]
     named: int
     """Videos or images that the annotations name."""
     media: Sequence[Coverage] = ()
@@ -73,7 +74,7 @@ class Status:
     """Commands and steps that would fetch the rest."""
 
 
-def data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
+def find_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
     """Return what is here of the named benchmarks, or of all.
 
     Raises:
@@ -88,7 +89,7 @@ def data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Pat
 
 def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status:
     root = machine.root(name)
-    parts = _parts(DATASETS.get(name), root)
+    parts = _parts(BENCHMARKS.get(name), root)
     ids = frozenset().union(*(part.ids for part in parts))
     media_folders = [folder for folder in machine.media_folders(name) if folder.is_dir()]
     media = [_coverage(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]
@@ -112,7 +113,7 @@ def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status
     )
 
 
-def _parts(dataset: BenchmarkModule, root: Path) -> list[Part]:
+def _parts(dataset: BenchmarkModule, root: Path) -> list[BenchmarkPart]:
     """One part per split and category; another gallery is one more where only one of the two has its files."""
     parts = []
     for options in _combinations(dataset.Config, VARIED):
@@ -124,7 +125,7 @@ def _parts(dataset: BenchmarkModule, root: Path) -> list[Part]:
     return parts
 
 
-def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Part:
+def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> BenchmarkPart:
     label = " ".join(value if key in VARIED else f"{key}={value}" for key, value in options.items())
     fields = {item.name for item in dataclasses.fields(dataset.Config)}
     counts = {"counts": "any"} if "counts" in fields else {}
@@ -132,15 +133,15 @@ def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Part
         config = parse_config(dataset.Config, {"annotations": str(root), **counts, **options}, where=dataset.__name__)
         files = dataset.files(config)
     except CvrError as error:
-        return Part(label=label, state="missing", detail=str(error))
+        return BenchmarkPart(label=label, state="missing", detail=str(error))
     try:
         task = _load(dataset, config)
     except CvrError as error:
-        return Part(label=label, state="unreadable", detail=str(error))
+        return BenchmarkPart(label=label, state="unreadable", detail=str(error))
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
     items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
     ids = frozenset(item.video.video_id for item in items if item.video is not None)
-    return Part(label=label, state="here", detail=names, ids=ids)
+    return BenchmarkPart(label=label, state="here", detail=names, ids=ids)
 
 
 def _load(dataset: BenchmarkModule, config: Any) -> Task:
@@ -199,22 +200,24 @@ def _names_below(folder: Path, suffixes: frozenset[str]) -> set[str]:
     return names
 
 
-def _steps(name: str, parts: Sequence[Part], media: Sequence[Coverage], features: Sequence[Coverage]) -> list[str]:
+def _steps(
+    name: str, parts: Sequence[BenchmarkPart], media: Sequence[Coverage], features: Sequence[Coverage]
+) -> list[str]:
     if name not in source_names():
         return []
-    steps = []
+    source, steps = load_source(name), []
     if any(part.state == "missing" for part in parts):
-        steps += _step(name, "annotations")
+        steps += _step(source, "annotations")
     if not any(coverage.wanted and coverage.found == coverage.wanted for coverage in (*media, *features)):
         for kind in typing.cast(tuple[Kind, ...], ("videos", "images", "features")):
-            steps += _step(name, kind)
+            steps += _step(source, kind)
     return steps
 
 
-def _step(name: str, kind: Kind) -> list[str]:
-    entries = load_source(name).parts.get(kind, ())
+def _step(source: Source, kind: Kind) -> list[str]:
+    entries = source.parts.get(kind, ())
     if not entries:
         return []
     by_hand = sum(entry.manual is not None for entry in entries)
     meaning = "" if not by_hand else "  (by hand: it says how)" if by_hand == len(entries) else "  (some by hand)"
-    return [f"cvr download {kind} {name}{meaning}"]
+    return [f"cvr download {kind} {source.name}{meaning}"]

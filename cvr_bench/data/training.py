@@ -21,10 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.benchmarks import DATASETS, HasCaptions, HasTriplets
+from cvr_bench.benchmarks import BENCHMARKS, HasCaptions, HasTriplets
 from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
 from cvr_bench.data.benchmark import is_benchmark
-from cvr_bench.data.captions import CaptionSource, find_captions
+from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_captions
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_data.core.columns import check_columns
@@ -32,9 +32,6 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
-
-HELD_OUT = 0.02
-"""Share of the references held out where the training data has no val split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +98,14 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
         check_triplets(path)
         return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
     name = data.replace("_", "-")
-    component = DATASETS.get(name)
+    component = BENCHMARKS.get(name)
     if isinstance(component, HasCaptions):
-        return find_captions(name, component, DATASETS.config(name, {"annotations": str(root(name))}))
+        return find_captions(name, component, BENCHMARKS.config(name, {"annotations": str(root(name))}))
     if not isinstance(component, HasTriplets):
-        components = {found: DATASETS.get(found) for found in DATASETS.names()}
+        components = {found: BENCHMARKS.get(found) for found in BENCHMARKS.names()}
         known = ", ".join(found for found, each in components.items() if isinstance(each, HasTriplets | HasCaptions))
         raise CvrError(f"{name} has nothing to train on here; --train-data takes {known}, or the path of triplets.")
-    config = DATASETS.config(name, {"annotations": str(root(name))})
+    config = BENCHMARKS.config(name, {"annotations": str(root(name))})
     options = {key: value for key, value in config_dict(config).items() if key == "held_out"}
     files = component.training_files(config)
     return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)

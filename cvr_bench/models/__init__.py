@@ -3,6 +3,8 @@
 A model brings `TINY`, a Config that is small enough to be tried on nine videos of the `hash` encoder.
 """
 
+from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cvr_data.core.registry import Family, Member
@@ -36,6 +38,14 @@ class MayLackReference(Protocol):
     """A model that says whether it needs a reference video; one that does not is trained on captions."""
 
     NEEDS_REFERENCE: bool
+
+
+@runtime_checkable
+class MadeOfParts(Protocol):
+    """A model whose options name components that it is made of; a result is of their source too."""
+
+    def parts(self, config: Any) -> Sequence[ModuleType | Member]:
+        """Return the components."""
 
 
 MODELS: Family[ModelModule] = Family(__name__, ModelModule)

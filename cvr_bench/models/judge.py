@@ -26,6 +26,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import jpeg_bytes, read_frames
+from cvr_data.modifications.backends import BACKENDS, BackendModule
 
 READS_CLIPS = True
 """Its inputs are captions and files, so features that are altered for an audit do not reach it."""
@@ -55,6 +56,11 @@ class Config:
 
 
 TINY = Config(backend="echo")
+
+
+def parts(config: Config) -> list[BackendModule]:
+    """Return what asks the language model."""
+    return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "Judge":
@@ -107,10 +113,10 @@ class Judge:
         return [(*reference, *self._frames(item_id)) for item_id in item_ids]
 
     def _frames(self, video_id: str) -> tuple[bytes, ...]:
-        path = self.files[video_id].path if video_id in self.files else None
-        if path is None:
+        video = self.files.get(video_id)
+        if video is None or video.path is None:
             raise CvrError(f"judge: {self.config.videos} has no file of {video_id}.")
-        return tuple(jpeg_bytes(frame) for frame in read_frames(path, self.config.frames))
+        return tuple(jpeg_bytes(frame) for frame in read_frames(video.clip, self.config.frames))
 
 
 def rating(answer: str | None) -> float:

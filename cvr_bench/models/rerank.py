@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from cvr_bench.models import MODELS, ModelModule
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
 from cvr_bench.tasks.task import Item, Query
@@ -57,6 +58,11 @@ class Rescorer(Protocol):
 
     def rescore(self, query: Query, item_ids: Sequence[str]) -> Tensor:
         """Return one score per item, higher is better, NaN where there is none."""
+
+
+def parts(config: Config) -> list[ModelModule]:
+    """Return the two models."""
+    return [MODELS.get(config.first), MODELS.get(config.second)]
 
 
 def load(config: Config, encoder: Encoder) -> "Reranker":

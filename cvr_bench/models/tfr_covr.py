@@ -24,6 +24,7 @@ from cvr_bench.models.parts.retriever import check_one_space
 from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
 from cvr_bench.tasks.task import Item, Query, modifications
 from cvr_data.features.protocol import Encoder
+from cvr_data.modifications.backends import BACKENDS, BackendModule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,11 @@ class Config:
 
 
 TINY = Config(backend="echo", neighbours=2)
+
+
+def parts(config: Config) -> list[BackendModule]:
+    """Return what asks the language model."""
+    return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "TfrCovr":

@@ -16,7 +16,7 @@ import shlex
 import string
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import yaml
 
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.core.yaml_text import parse_yaml
 
 TIMINGS = "timings.json"
@@ -47,10 +48,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one step took."""
+    """How long one step took, in seconds."""
 
     command: str
     seconds: float
+    """Of this run."""
+    made: float
+    """Of the run that did the work: this one, or an earlier one where the step found it done."""
 
 
 def find_recipe(name: str, folders: Sequence[Path]) -> Path:
@@ -98,10 +102,8 @@ def run_recipe(
     """Run every step inside `folder`, keep `timings.json` there up to date, and return it.
 
     `run` gets the arguments after `cvr`, and raises when the step fails; `announce` gets a line before and after each.
-    A step that finds its work done keeps the seconds it took the first time.
+    The file keeps the seconds that the work of a step took, not those of a run that finds it done.
     """
-    from cvr_data.core.whole_files import json_bytes, write_bytes  # Arrow, which a list of recipes does not need
-
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []
     with contextlib.chdir(folder):
@@ -114,10 +116,19 @@ def run_recipe(
             with command(step):
                 run(list(step))
             seconds = round(time.monotonic() - started, 1)
-            timings.append(Timing(line, max(seconds, before.get(line, 0.0))))
-            write_bytes(Path(TIMINGS), json_bytes([asdict(timing) for timing in timings]))
+            timings.append(Timing(line, seconds, max(seconds, before.get(line, 0.0))))
+            made = [{"command": timing.command, "seconds": timing.made} for timing in timings]
+            write_bytes(Path(TIMINGS), json_bytes(made))
             announce(f"    {seconds} s")
     return timings
+
+
+def totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
+    """Return the seconds of this run and, where steps took less than when they did the work, those of then as well."""
+    fewer = sum(timing.seconds < timing.made for timing in timings)
+    then = f"when the work was done; {fewer} of {len(timings)} steps took less now"
+    whole = [(sum(timing.seconds for timing in timings), "in all")]
+    return [*whole, (sum(timing.made for timing in timings), then)] if fewer else whole
 
 
 def run_here(recipe: Recipe, folder: Path) -> list[Timing]:

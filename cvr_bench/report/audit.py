@@ -6,7 +6,7 @@ from typing import Any
 
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
-from cvr_bench.report.audit_tables import best_of, common_k, interval_of, leak_line
+from cvr_bench.report.audit_tables import best_of, common_k, format_leak, interval_of
 from cvr_bench.report.scores import ScoredModel
 from cvr_bench.scoring.measures import MEAN
 from cvr_bench.scoring.metrics import Interval
@@ -69,7 +69,7 @@ def audit_part(entries: Sequence[ScoredModel]) -> AuditPart | None:
             TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], interval_of(part["gap"][MEAN]))
             for entry, part in ((entry, audit["temporal"]) for entry, audit in audits)
         ],
-        leaks=[(entry, leak_line(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
+        leaks=[(entry, format_leak(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
     )
 
 

@@ -27,7 +27,7 @@ def leak_lines(audits: Sequence[Audit]) -> list[str]:
     found: dict[str, list[str]] = {}
     for audit in audits:
         if audit.get("leaks"):
-            found.setdefault(leak_line(audit["leaks"]), []).append(audit["model"])
+            found.setdefault(format_leak(audit["leaks"]), []).append(audit["model"])
     lines = [f"Leaks, train to test ({', '.join(models)}): {line}" for line, models in found.items()]
     generators = {seen["generator"]: seen for audit in audits for seen in audit.get("generators", ())}
     return lines + [
@@ -37,7 +37,7 @@ def leak_lines(audits: Sequence[Audit]) -> list[str]:
     ]
 
 
-def leak_line(leaks: Mapping[str, Any]) -> str:
+def format_leak(leaks: Mapping[str, Any]) -> str:
     """Return how many videos and texts are shared."""
     videos, captions, modifications = (leaks[name] for name in ("videos", "captions", "modifications"))
     verdict = f"none of {videos['test']} videos has a near-duplicate in train"

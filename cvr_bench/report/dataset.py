@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from cvr_bench.benchmarks.triplets import read_triplets, task_name
 from cvr_bench.results.result import Result
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.pages.cards import TripletCard, captions_of, media_of, triplet_cards
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
@@ -52,11 +53,8 @@ def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
     Raises:
         CvrError: there are none, or their videos have moved or changed.
     """
-    if (path / MANIFEST).exists():
-        dataset = open_dataset(path, videos=videos)
-        triplets, table, found = dataset.triplets, dataset.videos, funnel_bars(path)
-    else:
-        triplets, table, found = read_triplets(path), None, []
+    triplets, table = triplets_and_videos(path, videos=videos)
+    found = funnel_bars(path) if (path / MANIFEST).exists() else []
     return DatasetPart(
         name=task_name(path),
         facts=_facts(triplets, table),
@@ -66,6 +64,18 @@ def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
         clips=ClipShelf(media_of(table)),
         captions=captions_of(triplets, table),
     )
+
+
+def triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa.Table, pa.Table | None]:
+    """Return the triplets of a folder or file, and the videos of a folder.
+
+    Raises:
+        CvrError: there are none, or their videos have moved or changed.
+    """
+    if not (path / MANIFEST).exists():
+        return read_triplets(path), None
+    dataset = open_dataset(path, videos=videos)
+    return dataset.triplets, dataset.videos
 
 
 def _facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:

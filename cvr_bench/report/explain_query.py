@@ -13,14 +13,15 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from cvr_bench.report.dataset import dataset_part, scored_triplets
+from cvr_bench.report.dataset import scored_triplets, triplets_and_videos
 from cvr_bench.results.result import Result, read_result
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.pages.cards import captions_of, media_of
 from cvr_data.pages.clips import ClipShelf
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedVideo:
     """A gallery video and where it stands."""
 
     place: int
@@ -45,8 +46,8 @@ class ExplainedQuery:
     ties: int
     allowed: int
     slices: dict[str, str]
-    top: list[Ranked]
-    targets: list[Ranked]
+    top: list[RankedVideo]
+    targets: list[RankedVideo]
     clips: ClipShelf
 
 
@@ -59,8 +60,8 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
     found = read_result(result)
     row = _row(found, query)
     data = scored_triplets([found])
-    dataset = dataset_part(data, videos=videos, seed=0) if data is not None else None
-    captions = dataset.captions if dataset else {}
+    triplets, table = (None, None) if data is None else triplets_and_videos(data, videos=videos)
+    captions = {} if triplets is None else captions_of(triplets, table)
     scores = dict(zip(row["top"], row["top_scores"], strict=True))
     targets = set(row["target_ids"])
     return ExplainedQuery(
@@ -75,14 +76,14 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
         allowed=row["allowed"],
         slices={name: row[name] for name in found.slice_names if row[name] is not None},
         top=[
-            Ranked(place, name, scores[name], name in targets, captions.get(name, ""))
+            RankedVideo(place, name, scores[name], name in targets, captions.get(name, ""))
             for place, name in enumerate(row["top"], start=1)
         ],
         targets=[
-            Ranked(place, name, scores.get(name), True, captions.get(name, ""))
+            RankedVideo(place, name, scores.get(name), True, captions.get(name, ""))
             for name, place in zip(row["target_ids"], row["target_ranks"], strict=True)
         ],
-        clips=dataset.clips if dataset else ClipShelf({}),
+        clips=ClipShelf(media_of(table)),
     )
 
 
@@ -109,9 +110,9 @@ def lines(query: ExplainedQuery) -> list[str]:
 
 def to_html(query: ExplainedQuery) -> str:
     """Return a page with the clips, which loads nothing from outside itself."""
-    from cvr_bench.report.page import environment  # audits and torch, which the words on the screen do not need
+    from cvr_bench.report.page import report_environment  # audits and torch, which the words on the screen do not need
 
-    made = environment(autoescape=True)
+    made = report_environment(autoescape=True)
     made.globals.update(clip_of=query.clips.has, uri_of=query.clips.uris.get, ratio_of=query.clips.ratios.get)
     return made.get_template("query.html.j2").render(query=query)
 

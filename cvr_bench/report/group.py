@@ -11,18 +11,18 @@ from cvr_bench.report.scores import (
     ALL,
     SLICES,
     Gain,
-    Outcome,
-    Panel,
+    QueryOutcome,
     ScoredModel,
+    SlicePanel,
     best_labels,
     differences,
     interval_dot,
     leader,
     outcomes,
     panels,
+    recall_curves,
     slice_names,
 )
-from cvr_bench.report.scores import curves as recall_curves
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_bench.scoring.metrics import Interval
 from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
@@ -64,7 +64,7 @@ PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
         "Scores after the fact",
         {"none": "unchanged", "dual-softmax": "dual softmax over all queries", "qb-norm": "QB-Norm"},
     ),
-    "missing_videos": ("Videos without features", {"leave-out": "left out and counted", "error": "refused"}),
+    "missing_videos": ("Videos without features", {"leave-out": "left out and counted"}),
     "selection_split": ("Checkpoint chosen on", {}),
 }
 """Field of a protocol -> how the page names it, and what its values mean."""
@@ -75,7 +75,7 @@ class SlicePart:
     """One slice: a drawing per value, and the numbers behind them."""
 
     title: str
-    drawn: list[tuple[Panel, str]]
+    drawn: list[tuple[SlicePanel, str]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Group:
     differences: list[DifferencePart]
     audit: AuditPart | None
     learning: list[tuple[ScoredModel, list[str]]]
-    outcomes: list[tuple[ScoredModel, list[Outcome]]]
+    outcomes: list[tuple[ScoredModel, list[QueryOutcome]]]
     facts: list[tuple[str, str]]
     paper: PaperTable
     """Its rows beside what is published on the task."""

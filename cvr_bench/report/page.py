@@ -27,8 +27,7 @@ from cvr_data.core.lineage import lineage
 from cvr_data.core.versions import installed_versions
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bars
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.pages.page import environment as page_environment
-from cvr_data.pages.page import show_clips, with_clips
+from cvr_data.pages.page import environment, show_clips, with_clips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +58,9 @@ class Report:
 
 
 def build_report(
-    results: Sequence[Path],
-    *,
-    triplets: Path | None = None,
-    videos: Path | None = None,
-    timings: Path | None = None,
+    results: Sequence[Path], *, triplets: Path | None = None, videos: Path | None = None, timings: Path | None = None,
     seed: int = 0,
-) -> Report:
+) -> Report:  # fmt: skip
     """Return what the page says of the results and of the triplets they were scored on.
 
     Raises:
@@ -98,14 +93,14 @@ def build_report(
 
 def to_html(report: Report) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
-    made = environment(autoescape=True)
+    made = report_environment(autoescape=True)
     show_clips(made, report.clips, report.captions)
     return with_clips(made.get_template("report.html.j2").render(report=report), report.clips)
 
 
 def to_markdown(report: Report) -> str:
     """Return the tables and texts of the page as Markdown."""
-    made = environment(autoescape=False)
+    made = report_environment(autoescape=False)
     made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
     return made.get_template("report.md.j2").render(report=report)
 
@@ -121,9 +116,9 @@ def to_latex(report: Report) -> str:
     return f"% {report.made}, made by: {report.command}\n" + to_tex([group.paper for group in report.groups])
 
 
-def environment(*, autoescape: bool) -> jinja2.Environment:
+def report_environment(*, autoescape: bool) -> jinja2.Environment:
     """Return what renders the templates of this folder."""
-    made = page_environment(Path(__file__).parent / "templates", autoescape=autoescape)
+    made = environment(Path(__file__).parent / "templates", autoescape=autoescape)
     made.filters.update(cell=_cell, bounds=_bounds)
     return made
 

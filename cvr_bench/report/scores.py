@@ -53,7 +53,7 @@ class ScoredModel:
 
 
 @dataclass(frozen=True)
-class Panel:
+class SlicePanel:
     """The models side by side on the queries of one slice value."""
 
     title: str
@@ -87,7 +87,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class QueryOutcome:
     """One query and what a model put first."""
 
     found: bool
@@ -111,7 +111,7 @@ def groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     return [_styled(_labelled(members)) for members in alike.values()]
 
 
-def curves(entries: Sequence[ScoredModel]) -> list[Curve]:
+def recall_curves(entries: Sequence[ScoredModel]) -> list[Curve]:
     """Return R@K of each model, and of chance."""
     lines = []
     for entry in entries:
@@ -131,20 +131,17 @@ def slice_names(entries: Sequence[ScoredModel]) -> list[str]:
     return [name for name in order if sum(_is_large(value) for value in found[name].values()) > 1]
 
 
-def panels(entries: Sequence[ScoredModel], name: str) -> list[Panel]:
+def panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first."""
     values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
+    slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
-        Panel(
+        SlicePanel(
             slice_title(name, value),
             values[value]["queries"],
             [
-                interval_dot(
-                    entry.label,
-                    Interval(**entry.result.record["slices"][name][value]["metrics"][MEAN]),
-                    entry.style,
-                )
-                for entry in entries
+                interval_dot(entry.label, Interval(**found[name][value]["metrics"][MEAN]), entry.style)
+                for entry, found in slices
             ],
         )
         for value in sorted(values, key=lambda value: -values[value]["queries"])
@@ -180,7 +177,7 @@ def differences(entries: Sequence[ScoredModel], seed: int = 0) -> dict[str, list
     return found
 
 
-def outcomes(result: Result, seed: int = 0) -> list[Outcome]:
+def outcomes(result: Result, seed: int = 0) -> list[QueryOutcome]:
     """Return one query that the model gets right and one that it gets wrong, each drawn at random of its kind.
 
     Right is a target at rank 1, else the best rank there is; wrong is no target among the ten best, else the worst.
@@ -234,11 +231,11 @@ def _is_large(statistics: dict) -> bool:
     return statistics["queries"] >= SMALLEST_SLICE
 
 
-def _outcome(result: Result, row: int) -> Outcome:
+def _outcome(result: Result, row: int) -> QueryOutcome:
     query = result.ranks.slice(row, 1).to_pylist()[0]
     targets = set(query["target_ids"])
     top = list(zip(query["top"], query["top_scores"], strict=True))[:SHOWN]
-    return Outcome(
+    return QueryOutcome(
         found=query["rank"] == 1,
         rank=query["rank"],
         allowed=query["allowed"],

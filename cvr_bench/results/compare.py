@@ -134,21 +134,20 @@ def _check_comparable(first: Result, second: Result) -> list[str]:
 
 def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
     """Both ranked again, on the items and queries they share; and how many items these are."""
-    matrices = [read_scores(result.path) for result in (first, second)]
-    if matrices[0] is None or matrices[1] is None:
+    matrices = [matrix for result in (first, second) if (matrix := read_scores(result.path)) is not None]
+    if len(matrices) < 2:
         raise CvrError(
             f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}. Score both with "
             "--save-scores, and they are compared on what they share."
         )
     items = sorted(set(matrices[0].item_ids) & set(matrices[1].item_ids))
-    with_target = [_with_target(matrix, set(items)) for matrix in matrices if matrix is not None]
+    with_target = [_with_target(matrix, set(items)) for matrix in matrices]
     queries = [name for name in with_target[0] if name in set(with_target[1])]
     if not queries:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
     tables = [
         _ranked_again(result, matrix.within(items, queries))
         for result, matrix in zip((first, second), matrices, strict=True)
-        if matrix is not None
     ]
     return tables[0], tables[1], len(items)
 

@@ -144,7 +144,7 @@ def rank_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str,
     }
 
 
-def coverage(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
+def coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
     """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
     ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
     partial = table.column("is_partial").to_numpy()
@@ -166,10 +166,10 @@ def problems_of(result: "Result") -> list[str]:
         "slices": slice_statistics(result.ranks, result.measures, seed),
     }
     if (stored := result.record.get("coverage")) is not None:
-        found["coverage"] = coverage(result.ranks, result.ks, stored["lost_queries"])
-    lines = []
+        found["coverage"] = coverage_record(result.ranks, result.ks, stored["lost_queries"])
+    lines, numbers = [], _flat(result.record)
     for name, value in _flat(found).items():
-        told = _flat(result.record).get(name)
+        told = numbers.get(name)
         if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
             lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
     return lines
@@ -200,28 +200,24 @@ def slice_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str
     return statistics
 
 
-def task_record(task: Task) -> dict[str, Any]:
-    """Return what result.json says of the task; equal `gallery_id` means that the same videos were ranked."""
-    return {
-        "name": task.name,
-        "queries": len(task.queries),
-        "gallery": len(task.gallery),
-        "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
-        **Measures.of_task(task).to_json(),
-        "left_out": dict(task.left_out),
-    }
-
-
 def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
     table, measures = ranks_table(task, ranks), Measures.of_task(task)
     record = {
         **about,
-        "task": task_record(task),
+        "task": {
+            "name": task.name,
+            "queries": len(task.queries),
+            "gallery": len(task.gallery),
+            # equal ones mean that the same videos were ranked
+            "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
+            **measures.to_json(),
+            "left_out": dict(task.left_out),
+        },
         "protocol_key": task.protocol.key,
         "seed": seed,
         **rank_statistics(table, measures, seed),
-        "coverage": coverage(table, task.ks, task.missing.queries) if task.missing else None,
+        "coverage": coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
         "slices": slice_statistics(table, measures, seed),
     }
     writer.write_file(RANKS, parquet_bytes(table))

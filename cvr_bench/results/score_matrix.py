@@ -126,18 +126,6 @@ def read_scores(folder: Path) -> ScoreMatrix | None:
     )
 
 
-def needed_scores(folder: Path) -> ScoreMatrix:
-    """Return the matrix of a result.
-
-    Raises:
-        CvrError: it was made without one.
-    """
-    matrix = read_scores(folder)
-    if matrix is None:
-        raise CvrError(f"{folder} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
-    return matrix
-
-
 def _write_matrix(path: Path, retriever: "Retriever", queries: Sequence[Query], width: int, label: str) -> None:
     from cvr_bench.scoring.blocks import score_matrix
 

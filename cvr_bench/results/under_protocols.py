@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.score_matrix import ScoreMatrix, needed_scores
+from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
 from cvr_bench.scoring.metrics import chance_recall
 from cvr_bench.tasks.protocol import Protocol
+from cvr_data.core.errors import CvrError
 
 ROWS = 256
 DUAL_SCALE = 100.0
@@ -86,7 +87,8 @@ def side_by_side(result: Result) -> list[ProtocolRow]:
     Raises:
         CvrError: the result was made without --save-scores.
     """
-    matrix = needed_scores(result.path)
+    if (matrix := read_scores(result.path)) is None:
+        raise CvrError(f"{result.path} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
     rows = []
     for name, protocol in presets(result.protocol).items():
         reason = _why_not(matrix, protocol, name, result.protocol)
@@ -157,9 +159,9 @@ def _rank_per_query(
 ) -> tuple[np.ndarray, ...]:
     """One gallery column per query, so that a target of several queries stands there several times."""
     answers = np.array([found[0] for found in matrix.targets])
-    use_labels = protocol.target_pooling == "query-annotation" and matrix.pooled_QQ is not None
-    scores_RQ = np.asarray(matrix.pooled_QQ[rows]) if use_labels and matrix.pooled_QQ is not None else None
-    if scores_RQ is None:
+    if protocol.target_pooling == "query-annotation" and matrix.pooled_QQ is not None:
+        scores_RQ = np.asarray(matrix.pooled_QQ[rows])
+    else:
         scores_RQ = processed.rows(rows)[:, answers]
     allowed_RQ = np.ones(scores_RQ.shape, dtype=bool)
     if protocol.reference == "exclude":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.audit.altered import AlteredFeatures
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.benchmark import find_benchmark, is_benchmark
 from cvr_bench.data.choose import ALL, choose_data, stored_features, with_root
 from cvr_bench.data.opened import Sources
@@ -64,16 +64,7 @@ def benchmark_features(name: str, given: Path | None, machine: Machine) -> Alter
     found = given or stored_features(name, machine)
     if found is None:
         raise CvrError(f"{name} comes without features of its videos; pass --embeddings (see cvr embed).")
-    return features_of(found)
-
-
-def features_of(embeddings: Path) -> AlteredFeatures:
-    """Return the encoder that serves stored features.
-
-    Raises:
-        CvrError: none are there.
-    """
-    return AlteredFeatures(Sources(data=embeddings, embeddings=embeddings, videos=(), choice="-e").encoder)
+    return AlteredFeatures(Sources(data=found, embeddings=found, videos=(), choice="-e").encoder)
 
 
 def task_to_score(
@@ -87,7 +78,7 @@ def task_to_score(
     options = with_root(data, data_options, machine)
     if data is not None and is_benchmark(data):
         benchmark = find_benchmark(data.replace("_", "-"), options, split)
-        return DATASETS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
+        return BENCHMARKS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
     sources = choose_sources(data, options, None, split)
     return sources.task(split or "test"), data_file(sources).name
 

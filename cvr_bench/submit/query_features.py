@@ -95,7 +95,7 @@ def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool
     """
     if not (folder / QUERIES).is_file():
         raise CvrError(f"{folder} has no {QUERIES}; cvr encode-queries writes it.")
-    gallery_GD = torch.from_numpy(read_rows(folder / GALLERY))
+    gallery_GD = torch.from_numpy(read_features(folder / GALLERY))
     task = _within(task, _read_ids(folder))
     if keep_self:
         task = dataclasses.replace(task, protocol=dataclasses.replace(task.protocol, reference="keep"))
@@ -110,7 +110,7 @@ def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool
 
 
 def _recalls(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[str, float]:
-    queries_QD, ids = torch.from_numpy(read_rows(folder / name)), _read_ids(folder)
+    queries_QD, ids = torch.from_numpy(read_features(folder / name)), _read_ids(folder)
     query_ids = ids["queries"] if ids else [query.query_id for query in task.queries]
     item_ids = ids["gallery"] if ids else [item.item_id for item in task.gallery]
     for file, rows, names, what in (
@@ -169,7 +169,7 @@ def _read_ids(folder: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def read_rows(path: Path) -> np.ndarray:
+def read_features(path: Path) -> np.ndarray:
     """Return the rows of an .npy file, float32.
 
     Raises:

@@ -1,7 +1,7 @@
 """What to send to the server of a benchmark: a model's answers, checked as the server checks them.
 
     paths = write_answers("cirr", options, model, Path("cirr.json"))    # cirr.json and cirr_subset.json
-    lines = check_file("cirr", options, Path("cirr.json"))
+    lines = check_submission("cirr", options, Path("cirr.json"))
 
 Source: the servers of CIRR and CIRCO (`cvr_bench.submit.servers`), and the CVPR 2025 VidLLM challenge, which takes the
 query embeddings themselves: https://github.com/mbzuai-oryx/CoVR-VidLLM-CVPRW25, "Calculating Query Features".
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_bench.benchmarks import DATASETS, KeepsTargets, circo
+from cvr_bench.benchmarks import BENCHMARKS, KeepsTargets, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.scoring.blocks import score_matrix
-from cvr_bench.submit.query_features import npy_bytes, read_rows
+from cvr_bench.submit.query_features import npy_bytes, read_features
 from cvr_bench.submit.servers import (
     CIRCO_COUNT,
     CIRR_COUNTS,
@@ -62,7 +62,7 @@ def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out:
     return [out]
 
 
-def check_file(benchmark: str, options: Sequence[str], path: Path) -> str:
+def check_submission(benchmark: str, options: Sequence[str], path: Path) -> str:
     """Return what a file holds, in words, if its server would take it.
 
     Raises:
@@ -143,11 +143,11 @@ def _with_server(benchmark: str) -> str:
 
 def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
     """The queries of the split that the server scores, unless the options name another."""
-    dataset = DATASETS.get(name)
+    dataset = BENCHMARKS.get(name)
     if not isinstance(dataset, KeepsTargets):
         raise CvrError(f"{name} has no split whose targets a server keeps.")
     given = {"split": BLIND_SPLITS[name], **split_options(options, name), **fixed}
-    return dataset.load_blind(DATASETS.config(name, given))
+    return dataset.load_blind(BENCHMARKS.config(name, given))
 
 
 def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
@@ -171,8 +171,7 @@ def _check_cirr_file(options: Sequence[str], path: Path) -> str:
 
 def _check_circo_file(options: Sequence[str], path: Path) -> str:
     submission = _object(path)
-    given = {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")}
-    config = DATASETS.config("circo", given)
+    config = BENCHMARKS.config("circo", {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")})
     task = circo.load_blind(config) if circo.has_images(config) else circo.load_queries(config)
     check_circo(submission, task)
     unknown = "" if task.gallery else "; that they are COCO's was not checked, for want of its list of images"
@@ -181,7 +180,7 @@ def _check_circo_file(options: Sequence[str], path: Path) -> str:
 
 def _check_challenge_file(options: Sequence[str], path: Path) -> str:
     task = _blind("dense-webvid-covr", options)
-    queries_QD = read_rows(path)
+    queries_QD = read_features(path)
     check_challenge(queries_QD, task)
     return f"{task.name}: {' x '.join(map(str, queries_QD.shape))}, every row finite and not zero"
 

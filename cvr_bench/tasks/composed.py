@@ -18,7 +18,7 @@ MEANS = {"meanR3": Mean(("R@1", "R@5", "R@10")), "meanR4": Mean(("R@1", "R@5", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class QueryRow:
     """One query as the benchmark lists it."""
 
     query_id: str
@@ -38,17 +38,17 @@ def video_item(video_id: str) -> Item:
     return Item(video_id, Video(video_id))
 
 
-def query_of(row: Row) -> Query:
+def query_of(row: QueryRow) -> Query:
     """Return the composed query of a row."""
     return Query(row.query_id, video_item(row.reference_id), row.modification, row.description)
 
 
-def rows_of(triplets: pa.Table) -> list[Row]:
+def rows_of(triplets: pa.Table) -> list[QueryRow]:
     """Return one query per triplet, each with its own target; what tells of the reference at most describes it."""
     names = ["triplet_id", "reference_id", "modification", "target_id", "frame_scores"]
     told = "reference_description" if "reference_description" in triplets.column_names else "reference_caption"
     return [
-        Row(
+        QueryRow(
             query_id=row["triplet_id"],
             reference_id=row["reference_id"],
             modification=row["modification"],
@@ -69,19 +69,19 @@ def numbered(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]
     return [(rows[0], tuple(row["target_id"] for row in rows)) for rows in rows_of_query.values()]
 
 
-def named_videos(rows: Iterable[Row]) -> list[str]:
+def videos_of_queries(rows: Iterable[QueryRow]) -> list[str]:
     """Return the references and targets of all rows, each once, in the order in which they are named."""
     return list(dict.fromkeys(name for row in rows for name in (row.reference_id, *row.target_ids)))
 
 
-def named_targets(rows: Iterable[Row]) -> list[str]:
+def targets_of_queries(rows: Iterable[QueryRow]) -> list[str]:
     """Return the targets of all rows, each once."""
     return list(dict.fromkeys(target_id for row in rows for target_id in row.target_ids))
 
 
 def composed_task(
     name: str,
-    rows: Sequence[Row],
+    rows: Sequence[QueryRow],
     gallery: Sequence[str],
     protocol: Protocol,
     *,
@@ -124,5 +124,5 @@ def composed_task(
     )
 
 
-def _lists_of(rows: Iterable[Row], lists: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:
+def _lists_of(rows: Iterable[QueryRow], lists: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:
     return None if lists is None else {row.query_id: lists[row.query_id] for row in rows}

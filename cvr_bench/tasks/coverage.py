@@ -49,11 +49,11 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
         kept,
         protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
-        missing=missing(task, queries, known),
+        missing=missing_from_task(task, queries, known),
     )
 
 
-def missing(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
+def missing_from_task(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
     """Return what a task lacks once only `queries` are scored and only the items `known` are ranked."""
     lost = frozenset(item.item_id for item in task.gallery) - known
     unranked = {}

@@ -16,11 +16,8 @@ def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
     is_train = pc.equal(triplets.column("split"), "train")
     references = triplets.filter(is_train).column("reference_id").unique().to_pylist()
     count = min(max(1, round(share * len(references))), len(references) - 1)
-    chosen = sorted(references, key=lambda name: (_number(name), name))[: max(0, count)]
+    digests = {name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:4] for name in references}
+    chosen = sorted(references, key=lambda name: (digests[name], name))[: max(0, count)]
     is_held = pc.is_in(triplets.column("reference_id"), value_set=pa.array(chosen, pa.string()))
     split = pc.if_else(pc.and_(is_held, is_train), "val", triplets.column("split"))
     return with_column(triplets, triplets.schema.field("split"), split)
-
-
-def _number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:4])

@@ -190,39 +190,32 @@ def _check_ids(task: Task) -> None:
         ("gallery item", [item.item_id for item in task.gallery]),
     ):
         repeated = [name for name, count in Counter(ids).items() if count > 1]
-        if repeated:
-            raise CvrError(f"{task.name}: {what} {first_few(repeated)} stands more than once.")
+        _refuse(task, repeated, f"{what} {{}} stands more than once")
     sets = [item.item_id for item in task.gallery if item.texts]
-    if sets and len(sets) < len(task.gallery):
-        raise CvrError(f"{task.name}: gallery item {first_few(sets)} is a set of texts, but not every item is.")
+    if len(sets) < len(task.gallery):
+        _refuse(task, sets, "gallery item {} is a set of texts, but not every item is")
     empty = [item.item_id for item in task.gallery if item.video is None and item.text is None and not item.texts]
-    if empty:
-        raise CvrError(f"{task.name}: gallery item {first_few(empty)} is neither a video nor a text.")
+    _refuse(task, empty, "gallery item {} is neither a video nor a text")
 
 
 def _check_queries(task: Task) -> None:
     gallery = {item.item_id for item in task.gallery}
     known = {query.query_id for query in task.queries}
     blank = [query.query_id for query in task.queries if query.reference is None and query.modification is None]
-    if blank:
-        raise CvrError(f"{task.name}: query {first_few(blank)} has neither a reference nor a modification.")
+    _refuse(task, blank, "query {} has neither a reference nor a modification")
     if not task.is_blind:
         _check_targets(task, gallery, known)
     for name, values in task.slices.items():
-        if unknown := sorted(set(values) - known):
-            raise CvrError(f"{task.name}: slice {name!r} names query {first_few(unknown)}, which is not there.")
+        _refuse(task, sorted(set(values) - known), f"slice {name!r} names query {{}}, which is not there")
 
 
 def _check_targets(task: Task, gallery: set[str], known: set[str]) -> None:
-    lost = [query_id for query_id in known if not task.targets.get(query_id)]
-    if lost:
-        raise CvrError(f"{task.name}: query {first_few(sorted(lost))} has no target.")
+    lost = sorted(query_id for query_id in known if not task.targets.get(query_id))
+    _refuse(task, lost, "query {} has no target")
     stray = sorted(known.symmetric_difference(task.targets))
-    if stray:
-        raise CvrError(f"{task.name}: targets are given for query {first_few(stray)}, which is not there.")
+    _refuse(task, stray, "targets are given for query {}, which is not there")
     outside = sorted({item_id for ids in task.targets.values() for item_id in ids} - gallery)
-    if outside:
-        raise CvrError(f"{task.name}: target {first_few(outside)} is not in the gallery.")
+    _refuse(task, outside, "target {} is not in the gallery")
 
 
 def _check_candidates(task: Task) -> None:
@@ -231,16 +224,19 @@ def _check_candidates(task: Task) -> None:
     if task.candidates is not None:
         gallery = {item.item_id for item in task.gallery}
         without = [query.query_id for query in task.queries if not task.candidates.get(query.query_id)]
-        if without:
-            raise CvrError(f"{task.name}: query {first_few(without)} has no candidates.")
+        _refuse(task, without, "query {} has no candidates")
         distinct = {id(ids): ids for ids in task.candidates.values()}
         outside = sorted(frozenset().union(*distinct.values()) - gallery)
-        if outside:
-            raise CvrError(f"{task.name}: candidate {first_few(outside)} is not in the gallery.")
+        _refuse(task, outside, "candidate {} is not in the gallery")
     hidden = [
         query.query_id
         for query in task.queries
         if not task.is_blind and not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
     ]
-    if hidden:
-        raise CvrError(f"{task.name}: no target left to find for query {first_few(hidden)}.")
+    _refuse(task, hidden, "no target left to find for query {}")
+
+
+def _refuse(task: Task, names: Sequence[str], problem: str) -> None:
+    """Raise where there are such names, the first of which stand for the `{}` of the problem."""
+    if names:
+        raise CvrError(f"{task.name}: {problem.format(first_few(names))}.")

@@ -16,6 +16,14 @@ from cvr_data.core.errors import CvrError
 RESUME = "resume.pt"
 
 
+def another_training(folder: Path) -> CvrError:
+    """Return the error of a folder whose training has another key."""
+    return CvrError(
+        f"{folder} holds a training with other options or data, or by another version; `cvr bench` with --overwrite "
+        "makes it again, another --out keeps it."
+    )
+
+
 class MovingAverage:
     """The average of a module's trained parameters, which is often better than the weights of any one step.
 
@@ -113,9 +121,7 @@ class TrainingState:
         """
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["key"] != key:
-            raise CvrError(
-                f"{path.parent} holds a training with other options or data; remove it or choose another --out."
-            )
+            raise another_training(path.parent)
         if len(content["random"]) != process_count():
             before = len(content["random"])
             raise CvrError(f"{path.parent} holds a training on {before} devices; resume on as many, or remove it.")

@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cvr_bench.models.parts.processes import is_first
 from cvr_bench.training.config import TrainConfig
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import write_bytes
+
+if TYPE_CHECKING:
+    from accelerate.tracking import GeneralTracker
 
 LOG = "training.csv"
 STEPS = "training-steps.csv"
@@ -35,16 +38,6 @@ def write_log(path: Path, rows: Sequence[LogRow]) -> None:
     writer.writeheader()
     writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
     write_bytes(path, text.getvalue().encode())
-
-
-class Logger(Protocol):
-    """Takes numbers."""
-
-    def log(self, values: Mapping[str, float], step: int) -> None:
-        """Take the numbers of a step."""
-
-    def close(self) -> None:
-        """Write what is left."""
 
 
 class StepLog(AbstractContextManager["StepLog"]):
@@ -81,60 +74,31 @@ class StepLog(AbstractContextManager["StepLog"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for logger in self.loggers:
-            logger.close()
+            logger.finish()
 
     def _log(self, prefix: str, values: Mapping[str, float], step: int) -> None:
         for logger in self.loggers:
             logger.log({f"{prefix}{name}": value for name, value in values.items()}, step)
 
 
-class TensorBoard:
-    """Event files."""
-
-    def __init__(self, folder: Path):
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.writer = SummaryWriter(folder / "tensorboard")
-
-    def log(self, values: Mapping[str, float], step: int) -> None:
-        """Take the numbers of a step."""
-        for name, value in values.items():
-            self.writer.add_scalar(name, value, step)
-
-    def close(self) -> None:
-        """Write what is left."""
-        self.writer.close()
-
-
-class Wandb:
-    """A run of Weights & Biases, called as its folder is."""
-
-    def __init__(self, folder: Path, options: Mapping[str, Any]):
-        import wandb
-
-        self.run = wandb.init(project="cvr", name=folder.parent.name, dir=folder, config=dict(options))
-
-    def log(self, values: Mapping[str, float], step: int) -> None:
-        """Take the numbers of a step."""
-        self.run.log(dict(values), step=step)
-
-    def close(self) -> None:
-        """Write what is left."""
-        self.run.finish()
-
-
-def _open(folder: Path, config: TrainConfig) -> list[Logger]:
-    """The loggers that are wanted.
+def _open(folder: Path, config: TrainConfig) -> list["GeneralTracker"]:
+    """The loggers that are wanted: accelerate's, into the folder of the training.
 
     Raises:
         CvrError: one is not installed.
     """
+    from accelerate.tracking import TensorBoardTracker, WandBTracker
+
     from cvr_data.core.registry import config_dict
 
-    found: list[Logger] = []
+    found: list[GeneralTracker] = []
     for name in config.logger_names:
+        if name == "tensorboard":
+            found.append(TensorBoardTracker("tensorboard", folder))
+        else:  # a run is called as the folder of the result is
+            found.append(WandBTracker("cvr", name=folder.parent.name, dir=folder, config=config_dict(config)))
         try:
-            found.append(TensorBoard(folder) if name == "tensorboard" else Wandb(folder, config_dict(config)))
+            found[-1].start()
         except ImportError as error:
             raise CvrError(f"-t loggers={name} needs a package: pip install 'cvr[loggers]' ({error})") from None
     return found

@@ -1,6 +1,6 @@
 """The one trainer: Adam or AdamW on accelerate, a checkpoint chosen on validation, and a resume that changes nothing.
 
-    report = train(retriever, training_set, validation_task, TrainConfig(epochs=10), encoder, out)
+    report = train(retriever, training_set, validation_task, TrainConfig(epochs=10), encoder, out, made_by=made_by)
 
 `out`/training/ holds `model.safetensors` (the best weights), `training.csv` (a row per epoch), `training.json` (the
 report) and, until training ends, `resume.pt`: a run that was killed goes on at the epoch it was in, and on a CPU ends
@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import nn
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.device import device_of, seeded
@@ -24,13 +23,11 @@ from cvr_bench.models.parts.retriever import TrainableRetriever
 from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_weights
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.config import TrainConfig
+from cvr_bench.training.key import MadeBy, training_key
 from cvr_bench.training.loop import TrainingLoop
 from cvr_bench.training.optimizers import make_optimizer
-from cvr_bench.training.state import RESUME, MovingAverage, TrainingState
+from cvr_bench.training.state import RESUME, MovingAverage, TrainingState, another_training
 from cvr_bench.training.step_log import LogRow
-from cvr_data.core.artifacts import key_of
-from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.features.device import device_of as device_named
 from cvr_data.features.device import precision_of
@@ -38,7 +35,7 @@ from cvr_data.features.protocol import Encoder
 
 REPORT = "training.json"
 
-__all__ = ["TrainConfig", "TrainReport", "train"]
+__all__ = ["MadeBy", "TrainConfig", "TrainReport", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +65,13 @@ def train(
     config: TrainConfig,
     encoder: Encoder,
     out: Path,
+    *,
+    made_by: MadeBy,
 ) -> TrainReport:
     """Train the model and leave it with the weights that were best on validation (without one: the last).
 
-    A training that already ended in `out` with the same options and data is loaded instead.
+    A training that already ended in `out` with the same key (`cvr_bench.training.key`) is loaded instead; `made_by` is
+    what the key cannot tell from the network and the data.
 
     Raises:
         CvrError: `out` holds another training, or the loss is not finite.
@@ -79,7 +79,7 @@ def train(
     folder = out / TRAINING
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
-    key = _key(retriever.module, training_set, validation_task, config)
+    key = training_key(made_by, retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
         load_weights(retriever.module, folder / WEIGHTS)
@@ -134,19 +134,5 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
 def _finished(folder: Path, key: str) -> TrainReport:
     content = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     if content["key"] != key:
-        raise CvrError(f"{folder} holds a training with other options or data; remove it or choose another --out.")
+        raise another_training(folder)
     return TrainReport(**content["report"])
-
-
-def _key(module: nn.Module, training_set: TrainingSet, validation_task: Task | None, config: TrainConfig) -> str:
-    """The hash of what a training depends on; the features are those of one encoder, which the caller checks."""
-    task = validation_task
-    return key_of(
-        {
-            "options": config_dict(config),
-            "weights": {name: list(tensor.shape) for name, tensor in module.state_dict().items()},
-            "triplets": [training_set.reference_ids, training_set.modifications, training_set.target_ids],
-            **({"weights": list(training_set.weights)} if len(training_set.weights) else {}),
-            "validation": None if task is None else [query.query_id for query in task.queries],
-        }
-    )

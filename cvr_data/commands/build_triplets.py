@@ -27,19 +27,10 @@ from cvr_data.core.errors import CvrError
 @option_option
 @overwrite_option
 def build_triplets(
-    modifications: tuple[Path, ...],
-    out: Path | None,
-    name: str | None,
-    pairs: Path | None,
-    videos: Path | None,
-    test_from: tuple[Path, ...],
-    embeddings: Path | None,
-    judgments: Path | None,
-    judged_only: bool,
-    push: str | None,
-    options: tuple[str, ...],
-    overwrite: bool,
-) -> None:
+    modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
+    judgments: Path | None, judged_only: bool, push: str | None, options: tuple[str, ...], overwrite: bool,
+    **given: Path | None,
+) -> None:  # fmt: skip
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
 
     Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Options (-o):
@@ -59,7 +50,7 @@ def build_triplets(
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
     config = parse_config(Config, options, where="build-triplets")
-    sources = building.find_parts(modifications, pairs=pairs, videos=videos, embeddings=embeddings)
+    sources = building.find_parts(modifications, **given)
     sources = building.with_tests(sources, test_from) if test_from else sources
     sources = replace(sources, judgments=judgments, judged_only=judged_only)
     chosen = name or (out.name if out else building.default_name(sources))

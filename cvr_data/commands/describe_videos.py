@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,9 +38,8 @@ from cvr_data.commands.options import (
 @overwrite_option
 @json_option
 def describe_videos(
-    videos: Path, llm: str, options: tuple[str, ...], prompt: str, frames: int, sampler: str, longest_side: int,
-    encoder: str, encoder_option: tuple[str, ...], floor: float | None, attempts: int, replace: bool, out: Path,
-    seed: int, cache: Path | None, overwrite: bool, as_json: bool,
+    videos: Path, llm: str, options: tuple[str, ...], encoder_option: tuple[str, ...], out: Path, cache: Path | None,
+    overwrite: bool, as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
     """Describe each of VIDEOS from sampled frames, and write the videos with their descriptions.
 
@@ -54,11 +54,8 @@ def describe_videos(
     from cvr_data.modifications.describe_videos import Config
     from cvr_data.modifications.describe_videos import describe_videos as describe
 
-    config = Config(
-        prompt=prompt, backend=llm, options=with_machine(BACKENDS.get(llm).Config, options), frames=frames,
-        sampler=sampler, longest_side=longest_side, encoder=encoder, encoder_options=encoder_option, floor=floor,
-        attempts=attempts, replace=replace, seed=seed,
-    )  # fmt: skip
+    options = with_machine(BACKENDS.get(llm).Config, options)
+    config = Config(backend=llm, options=options, encoder_options=encoder_option, **chosen)
     artifact = describe(videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite)
     manifest = artifact.manifest
     if as_json:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,9 +35,8 @@ SHOWN_ERRORS = 8
 @click.option("--dry-run", is_flag=True, help="Show what is missing; fetch none of it.")
 @json_option
 def download(
-    kind: str, name: str, split: str | None, urls: Path | None, only_ids: Path | None, id_columns: tuple[str, ...],
-    out: Path | None, num_shards: int, shard_id: int, concurrency: int, attempts: int, timeout: float,
-    retry_failed: bool, dry_run: bool, as_json: bool,
+    name: str, out: Path | None, concurrency: int, attempts: int, timeout: float, retry_failed: bool, dry_run: bool,
+    as_json: bool, **wanted: Any,
 ) -> None:  # fmt: skip
     """Fetch the files of NAME: annotations, videos, images, features or checkpoints.
 
@@ -54,17 +53,7 @@ def download(
     from cvr_data.download.run import Config
 
     config = Config(concurrency=concurrency, attempts=attempts, timeout_s=timeout, retry_failed=retry_failed)
-    request = DownloadRequest(
-        kind=kind,  # type: ignore[arg-type]
-        name=name,
-        root=out or this_machine().root(Path(name).stem),
-        split=split,
-        urls=urls,
-        only_ids=only_ids,
-        id_columns=id_columns,
-        num_shards=num_shards,
-        shard_id=shard_id,
-    )
+    request = DownloadRequest(name=name, root=out or this_machine().root(Path(name).stem), **wanted)
     plan = make_plan(request, config)
     _introduce(plan, err=as_json)
     if dry_run:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER
+from cvr_data.commands.options import FOLDER, LookUp
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("triplet")
 @click.option("--in", "dataset", type=FOLDER, required=True, help="The folder of the dataset.")
 def explain(triplet: str, dataset: Path) -> None:

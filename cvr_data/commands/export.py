@@ -20,6 +20,8 @@ def export(triplets: Path, format_name: str, out: Path, videos: Path | None, opt
     """
     from cvr_data.core.errors import CvrError
     from cvr_data.formats import FORMATS
+    from cvr_data.media.places import ids_of_clips
+    from cvr_data.triplets.build import used_videos
     from cvr_data.triplets.dataset import open_dataset
 
     component, config = FORMATS.get(format_name), FORMATS.config(format_name, options)
@@ -28,3 +30,10 @@ def export(triplets: Path, format_name: str, out: Path, videos: Path | None, opt
         raise CvrError(f"{out} is not empty; name another --out.")
     for path in component.write(config, dataset.triplets, out, dataset.videos):
         click.echo(path)
+    clips = set() if dataset.videos is None else ids_of_clips(dataset.videos) & used_videos(dataset.triplets)
+    if clips:
+        click.echo(
+            f"{len(clips)} videos are clips of longer files, and the layout has no place for their times: whoever "
+            "reads it looks for a file of each id.",
+            err=True,
+        )

@@ -9,7 +9,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option
 
 @click.command("export-embeddings")
 @click.argument("embeddings", type=FOLDER)
-@click.option("--layout", required=True, help="A name in `cvr list feature_layouts`.")
+@click.option("--layout", required=True, help="A name in `cvr list layouts`.")
 @click.option("--only", type=PATH, help="Table of the ids to write.")
 @click.option("--texts", type=PATH, help="Write the texts of this table too, where the layout keeps texts.")
 @click.option("--column", default="captions", show_default=True, help="Column of --texts.")
@@ -25,9 +25,9 @@ def export_embeddings(
     """
     from cvr_data.features.embed_source import distinct_texts, read_source
     from cvr_data.features.import_features import export_features
-    from cvr_data.features.layouts import FEATURE_LAYOUTS
+    from cvr_data.features.layouts import LAYOUTS
 
-    config = FEATURE_LAYOUTS.config(layout, options)
+    config = LAYOUTS.config(layout, options)
     wanted: list[str] = []
     if texts is not None:
         table, where = read_source(texts)

@@ -51,11 +51,9 @@ def estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("pairs", type=PATH, required=False)
 @click.option(
-    "--style",
-    default="short",
-    show_default=True,
+    "--style", default="short", show_default=True,
     help="A built-in prompt: short, dense, static, action, paraphrase, reverse.",
-)
+)  # fmt: skip
 @click.option("--prompt", type=PATH, help="A prompt file of your own (YAML), instead of --style.")
 @click.option("--llm", default="transformers", show_default=True, help="The backend; see `cvr list backends`.")
 @option_option
@@ -99,13 +97,8 @@ def generate_modifications(
     if current_engine().kind == "local" and not current_engine().is_here:
         raise CvrError("--workers starts several engines, which needs --engine ray.")
 
-    config = Config(
-        prompt=str(prompt) if prompt else style,
-        backend=llm,
-        options=with_machine(BACKENDS.get(llm).Config, options),
-        given=given,
-        **chosen,
-    )
+    options = with_machine(BACKENDS.get(llm).Config, options)
+    config = Config(prompt=str(prompt) if prompt else style, backend=llm, options=options, given=given, **chosen)
     pairs = pairs or (pairs_of(given) if given else Path("pairs"))
     cache = cache or cache_folder() / "requests.sqlite"
     if dry_run:

@@ -9,7 +9,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, o
 
 @click.command("import-embeddings")
 @click.argument("source", type=PATH)
-@click.option("--layout", required=True, help="A name in `cvr list feature_layouts`.")
+@click.option("--layout", required=True, help="A name in `cvr list layouts`.")
 @click.option("--encoder", default="imported", show_default=True, help="What made them; it encodes further texts.")
 @click.option("--encoder-option", multiple=True, metavar="KEY=VALUE", help="An option of --encoder.")
 @click.option("--only", type=PATH, help="Table of the ids that are wanted; those that are missing are listed.")
@@ -28,9 +28,9 @@ def import_embeddings(
     from cvr_data.core.registry import config_dict
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.features.import_features import Import, import_features
-    from cvr_data.features.layouts import FEATURE_LAYOUTS
+    from cvr_data.features.layouts import LAYOUTS
 
-    config = FEATURE_LAYOUTS.config(layout, options)
+    config = LAYOUTS.config(layout, options)
     known = config_dict(ENCODERS.config(encoder, encoder_option)) if encoder != "imported" else {}
     chosen = Import(layout=layout, config=config, encoder=encoder, encoder_options=known, only=only, texts=texts)
     manifest = import_features(source, chosen, out, overwrite=overwrite).manifest

@@ -10,7 +10,7 @@ from cvr_data.commands.options import FOLDER, engine_options, json_option, optio
 
 @click.command("mine-pairs")
 @click.argument("videos", type=FOLDER, default="videos")
-@click.option("--strategy", default="one-word", show_default=True, help="See `cvr list mining`.")
+@click.option("--strategy", default="one-word", show_default=True, help="See `cvr list strategies`.")
 @option_option
 @click.option("--embeddings", type=FOLDER, help="Stored features: visual similarity, and captions encoded once.")
 @click.option(

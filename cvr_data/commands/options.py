@@ -1,7 +1,9 @@
 """Options that several commands share."""
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,44 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 PATH = click.Path(path_type=Path)
 
 
+class LookUp(click.Command):
+    """A command that shows what is there, and for which the time to start is most of what it takes.
+
+    Arrow imports pandas at its first conversion, to ask whether what it got is a data frame; that takes longer than
+    many a look-up, none of which has one. So it looks once, in vain, and again where pandas is really wanted.
+    """
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command without pandas."""
+        if "pandas" not in sys.modules:
+            import pyarrow as pa
+
+            finder = _NoPandas()
+            sys.meta_path.insert(0, finder)
+            try:
+                pa.array([])
+            finally:
+                sys.meta_path.remove(finder)
+        return super().invoke(context)
+
+
+class _NoPandas(MetaPathFinder):
+    """Says that there is no pandas, and nothing of other modules."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(f"{name} is not looked for.", name=name)
+
+
 def out_option(default: str, meaning: str = "Folder to write.") -> Decorator:
     """Return `--out/-O FOLDER`."""
     return click.option("--out", "-O", type=FOLDER, default=default, show_default=True, help=meaning)
 
 
 option_option = click.option(
-    "--option",
-    "-o",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
+    "--option", "-o", "options", multiple=True, metavar="KEY=VALUE",
     help="An option of the component; see `cvr show NAME`.",
-)
+)  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")

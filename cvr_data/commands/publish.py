@@ -67,10 +67,10 @@ def publish(
         with_videos=with_videos, embeddings=features, audit=audit,
     )  # fmt: skip
     sending = None if dry_run else Config(chunk_files=chunk_files)
-    run(dataset, Target(repo, revision, private, OUR_FOLDERS), wanted, staging=staging, sending=sending)
+    stage_and_push(dataset, Target(repo, revision, private, OUR_FOLDERS), wanted, staging=staging, sending=sending)
 
 
-def run(
+def stage_and_push(
     dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, sending: "Config | None"
 ) -> None:
     """Stage a dataset, say what goes out, and push it; without `sending` it is only said."""

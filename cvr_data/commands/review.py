@@ -1,6 +1,7 @@
 """Judge triplets or modification texts in the browser, alone or with others."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,9 +27,8 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 @click.option("--token", "needs_token", is_flag=True, help="Ask for the token on this machine too.")
 @seed_option
 def review(
-    reviewed: Path, out: Path | None, annotators: tuple[str, ...], overlap: float, splits: tuple[str, ...],
-    gold: Path | None, embeddings: Path | None, videos: Path | None, pairs: Path | None, media: tuple[Path, ...],
-    host: str, port: int, needs_token: bool, seed: int,
+    reviewed: Path, out: Path | None, annotators: tuple[str, ...], overlap: float, host: str, port: int,
+    needs_token: bool, seed: int, **shown: Any,
 ) -> None:  # fmt: skip
     """Serve a page on which people judge the texts of a folder of triplets or modification texts; Ctrl-C ends it.
 
@@ -38,9 +38,7 @@ def review(
     """
     from cvr_data.review.serve import Address, ReviewSources, Settings, serve
 
-    sources = ReviewSources(
-        reviewed=reviewed, videos=videos, pairs=pairs, embeddings=embeddings, splits=splits, gold=gold, media=media
-    )
+    sources = ReviewSources(reviewed=reviewed, **shown)
     settings = Settings(annotators=tuple(dict.fromkeys(annotators)), overlap=overlap, seed=seed)
     address = Address(host=host, port=port, needs_token=needs_token)
     serve(sources, out or Path("reviews") / f"{reviewed.name}.sqlite", settings, address, click.echo)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, json_option
+from cvr_data.commands.options import PATH, LookUp, json_option
 
 
-@click.command("review-report")
+@click.command("review-report", cls=LookUp)
 @click.argument("review", type=PATH)
 @json_option
 def review_report(review: Path, as_json: bool) -> None:

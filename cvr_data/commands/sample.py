@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import PATH, json_option, seed_option
+from cvr_data.commands.options import PATH, LookUp, json_option, seed_option
 
 SCORES = ("cycle_score", "cycle_gain", "text_score", "text_similarity")
 STATUSES = click.Choice(["ok", "rejected", "error"])
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("modifications", type=PATH)
 @click.option("--count", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many pairs.")
 @click.option("--status", multiple=True, type=STATUSES, help="Only rows of this status; repeatable.")

@@ -19,8 +19,8 @@ def split(
 ) -> None:
     """Write VIDEOS again with `group_id` and `split`; a split that the corpus gave wins.
 
-    A train video that looks like one of the val or test videos is dropped with a reason. With --keep a set that has
-    grown keeps the splits it had; new videos that would join two of them are dropped.
+    A train video that looks like one of the val or test videos, or is of the same recording, is dropped with a reason.
+    With --keep a set that has grown keeps the splits it had; new videos that would join two of them are dropped.
 
     Example: cvr split videos --embeddings embeddings -o threshold=0.95
     """

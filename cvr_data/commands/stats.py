@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option, seed_option
+from cvr_data.commands.options import FOLDER, PATH, LookUp, json_option, seed_option
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("triplets", type=FOLDER)
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @click.option("--html", type=PATH, help="Also write a page: funnel, distributions, triplets with playing clips.")

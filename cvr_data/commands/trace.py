@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, json_option
+from cvr_data.commands.options import PATH, LookUp, json_option
 
 
-@click.command()
+@click.command(cls=LookUp)
 @click.argument("folder", type=PATH)
 @json_option
 def trace(folder: Path, as_json: bool) -> None:

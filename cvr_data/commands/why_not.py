@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER
+from cvr_data.commands.options import FOLDER, LookUp
 
 
-@click.command("why-not")
+@click.command("why-not", cls=LookUp)
 @click.argument("reference")
 @click.argument("target")
 @click.option("--in", "pairs", type=FOLDER, default="pairs", show_default=True, help="The mined pairs.")

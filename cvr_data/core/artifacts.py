@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,13 +25,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvr_data.core.artifact_files import (
+    MANIFEST,
+    RUNNING,
+    check_outside,
+    clear_artifact,
+    content_files,
+    file_state,
+    foreign_files,
+    read_json_once,
+)
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
+from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
 
-MANIFEST = "manifest.json"
-RUNNING = "running.json"
+WORK = ".work"
+"""Folder in an unfinished artifact of what the passes of its stage leave for each other."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,16 @@ class Artifact:
         return path
 
 
+@dataclass(frozen=True)
+class Written:
+    """What is in an artifact, as those who wrote its parts counted it."""
+
+    rows: int
+    dropped: Mapping[str, int]
+    files: Mapping[str, str]
+    """Name -> sha256; files that are not named are looked at."""
+
+
 class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     """Writes an artifact part by part; leaving the block without `finish` keeps the parts for a resumed run."""
 
@@ -109,26 +130,39 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self.key = key_of(self.identity)
         self.inputs = {name: Path(source) for name, source in (inputs or {}).items()}
         self.overwrite = overwrite
+        self.foreign: list[str] = []
+        """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
         self.started = time.monotonic()
+        self.held = ExitStack()
 
     def __enter__(self) -> "ArtifactWriter":
+        self._identity_on_disk()  # what is no artifact is refused before anything is written
+        with ExitStack() as held:
+            held.enter_context(folder_lock(self.path))
+            with faults_of_disk(self.path):
+                self._begin()
+            self.held = held.pop_all()
+        return self
+
+    def _begin(self) -> None:
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
             difference = _difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
-            _clear(self.path)
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_bytes(self.path / RUNNING, json_bytes(self.identity))
-        return self
+            check_outside(self.path, self.inputs.values())
+            clear_artifact(self.path)
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
+        self.foreign = foreign_files(self.path)
+        write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and error.errno in (28, 122):
-            raise CvrError(
-                f"The disk is full: cannot write {self.path}. Free some space and run again to resume."
-            ) from None
+        self.held.close()
+        with faults_of_disk(self.path):
+            if isinstance(error, OSError):
+                raise error
 
     def has_part(self, index: int) -> bool:
         """Return whether the part was finished by this run or an interrupted one."""
@@ -155,17 +189,22 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(self.path / name, content)
 
-    def finish(self, **extra: Any) -> Artifact:
-        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones."""
-        parts = sorted(self.path.glob("part-*.parquet"))
-        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+    def finish(self, written: Written | None = None, /, **extra: Any) -> Artifact:
+        """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones.
+
+        What nobody counted is read from the parts.
+        """
+        written = written or self._read_written()
         manifest = {
             **self.identity,
             "key": self.key,
             "inputs": {name: self._input_entry(name) for name in self.inputs},
-            "rows": sum(pq.read_metadata(part).num_rows for part in parts),
-            "dropped": dict(sorted(dropped.items())),
-            "files": {name: file_sha256(self.path / name) for name in _content_files(self.path)},
+            "rows": written.rows,
+            "dropped": dict(sorted(written.dropped.items())),
+            "files": {
+                name: written.files.get(name) or file_sha256(self.path / name)
+                for name in content_files(self.path, self.foreign)
+            },
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -178,8 +217,10 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
-        _clear(self.path)
-        self.path.rmdir()
+        clear_artifact(self.path)
+        self.held.close()
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
@@ -195,10 +236,15 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             raise CvrError(f"{self.path} is a file; an artifact needs a folder.")
         for name in (MANIFEST, RUNNING):
             if (self.path / name).exists():
-                return identity_of(_read_json(self.path / name))
-        if any(self.path.iterdir()):
+                return identity_of(read_json_once(self.path / name))
+        if any(entry.name != LOCK for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
+
+    def _read_written(self) -> Written:
+        parts = sorted(self.path.glob("part-*.parquet"))
+        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+        return Written(sum(pq.read_metadata(part).num_rows for part in parts), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
         relative = os.path.relpath(self.inputs[name].resolve(), self.path.resolve())
@@ -224,7 +270,7 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
             else "holds no artifact (no manifest.json)"
         )
         raise CvrError(f"{folder} {state}.")
-    artifact = Artifact(folder, _read_json(folder / MANIFEST))
+    artifact = Artifact(folder, read_json_once(folder / MANIFEST))
     if stage is not None and not artifact.stage.startswith(stage):
         raise CvrError(f"{folder} was made by {artifact.stage!r}, where {stage!r} is needed.")
     return artifact
@@ -262,7 +308,7 @@ def input_key(path: Path) -> str:
         return open_artifact(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
-    return _digest(os.path.realpath(path), _state(path))
+    return _digest(os.path.realpath(path), file_state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:
@@ -280,29 +326,10 @@ def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Pat
     return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return _parsed(os.path.realpath(path), _state(path))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
-
-
-@lru_cache(maxsize=1024)
-def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
-    """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
 @lru_cache(maxsize=1024)
 def _digest(path: str, state: tuple[int, ...]) -> str:
     """The sha256 of a file, worked out once for as long as it stays the same."""
     return file_sha256(Path(path))
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What differs once a file was written anew."""
-    file = path.stat()
-    return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
 
 def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
@@ -310,29 +337,6 @@ def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     for path in paths:
         counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
     return counts
-
-
-def _content_files(folder: Path) -> list[str]:
-    """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
-    names = []
-    for root, folders, files in os.walk(folder):
-        at_top = Path(root) == folder
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not (Path(root) / name / MANIFEST).exists()
-        )
-        skipped = {MANIFEST, RUNNING} if at_top else set()
-        names += [
-            (Path(root) / name).relative_to(folder).as_posix()
-            for name in files
-            if not name.startswith(".") and name not in skipped
-        ]
-    return sorted(names)
-
-
-def _clear(folder: Path) -> None:
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for entry in folder.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

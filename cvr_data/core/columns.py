@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,14 +13,17 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
     """Return the table with the columns of `schema` first, cast; absent optional ones are null, others follow.
 
+    Structs keep the fields that they have beyond those of `schema`, as tables keep columns.
+
     Raises:
         CvrError: a required column is absent or has nulls, or a column cannot be cast.
     """
     columns = [_column(table, field, where) for field in schema]
     others = [name for name in table.column_names if name not in schema.names]
+    fields = [field.with_type(column.type) for field, column in zip(schema, columns, strict=True)]
     return pa.table(
         columns + [table.column(name) for name in others],
-        schema=pa.schema([*schema, *(table.schema.field(name) for name in others)]),
+        schema=pa.schema([*fields, *(table.schema.field(name) for name in others)]),
     )
 
 
@@ -32,7 +36,7 @@ def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
     column = table.column(field.name)
     if column.type != field.type:
         try:
-            column = column.cast(field.type)
+            column = column.cast(_with_more_fields(field.type, column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             detail = first_line(error)
             raise CvrError(
@@ -44,6 +48,16 @@ def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
     return column
 
 
+def _with_more_fields(wanted: pa.DataType, found: pa.DataType) -> pa.DataType:
+    """The wanted type with the fields that structs have beyond it."""
+    if pa.types.is_list(wanted) and pa.types.is_list(found):
+        return pa.list_(_with_more_fields(wanted.value_type, found.value_type))
+    if pa.types.is_struct(wanted) and pa.types.is_struct(found):
+        known = {field.name for field in wanted}
+        return pa.struct([*wanted, *(field for field in found if field.name not in known)])
+    return wanted
+
+
 def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -> pa.Table:
     """Return the table with `drop_reason` set where the mask is true and no reason stands yet; null masks keep."""
     before = (
@@ -52,6 +66,13 @@ def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -
     is_new = pc.and_(pc.fill_null(is_dropped, False), pc.is_null(before))
     reasons = pc.if_else(is_new, pa.scalar(reason, pa.string()), before)
     return with_column(table, "drop_reason", reasons)
+
+
+def mark_rows(table: pa.Table, rows: np.ndarray, reason: str) -> pa.Table:
+    """Return the table with `drop_reason` set in these rows where no reason stands yet."""
+    is_dropped = np.zeros(table.num_rows, bool)
+    is_dropped[rows] = True
+    return mark(table, pa.array(is_dropped), reason)
 
 
 def with_column(table: pa.Table, field: str | pa.Field, values: pa.Array | pa.ChunkedArray | Sequence[Any]) -> pa.Table:

@@ -3,7 +3,9 @@
 import sys
 import time
 from collections import deque
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 
 QUIET_S = 2.0
@@ -13,6 +15,18 @@ WINDOW_S = 30.0
 """The rate is that of so many last seconds, or of the last batch where that took longer."""
 BURST_S = 0.25
 """The rows of a batch are told one by one: what comes within this time of the first came together with it."""
+
+_IS_SILENT: ContextVar[bool] = ContextVar("is_silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Show no progress in this block: it is one of many jobs, whose progress is shown by who hands them out."""
+    token = _IS_SILENT.set(True)
+    try:
+        yield
+    finally:
+        _IS_SILENT.reset(token)
 
 
 class Pace:
@@ -68,6 +82,7 @@ class Progress(AbstractContextManager["Progress"]):
         self.pace = Pace()
         self.started = self.drawn = time.monotonic()
         self.is_terminal = sys.stderr.isatty()
+        self.is_silent = _IS_SILENT.get()
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Add `count` units of work; `note` (such as "12 dropped") ends the line until another one comes."""
@@ -84,12 +99,14 @@ class Progress(AbstractContextManager["Progress"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         elapsed = time.monotonic() - self.started
-        if elapsed > QUIET_S:
+        if elapsed > QUIET_S and not self.is_silent:
             self._draw(elapsed, self.pace.worked / elapsed, end="\n")
 
     def _add(self, count: int, note: str, now: float) -> None:
         self.done += count
         self.note = note or self.note
+        if self.is_silent:
+            return
         pause = REDRAW_S if self.is_terminal else PLAIN_S
         is_over = self.total is not None and self.done >= self.total  # the last line comes at the end, once
         if not is_over and now - self.started > QUIET_S and now - self.drawn > pause:

@@ -1,22 +1,19 @@
-"""Jobs on Ray Data: a row per job, a task per row, and a job whose worker died is run again by Ray.
+"""Jobs as tasks of Ray, which places them; a job whose worker died is run again by Ray.
 
 Ray comes with the extra `ray`. Without an address a Ray is started here for the run and stopped after it; its processes
 find `cvr_data` as this one does. Values travel by pickle, between processes of one owner.
 
-Source: https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html.
+Source: https://docs.ray.io/en/latest/ray-core/tasks.html (2.50 and newer).
 """
 
-import logging
 import os
-import pickle
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
 
 from cvr_data.core.errors import CvrError, first_line
 
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
     from cvr_data.core.engine import Engine
 
 Result = TypeVar("Result")
+RETRIES = 3
+"""Times that Ray runs a job again whose worker died."""
 REACH_S = 5.0
 """Seconds in which a cluster has to answer."""
 
@@ -33,34 +32,47 @@ def map_on_ray(
 ) -> Iterator[tuple[int, Result]]:
     """Yield (index, result) of every job, on the Ray that `connected` is connected to."""
     import ray
-    import ray.data
 
-    # A row is a number: a job and what all share are objects in Ray's store, read there by who needs them.
     at_once = min(workers, len(jobs))
-    known = {"shared": [ray.put(shared)], "jobs": [ray.put(job) for job in jobs]}
-    numbers = ray.data.from_items([{"index": index} for index in range(len(jobs))], override_num_blocks=len(jobs))
-    done = numbers.map_batches(
-        _run_batch,  # type: ignore[arg-type]
-        fn_kwargs={"function": function, "folder": str(Path.cwd()), **known},
-        batch_size=1,
-        compute=ray.data.TaskPoolStrategy(size=at_once),
-        num_gpus=min(1.0, ray.cluster_resources().get("GPU", 0) / at_once) if on_gpu else 0,
-    )
-    for row in done.iter_rows():
-        yield int(row["index"]), pickle.loads(row["result"])
+    gpus = min(1.0, ray.cluster_resources().get("GPU", 0) / at_once) if on_gpu else 0
+    task = ray.remote(_run_job).options(name=f"cvr {function.__name__}", num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
+    common = ray.put((function, str(Path.cwd()), shared))  # once in Ray's store, read there by who needs it
+    waiting = iter(enumerate(jobs))
+    running: dict[Any, int] = {}
+    try:
+        while True:
+            for index, job in islice(waiting, at_once - len(running)):
+                running[task.remote(common, job)] = index
+            if not running:
+                return
+            done, _ = ray.wait(list(running), num_returns=1)
+            for reference in done:
+                yield running.pop(reference), _result(reference)
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
 
 
-def _run_batch(
-    batch: dict[str, np.ndarray], function: Callable[..., Any], folder: str, shared: list[Any], jobs: list[Any]
-) -> dict[str, list[Any] | np.ndarray]:
+def _result(reference: Any) -> Any:
+    """Return what a task did; what it raised is raised as it was there."""
     import ray
 
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.WorkerCrashedError:
+        raise CvrError(
+            f"Workers of Ray died {RETRIES + 1} times at one job; look for what kills them (memory?)."
+        ) from None
+
+
+def _run_job(common: tuple[Callable[..., Any], str, tuple], job: tuple) -> Any:
+    function, folder, shared = common
     # Relative paths mean here what they mean where the command was given; a job that opens none needs no such folder.
     with suppress(FileNotFoundError):
         os.chdir(folder)
-    common = ray.get(shared[0])
-    results = [pickle.dumps(function(*common, *ray.get(jobs[index])), protocol=5) for index in batch["index"]]
-    return {"index": batch["index"], "result": results}
+    return function(*shared, *job)
 
 
 @contextmanager
@@ -73,21 +85,14 @@ def connected(engine: "Engine") -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-        import ray.data
     except ImportError as error:
         raise CvrError(f"--engine ray needs Ray (pip install 'cvr[ray]'): {error}") from None
     was_running = ray.is_initialized()
     if not was_running:
         _start(ray, engine)
-    context, logger = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
-    before = context.enable_progress_bars, logger.level
-    context.enable_progress_bars = False
-    logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        context.enable_progress_bars = before[0]
-        logger.setLevel(before[1])
         if not was_running:
             ray.shutdown()
 
@@ -101,10 +106,9 @@ def _start(ray: Any, engine: "Engine") -> None:
         except (OSError, ValueError, RuntimeError) as error:
             raise CvrError(f"No Ray answers at {engine.address!r}: {first_line(error)}") from None
         return
-    # One core more than jobs: Ray's own read tasks want one too, and would wait for ever.
     ray.init(
         address="local",  # and not a cluster that happens to run here
-        num_cpus=engine.workers + 1,
+        num_cpus=engine.workers,
         include_dashboard=False,
         log_to_driver=False,
         logging_level="error",

@@ -1,8 +1,8 @@
 """The folder is the registry: a component's file name is its name, and its Config checks its options.
 
-    MINING = Family("cvr_data.pairs.strategies")
-    MINING.names()                                   # ["one-word", ...] without importing any
-    MINING.config("one-word", ["max_group=20"])      # a checked Config
+    STRATEGIES = Family("cvr_data.pairs.strategies")
+    STRATEGIES.names()                                 # ["one-word", ...] without importing any
+    STRATEGIES.config("one-word", ["max_group=20"])    # a checked Config
 
 A dotted name is any importable module, so a private component needs no plugin system. What a module of a family must
 have is a `Protocol` in the family's `__init__.py`, and `get` refuses one that lacks it. What it may have stands there

@@ -1,74 +1,120 @@
-"""Runs a stage's parts on the engine of the block around (`cvr_data.core.jobs`), or in so many processes.
+"""What a stage is made of: steps, pure functions on Arrow tables, of three shapes.
 
-A stage that cuts its input into slices gives the same parts for any number of workers.
+    Step       run(config, part, *sides) -> table              each part alone: most filters, texts, joins by a side
+    KeyedStep  key(config, part) -> hashes                     rows of equal keys meet in one bucket,
+               run(config, bucket, *sides) -> table            whatever parts they come from
+    ClaimStep  claims(config, part) -> table of key, row, ...  a row asks under several keys, or in few columns;
+               settle(config, claims) -> claims                claims of equal keys meet, some come back to their part,
+               run(config, part, settled, *sides) -> table     which decides by them
+
+A step marks the rows it removes with `drop_reason` and leaves all others as they are; one that `makes_rows` gives other
+rows than it gets. The runner (`core.runner`) takes the marked rows out, counts both, and stops where a step lost a row.
+What a step gives must follow from its config, rows and sides alone; then the result is the same for every cut of the
+input, every number of workers, every engine, and whatever was killed meanwhile. So:
+
+* rows of a bucket come in the order of the input's rows; who must not depend on that either sorts them,
+* a key is the same number in every process: `parts.hashes_of`, never `hash`,
+* functions and configs are picklable: module-level functions, frozen dataclasses,
+* a side is small (a vocabulary, counts): a module-level function and what it is called with, once in each process.
+
+A stage that drops videos with too few words, and all but the first of those of one caption:
+
+    def drop_silent(config, part):
+        return mark(part, pc.equal(pc.list_value_length(part["captions"]), 0), "no_caption")
+
+    def by_url(config, part):
+        return hashes_of(part["url"])
+
+    def drop_repeated(config, bucket):
+        is_first = np.zeros(bucket.num_rows, bool)
+        is_first[np.unique(by_url(config, bucket), return_index=True)[1]] = True
+        return mark(bucket, pa.array(~is_first), "repeated_url")
+
+    def one_each(videos, out, *, overwrite):
+        run = StageRun(out, stage="one-each", version=1, config={}, inputs={"videos": videos}, overwrite=overwrite)
+        if (done := run.finished()) is not None:
+            return done
+        with run:
+            flow = run.read(videos).then(Step(name="silent", run=drop_silent))
+            flow = flow.then(KeyedStep(name="repeated", run=drop_repeated, key=by_url))
+            return run.write(flow, VIDEOS, sort_by=("video_id",))
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError
-from cvr_data.core.jobs import map_jobs, pool_unless_given, use_engine
-from cvr_data.core.progress import Progress
-from cvr_data.core.registry import config_dict
+from cvr_data.core.artifacts import ArtifactWriter
 
 PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
 
 
-class StageModule(Protocol):
-    """A module that makes a table of tables."""
+@dataclass(frozen=True)
+class Side:
+    """A small thing that every job of a step needs; each process loads it once."""
 
-    __name__: str
-    VERSION: int
-    INPUTS: Mapping[str, pa.Schema]
-    OUTPUT: pa.Schema
-
-    @property
-    def run(self) -> Callable[..., pa.Table]:
-        """Config and the tables of INPUTS -> a table of OUTPUT, and of dropped rows with `drop_reason`; pure."""
+    load: Callable[..., Any]
+    """A module-level function."""
+    arguments: tuple[Any, ...] = ()
 
 
-@runtime_checkable
-class Sliced(Protocol):
-    """A stage that is called once per slice of its first input; the others are given whole."""
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step that looks at each part alone."""
 
-    ROWS: int
+    name: str
+    """Of the funnel, of messages and of the progress line."""
+    run: Callable[..., pa.Table]
+    config: Any = None
+    sides: tuple[Side, ...] = ()
+    makes_rows: bool = False
+    """It gives other rows than it gets, so how many came in says nothing."""
+    is_counted: bool = True
+    """False of what only adds columns: it is no step of the funnel, and `drop_step` does not count it."""
 
 
-def run_stage(
-    stage: StageModule,
-    config: Any,
-    inputs: Mapping[str, Path],
-    out: Path,
-    *,
-    workers: int = 1,
-    overwrite: bool = False,
-) -> Artifact:
-    """Run a stage over finished artifacts and return the one it made, resuming an interrupted run.
+@dataclass(frozen=True, kw_only=True)
+class KeyedStep(Step):
+    """A step that looks at all rows of equal keys together."""
 
-    Raises:
-        CvrError: an input lacks a column, or `out` holds something else.
-    """
-    name = stage.__name__.rsplit(".", 1)[-1].replace("_", "-")
-    writer = ArtifactWriter(
-        out, stage=name, version=stage.VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
-    )
-    if (done := writer.finished()) is not None:
-        return done
-    tables = [_read_input(inputs[input_name], schema) for input_name, schema in stage.INPUTS.items()]
-    with writer:
-        if isinstance(stage, Sliced):
-            _run_slices(stage, config, tables, writer, name, rows=stage.ROWS, workers=workers)
-        else:
-            _run_whole(stage, config, tables, writer, name)
-        return writer.finish()
+    key: Callable[..., np.ndarray]
+    """(config, part) -> uint64 of each row."""
+    bucket_values: int | None = None
+    """Rows of a bucket, on average, where `run` needs much memory for each; else as many as the runner takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimStep(Step):
+    """A step that sends claims of its rows to where others of equal keys are, and decides by what comes back."""
+
+    claims: Callable[..., pa.Table]
+    """(config, part) -> claims: `key` uint64, `row` as the step numbers what it claims for, and what `settle` reads."""
+    settle: Callable[[Any, pa.Table], pa.Table]
+    """(config, claims of whole keys) -> some of them, in columns that their parts are to be told; `_piece`, which says
+    what part one came from, is among them."""
+    per_value: int = 1
+    """Claims of each value of the input, at most; the number of buckets follows from it."""
+
+
+@dataclass
+class StepCount:
+    """What became of the rows of a step."""
+
+    rows_in: int = 0
+    rows_out: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "StepCount") -> None:
+        """Add the counts of another part."""
+        self.rows_in += other.rows_in
+        self.rows_out += other.rows_out
+        self.dropped.update(other.dropped)
 
 
 def write_parts(writer: ArtifactWriter, kept: pa.Table, dropped: pa.Table) -> None:
@@ -79,8 +125,10 @@ def write_parts(writer: ArtifactWriter, kept: pa.Table, dropped: pa.Table) -> No
 
 def count_reasons(dropped: pa.Table) -> dict[str, int]:
     """Return how many rows each `drop_reason` has."""
-    reasons = dropped.column("drop_reason").to_pylist() if dropped.num_rows else []
-    return dict(sorted(Counter(reasons).items()))
+    if not dropped.num_rows:
+        return {}
+    counts = pc.value_counts(dropped.column("drop_reason"))
+    return dict(sorted((entry["values"], entry["counts"]) for entry in counts.to_pylist()))
 
 
 def split_dropped(table: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -89,63 +137,3 @@ def split_dropped(table: pa.Table) -> tuple[pa.Table, pa.Table]:
         return table, table.slice(0, 0)
     is_kept = pc.is_null(table.column("drop_reason"))
     return table.filter(is_kept).drop_columns(["drop_reason"]), table.filter(pc.invert(is_kept))
-
-
-def _read_input(path: Path, schema: pa.Schema) -> pa.Table:
-    return check_columns(open_artifact(path).read(), schema, str(path))
-
-
-def _run_whole(stage: StageModule, config: Any, tables: list[pa.Table], writer: ArtifactWriter, name: str) -> None:
-    with Progress(name, None) as progress:
-        kept, dropped = _call(stage, config, tables)
-        progress.advance(kept.num_rows + dropped.num_rows, f"{dropped.num_rows} dropped")
-    write_parts(writer, kept, dropped)
-
-
-def _run_slices(
-    stage: StageModule,
-    config: Any,
-    tables: list[pa.Table],
-    writer: ArtifactWriter,
-    name: str,
-    *,
-    rows: int,
-    workers: int,
-) -> None:
-    first, rest = tables[0], tables[1:]
-    starts = list(range(0, max(first.num_rows, 1), rows))
-    todo = [index for index in range(len(starts)) if not writer.has_part(index)]
-    jobs = [([first.slice(starts[index], rows), *rest],) for index in todo]
-    with Progress(name, first.num_rows) as progress:
-        progress.skip(first.num_rows - sum(tables[0].num_rows for (tables,) in jobs))
-        dropped_rows = 0
-        for job, (kept, dropped) in _mapped(stage, config, jobs, workers):
-            index = todo[job]
-            writer.write_part(index, kept, dropped=dropped)
-            dropped_rows += dropped.num_rows
-            progress.advance(min(rows, first.num_rows - starts[index]), f"{dropped_rows} dropped")
-
-
-def _mapped(
-    stage: StageModule, config: Any, jobs: list[tuple[list[pa.Table]]], workers: int
-) -> Iterator[tuple[int, tuple[pa.Table, pa.Table]]]:
-    with use_engine(pool_unless_given(workers)) as engine:
-        if engine.is_here:  # a stage need not be a module that others can import
-            yield from map_jobs(_call, jobs, shared=(stage, config))
-        else:
-            yield from map_jobs(_call_named, jobs, shared=(stage.__name__, config))
-
-
-def _call_named(module: str, config: Any, tables: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
-    from importlib import import_module
-
-    return _call(cast(StageModule, import_module(module)), config, tables)
-
-
-def _call(stage: StageModule, config: Any, tables: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
-    table = stage.run(config, *tables)
-    kept, dropped = split_dropped(table)
-    try:
-        return check_columns(kept, stage.OUTPUT, stage.__name__), dropped
-    except CvrError as error:
-        raise RuntimeError(f"Stage {stage.__name__} gave a bad table: {error}") from error

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
+import httpx2
 from filelock import FileLock, Timeout
 
+from cvr_data.core.http_client import BAD_ADDRESS, http_client, innermost_cause
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.items import WantedFile
 from cvr_data.tables import content_id
 
 PARTIAL = ".partial"
-CHUNK_BYTES = 1 << 16
-CONNECT_TIMEOUT_S = 15.0
 WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """HTTP statuses of a server that may answer later; every other error is final."""
 LONGEST_WAIT_S = 300.0
@@ -70,8 +69,8 @@ class HttpFetcher:
     """Fetches items into a folder; one object serves many threads."""
 
     def __init__(self, folder: Path, *, timeout_s: float, max_bytes: int, stop: threading.Event):
-        self.folder, self.timeout_s, self.max_bytes, self.stop = folder, timeout_s, max_bytes, stop
-        self.own = threading.local()
+        self.folder, self.max_bytes, self.stop = folder, max_bytes, stop
+        self.client = http_client(timeout_s=timeout_s)
 
     def attempt(self, item: WantedFile) -> FetchAnswer:
         """Ask once for what is missing of the item's file, unless another run is at it."""
@@ -90,30 +89,21 @@ class HttpFetcher:
     def _ask(self, item: WantedFile, partial: "Partial") -> FetchAnswer:
         asked = partial.range_headers()
         try:
-            with self._session().get(
-                item.url, headers=asked, stream=True, timeout=(CONNECT_TIMEOUT_S, self.timeout_s)
-            ) as response:
+            with self.client.stream("GET", item.url, headers=asked) as response:
                 return self._receive(item, partial, response, is_range=bool(asked))
-        except requests.exceptions.InvalidURL as error:
+        except BAD_ADDRESS as error:
             return FetchAnswer(error=f"not an address: {error}", is_final=True)
-        except requests.exceptions.TooManyRedirects:
+        except httpx2.TooManyRedirects:
             return FetchAnswer(error="redirected in circles", is_final=True)
-        except requests.RequestException as error:
+        except httpx2.HTTPError as error:
             return FetchAnswer(error=_short(error))
 
     def progress(self, item: WantedFile) -> int:
         """Return how many bytes of the item's unfinished file are here."""
         return Partial(self.folder, item).size()
 
-    def _session(self) -> requests.Session:
-        if not hasattr(self.own, "session"):
-            self.own.session = requests.Session()
-            # A compressed body could be neither resumed nor compared with Content-Length.
-            self.own.session.headers.update({"Accept-Encoding": "identity", "User-Agent": "cvr"})
-        return self.own.session
-
     def _receive(
-        self, item: WantedFile, partial: "Partial", response: requests.Response, *, is_range: bool
+        self, item: WantedFile, partial: "Partial", response: httpx2.Response, *, is_range: bool
     ) -> FetchAnswer:
         code = response.status_code
         if code == 416 and is_range:
@@ -121,7 +111,7 @@ class HttpFetcher:
             return FetchAnswer(error="the server has another version of the part that is here", http_status=code)
         if code not in (200, 206):
             wait_s = retry_after_s(response.headers.get("Retry-After"))
-            text = f"HTTP {code} {response.reason or ''}".strip()
+            text = f"HTTP {code} {response.reason_phrase}".strip()
             return FetchAnswer(error=text, is_final=code not in WORTH_RETRYING, http_status=code, wait_s=wait_s)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if item.is_media and kind in ("text/html", "application/xhtml+xml"):
@@ -132,7 +122,7 @@ class HttpFetcher:
             return FetchAnswer(error="the server sent another range than was asked for", http_status=code)
         return self._store(item, partial, response, start)
 
-    def _store(self, item: WantedFile, partial: "Partial", response: requests.Response, start: int) -> FetchAnswer:
+    def _store(self, item: WantedFile, partial: "Partial", response: httpx2.Response, start: int) -> FetchAnswer:
         length = response.headers.get("Content-Length")
         is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
         total = start + int(length) if length and length.isdigit() and is_plain else None
@@ -141,7 +131,7 @@ class HttpFetcher:
         partial.begin(response.headers, keep=start > 0)
         size = start
         with partial.body.open("ab") as body:
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_bytes():
                 body.write(chunk)
                 size += len(chunk)
                 if size > self.max_bytes:
@@ -196,8 +186,8 @@ class Partial:
             return
         self.remove()
         etag = headers.get("ETag", "")
-        validator = etag if etag.startswith('"') else headers.get("Last-Modified")
-        if validator:
+        validator = etag if etag.startswith('"') else headers.get("Last-Modified", "")
+        if validator and validator.isascii():
             self.note.write_text(json.dumps({"validator": validator}), encoding="utf-8")
 
     def remove(self) -> None:
@@ -231,10 +221,7 @@ def _range_start(headers: Mapping[str, str]) -> int | None:
     return int(start) if unit == "bytes" and start.isdigit() else None
 
 
-def _short(error: requests.RequestException) -> str:
-    """The innermost cause, in one line: the outer layers repeat the address."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
+def _short(error: httpx2.HTTPError) -> str:
+    cause = innermost_cause(error)
     text = str(cause).split("\n", 1)[0]
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

@@ -3,14 +3,17 @@
 Everything about it (endpoint, token, caches) is huggingface_hub's: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE hold.
 """
 
+import dataclasses
 import fnmatch
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer
 from cvr_data.download.items import WantedFile
+from cvr_data.download.status import read_status
 
 SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
@@ -47,6 +50,42 @@ def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
     target.parent.mkdir(parents=True, exist_ok=True)
     found.replace(target)
     return FetchAnswer(sha256=digest)
+
+
+def at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[WantedFile]:
+    """Return the items with a commit for the branch in their hf:// addresses, so that no two versions are mixed.
+
+    The commit is that of what came from the repository before, else the newest one; where the hub does not tell it, the
+    address stays. Nobody is asked for files that lie in the folder.
+    """
+    commits: dict[tuple[str, str], str] | None = None
+    found = []
+    for item in items:
+        if item.url.startswith(SCHEME) and not _is_pinned(item.url) and not (folder / item.file).is_file():
+            if commits is None:
+                known = (parts_of(row.url) for row in read_status(folder) if row.status == "ok" and _is_pinned(row.url))
+                commits = {(kind, repo): revision for kind, repo, revision, _ in known}
+            kind, repo, revision, path = parts_of(item.url)
+            if (kind, repo) not in commits:
+                commits[kind, repo] = _newest(repo, kind, revision)
+            item = dataclasses.replace(item, url=f"{item.url.partition(repo)[0]}{repo}@{commits[kind, repo]}/{path}")
+        found.append(item)
+    return found
+
+
+def _is_pinned(url: str) -> bool:
+    return url.startswith(SCHEME) and re.fullmatch(r"[0-9a-f]{40}", parts_of(url)[2]) is not None
+
+
+def _newest(repo: str, kind: str, revision: str) -> str:
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return HfApi().repo_info(repo, repo_type=kind, revision=revision).sha or revision
+    except (HfHubHTTPError, httpx2.TransportError, ConnectionError):
+        return revision
 
 
 def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:

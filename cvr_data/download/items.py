@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_table
-from cvr_data.download.names import MEDIA_SUFFIXES, file_name, media_suffix
+from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
 URL_COLUMNS = ("url", "contentUrl", "content_url", "image_url")
@@ -52,7 +53,7 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
             continue
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
-        file = file_name(item_id, media_suffix(url, SUFFIXES.get(kind, "")))
+        file = file_name(item_id, suffix_of_address(url, SUFFIXES.get(kind, "")))
         item = WantedFile(item_id=item_id, url=url, file=file, is_media=True)
         if items.setdefault(item_id, item) != item:
             raise CvrError(f"{path} gives two addresses to {item_id}: {items[item_id].url} and {url}.")

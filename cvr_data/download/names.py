@@ -25,7 +25,7 @@ def file_name(item_id: str, suffix: str) -> str:
     return "/".join(parts) + ("" if has_suffix else suffix)
 
 
-def media_suffix(url: str, default: str) -> str:
+def suffix_of_address(url: str, default: str) -> str:
     """Return the suffix of the address if it is one of a medium, else `default`."""
     name = urlsplit(url).path.rpartition("/")[2].lower()
     found = "." + name.rpartition(".")[2] if "." in name else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import is_archive, marker, unpack
 from cvr_data.download.hub import KINDS as HUB_KINDS
-from cvr_data.download.hub import hub_files
+from cvr_data.download.hub import at_one_commit, hub_files
 from cvr_data.download.items import WantedFile, choose, read_ids, read_items
 from cvr_data.download.run import Config, Outcome, download
 from cvr_data.download.source import Kind, SourceFile, load_source
@@ -88,6 +88,7 @@ def carry_out(plan: Plan, config: Config) -> Outcome:
     """
     request = plan.request
     waiting = [item for item in plan.items if not marker(request.folder / item.file).exists()]
+    waiting = at_one_commit(waiting, request.folder)
     outcome = download(waiting, request.folder, config, num_shards=request.num_shards, shard_id=request.shard_id)
     for item in waiting:
         path = request.folder / item.file

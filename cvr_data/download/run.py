@@ -147,6 +147,7 @@ class Download:
             self.table.flush()
             for thread in threads:
                 thread.join(timeout=1.0)
+            self.http.client.close()
         return received
 
     def _work(self) -> None:

@@ -49,7 +49,7 @@ class Hardware:
     """What it would need for the others, for the warning."""
 
 
-def hardware_of(device: torch.device, environment: Mapping[str, str] = os.environ) -> Hardware:
+def device_hardware(device: torch.device, environment: Mapping[str, str] = os.environ) -> Hardware:
     """Return what the device multiplies fast; a processor whose instructions oneDNN is told to leave out lacks them."""
     if device.type == "cuda":
         fast = {"float16"} | ({"bfloat16"} if torch.cuda.is_bf16_supported(including_emulation=False) else set())
@@ -84,7 +84,7 @@ def slow_type(name: str, hardware: Hardware) -> str | None:
 
 def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
     """Return the type of the products of encoders, language models and trainers; a slow one is taken, and told once."""
-    hardware = hardware_of(device)
+    hardware = device_hardware(device)
     chosen = type_name(name, hardware)
     line = slow_type(chosen, hardware)
     if line is not None and line not in _told:

@@ -14,7 +14,7 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import SUFFIXES, read_table
 from cvr_data.download.items import read_ids
 from cvr_data.features.protocol import Encoder
-from cvr_data.media.places import resolve_media
+from cvr_data.media.places import videos_of
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
 
@@ -104,9 +104,8 @@ def videos_and_captions(table: pa.Table, encoder: Encoder, where: str) -> EmbedI
     texts = distinct_texts(table, ["captions", "description"], where) if encoder.text_dim else []
     if not encoder.dim:
         return EmbedInputs([], texts)
-    ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
+    ids = table.column("video_id").to_pylist()
     repeated = [video_id for video_id, count in Counter(ids).items() if count > 1]
     if repeated:
         raise CvrError(f"{where}: video_id is not unique: {first_few(repeated)}.")
-    places = [None if path is None else resolve_media(Path(where), path) for path in paths]
-    return EmbedInputs([Video(video_id, place) for video_id, place in zip(ids, places, strict=True)], texts)
+    return EmbedInputs(videos_of(table, Path(where)), texts)

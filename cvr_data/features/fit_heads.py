@@ -254,7 +254,7 @@ def _loss(
     some_BT = (draws_BT < 0.5) | (draws_BT == draws_BT.amin(dim=1, keepdim=True))
     videos_BD = pool(_dropped_out(heads.frame_head, frames.frames_BTD, dropout, generator), some_BT)
     texts_BD = pool(_dropped_out(heads.token_head, texts.tokens_BLD, dropout, generator), texts.mask_BL)
-    return contrastive_loss(texts_BD @ videos_BD.T * log_scale.exp(), also_true(batch.captions))
+    return contrastive_loss(texts_BD @ videos_BD.T * log_scale.exp(), _also_true(batch.captions))
 
 
 def contrastive_loss(logits_BB: Tensor, ignored_BB: Tensor) -> Tensor:
@@ -264,7 +264,7 @@ def contrastive_loss(logits_BB: Tensor, ignored_BB: Tensor) -> Tensor:
     return (F.cross_entropy(logits_BB, labels_B) + F.cross_entropy(logits_BB.T, labels_B)) / 2
 
 
-def also_true(captions: Sequence[Sequence[str]]) -> Tensor:
+def _also_true(captions: Sequence[Sequence[str]]) -> Tensor:
     """Return (B, B) bool: video j has the caption drawn for video i (its first), and j is not i."""
     owned = [set(each) for each in captions]
     return torch.tensor(

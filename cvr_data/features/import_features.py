@@ -26,7 +26,7 @@ from cvr_data.download.items import read_ids
 from cvr_data.features.embed import DROPPED, STORED, VideoPart, count_items, id_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, TextRows, VideoRow
-from cvr_data.features.layouts import FEATURE_LAYOUTS
+from cvr_data.features.layouts import LAYOUTS
 from cvr_data.features.store import STAGE, FeatureStore
 from cvr_data.tables import text_id
 
@@ -59,7 +59,7 @@ def import_features(source: Path, chosen: Import, out: Path, *, overwrite: bool 
     writer = _writer(source, chosen, out, overwrite)
     if (done := writer.finished()) is not None:
         return done
-    features: Features = FEATURE_LAYOUTS.get(chosen.layout).read(chosen.config, source)
+    features: Features = LAYOUTS.get(chosen.layout).read(chosen.config, source)
     rows, missing = _wanted(features.videos, chosen.only)
     with writer:
         widths = _write_videos(writer, rows, missing)
@@ -84,7 +84,7 @@ def export_features(
     ids = store.video_ids if only is None else sorted(read_ids(only))
     if unknown := list(compress(ids, ~store.has_videos(ids))):
         raise CvrError(f"{embeddings} has no features of {len(unknown)} videos of {only}: {first_few(unknown)}.")
-    made = FEATURE_LAYOUTS.get(layout).write(config, Export(store, ids, texts), out)
+    made = LAYOUTS.get(layout).write(config, Export(store, ids, texts), out)
     return made, len(ids)
 
 

@@ -50,7 +50,7 @@ class Export:
             yield video_id, self.store.frames([video_id]).frames_BTD[0].numpy()
 
 
-def files_below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
+def feature_files(folder: Path, suffix: str) -> list[tuple[str, Path]]:
     """Return (relative path without suffix, path) of every such file, sorted.
 
     Raises:
@@ -62,7 +62,7 @@ def files_below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
     return [(path.relative_to(folder).with_suffix("").as_posix(), path) for path in paths]
 
 
-def file_of(folder: Path, video_id: str, suffix: str) -> Path:
+def feature_file(folder: Path, video_id: str, suffix: str) -> Path:
     """Return the file of a video, its folder made.
 
     Raises:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, identity_of, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, identity_of, open_artifact
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.features.embed import count_items

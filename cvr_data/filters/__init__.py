@@ -7,6 +7,7 @@ leaves out are those of a pair that nothing is wrong with (`tests/pair_tables.py
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.registry import Family, Member
@@ -25,6 +26,39 @@ class NeedsColumns(Protocol):
 
     NEEDS: str
     """Which: a name that `mine_pairs` can add."""
+
+
+@runtime_checkable
+class MeetsInGroups(Protocol):
+    """A filter that has to see all rows of a group together."""
+
+    MEET_BY: str
+    """Name of the key, by which rows may lie together already."""
+
+    def key(self, config: Any, table: pa.Table) -> np.ndarray:
+        """Return a uint64 per row, equal for the rows of a group."""
+
+
+@runtime_checkable
+class ClaimsPlaces(Protocol):
+    """A filter whose rows are each in several groups, of whose few numbers say who stays."""
+
+    REASON: str
+    """The `drop_reason` of the rows that have a losing claim."""
+
+    def claims(self, config: Any, table: pa.Table) -> pa.Table:
+        """Return `key` of a group and `row` for each row in each of its groups, and what `settle` goes by."""
+
+    def settle(self, config: Any, claims: pa.Table) -> pa.Table:
+        """Return the claims that lose, without the numbers; the rows that have one are dropped."""
+
+
+@runtime_checkable
+class HasVersion(Protocol):
+    """A filter whose rows have changed since it was written, so that pairs of another version are another artifact."""
+
+    VERSION: int
+    """2 and up."""
 
 
 @runtime_checkable

@@ -1,13 +1,23 @@
-"""How filters keep the best rows of a group: the most alike videos first, then by a hash of the two videos."""
+"""How filters keep the best rows of a group: the most alike videos first, then by a hash of videos and captions.
+
+Nothing else counts, neither the order of the rows nor their direction: so a pair and its reverse share their fate, and
+no row depends on what it lies beside.
+"""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.filters._columns import of_distinct
 from cvr_data.language.normalise import normalised
+
+PREFERENCE = ("less_alike", "videos", "sides")
+"""Columns of claims by which rows are preferred, the lowest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,54 +32,52 @@ class CapConfig:
             raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
-def over_cap(table: pa.Table, groups: np.ndarray, most: int, rows: np.ndarray | None = None) -> np.ndarray:
-    """Return a mask of the entries that have at least `most` better ones in their group.
+def cap_claims(table: pa.Table, keys: Sequence[np.ndarray], rows: Sequence[np.ndarray] | None = None) -> pa.Table:
+    """Return a claim for each entry: the `key` of its group, its `row`, and how it is preferred there.
 
     Args:
         table: pairs with `visual_similarity`.
-        groups: number of each entry's group.
-        most: entries that stay.
-        rows: row of each entry; None where every row is one entry.
+        keys: of the groups of entries, in one array or more.
+        rows: row of each entry; None where every row has one entry in each array.
     """
+    every_row = np.arange(table.num_rows)
+    row = np.concatenate([every_row] * len(keys) if rows is None else rows)
+    columns = dict(zip(PREFERENCE, (column[row] for column in _preference(table)), strict=True))
+    return pa.table({"key": np.concatenate(keys), "row": row.astype(np.uint32), **columns})
+
+
+def losing_claims(most: int, claims: pa.Table) -> pa.Table:
+    """Return the claims that have at least `most` better ones in their group, without what they were preferred by."""
+    preference = [claims.column(name).to_numpy() for name in PREFERENCE]
+    is_losing = _has_better(claims.column("key").to_numpy(), preference, most)
+    return claims.drop_columns(["key", *PREFERENCE]).filter(pa.array(is_losing))
+
+
+def over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
+    """Return a mask of the rows that have at least `most` better ones among those of their key."""
+    _, groups = np.unique(keys, return_inverse=True)
     crowded = np.flatnonzero((np.bincount(groups) > most)[groups]) if len(groups) else np.empty(0, np.int64)
-    row_of_entry = crowded if rows is None else rows[crowded]
-    needed, place_of_row = np.unique(row_of_entry, return_inverse=True)
-    preference = _preference(table.take(pa.array(needed)))[place_of_row]
-    order = np.lexsort((preference, groups[crowded]))
-    sorted_groups = groups[crowded][order]
-    starts = np.flatnonzero(np.append(True, np.diff(sorted_groups) != 0)[: len(order)])
-    place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     is_over = np.zeros(len(groups), bool)
-    is_over[crowded[order[place >= most]]] = True
+    is_over[crowded] = _has_better(groups[crowded], _preference(table.take(pa.array(crowded))), most)
     return is_over
 
 
-def caption_codes(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each row's reference caption and of its target caption, as normalised."""
-    sides = [table.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")]
-    written = pa.concat_arrays(sides).dictionary_encode()
-    said = normalised(written.dictionary).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    codes = said[written.indices.to_numpy(zero_copy_only=False)].astype(np.int64)
-    return codes[: table.num_rows], codes[table.num_rows :]
+def caption_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return a uint64 of each row's reference caption and of its target caption, as normalised."""
+    sides = pa.chunked_array([table.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
+    keys = mixed(hashes_of(of_distinct(sides, normalised)))
+    return keys[: table.num_rows], keys[table.num_rows :]
 
 
-def video_codes(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each row's reference and of its target; the lower number has the lower id."""
-    ids = pa.concat_arrays([table.column(f"{side}_id").combine_chunks() for side in ("reference", "target")])
-    named = ids.dictionary_encode()
-    ranks = np.empty(0, np.int64) if not len(ids) else pc.rank(named.dictionary).to_numpy().astype(np.int64)
-    codes = ranks[named.indices.to_numpy()]
-    return codes[: table.num_rows], codes[table.num_rows :]
+def caption_pair_key(table: pa.Table) -> np.ndarray:
+    """Return a uint64 per row, equal for all pairs of two captions in either direction."""
+    return np.add(*caption_keys(table))
 
 
-def grouped(*codes: np.ndarray) -> np.ndarray:
-    """Return one number per row for equal combinations of the codes."""
-    if not len(codes[0]):
-        return np.empty(0, np.int64)
-    groups = codes[0]
-    for other in codes[1:]:
-        groups = np.unique(groups * (other.max() + 1) + other, return_inverse=True)[1]
-    return groups
+def video_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return a uint64 of each row's reference and of its target."""
+    reference, target = (mixed(hashes_of(table.column(f"{side}_id"))) for side in ("reference", "target"))
+    return reference, target
 
 
 def hash_order(table: pa.Table) -> np.ndarray:
@@ -81,15 +89,31 @@ def hash_order(table: pa.Table) -> np.ndarray:
     return np.frombuffer(digests, ">u8").astype(np.uint64)
 
 
-def _preference(table: pa.Table) -> np.ndarray:
-    """Return a rank per row, the best the lowest; rows of the same two videos and similarity share it."""
+def _preference(table: pa.Table) -> list[np.ndarray]:
+    """Return the PREFERENCE of each row; only rows of the same two videos and captions share it."""
     similarity = pc.fill_null(table.column("visual_similarity").cast(pa.float32()), -2.0).to_numpy()
-    hashes = hash_order(table)
-    order = np.lexsort((hashes, -similarity))
-    is_new = (np.diff(similarity[order]) != 0) | (np.diff(hashes[order]) != 0)
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.append(0, np.cumsum(is_new))[: len(order)]
-    return ranks
+    sides = [
+        mixed(video + mixed(hashes_of(table.column(f"{side}_caption"))))
+        for side, video in zip(("reference", "target"), video_keys(table), strict=True)
+    ]
+    return [-similarity, hash_order(table), np.add(*sides)]
+
+
+def _has_better(groups: np.ndarray, preference: Sequence[np.ndarray], most: int) -> np.ndarray:
+    """Return whether at least `most` entries of the same group come before each; equal ones come together."""
+    order = np.lexsort([*reversed(preference), groups])
+    is_new_group = _changes(groups[order])
+    is_new = is_new_group | np.logical_or.reduce([_changes(column[order]) for column in preference])
+    places = np.arange(len(order))
+    first_of_group = np.maximum.accumulate(np.where(is_new_group, places, 0))
+    first_of_equal = np.maximum.accumulate(np.where(is_new, places, 0))
+    has_better = np.zeros(len(order), bool)
+    has_better[order] = first_of_equal - first_of_group >= most
+    return has_better
+
+
+def _changes(values: np.ndarray) -> np.ndarray:
+    return np.append(True, values[1:] != values[:-1])[: len(values)]
 
 
 def _quoted(ids: pa.Array) -> pa.Array:

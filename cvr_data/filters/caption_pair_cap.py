@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._caps import CapConfig, caption_codes, grouped, over_cap
+from cvr_data.core.parts import mixed
+from cvr_data.filters._caps import CapConfig, caption_keys, caption_pair_key, over_cap
 from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
+MEET_BY = "caption pair"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +36,14 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "caption_pair_cap" on the less similar video pairs."""
-    groups = grouped(*caption_codes(table))
-    return mark(table, pa.array(over_cap(table, groups, config.most)), "caption_pair_cap")
+    reference, target = caption_keys(table)
+    is_over = over_cap(table, mixed(reference) + target, config.most)  # ordered: the reverse is a group of its own
+    return mark(table, pa.array(is_over), "caption_pair_cap")
+
+
+def key(config: Config, table: pa.Table) -> np.ndarray:
+    """Return a uint64 per row, equal for all pairs of two captions."""
+    return caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._caps import caption_codes, grouped, hash_order, video_codes
+from cvr_data.core.parts import mixed
+from cvr_data.filters._caps import caption_keys, caption_pair_key, hash_order, video_keys
+
+MEET_BY = "caption pair"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +39,14 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "other_direction_kept" or "no_reverse"."""
-    videos, captions = video_codes(table), caption_codes(table)
-    is_forward = videos[0] < videos[1]
-    low, high = np.minimum(*videos), np.maximum(*videos)
-    groups = grouped(low, high, *(np.where(is_forward, *sides) for sides in (captions, captions[::-1])))
-    directions = np.zeros((groups.max() + 1 if len(groups) else 0, 2), bool)
-    directions[groups, is_forward.astype(np.int64)] = True
-    has_reverse = (directions[:, 0] & directions[:, 1])[groups]
+    videos, captions = video_keys(table), caption_keys(table)
+    ids = [table.column(f"{side}_id") for side in ("reference", "target")]
+    is_forward = pc.less(*ids).to_numpy()
+    sides = [mixed(video + caption) for video, caption in zip(videos, captions, strict=True)]
+    groups, group_of_row = np.unique(np.add(*sides), return_inverse=True)  # a pair and its reverse are one group
+    directions = np.zeros((len(groups), 2), bool)
+    directions[group_of_row, is_forward.astype(np.int64)] = True
+    has_reverse = (directions[:, 0] & directions[:, 1])[group_of_row]
     if config.keep == "both":
         return mark(table, pa.array(~has_reverse), "no_reverse")
     rows = np.flatnonzero(has_reverse)
@@ -49,6 +54,11 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     is_dropped = np.zeros(table.num_rows, bool)
     is_dropped[rows] = is_forward[rows] != goes_forward
     return mark(table, pa.array(is_dropped), "other_direction_kept")
+
+
+def key(config: Config, table: pa.Table) -> np.ndarray:
+    """Return a uint64 per row, equal for a pair and its reverse."""
+    return caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

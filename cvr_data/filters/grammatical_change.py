@@ -14,12 +14,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
 from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where, rows_where_all
+from cvr_data.language.stop_words import ARTICLES, AUXILIARIES
 
 NEEDS = "change_words"
-ARTICLES = tuple("a an the this that these those some any his her its their my your our".split())
-AUXILIARIES = tuple(
-    "am are be been being can could did do does had has have is may might must shall should was were will would".split()
-)
 
 
 @dataclass(frozen=True, kw_only=True)

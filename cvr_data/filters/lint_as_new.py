@@ -9,7 +9,8 @@ import re
 import pyarrow as pa
 
 from cvr_data.filters._lint import Config, LintRow, drop_where
-from cvr_data.language.words import EDIT_WORDS, content_words, has_word, words_of
+from cvr_data.language.stop_words import EDIT_WORDS
+from cvr_data.language.words import content_words, folded, has_word, words_of
 
 _BROUGHT = re.compile(
     r"\b(?:add|adding|include|insert|introduce|bring in|put in|"
@@ -32,7 +33,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     def reason(row: LintRow) -> str | None:
         reference = words_of(row["reference_caption"])
         wanted = [word for change in row["changes"] for word in words_of(change["after"] or "")]
-        brought = (words_of(match["what"]) for match in _BROUGHT.finditer(row["modification"].lower()))
+        brought = (words_of(match["what"]) for match in _BROUGHT.finditer(folded(row["modification"])))
         return "reference_as_new" if any(_is_there(words, reference, wanted) for words in brought) else None
 
     return drop_where(table, reason)

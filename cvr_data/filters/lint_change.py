@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import LintRow, changes_of, drop_where
-from cvr_data.language.words import Sides, mentions, split_negated, words_of
+from cvr_data.language.edits import Sides, split_negated
+from cvr_data.language.words import mentions, words_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,16 +10,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import LintRow, changes_of, drop_where
-from cvr_data.language.words import (
-    EDIT_WORDS,
-    content_words,
-    has_word,
-    mentions,
-    phrases_of,
-    replaced,
-    split_negated,
-    words_of,
-)
+from cvr_data.language.edits import phrases_of, replaced, split_negated
+from cvr_data.language.stop_words import EDIT_WORDS
+from cvr_data.language.words import content_words, has_word, mentions, words_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import LintRow, changes_of, drop_where
-from cvr_data.language.words import mentions, split_negated
+from cvr_data.language.edits import split_negated
+from cvr_data.language.words import mentions
 
 
 @dataclass(frozen=True, kw_only=True)

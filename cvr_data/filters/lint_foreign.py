@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cvr_data.filters._lint import LintRow, drop_where
-from cvr_data.language.words import EDIT_WORDS, content_words, has_word, words_of
+from cvr_data.language.stop_words import EDIT_WORDS
+from cvr_data.language.words import content_words, has_word, words_of
 
 
 @dataclass(frozen=True, kw_only=True)

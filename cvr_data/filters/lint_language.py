@@ -6,15 +6,14 @@ function words and edit verbs of six languages that no English text has.
 Source: our own rule; multilingual models fall into another language, most often one of these or Chinese.
 """
 
-import re
 import unicodedata
 
 import pyarrow as pa
 
 from cvr_data.filters._lint import Config, LintRow, drop_where
-from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS
+from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
+from cvr_data.language.words import words_of
 
-_WORD = re.compile(r"[^\W\d_]+")
 _GERMAN = (
     "der das und ein eine einen einem mit nicht statt durch ersetze ersetzen mache den dem auf ist wird sind aus im"
 )
@@ -27,7 +26,7 @@ _FOREIGN = frozenset(
     word
     for words in (_GERMAN, _FRENCH, _SPANISH, _ITALIAN, _PORTUGUESE, _DUTCH)
     for word in words.split()
-    if word not in FUNCTION_WORDS and word not in EDIT_WORDS
+    if word not in SMALL_WORDS and word not in EDIT_WORDS
 )
 
 
@@ -41,17 +40,18 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "not_english" where the text is in another language."""
 
     def reason(row: LintRow) -> str | None:
-        text = row["modification"].lower()
-        if text.isascii() and _FOREIGN.isdisjoint(text.split()):
+        words = words_of(row["modification"])
+        if row["modification"].isascii() and _FOREIGN.isdisjoint(words):
             return None
         names = ("reference_caption", "target_caption", "reference_description", "target_description")
-        known = set(_WORD.findall(" ".join(row[name] for name in names).lower()))
-        words = [word for word in _WORD.findall(text) if word not in known]
-        names_of_letters = (unicodedata.name(letter, "") for letter in "".join(words) if not letter.isascii())
+        known = set(words_of(" ".join(row[name] for name in names)))
+        words = [word for word in words if word not in known]
+        letters = (letter for letter in "".join(words) if letter.isalpha() and not letter.isascii())
+        names_of_letters = (unicodedata.name(letter, "") for letter in letters)
         if not all(name.startswith("LATIN") for name in names_of_letters):
             return "not_english"
         foreign = sum(word in _FOREIGN for word in words)
-        english = sum(word in FUNCTION_WORDS or word in EDIT_WORDS for word in words)
+        english = sum(word in SMALL_WORDS or word in EDIT_WORDS for word in words)
         return "not_english" if foreign > english else None
 
     return drop_where(table, reason)

@@ -5,7 +5,8 @@ import re
 import pyarrow as pa
 
 from cvr_data.filters._lint import Config, LintRow, drop_where
-from cvr_data.language.words import content_words, has_word, mentions, replaced, same_word, split_negated, words_of
+from cvr_data.language.edits import replaced, split_negated
+from cvr_data.language.words import content_words, folded, has_word, mentions, same_word, words_of
 
 _NOTHING = re.compile(
     r"\b(?:no|without|nothing|not)\s+(?:any\s+)?change[sd]?\b|\bkeep (?:it|the video|everything)\b.*\bsame\b"
@@ -22,7 +23,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "no_op" where what is put in equals what is taken out."""
 
     def reason(row: LintRow) -> str | None:
-        text = row["modification"].lower()
+        text = folded(row["modification"])
         is_no_op = (
             _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text, row) or _says_it_twice(text, row)
         )

@@ -9,7 +9,8 @@ Source: the authors of HUD count such pronouns in a third of generated texts; th
 import pyarrow as pa
 
 from cvr_data.filters._lint import Config, LintRow, drop_where
-from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS, has_word, words_of
+from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
+from cvr_data.language.words import has_word, words_of
 
 _THINGS = frozenset("it its itself".split())
 _MEN = frozenset("he him his himself".split())
@@ -38,7 +39,8 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def reason(row: LintRow) -> str | None:
         words = words_of(row["modification"])
-        reference = words_of(row["reference_description"] or row["reference_caption"])
+        shown = words_of(row["reference_description"] or row["reference_caption"])
+        reference = [word.removesuffix("'s") for word in shown]
         unclear = (
             _is_unclear(word, words[:place], reference)
             for place, word in enumerate(words)
@@ -50,7 +52,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def _is_unclear(pronoun: str, earlier: list[str], reference: list[str]) -> bool:
-    named = [word for word in earlier if word not in FUNCTION_WORDS | EDIT_WORDS]
+    named = [word for word in earlier if word not in SMALL_WORDS | EDIT_WORDS]
     if pronoun in _THINGS:
         if len(earlier) <= 1 or earlier[-1] in _BEFORE_IT:
             return False  # "it should be", "grill it", "and make it"

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
 
+VERSION = 2
 NEEDS = "segments"
 
 

@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
 from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where_all
-from cvr_data.language.stop_words import WORDS
+from cvr_data.language.normalise import word_lists
+from cvr_data.language.stop_words import FUNCTION_WORDS
+from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    words: tuple[str, ...] = WORDS
+    words: tuple[str, ...] = FUNCTION_WORDS
     """What counts as a stop word; the default is English."""
     keep: tuple[str, ...] = ()
     """Words that are none after all, such as "in,on" where positions matter."""
@@ -31,14 +33,15 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "stop_word" where a side of each change has nothing but stop words."""
-    stops = pa.array(sorted({*config.words} - {*config.keep}), pa.string())
+    words, kept = ({word for text in texts for word in words_of(text)} for texts in (config.words, config.keep))
+    stops = pa.array(sorted(words - kept), pa.string())
 
     def is_stop(phrases: pa.Array) -> pa.Array:
         named = phrases.dictionary_encode()
-        words = pc.utf8_split_whitespace(named.dictionary)
+        words = word_lists(named.dictionary)
         others = pc.list_parent_indices(words).filter(pc.invert(pc.is_in(pc.list_flatten(words), stops)))
         rows = pa.array(range(len(words)), pa.int64())
-        is_empty = pc.equal(pc.utf8_trim_whitespace(named.dictionary), "")
+        is_empty = pc.equal(pc.list_value_length(words), 0)
         return pc.and_not(pc.invert(pc.is_in(rows, others.cast(pa.int64()))), is_empty).take(named.indices)
 
     rows, sides = change_fields(table, "changes", SIDES)

@@ -11,11 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.columns import mark
-from cvr_data.filters._caps import CapConfig, over_cap, video_codes
+from cvr_data.core.columns import mark_rows
+from cvr_data.filters._caps import CapConfig, cap_claims, losing_claims, video_keys
 from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
+REASON = "video_cap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,18 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "video_cap" on the less similar pairs of a crowded video."""
-    references, targets = video_codes(table)
-    is_over = over_cap(table, references, config.most) | over_cap(table, targets, config.most)
-    return mark(table, pa.array(is_over), "video_cap")
+    return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
+
+
+def claims(config: Config, table: pa.Table) -> pa.Table:
+    """Return two claims of each row: among the pairs of its reference, and of its target."""
+    references, targets = video_keys(table)
+    return cap_claims(table, [references, ~targets])
+
+
+def settle(config: Config, claims: pa.Table) -> pa.Table:
+    """Return the claims of the less similar pairs."""
+    return losing_claims(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import mark
-from cvr_data.filters._caps import CapConfig, over_cap
+from cvr_data.core.columns import mark_rows
+from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.filters._caps import CapConfig, cap_claims, losing_claims
 from cvr_data.filters._changes import change_fields
 from cvr_data.filters._columns import similarity_text
 
 NEEDS = "visual_similarity"
+REASON = "word_cap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +40,21 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "word_cap" where a word of any change is in more similar pairs enough."""
+    return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
+
+
+def claims(config: Config, table: pa.Table) -> pa.Table:
+    """Return a claim for each word before a change, among the pairs with that, and each after one, among those."""
     rows, sides = change_fields(table, "changes", ("before", "after"))
-    is_dropped = np.zeros(table.num_rows, bool)
-    for words in sides:
-        is_word = pc.is_valid(words).to_numpy(zero_copy_only=False)
-        codes = words.filter(pa.array(is_word)).dictionary_encode().indices.to_numpy().astype(np.int64)
-        is_over = over_cap(table, codes, config.most, rows[is_word])
-        is_dropped[rows[is_word][is_over]] = True
-    return mark(table, pa.array(is_dropped), "word_cap")
+    is_word = [pc.is_valid(words) for words in sides]
+    keys = [mixed(hashes_of(words.filter(valid))) for words, valid in zip(sides, is_word, strict=True)]
+    of_row = [rows[valid.to_numpy(zero_copy_only=False)] for valid in is_word]
+    return cap_claims(table, [keys[0], ~keys[1]], of_row)
+
+
+def settle(config: Config, claims: pa.Table) -> pa.Table:
+    """Return the claims that enough more similar pairs with the word come before."""
+    return losing_claims(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -11,18 +11,8 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.formats._rows import (
-    OfSplits,
-    by_split,
-    column,
-    concat,
-    literal,
-    parsed,
-    row_numbers,
-    split_in,
-    to_csv,
-    to_triplets,
-)
+from cvr_data.formats import _rows
+from cvr_data.formats._options import OfSplits
 from cvr_data.tables import QUERY_NUMBER
 
 REQUIRED = ("pth1", "pth2", "edit")
@@ -52,7 +42,7 @@ def write_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[str, 
     """Write `out`/<stem>_{train,val,test}.csv, each split that has rows, and return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for split, rows in by_split(triplets):
+    for split, rows in _rows.by_split(triplets):
         paths.append(out / f"{stem}_{split}.csv")
         write_bytes(paths[-1], table_csv(rows, columns))
     return paths
@@ -61,10 +51,10 @@ def write_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[str, 
 def table_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
     """Return the triplets as CSV text; `columns` is column of the file -> ours, in order; unknown values are empty."""
     cells = [_cells(triplets, name) for name in columns.values()]
-    return to_csv(list(columns), zip(*cells, strict=True))
+    return _rows.to_csv(list(columns), zip(*cells, strict=True))
 
 
-def read_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
+def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder; an empty `split` is taken from the names.
 
     Raises:
@@ -74,17 +64,17 @@ def read_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Ta
         files = sorted(path.glob("*.csv"))
         if not files:
             raise CvrError(f"{path} holds no .csv file.")
-        return concat([read_files(config, file, columns) for file in files])
+        return _rows.concat([read_csv_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
-    split = config.split or split_in(path.stem)
-    return to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
+    split = config.split or _rows.split_in(path.stem)
+    return _rows.to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _cells(triplets: pa.Table, name: str) -> list[str]:
     if name == QUERY_NUMBER:
-        return [str(number) for number in row_numbers(triplets)]
-    values = column(triplets, name)
+        return [str(number) for number in _rows.row_numbers(triplets)]
+    values = _rows.column(triplets, name)
     if name == "frame_scores":
         is_known = name in triplets.column_names
         return [str([round(score, 4) for score in scores or []]) if is_known else "" for scores in values]
@@ -95,15 +85,13 @@ def _cells(triplets: pa.Table, name: str) -> list[str]:
 
 def _values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
     if ours in NUMBERS:
-        return parsed(texts, float, name=name, path=path)
+        return _rows.parsed(texts, float, name=name, path=path)
     if ours == QUERY_NUMBER:
-        return parsed(texts, int, name=name, path=path)
+        return _rows.parsed(texts, int, name=name, path=path)
     if ours == "frame_scores":
-        return parsed(texts, _scores, name=name, path=path)
+        return _rows.parsed(
+            texts, lambda text: [float(score) for score in _rows.literal(text)] or None, name=name, path=path
+        )
     if name in REQUIRED and (blank := [row for row, text in enumerate(texts) if not text]):
         raise CvrError(f"{path}: column {name!r} is empty in rows {first_few(blank)} (counted from 0).")
     return [text or None for text in texts]
-
-
-def _scores(text: str) -> list[float] | None:
-    return [float(value) for value in literal(text)] or None

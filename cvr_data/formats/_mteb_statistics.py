@@ -13,7 +13,7 @@ from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.video import VideoInfo, probe
 
 
-def describe(
+def mteb_statistics(
     texts: Sequence[str], references: Sequence[Path] | None, corpus: Sequence[Path] | None,
     relevant: Mapping[str, Sequence[str]], documents: int,
 ) -> dict[str, Any]:  # fmt: skip

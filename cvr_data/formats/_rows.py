@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.tables import QUERY_NUMBER, TRIPLETS, VIDEOS, query_id, triplet_id
+from cvr_data.media.places import ids_of_clips
+from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
 
-SPLITS = ("train", "val", "test")
 MARKS = ',"\r\n'
 
 
@@ -150,24 +150,23 @@ def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
     return {video_id: value for video_id, value in pairs if value is not None}
 
 
+def refuse_clips(videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str) -> None:
+    """Refuse to put files of `video_ids` in rows that cannot say which seconds of them count.
+
+    Raises:
+        CvrError: a video is a clip of a longer file; the first three are named.
+    """
+    clips_of_videos = set() if videos is None else ids_of_clips(videos)
+    if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in clips_of_videos]:
+        raise CvrError(
+            f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
+            f"to files of their own, or pass {option}."
+        )
+
+
 def split_in(stem: str) -> str:
     """Return the split that a file's name ends with, else train."""
     return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfSplits:
-    """Options of layouts with a file per split; the Config of one inherits them."""
-
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
-    style: str = "short"
-    """Style of the texts read; the file does not say."""
-
-    def __post_init__(self) -> None:
-        if self.split not in ("", *SPLITS):
-            hint = did_you_mean(self.split, SPLITS)
-            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")
 
 
 def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:

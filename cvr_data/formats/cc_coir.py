@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import CovrCsv, read_files, write_files
+from cvr_data.formats._covr_csv import CovrCsv, read_csv_files, write_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -39,4 +39,4 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
-    return read_files(config, path, COLUMNS)
+    return read_csv_files(config, path, COLUMNS)

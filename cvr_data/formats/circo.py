@@ -20,20 +20,9 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_entries
-from cvr_data.formats._rows import (
-    SPLITS,
-    OfSplits,
-    PublishedQuery,
-    by_split,
-    concat,
-    files_of,
-    queries_of,
-    split_in,
-    to_queries,
-    to_triplets,
-    write_json,
-)
-from cvr_data.tables import QUERY_NUMBER
+from cvr_data.formats import _rows
+from cvr_data.formats._options import OfSplits
+from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 KINDS = {"shared_concept": pa.string(), "semantic_aspects": pa.list_(pa.string())}
 REQUIRED = ("reference_img_id", "relative_caption", "id")
@@ -49,16 +38,16 @@ class Config(OfSplits):
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/annotations/{train,val,test}.json, each split that has rows, and return the paths."""
     return [
-        write_json(out / "annotations" / f"{split}.json", _entries(rows), indent=4)
-        for split, rows in by_split(triplets)
+        _rows.write_json(out / "annotations" / f"{split}.json", _entries(rows), indent=4)
+        for split, rows in _rows.by_split(triplets)
     ]
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
-    files = files_of(path, names, config.split, otherwise=split_in(path.stem))
-    return concat([_read_file(config, file, split) for split, file in files.items()])
+    files = _rows.files_of(path, names, config.split, otherwise=_rows.split_in(path.stem))
+    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
 
 
 def read_queries(path: Path) -> pa.Table:
@@ -67,33 +56,32 @@ def read_queries(path: Path) -> pa.Table:
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
-    return to_queries(_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
+    return _rows.to_queries(_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
 
 
 def _entries(rows: pa.Table) -> list[dict[str, Any]]:
-    queries = queries_of(rows)
+    queries = _rows.queries_of(rows)
     ids = [video_id for query in queries for video_id in (query.first["reference_id"], *query.target_ids)]
-    as_id = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
-    return [_entry(query, as_id) for query in queries]
-
-
-def _entry(query: PublishedQuery, as_id: type) -> dict[str, Any]:
-    return {
-        "reference_img_id": as_id(query.first["reference_id"]),
-        "target_img_id": as_id(query.target_ids[0]),
-        "relative_caption": query.first["modification"],
-        "shared_concept": query.first.get("shared_concept") or "",
-        "gt_img_ids": [as_id(target_id) for target_id in query.target_ids],
-        "id": query.number,
-        "semantic_aspects": query.first.get("semantic_aspects") or [],
-    }
+    as_id: type = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
+    return [
+        {
+            "reference_img_id": as_id(query.first["reference_id"]),
+            "target_img_id": as_id(query.target_ids[0]),
+            "relative_caption": query.first["modification"],
+            "shared_concept": query.first.get("shared_concept") or "",
+            "gt_img_ids": [as_id(target_id) for target_id in query.target_ids],
+            "id": query.number,
+            "semantic_aspects": query.first.get("semantic_aspects") or [],
+        }
+        for query in queries
+    ]
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     entries = read_entries(path, REQUIRED, TARGETS)
     pairs = [(entry, target_id) for entry in entries for target_id in _targets(entry)]
     columns = {**_queries([entry for entry, _ in pairs]), "target_id": [str(target_id) for _, target_id in pairs]}
-    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -24,25 +24,15 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_entries, read_json
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import (
-    OfSplits,
-    by_split,
-    column,
-    concat,
-    files_of,
-    gallery_of,
-    row_numbers,
-    to_queries,
-    to_triplets,
-    to_videos,
-    values_of,
-    write_json,
-)
+from cvr_data.formats import _rows
+from cvr_data.formats._options import OfSplits
 from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
 """Our split -> what CIRR calls it."""
+FILES = {split: [f"captions/cap.rc2.{subset}.json"] for split, subset in SUBSETS.items()}
 SOFT = pa.list_(pa.struct([("video_id", pa.string()), ("score", pa.float64())]))
 KINDS = {
     "group_number": pa.int64(), "group_members": pa.list_(pa.string()), "reference_rank": pa.int32(),
@@ -72,31 +62,38 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         CvrError: groups are to be made, and there are no features or too few videos.
     """
     paths = []
-    for split, rows in by_split(triplets):
-        gallery = gallery_of(rows, videos, split)
-        grouped = rows if None not in column(rows, "group_members") else _with_groups(config, rows, gallery, videos)
-        entries = [_entry(row, number) for row, number in zip(grouped.to_pylist(), row_numbers(rows), strict=True)]
+    for split, rows in _rows.by_split(triplets):
+        gallery = _rows.gallery_of(rows, videos, split)
+        grouped = (
+            rows if None not in _rows.column(rows, "group_members") else _with_groups(config, rows, gallery, videos)
+        )
+        entries = [
+            _entry(row, number) for row, number in zip(grouped.to_pylist(), _rows.row_numbers(rows), strict=True)
+        ]
         paths += [
-            write_json(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
-            write_json(out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _places(gallery, videos, split)),
+            _rows.write_json(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
+            _rows.write_json(
+                out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _places(gallery, videos, split)
+            ),
         ]
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of one file of captions, or of all of a folder."""
-    return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
+    files = _rows.files_of(path, FILES, config.split)
+    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the images of the splits that `read` reads, where the folder lists them."""
     rows = [
         {"video_id": image_id, "split": split, "published_path": place}
-        for split, file in _files(config, path).items()
+        for split, file in _rows.files_of(path, FILES, config.split).items()
         if (images := file.parent.parent / "image_splits" / file.name.replace("cap.", "split.", 1)).is_file()
         for image_id, place in read_images(images).items()
     ]
-    return to_videos(rows, "cirr")
+    return _rows.to_videos(rows, "cirr")
 
 
 def read_images(path: Path) -> dict[str, str]:
@@ -115,17 +112,12 @@ def read_queries(path: Path) -> pa.Table:
         CvrError: there is no such file, or it is no such JSON.
     """
     entries = _read_entries(path, ())
-    return to_queries({**_queries(entries), **_groups(entries)}, where=path, kinds=KINDS)
-
-
-def _files(config: Config, path: Path) -> dict[str, Path]:
-    names = {split: [f"captions/cap.rc2.{subset}.json"] for split, subset in SUBSETS.items()}
-    return files_of(path, names, config.split)
+    return _rows.to_queries({**_queries(entries), **_groups(entries)}, where=path, kinds=KINDS)
 
 
 def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
     """Where CIRR's loaders look for each video: as published, else ./<subset>/<id><suffix of its media>."""
-    published, media = values_of(videos, "published_path"), values_of(videos, "path")
+    published, media = _rows.values_of(videos, "published_path"), _rows.values_of(videos, "path")
     return {
         video_id: published.get(video_id)
         or f"./{SUBSETS[split]}/{video_id}{PurePosixPath(media.get(video_id, '.mp4')).suffix or '.mp4'}"
@@ -136,9 +128,8 @@ def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str
 def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> pa.Table:
     if config.embeddings is None:
         raise CvrError("cirr: groups of videos that look alike need features: pass -o embeddings=FOLDER.")
-    pairs = list(zip(column(rows, "reference_id"), column(rows, "target_id"), strict=True))
-    banned = _banned(rows, gallery, videos)
-    groups = visual_groups(pairs, gallery, config.embeddings, banned=banned)
+    pairs = list(zip(_rows.column(rows, "reference_id"), _rows.column(rows, "target_id"), strict=True))
+    groups = visual_groups(pairs, gallery, config.embeddings, banned=_banned(rows, videos))
     numbers = {pair: number for number, pair in enumerate(groups)}
     columns = {
         "group_number": [numbers[pair] for pair in pairs],
@@ -146,18 +137,17 @@ def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.
         "reference_rank": [groups[pair].index(pair[0]) for pair in pairs],
         "target_rank": [groups[pair].index(pair[1]) for pair in pairs],
     }
-    kept = rows.drop_columns([name for name in columns if name in rows.column_names])
     for name, values in columns.items():
-        kept = kept.append_column(name, pa.array(values, KINDS[name]))
-    return kept
+        rows = with_column(rows, name, pa.array(values, KINDS[name]))
+    return rows
 
 
-def _banned(rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> dict[Pair, set[str]]:
+def _banned(rows: pa.Table, videos: pa.Table | None) -> dict[Pair, set[str]]:
     """The videos that would be right, or as good as right, for a query of the pair."""
-    ends = [column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
+    ends = [_rows.column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
     answers: dict[str, set[str]] = defaultdict(set)
     alike: dict[str, set[str]] = defaultdict(set)
-    for video_id, group in values_of(videos, "group_id").items():
+    for video_id, group in _rows.values_of(videos, "group_id").items():
         alike[group].add(video_id)
     for query, _, target, _ in zip(*ends, strict=True):
         answers[query].add(target)
@@ -194,7 +184,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         ],
         **_groups(entries),
     }
-    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _read_entries(path: Path, targets: Sequence[str]) -> list[dict[str, Any]]:

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
-from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, write_files
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_csv_files, write_files
 from cvr_data.formats._rows import column, values_of
 from cvr_data.tables import QUERY_NUMBER
 
@@ -71,7 +72,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
-    return read_files(config, path, COLUMNS)
+    return read_csv_files(config, path, COLUMNS)
 
 
 def read_queries(path: Path) -> pa.Table:
@@ -88,6 +89,5 @@ def _with_descriptions(triplets: pa.Table, descriptions: dict[str, str]) -> pa.T
         name = f"{end}_description"
         pairs = zip(column(triplets, name), triplets.column(f"{end}_id").to_pylist(), strict=True)
         values = pa.array([known or descriptions.get(video_id) for known, video_id in pairs], pa.string())
-        others = triplets.drop_columns([name]) if name in triplets.column_names else triplets
-        triplets = others.append_column(name, values)
+        triplets = with_column(triplets, name, values)
     return triplets

@@ -21,17 +21,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import (
-    SPLITS,
-    OfSplits,
-    by_split,
-    column,
-    concat,
-    gallery_of,
-    to_triplets,
-    to_videos,
-    write_json,
-)
+from cvr_data.formats import _rows
+from cvr_data.formats._options import OfSplits
+from cvr_data.tables import SPLITS
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
 FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
@@ -61,14 +53,14 @@ class CaptionFile:
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write captions and images of each category and split that has rows, and return the paths."""
-    of_row = [category or config.category or "all" for category in column(triplets, "category")]
+    of_row = [category or config.category or "all" for category in _rows.column(triplets, "category")]
     categories = pa.array(of_row, pa.string())
     paths = []
     for category in sorted(set(of_row)):
-        for split, rows in by_split(triplets.filter(pc.equal(categories, category))):
-            images = gallery_of(rows, _of_category(videos, category), split)
+        for split, rows in _rows.by_split(triplets.filter(pc.equal(categories, category))):
+            images = _rows.gallery_of(rows, _of_category(videos, category), split)
             paths += [
-                write_json(out / name, content, indent=4)
+                _rows.write_json(out / name, content, indent=4)
                 for name, content in zip(file_names(category, split), (_entries(rows), images), strict=True)
             ]
     return paths
@@ -76,7 +68,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of one file of captions, or of all of a folder."""
-    return concat([_read_file(config, file) for file in _files(config, path)])
+    return _rows.concat([_read_file(config, file) for file in _files(config, path)])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -87,7 +79,7 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         if file.images.is_file()
         for image_id in read_images(file.images)
     ]
-    return to_videos(rows, "fashioniq")
+    return _rows.to_videos(rows, "fashioniq")
 
 
 def read_images(path: Path) -> list[str]:
@@ -115,7 +107,7 @@ def joined(captions: list[str]) -> str:
 
 
 def _entries(rows: pa.Table) -> list[dict[str, Any]]:
-    pairs = zip(rows.to_pylist(), column(rows, "relative_captions"), strict=True)
+    pairs = zip(rows.to_pylist(), _rows.column(rows, "relative_captions"), strict=True)
     return [
         {
             "target": row["target_id"],
@@ -129,7 +121,7 @@ def _entries(rows: pa.Table) -> list[dict[str, Any]]:
 def _of_category(videos: pa.Table | None, category: str) -> pa.Table | None:
     if videos is None or "categories" not in videos.column_names:
         return videos
-    is_of_it = [category in (categories or ()) for categories in column(videos, "categories")]
+    is_of_it = [category in (categories or ()) for categories in _rows.column(videos, "categories")]
     return videos.filter(pa.array(is_of_it, pa.bool_()))
 
 
@@ -165,4 +157,4 @@ def _read_file(config: Config, file: CaptionFile) -> pa.Table:
         "relative_captions": [entry["captions"] for entry in entries],
         "category": [file.category] * len(entries),
     }
-    return to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)
+    return _rows.to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)

@@ -23,25 +23,15 @@ import pyarrow as pa
 from cvr_data.core.annotation_files import read_json, read_tab_separated
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.formats._rows import (
-    SPLITS,
-    OfSplits,
-    by_split,
-    concat,
-    files_of,
-    gallery_of,
-    row_numbers,
-    to_triplets,
-    to_videos,
-    values_of,
-    write_json,
-)
-from cvr_data.tables import QUERY_NUMBER
+from cvr_data.formats import _rows
+from cvr_data.formats._options import OfSplits
+from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 KINDS = {"video_source": pa.string(), "class_id": pa.string()}
 BREAKS = re.compile(r"[\t\r\n]")
 MIN_CELLS, MAX_CELLS = 4, 6
 REMAPED = "_remaped"
+FILES = {split: [f"annotations/{split}.txt", f"annotations/{split}{REMAPED}.txt"] for split in SPLITS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +53,17 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     folder = out / "annotations"
     folder.mkdir(parents=True, exist_ok=True)
     paths, galleries = [], []
-    for split, rows in by_split(triplets):
-        gallery = gallery_of(rows, videos, split)
+    for split, rows in _rows.by_split(triplets):
+        gallery = _rows.gallery_of(rows, videos, split)
         numbers = {name: number for number, name in enumerate(gallery)}
-        lines = list(_lines(rows, values_of(videos, "source")))
+        lines = list(_lines(rows, _rows.values_of(videos, "source")))
         if config.annotations != "remaped":
             paths.append(_write_lines(folder / f"{split}.txt", lines))
         if config.annotations != "plain":
             remaped = [[line[0], str(numbers[line[1]]), str(numbers[line[2]]), *line[3:]] for line in lines]
             paths.append(_write_lines(folder / f"{split}{REMAPED}.txt", remaped))
         maps = {"id2vdoname": {str(number): name for name, number in numbers.items()}, "vdoname2id": numbers}
-        paths += [write_json(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
+        paths += [_rows.write_json(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
         galleries += gallery
     if config.embeddings is not None:
         from cvr_data.features.layouts.npy import write_features  # torch comes with it
@@ -84,18 +74,19 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
-    return concat([_read_file(config, file, split) for split, file in _files(config, path).items()])
+    files = _rows.files_of(path, FILES, config.split)
+    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the videos of the id maps that lie beside the files that `read` reads."""
     rows = [
         {"video_id": name, "split": split}
-        for split, file in _files(config, path).items()
+        for split, file in _rows.files_of(path, FILES, config.split).items()
         if (names := file.parent / f"id2vdoname_{split}.json").is_file()
         for name in read_names(names)
     ]
-    return to_videos(rows, "finecvr")
+    return _rows.to_videos(rows, "finecvr")
 
 
 def read_names(path: Path) -> list[str]:
@@ -115,7 +106,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def _lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
-    for number, row in zip(row_numbers(rows), rows.to_pylist(), strict=True):
+    for number, row in zip(_rows.row_numbers(rows), rows.to_pylist(), strict=True):
         source = row.get("video_source") or sources.get(row["reference_id"], "")
         cells = (row["reference_id"], row["target_id"], row["modification"], source, row.get("class_id") or "")
         if bad := next((cell for cell in cells if BREAKS.search(cell)), None):
@@ -126,11 +117,6 @@ def _lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
 def _write_lines(path: Path, lines: Sequence[Sequence[str]]) -> Path:
     write_bytes(path, "".join("\t".join(line) + "\n" for line in lines).encode())
     return path
-
-
-def _files(config: Config, path: Path) -> dict[str, Path]:
-    names = {split: [f"annotations/{split}.txt", f"annotations/{split}{REMAPED}.txt"] for split in SPLITS}
-    return files_of(path, names, config.split)
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
@@ -151,7 +137,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         "class_id": [line[5] or None for line in lines],
         QUERY_NUMBER: numbers,
     }
-    return to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:

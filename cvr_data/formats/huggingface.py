@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import SPLITS, by_split, concat, values_of
-from cvr_data.tables import TRIPLETS
+from cvr_data.formats._rows import by_split, concat, refuse_clips, values_of
+from cvr_data.tables import SPLITS, TRIPLETS
 
 if TYPE_CHECKING:
     from datasets import DatasetDict, Features
@@ -35,6 +35,9 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write `out` as `DatasetDict.save_to_disk` does and return [out].
 
     `videos` gives the media: its `path` column, absolute; a video without one is None.
+
+    Raises:
+        CvrError: a video to copy is a clip of a longer file.
     """
     to_dataset_dict(config, triplets, videos).save_to_disk(str(out))
     return [out]
@@ -58,6 +61,9 @@ def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None 
     """Return one Dataset per split that has rows, with `reference_video` and `target_video` columns."""
     from datasets import Dataset, DatasetDict
 
+    if config.embed:
+        ids = [video_id for name in VIDEO_COLUMNS.values() for video_id in triplets.column(name).to_pylist()]
+        refuse_clips(videos, ids, "huggingface", "-o embed=false")
     paths = values_of(videos, "path") if config.embed else {}
     media = {video_id: {"path": path, "bytes": None} for video_id, path in paths.items() if Path(path).is_file()}
     table = with_videos(triplets, media)

@@ -26,8 +26,8 @@ import yaml
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
-from cvr_data.formats._mteb_statistics import describe
-from cvr_data.formats._rows import PublishedQuery, by_split, gallery_of, queries_of, to_triplets, to_videos, values_of
+from cvr_data.formats._mteb_statistics import mteb_statistics
+from cvr_data.formats._rows import by_split, gallery_of, queries_of, refuse_clips, to_triplets, to_videos, values_of
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -101,15 +101,16 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write the configs of one split, task.py and the statistics, and return the paths.
 
     Raises:
-        CvrError: the split has no row, or a video has no media file.
+        CvrError: the split has no row, or a video has no media file or is a clip of a longer one.
     """
     rows = dict(by_split(triplets)).get(config.split)
     if rows is None:
         raise CvrError(f"mteb-vt2v: there is no triplet of split {config.split!r}.")
     queries = queries_of(rows)
+    published = [name for query in queries if (name := query.first.get("published_query_id")) is not None]
     task = Contents(
         corpus=gallery_of(rows, videos, config.split),
-        ids=_query_ids(queries),
+        ids=published if len(set(published)) == len(queries) else [query.first["query_id"] for query in queries],
         texts=[query.first["modification"] for query in queries],
         references=[query.first["reference_id"] for query in queries],
         targets=[query.target_ids for query in queries],
@@ -147,16 +148,11 @@ def read_videos(config: Config, path: Path) -> pa.Table:
     return to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
 
 
-def _query_ids(queries: Sequence[PublishedQuery]) -> list[str]:
-    published = [query.first.get("published_query_id") for query in queries]
-    found = [name for name in published if name is not None]
-    return found if len(set(found)) == len(queries) else [query.first["query_id"] for query in queries]
-
-
 def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
     paths = {name: Path(path) for name, path in values_of(videos, "path").items()}
     if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
         raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
+    refuse_clips(videos, wanted, "mteb-vt2v", "-o media=false")
     return paths
 
 
@@ -214,7 +210,7 @@ def _write_table(path: Path, table: pa.Table, features: "Features") -> Path:
 
 
 def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, Path] | None) -> list[Path]:
-    numbers = describe(
+    numbers = mteb_statistics(
         task.texts,
         None if media is None else [media[name] for name in task.references],
         None if media is None else [media[name] for name in task.corpus],

@@ -13,8 +13,8 @@ import pyarrow as pa
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import write_parquet
-from cvr_data.formats._rows import SPLITS, by_split, concat, files_of
-from cvr_data.tables import TRIPLETS
+from cvr_data.formats._rows import by_split, concat, files_of
+from cvr_data.tables import SPLITS, TRIPLETS
 
 FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_files, table_csv, write_files
+from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_csv_files, table_csv, write_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -62,4 +62,4 @@ def csv_bytes(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content."""
-    return read_files(config, path, COLUMNS)
+    return read_csv_files(config, path, COLUMNS)

@@ -1,1 +1,1 @@
-"""English words: one tokeniser, one stemmer, one list of function words."""
+"""Words: one tokeniser for every script; for English one stemmer, one list of function words, tags and slots."""

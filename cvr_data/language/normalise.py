@@ -1,27 +1,58 @@
-"""The one normaliser of captions: what counts as a word, and when two words are the same.
+"""The one form of texts: as they are stored, and the words of many of them at once.
 
-Unicode is brought to NFKC and case folded to lower; invisible characters are dropped, curly apostrophes and Unicode
-hyphens become plain ones; words are split at white space and lose the punctuation and symbols around them, so a piece
-that is nothing else is no word. Hyphenated words and inner apostrophes stay whole. So `“A well‐known dog’s toy!”` is
-`a well-known dog's toy`, and `C++` is `c`.
+A stored text is in Unicode's NFC and has no control, zero-width or direction mark; nothing else of it is touched, so
+that accents, scripts, capitals and signs are as written. Every text that is imported, or that a person or a language
+model writes, passes `clean_text`. The words are those of `cvr_data.language.words`, found in bytes.
 """
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.language.word_bytes import block_words
+from cvr_data.language.words import is_invisible, words_of
 
 BLOCK = 16_384
 """Texts looked at together: what is made of them fits a processor's cache."""
-_ACUTE = "´"  # NFKC would make a space of it
-_INVISIBLE = "[\u00ad\u200b\u2060\ufeff]"
-_APOSTROPHES = "[‘’ʼʹ`′‵]"
-_HYPHENS = "[\u2010\u2011]"
-_SURROUNDING = r"^[\p{P}\p{S}]+|[\p{P}\p{S}]+$"
+_TO_CLEAN = r"[\x00-\x08\x0e-\x1f\x7f]|[^\x00-\x7f]"
+
+
+def clean_text(text: str) -> str:
+    """Return the text as it is stored: in NFC, without what cannot be seen."""
+    if text.isascii() and text.isprintable():
+        return text
+    return unicodedata.normalize("NFC", "".join(letter for letter in text if not is_invisible(letter)))
+
+
+def clean_texts(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return each text as it is stored; null stays null."""
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    needs = pc.fill_null(pc.match_substring_regex(whole, _TO_CLEAN), False)
+    if not pc.any(needs).as_py():
+        return whole
+    cleaned = [clean_text(text) for text in whole.filter(needs).to_pylist()]
+    return pc.replace_with_mask(whole, needs, pa.array(cleaned, whole.type))
+
+
+def clean_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the table with these columns, of texts or of lists of texts, as they are stored; an absent one is none."""
+    for name in (name for name in names if name in table.column_names):
+        column = table.column(name).combine_chunks()
+        if pa.types.is_list(column.type):
+            lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+            offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
+            column = pa.ListArray.from_arrays(
+                offsets, clean_texts(pc.list_flatten(column)), type=column.type, mask=pc.is_null(column)
+            )
+        else:
+            column = clean_texts(column)
+        table = with_column(table, table.schema.field(name), column)
+    return table
 
 
 @dataclass(frozen=True)
@@ -66,11 +97,6 @@ def normalised(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pc.binary_join(word_lists(texts), " ")
 
 
-def words(text: str) -> list[str]:
-    """Return the words of one text."""
-    return word_lists(pa.array([text], pa.string())).to_pylist()[0]
-
-
 def _blocks(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
     for chunk in texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]:
         for start in range(0, len(chunk), BLOCK):
@@ -78,7 +104,7 @@ def _blocks(texts: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
 
 
 def _plain(texts: pa.Array) -> pa.Array:
-    """Return the texts with those beyond ASCII cleaned, so that their words can be found in the bytes."""
+    """Return the texts with those beyond ASCII made of words and spaces alone, so that bytes tell their words."""
     is_ascii = pc.string_is_ascii(texts)
     if pc.all(is_ascii).as_py() is not False:
         return texts
@@ -87,12 +113,12 @@ def _plain(texts: pa.Array) -> pa.Array:
 
 
 def _cleaned(texts: pa.Array) -> pa.Array:
-    """Return the words of each text with spaces between them; each distinct piece is cleaned once."""
-    plain = pc.replace_substring(texts, _ACUTE, "'")
-    pieces = _pieces(pc.utf8_lower(pc.utf8_normalize(plain, form="NFKC")))
+    """Return the words of each text with spaces between them; each distinct piece is looked at once."""
+    pieces = _pieces(texts)
     encoded = pc.list_flatten(pieces).dictionary_encode()
-    cleaned = _cleaned_pieces(encoded.dictionary).take(encoded.indices)
-    return pc.binary_join(pa.ListArray.from_arrays(pieces.offsets, cleaned), " ")
+    cleaned = [" ".join(words_of(piece)) for piece in encoded.dictionary.to_pylist()]
+    spaced = pa.array(cleaned, pa.string()).take(encoded.indices)
+    return pc.binary_join(pa.ListArray.from_arrays(pieces.offsets, spaced), " ")
 
 
 def _pieces(texts: pa.Array) -> pa.ListArray:
@@ -102,10 +128,3 @@ def _pieces(texts: pa.Array) -> pa.ListArray:
     (https://github.com/apache/arrow/issues/37757; about one call in 20,000).
     """
     return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts))
-
-
-def _cleaned_pieces(pieces: pa.Array) -> pa.Array:
-    for pattern, plain in ((_INVISIBLE, ""), (_APOSTROPHES, "'"), (_HYPHENS, "-")):
-        pieces = pc.replace_substring_regex(pieces, pattern, plain)
-    pieces = pc.utf8_lower(pc.utf8_normalize(pieces, form="NFKC"))  # dropping a character can bring two together
-    return pc.replace_substring_regex(pieces, _SURROUNDING, "")

@@ -17,9 +17,8 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.language.lemmas import lemmas
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.tagging import english
+from cvr_data.language.tagging import english, lemmas
 from cvr_data.language.trees import Tree, repaired_tree
 
 BATCH = 256

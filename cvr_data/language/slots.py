@@ -10,6 +10,8 @@ Small taggers take the verb of "a ring flashes" for a noun, and then the noun fo
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cvr_data.language.stop_words import PREPOSITIONS_OF_PLACE
+
 SLOTS = ("action", "scene", "object", "attribute", "other")
 """Where the two words of a change fill different slots, the first of them is the slot of the change."""
 
@@ -19,10 +21,6 @@ PARTS = (
 )  # fmt: skip
 """The universal parts of speech that spaCy tells."""
 
-PLACE_PREPOSITIONS = frozenset(
-    "in on at near by over under above below behind beside inside outside around across along through against "
-    "beneath between before towards toward into onto from".split()
-)
 PLACE_NOUNS = frozenset("front top side middle back edge bottom end".split())
 """Words that make a preposition of place with "of": in front of, on top of."""
 SCENES = frozenset(
@@ -181,7 +179,7 @@ def _is_placed(caption: Tagged, first: int, last: int) -> bool:
         return words[before - 1] in PLACE_NOUNS
     rest = tuple(words[last + 1 : last + 4])
     is_behind = rest[:1] == ("behind",) or rest == ("in", "the", "background")
-    return is_behind or (before > 0 and words[before] in PLACE_PREPOSITIONS)
+    return is_behind or (before > 0 and words[before] in PREPOSITIONS_OF_PLACE)
 
 
 def _start_of_noun_phrase(caption: Tagged, noun: int) -> int:

@@ -1,9 +1,8 @@
-"""The words of plain texts, found in their bytes: what `cvr_data.language.normalise` says, for texts that need no
-Unicode.
+"""The words of plain texts, found in their bytes: what `cvr_data.language.words` says, for texts that need no Unicode.
 
-A text is plain if it is ASCII, or normalised already: bytes beyond ASCII then belong to words and stay as they are. All
-texts of a block are joined and looked at byte by byte with NumPy. A word of up to eight bytes is one number, so most
-words are told apart without making a string of each.
+A text is plain if it is ASCII, or nothing but words and spaces: bytes beyond ASCII then belong to words and stay as
+they are. All texts of a block are joined and looked at byte by byte with NumPy. A word of up to eight bytes is one
+number, so most words are told apart without making a string of each.
 """
 
 # Shapes: W words of a block.
@@ -14,11 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_SPACE = b"\t\n\v\f\r\x1c\x1d\x1e\x1f "
-_SIGNS = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _PLAIN = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ`", b"abcdefghijklmnopqrstuvwxyz'")
-_IS_SPACE = bytes(byte in _SPACE for byte in range(256))
-_IS_CORE = bytes(byte not in _SPACE + _SIGNS for byte in range(256))
+_DIGITS = b"0123456789"
+_PARTS, _DIGIT, _CORE, _JOINS, _JOINS_DIGITS = range(5)
+_CLASSES = bytes(
+    _DIGIT if byte in _DIGITS
+    else _CORE if byte in b"abcdefghijklmnopqrstuvwxyz" or byte >= 0x80
+    else _JOINS if byte in b"'-"
+    else _JOINS_DIGITS if byte in b".,"
+    else _PARTS
+    for byte in range(256)
+)  # fmt: skip
+"""Whether a byte of a plain text parts words, is of one, or joins what is on its two sides."""
 _SHORT = 8
 _FILLING = np.array([0x2020202020202020 << 8 * size & 2**64 - 1 for size in range(_SHORT + 1)], np.uint64)
 """Spaces in the bytes behind a word of this size; no word has one."""
@@ -54,15 +60,16 @@ def block_words(texts: pa.Array) -> BlockWords:
 
 
 def _spans(content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Return where words begin and end: from the first letter or digit of a piece between spaces to its last."""
-    is_core = np.frombuffer(content.translate(_IS_CORE), bool)
-    edges = np.flatnonzero(is_core[1:] != is_core[:-1]) + 1
-    starts, ends = edges[::2], edges[1::2]
-    is_space = np.frombuffer(content.translate(_IS_SPACE), bool)
-    inner = np.flatnonzero(~is_space[ends[:-1]])  # a sign follows; it is inside a word if another core does too
-    spaces = np.flatnonzero(is_space)
-    inner = inner[np.searchsorted(spaces, ends[inner]) == np.searchsorted(spaces, starts[inner + 1])]
-    return np.delete(starts, inner + 1), np.delete(ends, inner)
+    """Return where words begin and end; content begins and ends with a space."""
+    classes = np.frombuffer(content.translate(_CLASSES), np.uint8)
+    is_word = (classes == _DIGIT) | (classes == _CORE)
+    joins = np.flatnonzero(classes >= _JOINS)
+    before, after = classes[joins - 1], classes[joins + 1]
+    of_digits = (before == _DIGIT) & (after == _DIGIT)
+    of_words = is_word[joins - 1] & is_word[joins + 1] & (classes[joins] == _JOINS)
+    is_word[joins[of_digits | of_words]] = True
+    edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
+    return edges[::2], edges[1::2]
 
 
 def _keys(content: bytes, starts: np.ndarray, ends: np.ndarray) -> pa.Array:

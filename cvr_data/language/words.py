@@ -1,43 +1,40 @@
-"""Words of short English texts: the same word in another form, and what a negation takes back.
+"""What a word is, and when two words are forms of one: mining, lint, prompts and statistics all ask here.
 
+    words_of("A well-known dog's CAFE, don't!")      # [a, well-known, dog's, cafe, don't]
     same_word("dives", "diving")                     # True
-    split_negated("make it blue, not red")           # affirmed [make, it, blue], negated [red]
 
-The lint checks use these instead of a parser: they see millions of texts of five words.
+A word is a run of letters, their marks and digits of any script. One apostrophe or hyphen between two of them belongs
+to it, a possessive 's too, and so does a point or a comma between two digits: "1,000", "3.5", "close-up". All else
+parts words or is none: "red/blue", "snow_storm", "U.S.", signs, emoji. Where words are written without spaces, a
+Chinese character is a word, and a run of kana, Hangul or Thai is one. Words are in small letters and in Unicode's NFKC,
+their apostrophes and hyphens are those of ASCII, and what cannot be seen is not in them; accents stay.
+
+`cvr_data.language.normalise` finds the words of many texts at once, and `stems` is of English alone.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable
 from functools import lru_cache
-from typing import NamedTuple
 
-_WORD = re.compile(r"[a-z0-9]+")
-_NEGATED = re.compile(r"\b(?:instead of|rather than|no longer|without|not)\b(.*?)(?=,|;|\.|\bbut\b|$)")
-_FROM_TO = re.compile(
-    r"\b(?:replace|swap|exchange|substitute|change|turn|transform|convert|switch|make)\b(?P<old>.+?)"
-    r"\b(?:with|by|for|into|to)\b(?P<new>.+)"
-)
+from cvr_data.language.stop_words import SMALL_WORDS
 
-FUNCTION_WORDS = frozenset(
-    "a an the this that these those some any each other another his her its their my your our he she it they them him "
-    "i you we and or but of in on at to from with by for into onto over under near along across through during while "
-    "as is are was were be being been has have had do does did so very there then than up down out off".split()
-)
-"""Words that carry no content of their own; directions count as content only where a change names them."""
-
-EDIT_WORDS = frozenset(
-    "make change replace turn put move show add remove use swap switch set give let take bring keep start stop become "
-    "becomes appear appears transform convert instead rather not no longer without more less now only just one ones "
-    "same different new different video clip scene shot background foreground setting place time day season weather "
-    "color colour size shape kind type way person someone something thing things action object subject camera go goes "
-    "look like what should must can will would let lets everything rest again seen shows".split()
-)
-"""Words a modification may use although neither caption has them."""
-
-_PREPOSITIONS = frozenset(
-    "in on at over under above below behind beside near by with from into onto across along around through between "
-    "against before inside outside past toward towards during while and".split()
-)
+_CORE = r"[a-z0-9\u0080-\U0010ffff]"
+"""What words are made of, in a folded text."""
+_WORD = re.compile(rf"{_CORE}+(?:(?:['-]|(?<=[0-9])[.,](?=[0-9])){_CORE}+)*")
+_ACUTE = "\u00b4"
+"""An accent that stands alone; NFKC would make a space of it."""
+_APOSTROPHES = frozenset("\u2018\u2019\u02bb\u02bc\u02b9\u2032\u2035`")
+_HYPHENS = frozenset("\u2010\u2011")
+_HAN = ((0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+"""First and last code point of each block of Chinese characters, and of the sign that repeats one."""
+_INVISIBLE = (
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x180E, 0x180E), (0x200B, 0x200F), (0x202A, 0x202E),
+    (0x2060, 0x206F), (0xFEFF, 0xFEFF),
+)  # fmt: skip
+"""Code points that only say where to break, to join or in which direction to write."""
+_VARIANTS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+"""Code points that choose the picture of the sign before them."""
 
 _IRREGULAR_FORMS = {
     "run": "ran", "sit": "sat", "stand": "stood", "swim": "swam swum", "fly": "flew flown", "eat": "ate eaten",
@@ -53,21 +50,59 @@ _IRREGULAR_FORMS = {
 _IRREGULAR = {form: base for base, forms in _IRREGULAR_FORMS.items() for form in forms.split()}
 
 
-class Sides(NamedTuple):
-    """The words a text asserts, and those it takes back."""
-
-    affirmed: list[str]
-    negated: list[str]
-
-
 def words_of(text: str) -> list[str]:
-    """Return the lower-case words of a text."""
-    return _WORD.findall(text.lower())
+    """Return the words of a text, in order."""
+    return list(_found(text))
+
+
+@lru_cache(maxsize=16_384)
+def _found(text: str) -> tuple[str, ...]:
+    """Return the words of a text; kept, since each lint check asks for those of the same rows."""
+    found = _WORD.findall(folded(text))
+    return tuple(found if text.isascii() else (word for word in found if any(map(str.isalnum, word))))
+
+
+def folded(text: str) -> str:
+    """Return the text in small letters and plain signs, as words are written; those of ASCII stay, to tell clauses."""
+    if text.isascii():
+        return text.lower().replace("`", "'")
+    small = unicodedata.normalize("NFKC", text.replace(_ACUTE, "'")).lower()
+    plain = "".join(map(_plain, unicodedata.normalize("NFKC", small)))
+    return unicodedata.normalize("NFKC", plain).lower()  # dropping a character can bring two together
+
+
+def is_invisible(character: str) -> bool:
+    """Return whether a character is a control, zero-width or direction mark that no text needs; white space is none."""
+    if character.isspace():
+        return False
+    return unicodedata.category(character) == "Cc" or _is_in(character, _INVISIBLE)
+
+
+@lru_cache(maxsize=65_536)
+def _plain(character: str) -> str:
+    """Return what stands for a character in a folded text."""
+    if character in _APOSTROPHES:
+        return "'"
+    if character in _HYPHENS:
+        return "-"
+    if character.isascii():
+        return character
+    if _is_in(character, (*_INVISIBLE, *_VARIANTS)):
+        return ""
+    if _is_in(character, _HAN):
+        return f" {character} "
+    return character if character.isalnum() or unicodedata.category(character)[0] == "M" else " "
+
+
+def _is_in(character: str, ranges: Iterable[tuple[int, int]]) -> bool:
+    return any(first <= ord(character) <= last for first, last in ranges)
 
 
 @lru_cache(maxsize=65_536)
 def stems(word: str) -> frozenset[str]:
-    """Return the base forms that the word may be a form of, itself included."""
+    """Return the base forms that the word may be a form of, itself included; "dog's" is a form of "dog"."""
+    if word.endswith("'s"):
+        return frozenset({word, *stems(word[:-2])})
     found = {word, _IRREGULAR.get(word, word)}
     if len(word) > 4 and word.endswith("ies"):
         found.add(word[:-3] + "y")
@@ -79,7 +114,7 @@ def stems(word: str) -> frozenset[str]:
             found |= {base, base + "e"}
             if len(base) >= 3 and base[-1] == base[-2]:
                 found.add(base[:-1])
-    return frozenset(found)
+    return frozenset(found | {stem.replace("-", "") for stem in found})
 
 
 def same_word(one: str, other: str) -> bool:
@@ -87,41 +122,30 @@ def same_word(one: str, other: str) -> bool:
     return not stems(one).isdisjoint(stems(other))
 
 
-def has_word(words: Iterable[str], wanted: str) -> bool:
-    """Return whether a form of `wanted` is among the words."""
+def has_word(words: Collection[str], wanted: str) -> bool:
+    """Return whether a form of `wanted` is among the words.
+
+    A hyphen may be written or not: "shirt" and "t-shirt" are in [a, t-shirt], and "t-shirt" is in [a, t, shirt].
+    """
     forms = stems(wanted)
-    return any(not forms.isdisjoint(stems(word)) for word in words)
+    if any(not forms.isdisjoint(_stems_within(word)) for word in words):
+        return True
+    parts = wanted.split("-")
+    return len(parts) > 1 and all(has_word(words, part) for part in content_words(parts) or parts)
 
 
-def mentions(words: Sequence[str], concept: str) -> bool:
+@lru_cache(maxsize=65_536)
+def _stems_within(word: str) -> frozenset[str]:
+    """Return the stems of a word and of the parts between its hyphens."""
+    return stems(word).union(*map(stems, word.split("-"))) if "-" in word else stems(word)
+
+
+def mentions(words: Collection[str], concept: str) -> bool:
     """Return whether the words name the concept: every content word of it, or all words if it has none."""
     wanted = content_words(words_of(concept)) or words_of(concept)
     return bool(wanted) and all(has_word(words, word) for word in wanted)
 
 
 def content_words(words: Iterable[str]) -> list[str]:
-    """Return the words that are no function words."""
-    return [word for word in words if word not in FUNCTION_WORDS]
-
-
-def phrases_of(caption: str) -> list[list[str]]:
-    """Return the words of a caption, cut before each preposition: [a, red, ball, falls], [on, a, road]."""
-    phrases: list[list[str]] = [[]]
-    for word in words_of(caption):
-        if word in _PREPOSITIONS and phrases[-1]:
-            phrases.append([])
-        phrases[-1].append(word)
-    return phrases
-
-
-def split_negated(text: str) -> Sides:
-    """Return the words a text asserts and those that `instead of`, `rather than` or `not` takes back."""
-    lowered = text.lower()
-    negated = [word for part in _NEGATED.findall(lowered) for word in words_of(part)]
-    return Sides(words_of(_NEGATED.sub(" ", lowered)), negated)
-
-
-def replaced(text: str) -> tuple[list[str], list[str]] | None:
-    """Return the words of X and Y where a text says to replace X with Y or to change X to Y, else None."""
-    found = _FROM_TO.search(_NEGATED.sub(" ", text.lower()))
-    return (words_of(found["old"]), words_of(found["new"])) if found else None
+    """Return the words that are neither function words nor words of place."""
+    return [word for word in words if word not in SMALL_WORDS]

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +26,9 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.row_log import RowLog
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.download.fetch import LONGEST_WAIT_S, HostGate
-from cvr_data.media.check_one import Found, UrlChecker, check_file
+from cvr_data.media.check_one import Found, UrlChecker, check_medium
+from cvr_data.media.clip import Clip
+from cvr_data.media.look import FileHashes
 
 MEDIA, REPORT, LOG = "media.parquet", "report.json", "log"
 DAY_S = 86_400.0
@@ -36,10 +39,10 @@ CHECKED = pa.schema(
         ("video_id", pa.string()), ("source", pa.string()), ("place", pa.string()), ("status", pa.string()),
         ("reason", pa.string()), ("http_status", pa.int32()), ("bytes", pa.int64()), ("duration_s", pa.float64()),
         ("fps", pa.float64()), ("width", pa.int32()), ("height", pa.int32()), ("sha256", pa.string()),
-        ("modified_s", pa.float64()), ("checked_s", pa.float64()),
+        ("modified_s", pa.float64()), ("checked_s", pa.float64()), ("start_s", pa.float64()), ("end_s", pa.float64()),
     ]
 )  # fmt: skip
-"""place is a path or url; modified_s and checked_s are Unix times."""
+"""place is a path or url, start_s to end_s what was looked at of a file; modified_s and checked_s are Unix times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,9 @@ class Medium:
     place: str | None
     """A path where there is a file or no url, else the url."""
     known_sha256: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    """Of a clip of the file."""
 
     @property
     def is_url(self) -> bool:
@@ -78,13 +84,13 @@ class Medium:
 
 def media_to_check(videos: pa.Table, used: set[str] | None = None) -> list[Medium]:
     """Return the media of a videos table with absolute paths, in its order; `used` leaves out all other videos."""
-    names = ("video_id", "source", "path", "url", "content_sha256")
+    names = ("video_id", "source", "path", "url", "content_sha256", "start_s", "end_s")
     rows = zip(*(videos.column(name).to_pylist() for name in names), strict=True)
     found = {}
-    for video_id, source, path, url, sha256 in rows:
+    for video_id, source, path, url, sha256, *times in rows:
         if used is None or video_id in used:
             is_file = path is not None and (url is None or Path(path).is_file())
-            found[video_id] = Medium(video_id, source, path if is_file else url, sha256)
+            found[video_id] = Medium(video_id, source, path if is_file else url, sha256, *times)
     return list(found.values())
 
 
@@ -162,7 +168,8 @@ def host_of(place: str | None) -> str:
 
 
 def _is_due(medium: Medium, known: Mapping[str, Any] | None, config: Config, now: float) -> bool:
-    if known is None or known["place"] != medium.place or known["status"] == "unsure":
+    places = [(known[name], getattr(medium, name)) for name in ("place", "start_s", "end_s")] if known else []
+    if known is None or any(before != given for before, given in places) or known["status"] == "unsure":
         return True
     if medium.place is not None and not medium.is_url and _modified_s(medium.place) != known["modified_s"]:
         return True
@@ -174,14 +181,21 @@ def _is_due(medium: Medium, known: Mapping[str, Any] | None, config: Config, now
 def _looked_at(media: Sequence[Medium], config: Config) -> Iterator[dict[str, Any]]:
     """Yield a row per medium as it becomes known; at most `concurrency` are looked at at once."""
     stop = threading.Event()
-    checker, gate = UrlChecker(timeout_s=config.timeout_s, is_opening=config.is_opening), HostGate(stop)
+    checker = UrlChecker(timeout_s=config.timeout_s, is_opening=config.is_opening)
+    look = partial(
+        _look,
+        checker=checker,
+        gate=HostGate(stop),
+        sha256s=FileHashes(),
+        config=config,
+    )
     todo = iter(_spread(media))
     running: set[Future[dict[str, Any]]] = set()
-    with ThreadPoolExecutor(config.concurrency) as pool:
+    with checker.client, ThreadPoolExecutor(config.concurrency) as pool:
         try:
             while True:
                 while len(running) < AHEAD * config.concurrency and (medium := next(todo, None)) is not None:
-                    running.add(pool.submit(_look, medium, checker, gate, config))
+                    running.add(pool.submit(look, medium))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -202,7 +216,9 @@ def _spread(media: Sequence[Medium]) -> list[Medium]:
     return [media[row] for row in sorted(range(len(media)), key=lambda row: keys[row])]
 
 
-def _look(medium: Medium, checker: UrlChecker, gate: HostGate, config: Config) -> dict[str, Any]:
+def _look(
+    medium: Medium, *, checker: UrlChecker, gate: HostGate, sha256s: FileHashes, config: Config
+) -> dict[str, Any]:
     modified_s = None
     if medium.place is None:
         return _row(medium, None, "absent", "no path and no url")
@@ -210,7 +226,8 @@ def _look(medium: Medium, checker: UrlChecker, gate: HostGate, config: Config) -
         found = _ask(medium.place, checker, gate, config)
     else:
         modified_s = _modified_s(medium.place)
-        found = check_file(Path(medium.place), medium.known_sha256)
+        clip = Clip(Path(medium.place), medium.start_s, medium.end_s)
+        found = check_medium(clip, medium.known_sha256, sha256s)
     values = {field.name: getattr(found, field.name) for field in fields(Found) if field.name in CHECKED.names}
     return {**_row(medium, modified_s, found.status, found.reason), **values}
 
@@ -235,7 +252,8 @@ def _ask(url: str, checker: UrlChecker, gate: HostGate, config: Config) -> Found
 
 def _row(medium: Medium, modified_s: float | None, status: str, reason: str | None) -> dict[str, Any]:
     return {"video_id": medium.video_id, "source": medium.source, "place": medium.place, "status": status,
-            "reason": reason, "modified_s": modified_s, "checked_s": time.time()}  # fmt: skip
+            "reason": reason, "modified_s": modified_s, "checked_s": time.time(), "start_s": medium.start_s,
+            "end_s": medium.end_s}  # fmt: skip
 
 
 def _modified_s(path: str) -> float | None:

@@ -1,19 +1,19 @@
 """Looks whether one medium is still there: a file is opened and hashed, an address is asked for its first bytes.
 
-check_file(Path("a.mp4"), known_sha256=None)    # Found(status="ok", duration_s=12.0, sha256="...", ...)
-UrlChecker(timeout_s=30)("https://host/a.mp4")  # Found(status="gone", reason="HTTP 404", ...)
+check_medium(Clip(Path("a.mp4")), None, FileHashes())  # Found(status="ok", duration_s=12.0, sha256="...", ...)
+UrlChecker(timeout_s=30)("https://host/a.mp4")         # Found(status="gone", reason="HTTP 404", ...)
 """
 
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-import requests
+import httpx2
 
-from cvr_data.core.whole_files import file_sha256
-from cvr_data.download.fetch import CONNECT_TIMEOUT_S, WORTH_RETRYING, retry_after_s
+from cvr_data.core.http_client import BAD_ADDRESS, CONNECT_TIMEOUT_S, http_client, innermost_cause
+from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
+from cvr_data.media.clip import Clip
+from cvr_data.media.look import FileHashes
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe, read_frames
 
 Status = Literal["ok", "gone", "unsure"]
@@ -40,14 +40,15 @@ class Found:
     """What the server asked to wait."""
 
 
-def check_file(path: Path, known_sha256: str | None) -> Found:
-    """Return whether a file opens as a video or image, and is still the one that was imported."""
+def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) -> Found:
+    """Return whether a file opens as a video or image, has the clip's frames, and is still what was imported."""
+    path = clip.path
     if not path.is_file():
         return Found(status="gone", reason="no such file")
     try:
-        info = probe(path)
-        read_frames(path, 1, "middle")  # a file that was cut short still opens
-        digest = file_sha256(path)
+        info = probe(clip)
+        read_frames(clip, 1, "middle")  # a file that was cut short still opens
+        digest = clip.sha256(file_sha256(path))
     except UnreadableVideo as error:
         text = str(error).removeprefix(f"{path}: ").rstrip(".")
         return Found(status="gone", reason=text, bytes=path.stat().st_size)
@@ -59,24 +60,24 @@ def check_file(path: Path, known_sha256: str | None) -> Found:
 
 
 class UrlChecker:
-    """Asks addresses; one object serves many threads, each with connections of its own."""
+    """Asks addresses; one object serves many threads."""
 
     def __init__(self, *, timeout_s: float, is_opening: bool = False):
         self.timeout_s, self.is_opening = timeout_s, is_opening
-        self.own = threading.local()
+        self.client = http_client(timeout_s=timeout_s, connect_s=min(CONNECT_TIMEOUT_S, timeout_s))
 
     def __call__(self, url: str) -> Found:
         """Return whether the address answers with a medium; with `is_opening` also what its container says."""
         try:
             address, headers = _address(url)
             found = self._ask(address, headers)
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+        except BAD_ADDRESS:
             return Found(status="gone", reason="not an address")
-        except requests.exceptions.TooManyRedirects:
+        except httpx2.TooManyRedirects:
             return Found(status="gone", reason="redirected in circles")
-        except requests.Timeout:
+        except httpx2.TimeoutException:
             return Found(status="unsure", reason="timeout")
-        except requests.RequestException as error:
+        except httpx2.HTTPError as error:
             return Found(status="unsure", reason=_kind(error))
         if found.status != "ok" or not self.is_opening:
             return found
@@ -87,12 +88,9 @@ class UrlChecker:
         return _with_info(info, "ok", size=found.bytes, http_status=found.http_status)
 
     def _ask(self, address: str, headers: dict[str, str]) -> Found:
-        if not hasattr(self.own, "session"):
-            self.own.session = requests.Session()
         # Not HEAD: some hosts refuse it, or answer it for files that are gone.
-        asked = {"Range": f"bytes=0-{FIRST_BYTES - 1}", "Accept-Encoding": "identity", "User-Agent": "cvr", **headers}
-        timeout = (min(CONNECT_TIMEOUT_S, self.timeout_s), self.timeout_s)
-        with self.own.session.get(address, headers=asked, stream=True, timeout=timeout) as response:
+        asked = {"Range": f"bytes=0-{FIRST_BYTES - 1}", **headers}
+        with self.client.stream("GET", address, headers=asked) as response:
             code = response.status_code
             if code not in (200, 206):
                 is_final = code not in WORTH_RETRYING
@@ -102,7 +100,12 @@ class UrlChecker:
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if kind in PAGES:
                 return Found(status="gone", reason="a web page, not a medium", http_status=code)
-            if not next(response.iter_content(FIRST_BYTES), b""):
+            received = 0
+            for chunk in response.iter_bytes():
+                received += len(chunk)
+                if received > FIRST_BYTES:
+                    break  # a host without ranges; a body that is read to its end leaves the connection open
+            if not received:
                 return Found(status="gone", reason="empty", http_status=code)
             # A 206 tells the size of the whole file at the end of its Content-Range: bytes 0-1023/5000
             _, _, total = response.headers.get("Content-Range", "").rpartition("/")
@@ -147,11 +150,9 @@ def _address(url: str) -> tuple[str, dict[str, str]]:
     return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
 
 
-def _kind(error: requests.RequestException) -> str:
+def _kind(error: httpx2.HTTPError) -> str:
     """What went wrong, without the address, so that equal causes count together."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
     names = {"gaierror": "no such host", "ConnectionRefusedError": "connection refused",
              "ConnectionResetError": "connection reset", "TimeoutError": "timeout"}  # fmt: skip
-    return names.get(type(cause).__name__, type(cause).__name__)
+    name = type(innermost_cause(error)).__name__
+    return names.get(name, name)

@@ -1,11 +1,13 @@
 """Looks at media files before they enter a table: can a frame be decoded, how long is it, what are its bytes."""
 
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_data.core.whole_files import file_sha256
+from cvr_data.media.clip import Clip
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe, read_frames
 
 THREADS = 4
@@ -22,10 +24,31 @@ class Look:
     detail: str | None = None
 
 
-def look_at(paths: Sequence[Path]) -> list[Look]:
-    """Return a look at each file, in order; one that is missing or has no frame to decode gets its reason."""
+def look_at(clips: Sequence[Clip]) -> list[Look]:
+    """Return a look at each clip, in order; one that is missing or has no frame to decode gets its reason."""
+    sha256s = FileHashes()
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(_look_at_one, paths))
+        return list(pool.map(lambda clip: _look_at_one(clip, sha256s), clips))
+
+
+class FileHashes:
+    """The sha256 of files, each read once, though many clips may be of it; one object serves many threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.found: dict[Path, Future[str]] = {}
+
+    def __call__(self, path: Path) -> str:
+        """Return the sha256 of a file's bytes."""
+        with self.lock:
+            is_first = path not in self.found
+            future = self.found.setdefault(path, Future())
+        if is_first:
+            try:
+                future.set_result(file_sha256(path))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
 
 
 def media_files(folder: Path) -> list[str]:
@@ -47,12 +70,12 @@ def with_suffix(path: Path) -> Path:
     return next((found for found in endings if found.is_file()), path)
 
 
-def _look_at_one(path: Path) -> Look:
-    if not path.is_file():
-        return Look(drop_reason="missing_file", detail=f"{path}: no such file")
+def _look_at_one(clip: Clip, file_sha256: FileHashes) -> Look:
+    if not clip.path.is_file():
+        return Look(drop_reason="missing_file", detail=f"{clip.path}: no such file")
     try:
-        read_frames(path, count=1, sampler="first")
-        duration_s = probe(path).duration_s or None
+        read_frames(clip, count=1, sampler="first")
+        duration_s = probe(clip).duration_s or None
     except UnreadableVideo as error:
         return Look(drop_reason="unreadable_video", detail=str(error))
-    return Look(duration_s, file_sha256(path))
+    return Look(duration_s, clip.sha256(file_sha256(clip.path)))

@@ -4,9 +4,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+
+from cvr_data.media.clip import Clip
 
 HASH_SIDE = 8
 HASH_MARGIN = 4
@@ -30,14 +31,14 @@ def perceptual_hash(frames_THWC: np.ndarray) -> str:
     return hashlib.sha256(np.packbits(bits).tobytes()).hexdigest()[:32] if bits.any() else ""
 
 
-def media_hashes(paths: Sequence[Path | None]) -> list[str]:
+def media_hashes(clips: Sequence[Clip | None]) -> list[str]:
     """Return the perceptual hash of each video's frames, decoding them; empty where there is nothing to decode."""
     from cvr_data.media.video import UnreadableVideo, read_frames
 
     hashes = []
-    for path in paths:
+    for clip in clips:
         try:
-            hashes.append(perceptual_hash(read_frames(path, size=64)) if path else "")
+            hashes.append(perceptual_hash(read_frames(clip, size=64)) if clip else "")
         except UnreadableVideo:
             hashes.append("")
     return hashes

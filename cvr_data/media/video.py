@@ -1,7 +1,7 @@
 """A video, the one frame sampler and the one decoder (PyAV).
 
-An image is a video of one frame. `read_frames` gives RGB and decodes no more than the wanted frames need
-(`cvr_data.media.frame_decoding`).
+An image is a video of one frame, and a clip one of the frames between two times of its file. `read_frames` gives RGB
+and decodes no more than the wanted frames need (`cvr_data.media.frame_decoding`).
 """
 
 import fractions
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.media.frame_decoding import decode_frames, list_packets
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.media.clip import Clip, as_clip
+from cvr_data.media.frame_decoding import decode_frames, find_frames
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -34,11 +35,24 @@ class Video:
     video_id: str
     path: Path | None = None
     duration_s: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+    @property
+    def clip(self) -> Clip:
+        """Its file, and the seconds of it that count.
+
+        Raises:
+            UnreadableVideo: it has no file.
+        """
+        if self.path is None:
+            raise UnreadableVideo(f"{self.video_id}: the video has no file.")
+        return Clip(self.path, self.start_s, self.end_s)
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says of its video stream."""
+    """What a container says of its video stream, or of a clip's part of it."""
 
     duration_s: float
     fps: float
@@ -82,50 +96,53 @@ def _every_second(total: int, count: int, fps: float) -> np.ndarray:
     return positions[np.linspace(0, len(positions) - 1, count).astype(np.int64)]
 
 
-def read_frames(path: Path, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
+def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
     """Return the sampled frames, uint8 RGB (T, H, W, 3) with T <= count; `size` resizes to a square (bicubic).
 
     Raises:
-        UnreadableVideo: the file is missing, broken or has no frame.
+        UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    if not Path(path).is_file():
-        raise UnreadableVideo(f"{path}: no such file.")
-    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
-        return _read_image(path, size)
+    clip = as_clip(medium)
+    if not clip.path.is_file():
+        raise UnreadableVideo(f"{clip.path}: no such file.")
+    if clip.path.suffix.lower() in IMAGE_SUFFIXES:
+        return _read_image(clip, size)
     import av
 
     try:
-        frames = _decode(path, count, sampler, size)
+        frames = _decode(clip, count, sampler, size)
     except (av.FFmpegError, ValueError) as error:
-        raise UnreadableVideo(f"{path}: cannot be decoded ({_reason(error)}).") from None
+        raise UnreadableVideo(f"{clip.path}: cannot be decoded ({_reason(error)}).") from None
     if not frames:
-        raise UnreadableVideo(f"{path}: no frame could be decoded.")
+        raise UnreadableVideo(f"{clip.path}: no frame could be decoded.")
     return np.stack(frames)
 
 
-def probe(path: Path) -> VideoInfo:
-    """Return what the container says, counting frames where it does not say.
+def probe(medium: Path | Clip) -> VideoInfo:
+    """Return what the container says, counting frames where it does not say; of a clip, what is between its times.
 
     Raises:
-        UnreadableVideo: the file is missing, broken or has no video stream.
+        UnreadableVideo: the file is missing, broken or has no video stream, or no frame between the clip's times.
     """
     import av
 
-    if not Path(path).is_file():
-        raise UnreadableVideo(f"{path}: no such file.")
+    clip = as_clip(medium)
+    if not clip.path.is_file():
+        raise UnreadableVideo(f"{clip.path}: no such file.")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(clip.path)) as container:
             if not container.streams.video:
-                raise UnreadableVideo(f"{path}: no video stream.")
+                raise UnreadableVideo(f"{clip.path}: no video stream.")
             stream = container.streams.video[0]
-            frames = _count_frames(path, container)
+            size = stream.codec_context.width, stream.codec_context.height
             fps = float(stream.average_rate or 0)
+            frames = _count_frames(clip, container)
             duration_s = (
                 float(container.duration / av.time_base) if container.duration else (frames / fps if fps else 0.0)
             )
-            return VideoInfo(duration_s, fps, frames, stream.codec_context.width, stream.codec_context.height)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(f"{path}: cannot be opened ({_reason(error)}).") from None
+            return VideoInfo(_duration_s(clip, duration_s), fps, frames, *size)
+    except (av.FFmpegError, ValueError) as error:
+        raise UnreadableVideo(f"{clip.path}: cannot be opened ({_reason(error)}).") from None
 
 
 def write_mp4(path: Path, frames: np.ndarray, fps: int = 12) -> None:
@@ -146,36 +163,45 @@ def write_mp4(path: Path, frames: np.ndarray, fps: int = 12) -> None:
         container.mux(stream.encode(None))
 
 
-def _decode(path: Path, count: int, sampler: str, size: int | None) -> list[np.ndarray]:
+def _decode(clip: Clip, count: int, sampler: str, size: int | None) -> list[np.ndarray]:
     import av
     from av.video.reformatter import VideoReformatter
 
-    with av.open(str(path)) as container:
+    with av.open(str(clip.path)) as container:
         if not container.streams.video:
-            raise UnreadableVideo(f"{path}: no video stream.")
+            raise UnreadableVideo(f"{clip.path}: no video stream.")
         fps = float(container.streams.video[0].average_rate or 0)
-        listing = list_packets(container)
-    if not listing.count:
-        raise UnreadableVideo(f"{path}: the video stream has no frame.")
-    wanted = sample_indices(listing.count, count, sampler, fps).tolist()
+        found = find_frames(container, clip)
+    if not found.count:
+        raise _without_frames(clip)
+    wanted = (found.first + sample_indices(found.count, count, sampler, fps)).tolist()
     reformatter = VideoReformatter()
     return [
         reformatter.reformat(frame, size, size, "rgb24", interpolation="BICUBIC" if size else None).to_ndarray()
-        for frame in decode_frames(path, wanted, listing)
+        for frame in decode_frames(clip.path, wanted, found.listing)
     ]
 
 
-def _count_frames(path: Path, container: "InputContainer") -> int:
+def _count_frames(clip: Clip, container: "InputContainer") -> int:
     stream = container.streams.video[0]
-    if stream.frames:
+    if clip.is_whole and stream.frames:
         return stream.frames
-    import av
-
-    with av.open(str(path)) as counting:
-        total = sum(1 for packet in counting.demux(counting.streams.video[0]) if packet.size)
+    total = find_frames(container, clip).count
     if not total:
-        raise UnreadableVideo(f"{path}: the video stream has no frame.")
+        raise _without_frames(clip)
     return total
+
+
+def _duration_s(clip: Clip, file_s: float) -> float:
+    """How long a clip of a file of so many seconds is; a clip may say that it ends later than the file does."""
+    if clip.is_whole:
+        return file_s
+    end_s = file_s if clip.end_s is None else min(clip.end_s, file_s or clip.end_s)
+    return max(0.0, round(end_s - (clip.start_s or 0.0), 6))
+
+
+def _without_frames(clip: Clip) -> UnreadableVideo:
+    return UnreadableVideo(f"{clip}: the video stream has no frame{'' if clip.is_whole else ' there'}.")
 
 
 def jpeg_bytes(frame: np.ndarray, *, longest_side: int | None = None, quality: int = 90) -> bytes:
@@ -190,18 +216,20 @@ def jpeg_bytes(frame: np.ndarray, *, longest_side: int | None = None, quality: i
     return buffer.getvalue()
 
 
-def _read_image(path: Path, size: int | None) -> np.ndarray:
+def _read_image(clip: Clip, size: int | None) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
+    if not clip.is_whole:
+        raise UnreadableVideo(f"{clip}: an image has no times.")
     try:
-        with Image.open(path) as image:
+        with Image.open(clip.path) as image:
             rgb = image.convert("RGB")
     except (UnidentifiedImageError, OSError) as error:
-        raise UnreadableVideo(f"{path}: cannot be decoded ({_reason(error)}).") from None
+        raise UnreadableVideo(f"{clip.path}: cannot be decoded ({_reason(error)}).") from None
     if size is not None:
         rgb = rgb.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(rgb)[None]
 
 
 def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    return getattr(error, "strerror", None) or first_line(error)

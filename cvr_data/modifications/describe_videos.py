@@ -27,6 +27,8 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
+from cvr_data.language.normalise import clean_text
+from cvr_data.language.words import words_of
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker
@@ -39,7 +41,7 @@ from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
 STAGE = "describe-videos"
-VERSION = 1
+VERSION = 2
 ROWS = 128
 """Videos of one part, whose frames are in memory together as JPEG."""
 BLIP_FLOOR = 0.4
@@ -200,15 +202,17 @@ class Describer:
             row.fail("error", "no_file")
             return False
         try:
-            frames = read_frames(self._media(row), self.config.frames, self.config.sampler)
+            frames = read_frames(self._video(row).clip, self.config.frames, self.config.sampler)
         except UnreadableVideo as error:
             row.fail("error", f"unreadable: {error}")
             return False
         row.images = tuple(jpeg_bytes(frame, longest_side=self.config.longest_side) for frame in frames)
         return True
 
-    def _media(self, row: Description) -> Path:
-        return resolve_media(self.folder, row.video["path"])
+    def _video(self, row: Description) -> Video:
+        video = row.video
+        path = resolve_media(self.folder, video["path"])
+        return Video(video["video_id"], path, start_s=video["start_s"], end_s=video["end_s"])
 
     def _attempt(self, rows: Sequence[Description], attempt: int) -> None:
         requests = [self._request(row, attempt) for row in rows]
@@ -224,10 +228,10 @@ class Describer:
         text = parse_answer(raw, lead=self.prompt.lead, schema=self.prompt.schema, key=self.prompt.answer_key)
         if text is None and "{" not in raw:
             # an engine that cannot be held to a schema writes the paragraph as it is
-            text = " ".join(raw.split())
+            text = clean_text(" ".join(raw.split()))
         if text is None:
             row.fail("rejected", "unparsable")
-        elif len(text.split()) < MIN_WORDS:
+        elif len(words_of(text)) < MIN_WORDS:
             row.fail("rejected", "too_short")
         else:
             row.text, row.status, row.reasons = text, "ok", []
@@ -236,8 +240,7 @@ class Describer:
         """Reject descriptions that the frames do not bear out."""
         if self.encoder is None or not rows:
             return
-        videos = [Video(row.video["video_id"], self._media(row)) for row in rows]
-        frames_BD = self.encoder.encode_videos(videos).pooled_BD()
+        frames_BD = self.encoder.encode_videos([self._video(row) for row in rows]).pooled_BD()
         texts_BD = self.encoder.encode_texts([row.text or "" for row in rows]).pooled_BD
         for row, cosine in zip(rows, (frames_BD.cpu() * texts_BD.cpu()).sum(dim=1).tolist(), strict=True):
             row.similarity = cosine

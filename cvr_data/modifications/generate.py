@@ -35,7 +35,7 @@ from cvr_data.modifications.training.trained import generators_of
 from cvr_data.tables import PAIRS
 
 STAGE = "generate-modifications"
-VERSION = 2
+VERSION = 3
 ROWS = 4096
 """Rows of one part of the artifact, for one text per pair."""
 PURE = "the rows follow from their inputs alone"

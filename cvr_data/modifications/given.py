@@ -17,6 +17,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.tables import PAIRS, pair_id
 
 _SIDES = ("reference", "target")
+_ENDS = ("before", "after")
 
 
 def with_given(pairs: pa.Table, modifications: Path, *, swap: bool, mined: pa.Array) -> pa.Table:
@@ -69,19 +70,18 @@ def _swapped(rows: pa.Table) -> pa.Table:
     names = {name: _other(name) for name in rows.column_names if _other(name) in rows.column_names}
     swapped = pa.table({name: rows.column(names.get(name, name)) for name in rows.column_names})
     changes = [
-        [{**change, "before": change["after"], "after": change["before"]} for change in row or ()]
+        [{_other(name, _ENDS): value for name, value in change.items()} for change in row or ()]
         for row in rows.column("changes").to_pylist()
     ]
     columns = [swapped.column(f"{side}_{part}").to_pylist() for part in ("id", "caption") for side in _SIDES]
     ids = [pair_id(*row) for row in zip(*columns, strict=True)]
-    for name, values in (("changes", changes), ("pair_id", ids)):
-        swapped = with_column(swapped, PAIRS.field(name), values)
-    return swapped
+    swapped = with_column(swapped, rows.schema.field("changes"), changes)
+    return with_column(swapped, PAIRS.field("pair_id"), ids)
 
 
-def _other(name: str) -> str:
-    for one, other in (_SIDES, _SIDES[::-1]):
-        if name.startswith(f"{one}_"):
+def _other(name: str, sides: tuple[str, str] = _SIDES) -> str:
+    for one, other in (sides, sides[::-1]):
+        if name == one or name.startswith(f"{one}_"):
             return other + name[len(one) :]
     return name
 

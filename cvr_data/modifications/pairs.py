@@ -1,6 +1,6 @@
 """What a pair asks for: the change that a style describes, and the variables of a prompt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.request import Change
 
 Pair = Mapping[str, Any]
@@ -34,7 +35,7 @@ def change_of(pair: Pair, kind: str) -> Change | None:
 def variables_of(pair: Pair, change: Change) -> dict[str, str]:
     """Return the variables a prompt may use: the text columns of the pair, and what changes and stays."""
     columns = {name: value for name, value in pair.items() if isinstance(value, str)}
-    reference, target = _words(pair["reference_caption"]), _words(pair["target_caption"])
+    reference, target = words_of(pair["reference_caption"]), words_of(pair["target_caption"])
     return {
         **columns,
         "reference_description": shown_by(pair, "reference"),
@@ -75,10 +76,6 @@ def videos_of(pairs: Artifact, videos: Path | None) -> Path | None:
 
 
 def _first_difference(pair: Pair) -> dict[str, str]:
-    words = zip(_words(pair["reference_caption"]), _words(pair["target_caption"]), strict=False)
+    words = zip(words_of(pair["reference_caption"]), words_of(pair["target_caption"]), strict=False)
     before, after = next(((one, other) for one, other in words if one != other), ("", ""))
     return {"kind": "", "slot": "", "before": before, "after": after}
-
-
-def _words(caption: str) -> Sequence[str]:
-    return caption.lower().replace(".", "").replace(",", "").split()

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.media.clip import Clip
+from cvr_data.media.places import clips_of
+
 
 @dataclass(frozen=True)
 class TripletCard:
@@ -45,12 +48,9 @@ def change_line(change: dict[str, Any]) -> str:
     return f"{before} → {after} ({slot})"
 
 
-def media_of(videos: pa.Table | None) -> dict[str, Path]:
-    """Return video_id -> media file, of the videos that have one."""
-    if videos is None:
-        return {}
-    rows = zip(videos.column("video_id").to_pylist(), videos.column("path").to_pylist(), strict=True)
-    return {video_id: Path(path) for video_id, path in rows if path}
+def media_of(videos: pa.Table | None) -> dict[str, Clip]:
+    """Return video_id -> clip, of the videos that have a file; paths are absolute."""
+    return {} if videos is None else clips_of(videos, Path())
 
 
 def captions_of(triplets: pa.Table, videos: pa.Table | None) -> dict[str, str]:
@@ -78,6 +78,10 @@ def _card(row: dict[str, Any]) -> TripletCard:
         modification=row["modification"],
         target_id=row["target_id"],
         target_caption=row["target_caption"] or "",
-        changes=[change_line(change) for change in row["changes"] or []],
+        changes=[
+            f"{change['before'] or 'nothing'} → {change['after'] or 'nothing'} "
+            f"({change['slot'] or change['kind'] or 'change'})"
+            for change in row["changes"] or []
+        ],
         facts=facts,
     )

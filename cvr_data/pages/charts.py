@@ -105,7 +105,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def spaced(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return the positions moved as little as needed to stand `gap` apart within `low` and `high`, order kept."""
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     placed: list[float] = []
@@ -188,7 +188,7 @@ def curves(lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_la
         body.append(text(x_scale(tick), bottom + 17, number(tick), "axis", "middle"))
         body.append(line((x_scale(tick), bottom), (x_scale(tick), bottom + 4), "grid"))
     ends = [y_scale(curve.points[-1][1]) + 4 for curve in lines]
-    places = spread(ends, FONT + 2, top + 4, bottom + 4)
+    places = spaced(ends, FONT + 2, top + 4, bottom + 4)
     for curve, place in zip(lines, places, strict=True):
         path = " ".join(f"{x_scale(x):.1f},{y_scale(y):.1f}" for x, y in curve.points)
         body.append(f'<polyline points="{path}" class="line {curve.style}"><title>{escape(curve.label)}</title>')

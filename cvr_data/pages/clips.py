@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cvr_data.media.clip import Clip, as_clip
 from cvr_data.media.video import UnreadableVideo, probe, read_frames, write_mp4
 
 MAX_BYTES = 120_000
@@ -19,9 +20,9 @@ LONG_SIDE = 224
 
 @dataclass
 class ClipShelf:
-    """Media paths by video id, and the data URI of every clip asked for so far."""
+    """Clips by video id, and the data URI of every one asked for so far."""
 
-    paths: dict[str, Path]
+    clips: dict[str, Clip]
     uris: dict[str, str] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
     """Width over height of those clips."""
@@ -31,34 +32,36 @@ class ClipShelf:
     def has(self, video_id: str) -> bool:
         """Return whether the clip can be shown, embedding it the first time."""
         if video_id not in self.uris and video_id not in self.unreadable:
-            path = self.paths.get(video_id)
-            if path is None:
+            clip = self.clips.get(video_id)
+            if clip is None:
                 self.unreadable[video_id] = "no media file is known"
                 return False
             try:
-                self.uris[video_id] = data_uri(path)
-                found = probe(path)
+                self.uris[video_id] = data_uri(clip)
+                found = probe(clip)
                 self.ratios[video_id] = round(min(16 / 9, max(1.0, found.width / found.height)), 3)
             except UnreadableVideo as error:
                 self.unreadable[video_id] = str(error)
         return video_id in self.uris
 
 
-def data_uri(path: Path) -> str:
-    """Return an MP4 file as a data URI; one that is large, or no MP4, is sampled and scaled down first.
+def data_uri(medium: Path | Clip) -> str:
+    """Return an MP4 file as a data URI; one that is large, no MP4, or a part of a file, is sampled and scaled down.
 
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame.
     """
-    if path.suffix.lower() == ".mp4" and path.is_file() and path.stat().st_size <= MAX_BYTES:
+    clip = as_clip(medium)
+    path = clip.path
+    if clip.is_whole and path.suffix.lower() == ".mp4" and path.is_file() and path.stat().st_size <= MAX_BYTES:
         probe(path)
         content = path.read_bytes()
     else:
-        content = small_mp4(path)
+        content = small_mp4(clip)
     return f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
 
 
-def small_mp4(path: Path) -> bytes:
+def small_mp4(clip: Clip) -> bytes:
     """Return the clip as a small MP4 file.
 
     Raises:
@@ -66,20 +69,20 @@ def small_mp4(path: Path) -> bytes:
     """
     from PIL import Image
 
-    frames = read_frames(path, FRAMES)
+    frames = read_frames(clip, FRAMES)
     height, width = frames.shape[1:3]
     ratio = min(1.0, LONG_SIDE / max(height, width))
     shape = [max(2, 2 * round(side * ratio / 2)) for side in (width, height)]
     small = [Image.fromarray(frame).resize(shape, Image.Resampling.BICUBIC) for frame in frames]
     with tempfile.TemporaryDirectory() as folder:
         smaller = Path(folder) / "clip.mp4"
-        write_mp4(smaller, np.stack([np.asarray(image) for image in small]), fps=_fps(path, len(frames)))
+        write_mp4(smaller, np.stack([np.asarray(image) for image in small]), fps=_fps(clip, len(frames)))
         return smaller.read_bytes()
 
 
-def _fps(path: Path, frames: int) -> int:
+def _fps(clip: Clip, frames: int) -> int:
     """Frames per second that keep the clip's duration."""
     if frames == 1:
         return 1
-    duration_s = probe(path).duration_s
+    duration_s = probe(clip).duration_s
     return min(30, max(1, round(frames / duration_s))) if duration_s > 0 else 8

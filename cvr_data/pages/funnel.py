@@ -3,7 +3,7 @@
 The steps are found by following inputs from the triplets back to the videos.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,11 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
             label=in_words(step.step if follows else artifact.path.name),
             before=step.rows_out if step.rows_in is None else step.rows_in,
             after=step.rows_out,
-            losses=_losses(step.dropped),
+            losses=[
+                (in_words(reason), count)
+                for reason, count in sorted(step.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
+                if count
+            ],
             follows=follows,
         )
         for step in funnel_of_one(artifact.manifest)
@@ -47,11 +51,11 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
 def funnel_figure(found: Sequence[FunnelBar]) -> Figure:
     """Return the chart of the bars, steps that removed nothing drawn as one."""
     title = "Rows kept at each step: " + ", ".join(f"{bar.label} {bar.after:,} of {bar.before:,}" for bar in found)
-    drawn = merged(found)
+    drawn = merged_bars(found)
     return Figure(*(sankey(drawn, width=width, title=title) for width in (WIDE, NARROW)))
 
 
-def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:
+def merged_bars(found: Sequence[FunnelBar]) -> list[FunnelBar]:
     """Return the bars with each run of steps that removed nothing as one; the first step of a unit stands alone."""
     runs: list[list[FunnelBar]] = []
     was_idle, unit = False, ""
@@ -66,11 +70,6 @@ def merged(found: Sequence[FunnelBar]) -> list[FunnelBar]:
         run[0] if len(run) == 1 else replace(run[0], label=f"{run[0].label} to {run[-1].label}, {len(run)} steps")
         for run in runs
     ]
-
-
-def _losses(dropped: Mapping[str, int]) -> list[tuple[str, int]]:
-    ranked = sorted(dropped.items(), key=lambda entry: (-entry[1], entry[0]))
-    return [(in_words(reason), count) for reason, count in ranked if count]
 
 
 def in_words(name: str) -> str:

@@ -34,7 +34,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Band:
+class StepBand:
     """Steps side by side (texts of several sources), or one step."""
 
     nodes: list[Node]
@@ -68,7 +68,7 @@ def sankey(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
     return drawing(body, Size(width, height), title, "sankey")
 
 
-def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[list[Band], float]:
+def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[list[StepBand], float]:
     groups: list[list[FunnelBar]] = []
     for step in steps:
         beside = groups and not step.follows and groups[-1][0].unit == step.unit and not groups[-1][0].follows
@@ -83,7 +83,7 @@ def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[
         scale = _scale(group[0])
         most[scale] = max(most.get(scale, 1), rows_in)
         gaps[scale] = max(gaps.get(scale, 0), GAP * (len(group) - 1))
-    rows: list[Band] = []
+    rows: list[StepBand] = []
     y = 0.0
     for index, group in enumerate(groups):
         y += 30 if index == 0 or groups[index - 1][0].unit != group[0].unit else 0
@@ -94,7 +94,7 @@ def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[
             nodes.append(Node(step, x, y, *widths))
             x += widths[0] + GAP
         lines = _lines(group, label_width)
-        rows.append(Band(nodes, lines))
+        rows.append(StepBand(nodes, lines))
         y += max(ROW, 16.0 * len(lines) + 14)
     return rows, y
 
@@ -135,7 +135,7 @@ def _node(node: Node, width: float) -> list[str]:
     return parts
 
 
-def _streams(above: Band, below: Band) -> list[str]:
+def _streams(above: StepBand, below: StepBand) -> list[str]:
     """What flows from one row to the next: all of it within a unit, a part to each where a unit becomes another."""
     if above.unit == below.unit:
         joins = sum(node.step.after for node in above.nodes) == sum(node.step.before for node in below.nodes)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
+from cvr_data.language.words import words_of
 from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
 from cvr_data.pages.charts import NARROW, Bar, Figure, FunnelBar, bars
 from cvr_data.pages.clips import ClipShelf
@@ -25,7 +26,7 @@ from cvr_data.pages.histogram import Bound, count_values, histogram
 from cvr_data.pages.page import environment, show_clips, with_clips
 from cvr_data.triplets.card import commands_of
 from cvr_data.triplets.dataset import Dataset, open_dataset
-from cvr_data.triplets.statistics import counts_text, statistics, written_words
+from cvr_data.triplets.statistics import counts_text, statistics
 
 RANDOM = 12
 """Triplets drawn at random."""
@@ -45,7 +46,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedCards:
     """The triplets at both ends of one score."""
 
     score: str
@@ -69,7 +70,7 @@ class StatsPage:
     splits: dict[str, dict[str, Any]]
     leaks: dict[str, Any]
     cards: list[TripletCard]
-    ranked: list[Ranked]
+    ranked: list[RankedCards]
     commands: list[str]
     clips: ClipShelf
     captions: dict[str, str]
@@ -128,7 +129,7 @@ def _sections(
     dataset: Dataset, numbers: dict[str, Any], made_of: Sequence[Artifact]
 ) -> list[tuple[str, str, list[Panel]]]:
     texts = dataset.triplets.column("modification").to_pylist()
-    length_of = {found: len(written_words(found)) for found in set(texts)}
+    length_of = {found: len(words_of(found)) for found in set(texts)}
     changes = numbers["changes"]
     top = [(name.replace("->", "→"), count) for name, count in changes["top"]]
     text_panels = [
@@ -178,7 +179,7 @@ def _of_videos(dataset: Dataset) -> list[Panel | None]:
     ends = [dataset.triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
     used = dataset.videos.filter(pc.is_in(dataset.videos["video_id"], pa.concat_arrays(ends)))
     seconds = used["duration_s"].drop_null().to_pylist()
-    lengths = [len(written_words(captions[0])) for captions in used["captions"].to_pylist() if captions]
+    lengths = [len(words_of(captions[0])) for captions in used["captions"].to_pylist() if captions]
     return [
         _distribution("Seconds per video", seconds, "seconds"),
         _distribution("Words per caption", lengths, "words", whole=True),
@@ -224,7 +225,7 @@ def _bounds(artifact: Artifact, name: str) -> list[Bound]:
     ]
 
 
-def _ranked(triplets: pa.Table) -> list[Ranked]:
+def _ranked(triplets: pa.Table) -> list[RankedCards]:
     """The triplets at the ends of every score: each column of floats, and the best of the frame scores."""
     scores = {
         field.name: triplets.column(field.name).to_pylist()
@@ -240,11 +241,9 @@ def _ranked(triplets: pa.Table) -> list[Ranked]:
         if len(known) < 2 or known[0][0] == known[-1][0]:
             continue
         low, high = known[:ENDS], known[::-1][:ENDS]
-        cards = [_cards(triplets, [row for _, _, row in end], name, values) for end in (low, high)]
-        ranked.append(Ranked(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
+        cards = []
+        for end in (low, high):
+            more = None if name in SIMILARITIES else [f"{in_words(name)} {value:.3f}" for value, _, _ in end]
+            cards.append(cards_of(triplets, [row for _, _, row in end], more))
+        ranked.append(RankedCards(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
     return ranked
-
-
-def _cards(triplets: pa.Table, rows: Sequence[int], name: str, values: Sequence[float | None]) -> list[TripletCard]:
-    more = [f"{in_words(name)} {values[row]:.3f}" for row in rows]
-    return cards_of(triplets, rows, more if name == BEST_FRAME or name not in SIMILARITIES else None)

@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.language.lemmas import lemmas
 from cvr_data.language.normalise import normalised
 from cvr_data.language.slots import PARTS, SLOTS, Tagged, is_doubtful_action, part_of, slot_of
-from cvr_data.language.tagging import tagged
+from cvr_data.language.tagging import lemmas, tagged
 from cvr_data.tables import CHANGE
 
 if TYPE_CHECKING:
@@ -54,7 +53,10 @@ def type_changes(
     slots = pa.array(slots[is_open.filter(is_tagged).to_numpy(zero_copy_only=False)])
     kind = pc.replace_with_mask(kind, is_open, pa.array(KINDS).take(slots))
     slot = pc.replace_with_mask(slot, is_open, pa.array(ORDERED_SLOTS).take(slots))
-    typed = pa.StructArray.from_arrays([kind, slot, before, after], fields=list(CHANGE))
+    more = [structs.type.field(name) for name in structs.type.names if name not in CHANGE.names]
+    typed = pa.StructArray.from_arrays(
+        [kind, slot, before, after, *(pc.struct_field(structs, field.name) for field in more)], fields=[*CHANGE, *more]
+    )
     pairs = with_column(pairs, "changes", _lists(changes, typed))
     if with_words:
         pairs = pairs.append_column("change_words", _lists(changes, _words(phrases, codes % PART_CODES)))

@@ -31,7 +31,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import count_reasons, split_dropped, write_parts
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.normalise import WordIds, normalised, word_ids
-from cvr_data.language.stop_words import WORDS
+from cvr_data.language.stop_words import FUNCTION_WORDS
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
 
 
@@ -68,7 +68,7 @@ def candidates(queries: pa.Table, pool: pa.Table, most: int) -> pa.Table:
     known = [_known_words(words, index) for words in sides]
     names = sides[1].vocabulary.to_pylist()
     bounds = zip(sides[1].offsets[:-1].tolist(), sides[1].offsets[1:].tolist(), strict=True)
-    wanted = [{names[word] for word in sides[1].ids[start:end]} - {*WORDS} for start, end in bounds]
+    wanted = [{names[word] for word in sides[1].ids[start:end]} - {*FUNCTION_WORDS} for start, end in bounds]
     rows, entries, shared = [], [], []
     with Progress("find candidates", asked.num_rows, "queries") as progress:
         for query in range(asked.num_rows):
@@ -99,7 +99,7 @@ def _index(pool: pa.Table) -> _Index:
     size = max(len(captions), 1)
     uses = np.unique(words.ids.astype(np.int64) * size + entry_of_word)
     word, entries = uses // size, uses % size
-    is_content = ~pc.is_in(words.vocabulary, pa.array(WORDS)).to_numpy(zero_copy_only=False)
+    is_content = ~pc.is_in(words.vocabulary, pa.array(FUNCTION_WORDS)).to_numpy(zero_copy_only=False)
     entries, word = entries[is_content[word]], word[is_content[word]]
     starts = np.searchsorted(word, np.arange(len(words.vocabulary) + 1))
     return _Index(
@@ -142,7 +142,7 @@ def _shared(index: _Index, words: np.ndarray, entries: np.ndarray) -> list[list[
 
 
 STAGE = "mine-distractors"
-VERSION = 1
+VERSION = 2
 ROWS = 100_000
 """Rows whose vectors are in memory at once."""
 

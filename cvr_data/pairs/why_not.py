@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.filters import FILTERS, ExplainsDrops
-from cvr_data.pairs.strategies import MINING, DropsGroups
+from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 
 
 def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
@@ -69,7 +69,7 @@ def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[st
         return ["not a pair: a video is not paired with itself"]
     captions = _captions(artifact.input_path("videos"), (reference_id, target_id))
     name, options = _options(artifact.manifest["config"]["strategy"])
-    strategy, config = MINING.get(name), MINING.config(name, options)
+    strategy, config = STRATEGIES.get(name), STRATEGIES.config(name, options)
     lines = []
     for before in captions[reference_id]:
         for after in captions[target_id]:

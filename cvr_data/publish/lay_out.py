@@ -22,21 +22,23 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.formats import webvid_covr
+from cvr_data.media.places import ids_of_clips
 from cvr_data.publish.media import (
     SAFE_ID,
     PublishedMedium,
     publishable_media,
     thumbnails,
+    with_times,
     with_urls,
     with_video_columns,
 )
 from cvr_data.publish.papers import citation, copy_licence_files, licences_text, recipe
 from cvr_data.publish.redistribution import Publishable, publishable
-from cvr_data.tables import content_id
+from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, commands_of, examples, render_card, sources_of
 from cvr_data.triplets.dataset import Dataset
 from cvr_data.triplets.shortcuts import shortcuts_of
-from cvr_data.triplets.statistics import SPLITS, statistics
+from cvr_data.triplets.statistics import statistics
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -102,7 +104,8 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
     for number, made in enumerate(card.lineage, start=1):
         write_bytes(folder / "manifests" / f"{number:02d}-{made.stage}.json", json_bytes(made.manifest))
-    of_media = {medium.name: file_sha256(medium.path) for medium in sorted(uploaded.values(), key=_name)}
+    files = {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}
+    of_media = {name: file_sha256(path) for name, path in files.items()}
     if len(of_media) > LISTED_MEDIA:
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
         write_bytes(folder / "videos.sha256", "".join(lines).encode())
@@ -111,7 +114,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths} | of_media
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
-    return Staged(folder, {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}, withheld)
+    return Staged(folder, files, withheld)
 
 
 def check_repo(repo: str, option: str = "--repo") -> None:
@@ -128,7 +131,7 @@ def _write_rows(
     part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, PublishedMedium]
 ) -> dict[str, dict[str, str]]:
     """Write the Parquet shards, CSVs and features, and return the configs."""
-    table = with_urls(part.triplets, part.videos)
+    table = with_times(with_urls(part.triplets, part.videos), part.videos)
     if wanted.with_videos:
         where = repo if wanted.revision == "main" else f"{repo}@{wanted.revision}"
         table = with_video_columns(table, where, uploaded)
@@ -147,6 +150,7 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
         numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
         sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
+        clips=0 if part.videos is None else len(part.used & ids_of_clips(part.videos)),
         commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
         coverage=dataset.artifact.manifest.get("coverage"),
         shortcuts=None if wanted.audit is None else shortcuts_of(wanted.audit, part.triplets),

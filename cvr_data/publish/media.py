@@ -1,6 +1,7 @@
 """The media of a published dataset: where each file goes, the columns that play it, and thumbnails for the card.
 
-Only media of videos that may be published again get here. A folder on the Hub holds at most 10,000 files, so that a
+Only media of videos that may be published again get here. A recording that several videos are clips of is there once,
+and the rows say which seconds of it are theirs. A folder on the Hub holds at most 10,000 files, so that a
 larger set of videos is spread over folders by two hex digits of a hash of their ids.
 """
 
@@ -10,8 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.formats import huggingface
+from cvr_data.media.clip import Clip
+from cvr_data.media.places import clips_of, ids_of_clips
 from cvr_data.media.video import UnreadableVideo, jpeg_bytes, read_frames
 from cvr_data.publish.redistribution import ENDS, Publishable
 from cvr_data.tables import content_id
@@ -25,27 +30,49 @@ THUMBNAIL_SIDE = 160
 
 @dataclass(frozen=True)
 class PublishedMedium:
-    """A video's file: its path in the repository, and where it lies here."""
+    """A video's file: its path in the repository, and the clip that it is of a file here."""
 
     name: str
-    path: Path
+    clip: Clip
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies here."""
+        return self.clip.path
 
 
 def publishable_media(part: Publishable) -> dict[str, PublishedMedium]:
-    """Return video id -> file, of every video that is there and may be published."""
+    """Return video id -> file, of every video that is there and may be published.
+
+    A recording is published if no clip of it that is used is of another licence.
+    """
     media: dict[str, PublishedMedium] = {}
     taken: set[str] = set()
-    rows = [] if part.videos is None else part.videos.select(["video_id", "path"]).to_pylist()
-    found = [(row["video_id"], Path(row["path"])) for row in rows if row["path"] and row["video_id"] in part.free]
-    found = [(video_id, path) for video_id, path in found if path.is_file()]
-    for video_id, path in found:
-        folder = "videos" if len(found) <= FLAT else f"videos/{content_id(video_id)[:2]}"
-        stem = video_id.removesuffix(path.suffix)
-        name = f"{folder}/{stem}{path.suffix}"
-        if not SAFE_ID.fullmatch(stem) or name in taken:
-            name = f"{folder}/{content_id(video_id)}{path.suffix}"
-        taken.add(name)
-        media[video_id] = PublishedMedium(name, path)
+    recordings: dict[Path, str] = {}
+    clips = {} if part.videos is None else clips_of(part.videos, Path())
+    guarded = {clips[name].path for name in part.used - part.free if name in clips}
+    found = {
+        name: clip
+        for name, clip in clips.items()
+        if name in part.free and clip.path.is_file() and (clip.is_whole or clip.path not in guarded)
+    }
+    for video_id, clip in found.items():
+        suffix = clip.path.suffix
+        stem = video_id.removesuffix(suffix) if clip.is_whole else f"recording-{content_id(clip.path.name)}"
+        name = None if clip.is_whole else recordings.get(clip.path)
+        if name is None:
+            folder = (
+                "videos"
+                if len(found) <= FLAT
+                else f"videos/{content_id(video_id if clip.is_whole else clip.path.name)[:2]}"
+            )
+            name = f"{folder}/{stem}{suffix}"
+            if not SAFE_ID.fullmatch(stem) or name in taken:
+                name = f"{folder}/{content_id(video_id)}{suffix}"
+            taken.add(name)
+            if not clip.is_whole:
+                recordings[clip.path] = name
+        media[video_id] = PublishedMedium(name, clip)
     return media
 
 
@@ -57,6 +84,17 @@ def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     for end in ENDS:
         found = [urls.get(video_id) for video_id in triplets.column(f"{end}_id").to_pylist()]
         triplets = triplets.append_column(f"{end}_url", pa.array(found, pa.string()))
+    return triplets
+
+
+def with_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
+    """Return the triplets with `reference_start_s` to `target_end_s`, if any video is a clip of a longer file."""
+    if videos is None or not ids_of_clips(videos):
+        return triplets
+    for end in ENDS:
+        rows = pc.index_in(triplets.column(f"{end}_id"), videos.column("video_id").combine_chunks())
+        for name in ("start_s", "end_s"):
+            triplets = with_column(triplets, f"{end}_{name}", videos.column(name).take(rows))
     return triplets
 
 
@@ -76,7 +114,7 @@ def thumbnails(video_ids: Iterable[str], media: Mapping[str, PublishedMedium]) -
         if video_id not in media:
             continue
         try:
-            frames = read_frames(media[video_id].path, 1, "middle")
+            frames = read_frames(media[video_id].clip, 1, "middle")
         except UnreadableVideo:
             continue
         made[video_id] = (

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.tables import TRIPLETS
-from cvr_data.triplets.build import used_videos
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, used_videos
 from cvr_data.triplets.licences import may_redistribute
 
 ENDS = ("reference", "target")

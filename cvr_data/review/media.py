@@ -10,12 +10,15 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from cvr_data.core.lineage import lineage
+from cvr_data.media.clip import Clip
+from cvr_data.media.places import videos_of
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, read_frames
 from cvr_data.pages.clips import small_mp4
 
@@ -29,7 +32,7 @@ class Media:
     """Every video of a review by number, with its file if it has one."""
 
     def __init__(
-        self, video_ids: Iterable[str], files: dict[str, Path], homes: dict[str, list[Path]],
+        self, video_ids: Iterable[str], files: dict[str, Clip], homes: dict[str, list[Path]],
         allowed: Sequence[Path] = (),
     ):  # fmt: skip
         self.video_ids = list(video_ids)
@@ -54,11 +57,21 @@ class Media:
         video_id = self.video_ids[number]
         if video_id not in self._files:
             return None
-        real = self._files[video_id].resolve()
+        real = self._files[video_id].path.resolve()
         if not real.is_file() or real.suffix.lower() not in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
             return None
         roots = [*(folder.resolve() for folder in self._homes[video_id]), *self._allowed]
         return real if any(real.is_relative_to(root) for root in roots) else None
+
+    def clip(self, number: int) -> Clip | None:
+        """Return the clip of that number, of the very file that `path` gives."""
+        path = self.path(number)
+        return None if path is None else replace(self._files[self.video_ids[number]], path=path)
+
+    def played(self, number: int) -> Clip | None:
+        """Return the clip whose times a player needs: that of a longer file which browsers play."""
+        clip = self.clip(number)
+        return None if clip is None or clip.is_whole or clip.path.suffix.lower() not in PLAYED else clip
 
     def missing(self) -> int:
         """Return how many videos have no file that may be shown."""
@@ -71,13 +84,13 @@ class Media:
 
     def playable(self, number: int) -> Path | None:
         """Return a file that a browser plays, made from the video's if need be; None if there is none."""
-        path = self.path(number)
-        if path is None or path.suffix.lower() in PLAYED or path.suffix.lower() in IMAGE_SUFFIXES:
-            return path
+        clip = self.clip(number)
+        if clip is None or clip.path.suffix.lower() in PLAYED or clip.path.suffix.lower() in IMAGE_SUFFIXES:
+            return None if clip is None else clip.path
         with self._lock:
             if number not in self._made:
                 try:
-                    content = small_mp4(path)
+                    content = small_mp4(clip)
                 except UnreadableVideo:
                     return None
                 self._folder = self._folder or tempfile.TemporaryDirectory(prefix="cvr-review-")
@@ -89,11 +102,11 @@ class Media:
         """A JPEG of frames side by side, first to last; None if the video cannot be read."""
         from PIL import Image
 
-        path = self.path(number)
-        if path is None:
+        clip = self.clip(number)
+        if clip is None:
             return None
         try:
-            frames = read_frames(path, STRIP_FRAMES)
+            frames = read_frames(clip, STRIP_FRAMES)
         except UnreadableVideo:
             return None
         width = max(1, round(STRIP_HEIGHT * frames.shape[2] / frames.shape[1]))
@@ -105,17 +118,17 @@ class Media:
 
 def wanted_media(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
-    from cvr_data.triplets.build import read_videos
+    from cvr_data.triplets.dataset import read_videos
 
-    files: dict[str, Path] = {}
+    files: dict[str, Clip] = {}
     homes: dict[str, list[Path]] = {}
     for folder in folders:
         table = read_videos([folder])
         assert table is not None
         inside = [artifact.path for artifact in lineage([folder])]
-        for video_id, path in zip(table["video_id"].to_pylist(), table["path"].to_pylist(), strict=True):
-            if path and video_id in wanted and video_id not in files:
-                declared = Path(os.path.normpath(Path(folder) / path))
-                files[video_id] = declared
-                homes[video_id] = [declared.parent] if Path(path).is_absolute() else inside
+        for video, path in zip(videos_of(table, Path(folder)), table["path"].to_pylist(), strict=True):
+            if path and video.video_id in wanted and video.video_id not in files:
+                declared = replace(video.clip, path=Path(os.path.normpath(video.clip.path)))
+                files[video.video_id] = declared
+                homes[video.video_id] = [declared.path.parent] if Path(path).is_absolute() else inside
     return Media(sorted(wanted), files, homes, allowed)

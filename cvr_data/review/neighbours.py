@@ -24,7 +24,7 @@ class Neighbour:
     similarity: float
 
 
-class Neighbours:
+class TargetNeighbours:
     """Pooled features of the videos of each split."""
 
     def __init__(self, split_of: dict[str, str | None], pooled_ND: np.ndarray):
@@ -34,7 +34,7 @@ class Neighbours:
         self._pooled_ND = pooled_ND
 
     @classmethod
-    def open(cls, embeddings: Path, videos: pa.Table) -> "Neighbours":
+    def open(cls, embeddings: Path, videos: pa.Table) -> "TargetNeighbours":
         """Return the neighbours by the raw visual features of a folder; videos without features are left out.
 
         Raises:

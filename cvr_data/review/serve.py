@@ -16,10 +16,10 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
 from cvr_data.review.items import Reviewed, read_reviewed
 from cvr_data.review.media import wanted_media
-from cvr_data.review.neighbours import Neighbours
+from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.triplets.build import read_videos
+from cvr_data.triplets.dataset import read_videos
 
 log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -120,7 +120,7 @@ def open_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore,
     if sources.embeddings and videos is not None:
         splits = sorted({item.split for item in reviewed.items if item.split})
         rows = videos.filter(pc.is_in(videos["split"], pa.array(splits, pa.string()))) if splits else videos
-        neighbours = Neighbours.open(sources.embeddings, rows)
+        neighbours = TargetNeighbours.open(sources.embeddings, rows)
         shown |= set(rows["video_id"].to_pylist())
     media = wanted_media(folders, shown, sources.media)
     return Session(reviewed, store, settings, media, _captions(videos, shown), neighbours)

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.language.normalise import clean_text
 from cvr_data.review.items import Reviewed, ReviewItem
 from cvr_data.review.media import Media
-from cvr_data.review.neighbours import Neighbours
+from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.store import DECISIONS, REASONS, Judgment, ReviewStore
 
 MAX_TEXT = 2000
@@ -38,7 +39,7 @@ class Session:
 
     def __init__(
         self, reviewed: Reviewed, store: ReviewStore, settings: Settings, media: Media,
-        captions: Mapping[str, str], neighbours: Neighbours | None = None,
+        captions: Mapping[str, str], neighbours: TargetNeighbours | None = None,
     ):  # fmt: skip
         self.items = reviewed.by_id()
         self.store = store
@@ -129,7 +130,9 @@ class Session:
     def _video(self, video_id: str, caption: str) -> dict[str, Any]:
         number = self.media.number_of[video_id]
         caption = caption or self.captions.get(video_id, "")
-        return {"number": number, "kind": self.media.kind(number), "caption": caption}
+        shown = {"number": number, "kind": self.media.kind(number), "caption": caption}
+        clip = self.media.played(number)
+        return shown if clip is None else {**shown, "start_s": clip.start_s or 0, "end_s": clip.end_s}
 
 
 def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_shared: bool, videos: Media) -> Judgment:
@@ -144,7 +147,7 @@ def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_s
     if decision in ("accept", "edit"):
         if chosen not in item.texts:
             raise CvrError("chosen is none of the candidate texts.")
-        modification = chosen if decision == "accept" else (_text(sent, "modification") or "").strip()
+        modification = chosen if decision == "accept" else clean_text(_text(sent, "modification") or "").strip()
         if not modification:
             raise CvrError("An edited text must not be empty.")
     request_id = _text(sent, "request_id")

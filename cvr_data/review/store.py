@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS judgments (
 CREATE UNIQUE INDEX IF NOT EXISTS once_by_annotator ON judgments (annotator, item_id) WHERE NOT undone;
 CREATE UNIQUE INDEX IF NOT EXISTS once_by_anybody ON judgments (item_id) WHERE NOT undone AND NOT is_shared;
 """
+_ITEM_COLUMNS = ("item_id", "reference_id", "target_id", "style", "split", "texts", "answer")
 _COLUMNS = (
     "request_id", "annotator", "item_id", "is_shared", "decision", "reason", "note", "chosen", "modification",
     "also_correct", "seconds", "judged_at",
@@ -101,18 +102,7 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
         Raises:
             CvrError: a setting differs.
         """
-        rows = [
-            (
-                item.item_id,
-                item.reference_id,
-                item.target_id,
-                item.style,
-                item.split,
-                json.dumps(item.texts),
-                item.answer,
-            )
-            for item in items
-        ]
+        rows = [{**vars(item), "texts": json.dumps(item.texts)} for item in items]
         with self._lock:
             found = dict(self._connection.execute("SELECT name, value FROM settings").fetchall())
             for name, value in settings.items():
@@ -123,7 +113,8 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", settings.items())
-                self._connection.executemany("INSERT OR IGNORE INTO items VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                marks = ", ".join(f":{name}" for name in _ITEM_COLUMNS)
+                self._connection.executemany(f"INSERT OR IGNORE INTO items VALUES ({marks})", rows)
 
     def settings(self) -> dict[str, str]:
         """Return the settings of the review."""
@@ -133,10 +124,9 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
     def items(self) -> list[ReviewItem]:
         """Return the items under review, without captions and scores."""
         with self._lock:
-            query = "SELECT item_id, reference_id, target_id, style, split, texts, answer FROM items ORDER BY 1"
+            query = f"SELECT {','.join(_ITEM_COLUMNS)} FROM items ORDER BY 1"
             rows = self._connection.execute(query).fetchall()
-        names = ("item_id", "reference_id", "target_id", "style", "split", "texts", "answer")
-        found = [dict(zip(names, row, strict=True)) for row in rows]
+        found = [dict(zip(_ITEM_COLUMNS, row, strict=True)) for row in rows]
         return [ReviewItem(**{**values, "texts": tuple(json.loads(values["texts"]))}) for values in found]
 
     def token_of(self, annotator: str) -> str:

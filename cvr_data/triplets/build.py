@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
@@ -25,11 +26,12 @@ from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
+from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS
 from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
+from cvr_data.triplets.dataset import read_videos, used_videos
 from cvr_data.triplets.join import VERSION, Config, run, run_apart
 from cvr_data.triplets.judgments import read_verdicts
-from cvr_data.triplets.statistics import SPLITS, statistics
+from cvr_data.triplets.statistics import statistics
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
@@ -161,7 +163,9 @@ def write_dataset(
     """Write parts, CSVs, statistics and the card through an open writer, and finish it; `extra` is for its manifest."""
     write_parts(writer, kept, dropped)
     numbers = statistics(kept, videos)
-    _write_files(writer, kept, numbers)
+    for split, file_name in _csv_names(kept).items():
+        writer.write_file(file_name, csv_bytes(kept.filter(pc.equal(kept.column("split"), split))))
+    writer.write_file("statistics.json", json_bytes(numbers))
     names = [path for path in sorted(writer.path.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
     card = Card(
         name=name,
@@ -180,17 +184,6 @@ def write_dataset(
     return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **(extra or {}))
 
 
-def read_videos(folders: Iterable[Path]) -> pa.Table | None:
-    """Return the videos of all folders as one table, or None without a folder."""
-    tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
-    return pa.concat_tables(tables, promote_options="permissive") if tables else None
-
-
-def used_videos(triplets: pa.Table) -> set[str]:
-    """Return the ids of all references and targets."""
-    return {*triplets.column("reference_id").to_pylist(), *triplets.column("target_id").to_pylist()}
-
-
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
     return tuple({Path(folder).resolve(): Path(folder) for folder in folders}.values())
 
@@ -205,10 +198,8 @@ def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
     rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)
     kept, dropped = split_dropped(rows)
     if not kept.num_rows:
-        counts = (
-            ", ".join(f"{reason} {count}" for reason, count in count_reasons(dropped).items()) or "there was no text"
-        )
-        raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {counts}).")
+        listed = ", ".join(f"{reason} {count}" for reason, count in count_reasons(dropped).items())
+        raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {listed or 'there was no text'}).")
     return kept, dropped
 
 
@@ -229,13 +220,6 @@ def _scored(triplets: pa.Table, embeddings: Path) -> pa.Table:
 
     encoder = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
     return with_frame_scores(triplets, encoder, FeatureStore.open(embeddings).video_ids)
-
-
-def _write_files(writer: ArtifactWriter, triplets: pa.Table, numbers: dict) -> None:
-    for split, name in _csv_names(triplets).items():
-        rows = triplets.filter(pa.compute.equal(triplets.column("split"), split))
-        writer.write_file(name, csv_bytes(rows))
-    writer.write_file("statistics.json", json_bytes(numbers))
 
 
 def _csv_names(triplets: pa.Table) -> dict[str, str]:

@@ -18,9 +18,10 @@ import yaml
 
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import FunnelStep
+from cvr_data.tables import SPLITS
 from cvr_data.triplets.licences import hub_licence, licence_id, may_redistribute
 from cvr_data.triplets.shortcuts import Shortcuts
-from cvr_data.triplets.statistics import SPLITS, counts_text, summary_text
+from cvr_data.triplets.statistics import counts_text, summary_text
 
 EXAMPLES = 20
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -60,6 +61,8 @@ class Card:
     is_guarded: bool = False
     """Whether captions and media of sources that do not allow it were left out."""
     with_videos: bool = False
+    clips: int = 0
+    """Used videos that are clips of longer files."""
     revision: str = "main"
     pictures: Mapping[str, str] = field(default_factory=dict)
     """Video id -> path of its thumbnail."""
@@ -160,6 +163,8 @@ def leak_rules(lineage: Sequence[Artifact], funnel: Sequence[FunnelStep]) -> lis
     near = sum(count for step in funnel for reason, count in step.dropped.items() if "near_duplicate" in reason)
     rules.append(f"Rows whose videos, or their groups, straddle two splits were dropped: {straddling}.")
     rules.append(f"Videos dropped as near-duplicates of one in a more protected split: {near}.")
+    if of_recording := sum(n for step in funnel for reason, n in step.dropped.items() if "same_recording" in reason):
+        rules.append(f"Videos dropped as clips of a recording in a more protected split: {of_recording}.")
     return rules
 
 
@@ -177,6 +182,11 @@ def limits(card: Card) -> list[str]:
         found.append(f"{without} of {everything['triplets']} triplets have no `frame_scores`.")
     if not card.with_videos:
         found.append(f"The videos are not part of this dataset; {coverage_text(card.coverage)}.")
+    if card.clips:
+        found.append(
+            f"{card.clips} videos are clips of longer files: of these only the seconds from `reference_start_s` to "
+            "`reference_end_s`, and from `target_start_s` to `target_end_s`, are meant."
+        )
     shared = sum((card.numbers["leaks"]["texts"] or {}).values())
     if shared:
         found.append(f"{shared} texts occur in more than one split (the videos do not).")

@@ -1,6 +1,8 @@
 """A dataset folder opened for reading: its triplets and, where its manifest leads to them, its videos."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +13,6 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.media.places import resolve_media
 from cvr_data.tables import TRIPLETS, VIDEOS
-from cvr_data.triplets.build import read_videos, used_videos
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,20 @@ def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
     return FoundVideos(dataset.videos, used_videos(dataset.triplets), dataset)
 
 
+def read_videos(folders: Iterable[Path]) -> pa.Table | None:
+    """Return the videos of all folders as one table, or None without a folder."""
+    tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
+    return pa.concat_tables(tables, promote_options="permissive") if tables else None
+
+
+def used_videos(triplets: pa.Table) -> set[str]:
+    """Return the ids of all references and targets."""
+    return {*triplets.column("reference_id").to_pylist(), *triplets.column("target_id").to_pylist()}
+
+
 def _with_absolute_paths(folder: Path) -> pa.Table:
     table = read_videos([folder])
     assert table is not None
-    paths = [None if path is None else str(resolve_media(folder, path).resolve()) for path in table["path"].to_pylist()]
+    home = folder.resolve()
+    paths = [None if path is None else normpath(resolve_media(home, path)) for path in table["path"].to_pylist()]
     return with_column(table, VIDEOS.field("path"), paths)

@@ -1,17 +1,19 @@
 """What changed between two versions of a dataset: triplets, texts, videos, splits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from cvr_data.tables import TRIPLETS, VIDEOS
-from cvr_data.triplets.build import used_videos
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, used_videos
 
 IDENTITY = ("triplet_id", "query_id", "reference_id", "target_id", "modification")
-VIDEO_COLUMNS = ("captions", "description", "content_sha256", "licence", "split", "group_id", "duration_s")
+VIDEO_COLUMNS = (
+    "captions", "description", "content_sha256", "licence", "split", "group_id", "recording_id", "start_s", "end_s",
+    "duration_s",
+)  # fmt: skip
 EXAMPLES = 3
 Rows = dict[str, dict[str, Any]]
 
@@ -74,7 +76,7 @@ class DatasetDifference:
         }
 
 
-def difference(before: Dataset, after: Dataset) -> DatasetDifference:
+def dataset_difference(before: Dataset, after: Dataset) -> DatasetDifference:
     """Return what changed from one version to the next."""
     triplets = [_by_id(dataset.triplets, "triplet_id") for dataset in (before, after)]
     videos = [_videos(dataset) for dataset in (before, after)]
@@ -83,18 +85,18 @@ def difference(before: Dataset, after: Dataset) -> DatasetDifference:
     ]
     columns = [name for name in TRIPLETS.names if name not in IDENTITY]
     return DatasetDifference(
-        triplets=compare(triplets[0], triplets[1], columns),
-        videos=compare(videos[0], videos[1], VIDEO_COLUMNS),
-        texts=compare(texts[0], texts[1], ()),
+        triplets=compare_rows(triplets[0], triplets[1], columns),
+        videos=compare_rows(videos[0], videos[1], VIDEO_COLUMNS),
+        texts=compare_rows(texts[0], texts[1], ()),
         reworded=_reworded(triplets[0], triplets[1]),
-        moved_triplets=_moved(triplets[0], triplets[1], lambda row: row["split"]),
-        moved_videos=_moved(_video_splits(before), _video_splits(after), lambda row: row["split"]),
+        moved_triplets=_moved(triplets[0], triplets[1]),
+        moved_videos=_moved(_video_splits(before), _video_splits(after)),
     )
 
 
-def compare(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
+def compare_rows(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
     """Return how rows differ; a column that one side lacks is not compared."""
-    both = sorted(before.keys() & after.keys())
+    both = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
     changed = {}
     for name in columns:
         ids = [key for key in both if name in before[key] and name in after[key] and
@@ -123,8 +125,7 @@ def _videos(dataset: Dataset) -> Rows:
 def _video_splits(dataset: Dataset) -> Rows:
     """Split of each used video, as its triplets say; a video of several splits has them all."""
     splits: dict[str, set[str]] = {}
-    rows = dataset.triplets.select(["reference_id", "target_id", "split"]).to_pylist()
-    for row in rows:
+    for row in dataset.triplets.select(["reference_id", "target_id", "split"]).to_pylist():
         for end in ("reference_id", "target_id"):
             splits.setdefault(row[end], set()).add(row["split"])
     return {video_id: {"split": "+".join(sorted(found))} for video_id, found in splits.items()}
@@ -138,10 +139,10 @@ def _reworded(before: Rows, after: Rows) -> list[str]:
     return sorted(name for name, row in before.items() if name not in after and key(row) in there)
 
 
-def _moved(before: Rows, after: Rows, split_of: Callable[[dict[str, Any]], str]) -> dict[str, list[str]]:
+def _moved(before: Rows, after: Rows) -> dict[str, list[str]]:
     moved: dict[str, list[str]] = {}
     for name in sorted(before.keys() & after.keys()):
-        old, new = split_of(before[name]), split_of(after[name])
+        old, new = before[name]["split"], after[name]["split"]
         if old != new:
             moved.setdefault(f"{old} -> {new}", []).append(name)
     return moved

@@ -17,9 +17,9 @@ from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
 from cvr_data.core.stages import count_reasons, split_dropped
 from cvr_data.core.versions import installed_versions
 from cvr_data.media.check_media import MEDIA, read_media
-from cvr_data.triplets.build import MadeOf, used_videos, write_dataset
+from cvr_data.triplets.build import MadeOf, write_dataset
 from cvr_data.triplets.card import commands_of
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, used_videos
 
 STAGE = "drop-missing"
 VERSION = 1

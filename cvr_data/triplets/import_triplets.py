@@ -14,20 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, split_options
 from cvr_data.formats import FORMATS, ReadsVideos
-from cvr_data.tables import TRIPLETS, VIDEOS
+from cvr_data.language.normalise import clean_columns
+from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
 
 STAGE = "triplets"
-VERSION = 1
+VERSION = 2
 VIDEOS_STAGE = "import-triplets-videos"
 OWN = ("format", "videos")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ImportRequest:
     """What to read, and how."""
 
     source: Path
@@ -36,7 +37,7 @@ class Wanted:
     videos: Path | None = None
 
 
-def parse(options: Sequence[str]) -> Wanted:
+def parse(options: Sequence[str]) -> ImportRequest:
     """Return what `-o` options ask for: `path`, `format` and `videos` are ours, the rest is the layout's.
 
     Raises:
@@ -49,10 +50,10 @@ def parse(options: Sequence[str]) -> Wanted:
         raise CvrError(f"import triplets: name its layout with -o format=NAME, one of {', '.join(FORMATS.names())}.")
     rest = {name: value for name, value in given.items() if name not in ("path", *OWN)}
     videos = Path(given["videos"]) if "videos" in given else None
-    return Wanted(source=Path(given["path"]), format=given["format"], options=rest, videos=videos)
+    return ImportRequest(source=Path(given["path"]), format=given["format"], options=rest, videos=videos)
 
 
-def import_triplets(wanted: Wanted, out: Path, *, overwrite: bool = False) -> Artifact:
+def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False) -> Artifact:
     """Write the triplets of a published file or folder, and its videos where it lists them; return the artifact.
 
     Raises:
@@ -71,7 +72,7 @@ def import_triplets(wanted: Wanted, out: Path, *, overwrite: bool = False) -> Ar
     writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
     if (done := writer.finished()) is not None:
         return done
-    table = check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source))
+    table = _as_stored(check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source)))
     if not table.num_rows:
         raise CvrError(f"{wanted.source} holds no triplet.")
     with writer:
@@ -95,9 +96,19 @@ def _write_videos(videos: pa.Table, out: Path, identity: dict, files: dict[str, 
     )
     if writer.finished() is None:
         with writer:
-            writer.write_part(0, videos)
+            writer.write_part(0, clean_columns(videos, WRITTEN_COLUMNS))
             writer.finish()
     return out
+
+
+def _as_stored(table: pa.Table) -> pa.Table:
+    """Return the triplets with their texts as they are stored, and the ids that these give."""
+    table = clean_columns(table, ("modification", "reference_caption", "target_caption"))
+    references, texts, targets = (
+        table.column(name).to_pylist() for name in ("reference_id", "modification", "target_id")
+    )
+    table = with_column(table, TRIPLETS.field("triplet_id"), list(map(triplet_id, references, texts, targets)))
+    return with_column(table, TRIPLETS.field("query_id"), list(map(query_id, references, texts)))
 
 
 def _split_repeated(table: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -20,12 +20,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.tables import PAIRS, TRIPLETS, query_id, triplet_id
+from cvr_data.tables import PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
 
-VERSION = 1
-SPLITS = ("train", "val", "test")
-"""From the least to the most protected: of rows that straddle, those of the most protected split stay."""
-
+VERSION = 2
 PAIR_COLUMNS = (
     "pair_id", "reference_id", "target_id", "reference_group_id", "target_group_id", "reference_caption",
     "target_caption", "changes", "text_similarity", "visual_similarity",
@@ -56,8 +53,10 @@ def run(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
     the lowest pair_id, so that they keep the same pairs of every source of texts.
     """
     rows = _joined(config, modifications, pairs)
-    reasons = _Reasons(_own_reasons(modifications))
-    reasons.add("empty", _is_blank(rows.column("modification")))
+    own = zip(modifications.column("status").to_pylist(), modifications.column("reasons").to_pylist(), strict=True)
+    reasons = _Reasons([None if status == "ok" else (listed or [status])[0] for status, listed in own])
+    texts = pc.utf8_trim_whitespace(pc.fill_null(rows.column("modification"), ""))
+    reasons.add("empty", _is_true(pc.equal(texts, "")))
     reasons.add("pair_not_found", _is_true(pc.is_null(rows.column("reference_id"))))
     reasons.add("reference_is_target", _is_true(pc.equal(rows.column("reference_id"), rows.column("target_id"))))
     reasons.add_of_rest("straddles_splits", lambda rest: _straddling(rows.take(rest)))
@@ -150,20 +149,8 @@ def _one_row_per_pair(pairs: pa.Table) -> pa.Table:
     return pairs if len(first) == len(ids) else pairs.take(list(first.values()))
 
 
-def _own_reasons(modifications: pa.Table) -> list[str | None]:
-    statuses = modifications.column("status").to_pylist()
-    reasons = modifications.column("reasons").to_pylist()
-    return [
-        None if status == "ok" else (listed or [status])[0] for status, listed in zip(statuses, reasons, strict=True)
-    ]
-
-
 def _is_true(values: pa.ChunkedArray) -> np.ndarray:
     return pc.fill_null(values, False).to_numpy()
-
-
-def _is_blank(texts: pa.ChunkedArray) -> np.ndarray:
-    return pc.equal(pc.utf8_trim_whitespace(pc.fill_null(texts, "")), "").to_numpy()
 
 
 def _straddling(rows: pa.Table) -> np.ndarray:

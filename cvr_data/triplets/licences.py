@@ -14,13 +14,8 @@ REDISTRIBUTABLE = re.compile(
     r"|cc0(-1\.0)?|public-domain|pdm(-1\.0)?|cc-by(-nc)?(-sa)?(-[1-4]\.[05])?(-[a-z]{2,4})?"
     r"|odc-by(-1\.0)?|odbl(-1\.0)?|pddl(-1\.0)?|cdla-(permissive|sharing)-[12]\.0|c-uda(-1\.0)?|gfdl(-1\.[123])?"
 )
-HUB_NAMES = {
-    "public-domain": "cc0-1.0",
-    "cc0": "cc0-1.0",
-    "apache-2": "apache-2.0",
-    "odc-by-1.0": "odc-by",
-    "odbl-1.0": "odbl",
-}
+HUB_NAMES = {"public-domain": "cc0-1.0", "cc0": "cc0-1.0", "apache-2": "apache-2.0", "odc-by-1.0": "odc-by",
+             "odbl-1.0": "odbl"}  # fmt: skip
 
 
 def licence_id(licence: str | None) -> str:

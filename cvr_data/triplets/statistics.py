@@ -6,7 +6,6 @@ The same numbers stand in statistics.json beside the triplets, in the dataset ca
 Anything that the tables do not say is None.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -16,11 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-SPLITS = ("train", "val", "test")
+from cvr_data.language.words import words_of
+from cvr_data.tables import SPLITS
+
 TOP = 20
 """How many of the most frequent changes, texts and words are listed."""
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
-WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 
 
 def statistics(triplets: pa.Table, videos: pa.Table | None = None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def leaks(triplets: pa.Table) -> dict[str, Any]:
 
 def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
     texts = triplets.column("modification").to_pylist()
-    words = {text: written_words(text) for text in set(texts)}
+    words = {text: words_of(text) for text in set(texts)}
     video_ids = set(_ends(triplets, "id"))
     queries = Counter(triplets.column("query_id").to_pylist())
     pairs = zip(triplets.column("backend").to_pylist(), triplets.column("model").to_pylist(), strict=True)
@@ -84,11 +84,6 @@ def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
         "top_texts": Counter(texts).most_common(TOP),
         **_of_videos(videos, video_ids),
     }
-
-
-def written_words(text: str) -> list[str]:
-    """Return the words of a text, lower-cased, without punctuation."""
-    return WORD.findall(text.lower())
 
 
 def distribution(values: Iterable[float | None]) -> dict[str, float] | None:
@@ -129,9 +124,7 @@ def _column_summary(table: pa.Table, name: str) -> dict[str, float] | None:
 def _of_videos(videos: pa.Table | None, used: set[str | None]) -> dict[str, Any]:
     if videos is None:
         return {"duration_s": None, "sources": None, "licences": None}
-    of_ids = videos.filter(
-        pc.is_in(videos.column("video_id"), value_set=pa.array(sorted(filter(None, used)), pa.string()))
-    )
+    of_ids = videos.filter(pc.is_in(videos.column("video_id"), pa.array(sorted(filter(None, used)), pa.string())))
     return {
         "duration_s": _column_summary(of_ids, "duration_s"),
         "sources": _counts(of_ids, "source"),

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.media.clip import Clip, bad_times
 from cvr_data.media.look import look_at
 from cvr_data.tables import VIDEOS
 
@@ -26,6 +27,25 @@ class Entry:
     path: Path | None = None
     drop_reason: str | None = None
     detail: str | None = None
+
+    @property
+    def clip(self) -> Clip | None:
+        """Its file and the seconds of it that count; None without a file."""
+        times = (self.values.get(name) for name in ("start_s", "end_s"))
+        return None if self.path is None else Clip(self.path, *times)
+
+    def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
+        """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
+        self.values |= {"recording_id": recording_id or None, "start_s": start_s, "end_s": end_s}
+        if problem := bad_times(start_s, end_s):
+            self.values |= {"start_s": None, "end_s": None}
+            self.drop("bad_times", f"{self.video_id}: {problem}")
+
+    def use_cut_file(self, path: Path) -> None:
+        """Take a file that holds the clip alone: its times are no longer those of the file."""
+        self.path = path
+        for name in ("start_s", "end_s"):
+            self.values[f"recording_{name}"] = self.values.pop(name, None)
 
     def drop(self, reason: str, detail: str) -> None:
         """Give the reason why it cannot be used, unless it has one."""
@@ -104,8 +124,8 @@ def _table(entries: Sequence[Entry], source: str, *, check: bool) -> pa.Table:
 
 
 def _look(entries: Sequence[Entry]) -> None:
-    found = [(entry, entry.path) for entry in entries if entry.path is not None and entry.drop_reason is None]
-    for (entry, _), look in zip(found, look_at([path for _, path in found]), strict=True):
+    found = [(entry, clip) for entry in entries if (clip := entry.clip) is not None and entry.drop_reason is None]
+    for (entry, _), look in zip(found, look_at([clip for _, clip in found]), strict=True):
         if look.drop_reason is not None:
             entry.drop(look.drop_reason, look.detail or "")
         if entry.values.get("duration_s") is None:

@@ -1,8 +1,9 @@
-"""Groups of videos that show the same thing, and splits that no group straddles.
+"""Groups of videos that show the same thing, and splits that no group and no recording straddles.
 
 Two videos are near-duplicates when their pooled raw frame embeddings have a cosine above the threshold, or when all
 their sampled frames have equal perceptual hashes. A shared caption is no sign: on MSR-VTT it chains two thirds of all
-videos into one group. Groups are computed here and nowhere else; every later table carries the group's id.
+videos into one group. Groups are computed here and nowhere else; every later table carries the group's id. Clips of one
+recording (`cvr_data/videos/recordings.py`) share a split as near-duplicates do, and are no group for it.
 """
 
 # Shapes: B videos, T frames, H height, W width, D embedding.
@@ -17,10 +18,11 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import VIDEOS, content_id
 
-VERSION = 1
+VERSION = 2
 SPLITS = ("test", "val", "train")
 """Strongest first: a video is dropped when a near-duplicate of it is in a stronger split."""
 BLOCK = 2048
+_ALIKE, _SAME_RECORDING = "near_duplicate_of", "same_recording_as"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Config:
     threshold: float = 0.95
     """Cosine of pooled raw frame embeddings from which two videos are near-duplicates."""
     val: float = 0.1
-    """Share of the groups that go to val where the corpus gives no split."""
+    """Share of the groups (with their recordings) that go to val where the corpus gives no split."""
     test: float = 0.1
     """Share of the groups that go to test where the corpus gives no split."""
     val_as_test: bool = False
@@ -46,12 +48,20 @@ class Config:
             raise ValueError(f"val and test must be shares that leave some for train, got {self.val} and {self.test}.")
 
 
-def split_videos(config: Config, videos: pa.Table, group_ids: Sequence[str]) -> pa.Table:
+def split_videos(
+    config: Config, videos: pa.Table, group_ids: Sequence[str], kin_ids: Sequence[str] | None = None
+) -> pa.Table:
     """Return the videos with `group_id`, `split` and `drop_reason`.
 
-    A split given by the corpus wins. Videos without one follow their group: into the strongest split the corpus gave
-    a member of it, else into one drawn from the group's id. A video whose group reaches into a stronger split is
-    removed with the reason `near_duplicate_of_test` (or `_val`).
+    A split given by the corpus wins. Videos without one follow their kin: into the strongest split the corpus gave
+    one of them, else into one drawn from their id. A video that has kin in a stronger split is removed with the reason
+    `near_duplicate_of_test` (or `_val`) where its own group reaches there, else `same_recording_as_test` (or `_val`).
+
+    Args:
+        config: the shares.
+        videos: the videos.
+        group_ids: equal for near-duplicates.
+        kin_ids: equal for near-duplicates and clips of one recording, directly or through others; default: group_ids.
 
     Raises:
         CvrError: a split that is none of train, val and test.
@@ -60,16 +70,15 @@ def split_videos(config: Config, videos: pa.Table, group_ids: Sequence[str]) -> 
     unknown = sorted({split for split in given if split is not None} - set(SPLITS))
     if unknown:
         raise CvrError(f"videos: split must be train, val or test, got {', '.join(unknown)}.")
-    roles = [_role(config, split, group_id) for split, group_id in zip(given, group_ids, strict=True)]
-    strongest: dict[str, str] = {}
-    for group_id, split in zip(group_ids, roles, strict=True):
-        if split is not None:
-            strongest[group_id] = min(split, strongest.get(group_id, split), key=SPLITS.index)
-    groups_split = {group_id: strongest.get(group_id) or _drawn_split(config, group_id) for group_id in group_ids}
-    splits = [split or groups_split[group_id] for split, group_id in zip(roles, group_ids, strict=True)]
+    kin_ids = group_ids if kin_ids is None else kin_ids
+    roles = [_role(config, split, kin_id) for split, kin_id in zip(given, kin_ids, strict=True)]
+    strongest = _strongest(kin_ids, roles)
+    kin_split = {kin_id: strongest.get(kin_id) or _drawn_split(config, kin_id) for kin_id in kin_ids}
+    splits = [split or kin_split[kin_id] for split, kin_id in zip(roles, kin_ids, strict=True)]
+    of_group = _strongest(group_ids, splits)
     reasons = [
-        None if split == groups_split[group_id] else f"near_duplicate_of_{groups_split[group_id]}"
-        for split, group_id in zip(splits, group_ids, strict=True)
+        None if split == best else f"{_ALIKE if of_group[group_id] == best else _SAME_RECORDING}_{best}"
+        for split, group_id, best in zip(splits, group_ids, (kin_split[kin_id] for kin_id in kin_ids), strict=True)
     ]
     if config.val_as_test:
         reasons = ["not_at_hand" if split == "test" else reason for split, reason in zip(given, reasons, strict=True)]
@@ -78,6 +87,15 @@ def split_videos(config: Config, videos: pa.Table, group_ids: Sequence[str]) -> 
         videos = videos.drop_columns([name]) if name in videos.column_names else videos
         videos = videos.append_column(name, pa.array(values, pa.string()))
     return videos
+
+
+def _strongest(ids: Sequence[str], splits: Sequence[str | None]) -> dict[str, str]:
+    """Return id -> the strongest split of those that have it; ids of no split are not there."""
+    strongest: dict[str, str] = {}
+    for each, split in zip(ids, splits, strict=True):
+        if split is not None:
+            strongest[each] = min(split, strongest.get(each, split), key=SPLITS.index)
+    return strongest
 
 
 def group_ids(video_ids: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
@@ -112,7 +130,7 @@ def similar_pairs(pooled_BD: np.ndarray, threshold: float) -> Iterable[tuple[int
             yield from zip((rows[later] + start).tolist(), (columns[later] + other).tolist(), strict=True)
 
 
-def equal_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
+def equal_hash_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
     """Yield (first, other) pairs of rows with the same hash; an empty hash equals nothing."""
     first_of: dict[str, int] = {}
     for row, value in enumerate(hashes):
@@ -120,23 +138,23 @@ def equal_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
             yield first_of[value], row
 
 
-def _role(config: Config, given: str | None, group_id: str) -> str | None:
+def _role(config: Config, given: str | None, kin_id: str) -> str | None:
     """The split that a given one stands for; None where the group decides."""
     if not config.val_as_test or given is None:
         return given
     if given == "train":
-        return "val" if _draw(config, group_id) < config.val else "train"
+        return "val" if _draw(config, kin_id) < config.val else "train"
     # What is dropped stands in no group's way.
     return "test" if given == "val" else "train"
 
 
-def _drawn_split(config: Config, group_id: str) -> str:
-    draw = _draw(config, group_id)
+def _drawn_split(config: Config, kin_id: str) -> str:
+    draw = _draw(config, kin_id)
     if draw < config.test:
         return "test"
     return "val" if draw < config.test + config.val else "train"
 
 
-def _draw(config: Config, group_id: str) -> float:
-    """A number in [0, 1) that only the seed and the group decide."""
-    return int(content_id(str(config.seed), group_id), 16) / 16**16
+def _draw(config: Config, kin_id: str) -> float:
+    """A number in [0, 1) that only the seed and the kin decide."""
+    return int(content_id(str(config.seed), kin_id), 16) / 16**16

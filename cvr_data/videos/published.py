@@ -1,7 +1,8 @@
 """Reads the files that data sets are published as, and finds the media that belong to their rows.
 
 A file of another shape is one error line. Media are optional everywhere: a row whose file is not there keeps an empty
-path, and a row whose file gives no frame is dropped.
+path, and a row whose file gives no frame is dropped. A corpus of clips tells recording and times with
+`Entry.of_recording`; a file named after the clip is taken for cut, one named after the recording is read between them.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -147,6 +148,8 @@ def tables(
 ) -> Iterator[pa.Table]:
     """Yield the videos in slices, each with the file of `media` whose name without suffix is its id, if there is one.
 
+    A clip that no file is named after lies in the file named after its recording, from its start to its end.
+
     Raises:
         CvrError: `media` is no folder, or ids come again where that is an error.
     """
@@ -172,8 +175,10 @@ def media_finder(media: Path | None) -> Callable[[str], Path | None]:
 
 
 def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
-    if entry.path is None:
-        entry.path = find(entry.video_id)
+    if entry.path is None and (cut := find(entry.video_id)) is not None:
+        entry.use_cut_file(cut)
+    elif entry.path is None and entry.values.get("start_s") is not None:
+        entry.path = find(entry.values["recording_id"])
     return entry
 
 

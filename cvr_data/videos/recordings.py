@@ -1,17 +1,23 @@
-"""Which recording a clip was cut from, and where: told by columns, by a YouTube address, or by an id with times.
+"""Which recording a clip was cut from, and where: told by columns, by an id with times, or by an address.
 
-An id such as `Ptf_2VRj-V0_000122_000132` (VATEX, Kinetics) or `-4wsuPCjDBc_5_15` (MSVD) is 11 characters of YouTube's
-and two times in seconds. Columns `start_s` and `end_s` of the videos win over what an address or id says; without a
-YouTube id, clips of one address or path are clips of one recording.
+An id such as `Ptf_2VRj-V0_000122_000132` (VATEX, Kinetics), `-4wsuPCjDBc_5_15` (MSVD), `v_qPjmqPAPRNs_0.3_20`
+(ActivityNet's segments) or `d1d1b6da-e7f8-48e7-9ee4-d8382582695a_971_980-5` (EgoCVR, whose decimal point is a dash)
+is a recording's id and two times in seconds. What the columns of the videos say wins; without any of it, clips of one
+address or path are clips of one recording.
 """
+
+import re
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ID = r"^(?P<recording>[A-Za-z0-9_-]{11})_(?P<start>\d+(?:\.\d+)?)_(?P<end>\d+(?:\.\d+)?)$"
+_TIME = r"\d+(?:\.\d+)?"
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_DASHED = r"\d+(?:[.-]\d+)?"
+_ID = rf"^(?P<recording>(?:v_)?[A-Za-z0-9_-]{{11}}|{_UUID})_(?P<start>{_DASHED})_(?P<end>{_DASHED})$"
 _ADDRESS = r"(?:youtube\.com/(?:watch\?(?:.*&)?v=|embed/|shorts/|v/)|youtu\.be/)(?P<recording>[A-Za-z0-9_-]{11})"
-_START = r"[?&#](?:t|start)=(?P<start>\d+(?:\.\d+)?)s?(?:&|$)"
-_END = r"[?&#]end=(?P<end>\d+(?:\.\d+)?)s?(?:&|$)"
+_START = rf"[?&#](?:t|start)=(?P<start>{_TIME})s?(?:&|$)"
+_END = rf"[?&#]end=(?P<end>{_TIME})s?(?:&|$)"
 
 
 def segments(videos: pa.Table) -> pa.Table:
@@ -20,20 +26,37 @@ def segments(videos: pa.Table) -> pa.Table:
     urls = _column(videos, "url", pa.string())
     by_id = pc.extract_regex(ids, _ID)
     recording = pc.coalesce(
+        _column(videos, "recording_id", pa.string()),
         pc.struct_field(by_id, "recording"),
         pc.struct_field(pc.extract_regex(urls, _ADDRESS), "recording"),
         urls,
         _column(videos, "path", pa.string()),
     )
-    start = pc.coalesce(pc.struct_field(by_id, "start"), pc.struct_field(pc.extract_regex(urls, _START), "start"))
-    end = pc.coalesce(pc.struct_field(by_id, "end"), pc.struct_field(pc.extract_regex(urls, _END), "end"))
-    return pa.table(
-        {
-            "recording": recording,
-            "start_s": pc.coalesce(_column(videos, "start_s", pa.float64()), start.cast(pa.float64())),
-            "end_s": pc.coalesce(_column(videos, "end_s", pa.float64()), end.cast(pa.float64())),
-        }
-    )
+    times = {
+        name: pc.coalesce(
+            _column(videos, f"{name}_s", pa.float64()),
+            _column(videos, f"recording_{name}_s", pa.float64()),
+            pc.replace_substring(pc.struct_field(by_id, name), "-", ".").cast(pa.float64()),
+            pc.struct_field(pc.extract_regex(urls, pattern), name).cast(pa.float64()),
+        )
+        for name, pattern in (("start", _START), ("end", _END))
+    }
+    return pa.table({"recording": recording, **{f"{name}_s": values for name, values in times.items()}})
+
+
+def times_in_id(video_id: str) -> tuple[float | None, float | None]:
+    """Return the start and end that an id ends in, in seconds; None where it has none."""
+    found = re.search(_ID, video_id)
+    if found is None:
+        return None, None
+    start, end = (float(found[name].replace("-", ".")) for name in ("start", "end"))
+    return start, end
+
+
+def youtube_id(url: str | None) -> str | None:
+    """Return the id of the video that an address of YouTube leads to; None where it is no such address."""
+    found = re.search(_ADDRESS, url or "")
+    return found["recording"] if found else None
 
 
 def _column(videos: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:

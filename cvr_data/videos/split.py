@@ -1,6 +1,7 @@
 """Writes a videos artifact again, with near-duplicate groups and splits."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +13,18 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.stages import split_dropped
 from cvr_data.media.perceptual_hash import media_hashes
-from cvr_data.media.places import moved_media, resolve_media
+from cvr_data.media.places import moved_media, videos_of
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, equal_pairs, group_ids, similar_pairs, split_videos
+from cvr_data.videos.near_duplicates import (
+    SPLITS,
+    VERSION,
+    Config,
+    equal_hash_pairs,
+    group_ids,
+    similar_pairs,
+    split_videos,
+)
+from cvr_data.videos.recordings import segments
 
 
 def split_artifact(
@@ -43,11 +53,15 @@ def split_artifact(
         return done
     table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
     with writer:
-        groups = _groups(table, videos, embeddings, config)
-        assigned = split_videos(config, moved_media(table, videos, out), groups)
+        ids = table.column("video_id").to_pylist()
+        alike = _alike(table, videos, embeddings, config)
+        recordings = pc.fill_null(segments(table).column("recording"), "").to_pylist()
+        groups = group_ids(ids, alike)
+        kin = group_ids(ids, [*alike, *equal_hash_pairs(recordings)])
+        assigned = split_videos(config, moved_media(table, videos, out), groups, kin)
         if keep is not None:
             earlier = check_columns(open_artifact(keep, "split").read(), VIDEOS, str(keep))
-            assigned = keep_splits(assigned, table.column("split").to_pylist(), earlier)
+            assigned = keep_splits(assigned, table.column("split").to_pylist(), earlier, kin)
         if config.need_features:
             assigned = _without_features(assigned, embeddings)
         kept, dropped = split_dropped(assigned)
@@ -61,20 +75,22 @@ def split_artifact(
         )
 
 
-def _groups(table: pa.Table, videos: Path, embeddings: Path | None, config: Config) -> list[str]:
-    ids, paths = table.column("video_id").to_pylist(), table.column("path").to_pylist()
+def _alike(table: pa.Table, videos: Path, embeddings: Path | None, config: Config) -> list[tuple[int, int]]:
+    """The pairs of rows that are near-duplicates."""
     if embeddings is None:
-        return group_ids(ids, equal_pairs(media_hashes([path and resolve_media(videos, path) for path in paths])))
+        clips = [None if video.path is None else video.clip for video in videos_of(table, videos)]
+        return list(equal_hash_pairs(media_hashes(clips)))
     from cvr_data.features.store import FeatureStore
 
+    ids = table.column("video_id").to_pylist()
     store = FeatureStore.open(embeddings, space="raw")
     rows = store.has_videos(ids).nonzero()[0].tolist()
     known = [ids[row] for row in rows] or ids  # none known: let the store name the first
     pairs = [
         *similar_pairs(store.pooled(known).numpy(), config.threshold),
-        *equal_pairs(store.perceptual_hashes(known)),
+        *equal_hash_pairs(store.perceptual_hashes(known)),
     ]
-    return group_ids(ids, ((rows[first], rows[second]) for first, second in pairs))
+    return [(rows[first], rows[second]) for first, second in pairs]
 
 
 def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
@@ -92,31 +108,40 @@ def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
 JOINS = "joins_kept_splits"
 
 
-def keep_splits(assigned: pa.Table, given: list[str | None], earlier: pa.Table) -> pa.Table:
+def keep_splits(
+    assigned: pa.Table, given: list[str | None], earlier: pa.Table, kin_ids: Sequence[str] | None = None
+) -> pa.Table:
     """Return the videos with `split` and `group_id` of the earlier version where that had them.
 
     A split drawn anew moves no video by itself, but a new near-duplicate may join two groups or give one another first
     member: here the new videos give way. One that is a near-duplicate of an earlier video joins its group and split; it
     is dropped as `near_duplicate_of_kept_train` (or `_val`, `_test`) if the corpus gives it another split, and as
-    `joins_kept_splits` if it is a near-duplicate of videos in several.
+    `joins_kept_splits` if it is a near-duplicate of videos in several. A clip of an earlier video's recording joins its
+    split likewise, or is dropped as `same_recording_as_kept_train`.
 
     Args:
         assigned: what `split_videos` gave for all videos, where equal `group_id` means near-duplicates.
         given: the corpus' own split of each video.
         earlier: kept rows of the earlier artifact.
+        kin_ids: equal for near-duplicates and clips of one recording; default: the groups.
     """
     names = ("video_id", "split", "group_id")
     known = {row[0]: row[1:] for row in zip(*(earlier.column(name).to_pylist() for name in names), strict=True)}
     rows = list(zip(*(assigned.column(name).to_pylist() for name in (*names, "drop_reason")), strict=True))
-    kept_of: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for video_id, _, group_id, _ in rows:
+    kin = assigned.column("group_id").to_pylist() if kin_ids is None else kin_ids
+    kept_groups: dict[str, set[str]] = defaultdict(set)
+    kept_splits: dict[str, set[str]] = defaultdict(set)
+    for (video_id, _, group_id, _), kin_id in zip(rows, kin, strict=True):
         if video_id in known:
-            kept_of[group_id].add(known[video_id])
+            kept_groups[group_id].add(known[video_id][1])
+            kept_splits[kin_id].add(known[video_id][0])
     placed = [
         (*known[video_id], None)
         if video_id in known
-        else _place_new(kept_of.get(group_id, set()), split, group_id, reason, own)
-        for (video_id, split, group_id, reason), own in zip(rows, given, strict=True)
+        else _place_new(
+            (split, group_id, reason), own, kept_splits.get(kin_id, set()), kept_groups.get(group_id, set())
+        )
+        for (video_id, split, group_id, reason), own, kin_id in zip(rows, given, kin, strict=True)
     ]
     for place, name in enumerate(("split", "group_id", "drop_reason")):
         column = pa.array([values[place] for values in placed], pa.string())
@@ -125,16 +150,17 @@ def keep_splits(assigned: pa.Table, given: list[str | None], earlier: pa.Table) 
 
 
 def _place_new(
-    kept: set[tuple[str, str]], split: str, group_id: str, reason: str | None, own: str | None
+    placed: tuple[str, str, str | None], own: str | None, kept_splits: set[str], kept_groups: set[str]
 ) -> tuple[str, str, str | None]:
-    """Split, group and drop reason of a new video; `kept` are the splits and groups it is a near-duplicate of."""
-    if not kept:
-        return split, group_id, reason
-    splits = {found for found, _ in kept}
-    group = min(found for _, found in kept)
-    if len(splits) > 1:
+    """Split, group and drop reason of a new video, given the splits of its kept kin and groups of its kept likes."""
+    split, group_id, reason = placed
+    if not kept_splits:
+        return placed
+    group = min(kept_groups, default=group_id)
+    if len(kept_splits) > 1:
         return split, group, JOINS
-    [only] = splits
+    [only] = kept_splits
     if own is not None and split != only:
-        return split, group, reason if reason == "not_at_hand" else f"near_duplicate_of_kept_{only}"
+        why = "near_duplicate_of" if kept_groups else "same_recording_as"
+        return split, group, reason if reason == "not_at_hand" else f"{why}_kept_{only}"
     return only, group, None

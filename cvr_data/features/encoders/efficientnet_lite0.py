@@ -20,7 +20,7 @@ from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.efficientnet_lite import FEATURES, EfficientNetLite0, load_released
 from cvr_data.features.encoders.networks.options import Frames, OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames
-from cvr_data.media.video import UnreadableVideo, Video, read_frames
+from cvr_data.media.video import Video, read_frames
 
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 BATCH = 16
@@ -63,9 +63,7 @@ class EfficientNetLite0Encoder(OnDevice):
         Raises:
             UnreadableVideo: no path, or a file that gives no frame.
         """
-        if video.path is None:
-            raise UnreadableVideo(f"{video.video_id}: the video has no file.")
-        return read_frames(video.path, self.config.frames, self.config.sampler, self.config.size)
+        return read_frames(video.clip, self.config.frames, self.config.sampler, self.config.size)
 
     def encode_frames(self, frames: np.ndarray) -> Tensor:
         """Return (frames, 1280) float32 of uint8 frames (N, H, W, 3)."""

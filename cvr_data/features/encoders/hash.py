@@ -57,7 +57,7 @@ class HashEncoder:
     def read_video(self, video: Video) -> np.ndarray:
         """Return thumbnails, uint8 (T, 4, 4, 3): of the file if there is one, else drawn from the id."""
         if video.path is not None:
-            return read_frames(video.path, self.config.frames, size=SIDE)
+            return read_frames(video.clip, self.config.frames, size=SIDE)
         draw = _draw(f"video {self.config.seed} {video.video_id}")
         count = int(draw.integers(1, self.config.frames + 1))
         return draw.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)

@@ -23,4 +23,4 @@ class LayoutModule(Member, Protocol):
         """Write files in `folder` and return their paths."""
 
 
-FEATURE_LAYOUTS: Family[LayoutModule] = Family(__name__, LayoutModule)
+LAYOUTS: Family[LayoutModule] = Family(__name__, LayoutModule)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cvr_data.core.errors import CvrError, first_few, first_line
-from cvr_data.features.layout import Export, Features, VideoRow, files_below, refuse_texts
+from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts
 
 FRAMES = 8
 SPELLINGS = ("embeddings", "embbedings")
@@ -30,7 +30,7 @@ class Config:
 
 def read(config: Config, source: Path) -> Features:
     """Return the arrays below a folder, or below the one folder of features in its embeddings/ or embbedings/."""
-    files = files_below(_features_folder(source), ".npy")
+    files = feature_files(_features_folder(source), ".npy")
     return Features([VideoRow(name, partial(_array, path, config.frames)) for name, path in files], iter(()))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.layout import Export, Features, TextRows, VideoRow, file_of, files_below
+from cvr_data.features.layout import Export, Features, TextRows, VideoRow, feature_file, feature_files
 
 TEXTS = "txt2_"
 
@@ -28,7 +28,7 @@ class Config:
 
 def read(config: Config, source: Path) -> Features:
     """Return the features below a folder; only tensors and plain containers are unpickled."""
-    files = files_below(source, ".pth") + files_below(source, ".pt")
+    files = feature_files(source, ".pth") + feature_files(source, ".pt")
     dictionaries = [path for name, path in files if _is_dictionary(name)]
     videos = [VideoRow(name, partial(_tensor, path)) for name, path in files if not _is_dictionary(name)]
     galleries = [row for path in dictionaries if not _is_of_texts(path) for row in _gallery(path)]
@@ -38,10 +38,10 @@ def read(config: Config, source: Path) -> Features:
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write <id>.pth, float32 (T, D), and txt2_NAME.pth where there are texts; return what was made."""
     for video_id, frames_TD in export.frames():
-        torch.save(torch.from_numpy(frames_TD.copy()), file_of(folder, video_id, ".pth"))
+        torch.save(torch.from_numpy(frames_TD.copy()), feature_file(folder, video_id, ".pth"))
     if not export.texts:
         return [folder]
-    made = file_of(folder, f"{TEXTS}{config.texts}", ".pth")
+    made = feature_file(folder, f"{TEXTS}{config.texts}", ".pth")
     torch.save({"texts": list(export.texts), "feats": export.store.texts(export.texts).pooled_BD.clone()}, made)
     return [folder, made]
 

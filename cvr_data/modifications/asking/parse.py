@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from cvr_data.language.normalise import clean_text
+
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
@@ -53,7 +55,7 @@ def _validator(schema_text: str) -> "Draft202012Validator":
 
 
 def _tidy(line: str, lead: str) -> str:
-    text = " ".join(line.split())
+    text = clean_text(" ".join(line.split()))
     if lead and text.lower().startswith(lead.lower()):
         text = text[len(lead) :]
     text = _QUOTES.sub("", text).strip().strip("'\u2018\u2019").strip()

@@ -19,13 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.features.similarities import text_vectors
-from cvr_data.language.words import EDIT_WORDS, FUNCTION_WORDS, has_word, replaced, split_negated, words_of
+from cvr_data.language.edits import replaced, split_negated
+from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
+from cvr_data.language.words import folded, has_word, words_of
 
 SCHEMA = pa.schema([("cycle_score", pa.float32()), ("cycle_gain", pa.float32()), ("text_score", pa.float32())])
 """Cosine of the rewritten caption and the target's; less that of the unchanged one; that of the text alone."""
 
 _REMOVED = re.compile(r"\b(?:take out|remove|get rid of|delete)\b(?P<old>.+?)(?:\band\b(?P<rest>.*)|$)")
-_SMALL_WORDS = (FUNCTION_WORDS - {"up", "down", "over", "under"}) | EDIT_WORDS
+_SMALL_WORDS = (SMALL_WORDS - {"up", "down", "over", "under"}) | EDIT_WORDS
 
 # Shapes: N texts, U distinct captions and texts, D embedding.
 
@@ -53,7 +55,7 @@ def rewritten(reference: str, text: str) -> str:
     sides = replaced(text)
     if sides is not None:
         gone, affirmed = [*gone, *sides[0]], sides[1]
-    elif removed := _REMOVED.search(text.lower()):
+    elif removed := _REMOVED.search(folded(text)):
         gone, affirmed = [*gone, *words_of(removed["old"])], words_of(removed["rest"] or "")
     gone = [word for word in gone if word not in _SMALL_WORDS]
     words = words_of(reference)

@@ -30,7 +30,7 @@ from cvr_data.modifications.pairs import videos_of, with_descriptions
 from cvr_data.tables import MODIFICATIONS
 
 STAGE = "generate-modifications-scored"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,10 @@ def with_type(config: Config) -> Config:
     """
     if not isinstance(config, HasType) or config.dtype != "auto":
         return config
-    from cvr_data.features.device import hardware_of, type_name
+    from cvr_data.features.device import device_hardware, type_name
 
     chosen: Any = config
-    return replace(chosen, dtype=type_name("auto", hardware_of(_device(config))))
+    return replace(chosen, dtype=type_name("auto", device_hardware(_device(config))))
 
 
 def unusual_type(dtype: str) -> list[str]:

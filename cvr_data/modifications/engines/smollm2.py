@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from cvr_data.core.model_packages import cache_folder, model_path
+from cvr_data.core.model_packages import cache_folder, gguf_reader, model_path
 
 NAME = "SmolLM2-135M-Instruct"
 _READY = "tokenizer.json"
@@ -21,7 +21,7 @@ def smollm2_folder() -> Path:
     """Return the converted model's folder in the cache, converting on the first call (15 s, 270 MB).
 
     Raises:
-        CvrError: the package that holds the weights is neither installed nor to be had.
+        CvrError: the package that holds the weights, or the one that reads them, is neither installed nor to be had.
     """
     folder = cache_folder() / "models" / NAME
     if (folder / _READY).exists():
@@ -33,7 +33,8 @@ def smollm2_folder() -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     logger.info("Converting %s, once, into %s", source.name, folder)
     try:
-        _convert(source, temporary)
+        with gguf_reader():
+            _convert(source, temporary)
         if not (folder / _READY).exists():
             shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)

@@ -18,7 +18,7 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import column_names, read_rows
-from cvr_data.language.normalise import normalised
+from cvr_data.language.normalise import clean_text, normalised
 from cvr_data.tables import MODIFICATIONS, PAIRS, content_id
 
 NAMES = {
@@ -139,7 +139,7 @@ def _first(names: Iterable[str], present: Sequence[str]) -> str | None:
 def _text(value: Any, path: Path, row: int, column: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise CvrError(f"{path}: row {row}, column {column!r}: a text is needed, found {value!r}.")
-    return " ".join(value.split())
+    return clean_text(" ".join(value.split()))
 
 
 def _from_modifications(artifact: Artifact, splits: Sequence[str]) -> list[Example]:

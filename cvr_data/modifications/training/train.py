@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cvr_data.modifications.engines.causal_lm import CausalLM
     from cvr_data.modifications.training.loop import Learner, Sample
 
-VERSION = 1
+VERSION = 2
 WEIGHTS = ".weights"
 
 

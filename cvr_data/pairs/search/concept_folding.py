@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.features.similarities import text_vectors
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.concept_dimensions import are_apart, stands_for
 from cvr_data.pairs.search.nearest import Band, nearest
 
@@ -86,7 +87,7 @@ def read_synonyms(path: Path | None) -> dict[str, str]:
         raise CvrError(f"No file of synonyms at {path}; it has one group a line: big, large, huge")
     stands_for: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        group = [word.strip().lower() for word in line.split(",") if word.strip()]
+        group = [said for word in line.split(",") if (said := " ".join(words_of(word)))]
         for word in group:
             if stands_for.setdefault(word, group[0]) != group[0]:
                 raise CvrError(f"{path}, line {number}: {word!r} is in two groups; a word stands for one other only.")

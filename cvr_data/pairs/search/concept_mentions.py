@@ -11,9 +11,8 @@ import pyarrow as pa
 
 from cvr_data.core.jobs import mapped_in_order, pool_unless_given, use_engine
 from cvr_data.core.progress import Progress
-from cvr_data.language.lemmas import lemmas
 from cvr_data.language.slots import DIRECTIONS, PARTICIPLES, Tagged, slot_at
-from cvr_data.language.tagging import tagged
+from cvr_data.language.tagging import lemmas, tagged
 
 CHUNK = 4096
 """Captions that one call tags; not a matter of the number of processes, so that nothing else is either."""

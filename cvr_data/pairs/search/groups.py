@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cvr_data.core.parts import mixed
+
 CHECKED = 262_144
 """Rows compared word by word at once, which bounds the memory."""
 PLACES = 2_000_000
@@ -153,10 +155,3 @@ def _terms(ids_NL: np.ndarray) -> np.ndarray:
     seeds_L = np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     values = mixed(seeds_L) + ids_NL.astype(np.uint64)
     return mixed(values)
-
-
-def mixed(values: np.ndarray) -> np.ndarray:
-    """Return well-spread uint64 numbers, one for each (the finaliser of splitmix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.pairs.search.captions import Captions
 from cvr_data.pairs.search.groups import counting
 from cvr_data.tables import CHANGE, content_id
@@ -92,10 +93,28 @@ def pairs_table(captions: Captions, found: ChangedPairs, groups: Sequence[Droppe
             **{name: column.take(pa.array(rows)) for name, column in found.columns.items()},
         }
     )  # fmt: skip
-    if not groups:
-        return table
-    dropped = pa.Table.from_pylist([_group_row(group, strategy) for group in sorted(groups)])
-    return pa.concat_tables([table, dropped], promote_options="permissive")
+    return pa.concat_tables([table, *group_rows(groups, strategy)], promote_options="permissive")
+
+
+def group_rows(groups: Sequence[DroppedGroup], strategy: str) -> list[pa.Table]:
+    """Return a table of one dropped row per group, sorted; none where there is no group."""
+    return [pa.Table.from_pylist([_group_row(group, strategy) for group in sorted(groups)])] if groups else []
+
+
+def with_video_columns(pairs: pa.Table, videos: pa.Table) -> pa.Table:
+    """Return the pairs with the videos' columns, once of the reference and once of the target, and the split.
+
+    Args:
+        pairs: rows that have no video have nulls.
+        videos: `video_id`, `split`, `group_id` and any more.
+    """
+    ids = videos.column("video_id").combine_chunks()
+    for side in ("reference", "target"):
+        rows = pc.index_in(pairs.column(f"{side}_id"), ids)
+        for name in videos.column_names:
+            if name != "video_id":
+                pairs = with_column(pairs, f"{side}_{name}", videos.column(name).take(rows))
+    return with_column(pairs, "split", pairs.column("target_split"))
 
 
 def one_change_each(before: pa.Array, after: pa.Array) -> pa.ListArray:

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.parts import mixed
 from cvr_data.pairs.search.captions import Captions
-from cvr_data.pairs.search.groups import CHECKED, Groups, counting, mixed, ordered_pairs
+from cvr_data.pairs.search.groups import CHECKED, Groups, counting, ordered_pairs
 from cvr_data.pairs.search.pairs import DroppedGroup
 
 PASS_ENTRIES = 4_000_000

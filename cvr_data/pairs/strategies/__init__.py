@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from cvr_data.core.registry import Family, Member
+from cvr_data.core.stages import Step
 
 
 class StrategyModule(Member, Protocol):
@@ -34,6 +35,20 @@ class StrategyModule(Member, Protocol):
 
 
 @runtime_checkable
+class InParts(Protocol):
+    """A strategy that mines videos of any number, in parts."""
+
+    MEET_BY: str
+    """Name of the key by which its rows lie together: those of equal keys are in one part."""
+
+    def steps(self, config: Any) -> list[Step]:
+        """Return the steps from videos (`video_id`, `captions`, and columns that are passed on) to rows as of `run`.
+
+        The columns that are passed on are there of both videos, as `pairs.search.pairs.with_video_columns` adds them.
+        """
+
+
+@runtime_checkable
 class ReadsFiles(Protocol):
     """A strategy that reads files beside the videos."""
 
@@ -49,4 +64,4 @@ class DropsGroups(Protocol):
         """Return what the groups that could hold a pair have as `reference_caption`."""
 
 
-MINING: Family[StrategyModule] = Family(__name__, StrategyModule)
+STRATEGIES: Family[StrategyModule] = Family(__name__, StrategyModule)

@@ -38,7 +38,7 @@ from cvr_data.pairs.search.concept_sets import Words as WordVectors
 from cvr_data.pairs.search.nearest import Band, Neighbours, nearest
 from cvr_data.tables import CHANGE, PAIRS, pair_id
 
-VERSION = 2
+VERSION = 3
 NAME = "concept"
 
 EXAMPLE = {

@@ -17,11 +17,12 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.language.normalise import words
+from cvr_data.language.normalise import clean_text
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.differences import differences
-from cvr_data.tables import CHANGE, PAIRS, pair_id
+from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
 
-VERSION = 1
+VERSION = 2
 NAME = "given"
 
 EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": [], "rain falls": []}
@@ -31,6 +32,8 @@ SCHEMA = pa.schema(
     + [("drop_reason", pa.string()), ("detail", pa.string())]
 )
 """Columns of the result; a dropped row has what the file gave."""
+
+PHRASES = ("before_phrase", "after_phrase")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,10 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     given = (row for rows in read_rows(config.path, _columns(config)) for row in rows)
     rows = [_checked(_named(config, row), captions, seen) for row in given]
     order = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")]
-    return pa.Table.from_pylist(rows, schema=SCHEMA).sort_by(order)
+    has_phrases = any(name in change for row in rows for change in row.get("changes") or () for name in PHRASES)
+    place = SCHEMA.get_field_index("changes")
+    kind = pa.list_(CHANGE_PHRASES if has_phrases else CHANGE)
+    return pa.Table.from_pylist(rows, schema=SCHEMA.set(place, pa.field("changes", kind))).sort_by(order)
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -86,7 +92,7 @@ def _columns(config: Config) -> set[str]:
 def _named(config: Config, row: Row) -> dict[str, Any]:
     ids = {name: str(row.values.get(getattr(config, name)) or "") for name in ("reference_id", "target_id")}
     texts = {
-        name: str(row.values.get(getattr(config, name) or "") or "") or None
+        name: clean_text(str(row.values.get(getattr(config, name) or "") or "")) or None
         for name in ("reference_caption", "target_caption")
     }
     found: dict[str, Any] = {**ids, **texts, "drop_reason": row.drop_reason, "detail": row.detail, "number": row.number}
@@ -98,22 +104,36 @@ def _named(config: Config, row: Row) -> dict[str, Any]:
     return found
 
 
-def _read_changes(value: Any) -> list[dict[str, str | None]] | None:
+def _read_changes(value: Any) -> list[dict[str, Any]] | None:
     """Return the changes of a list or its JSON; None if it is none."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except json.JSONDecodeError:
             return None
-    names = CHANGE.names
-    if not isinstance(value, list) or not all(
-        isinstance(change, dict) and set(change) <= set(names) for change in value
-    ):
-        return None
-    if not all(text is None or isinstance(text, str) for change in value for text in change.values()):
+    if not isinstance(value, list) or not all(_is_change(change) for change in value):
         return None
     is_told = all(change.get("before") or change.get("after") for change in value)
-    return [{name: change.get(name) or None for name in names} for change in value] if is_told else None
+    names = [*CHANGE.names, *(name for name in PHRASES if any(change.get(name) for change in value))]
+    return [{name: _cleaned(change.get(name)) for name in names} for change in value] if is_told else None
+
+
+def _cleaned(value: Any) -> Any:
+    return (clean_text(value) if isinstance(value, str) else value) or None
+
+
+def _is_change(change: Any) -> bool:
+    """Whether it has fields of a change and no others, each of its type."""
+    if not isinstance(change, dict) or not set(change) <= set(CHANGE_PHRASES.names):
+        return False
+    phrases = [phrase for name in PHRASES if (phrase := change.get(name)) is not None]
+    if not all(isinstance(phrase, dict) and set(phrase) <= set(PHRASE.names) for phrase in phrases):
+        return False
+    try:
+        pa.array([change], CHANGE_PHRASES)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
 
 
 def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]) -> dict[str, Any]:
@@ -129,7 +149,7 @@ def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]
         row |= {"drop_reason": problem[0], "detail": f"row {number}: {problem[1]}"}
     elif row["drop_reason"] is None:
         seen.add(row["pair_id"])
-        row.setdefault("changes", differences(words(row["reference_caption"]), words(row["target_caption"])))
+        row.setdefault("changes", differences(words_of(row["reference_caption"]), words_of(row["target_caption"])))
     return row
 
 

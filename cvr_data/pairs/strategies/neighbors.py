@@ -20,12 +20,12 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.features.encode_texts import Encode, encoded_slices
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.language.normalise import words
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.differences import change_lists, turned
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table
 
-VERSION = 1
+VERSION = 2
 NAME = "neighbors"
 
 EXAMPLE = {
@@ -74,7 +74,7 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return why two captions are no pair, or may be one; whose neighbours they are depends on all captions."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     if min(len(before), len(after)) < config.min_words:
         return f"not a pair: a caption has fewer than {config.min_words} words"
     if before == after:
@@ -90,7 +90,7 @@ def explain(config: Config, reference: str, target: str) -> str:
 
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
-    return [blanked(words(reference), None), blanked(words(target), None)]
+    return [blanked(words_of(reference), None), blanked(words_of(target), None)]
 
 
 def find_pairs(config: Config, captions: Captions, embeddings: Path | None) -> ChangedPairs:

@@ -20,14 +20,14 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.progress import Progress
-from cvr_data.language.normalise import words
 from cvr_data.language.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
 from cvr_data.language.tagging import tagged
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, one_change_each, pairs_table
 from cvr_data.pairs.search.spans import SpanLimits, SpanPairs, find_spans, span_texts
 
-VERSION = 1
+VERSION = 2
 NAME = "one-phrase"
 
 PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
@@ -79,7 +79,7 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return why two captions are or are not a pair."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     if min(len(before), len(after)) <= config.min_shared_words:
         return f"not a pair: a caption has fewer than {config.min_shared_words + 1} words"
     if before == after:
@@ -103,7 +103,7 @@ def explain(config: Config, reference: str, target: str) -> str:
 
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
-    before, after = words(reference), words(target)
+    before, after = words_of(reference), words_of(target)
     start, shared = _frame(before, after)
     frame = [*before[:start], "_", *before[start + len(before) - shared :]]
     return [" ".join(frame), blanked(before, None), blanked(after, None)]

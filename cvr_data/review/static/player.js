@@ -1,4 +1,7 @@
-// Reference and target, looping together: the shorter one waits on its last frame for the longer one.
+// Reference and target, looping together: the shorter one waits on its last frame for the longer one. A clip of a
+// longer file comes with its times: browsers pause where a media fragment ends, the first time, and do not call that ended.
+
+const isOver = (video) => video.ended || Boolean(video.error) || video.currentTime >= video.endS - 0.01;
 
 export class Couple {
   constructor(reference, target, url) {
@@ -46,14 +49,21 @@ export class Couple {
       return none;
     }
     const made = document.createElement(side.kind === "image" ? "img" : "video");
-    made.src = this.url(`/media/${side.number}`);
+    const startS = side.start_s ?? 0;
+    const fragment = side.start_s == null ? "" : `#t=${startS}${side.end_s == null ? "" : `,${side.end_s}`}`;
+    made.src = this.url(`/media/${side.number}`) + fragment;
     if (side.kind === "image") {
       made.alt = "";
       return made;
     }
     made.muted = made.playsInline = true;
     made.preload = "auto";
-    made.addEventListener("ended", () => this.videos.every((video) => video.ended || video.error) && this.restart());
+    made.startS = startS;
+    made.endS = side.end_s ?? Infinity;
+    made.addEventListener("timeupdate", () => made.currentTime >= made.endS && made.pause());
+    for (const event of ["ended", "pause"]) {
+      made.addEventListener(event, () => this.playing && this.videos.every(isOver) && this.restart());
+    }
     made.addEventListener("error", () => made.replaceWith(this.medium({ kind: null })));
     this.videos.push(made);
     return made;
@@ -61,7 +71,7 @@ export class Couple {
 
   restart() {
     for (const video of this.videos) {
-      video.currentTime = 0;
+      video.currentTime = video.startS;
       if (this.playing) video.play().catch(() => {});
     }
   }
@@ -70,8 +80,8 @@ export class Couple {
     this.playing = !this.playing;
     for (const video of this.videos) {
       if (!this.playing) video.pause();
-      else if (this.videos.every((one) => one.ended)) return this.restart();
-      else if (!video.ended) video.play().catch(() => {});
+      else if (this.videos.every(isOver)) return this.restart();
+      else if (!isOver(video)) video.play().catch(() => {});
     }
   }
 

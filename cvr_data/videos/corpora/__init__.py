@@ -3,9 +3,9 @@
 A corpus is tried on its sample, `annotations/samples/NAME`, or on the options that its `TINY` names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -31,6 +31,14 @@ class CorpusModule(Member, Protocol):
             config: its options.
             out: folder of the artifact, for a corpus that makes its media.
         """
+
+
+@runtime_checkable
+class NamesMedia(Protocol):
+    """A corpus whose media are not just all that lie in the folder of its option `media`."""
+
+    def media(self, config: Any) -> tuple[Path, Iterable[str]] | None:
+        """Return a folder, and the names in it of the media that `load` looks for; None if it looks for none."""
 
 
 CORPORA: Family[CorpusModule] = Family(__name__, CorpusModule)

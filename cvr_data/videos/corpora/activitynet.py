@@ -4,8 +4,8 @@
     cvr import activitynet val_1.json -o unit=segment
 
 A paragraph is all sentences of a video, as text-video retrieval takes them. A segment is one sentence, of id
-v_abcdefghijk_<start>_<end> in seconds; its clip has to be cut before it has media. The file's name tells the split; the
-sentences that val_2.json adds to a video of val_1.json are one more caption of it.
+v_abcdefghijk_<start>_<end> in seconds, read from the recording's file or one that was cut. The file's name tells the
+split; the sentences that val_2.json adds to a video of val_1.json are one more caption of it.
 
 Source: Krishna et al., ICCV 2017 (https://arxiv.org/abs/1705.00754). Research use.
 """
@@ -20,7 +20,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, split_of, texts
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def _of_video(config: Config, video_id: str, row: dict[str, Any], path: Path) ->
     if config.unit == "paragraph":
         duration_s = float(seconds) if isinstance(seconds, int | float) else None
         captions = texts(" ".join(texts(sentences)))
-        yield entry_of(video_id, captions, where, duration_s=duration_s, split=split, url=url)
+        yield entry_of(video_id, captions, where, duration_s=duration_s, split=split, url=url, recording_id=video_id)
         return
     if not isinstance(sentences, list) or not isinstance(times, list) or len(sentences) != len(times):
         entry = entry_of(video_id, texts(sentences), where)
@@ -58,7 +58,7 @@ def _of_video(config: Config, video_id: str, row: dict[str, Any], path: Path) ->
         yield entry
         return
     for sentence, time in zip(sentences, times, strict=True):
-        yield _segment(video_id, texts(sentence), time, where, {"split": split, "url": url, "group_id": video_id})
+        yield _segment(video_id, texts(sentence), time, where, {"split": split, "url": url})
 
 
 def _segment(video_id: str, captions: list[str], time: Any, where: str, values: dict[str, Any]) -> Entry:
@@ -68,7 +68,9 @@ def _segment(video_id: str, captions: list[str], time: Any, where: str, values: 
         return entry
     start_s, end_s = sorted(time)
     duration_s = round(end_s - start_s, 3)
-    return entry_of(f"{video_id}_{start_s:g}_{end_s:g}", captions, where, duration_s=duration_s, **values)
+    entry = entry_of(f"{video_id}_{start_s:g}_{end_s:g}", captions, where, duration_s=duration_s, **values)
+    entry.of_recording(video_id, start_s, end_s)
+    return entry
 
 
 inputs, count, load = file_corpus("activitynet", (".json",), _entries)

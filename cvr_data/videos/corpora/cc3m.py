@@ -16,7 +16,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus, entry_of, source_files, split_of, texts
 
-VERSION = 1
+VERSION = 2
 SUFFIX = ".tsv"
 
 

@@ -2,8 +2,9 @@
 
     cvr import egocvr egocvr_data.csv -o media=egocvr_clips
 
-The camera wearer is "#C C" in Ego4D; by default that tag is taken off. Rows that share a clip are its captions, and
-clips of one recording are one group. All of it is for tests.
+The camera wearer is "#C C" in Ego4D; by default that tag is taken off. Rows that share a clip are its captions. The
+recording and the times are those of the clip's name; `media` holds <clip_name>.mp4, or Ego4D's own <video_uid>.mp4, of
+which clips are read from their start to their end. All of it is for tests.
 
 Source: Hummel et al., ECCV 2024 (https://arxiv.org/abs/2407.16658). Narrations under Ego4D's licence.
 """
@@ -17,8 +18,9 @@ from cvr_data.core.files import Row
 from cvr_data.formats.egocvr import CLIPS
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, table_corpus, texts
+from cvr_data.videos.recordings import times_in_id
 
-VERSION = 1
+VERSION = 2
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
 _TAG = re.compile(r"^#[A-Z]\s+(?:[A-Z]\s+)?")
 
@@ -30,7 +32,8 @@ class Config(Published):
     tags: Literal["drop", "keep"] = "drop"
     """Whether "#C C" stays in front of a narration."""
     media: Path | None = None
-    """Folder of the media files, searched to any depth for <clip_name>.mp4; default: captions only."""
+    """Folder of the media files, searched to any depth for <clip_name>.mp4, else <video_uid>.mp4; default: captions
+    only."""
 
 
 def _entry(config: Config, row: Row, file: Path) -> Entry:
@@ -38,7 +41,7 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     if config.tags == "drop":
         narration = _TAG.sub("", narration)
     entry = entry_from(row, "clip_name", texts(narration), file)
-    entry.values["group_id"] = row.values.get("video_uid")
+    entry.of_recording(row.values.get("video_uid"), *times_in_id(entry.video_id))
     entry.values["split"] = "test"
     return entry
 

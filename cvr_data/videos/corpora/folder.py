@@ -19,7 +19,7 @@ from cvr_data.media.look import media_files
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,11 @@ def inputs(config: Config) -> dict[str, Path]:
         raise CvrError(f"{captions}: no such captions file; name it with -o captions=FILE.")
     check_file(captions, _columns(config))
     return {"captions": captions}
+
+
+def media(config: Config) -> tuple[Path, list[str]]:
+    """Return the folder and the media in it."""
+    return config.path, media_files(config.path)
 
 
 count = unknown_count

@@ -15,7 +15,7 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus, entry_of, texts
 
-VERSION = 1
+VERSION = 2
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
 SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 

@@ -3,7 +3,8 @@
     cvr import hvu HVU_Val_V1.0.csv -o media=hvu/videos
 
 There is no caption, so the tags, comma-separated, stand in for one. The id is <YouTube id>_<start>_<end> with six
-digits, as its downloader names files. The split is told by the file's name.
+digits, as its downloader names files; a clip without such a file is read from <YouTube id>.mp4. The split is told by
+the file's name.
 
 Source: Diba et al., ECCV 2020 (https://arxiv.org/abs/1904.11451). Non-commercial use.
 """
@@ -15,7 +16,7 @@ from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
-VERSION = 1
+VERSION = 2
 COLUMNS = {"Tags", "youtube_id", "time_start", "time_end"}
 
 
@@ -28,13 +29,15 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     tags = texts(str(row.values.get("Tags") or "").split("|"))
     start_s, end_s = (seconds(row.values.get(name)) for name in ("time_start", "time_end"))
     entry = entry_from(row, "youtube_id", texts(", ".join(tag.replace("_", " ") for tag in tags)), file)
+    if not entry.video_id:
+        return entry
     if start_s is None or end_s is None:
         entry.drop("bad_times", f"{file.name} row {row.number}: time_start or time_end is no time")
         return entry
     entry.values["url"] = f"https://www.youtube.com/watch?v={entry.video_id}"
-    entry.values["group_id"] = entry.video_id
     entry.values["duration_s"] = end_s - start_s
-    entry.video_id = f"{entry.video_id}_{int(start_s):06d}_{int(end_s):06d}" if entry.video_id else ""
+    recording, entry.video_id = entry.video_id, f"{entry.video_id}_{int(start_s):06d}_{int(end_s):06d}"
+    entry.of_recording(recording, start_s, end_s)
     return entry
 
 

@@ -20,7 +20,7 @@ from cvr_data.media.video import IMAGE_SUFFIXES
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import texts, unknown_count
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,11 @@ def inputs(config: Config) -> dict[str, Path]:
     if config.captions is not None and not config.captions.is_file():
         raise CvrError(f"{config.captions}: no such file.")
     return {"captions": config.captions} if config.captions else {}
+
+
+def media(config: Config) -> tuple[Path, list[str]]:
+    """Return the folder and the media in it."""
+    return config.path, media_files(config.path)
 
 
 count = unknown_count

@@ -16,10 +16,12 @@ from typing import Any
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
+from cvr_data.media.clip import bad_times
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, texts
+from cvr_data.videos.recordings import youtube_id
 
-VERSION = 1
+VERSION = 2
 SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
 
 
@@ -66,15 +68,19 @@ def _entries(config: Config, path: Path) -> Iterator[Entry]:
 
 def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], where: str) -> Entry:
     video = known.get(row.get(key), {}) if isinstance(row.get(key), str) else {}
-    start, end = video.get("start time"), video.get("end time")
-    return entry_of(
+    start, end, url = video.get("start time"), video.get("end time"), video.get("url")
+    duration_s = round(end - start, 3) if isinstance(start, int | float) and isinstance(end, int | float) else None
+    entry = entry_of(
         row.get(key),
         texts(row.get("caption")),
         where,
-        url=video.get("url"),
-        duration_s=round(end - start, 3) if isinstance(start, int | float) and isinstance(end, int | float) else None,
+        url=url,
+        duration_s=duration_s,
         split=SPLITS.get(str(video.get("split"))),
     )
+    is_timed = duration_s is not None and bad_times(start, end) is None
+    entry.of_recording(youtube_id(url), *((start, end) if is_timed else (None, None)))
+    return entry
 
 
 inputs, count, load = file_corpus("msrvtt", (".json", ".zip"), _entries)

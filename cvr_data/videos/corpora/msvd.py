@@ -18,7 +18,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, listed_splits, texts
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from cvr_data.videos.synthetic.concepts import SLOTS
 from cvr_data.videos.synthetic.render import FPS, render
 from cvr_data.videos.synthetic.world import Clip, sample_world
 
-VERSION = 1
+VERSION = 2
 TRUTH = "truth.parquet"
 MEDIA = "media"
 SLICE = 128

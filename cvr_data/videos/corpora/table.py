@@ -16,9 +16,9 @@ import pyarrow as pa
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import with_suffix
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
-from cvr_data.videos.published import entry_of_row, unknown_count
+from cvr_data.videos.published import entry_of_row, seconds, unknown_count
 
-VERSION = 1
+VERSION = 2
 TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 
@@ -36,6 +36,12 @@ class Config:
     """Column of the address."""
     duration: str | None = None
     """Column of the duration in seconds."""
+    start: str | None = None
+    """Column of the second of the media file (or of the recording at `url`) at which the video starts."""
+    end: str | None = None
+    """Column of the second at which it ends."""
+    recording: str | None = None
+    """Column of the recording that the video is a clip of."""
     split: str | None = None
     """Column of the split: train, val or test."""
     licence: str | None = None
@@ -52,7 +58,9 @@ class Config:
     """Name of the corpus in the `source` column."""
 
 
-TEXT_COLUMNS = {"description": "description", "url": "url", "split": "split", "licence": "licence"}
+TEXT_COLUMNS = {
+    "description": "description", "url": "url", "split": "split", "licence": "licence", "recording": "recording_id",
+}  # fmt: skip
 """Field of the Config -> column of the videos table."""
 
 
@@ -66,6 +74,16 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"table": config.path}
 
 
+def media(config: Config) -> tuple[Path, Iterator[str]] | None:
+    """Return the folder of the media, and the names in it that rows give; None if they give none."""
+    if not config.video:
+        return None
+    folder = config.media or config.path.parent
+    rows = (row for rows in read_rows(config.path, {config.video}) for row in rows)
+    names = (Path(str(name)) for row in rows if (name := row.values.get(config.video)))
+    return folder, (name.with_name(with_suffix(folder / name).name).as_posix() for name in names)
+
+
 count = unknown_count
 
 
@@ -76,14 +94,16 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
 
 
 def _columns(config: Config) -> set[str]:
-    fields = ("id", "caption", "duration", "video", *TEXT_COLUMNS)
+    fields = ("id", "caption", "duration", "start", "end", "video", *TEXT_COLUMNS)
     return {name for name in (getattr(config, entry) for entry in fields) if name}
 
 
 def _entry(config: Config, row: Row) -> Entry:
     values = {column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()}
     entry = entry_of_row(row, config.id, config.caption, values)
-    _add_duration(config, row, entry)
+    entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
+    times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
+    entry.of_recording(entry.values["recording_id"], *times)
     if config.video and (name := row.values.get(config.video)):
         entry.path = with_suffix((config.media or config.path.parent) / str(name))
     elif config.video:
@@ -91,14 +111,12 @@ def _entry(config: Config, row: Row) -> Entry:
     return entry
 
 
-def _add_duration(config: Config, row: Row, entry: Entry) -> None:
-    value = row.values.get(config.duration) if config.duration else None
-    if value is None:
-        return
-    try:
-        entry.values["duration_s"] = float(value)
-    except ValueError:
-        entry.drop("bad_duration", f"row {row.number}: duration {value!r} is not a number of seconds")
+def _seconds(row: Row, column: str | None, what: str, entry: Entry) -> float | None:
+    value = row.values.get(column) if column else None
+    found = None if value is None else seconds(value)
+    if value is not None and found is None:
+        entry.drop(f"bad_{what}", f"row {row.number}: {column} {value!r} is not a number of seconds")
+    return found
 
 
 def _text(value: Any) -> str | None:

@@ -22,7 +22,7 @@ from cvr_data.core.files import Row, check_file
 from cvr_data.videos.entries import Entry, merge_repeated, tables_of
 from cvr_data.videos.published import table_files, table_rows, unknown_count
 
-VERSION = 2
+VERSION = 3
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
 LICENCE = "WebVid terms: non-commercial research"
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.language.words import replaced, split_negated, stems, words_of
+from cvr_data.language.edits import replaced, split_negated
+from cvr_data.language.words import folded, stems, words_of
 from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, word_meanings
 
 TRUTH_FILE = "truth.parquet"
@@ -115,14 +116,13 @@ def _meanings() -> dict[str, tuple[str, str]]:
 
 
 def concepts_named(words: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Return the (slot, value) of all words that name one, in any form."""
-    found = set()
-    for word in words:
-        forms = [word, *sorted(stems(word))]
-        known = next((form for form in forms if form in _meanings()), None)
-        if known is not None:
-            found.add(_meanings()[known])
-    return frozenset(found)
+    """Return the (slot, value) of all words that name one, in any form; "medium-sized" names what "medium" does."""
+    parts = (part for word in words for part in (word.split("-") if _named(word) is None else [word]))
+    return frozenset(meaning for part in parts if (meaning := _named(part)) is not None)
+
+
+def _named(word: str) -> tuple[str, str] | None:
+    return next((_meanings()[form] for form in [word, *sorted(stems(word))] if form in _meanings()), None)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class _Sides:
 
 
 def _sides(text: str) -> _Sides:
-    clauses = [_clause_sides(clause) for clause in _CLAUSES.split(text.lower())]
+    clauses = [_clause_sides(clause) for clause in _CLAUSES.split(folded(text))]
     return _Sides(
         asked=frozenset().union(*(clause.asked for clause in clauses)),
         removed=frozenset().union(*(clause.removed for clause in clauses)),

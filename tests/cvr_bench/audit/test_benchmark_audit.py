@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
@@ -68,7 +68,7 @@ def test_text_to_video_queries_have_no_reference_to_leave_out(cvr, features):
 
 @pytest.mark.parametrize("texts", ["captions", "sets"])
 def test_a_gallery_of_texts_has_no_frames_to_change_and_its_references_do(cvr, features, texts):
-    component = DATASETS.get("msvd")
+    component = BENCHMARKS.get("msvd")
     config = component.Config(annotations=SAMPLES / "msvd", direction="video-to-text", texts=texts, counts="any")
     features(sorted({query.reference.video.video_id for query in component.load(config).queries}))
     bench(cvr, "msvd", "-D", "direction=video-to-text", "-D", f"texts={texts}")

@@ -20,7 +20,7 @@ AXES = {word: row for word, row in zip((*OBJECTS, *COLOURS), torch.eye(4), stric
 def audit(retriever, encoder, task, k=1):
     ranks = ranks_table(task, evaluate(retriever, task))
     unimodals = composition.unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
-    table = composition.table(ranks, unimodals, k)
+    table = composition.composition_table(ranks, unimodals, k)
     return composition.composition_record(ranks, unimodals, task.ks, k, seed=0), table
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.audit.leak import LEAKS, Config, Items, find_leaks, find_matches, side_of
+from cvr_bench.audit.leak import LEAKS, Config, Items, find_leak_pairs, find_leaks, side_of
 from cvr_data.core.columns import check_columns
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
@@ -43,7 +43,7 @@ def test_matches_are_those_of_one_pair_at_a_time(both, block):
                 reasons.append("similar")
             if reasons:
                 expected[name, other] = reasons
-    found = find_matches(test, train, THRESHOLD, listed=100, block=block)
+    found = find_leak_pairs(test, train, THRESHOLD, listed=100, block=block)
     rows = found.table("video").to_pylist()
     assert {(row["test"], row["train"]): row["reasons"] for row in rows} == expected
     assert found.counts_M.sum() == len(rows) == len(expected)
@@ -55,7 +55,7 @@ def test_only_the_most_similar_pairs_are_listed_and_all_are_counted():
     angles = np.linspace(0, 0.2, 30)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     train = Items([f"t{row:02d}" for row in range(30)], {}, vectors)
-    found = find_matches(Items(["q"], {}, vectors[:1]), train, THRESHOLD, listed=3, block=8)
+    found = find_leak_pairs(Items(["q"], {}, vectors[:1]), train, THRESHOLD, listed=3, block=8)
     assert [row["train"] for row in found.table("video").to_pylist()] == ["t00", "t01", "t02"]
     assert found.counted()["pairs"] == found.table("video").to_pylist()[0]["matches"] == 30
 
@@ -66,7 +66,7 @@ def test_the_order_of_items_and_the_block_do_not_matter():
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     train = Items([f"t{row:02d}" for row in range(40)], {"group": [str(row % 5) for row in range(40)]}, vectors)
     test = Items(["a", "b"], {"group": ["1", "2"]}, vectors[:2])
-    tables = [find_matches(test, train, 0.5, listed=4, block=block).table("video") for block in (1, 7, 100)]
+    tables = [find_leak_pairs(test, train, 0.5, listed=4, block=block).table("video") for block in (1, 7, 100)]
     assert tables[0].equals(tables[1])
     assert tables[1].equals(tables[2])
 

@@ -20,7 +20,7 @@ RING = 12
 def audit(retriever, encoder, task):
     ranks = ranks_table(task, evaluate(retriever, task))
     found = temporal.variant_ranks(retriever, encoder, task, ranks.column("rank").to_numpy(), seed=0)
-    return temporal.temporal_record(ranks, found, task.ks, seed=0), temporal.table(ranks, found)
+    return temporal.temporal_record(ranks, found, task.ks, seed=0), temporal.temporal_table(ranks, found)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_model_that_pools_frames_by_the_mean_has_a_temporal_gap_of_exactly_zer
 
 
 def test_frames_count_what_a_model_gets(ring):
-    assert temporal.frame_counts(*ring) == {"least": 3, "most": 3}
+    assert temporal.audited_frames(*ring) == {"least": 3, "most": 3}
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.models import MODELS
 from cvr_bench.scoring.evaluate import evaluate
@@ -12,7 +12,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from tests.benchmark_samples import SAMPLES, examples_of, sample_task
 
-VARIANTS = [(name, options) for name in DATASETS.names() for options in examples_of(DATASETS.get(name))]
+VARIANTS = [(name, options) for name in BENCHMARKS.names() for options in examples_of(BENCHMARKS.get(name))]
 OF_THE_FIELD = benchmark_names()
 
 
@@ -26,12 +26,12 @@ def load(name, **options):
 def variant(request):
     """(task, queries and gallery items that it should have)."""
     name, options = request.param
-    return sample_task(name, options), DATASETS.get(name).EXAMPLE[options]
+    return sample_task(name, options), BENCHMARKS.get(name).EXAMPLE[options]
 
 
 @pytest.mark.parametrize("name", OF_THE_FIELD)
 def test_a_benchmark_says_its_paper_licence_and_files(name):
-    words = DATASETS.describe(name).split()
+    words = BENCHMARKS.describe(name).split()
     assert all(word in words for word in ("Paper:", "Licence:", "Files:"))
 
 
@@ -63,7 +63,7 @@ def test_random_and_constant_models_are_ranked(variant):
 def test_a_missing_file_is_named_with_where_it_comes_from(tmp_path):
     for name in OF_THE_FIELD:
         with pytest.raises(CvrError, match=r"is not in .*; get it from .*https?://") as caught:
-            DATASETS.get(name).load(DATASETS.config(name, {"annotations": str(tmp_path)}))
+            BENCHMARKS.get(name).load(BENCHMARKS.config(name, {"annotations": str(tmp_path)}))
         assert "\n" not in str(caught.value)
 
 

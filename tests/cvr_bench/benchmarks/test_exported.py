@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
@@ -16,7 +16,7 @@ from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.import_triplets import Wanted, import_triplets
+from cvr_data.triplets.import_triplets import ImportRequest, import_triplets
 from tests.benchmark_samples import sample_task
 from tests.triplet_tables import triplet, triplets
 
@@ -36,7 +36,7 @@ EXPORTED = [
     ("fashioniq", "val", {"order": "swapped"}),
 ]
 """(format and benchmark, split of the triplets, options of the benchmark)."""
-OF_OURS = sorted(set(FORMATS.names()) - set(DATASETS.names()))
+OF_OURS = sorted(set(FORMATS.names()) - set(BENCHMARKS.names()))
 """Layouts that no benchmark of the field has: they are imported, and benched as any triplets are."""
 
 
@@ -92,7 +92,7 @@ def written(table):
 
 
 def test_the_layout_of_every_benchmark_is_benched():
-    assert {name for name, _, _ in EXPORTED} | {"cc-coir"} == set(FORMATS.names()) & set(DATASETS.names())
+    assert {name for name, _, _ in EXPORTED} | {"cc-coir"} == set(FORMATS.names()) & set(BENCHMARKS.names())
 
 
 @pytest.mark.parametrize(("name", "split", "options"), EXPORTED)
@@ -110,8 +110,12 @@ def test_both_splits_of_cc_coir_are_what_was_exported(tmp_path, embeddings):
 @pytest.mark.parametrize("name", OF_OURS)
 def test_a_layout_of_no_benchmark_is_imported_and_benched(tmp_path, embeddings, name):
     table = export(name, "test", tmp_path / "out", embeddings)
-    folder = import_triplets(Wanted(source=tmp_path / "out", format=name, options={}), tmp_path / "triplets").path
-    assert asked(DATASETS.get("triplets").load(DATASETS.config("triplets", {"data": str(folder)}))) == written(table)
+    folder = import_triplets(
+        ImportRequest(source=tmp_path / "out", format=name, options={}), tmp_path / "triplets"
+    ).path
+    assert asked(BENCHMARKS.get("triplets").load(BENCHMARKS.config("triplets", {"data": str(folder)}))) == written(
+        table
+    )
 
 
 def test_queries_with_several_targets_stay_one_query(tmp_path, embeddings):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_bench.benchmarks import DATASETS
+from cvr_bench.benchmarks import BENCHMARKS
 from cvr_data.core.errors import CvrError
 
 pytestmark = pytest.mark.data
@@ -39,8 +39,8 @@ def load(real_data):
     """The task of a benchmark's real files."""
 
     def of_files(name, path, **options):
-        config = DATASETS.config(name, {"annotations": str(real_data / path), **options})
-        return DATASETS.get(name).load(config)
+        config = BENCHMARKS.config(name, {"annotations": str(real_data / path), **options})
+        return BENCHMARKS.get(name).load(config)
 
     return of_files
 
@@ -100,8 +100,8 @@ def test_lists_have_the_published_counts(real_data, name, split, count):
 
 def test_blind_splits_have_their_queries(real_data):
     def blind(name, path, **options):
-        config = DATASETS.config(name, {"annotations": str(real_data / path), **options})
-        return DATASETS.get(name).load_blind(config)
+        config = BENCHMARKS.config(name, {"annotations": str(real_data / path), **options})
+        return BENCHMARKS.get(name).load_blind(config)
 
     cirr = blind("cirr", "cirr", split="test1")
     assert (len(cirr.queries), len(cirr.gallery)) == (4148, 2315)

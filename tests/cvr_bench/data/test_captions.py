@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from cvr_bench.bench import BenchRun, bench
-from cvr_bench.benchmarks import DATASETS, msrvtt
+from cvr_bench.benchmarks import BENCHMARKS, msrvtt
 from cvr_bench.data.captions import caption_rows
 from cvr_bench.data.sources import Sources, sample_folder
 from cvr_bench.data.training import find_training
@@ -92,8 +92,8 @@ def test_every_text_video_benchmark_has_training_captions(name, renamed, tmp_pat
     shutil.copytree(sample_folder() / "samples" / name, tmp_path / name)
     for test_file, training_file in renamed.items():
         shutil.copy(tmp_path / name / test_file, tmp_path / name / training_file)
-    component = DATASETS.get(name)
-    config = DATASETS.config(name, {"annotations": str(tmp_path / name), "counts": "any"})
+    component = BENCHMARKS.get(name)
+    config = BENCHMARKS.config(name, {"annotations": str(tmp_path / name), "counts": "any"})
     scored = component.load(config)
     captions = component.load_captions(config)
     texts = {text for of_video in captions.values() for text in of_video}

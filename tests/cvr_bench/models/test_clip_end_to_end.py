@@ -104,6 +104,7 @@ def composed(folder):
     )
 
 
+@pytest.mark.slow
 def test_neither_threads_nor_a_resume_change_what_is_learned(world, tmp_path):
     """References are augmented; one thread and three, a run that ends and one that is killed, have the same weights."""
     options = TrainConfig(epochs=2, batch_size=4, lr=1e-3, patience=0, precision="no")

@@ -150,6 +150,7 @@ def test_targets_are_pooled_by_mean_middle_or_annotated_scores():
     assert_close(pooled(features, "query"), pooled(features, "mean"))
 
 
+@pytest.mark.slow
 def test_the_small_network_learns(features):
     model = small(features, width=16)
     triplets: TripletBatch = batch(features, *TEXTS, "it", "of")

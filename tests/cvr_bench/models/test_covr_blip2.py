@@ -142,6 +142,7 @@ def test_losses_are_those_of_the_released_code(folder, features):
     assert_close(found["loss"], found["target"] + found["caption"])
 
 
+@pytest.mark.slow
 def test_fixed_needs_no_captions_and_learns(features):
     model = small(features, width=16)
     triplets = batch(features, *TEXTS, "it", "of")

@@ -13,7 +13,7 @@ from tests.report_world import make_world, write_results
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
-    return write_results(root, make_world(root))
+    return write_results(root, make_world(root, train=2, val=2, test=24), ["fdca", "random"])
 
 
 def test_what_is_told_is_what_was_ranked(results, cvr):

@@ -19,7 +19,7 @@ from cvr_bench.report.scores import groups, outcomes
 from cvr_bench.results.result import MEAN, read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.pages.charts import FunnelBar
-from cvr_data.pages.funnel import merged
+from cvr_data.pages.funnel import merged_bars
 from tests.report_world import MODELS, make_world, write_one, write_results
 
 HOSTILE = "<script>alert(1)</script> & __CLIPS__ | `x`"
@@ -88,14 +88,14 @@ def test_the_funnel_is_what_the_manifests_counted(report, world):
 def test_steps_that_remove_nothing_are_drawn_as_one():
     idle = [FunnelBar("pairs", name, 9, 9, []) for name in ("one word", "min words", "digits", "templates")]
     bars = [FunnelBar("videos", "import", 5, 5, []), *idle, FunnelBar("pairs", "cap", 9, 7, [("over cap", 2)])]
-    drawn = [(bar.label, bar.before, bar.after) for bar in merged(bars)]
+    drawn = [(bar.label, bar.before, bar.after) for bar in merged_bars(bars)]
     assert drawn == [
         ("import", 5, 5),
         ("one word", 9, 9),
         ("min words to templates, 3 steps", 9, 9),
         ("cap", 9, 7),
     ]
-    assert merged(idle[:2]) == idle[:2]
+    assert merged_bars(idle[:2]) == idle[:2]
 
 
 def test_numbers_in_the_table_are_those_of_the_results(page, results):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cvr_bench.models.parts.frame_weights import FrameWeights, PooledVideo, weighted_mean
 from cvr_bench.results.result import read_result
-from cvr_bench.results.score_matrix import ScoreMatrix, needed_scores
+from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
 from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, matrix_ranks, presets
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
@@ -129,7 +129,7 @@ def test_the_streamed_ranks_are_those_of_the_strict_protocol(cvr, in_world):
     assert cvr("bench", "-m", "sum", "-m", "constant", "--save-scores").code == 0
     for name in ("sum", "constant"):
         result = read_result(Path(f"results/{name}-tiny"))
-        matrix = needed_scores(result.path)
+        matrix = read_scores(result.path)
         assert matrix.bank_BG is not None and len(matrix.bank_BG) > 0
         ranks = matrix_ranks(matrix, presets(result.protocol)["strict"])
         assert ranks.rank.tolist() == result.ranks.column("rank").to_pylist()

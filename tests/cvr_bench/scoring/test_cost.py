@@ -14,7 +14,7 @@ from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.report.page import build_report, to_html, to_markdown
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.cost import Clock, cost_line, cost_of, forget_peak, peak_memory, timed
+from cvr_bench.scoring.cost import Clock, cost_line, cost_of, timed
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video

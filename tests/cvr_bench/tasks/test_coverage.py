@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.tasks.coverage import missing, recall_bounds, within_features
+from cvr_bench.tasks.coverage import missing_from_task, recall_bounds, within_features
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
@@ -101,7 +101,7 @@ def test_bounds_hold_whatever_the_missing_videos_would_score(seed, known, listed
         best = max(score for name, score in found.items() if name in targets[f"q{row}"])
         return 1 + sum(score >= best for name, score in found.items() if name not in targets[f"q{row}"])
 
-    lost = missing(whole, scored, there)
+    lost = missing_from_task(whole, scored, there)
     ids = [query.query_id for query in scored]
     ranks = np.array([rank(int(name[1:]), there) for name in ids])
     unranked = np.array([lost.unranked.get(name, 0) for name in ids])

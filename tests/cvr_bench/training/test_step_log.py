@@ -44,6 +44,7 @@ def test_tensorboard_reads_what_was_logged(tmp_path):
     assert [(event.step, event.value) for event in events.Scalars("epoch/R@1")] == [(2, 10.0), (4, 30.0)]
 
 
+@pytest.mark.slow
 def test_wandb_keeps_an_offline_run_in_the_folder(tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="needs wandb: pip install 'cvr[loggers]'")
     for name, value in {"MODE": "offline", "SILENT": "true", "DISABLE_GIT": "true", "CONSOLE": "off"}.items():

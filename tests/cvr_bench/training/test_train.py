@@ -14,7 +14,7 @@ from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_bench.training.optimizers import lr_share, make_optimizer
-from cvr_bench.training.train import TrainConfig, _accelerator, train
+from cvr_bench.training.train import MadeBy, TrainConfig, _accelerator, train
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
@@ -22,6 +22,7 @@ from cvr_data.media.video import Video
 
 COLOURS = ("red", "blue", "green", "black")
 QUICK = TrainConfig(epochs=3, batch_size=16, patience=0)
+MADE_BY = MadeBy(model="combiner", options={}, source="", features={})
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ def run(out, config=QUICK, retriever=None, triplets=None, validate=True):
     retriever = retriever or model(projection=16, hidden=16, dropout=0.1)
     triplets = triplets or training_set()
     task = task_of(triplets) if validate else None
-    return retriever, train(retriever, triplets, task, config, encoder(), out)
+    return retriever, train(retriever, triplets, task, config, encoder(), out, made_by=MADE_BY)
 
 
 def weights(retriever):
@@ -104,8 +105,8 @@ def assert_same(first, second):
     ("name", "options", "wanted"),
     [
         ("combiner", {"projection": 32, "hidden": 32, "dropout": 0.0}, 30),
-        ("fdca", {"width": 32, "dropout": 0.0, "fusion_dropout": 0.0}, 60),
-        ("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}, 30),
+        pytest.param("fdca", {"width": 32, "dropout": 0.0, "fusion_dropout": 0.0}, 60, marks=pytest.mark.slow),
+        pytest.param("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}, 30, marks=pytest.mark.slow),
     ],
 )
 def test_a_model_learns_triplets_by_heart(tmp_path, name, options, wanted):
@@ -177,7 +178,7 @@ def test_a_finished_training_is_loaded_not_repeated(tmp_path):
     def must_not_train(batch):
         raise AssertionError("trained again")
 
-    again = model(projection=16, hidden=16, dropout=0.1, seed=9)
+    again = model(projection=16, hidden=16, dropout=0.1)
     again.training_step = must_not_train
     _, found = run(tmp_path, retriever=again)
     assert found == report
@@ -188,6 +189,8 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
     run(tmp_path)
     with pytest.raises(CvrError, match="holds a training with other options or data"):
         run(tmp_path, dataclasses.replace(QUICK, lr=0.5))
+    with pytest.raises(CvrError, match="holds a training with other options or data"):
+        run(tmp_path, retriever=model(projection=16, hidden=16, dropout=0.1, seed=9))
 
 
 def test_the_best_epoch_on_validation_is_kept(tmp_path):
@@ -293,6 +296,7 @@ def test_auto_trains_in_float32_on_a_cpu_that_has_bfloat16(monkeypatch):
     assert _accelerator(TrainConfig(precision="bf16")).mixed_precision == "bf16"
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_on_a_cpu_too(tmp_path):
     for precision in ("bf16", "no"):
         config = dataclasses.replace(QUICK, epochs=20, validate_every=20, precision=precision)

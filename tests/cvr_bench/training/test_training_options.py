@@ -15,12 +15,13 @@ from cvr_bench.tasks.task import Item, Query, Task
 from cvr_bench.training.loop import set_training
 from cvr_bench.training.optimizers import BertAdam, lr_share, make_optimizer, set_lr
 from cvr_bench.training.state import MovingAverage
-from cvr_bench.training.train import TrainConfig, train
+from cvr_bench.training.train import MadeBy, TrainConfig, train
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video
 
 QUICK = TrainConfig(epochs=3, batch_size=8, patience=0)
+MADE_BY = MadeBy(model="combiner", options={}, source="", features={})
 
 
 @functools.cache
@@ -57,7 +58,9 @@ def model():
 
 def run(out, retriever=None, **options):
     retriever = retriever or model()
-    return retriever, train(retriever, triplets(), task(), dataclasses.replace(QUICK, **options), encoder(), out)
+    return retriever, train(
+        retriever, triplets(), task(), dataclasses.replace(QUICK, **options), encoder(), out, made_by=MADE_BY
+    )
 
 
 def weights(retriever):

@@ -1,18 +1,10 @@
 """artifacts: whole or absent, resumable, verifiable, and never somebody else's folder."""
 
 import json
-import os
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
@@ -79,6 +71,38 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path):
     assert (tmp_path / "thesis.tex").read_text() == "mine"
 
 
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_replacing_removes_what_runs_wrote_and_no_other_file(tmp_path, is_finished):
+    out = tmp_path / "a"
+    write(out, 1)
+    write(out / "heads", stage="inside")
+    write(out / "nested", stage="beside")
+    (out / "notes.txt").write_text("mine")
+    if not is_finished:
+        with ArtifactWriter(out, stage="begun", overwrite=True) as writer:
+            writer.write_part(7, pa.table({"x": [1]}))
+            writer.write_file("inner/left.json", b"{}")
+        (out / ".part-00008.parquet.99.tmp").write_bytes(b"cut")
+    again = write(out, 2, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert sorted(again.manifest["files"]) == ["dropped-00000.parquet", "part-00000.parquet", "vectors-00000.npy"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "dropped-00000.parquet", "manifest.json", "nested", "notes.txt", "part-00000.parquet", "vectors-00000.npy",
+    ]  # fmt: skip
+    assert verify(out) == verify(out / "nested") == []
+
+
+@pytest.mark.parametrize("given", ["a", "a/sources/x.csv"])
+def test_replacing_what_an_artifact_is_made_from_is_refused(tmp_path, given):
+    write(tmp_path / "a")
+    (tmp_path / "a" / "sources").mkdir()
+    (tmp_path / "a" / "sources" / "x.csv").write_text("x")
+    writer = ArtifactWriter(tmp_path / "a", stage="next", inputs={"table": tmp_path / given}, overwrite=True)
+    with pytest.raises(CvrError, match=r"a (is|holds .*x\.csv,) what this is made from, so it is not replaced"), writer:
+        pass
+    assert verify(tmp_path / "a") == []
+
+
 def test_a_file_where_a_folder_is_needed_is_one_line(tmp_path):
     (tmp_path / "a").write_text("x")
     with pytest.raises(CvrError, match=r"is a file; an artifact needs a folder"):
@@ -119,66 +143,3 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path):
     with pytest.raises(CvrError, match=r"The disk is full: cannot write"), ArtifactWriter(tmp_path / "a", stage="made"):
         raise OSError(28, "No space left on device")
     assert not [path for path in (tmp_path / "a").iterdir() if path.suffix == ".tmp"]
-
-
-SLOW_STAGE = """
-import sys, time
-from dataclasses import dataclass
-from pathlib import Path
-import pyarrow as pa
-sys.path.insert(0, {root!r})
-from cvr_data.core import stages as engine
-
-VERSION = 1
-ROWS = 4
-INPUTS = {{"numbers": pa.schema([("x", pa.int64())])}}
-OUTPUT = pa.schema([("x", pa.int64())])
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    add: int = 1
-
-def run(config, numbers):
-    time.sleep(0.02)
-    x = numbers.column("x").to_pylist()
-    reasons = ["odd" if value % 2 else None for value in x]
-    added = pa.array([value + config.add for value in x])
-    return pa.table({{"x": added, "drop_reason": pa.array(reasons, pa.string())}})
-
-if __name__ == "__main__":
-    engine.run_stage(sys.modules["__main__"], Config(), {{"numbers": Path(sys.argv[1])}}, Path(sys.argv[2]))
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_stage_resumes_to_byte_identical_parts(tmp_path):
-    script = tmp_path / "stage.py"
-    script.write_text(SLOW_STAGE.format(root=str(Path(__file__).resolve().parents[3])))
-    with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
-        writer.write_part(0, pa.table({"x": list(range(60))}))
-        writer.finish()
-    command = [sys.executable, str(script), str(tmp_path / "in")]
-    subprocess.run([*command, str(tmp_path / "whole")], check=True)
-    moments = random.Random(0)
-    kills, out = 0, tmp_path / "killed"
-    while kills < 4:
-        process = subprocess.Popen([*command, str(out)])
-        wait_for_parts(out, moments.randint(1, 12), process)
-        time.sleep(moments.uniform(0, 0.02))
-        process.send_signal(signal.SIGKILL)
-        if process.wait() == -signal.SIGKILL:
-            kills += 1
-        else:  # on a loaded machine it may be done before it is hit, and then there is nothing to resume
-            shutil.rmtree(out)
-    subprocess.run([*command, str(out)], check=True)
-    assert verify(out) == []
-    for path in sorted((tmp_path / "whole").glob("*.parquet")):
-        assert (out / path.name).read_bytes() == path.read_bytes(), path.name
-    assert open_artifact(out).manifest["dropped"] == {"odd": 30}
-    assert pq.read_table(out / "part-00000.parquet").column("x").to_pylist() == [1, 3]
-
-
-def wait_for_parts(folder: Path, count: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while len(list(folder.glob("part-*.parquet"))) < count and process.poll() is None and time.monotonic() < deadline:
-        os.sched_yield()

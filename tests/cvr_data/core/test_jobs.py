@@ -30,6 +30,7 @@ def results(engine, function, jobs, shared=()):
         return dict(map_jobs(function, jobs, shared=shared))
 
 
+@pytest.mark.engine
 def test_no_cluster_is_one_line():  # before the Ray of the other tests starts
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     with pytest.raises(CvrError, match=r"No Ray answers at '127\.0\.0\.1:1'"):
@@ -43,6 +44,7 @@ def test_every_job_is_done_once(engine):
     assert ({pid for _, pid in found.values()} == {os.getpid()}) == engine.is_here
 
 
+@pytest.mark.engine
 def test_ray_does_every_job_once_in_other_processes(ray_of_two):
     found = results(ray_of_two, scaled_sum, JOBS, (3,))
     assert {index: value for index, (value, _) in found.items()} == EXPECTED
@@ -55,6 +57,7 @@ def test_a_killed_worker_loses_nothing(tmp_path):
     assert (tmp_path / "killed").exists()
 
 
+@pytest.mark.engine
 def test_a_killed_worker_of_ray_loses_nothing(ray_of_two, tmp_path):
     numbers = [(number,) for number in range(6)]
     assert results(ray_of_two, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}

@@ -12,16 +12,16 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from cvr_data.core import parts, runner
 from cvr_data.core.artifacts import ArtifactWriter, identity_of, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.engine import Engine
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source, similarities
+from cvr_data.pairs.mine_pairs import Strategy, mine_pairs
 from cvr_data.pairs.search import concept_mentions as _concept_mentions
-from cvr_data.pairs.search import halves as _halves
 from cvr_data.pairs.search import nearest as _nearest
-from cvr_data.pairs.search.captions import read_captions
-from cvr_data.pairs.search.halves import sharing_a_half
+from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import neighbors, one_word
 from cvr_data.tables import VIDEOS
@@ -29,16 +29,16 @@ from cvr_data.tables import VIDEOS
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
 SMALL = (
-    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (_halves, "BUCKET_ROWS", 8),
+    (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (one_word, "BUCKET_VALUES", 20),
     (_concept_mentions, "CHUNK", 16), (similarities, "CHUNK", 32), (neighbors, "ENCODED", 32),
-    (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (_halves, "SLICE", 20),
+    (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (runner, "CLAIMS", 40), (parts, "PART_VALUES", 20),
 )  # fmt: skip
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def ray_of_two():
-    """A local Ray that all tests here share, so that it starts once."""
+    """A local Ray that the tests with a killed worker share, so that it starts once."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     from cvr_data.core.ray_jobs import connected
 
@@ -92,7 +92,7 @@ def one_worker_killed():
 
 def _is_at_a_job(process):
     try:
-        return any("_run_batch" in word for word in process.cmdline()[:1])
+        return any(word.startswith("ray::cvr ") for word in process.cmdline()[:1])
     except psutil.Error:
         return False
 
@@ -102,6 +102,7 @@ def bytes_of(folder):
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("ray_of_two")
 @pytest.mark.parametrize(
     "words",
     [
@@ -126,44 +127,77 @@ def test_ray_makes_the_same_bytes_though_a_worker_is_killed(words, videos, cvr, 
     assert there == here
 
 
+def mined(folder, out, config, values, monkeypatch):
+    """Return what one-word makes of a videos folder in buckets of so many halves."""
+    monkeypatch.setattr(one_word, "BUCKET_VALUES", values)
+    strategy = Strategy("one-word", one_word, config)
+    made = mine_pairs(folder, None, strategy, [], out, overwrite=True)
+    return sorted(
+        [row["pair_id"] for row in made.read().to_pylist()]
+        + [(row["drop_reason"], row["reference_caption"], row["n_pairs"]) for row in made.dropped().to_pylist()],
+        key=str,
+    )
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("max_group", [2, 50])
-@pytest.mark.parametrize("rows", [1, 8, 1000])
-def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(rows, max_group, monkeypatch):
-    monkeypatch.setattr(_halves, "BUCKET_ROWS", rows)
-    captions = read_captions(videos_table(), 2, 50)
-    whole, templates = one_word.find_pairs(captions, max_group)
-    dealt, dealt_templates = one_word.find_pairs_in_buckets(captions, max_group)
-    assert _rows(dealt) == _rows(whole)
-    assert len(_rows(whole)) > 0
-    assert sorted(dealt_templates) == sorted(templates)
+@pytest.mark.parametrize("values", [1, 8, 1000])
+def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(
+    values, max_group, videos, tmp_path, monkeypatch
+):
+    config = one_word.Config(max_group=max_group)
+    whole = one_word.run(config, videos_table()).to_pylist()
+    expected = [
+        row["pair_id"] if row["drop_reason"] is None
+        else (row["drop_reason"], row["reference_caption"], row["n_pairs"])
+        for row in whole
+    ]  # fmt: skip
+    assert mined(videos, tmp_path / "out", config, values, monkeypatch) == sorted(expected, key=str)
+    assert len(expected) > 0
 
 
 @pytest.mark.parametrize("captions", [["a dog runs", "a cat runs"], ["a dog runs", "A dog, runs"]])
-def test_a_video_is_left_out_only_if_no_other_has_a_half_of_its_caption(captions):
+def test_a_caption_is_left_out_only_if_no_other_has_a_half_of_it(captions):
     rows = [*captions, "rain falls on every long road", "a red dog runs fast", "dog", ""]
     table = videos_table().slice(0, 6).set_column(1, VIDEOS.field("captions"), pa.array([[text] for text in rows]))
-    assert sharing_a_half(table, 2).column("video_id").to_pylist() == ["v000", "v001"]
+    left = captions_with_halves(table, shared_halves(halves(2, table)))
+    assert set(left.column("video_id").to_pylist()) == {"v000", "v001"}
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_without_the_videos_left_out_the_pairs_are_the_same(seed):
+def test_each_half_that_a_caption_shares_brings_it_once_with_its_place_and_video():
+    said = pa.array([["a dog runs", "a cat runs"], None, ["rain", "the dog runs"]], VIDEOS.field("captions").type)
+    table = videos_table().slice(0, 3).set_column(1, VIDEOS.field("captions"), said)
+    left = captions_with_halves(table, shared_halves(halves(2, table))).select(["video_id", "caption", "place", "side"])
+    assert left.to_pylist() == [
+        {"video_id": "v000", "caption": "a dog runs", "place": 0, "side": 0},
+        {"video_id": "v000", "caption": "a dog runs", "place": 0, "side": 1},
+        {"video_id": "v000", "caption": "a cat runs", "place": 1, "side": 0},
+        {"video_id": "v002", "caption": "the dog runs", "place": 1, "side": 1},
+    ]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("seed", range(3))
+def test_random_captions_in_buckets_are_paired_as_in_one_search(seed, tmp_path, monkeypatch):
     random = np.random.default_rng(seed)
-    said = [[" ".join(random.choice(list("abcdefgh"), size))] for size in random.integers(1, 8, len(CAPTIONS))]
-    table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said))
-    config, left = one_word.Config(max_group=3, max_videos_per_caption=1), sharing_a_half(table, 2)
-    assert 0 < left.num_rows < table.num_rows
-    assert one_word.run(config, left).equals(one_word.run(config, table))
-
-
-def _rows(pairs):
-    return sorted(zip(*(getattr(pairs, name).tolist() for name in vars(pairs)), strict=True))
-
-
-def test_a_bucket_has_the_captions_of_one_half_and_no_caption_alone():
-    for numbers, ids_NL, start, end in _halves.buckets(read_captions(videos_table(), 2, 50)):
-        halves = [tuple(row) for row in np.delete(ids_NL, np.s_[start:end], axis=1).tolist()]
-        assert all(halves.count(half) > 1 for half in halves)
-        assert (np.diff(numbers) > 0).all()
+    said = [
+        [" ".join(random.choice(list("abcde"), size)) for size in random.integers(1, 6, random.integers(0, 4))]
+        for _ in CAPTIONS
+    ]
+    table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
+    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
+        writer.write_part(0, table)
+        writer.finish()
+    config = one_word.Config(max_group=3, max_videos_per_caption=1)
+    whole = one_word.run(config, table).to_pylist()
+    expected = [
+        row["pair_id"] if row["drop_reason"] is None
+        else (row["drop_reason"], row["reference_caption"], row["n_pairs"])
+        for row in whole
+    ]  # fmt: skip
+    found = mined(tmp_path / "videos", tmp_path / "out", config, 20, monkeypatch)
+    assert found == sorted(expected, key=str)
+    assert {type(entry) for entry in expected} == {str, tuple}
 
 
 @pytest.mark.parametrize("shards", [(7, 5), (16, 24), (40, 100)])
@@ -197,6 +231,7 @@ def test_several_devices_and_several_workers_are_one_line(one_line_error, videos
     assert "name one --device" in one_line_error(*words)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_resumes_in_a_pool_with_the_same_bytes(videos, cvr, tmp_path):
     outcomes = [cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / name) for name in ("here", "pool")]
     assert [outcome.code for outcome in outcomes] == [0, 0]

@@ -13,7 +13,7 @@ from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.download.items import WantedFile, choose, read_ids, read_items
-from cvr_data.download.names import file_name, media_suffix
+from cvr_data.download.names import file_name, suffix_of_address
 from cvr_data.tables import VIDEOS
 
 
@@ -69,7 +69,7 @@ def test_long_ids_stay_apart():
     ],
 )
 def test_the_suffix_comes_from_the_path_of_the_address(url, suffix):
-    assert media_suffix(url, ".jpg") == suffix
+    assert suffix_of_address(url, ".jpg") == suffix
 
 
 def test_lists_of_every_published_kind_give_the_same_items(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.download.fetch import CHUNK_BYTES, PARTIAL
+from cvr_data.download.fetch import PARTIAL
 from cvr_data.download.items import WantedFile
 from cvr_data.download.run import Config, download
 from cvr_data.download.status import FOLDER, StatusRow, StatusTable, read_status
@@ -151,7 +151,7 @@ def is_in_the_middle(folder):
     for path in (folder / PARTIAL).glob("*.part"):
         with contextlib.suppress(FileNotFoundError):  # it became whole since it was listed
             begun.append(path.stat().st_size)
-    return len(list(folder.glob("*.mp4"))) >= 6 and max(begun, default=0) >= CHUNK_BYTES
+    return len(list(folder.glob("*.mp4"))) >= 6 and max(begun, default=0) >= 1 << 16
 
 
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])

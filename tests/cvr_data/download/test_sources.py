@@ -18,6 +18,7 @@ from cvr_data.download.hub import parts_of
 from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
 from cvr_data.download.run import Config
 from cvr_data.download.source import KINDS, load_source, read_source, source_names
+from cvr_data.download.status import read_status
 from tests.hub_server import HubServer, Repo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -176,6 +177,19 @@ def test_files_of_a_hub_repository_come_through_its_client(tmp_path):
         found = json.loads(done.stdout)
         assert found["statuses"] == {"failed": 2, "ok": 1}
         assert (tmp_path / "mine" / "videos" / "112" / "7.mp4").read_bytes() == b"seven"
+        commit = hub.repos["you/set"].commits[-1][0]
+        (row,) = [row for row in read_status(tmp_path / "mine" / "videos") if row.status == "ok"]
+        assert row.url == f"hf://datasets/you/set@{commit}/WebVid/8M/train/112/7.mp4"
+
+        # What the repository's owner changes meanwhile does not come into a folder that was begun.
+        changed = {name: hashlib.sha256(b"new").hexdigest() for name in files}
+        hub.blobs[hashlib.sha256(b"new").hexdigest()] = b"new"
+        hub.repos["you/set"].commit(changed, "changed")
+        with (tmp_path / "urls.csv").open("a") as urls:
+            urls.write("112/8,hf://datasets/you/set/WebVid/8M/train/112/8.mp4\n")
+        again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert again.returncode == 0, again.stderr
+        assert (tmp_path / "mine" / "videos" / "112" / "8.mp4").read_bytes() == b"eight"
         listing = (
             "from cvr_data.download.hub import hub_files; print(hub_files('you/set', 'dataset', 'main', '*/7.mp4'))"
         )

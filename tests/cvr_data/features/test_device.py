@@ -10,10 +10,10 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features import device
 from cvr_data.features.device import (
     Hardware,
+    device_hardware,
     device_of,
     dtype_of,
     each_batch,
-    hardware_of,
     map_batches,
     precision_of,
     slow_type,
@@ -46,11 +46,11 @@ def test_a_type_that_is_asked_for_is_taken_and_a_slow_one_told_in_one_line(hardw
 
 
 def test_instructions_that_onednn_is_told_to_leave_out_do_not_count():
-    assert hardware_of(CPU, OLD_CPU).fast == frozenset()
+    assert device_hardware(CPU, OLD_CPU).fast == frozenset()
     assert (
-        hardware_of(CPU, {"ONEDNN_MAX_CPU_ISA": "avx2_vnni_2"}).fast == frozenset()
+        device_hardware(CPU, {"ONEDNN_MAX_CPU_ISA": "avx2_vnni_2"}).fast == frozenset()
     )  # converts, multiplies in float32
-    assert hardware_of(CPU, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"}) == hardware_of(CPU, {})
+    assert device_hardware(CPU, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"}) == device_hardware(CPU, {})
 
 
 def test_a_slow_type_is_taken_with_one_warning(monkeypatch, caplog):

@@ -68,6 +68,7 @@ def test_a_killed_import_is_resumed_to_the_same_bytes(cvr, features, tmp_path, m
     assert files(again) == files(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_run_on_two_devices_resumes_what_a_killed_one_left(cvr, tmp_path):
     videos = write_videos(tmp_path / "videos", [("dog", None), ("cat", None)])
     assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "one").code == 0

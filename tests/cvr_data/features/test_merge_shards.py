@@ -79,6 +79,7 @@ def test_a_shard_without_a_part_is_refused(cvr, one_line_error, videos, tmp_path
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_two_devices_write_what_one_does(cvr, one_line_error, videos, tmp_path, monkeypatch):
     monkeypatch.undo()  # the processes know of no small parts
     assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "one").code == 0

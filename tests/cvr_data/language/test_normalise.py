@@ -1,4 +1,4 @@
-"""normalise: hand-checked words, and what must hold for any text."""
+"""normalise: texts as they are stored, and the words of many texts as those of each."""
 
 import unicodedata
 
@@ -9,32 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvr_data.language import normalise
-from cvr_data.language.normalise import _pieces, normalised, word_counts, word_ids, word_lists, words
+from cvr_data.language.normalise import (
+    _pieces,
+    clean_columns,
+    clean_text,
+    clean_texts,
+    normalised,
+    word_counts,
+    word_ids,
+    word_lists,
+)
+from cvr_data.language.words import is_invisible, words_of
 
 ASCII = [chr(code) for code in range(128)]
-BEYOND = list("éÉßĀ字、…´’‐‑ʼ×½ﬁＲ¨\u0301\u200b\u00ad\u00a0\u2003\u2028\u0085")
-MIXED = st.lists(st.text(alphabet=st.sampled_from(ASCII + list("ab -'`. ") * 9 + BEYOND), max_size=30), max_size=6)
+BEYOND = list("éÉßĀ字々、…´’‐‑ʼ×½ﬁＲ¨ЖΣςがアก็هัٌ한🚒・９\u0301\u200b\u200d\u202b\ufe0f\u00ad\u00a0\u2003\u2028\u0085")
+MIXED = st.lists(st.text(alphabet=st.sampled_from(ASCII + list("ab -'`.,_/1 ") * 9 + BEYOND), max_size=30), max_size=6)
 TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=40)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("A dog runs.", ["a", "dog", "runs"]),
-        ("“A well‐known dog’s toy!”", ["a", "well-known", "dog's", "toy"]),
-        ("a well\u2011known dog´s toy", ["a", "well-known", "dog's", "toy"]),
-        ("don't rock 'n' roll", ["don't", "rock", "n", "roll"]),
-        ("sun - set , 5% of $10", ["sun", "set", "5", "of", "10"]),
-        ("2018\u00a04k ﬁlm, ＲＥＤ", ["2018", "4k", "film", "red"]),
-        ("soft\u00adly zero\u200bwidth \ufeffbegins", ["softly", "zerowidth", "begins"]),
-        ("„Köln“ 。 e\u0301te\u0301", ["köln", "été"]),
-        ("red/blue C++ #tag", ["red/blue", "c", "tag"]),
-        ("_ - … ''", []),
-        ("", []),
-    ],
-)
-def test_words_are_what_a_person_would_count(text, expected):
-    assert words(text) == expected
 
 
 def test_a_null_text_has_no_words_and_keeps_its_place():
@@ -66,24 +56,9 @@ def test_what_lies_behind_a_text_in_memory_does_not_matter(text, byte):
     assert [piece for piece in _pieces(array).to_pylist()[0] if piece] == text.split()
 
 
-@given(TEXTS)
-def test_normalising_twice_changes_nothing(text):
-    once = " ".join(words(text))
-    assert " ".join(words(once)) == once
-
-
-@given(TEXTS)
-def test_a_word_has_no_space_and_no_sign_at_its_ends(text):
-    for word in words(text):
-        assert word
-        assert not any(character.isspace() for character in word)
-        assert not {unicodedata.category(word[0])[0], unicodedata.category(word[-1])[0]} & {"P", "S"}
-
-
 @given(st.lists(TEXTS, max_size=6))
-def test_a_text_does_not_depend_on_its_company(texts):
-    together = word_lists(pa.array(texts, pa.string())).to_pylist()
-    assert together == [words(text) for text in texts]
+def test_words_found_together_are_those_of_each_text(texts):
+    assert word_lists(pa.array(texts, pa.string())).to_pylist() == [words_of(text) for text in texts]
 
 
 @given(st.lists(TEXTS, min_size=2, max_size=6), st.integers(1, 5))
@@ -94,34 +69,21 @@ def test_slices_and_chunks_do_not_matter(texts, cut):
     assert word_lists(whole.slice(1)).to_pylist() == word_lists(whole).to_pylist()[1:]
 
 
-def slow_words(text):
-    """The words of a text as the docstring of the module says, one character at a time."""
-    found = []
-    for piece in unicodedata.normalize("NFKC", text.replace("´", "'")).lower().split():
-        seen = "".join(character for character in piece if character not in "\u00ad\u200b\u2060\ufeff")
-        plain = "".join("'" if c in "‘’ʼʹ`′‵" else "-" if c in "\u2010\u2011" else c for c in seen)
-        word = list(unicodedata.normalize("NFKC", plain).lower())
-        for end in (0, -1):
-            while word and unicodedata.category(word[end])[0] in "PS":
-                word.pop(end)
-        found.extend(["".join(word)] if word else [])
-    return found
-
-
 @given(MIXED)
-def test_words_found_in_bytes_are_those_of_the_slow_definition(texts):
-    assert word_lists(pa.array(texts, pa.string())).to_pylist() == [slow_words(text) for text in texts]
+def test_words_found_in_bytes_are_those_of_the_plain_definition(texts):
+    assert word_lists(pa.array(texts, pa.string())).to_pylist() == [words_of(text) for text in texts]
 
 
 @pytest.mark.parametrize("sign", ASCII)
 def test_each_ascii_character_is_a_space_a_sign_or_part_of_a_word(sign):
     texts = [sign, f"a{sign}b", f"{sign}a{sign}{sign}B{sign}", f"é{sign}a {sign}"]
-    assert word_lists(pa.array(texts)).to_pylist() == [slow_words(text) for text in texts]
+    assert word_lists(pa.array(texts)).to_pylist() == [words_of(text) for text in texts]
 
 
 def test_words_of_any_length_beside_each_other_are_told_apart():
-    said = ["a" * size + end for size in range(20) for end in ("", "\0", "b")]
-    assert words(" ".join(said)) == [word for word in said if word]
+    said = ["a" * size + end for size in range(20) for end in ("", "b", "'s")]
+    told = [word.strip("'") for word in said if word]
+    assert word_lists(pa.array([" ".join(said)])).to_pylist() == [told]
 
 
 def test_blocks_do_not_matter(monkeypatch):
@@ -132,3 +94,34 @@ def test_blocks_do_not_matter(monkeypatch):
     assert parts.ids.tolist() == whole.ids.tolist()
     assert parts.offsets.tolist() == whole.offsets.tolist()
     assert parts.vocabulary.equals(whole.vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A “Café”, 5 m² of STRASSE/straße\n", "A “Café”, 5 m² of STRASSE/straße\n"),
+        ("cafe\u0301", "café"),
+        ("a\0b \x07", "ab "),
+        ("\ufeffa \u200bdog\u200e \u202eruns\u202c", "a dog runs"),
+        ("собака, 一只狗, หมา, \u2764\ufe0f", "собака, 一只狗, หมา, \u2764\ufe0f"),
+    ],
+)
+def test_a_stored_text_is_nfc_and_all_of_it_can_be_seen(text, expected):
+    assert clean_text(text) == expected
+    assert clean_texts(pa.array([text, None, "a"])).to_pylist() == [expected, None, "a"]
+
+
+@given(TEXTS)
+def test_cleaning_loses_nothing_that_can_be_seen(text):
+    stored = clean_text(text)
+    assert unicodedata.is_normalized("NFC", stored) and not any(map(is_invisible, stored))
+    assert clean_text(stored) == stored
+    assert clean_texts(pa.array([text])).to_pylist() == [stored]
+    seen = "".join(letter for letter in text if not is_invisible(letter))
+    assert unicodedata.normalize("NFD", stored) == unicodedata.normalize("NFD", seen)
+
+
+def test_columns_of_texts_and_of_lists_are_cleaned_in_their_place():
+    table = pa.table({"captions": [["a\0", "b"], [], ["c\u200b"]], "description": ["d\ufeff", None, "e"]}).slice(1)
+    cleaned = clean_columns(table, ("captions", "description", "absent"))
+    assert cleaned.to_pydict() == {"captions": [[], ["c"]], "description": [None, "e"]}

@@ -18,7 +18,7 @@ from cvr_data.pages.charts import (
     curves,
     dots,
     nice_ticks,
-    spread,
+    spaced,
     wrap,
 )
 from cvr_data.pages.sankey import sankey
@@ -53,7 +53,7 @@ def test_a_scale_maps_its_ends_and_equal_factors_to_equal_steps():
 
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=12))
 def test_spread_labels_keep_their_order_a_gap_and_the_bounds(positions):
-    placed = spread(positions, 15, 0, 300)
+    placed = spaced(positions, 15, 0, 300)
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     rising = [placed[index] for index in order]
     assert all(later - earlier >= 15 - 1e-9 for earlier, later in pairwise(rising))
@@ -62,7 +62,7 @@ def test_spread_labels_keep_their_order_a_gap_and_the_bounds(positions):
 
 
 def test_labels_that_are_far_apart_do_not_move():
-    assert spread([200, 10, 100], 15, 0, 300) == [200, 10, 100]
+    assert spaced([200, 10, 100], 15, 0, 300) == [200, 10, 100]
 
 
 def test_wrapped_lines_hold_every_item_once():

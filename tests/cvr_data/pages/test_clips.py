@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvr_data.media.clip import Clip
 from cvr_data.media.video import UnreadableVideo, probe, write_mp4
 from cvr_data.pages.clips import LONG_SIDE, MAX_BYTES, ClipShelf, data_uri
 
@@ -60,7 +61,7 @@ def test_a_broken_file_is_unreadable(tmp_path):
 def test_the_shelf_takes_each_clip_once_and_says_what_is_missing(tmp_path):
     path = tmp_path / "clip.mp4"
     write_mp4(path, np.zeros((4, 32, 64, 3), np.uint8))
-    shelf = ClipShelf({"here": path, "gone": tmp_path / "gone.mp4"})
+    shelf = ClipShelf({"here": Clip(path), "gone": Clip(tmp_path / "gone.mp4")})
     assert [shelf.has(name) for name in ("here", "gone", "unknown", "here")] == [True, False, False, True]
     assert list(shelf.uris) == ["here"]
     assert shelf.ratios == {"here": pytest.approx(16 / 9, abs=0.01)}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvr_data.media.clip import Clip
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.review.items import read_gold, read_reviewed
 from cvr_data.review.media import Media, wanted_media
@@ -85,7 +86,7 @@ def test_gold_rows_keep_their_answers(tmp_path):
 
 
 def media(path, *allowed):
-    return Media(["v"], {"v": path}, {"v": [path.parent]}, allowed)
+    return Media(["v"], {"v": Clip(path)}, {"v": [path.parent]}, allowed)
 
 
 def test_what_browsers_do_not_play_is_made_into_mp4_once(tmp_path):

@@ -4,12 +4,16 @@ import shutil
 import signal
 from collections import Counter
 
+import numpy as np
 import pytest
 
+from cvr_data.media.video import write_mp4
 from cvr_data.review.store import ReviewStore
-from tests.dataset_folders import write_texts
+from cvr_data.tables import TRIPLETS, VIDEOS
+from tests.dataset_folders import write_artifact, write_texts
 from tests.report_world import make_world
 from tests.review_world import Review
+from tests.triplet_tables import triplet
 
 pytestmark = pytest.mark.engine
 
@@ -18,6 +22,17 @@ NEXT = """([item, done]) => {
   const shown = document.querySelector("#main").dataset.item, now = document.querySelector("#count").textContent;
   return shown && now && (shown !== item || now !== done);
 }"""
+
+
+PLAYED_TWICE = """() => new Promise((resolve) => {
+  const video = document.querySelector("video"), seen = [];
+  let rounds = 0;
+  const look = setInterval(() => {
+    rounds += seen.length && video.currentTime < seen.at(-1) - 0.3 ? 1 : 0;
+    seen.push(video.currentTime);
+    if (rounds === 2) resolve(clearInterval(look) || seen);
+  }, 20);
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +226,18 @@ def test_by_pointer_on_a_phone_and_hostile_words_stay_words(review, visit, tmp_p
     page.locator("#end").wait_for()
     found = [(one.decision, one.reason, one.note) for one in stored(server)]
     assert found == [("reject", "other", "<b>odd</b>"), ("skip", None, None)]
+
+
+def test_a_clip_of_a_longer_file_plays_within_its_times_again_and_again(review, visit, tmp_path):
+    write_mp4(tmp_path / "film.mp4", np.zeros((240, 64, 64, 3), np.uint8), fps=12)
+    rows = [{"video_id": name, "captions": ["c"], "source": "s", "path": str(tmp_path / "film.mp4"), "start_s": start_s,
+             "end_s": start_s + 1.0} for name, start_s in (("a", 5.0), ("b", 8.5))]  # fmt: skip
+    videos = write_artifact(tmp_path / "videos", "import-tiny", rows, VIDEOS)
+    asked = [triplet("a", "make it blue", "b", split="test")]
+    folder = write_artifact(tmp_path / "triplets", "build-triplets", asked, TRIPLETS, videos=videos)
+    page = visit(review("--annotator", "ann", reviewed=folder).links["ann"])
+    assert page.locator("video").first.get_attribute("src").endswith("#t=5,6")
+    page.wait_for_function("document.querySelector('video').currentTime > 5")
+    seen = page.evaluate(PLAYED_TWICE)
+    assert min(seen) >= 4.9  # neither the start of the file
+    assert max(seen) < 12  # nor all that follows

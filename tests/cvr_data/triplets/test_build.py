@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 import torch
 
-from cvr_data.core.artifacts import open_artifact, verify
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.frame_scores import with_frame_scores
-from cvr_data.formats import webvid_covr
+from cvr_data.formats import huggingface, parquet, webvid_covr
 from cvr_data.media.video import Video
+from cvr_data.tables import CHANGE_PHRASES
 from cvr_data.triplets.build import build_triplets, default_name, find_parts, with_tests
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, write_artifact, write_texts
@@ -190,3 +194,22 @@ def test_training_triplets_that_share_a_video_or_group_with_the_test_are_dropped
 def test_texts_cannot_be_training_and_test_source_at_once(texts):
     with pytest.raises(CvrError, match="cannot give the training and the test triplets"):
         with_tests(find_parts([texts]), [texts])
+
+
+def test_phrases_of_changes_go_from_pairs_to_triplets_and_their_exports(texts, tmp_path):
+    phrase = {"start": 2, "end": 5, "head": "ball", "number": "singular", "determiner": "a"}
+    pairs = find_parts([texts]).pairs[0]
+    table = open_artifact(pairs).read()
+    changes = [[{**change, "before_phrase": phrase, "after_phrase": None} for change in row]
+               for row in table["changes"].to_pylist()]  # fmt: skip
+    table = with_column(table, pa.field("changes", pa.list_(CHANGE_PHRASES)), changes)
+    with ArtifactWriter(tmp_path / "typed", stage="mine-pairs", inputs={"videos": texts.parent / "videos"}) as writer:
+        writer.write_part(0, check_columns(table, PAIRS, "test"))
+        writer.finish()
+    parts = replace(find_parts([texts]), pairs=(tmp_path / "typed",))
+    built = build_triplets(parts, tmp_path / "out", Config(), name="tiny").read()
+    assert {row[0]["before_phrase"]["head"] for row in built["changes"].to_pylist()} == {"ball"}
+    for layout in (parquet, huggingface):
+        layout.write(layout.Config(), built, tmp_path / layout.__name__)
+        again = layout.read(layout.Config(), tmp_path / layout.__name__)
+        assert again.sort_by("triplet_id")["changes"].to_pylist() == built.sort_by("triplet_id")["changes"].to_pylist()

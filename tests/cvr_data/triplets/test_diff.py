@@ -9,7 +9,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS, triplet_id
 from cvr_data.triplets.build import build_triplets, find_parts
 from cvr_data.triplets.dataset import Dataset, open_dataset
-from cvr_data.triplets.diff import difference
+from cvr_data.triplets.diff import dataset_difference
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
 from tests.triplet_tables import triplet, triplets
@@ -33,7 +33,7 @@ def videos_of(**content):
 
 
 def test_a_version_is_like_itself(built):
-    found = difference(open_dataset(built), open_dataset(built))
+    found = dataset_difference(open_dataset(built), open_dataset(built))
     assert found.is_none
     assert found.triplets.before == found.triplets.after == 3
 
@@ -48,7 +48,7 @@ def test_what_changed_by_hand(built):
         triplet("f", "snow", "g", text_similarity=0.75), triplet("x", "fog", "y"),
         videos=videos_of(a="1", b="9", f="6"),
     )  # fmt: skip
-    found = difference(before, after)
+    found = dataset_difference(before, after)
     gone = sorted([triplet_id("a", "make it red", "b"), triplet_id("a", "make it blue", "c")])
     assert found.triplets.removed == gone
     assert found.triplets.added == sorted([triplet_id("a", "turn it red", "b"), triplet_id("x", "fog", "y")])
@@ -65,7 +65,7 @@ def test_what_changed_by_hand(built):
 
 def test_a_version_without_a_videos_table_is_compared_by_ids(built):
     before = dataset(built, triplet("a", "x", "b"), videos=videos_of(a="1", b="2"))
-    found = difference(before, dataset(built, triplet("a", "x", "b")))
+    found = dataset_difference(before, dataset(built, triplet("a", "x", "b")))
     assert found.is_none
     assert isinstance(before, Dataset)
 

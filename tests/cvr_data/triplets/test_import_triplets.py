@@ -35,6 +35,15 @@ def test_videos_that_the_layout_lists_come_along(tmp_path, cvr):
     assert videos is not None and set(videos["video_id"].to_pylist()) == {"a", "b", "c"}
 
 
+def test_texts_are_stored_as_those_of_our_own_are(tmp_path, cvr):
+    (tmp_path / "some_test.csv").write_text("pth1,pth2,edit\na,b,make it a cafe\u0301\u200b\n", encoding="utf-8")
+    out = tmp_path / "mine"
+    assert cvr("import", "triplets", tmp_path / "some_test.csv", "-o", "format=webvid-covr", "-O", out).code == 0
+    expected = triplets(("a", "make it a café", "b"))
+    for name in ("modification", "triplet_id", "query_id"):
+        assert open_artifact(out).read()[name].to_pylist() == expected[name].to_pylist()
+
+
 def test_a_triplet_that_stands_twice_is_kept_once_and_told(tmp_path, cvr):
     (tmp_path / "some_test.csv").write_text("pth1,pth2,edit\na,b,make it red\na,c,make it red\na,b,make it red\n")
     out = tmp_path / "mine"

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from cvr_data.triplets.statistics import distribution, statistics, text_report, written_words
+from cvr_data.triplets.statistics import distribution, statistics, text_report
 from tests.triplet_tables import triplet, triplets
 
 ACTION = [{"kind": "action", "slot": "action", "before": "runs", "after": "jumps"}]
@@ -69,10 +69,6 @@ def test_no_triplet_at_all_is_no_crash():
     empty = TABLE.slice(0, 0)
     assert statistics(empty, VIDEOS)["all"]["words_per_text"] is None
     assert text_report(statistics(empty))
-
-
-def test_words_have_no_punctuation():
-    assert written_words("Don't stop; 2-3 re-runs (now)!") == ["don't", "stop", "2-3", "re-runs", "now"]
 
 
 def test_a_summary_leaves_out_what_is_unknown():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cvr_data.core.errors import CvrError
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.tables import VIDEOS, content_id
-from cvr_data.videos.near_duplicates import Config, equal_pairs, group_ids, similar_pairs, split_videos
+from cvr_data.videos.near_duplicates import Config, equal_hash_pairs, group_ids, similar_pairs, split_videos
 
 
 def videos_table(splits):
@@ -52,7 +52,7 @@ def test_similar_pairs_are_those_of_the_whole_matrix(count):
 
 
 def test_an_empty_hash_equals_nothing():
-    assert list(equal_pairs(["x", "", "y", "x", "", "x"])) == [(0, 3), (0, 5)]
+    assert list(equal_hash_pairs(["x", "", "y", "x", "", "x"])) == [(0, 3), (0, 5)]
 
 
 def test_a_perceptual_hash_survives_scaling_and_sees_another_video():

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.media.video import UnreadableVideo, Video, read_frames
+from cvr_data.media.video import Video, read_frames
 
 Fit = Literal["crop", "square"]
 
@@ -47,9 +47,7 @@ class Preprocessing:
         Raises:
             UnreadableVideo: no path, or a file that gives no frame.
         """
-        if video.path is None:
-            raise UnreadableVideo(f"{video.video_id}: the video has no file.")
-        return self.fit_frames(read_frames(video.path, frames, sampler))
+        return self.fit_frames(read_frames(video.clip, frames, sampler))
 
     def fit_frames(self, frames_THWC: np.ndarray) -> np.ndarray:
         """Return RGB frames resized (and cropped) to (T, size, size, 3), uint8."""

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
-from cvr_data.features.layouts import FEATURE_LAYOUTS
+from cvr_data.features.layouts import LAYOUTS
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS
 
@@ -28,7 +28,7 @@ def frames(folder, video_id):
     return FeatureStore.open(folder, "raw").frames([video_id]).frames_BTD[0]
 
 
-@pytest.mark.parametrize("layout", FEATURE_LAYOUTS.names())
+@pytest.mark.parametrize("layout", LAYOUTS.names())
 def test_what_is_exported_comes_back(cvr, embeddings, tmp_path, layout):
     outcome = cvr("export-embeddings", embeddings, "--layout", layout, "-O", tmp_path / "features")
     assert outcome.code == 0, outcome

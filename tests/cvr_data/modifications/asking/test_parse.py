@@ -19,6 +19,7 @@ SCHEMA = {
         ('Edit: "make it blue."', "make it blue"),
         ('use "fading" instead of "growing', "use fading instead of growing"),
         ("make the woman's hat  blue", "make the woman's hat blue"),
+        ("\ufeffmake it a cafe\u0301\u200b", "make it a café"),
         ("", ""),
         (" \n ", ""),
     ],

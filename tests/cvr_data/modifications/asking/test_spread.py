@@ -22,6 +22,7 @@ def ray_of_two():
         yield ray
 
 
+@pytest.mark.engine
 def test_the_rows_are_those_of_one_engine(cvr, tmp_path, ray_of_two):
     pairs = write_ball_pairs(tmp_path / "pairs", 40)
     with LLMServer() as server:
@@ -45,6 +46,7 @@ def asked(count):
     ]
 
 
+@pytest.mark.engine
 def test_an_engine_that_is_killed_is_replaced_and_its_batch_asked_again(ray_of_two):
     with LLMServer(pause_s=0.05) as server:
         options = ("model=tiny", f"base_url={server.url}", "concurrency=1")
@@ -58,6 +60,7 @@ def test_an_engine_that_is_killed_is_replaced_and_its_batch_asked_again(ray_of_t
     assert [answers[number].text for number in range(24)] == [f"make the ball c{number}" for number in range(24)]
 
 
+@pytest.mark.engine
 def test_an_engine_that_cannot_start_ends_the_run_in_one_line(ray_of_two):
     with LLMServer() as server:
         options = ("model=tiny", f"base_url={server.url}", "first_wait_s=0.01")

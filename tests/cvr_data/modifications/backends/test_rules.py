@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cvr_data.language.words import mentions, split_negated
+from cvr_data.language.edits import split_negated
+from cvr_data.language.words import mentions
 from cvr_data.modifications.asking.request import Change, Parameters, Request
 from cvr_data.modifications.backends.rules import SHORT, Config, load
 from cvr_data.modifications.engines.dense_rules import ACTION, CLOSING, QUALITY, THING, new_sentences

@@ -129,3 +129,29 @@ def test_the_command_types_the_changes_counts_the_rows_and_explains(folder, tmp_
     assert "repeated_pair" in cvr("why-not", "v1", "v2", "--in", tmp_path / "pairs").out
     file.write_text("reference_id,target_id\nv1,v2\n", encoding="utf-8")
     assert cvr(*words).code == 2  # another file is another artifact
+
+
+def test_texts_of_the_file_are_stored_as_imported_ones_are(videos, tmp_path):
+    changes = json.dumps([{"before": "ball\u200b", "after": "cafe\u0301"}])
+    row = {"reference_id": "v1", "target_id": "v2", "reference_caption": "a ball\0", "changes": changes}
+    file = write(tmp_path / "pairs.jsonl", [row], (*NAMES, "changes"))
+    config = Config(path=file, reference_caption="reference_caption", changes="changes")
+    [pair] = given.run(config, videos).to_pylist()
+    assert pair["reference_caption"] == "a ball"
+    assert (pair["changes"][0]["before"], pair["changes"][0]["after"]) == ("ball", "café")
+
+
+def test_phrases_of_changes_are_kept_and_what_is_none_is_dropped(tmp_path, videos):
+    phrase = {"start": 2, "end": 5, "head": "ball", "number": "singular", "determiner": "a"}
+    change = {"before": "red", "after": "blue", "before_phrase": phrase}
+    wrong = [{"start": "two"}, {"begin": 2}, "a ball", {"head": 3}]
+    rows = [[change], *([{**change, "before_phrase": each}] for each in wrong)]
+    lines = [{"reference_id": "v1", "target_id": f"v{2 + number % 2}", "c": row} for number, row in enumerate(rows)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kept, dropped = split_dropped(given.run(Config(path=path, changes="c"), videos))
+    [found] = kept["changes"].to_pylist()
+    assert found == [{"kind": None, "slot": None, "before": "red", "after": "blue", "before_phrase": phrase,
+                      "after_phrase": None}]  # fmt: skip
+    assert dropped["drop_reason"].to_pylist() == ["bad_changes"] * 4
+    assert check_columns(kept, PAIRS, "test")["changes"].to_pylist() == [found]

@@ -15,7 +15,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.language.normalise import words as words_of
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search import floors as _floors
 from cvr_data.pairs.search import nearest as _nearest
 from cvr_data.pairs.search.differences import differences

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
-from cvr_data.language.normalise import words as words_of
+from cvr_data.language.words import words_of
 from cvr_data.pairs.search import spans as _spans
 from cvr_data.pairs.strategies import one_phrase, one_word
 from cvr_data.pairs.strategies.one_phrase import Config, explain, group_texts

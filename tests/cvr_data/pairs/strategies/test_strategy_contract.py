@@ -9,7 +9,7 @@ import pytest
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
-from cvr_data.pairs.strategies import MINING, DropsGroups
+from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 from cvr_data.tables import PAIRS, VIDEOS
 
 OF_ENGINES = {"concept", "neighbors", "one-phrase"}
@@ -17,10 +17,10 @@ OF_ENGINES = {"concept", "neighbors", "one-phrase"}
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=[pytest.mark.engine] * (name in OF_ENGINES)) for name in MINING.names()]
+    params=[pytest.param(name, marks=[pytest.mark.engine] * (name in OF_ENGINES)) for name in STRATEGIES.names()]
 )
 def module(request):
-    return MINING.get(request.param)
+    return STRATEGIES.get(request.param)
 
 
 def example_of(module):
@@ -67,9 +67,9 @@ def test_it_says_of_any_two_captions_why_they_are_no_pair(module, tmp_path):
 
 def test_a_strategy_says_what_it_is_and_what_it_can_do(module):
     name = module.NAME
-    assert MINING.get(name) is module
-    assert MINING.summary(name).endswith(".")
-    assert "Options (-o key=value):" in MINING.describe(name)
+    assert STRATEGIES.get(name) is module
+    assert STRATEGIES.summary(name).endswith(".")
+    assert "Options (-o key=value):" in STRATEGIES.describe(name)
 
 
 def test_a_strategy_without_an_example_fails():

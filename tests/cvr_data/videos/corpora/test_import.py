@@ -1,12 +1,14 @@
 """cvr import: real files in, a videos table out; what cannot be used is told in one line or dropped with a reason."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.media.places import resolve_media
@@ -24,7 +26,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def write_clip(path: Path, shade: int = 90) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_mp4(path, np.full((6, 32, 32, 3), shade, np.uint8))
+    if path.suffix == ".png":
+        Image.new("RGB", (32, 32), (shade, shade, shade)).save(path)
+    else:
+        write_mp4(path, np.full((6, 32, 32, 3), shade, np.uint8))
 
 
 def captions_by_id(path: Path) -> dict[str, list[str]]:
@@ -232,3 +237,55 @@ def test_a_media_file_may_be_named_without_its_ending(cvr, folder):
     assert outcome.code == 0, outcome.err
     assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"]}
     assert reasons_by_id(Path("videos")) == {"v2": "missing_file"}
+
+
+CORPUS_OPTIONS = {
+    "folder": ("clips", []),
+    "images": ("clips", []),
+    "table": ("clips/captions.csv", ["id=file", "video=file", "check=false"]),
+    "webvid": ("webvid.csv", ["media=clips"]),
+    "vatex": ("vatex.json", ["media=clips"]),
+}
+
+
+@pytest.mark.parametrize("corpus", CORPUS_OPTIONS)
+def test_media_that_arrived_since_make_another_import(cvr, one_line_error, folder, corpus):
+    suffix = "png" if corpus == "images" else "mp4"
+    write_clip(folder / "clips" / f"a.{suffix}")
+    (folder / "clips" / "captions.csv").write_text("file,caption\na.mp4,a dog\nb.mp4,a cat\n")
+    (folder / "webvid.csv").write_text("videoid,contentUrl,duration,page_dir,name\na,x,PT1S,,a dog\nb,x,PT1S,,a cat\n")
+    (folder / "vatex.json").write_text(json.dumps([{"videoID": name, "enCap": ["a dog"]} for name in "ab"]))
+    source, options = CORPUS_OPTIONS[corpus]
+    command = ["import", corpus, source, *(part for option in options for part in ("-o", option))]
+    assert cvr(*command).code == 0
+    manifest = Path("videos/manifest.json").read_bytes()
+    os.utime(folder / "clips" / f"a.{suffix}", (1, 1))  # a copy on another machine has other times
+    (folder / "clips" / "notes.txt").write_text("no media")
+    assert cvr(*command).code == 0
+    assert Path("videos/manifest.json").read_bytes() == manifest
+    write_clip(folder / "clips" / f"b.{suffix}")
+    assert "media_files = '1 of listing" in one_line_error(*command)
+    assert cvr(*command, "--overwrite").code == 0
+    files = [row["path"] for row in open_artifact("videos").read(["path"]).to_pylist()]
+    assert [Path(path).name for path in files] == [f"a.{suffix}", f"b.{suffix}"]
+
+
+def test_media_are_not_looked_for_in_the_folder_that_is_replaced(cvr, one_line_error, folder):
+    assert cvr("import", "synthetic", "-o", "train=2", "-o", "val=1", "-o", "test=1", "-o", "size=32").code == 0
+    before = sorted(Path("videos").rglob("*"))
+    (folder / "captions.csv").write_text("file,caption\ntrain-00000.mp4,a dog\n")
+    command = ["import", "folder", "videos/media", "-o", f"captions={folder / 'captions.csv'}", "--overwrite"]
+    assert "holds videos/media, what this is made from, so it is not replaced" in one_line_error(*command)
+    assert sorted(Path("videos").rglob("*")) == before
+
+
+def test_captions_are_stored_in_nfc_without_what_cannot_be_seen(cvr, folder):
+    rows = [
+        {"video_id": "v1", "caption": "\ufeffun cafe\u0301\0, \u202bשלום\u202c"},
+        {"video_id": "v2", "caption": "A DOG runs\u200b \u2764\ufe0f"},
+        {"video_id": "v3", "caption": "\u200b\0"},
+    ]
+    (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cvr("import", "table", "captions.jsonl").code == 0
+    assert captions_by_id(Path("videos")) == {"v1": ["un café, שלום"], "v2": ["A DOG runs \u2764\ufe0f"]}
+    assert reasons_by_id(Path("videos")) == {"v3": "no_caption"}

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.language.lemmas import lemmas
+from cvr_data.language.tagging import lemmas
 
 
 @pytest.mark.parametrize(

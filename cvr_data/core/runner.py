@@ -1,0 +1,273 @@
+"""Runs the steps of a stage over parts of any number: here, in processes, or on Ray, and after any interruption.
+
+    with StageRun(out, stage="one-each", version=1, config={}, inputs={"videos": videos}, overwrite=False) as run:
+        flow = run.read(videos, ["video_id", "captions"])
+        flow = flow.then(Step(...)).then(KeyedStep(...)).then(Step(...))
+        artifact = run.write(flow, VIDEOS, sort_by=("video_id",))
+
+Steps wait until their rows have to meet others: then one pass runs all that wait on each part and deals what comes out
+into buckets, which are the parts of the next pass. So steps that look at each part alone are one pass, and a stage has
+as many passes as its keys ask for. What the passes leave for each other lies in `out/.work` and goes when the run ends;
+an interrupted run keeps what is finished there (`core.stage_jobs`). The number of buckets follows from the number
+of values, never from the workers. The process that calls this hands out jobs and adds up counts; it holds no table.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.jobs import map_jobs
+from cvr_data.core.parts import Bucket, Part, column_names, parts_of
+from cvr_data.core.progress import Progress
+from cvr_data.core.stage_jobs import Also, Done, Pass, run_job, settle_job, write_made
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
+
+BUCKET_VALUES = 500_000
+"""Rows of a bucket, on average."""
+CLAIMS = 4_000_000
+"""Claims of a bucket, on average: they are a few numbers each."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Rows on their way through the steps: parts as they lie on disk, and the steps that wait for the next pass."""
+
+    run: "StageRun"
+    parts: tuple[Part, ...]
+    values: int
+    """Rows of the parts, or items of their lists where these are more."""
+    columns: tuple[str, ...] | None = None
+    """What is read of an artifact."""
+    steps: tuple[Step, ...] = ()
+    rows: int | None = None
+    """Rows of the parts, where an earlier pass counted them."""
+
+    def then(self, step: Step) -> "Flow":
+        """Return the flow with one more step; a pass is run first if the step's rows have to meet."""
+        if isinstance(step, ClaimStep):
+            return self.run.claimed(self, step)
+        if isinstance(step, KeyedStep):
+            return self.run.meet([self], step)
+        return replace(self, steps=(*self.steps, step))
+
+
+class StageRun(AbstractContextManager["StageRun"]):
+    """One run of a stage that writes an artifact; leaving the block early keeps what is finished for the next run.
+
+    Raises:
+        CvrError: the folder holds something else, another process writes it, or the disk is full.
+    """
+
+    def __init__(self, out: Path, *, stage: str, version: int, config: Any, inputs: Any, overwrite: bool):
+        self.writer = ArtifactWriter(
+            out, stage=stage, version=version, config=config, inputs=inputs, overwrite=overwrite
+        )
+        self.stage = stage
+        self.out = Path(out).resolve()
+        self.passes = 0
+        self.dropping = 0
+        self.written = 0
+        self.counted: list[tuple[Step, StepCount]] = []
+        self.files: dict[str, str] = {}
+
+    def finished(self) -> Artifact | None:
+        """Return the artifact if this very one already stands there, whole."""
+        return self.writer.finished()
+
+    def __enter__(self) -> "StageRun":
+        self.writer.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.__exit__(kind, error, trace)
+
+    def read(self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = ()) -> Flow:
+        """Return the rows of an artifact, with those of the columns that it has.
+
+        Raises:
+            CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
+        """
+        paths = [path.resolve() for path in open_artifact(folder).part_paths]
+        names = column_names(paths[0])
+        for column in required:
+            if column not in names:
+                raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
+        wanted = names if columns is None else [name for name in columns if name in names]
+        found = parts_of(paths, wanted)
+        return Flow(self, found.parts, found.values, tuple(wanted))
+
+    def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
+        """Run what waits, deal the rows of all flows by the step's key, and return the buckets, where the step waits.
+
+        A bucket has the rows of the first flow, then those of the second: what they lack of each other is null.
+        """
+        flows = [self._sized(flow) for flow in flows]
+        values = sum(flow.values for flow in flows)
+        most = step.bucket_values or BUCKET_VALUES
+        buckets = _number(values, most)
+        made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
+        folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
+        done = [each for _, dones in made for each in dones]
+        parts = []
+        for number, sizes in enumerate(zip(*(each.sizes for each in done), strict=True)):
+            # Keys that many rows share may fall into one bucket: then jobs share its keys.
+            shares = _number(sum(sizes), most) if sum(sizes) > 2 * most else 1
+            for share in range(shares):
+                parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
+        return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
+
+    def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
+        """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
+        flow = self._sized(flow)
+        buckets = _number(flow.values * step.per_value, CLAIMS)
+        keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
+        made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
+        settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
+        asked = range(len(flow.parts))
+        jobs = [(Bucket(made.folder, asked, number), number) for number in range(buckets)]
+        done = self._map(settle_job, jobs, (settling, step), f"settle {step.name}")
+        rows = [
+            (Bucket(made.rows_folder(), range(number, number + 1)),) if keeps else part.rows
+            for number, part in enumerate(flow.parts)
+        ]
+        parts = tuple(Part(each, Bucket(settling.folder, range(buckets), number)) for number, each in enumerate(rows))
+        values = sum(each.rows for each in done) if step.makes_rows else flow.values
+        kept = sum(each.rows for each in claimed)
+        if keeps:
+            return Flow(self, parts, values, steps=(step,), rows=kept)
+        return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
+
+    def write(
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+    ) -> Artifact:
+        """Run what waits, write a part of the artifact for each part, and the manifest; return the artifact.
+
+        Args:
+            flow: the rows.
+            schema: what the kept rows must have.
+            sort_by: columns that the rows of each part are sorted by.
+            also: writes more files of each part.
+        """
+        self.write_parts(flow, schema, sort_by=sort_by, also=also)
+        return self.finish()
+
+    def write_parts(
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+    ) -> None:
+        """Do the first half of `write`: files of the whole can be written (`writer.write_file`) before `finish`."""
+        _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by), also=also)
+        self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+
+    def finish(self, **extra: Any) -> Artifact:
+        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
+        dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
+        written = Written(self.written, dict(sorted(dropped.items())), self.files)
+        artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
+        shutil.rmtree(self.out / WORK, ignore_errors=True)
+        return artifact
+
+    def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
+        """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
+
+        Such as those of a file that is read from its start to its end. If this is interrupted, it begins anew.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        done = write_made(about, make)
+        parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
+        return Flow(self, parts, done.rows, rows=done.rows)
+
+    def rested(self, flow: Flow) -> Flow:
+        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
+        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+        parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
+        rows = sum(each.rows for each in done)
+        return Flow(self, parts, rows, rows=rows)
+
+    def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
+        """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
+        together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
+        found, _ = self._pass(flow, load.__name__, deal_for=together)
+        return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
+
+    def funnel(self) -> list[dict[str, Any]]:
+        """Return the counts of every step so far, as manifests have them."""
+        return [
+            {
+                "step": step.name, "in": None if step.makes_rows else count.rows_in, "out": count.rows_out,
+                "dropped": dict(sorted(count.dropped.items())),
+            }
+            for step, count in self.counted
+        ]  # fmt: skip
+
+    def _sized(self, flow: Flow) -> Flow:
+        """Return the flow with its rows counted, where steps that wait make another number of them."""
+        makes = any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps)
+        return self.rested(flow) if makes else flow
+
+    def _pass(self, flow: Flow, name: str, **about: Any) -> tuple[Pass, list[Done]]:
+        """Run the steps that wait on every part."""
+        made = Pass(
+            key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
+            first_counted=len(self.counted), first_dropped=self.dropping, **about,
+        )  # fmt: skip
+        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name)
+        given = sum(each.given for each in done)
+        if flow.rows is not None and given != flow.rows:
+            raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
+        steps = [step for step in flow.steps if step.is_counted]
+        self.dropping += len(flow.parts) if steps else 0
+        for number, step in enumerate(steps):
+            total = StepCount()
+            for each in done:
+                total.add(each.counts[number])
+            self.counted.append((step, total))
+        return made, done
+
+    def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str) -> list[Done]:
+        done: list[Done] = [Done((), 0)] * len(jobs)
+        with Progress(name, len(jobs), "parts") as progress:
+            for index, result in map_jobs(function, jobs, shared=shared):
+                done[index] = result
+                for file, (_, digest) in result.files.items():
+                    self.files[file] = digest
+                progress.advance()
+        return done
+
+    def _folder(self, name: str) -> Path:
+        self.passes += 1
+        folder = self.out / WORK / f"{self.passes:02d}-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _remove_leftovers(self) -> None:
+        """Remove parts that a run cut another way left behind, and files that a killed process did not rename."""
+        self.files = {name: digest for name, digest in self.files.items() if not name.startswith(WORK)}
+        for path in self.out.iterdir():
+            is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
+            if path.suffix == ".tmp" or (is_part and path.name not in self.files):
+                path.unlink()
+
+
+def _number(values: int, most: int) -> int:
+    return max(1, -(-values // most))
+
+
+def _one_key(config: Any, table: pa.Table) -> np.ndarray:
+    return np.zeros(table.num_rows, np.uint64)
+
+
+def _as_it_is(config: Any, table: pa.Table) -> pa.Table:
+    return table

@@ -1,0 +1,241 @@
+"""One job of a stage: read a part, run the steps on it, write what they give, and say so beside it.
+
+A job reads and writes files and returns counts, so the process that hands jobs out holds no table. Its files come
+first, each under a temporary name, synced and renamed; then `00000.json` with the counts, and size and sha256 of each.
+A job whose files are as that says is not done again; one whose files were cut off, edited or removed is.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.errors import CvrError
+from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
+from cvr_data.core.progress import silent
+from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
+from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
+
+PIECE = "_piece"
+"""Column of claims: which of the parts they came from; `settle` leaves it there."""
+
+
+Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
+"""Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
+written to its own file, the other files)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What the jobs of one pass over all parts have in common."""
+
+    key: str
+    """Of the artifact."""
+    folder: Path
+    """Of what the jobs write for later passes, and of their counts."""
+    out: Path
+    """Of the artifact."""
+    columns: tuple[str, ...] | None = None
+    """Of an artifact's parts; None is all."""
+    steps: tuple[Step, ...] = ()
+    first_counted: int = 0
+    """How many steps of the funnel earlier passes had, for `drop_step`."""
+    first_dropped: int = 0
+    """Number of the first file of dropped rows."""
+    deal_for: KeyedStep | ClaimStep | None = None
+    """Whose keys the rows, or their claims, are dealt by; None writes parts of the artifact."""
+    buckets: int = 1
+    keeps_rows: bool = False
+    """Also write the rows that claims were made of."""
+    schema: pa.Schema | None = None
+    """Of the artifact's parts."""
+    sort_by: tuple[str, ...] = ()
+    also: Also | None = None
+
+    def rows_folder(self) -> Path:
+        """Return the folder of the rows that claims were made of."""
+        return self.folder / "rows"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a job says of itself."""
+
+    counts: tuple[StepCount, ...]
+    rows: int
+    """Rows that came out of the last step, or claims that were settled."""
+    given: int = 0
+    """Rows of the part."""
+    files: dict[str, list[Any]] = field(default_factory=dict)
+    """Path from the artifact -> its size and sha256."""
+    sizes: tuple[int, ...] = ()
+    """Rows that were dealt into each bucket."""
+
+
+def run_job(of: Pass, index: int, part: Part) -> Done:
+    """Do what is not done yet of a job.
+
+    Raises:
+        CvrError: a file cannot be read, or the rows lack a column.
+        RuntimeError: a step lost rows, or gave a bad table.
+    """
+    with silent():
+        return _kept_or(of, index, [part], lambda: _run(of, index, part))
+
+
+def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
+    """Settle the claims of one bucket and write those that go back, a batch for each part they came from."""
+
+    def settle() -> Done:
+        pieces = list(read_bucket(bucket))
+        claims = pa.concat_tables(
+            [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
+        )
+        settled = step.settle(step.config, claims)
+        path = of.folder / f"{index:05d}.arrow"
+        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), len(pieces))
+        return Done((), settled.num_rows, claims.num_rows, _said_of(of, [path]))
+
+    return _kept_or(of, index, [bucket, step.name], settle)
+
+
+def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
+    """Write the tables that `make` yields, unless an earlier run did, as a file for each `PART_ROWS` rows or less."""
+
+    def write() -> Done:
+        paths: list[Path] = []
+        rows = 0
+        for table in make():
+            for start in range(0, max(table.num_rows, 1), PART_ROWS):
+                paths.append(dealt_file(of.folder, len(paths)))
+                some = table.slice(start, PART_ROWS)
+                write_dealt(paths[-1], some, np.zeros(some.num_rows, np.int64), 1)
+            rows += table.num_rows
+        return Done((), rows, 0, _said_of(of, paths))
+
+    return _kept_or(of, 0, [], write)
+
+
+def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
+    note = of.folder / f"{index:05d}.json"
+    signed = hashlib.sha256(repr((of.key, about, of.buckets, [step.name for step in of.steps])).encode()).hexdigest()
+    if (done := _read_note(note, of.out, signed)) is not None:
+        return done
+    of.folder.mkdir(parents=True, exist_ok=True)
+    made = make()
+    counts = [[count.rows_in, count.rows_out, dict(count.dropped)] for count in made.counts]
+    said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
+    said["sizes"] = made.sizes
+    write_bytes(note, json_bytes(said))
+    pa.default_memory_pool().release_unused()
+    return made
+
+
+def _read_note(note: Path, out: Path, signed: str) -> Done | None:
+    """Return what an earlier run of the job said, if its files are still so."""
+    try:
+        said = json.loads(note.read_bytes())
+        if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
+            return None
+        counts = tuple(StepCount(rows_in, rows_out, Counter(lost)) for rows_in, rows_out, lost in said["counts"])
+        return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]))
+    except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
+        return None
+
+
+def _is_as_said(path: Path, size: int, sha256: str) -> bool:
+    return path.stat().st_size == size and file_sha256(path) == sha256
+
+
+def _said_of(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
+    return {path.relative_to(of.out).as_posix(): [path.stat().st_size, file_sha256(path)] for path in paths}
+
+
+def _run(of: Pass, index: int, part: Part) -> Done:
+    first = of.steps[0] if of.steps else None
+    table = read_part(part, of.columns, partial(first.key, first.config) if isinstance(first, KeyedStep) else None)
+    given = table.num_rows
+    counts: list[StepCount] = []
+    lost: list[pa.Table] = []
+    for step in of.steps:
+        table, dropped, count = _apply(step, table, part, of.key)
+        if step.is_counted:
+            number = pa.array(np.full(dropped.num_rows, of.first_counted + len(counts), np.int32))
+            lost += [dropped.append_column("drop_step", number)] if dropped.num_rows else []
+            counts.append(count)
+    paths = [*_write_dropped(of, index, lost)]
+    sizes: tuple[int, ...] = ()
+    if of.deal_for is None:
+        table, others = of.also(table, of.out, index) if of.also else (table, [])
+        paths += [*others, of.out / f"part-{index:05d}.parquet"]
+        write_parquet(paths[-1], _finished(of, table))
+    else:
+        paths.append(of.folder / f"{index:05d}.arrow")
+        sizes = _deal(of, of.deal_for, paths[-1], table)
+        paths += [of.rows_folder() / paths[-1].name] if of.keeps_rows else []
+    return Done(tuple(counts), table.num_rows, given, _said_of(of, paths), sizes)
+
+
+def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table, pa.Table, StepCount]:
+    sides = [_loaded(side, key) for side in step.sides]
+    if isinstance(step, ClaimStep):
+        settled = pa.concat_tables(list(read_bucket(part.verdicts))) if part.verdicts else pa.table({})
+        made = step.run(step.config, table, settled, *sides)
+    else:
+        made = step.run(step.config, table, *sides)
+    if not step.makes_rows and made.num_rows != table.num_rows:
+        raise RuntimeError(f"The step {step.name!r} was given {table.num_rows} rows and returned {made.num_rows}.")
+    kept, dropped = split_dropped(made)
+    if not step.is_counted and dropped.num_rows:
+        raise RuntimeError(f"The step {step.name!r} is not counted and drops {dropped.num_rows} rows.")
+    rows_in = made.num_rows if step.makes_rows else table.num_rows
+    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)))
+
+
+def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
+    path = of.out / f"dropped-{of.first_dropped + index:05d}.parquet"
+    if not lost:
+        return []
+    write_parquet(path, pa.concat_tables(lost, promote_options="permissive"))
+    return [path]
+
+
+def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) -> tuple[int, ...]:
+    """Write the rows, or their claims, for those they have to meet; return how many are in each bucket."""
+    if isinstance(step, KeyedStep):
+        dealt, keys = table, step.key(step.config, table)
+    else:
+        dealt = step.claims(step.config, table)
+        keys = dealt.column("key").to_numpy()
+    if of.keeps_rows:
+        of.rows_folder().mkdir(exist_ok=True)
+        write_dealt(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
+    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets)
+
+
+def _finished(of: Pass, table: pa.Table) -> pa.Table:
+    table = table.sort_by([(name, "ascending") for name in of.sort_by]) if of.sort_by else table
+    if of.schema is None:
+        return table
+    try:
+        return check_columns(table, of.schema, of.steps[-1].name if of.steps else "input")
+    except CvrError as error:
+        raise RuntimeError(f"A step gave a bad table: {error}") from error
+
+
+def _constant(table: pa.Table, number: int) -> pa.Array:
+    return pa.array(np.full(table.num_rows, number, np.int32))
+
+
+@lru_cache(maxsize=8)
+def _loaded(side: Side, key: str) -> Any:
+    """What a side loads, once in this process for an artifact of this key."""
+    return side.load(*side.arguments)

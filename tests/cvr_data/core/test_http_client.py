@@ -1,0 +1,67 @@
+"""http_client: what authorises goes to its own host alone, and what is no address is refused as one."""
+
+import base64
+
+import httpx2
+import pytest
+
+from cvr_data.core.http_client import BAD_ADDRESS, http_client
+from tests.http_server import FileServer, Status
+
+NETRC = "machine 127.0.0.1 login me password one\nmachine localhost login me password two\n"
+
+
+def basic(word):
+    return "Basic " + base64.b64encode(f"me:{word}".encode()).decode()
+
+
+@pytest.fixture
+def server():
+    """Two hosts of one machine: /away on 127.0.0.1 leads to /a on localhost."""
+    with FileServer() as running:
+        running.put("/a", b"here")
+        elsewhere = running.url.replace("127.0.0.1", "localhost") + "/a"
+        running.put("/away", b"", faults=[Status(302, {"Location": elsewhere})])
+        yield running
+
+
+def test_a_token_does_not_follow_a_redirect_to_another_host(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    with http_client(timeout_s=20) as client:
+        answer = client.get(server.url + "/away", headers={"Authorization": "Bearer hidden"})
+    assert answer.content == b"here"
+    assert server.secrets == [("127.0.0.1", "Bearer hidden"), ("localhost", None)]
+
+
+def test_each_host_gets_its_own_password_of_netrc(server, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text(NETRC)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with http_client(timeout_s=20) as client:
+        client.get(server.url + "/away")
+        client.get(server.url.replace("//", "//me:other@") + "/a")
+    assert server.secrets == [("127.0.0.1", basic("one")), ("localhost", basic("two")), ("127.0.0.1", basic("other"))]
+
+
+@pytest.mark.parametrize("text", ["machine", "machine other.org login me password one\n"])
+def test_a_netrc_without_the_host_or_that_cannot_be_read_adds_nothing(server, tmp_path, monkeypatch, text):
+    (tmp_path / "netrc").write_text(text)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with http_client(timeout_s=20) as client:
+        client.get(server.url + "/a")
+    assert server.secrets == [("127.0.0.1", None)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["x", "/a/b", "http://", "ftp://h/x", "file:///etc/passwd", "http://[x/y", "http://a b/", "http://h:99999/",
+     "http://h:x/", f"http://{'a' * 70}.org/", "http://.a/"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_as_one(address):
+    with http_client(timeout_s=20) as client, pytest.raises(BAD_ADDRESS):
+        client.get(address)
+
+
+def test_a_server_may_not_lead_to_what_is_no_address(server):
+    server.put("/bad", b"", faults=[Status(302, {"Location": "ftp://h/x"})])
+    with http_client(timeout_s=20) as client, pytest.raises(httpx2.UnsupportedProtocol):
+        client.get(server.url + "/bad")

@@ -1,0 +1,168 @@
+"""Clips: the frames between two times are those of a file that was cut there, wherever keyframes lie."""
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cvr_data.media import frame_decoding
+from cvr_data.media.clip import Clip, bad_times
+from cvr_data.media.look import look_at
+from cvr_data.media.video import SAMPLERS, UnreadableVideo, Video, probe, read_frames, sample_indices, write_mp4
+from tests.cvr_data.media.test_frame_decoding import all_frames, write_clip
+
+FPS = 25
+FRAMES = 120
+STREAMS = {
+    "short-gops.mp4": ("libx264", {"g": "10", "bf": "0"}),
+    "between.mp4": ("libx264", {"g": "12", "bf": "3"}),
+    "one-gop.mp4": ("libx264", {"g": "250", "bf": "2"}),
+    "open-gop.mkv": ("libx264", {"x264-params": "open-gop=1:keyint=12:bframes=3"}),
+    "stream.ts": ("libx264", {"g": "12", "bf": "2"}),
+    "refresh.mp4": ("libx264", {"x264-params": "intra-refresh=1:keyint=12"}),
+    "open-gop.mp4": ("libx265", {"x265-params": "open-gop=1:keyint=12:bframes=3:log-level=none"}),
+    "hidden.avi": ("mpeg4", {"g": "12"}),
+}
+
+
+class Recording:
+    """A file and its frames, which Hypothesis would print as fields of a dataclass."""
+
+    def __init__(self, path, frames):
+        self.path, self.frames = path, frames
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """A recording of each kind, with all its frames as decoding everything gives them."""
+    folder = tmp_path_factory.mktemp("recordings")
+    paths = {
+        name: write_clip(folder / name, FRAMES, codec, preset="veryfast", **options)
+        if codec != "mpeg4"
+        else write_clip(folder / name, FRAMES, codec, **options)
+        for name, (codec, options) in STREAMS.items()
+    }
+    return {name: Recording(path, all_frames(path)) for name, path in paths.items()}
+
+
+def cut(path, first, last, out):
+    """Copy packets without decoding them: frames `first` up to `last`, which must be whole groups of pictures."""
+    with av.open(str(path)) as source, av.open(str(out), "w") as target:
+        stream = source.streams.video[0]
+        copied = target.add_stream_from_template(stream)
+        for number, packet in enumerate(packet for packet in source.demux(stream) if packet.size):
+            if first <= number < last:
+                packet.stream = copied
+                target.mux(packet)
+    return out
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@settings(max_examples=12)
+@given(times=st.tuples(st.integers(0, 520), st.integers(1, 520)), count=st.sampled_from([1, 3, 8, 200]))
+def test_the_frames_are_those_shown_between_the_times(recordings, name, times, count):
+    path, frames = recordings[name].path, recordings[name].frames
+    start_s, end_s = times[0] / 100, (times[0] + times[1]) / 100
+    shown = [
+        frame
+        for number, frame in enumerate(frames)
+        if Fraction(str(start_s)) <= Fraction(number, FPS) < Fraction(str(end_s))
+    ]
+    clip = Clip(path, start_s, end_s)
+    if not shown:
+        with pytest.raises(UnreadableVideo, match=r"has no frame there"):
+            read_frames(clip, count)
+        return
+    assert probe(clip).frames == len(shown)
+    expected = [shown[index] for index in sample_indices(len(shown), count)]
+    assert np.array_equal(read_frames(clip, count), np.stack(expected))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize(("first", "last"), [(0, 40), (30, 70), (90, FRAMES)])
+def test_a_clip_is_the_file_that_is_cut_there(recordings, tmp_path, sampler, first, last):
+    path = recordings["short-gops.mp4"].path
+    file = cut(path, first, last, tmp_path / "cut.mp4")
+    clip = Clip(path, first / FPS, last / FPS)
+    for count in (1, 4, 15):
+        assert np.array_equal(read_frames(clip, count, sampler, 32), read_frames(file, count, sampler, 32))
+    assert probe(clip) == probe(file)
+
+
+def test_a_null_is_the_start_or_the_end_of_the_file(recordings):
+    path, frames = recordings["between.mp4"].path, recordings["between.mp4"].frames
+    assert np.array_equal(read_frames(Clip(path, None, 1.0), 200), np.stack(frames[:25]))
+    assert np.array_equal(read_frames(Clip(path, 4.0, None), 200), np.stack(frames[100:]))
+    assert np.array_equal(read_frames(Clip(path), 200), read_frames(path, 200))
+    assert probe(Clip(path, 4.0, None)).duration_s == pytest.approx(0.8)
+    assert probe(Clip(path, 4.0, 9.0)).duration_s == pytest.approx(0.8)  # the file is over at 4.8 s
+
+
+def test_clips_without_a_frame_in_common_are_beside_each_other(recordings):
+    path, frames = recordings["one-gop.mp4"].path, recordings["one-gop.mp4"].frames
+    clips = [Clip(path, start, start + 0.7) for start in (0.0, 0.7, 1.4)]
+    assert np.array_equal(np.concatenate([read_frames(clip, 200) for clip in clips]), np.stack(frames[:53]))
+
+
+def test_only_the_packets_near_a_clip_are_read(recordings):
+    path = recordings["between.mp4"].path
+    with av.open(str(path)) as container:
+        found = frame_decoding.find_frames(container, Clip(path, 2.0, 3.0))
+    assert found.count == 25
+    assert found.listing.count < 45
+
+
+def test_frames_that_cannot_be_decoded_from_a_keyframe_are_decoded_from_the_start(recordings):
+    path, frames = recordings["between.mp4"].path, recordings["between.mp4"].frames
+    with av.open(str(path)) as container:
+        found = frame_decoding.find_frames(container, Clip(path, 2.0, 3.0))
+    lost = frame_decoding.Listing(found.listing.count, found.listing.pts, [], found.listing.sought)
+    decoded = list(frame_decoding.decode_frames(path, [found.first, found.first + 5], lost))
+    assert np.array_equal([frame.to_ndarray(format="rgb24") for frame in decoded], [frames[50], frames[55]])
+
+
+def test_a_clip_is_told_apart_by_its_file_and_times(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_mp4(path, np.zeros((24, 32, 32, 3), np.uint8))
+    whole, first, second, outside = look_at(
+        [Clip(path), Clip(path, 0.0, 1.0), Clip(path, 1.0, 2.0), Clip(path, 7.0, 9.0)]
+    )
+    assert whole.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len({whole.sha256, first.sha256, second.sha256}) == 3
+    assert first.sha256 == Clip(path, 0.0, 1.0).sha256(whole.sha256)
+    assert (first.duration_s, second.duration_s) == (1.0, 1.0)
+    assert outside.drop_reason == "unreadable_video"
+    assert outside.detail == f"{path} from 7 s to 9 s: the video stream has no frame there."
+
+
+def test_an_image_has_no_times(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(UnreadableVideo, match="an image has no times"):
+        read_frames(Clip(tmp_path / "a.png", 0.0, 1.0))
+
+
+def test_a_browser_is_told_the_times():
+    fragments = [
+        Clip(Path("a.mp4"), *times).fragment for times in ((None, None), (1.5, 4.0), (None, 4.25), (2.0, None))
+    ]
+    assert fragments == ["", "#t=1.5,4", "#t=0,4.25", "#t=2"]
+
+
+def test_times_that_are_none_are_refused():
+    assert bad_times(None, None) is bad_times(0.0, 0.5) is bad_times(3.0, None) is None
+    assert "after the start" in bad_times(2.0, 2.0)
+    assert "below 0" in bad_times(-1.0, None)
+    assert "below 0" in bad_times(0.0, float("nan"))
+
+
+def test_a_video_without_a_file_has_no_clip():
+    assert Video("a", Path("a.mp4"), start_s=1.0).clip == Clip(Path("a.mp4"), 1.0)
+    with pytest.raises(UnreadableVideo, match="a: the video has no file"):
+        _ = Video("a").clip

@@ -1,0 +1,81 @@
+"""Recordings in splits: clips of one recording stay together, and are near-duplicates only where they look alike."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import VIDEOS
+from cvr_data.videos.near_duplicates import Config, equal_hash_pairs, group_ids, split_videos
+from cvr_data.videos.split import keep_splits
+
+SPLITS = st.sampled_from(["train", "val", "test", None])
+
+
+def split(rows, alike=()):
+    """Split (given split, recording) rows, of which the rows of `alike` are near-duplicates; return them as dicts."""
+    videos = [
+        {"video_id": f"v{number}", "captions": ["x"], "source": "s", "split": given, "recording_id": recording}
+        for number, (given, recording) in enumerate(rows)
+    ]
+    table = check_columns(pa.Table.from_pylist(videos, schema=VIDEOS), VIDEOS, "test")
+    ids = table["video_id"].to_pylist()
+    kin = group_ids(ids, [*alike, *equal_hash_pairs([recording or "" for _, recording in rows])])
+    return split_videos(Config(), table, group_ids(ids, alike), kin).to_pylist()
+
+
+@given(
+    st.lists(st.tuples(SPLITS, st.sampled_from(["a", "b", "c", None])), max_size=12),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=4),
+)
+def test_neither_a_kept_recording_nor_a_kept_group_straddles(rows, pairs):
+    found = split(rows, [pair for pair in pairs if max(pair) < len(rows)])
+    for name in ("recording_id", "group_id"):
+        kept = {(row[name], row["split"]) for row in found if row["drop_reason"] is None and row[name]}
+        assert len(kept) == len({value for value, _ in kept})
+
+
+def test_a_recording_is_no_group_of_near_duplicates():
+    found = split([(None, "tape")] * 6 + [(None, None)])
+    assert len({row["split"] for row in found[:6]}) == 1
+    assert len({row["group_id"] for row in found}) == 7
+
+
+def test_the_reason_says_whether_it_is_a_near_duplicate_or_of_the_same_recording():
+    rows = [("train", "tape"), ("test", "tape"), ("train", None), ("test", None), ("val", None)]
+    reasons = [row["drop_reason"] for row in split(rows, [(2, 3)])]
+    assert reasons == ["same_recording_as_test", None, "near_duplicate_of_test", None, None]
+
+
+def test_a_new_clip_joins_the_kept_split_of_its_recording():
+    rows = [{"video_id": name, "captions": ["x"], "source": "s", "split": given}
+            for name, given in (("old", None), ("new", None), ("other", "test"))]  # fmt: skip
+    table = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    kin = ["k", "k", "k"]
+    earlier = check_columns(pa.Table.from_pylist([{**rows[0], "split": "val", "group_id": "g"}]), VIDEOS, "test")
+    assigned = split_videos(Config(), table, ["1", "2", "3"], kin)
+    found = keep_splits(assigned, table["split"].to_pylist(), earlier, kin).to_pylist()
+    assert [(row["split"], row["group_id"], row["drop_reason"]) for row in found] == [
+        ("val", "g", None), ("val", "2", None), ("test", "3", "same_recording_as_kept_val"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [(), ("-o", "recording=film")])
+def test_split_keeps_the_clips_of_a_recording_together(cvr, tmp_path, monkeypatch, option):
+    monkeypatch.chdir(tmp_path)
+    uid = "0123abcd-0000-1111-2222-{:012d}"
+    lines = [
+        f"{uid.format(film) if not option else f'clip{film}'}_{3 * part}_{3 * part + 2},a dog,film{film}\n"
+        for film in range(20)
+        for part in range(4)
+    ]
+    (tmp_path / "t.csv").write_text("video_id,caption,film\n" + "".join(lines))
+    assert cvr("import", "table", "t.csv", *option, "-O", "videos").code == 0
+    assert cvr("split", "videos", "-o", "test=0.3", "-o", "val=0.3", "-O", "split").code == 0
+    rows = open_artifact("split").read().to_pylist()
+    assert len(rows) == len({row["group_id"] for row in rows}) == 80
+    films = {(row["video_id"].rsplit("_", 2)[0], row["split"]) for row in rows}
+    assert len(films) == 20
+    assert len({name for _, name in films}) == 3
