@@ -24,7 +24,7 @@ OF_FILM = frozenset(
 STILL_SEEN = frozenset("background backdrop cartoon graphic logo picture photo portrait texture scene".split())
 """Those of `FILM` that can also be a thing that is seen, where a verb or a preposition has them as its object."""
 PARTITIVES = frozenset(
-    "amount assortment back bit blade bottom bunch bundle center centre chunk closeup cluster collection corner "
+    "amount assortment back bit blade body bottom bunch bundle center centre chunk closeup cluster collection corner "
     "couple dozen drop edge end excess front group half handful heap herd flock inside interior exterior kind lot "
     "lots middle multitude number outside pack pair piece pile portion position quantity rest row section series set "
     "side slice sort surface swarm top type variety".split()
@@ -47,7 +47,7 @@ PLACE_ADVERBS = frozenset(
 PLACE_WORDS = frozenset("background backdrop foreground nature outdoors indoors scenery surroundings".split())
 """Nouns of place that the lexicon takes for something else."""
 NOBODY = frozenset("someone somebody something anyone anybody anything everyone everybody everything one thing".split())
-UNSEEN = NOBODY | frozenset("air c fun job life stuff way work world".split())
+UNSEEN = NOBODY | frozenset("air c fun item job life music object self stuff time way work world".split())
 """Nouns that name nothing that is seen; C is who wears the camera in Ego4D."""
 LIGHT_VERBS = frozenset("appear be become begin continue finish have keep let need seem start stop try want".split())
 FULL_WITH_OBJECT = frozenset("do get go make".split())
@@ -67,7 +67,7 @@ COUNTS = frozenset(
 CAMERA_MOVES = frozenset("pan tilt zoom dolly track fly".split())
 """What a camera does."""
 DETERMINING = frozenset(
-    "able available best better certain different entire first former full good half last lower main more most next "
+    "able available best better certain different entire first former good half last lower main more most next "
     "only other own same second such third total upper whole".split()
 )
 """Adjectives that choose among things and tell nothing of how one looks."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cvr_data.language.frames import Frame, Thing
-from cvr_data.language.roles import NOUN_TAGS
+from cvr_data.language.nouns import NOUN_TAGS
 
 Value = TypeVar("Value")
 SEEN = ("material", "colour", "count")

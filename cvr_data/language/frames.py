@@ -12,41 +12,26 @@ look for words again.
 from dataclasses import dataclass
 from functools import cached_property
 
-from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, NARRATED, PLACE_ADVERBS, POSTURES
-from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.parse import Sentence
-from cvr_data.language.roles import (
-    ACT,
+from cvr_data.language.attributes import Attribute, attributes_of
+from cvr_data.language.closed_words import CAMERA_MOVES, DIRECTIONS, NARRATED, PARTITIVES, PLACE_ADVERBS, POSTURES
+from cvr_data.language.lexicon import CONCRETE, Lexicon, read_lexicon
+from cvr_data.language.nouns import (
     BEFORE_NOUN,
     NOUN_TAGS,
-    TIMES,
     content_of,
     is_colour,
-    is_doing,
     is_film,
-    is_light,
     is_partitive,
-    is_shown,
-    is_topic,
-    key_of,
     name_of,
     preposition,
     qualified,
-    roles_of,
 )  # fmt: skip
+from cvr_data.language.parse import Sentence
+from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_shown, is_topic, roles_of
 
-NOT_ATTRIBUTES = DETERMINING | {"color", "colour", "colored", "coloured"}
+TIME = 28
+"""WordNet's file of times."""
 OBJECTS = ("dobj", "nsubjpass", "dative")
-SUBJECTS = ("nsubj", "agent")
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """What a thing is like: `axis` is colour, size, age, count, material, kind, state or other."""
-
-    lemma: str
-    word: int
-    axis: str
 
 
 @dataclass(frozen=True)
@@ -156,14 +141,11 @@ def _is_named(frame: Frame, word: int, role: str, lexicon: Lexicon) -> bool:
         return role in ("object", "attribute") and is_partitive(sentence, head) and head == word + 1
     if role not in ("object", "scene") or content_of(sentence, word) != word:
         return False
-    if lexicon.file_of_noun(key_of(sentence, word, lexicon)) == ACT and not lexicon.is_a(
-        sentence.lemmas[word], "sport"
-    ):
+    name, lemma = name_of(sentence, word, lexicon), sentence.lemmas[word]
+    file = lexicon.file_of_noun(name)
+    if (file == ACT and not lexicon.is_a(name, "sport")) or (file == TIME and role != "scene"):
         return False
-    before = word - 1
-    is_rest = before >= 0 and sentence.tags[before] in NOUN_TAGS and sentence.heads[before] == word
-    is_one = " " in name_of(sentence, word, lexicon)  # "mountain top"
-    return is_one or not (is_rest and is_partitive(sentence, word) and sentence.lemmas[word] not in ("group", "couple"))
+    return " " in name or lemma not in PARTITIVES or lexicon.is_a(lemma, "group")  # "mountain top", "a couple"
 
 
 def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
@@ -182,54 +164,12 @@ def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
         number=frame.number(word),
         determiner=sentence.words[determiner] if determiner is not None else "",
         preposition=sentence.words[at] if at is not None else "",
-        attributes=tuple(_attributes(frame, word, name, lexicon)),
+        attributes=tuple(attributes_of(sentence, frame.roles, word, name)),
         slot=slot,
         field=next((field for field in TIMES if lexicon.is_a(name, field)), "place") if slot == "scene" else "",
         is_person=lexicon.is_a(name, "person"),
         is_topic=is_topic(sentence, word, lexicon),
     )
-
-
-def _attributes(frame: Frame, noun: int, name: str, lexicon: Lexicon) -> list[Attribute]:
-    """Return what qualifies a noun, before it or told of it: "young" of "a young man", "tired" of "he is tired"."""
-    sentence = frame.sentence
-    found = [child for child in sentence.children[noun] if sentence.deps[child] in BEFORE_NOUN and child < noun]
-    for child in found:  # grows: "linoleum" qualifies "tile", which qualifies "floor"
-        found += [other for other in sentence.children[child] if sentence.deps[other] in ("conj", *BEFORE_NOUN)]
-    found += [other for child in sentence.children[noun] for other in sentence.children[child]
-              if sentence.words[child] == "in" and is_colour(sentence, other, lexicon)]  # fmt: skip
-    verb = sentence.heads[noun]
-    if sentence.deps[noun].startswith("nsubj") and sentence.tags[verb].startswith("VB"):
-        found += [child for child in sentence.children[verb] if sentence.deps[child] in ("acomp", "oprd")]
-    return [
-        Attribute(_said(sentence, word), word, axis_of(sentence, word, lexicon))
-        for word in sorted(found)
-        if _is_attribute(frame, word) and sentence.words[word] not in name.split(" ")[:-1]
-    ]
-
-
-def _said(sentence: Sentence, word: int) -> str:
-    """Return the lemma of an attribute; a participle is what it is, as "wrapped" is not "wrap"."""
-    return sentence.words[word] if sentence.tags[word].startswith("VB") else sentence.lemmas[word]
-
-
-def _is_attribute(frame: Frame, word: int) -> bool:
-    text = frame.sentence.words[word]
-    return text not in NOT_ATTRIBUTES and frame.roles[word] in ("attribute", "scene")
-
-
-def axis_of(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
-    """Return what of a thing an attribute tells."""
-    text, tag = sentence.words[word], sentence.tags[word]
-    if tag == "CD" or text in COUNTS:
-        return "count"
-    if lexicon.has(text, "adj") and lexicon.may_be(text, "colour"):
-        return "colour"
-    if tag in NOUN_TAGS:
-        return "material" if lexicon.is_a(sentence.lemmas[word], "material") else "kind"
-    if tag.startswith("VB"):
-        return "state"
-    return lexicon.axis(text) or "other"
 
 
 def _events(frame: Frame, lexicon: Lexicon) -> list[Event]:
@@ -248,11 +188,12 @@ def _is_event(frame: Frame, word: int, lexicon: Lexicon) -> bool:
     if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word) or is_film(sentence, word):
         return False
     subject = sentence.child(word, "nsubj")
-    if subject is not None and sentence.words[subject] in NARRATED:
+    if subject is not None and sentence.words[subject] in NARRATED and sentence.lemmas[word] not in CAMERA_MOVES:
         return False
     if frame.roles[word] == "attribute":
         name = f"{sentence.words[word]} {sentence.lemmas[sentence.heads[word]]}"
-        return tag == "VBG" and not lexicon.has(name, "noun") and sentence.words[word] != "looking"
+        is_thing = lexicon.file_of_noun(sentence.lemmas[sentence.heads[word]]) in CONCRETE
+        return tag == "VBG" and is_thing and not lexicon.has(name, "noun") and sentence.words[word] != "looking"
     if sentence.lemmas[word] in POSTURES and not _is_alive(frame, word, lexicon):
         return False
     is_state = tag == "VBN" and dep in ("acl", "advcl", "amod", "oprd", "acomp", "appos", "dep")

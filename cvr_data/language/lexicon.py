@@ -232,9 +232,11 @@ class Lexicon:
 
     def singular_of(self, plural: str) -> str | None:
         """Return the noun of a word in -es or -s, the more frequent of the two: "vase" of "vases"; else None."""
+        if self.has(plural, "noun"):
+            return None
         found = [plural[: -len(end)] for end in ("es", "s") if plural.endswith(end)]
-        found = [base for base in found if len(base) > 1 and self.has(base, "noun")]
-        return max(found, key=lambda base: self.frequency(base, "noun"), default=None) if len(found) > 1 else None
+        found = [base for base in found if len(base) > 2 and self.has(base, "noun")]
+        return max(found, key=lambda base: self.frequency(base, "noun"), default=None)
 
     def is_abstract(self, noun: str) -> bool:
         """Whether nothing that a noun likely means is a thing."""

@@ -12,8 +12,11 @@ NOUNS = frozenset(("NN", "NNS", "NNP", "NNPS"))
 FINITE = frozenset(("VBZ", "VBP", "VBD", "MD"))
 MODIFIERS = frozenset(("compound", "amod", "det", "nummod", "poss", "nmod", "advmod", "quantmod"))
 AFTER_VERB = frozenset(("IN", "RP", "TO", "DT", "PRP$", "RB", "PRP", "VBG", ".", ",", "CC"))
+ARTICLES = ("a", "an", "the")
 PEOPLE_BY_LETTER = frozenset("c")
 """Who wears the camera in the narrations of Ego4D: "C picks a cup"."""
+SURELY = 2
+"""A word is a verb that is one so many times as often as it is a noun or an adjective."""
 ACTORS = ("person", "animal", "vehicle")
 
 
@@ -32,12 +35,22 @@ def repaired_tree(tree: Tree) -> Tree:
     lexicon = read_lexicon()
     _free_from_film(tree)
     for word, text in enumerate(tree.words):
-        if tree.tags[word] in ("FW", "UH") and lexicon.has(text, "noun"):
+        is_thing = tree.tags[word] == "JJ" and tree.deps[word] in ("pobj", "dobj") and tree.words[word - 1] in ARTICLES
+        if (is_thing or tree.tags[word] in ("FW", "UH")) and lexicon.has(text, "noun"):
+            tree.tags[word] = "NN"
+        if _is_in_compound(tree, word, lexicon):
+            _take_place(tree, word + 1, word, "compound")
             tree.tags[word] = "NN"
         if tree.tags[word] == "NN" and tree.deps[word] in ("amod", "compound") and _is_only_adjective(text, lexicon):
             tree.tags[word] = "JJ"
     for word in range(1, len(tree.words)):
         _mend_noun(tree, word)
+        _mend_apposition(tree, word)
+        if tree.tags[word] == "RP":
+            _mend_particle(tree, word)
+        if _is_verb_between(tree, word, lexicon):
+            _make_clause(tree, word, "VBZ")
+    _mend_order(tree, lexicon)
     has_verb = any(tag in FINITE for tag in tree.tags) or tree.tags[:1] == ["VB"]
     for word in range(1, len(tree.words)):
         if tree.tags[word] in ("NNS", "NNPS") and not has_verb and _must_be_verb(tree, word, lexicon):
@@ -51,6 +64,37 @@ def repaired_tree(tree: Tree) -> Tree:
         elif _has_object(tree, word, lexicon):
             _make_clause(tree, word)
     return tree
+
+
+def _is_in_compound(tree: Tree, word: int, lexicon: Lexicon) -> bool:
+    """Whether a participle and the noun that seems its object are one thing: "put chopping board"."""
+    if tree.tags[word] != "VBG" or tree.tags[word + 1 : word + 2] not in (["NN"], ["NNS"]):
+        return False
+    return tree.heads[word + 1] == word and lexicon.has(f"{tree.words[word]} {tree.words[word + 1]}", "noun")
+
+
+def _is_verb_between(tree: Tree, word: int, lexicon: Lexicon) -> bool:
+    """Whether a plural between someone and a noun is what that does with it: "lady grabs menu"."""
+    head = tree.heads[word]
+    if tree.tags[word] != "NNS" or head != word + 1 or tree.heads[word - 1] not in (word, head):
+        return False
+    stem = _stem(tree.words[word], lexicon)
+    is_more_verb = lexicon.frequency(stem, "verb") > lexicon.frequency(stem, "noun")
+    return is_more_verb and tree.tags[word - 1] in NOUNS and _is_actor(tree.words[word - 1], lexicon)
+
+
+def _mend_order(tree: Tree, lexicon: Lexicon) -> None:
+    """Make the first word of a caption without a verb the verb that it mostly is, of what follows: "grab pot"."""
+    if len(tree.words) < 2 or any(tag.startswith(("VB", "MD")) for tag in tree.tags) or tree.heads[0] == 0:
+        return
+    others = lexicon.frequency(tree.words[0], "noun") + lexicon.frequency(tree.words[0], "adj")
+    if tree.tags[0] in ("NN", "JJ") and lexicon.frequency(tree.words[0], "verb") > SURELY * others:
+        thing = tree.heads[0]
+        for child in range(1, len(tree.words)):
+            if tree.heads[child] == thing and child > thing:
+                tree.heads[child] = 0
+        tree.heads[0], tree.deps[0], tree.tags[0] = 0, "ROOT", "VB"
+        tree.heads[thing], tree.deps[thing] = 0, "dobj"
 
 
 def _is_only_adjective(word: str, lexicon: Lexicon) -> bool:
@@ -76,6 +120,26 @@ def _mend_noun(tree: Tree, word: int) -> None:
         tree.tags[word] = "NNS"
     elif tree.words[word] == "leaves" and tree.tags[word] == "VBZ" and "DT" not in tree.tags[:word]:
         _make_head_noun(tree, word)  # "oak leaves": without an article a tree does not leave
+
+
+def _mend_apposition(tree: Tree, word: int) -> None:
+    """Make a noun that stands right before what seems to explain it its modifier: "helicopter hud motion graphics"."""
+    noun = word - 1
+    is_chain = tree.tags[noun] in NOUNS and all(tag in NOUNS for tag in tree.tags[noun : word + 1])
+    last = word
+    while is_chain and last + 1 < len(tree.words) and tree.tags[last + 1] in (*NOUNS, "JJ"):
+        last += 1
+    if is_chain and tree.heads[last] == noun and tree.deps[last] in ("appos", "dep") and tree.tags[last] in NOUNS:
+        _take_place(tree, last, noun, "compound")
+
+
+def _mend_particle(tree: Tree, word: int) -> None:
+    """Make a "particle" before the second of two objects the preposition of that: "performs a throw in an area"."""
+    verb = tree.heads[word]
+    things = [child for child, head in enumerate(tree.heads) if head == verb and tree.deps[child] == "dobj"]
+    if len(things) == 2 and things[0] < word < things[1]:
+        tree.tags[word], tree.deps[word] = "IN", "prep"
+        tree.heads[things[1]], tree.deps[things[1]] = word, "pobj"
 
 
 def _has_subject(tree: Tree, word: int) -> bool:
@@ -197,7 +261,7 @@ def _has_object(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     return bool(is_verb) and tree.heads[before] in (word, head) and tree.tags[before] in NOUNS
 
 
-def _make_clause(tree: Tree, word: int) -> None:
+def _make_clause(tree: Tree, word: int, tag: str = "VBG") -> None:
     """Make the noun before a participle the head, and the one after it its object."""
     noun, thing = word - 1, tree.heads[word]
     tree.heads[noun] = noun if tree.heads[thing] == thing else tree.heads[thing]
@@ -205,7 +269,7 @@ def _make_clause(tree: Tree, word: int) -> None:
     for child in range(noun):
         if tree.heads[child] == thing:
             tree.heads[child] = noun
-    tree.heads[word], tree.deps[word], tree.tags[word] = noun, "acl", "VBG"
+    tree.heads[word], tree.deps[word], tree.tags[word] = noun, "acl", tag
     tree.heads[thing], tree.deps[thing] = word, "dobj"
 
 

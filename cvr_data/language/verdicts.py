@@ -10,7 +10,8 @@ from typing import NamedTuple
 from cvr_data.language.closed_words import DETERMINING, NOBODY, SHOWING, TOPIC_PREPOSITIONS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.roles import ACT, NOUN_TAGS, UNSEEN_FILES, content_of, is_film, is_shown, is_topic, key_of
+from cvr_data.language.nouns import NOUN_TAGS, content_of, is_film, key_of
+from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown, is_topic
 from cvr_data.language.spelling import is_misspelling
 
 PERFORMING = frozenset("play perform".split())
