@@ -15,6 +15,7 @@ from typing import Literal
 
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.grafts import differing_word, grafted
+from cvr_data.language.parse import pieces
 from cvr_data.language.verdicts import Judged, judge
 
 Verdict = Literal["change", "weak", "none"]
@@ -53,6 +54,27 @@ def changes_between(reference: Frame, target: Frame) -> list[Change]:
     """Return the differences of two captions in the order of the target's words."""
     reference, target = alike(reference, target)
     return [_change(reference, target, ours, theirs) for ours, theirs in regions(reference, target)]
+
+
+def change_of(reference: Frame, target: Frame, before: str, after: str) -> Change:
+    """Return the change of the words `before` to `after`: where the captions differ so, else where they first stand.
+
+    A phrase that its caption has not is a side without words.
+    """
+    found = changes_between(reference, target)
+    same = (change for change in found if (change.before, change.after) == (before, after))
+    places = [_place_of(frame, phrase) for frame, phrase in ((reference, before), (target, after))]
+    return next(same, None) or _change(reference, target, *places)
+
+
+def _place_of(frame: Frame, phrase: str) -> range:
+    """Return which of the spoken words of a caption a phrase is; no words at its end if it has not the phrase."""
+    spoken = [frame.sentence.words[word] for word in frame.spoken]
+    words = [word for word, _ in pieces(phrase)]
+    for start in range(len(spoken) - len(words) + 1):
+        if words and spoken[start : start + len(words)] == words:
+            return range(start, start + len(words))
+    return range(len(spoken), len(spoken))
 
 
 def alike(reference: Frame, target: Frame) -> tuple[Frame, Frame]:

@@ -46,6 +46,8 @@ PLACE_ADVERBS = frozenset(
 )
 PLACE_WORDS = frozenset("background backdrop foreground nature outdoors indoors scenery surroundings".split())
 """Nouns of place that the lexicon takes for something else."""
+GROUNDS = frozenset("asphalt dirt grass gravel ice mud pavement rocks sand snow tarmac".split())
+"""What covers the ground: a place where somebody is on it, a substance where something is done with it."""
 NOBODY = frozenset("someone somebody something anyone anybody anything everyone everybody everything one thing".split())
 UNSEEN = NOBODY | frozenset("air c fun item job life music object self stuff time way work world".split())
 """Nouns that name nothing that is seen; C is who wears the camera in Ego4D."""

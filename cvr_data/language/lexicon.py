@@ -60,7 +60,8 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
         ("building", 1), ("housing", 1), ("establishment", 4), ("area", 5), ("way", 6), ("facility", 1),
         ("pool", 1), ("platform", 1),
         ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1),
-        ("balcony", 2), ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("building complex", 1),
+        ("balcony", 2), ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("galaxy", 1),
+        ("building complex", 1),
         ("workplace", 1), ("floor", 1), ("floor", 2), ("excavation", 1),
         ("storage space", 1), ("geographic point", 1), ("topographic point", 1),
     ),
@@ -230,13 +231,16 @@ class Lexicon:
         found = [base for base in bases if len(base) > 1 and self.has(base, "verb")]
         return max(found, key=lambda base: self.frequency(base, "verb"), default=None)
 
-    def singular_of(self, plural: str) -> str | None:
-        """Return the noun of a word in -es or -s, the more frequent of the two: "vase" of "vases"; else None."""
-        if self.has(plural, "noun"):
+    def singular_of(self, plural: str, part: str = "noun") -> str | None:
+        """Return the word of one in -es or -s, the more frequent of the two: "vase" of "vases"; else None.
+
+        The same endings make a verb's third person.
+        """
+        if self.has(plural, part):
             return None
         found = [plural[: -len(end)] for end in ("es", "s") if plural.endswith(end)]
-        found = [base for base in found if len(base) > 2 and self.has(base, "noun")]
-        return max(found, key=lambda base: self.frequency(base, "noun"), default=None)
+        found = [base for base in found if len(base) > 2 and self.has(base, part)]
+        return max(found, key=lambda base: self.frequency(base, part), default=None)
 
     def is_abstract(self, noun: str) -> bool:
         """Whether nothing that a noun likely means is a thing."""

@@ -140,13 +140,19 @@ def _cut(text: str) -> tuple[list[str], list[bool], list[int]]:
     words: list[str] = []
     spaces: list[bool] = []
     starts: list[int] = []
-    for piece in _PIECE.finditer(text):
-        for word, start in _parts(piece.group(), piece.start()):
-            words.append(word)
-            spaces.append(False)
-            starts.append(start)
-        spaces[-1] = True
+    for word, start in pieces(text):
+        if spaces and start > starts[-1] + len(words[-1]):
+            spaces[-1] = True
+        words.append(word)
+        spaces.append(False)
+        starts.append(start)
     return words[:MOST_WORDS], spaces[:MOST_WORDS], starts[:MOST_WORDS]
+
+
+def pieces(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the words and signs of a text, each with where it begins."""
+    for piece in _PIECE.finditer(text):
+        yield from _parts(piece.group(), piece.start())
 
 
 def _parts(piece: str, start: int) -> Iterator[tuple[str, int]]:

@@ -1,12 +1,13 @@
 """Which noun of a parsed caption tells where something is: a place with which nothing is done."""
 
-from cvr_data.language.closed_words import PLACE_WORDS, POSTURES, TOPIC_PREPOSITIONS
+from cvr_data.language.closed_words import GROUNDS, PLACE_WORDS, POSTURES, TOPIC_PREPOSITIONS
 from cvr_data.language.lexicon import Lexicon
 from cvr_data.language.nouns import governor, name_of, preposition
 from cvr_data.language.parse import Sentence
 
 HANDLED = frozenset((30, 34, 35, 36, 40))
 """WordNet's files of verbs that take a thing: change, consumption, contact, creation, possession."""
+BACKGROUND = ("in", "the", "background")
 MOTION = 38
 """WordNet's file of verbs of motion."""
 
@@ -16,11 +17,15 @@ def is_place(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
     lemma = name_of(sentence, word, lexicon)
     top = governor(sentence, word)
     at = preposition(sentence, word)
+    if lemma in GROUNDS and at is not None:
+        return sentence.words[at] in ("on", "in", "through", "across") and not _is_put(sentence, at, lexicon)
     if lemma == "water" and at is not None and sentence.child(word, "det") is not None:
         return sentence.words[at] != "of" and not _is_put(sentence, at, lexicon)
     if sentence.words[word] in PLACE_WORDS and (at is not None or sentence.words[word] != "nature"):
         return True
     if lexicon.is_a(lemma, "place"):
+        if sentence.words[word + 1 : word + 2] == ("behind",) or sentence.words[word + 1 : word + 4] == BACKGROUND:
+            return True
         if at is not None:
             return sentence.words[at] not in ("with", "for", "like", "as", *TOPIC_PREPOSITIONS)
         verb = sentence.heads[top]

@@ -74,7 +74,10 @@ def role_of_verb(sentence: Sentence, word: int) -> str:
 
 def _is_way(sentence: Sentence, word: int) -> bool:
     """Whether a word is the particle, direction or manner of a verb."""
-    if not sentence.tags[sentence.heads[word]].startswith("VB") or sentence.heads[word] == word:
+    head = sentence.heads[word]
+    if sentence.words[word] in DIRECTIONS and sentence.tags[head] == "IN":
+        head = sentence.heads[head]  # "sliding right above the glacier"
+    if not sentence.tags[head].startswith("VB") or head == word:
         return False
     if sentence.deps[word] == "prt" or sentence.words[word] in DIRECTIONS:
         return True

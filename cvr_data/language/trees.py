@@ -12,6 +12,10 @@ NOUNS = frozenset(("NN", "NNS", "NNP", "NNPS"))
 FINITE = frozenset(("VBZ", "VBP", "VBD", "MD"))
 MODIFIERS = frozenset(("compound", "amod", "det", "nummod", "poss", "nmod", "advmod", "quantmod"))
 AFTER_VERB = frozenset(("IN", "RP", "TO", "DT", "PRP$", "RB", "PRP", "VBG", ".", ",", "CC"))
+BREAKS = frozenset(("while", "and", "as", "that", "which", "who", ",", ".", ";"))
+"""Words that a clause ends before."""
+INSIDE = frozenset(("NN", "NNP", "JJ", "CD", "VBN", "VBD", "DT"))
+DEFINITE = ("the", "this", "that")
 ARTICLES = ("a", "an", "the")
 PEOPLE_BY_LETTER = frozenset("c")
 """Who wears the camera in the narrations of Ego4D: "C picks a cup"."""
@@ -41,6 +45,8 @@ def repaired_tree(tree: Tree) -> Tree:
         if _is_in_compound(tree, word, lexicon):
             _take_place(tree, word + 1, word, "compound")
             tree.tags[word] = "NN"
+        if _is_colour_before(tree, word, lexicon):
+            tree.tags[word] = "JJ"
         if tree.tags[word] == "NN" and tree.deps[word] in ("amod", "compound") and _is_only_adjective(text, lexicon):
             tree.tags[word] = "JJ"
     for word in range(1, len(tree.words)):
@@ -51,14 +57,11 @@ def repaired_tree(tree: Tree) -> Tree:
         if _is_verb_between(tree, word, lexicon):
             _make_clause(tree, word, "VBZ")
     _mend_order(tree, lexicon)
-    has_verb = any(tag in FINITE for tag in tree.tags) or tree.tags[:1] == ["VB"]
     for word in range(1, len(tree.words)):
-        if tree.tags[word] in ("NNS", "NNPS") and not has_verb and _must_be_verb(tree, word, lexicon):
+        if tree.tags[word] in ("NNS", "NNPS") and _must_be_verb(tree, word, lexicon):
             _make_verb(tree, word, "VBZ")
-            has_verb = True
-        elif tree.tags[word] == "NN" and not has_verb and _is_plural_verb(tree, word, lexicon):
+        elif tree.tags[word] == "NN" and not _has_verb(tree, word) and _is_plural_verb(tree, word, lexicon):
             _make_verb(tree, word, "VBP")
-            has_verb = True
         elif _is_participle(tree, word, lexicon):
             _make_participle(tree, word)
         elif _has_object(tree, word, lexicon):
@@ -95,6 +98,15 @@ def _mend_order(tree: Tree, lexicon: Lexicon) -> None:
                 tree.heads[child] = 0
         tree.heads[0], tree.deps[0], tree.tags[0] = 0, "ROOT", "VB"
         tree.heads[thing], tree.deps[thing] = 0, "dobj"
+
+
+def _is_colour_before(tree: Tree, word: int, lexicon: Lexicon) -> bool:
+    """Whether a colour that was taken for a thing stands before what has it: "the blue spotted heart"."""
+    text, following = tree.words[word], tree.tags[word + 1 : word + 3]
+    is_before = following[:1] in (["NN"], ["NNS"]) or (following[:1] in (["JJ"], ["VBN"]) and following[1:] == ["NN"])
+    if tree.tags[word] not in NOUNS or not is_before or not lexicon.may_be(text, "colour"):
+        return False
+    return lexicon.frequency(text, "adj") > lexicon.frequency(text, "noun")
 
 
 def _is_only_adjective(word: str, lexicon: Lexicon) -> bool:
@@ -160,27 +172,53 @@ def _take_place(tree: Tree, word: int, head: int, dep: str) -> None:
 
 def _must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     """Whether a plural after a singular is what that does: "singer steps onto", not "baby clothes"."""
-    if tree.tags[word - 1] not in ("NN", "NNP") or tree.heads[word - 1] != word:
-        return False
+    if tree.tags[word - 1] == "WDT":
+        return True
     following = tree.tags[word + 1] if word + 1 < len(tree.words) else "."
-    if following not in AFTER_VERB or not lexicon.frequency(_stem(tree.words[word], lexicon), "verb"):
+    is_after_noun = tree.tags[word - 1] in ("NN", "NNP") and tree.heads[word - 1] == word
+    stem = _stem(tree.words[word], lexicon)
+    if not is_after_noun or following not in AFTER_VERB or not lexicon.frequency(stem, "verb"):
         return False
-    first = min(child for child in range(word) if tree.heads[child] == word)
-    opening = tree.words[first]
-    subject = tree.words[word - 1]
-    if opening in ("a", "an") or subject in PEOPLE_BY_LETTER:
+    subject, first = tree.words[word - 1], _start_of_noun(tree, word - 1)
+    if _has_verb(tree, word) or tree.words[word + 1 : word + 2] == ["of"]:
+        return False
+    if subject == "camera" or subject in PEOPLE_BY_LETTER or tree.words[first] in ("a", "an"):
         return True
-    if read_lexicon().is_a(subject, "person") and opening in ("the", "this", "that", subject):
-        return True
-    is_moved = following in ("IN", "RP", "RB", "DT", "PRP$", "TO")
-    if lexicon.is_a(subject, "animal") and opening in ("the", "this", "that"):
-        stem = _stem(tree.words[word], lexicon)
-        is_moved |= lexicon.frequency(stem, "verb") > lexicon.frequency(stem, "noun")
-    return (
-        is_moved
-        and (_is_actor(subject, lexicon) or opening in ("the", "this", "that"))
-        and tree.words[word + 1 : word + 2] != ["of"]
-    )
+    if lexicon.is_a(subject, "person"):
+        return tree.words[first] in (*DEFINITE, subject) or _is_moved(following)
+    is_mostly_verb = lexicon.frequency(stem, "verb") > lexicon.frequency(stem, "noun")
+    is_clause = tree.words[first] in DEFINITE and (is_mostly_verb or _opens_clause(tree, first))
+    return is_clause or (_is_moved(following) and _is_actor(subject, lexicon))
+
+
+def _start_of_noun(tree: Tree, noun: int) -> int:
+    """Return where the words begin that belong to a noun, its article counted."""
+    first = noun
+    while first and tree.tags[first - 1] in INSIDE and tree.tags[first] != "DT":
+        first -= 1
+    return first
+
+
+def _opens_clause(tree: Tree, first: int) -> bool:
+    """Whether what begins at a word hangs on no preposition and no verb before it."""
+    before = first - 1
+    return before < 0 or tree.words[before] in BREAKS or tree.tags[before] in NOUNS
+
+
+def _is_moved(following: str) -> bool:
+    """Whether the tag after a word is of what can tell where it goes, or what it is done with."""
+    return following in ("IN", "RP", "RB", "DT", "PRP$", "TO")
+
+
+def _has_verb(tree: Tree, word: int) -> bool:
+    """Whether the clause that a word is in has a verb."""
+    first = last = word
+    while first and tree.words[first - 1] not in BREAKS:
+        first -= 1
+    while last + 1 < len(tree.words) and tree.words[last + 1] not in BREAKS:
+        last += 1
+    tags = [tree.tags[at] for at in range(first, last + 1) if at != word]
+    return any(tag in FINITE for tag in tags) or tree.tags[:1] == ["VB"]
 
 
 def _is_plural_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
@@ -244,8 +282,10 @@ def _is_participle(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     following = tree.tags[word + 1] if word + 1 < len(tree.words) else "."
     noun, verb = lexicon.frequency(tree.words[word], "noun"), lexicon.verb_of(tree.words[word])
     is_place = lexicon.may_be(tree.words[word], "place") or not verb
-    is_sure = not noun or _is_actor(tree.words[word - 1], lexicon)
-    return not is_place and (following in ("DT", "PRP$", "RP") or (following in ("IN", "RB", "TO") and is_sure))
+    is_actor = _is_actor(tree.words[word - 1], lexicon)
+    if is_place or following in ("DT", "PRP$", "RP"):
+        return not is_place
+    return (following in ("IN", "RB", "TO") and (is_actor or not noun)) or (following in (".", ",", "CC") and is_actor)
 
 
 def _is_actor(word: str, lexicon: Lexicon) -> bool:
@@ -255,7 +295,10 @@ def _is_actor(word: str, lexicon: Lexicon) -> bool:
 def _has_object(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     """Whether a participle between someone and a noun is what that does with it: "child washing hands"."""
     head, before = tree.heads[word], word - 1
-    if tree.deps[word] not in ("amod", "compound") or head <= word or not _is_actor(tree.words[before], lexicon):
+    is_subject = tree.deps[before] == "nsubj" and tree.heads[before] == word
+    if tree.deps[word] not in ("amod", "compound") or head <= word:
+        return False
+    if not is_subject and not _is_actor(tree.words[before], lexicon):
         return False
     is_verb = tree.tags[word] == "VBG" or (tree.words[word].endswith("ing") and lexicon.verb_of(tree.words[word]))
     return bool(is_verb) and tree.heads[before] in (word, head) and tree.tags[before] in NOUNS
