@@ -20,7 +20,7 @@ from cvr_data.core.stages import split_dropped
 from cvr_data.language.normalise import clean_columns
 from cvr_data.media.look import media_files
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
-from cvr_data.videos.corpora import CorpusModule, NamesMedia
+from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 
 
 def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
@@ -71,7 +71,7 @@ def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | No
     """A folder and the names in it of the media that a corpus looks for; None if it looks for none."""
     if isinstance(corpus, NamesMedia):
         return corpus.media(config)
-    folder = getattr(config, "media", None)
+    folder = config.media if isinstance(config, HasMedia) else None
     return None if folder is None else (folder, media_files(folder))
 
 

@@ -41,4 +41,11 @@ class NamesMedia(Protocol):
         """Return a folder, and the names in it of the media that `load` looks for; None if it looks for none."""
 
 
+@runtime_checkable
+class HasMedia(Protocol):
+    """The options of a corpus that may look for media in a folder."""
+
+    media: Path | None
+
+
 CORPORA: Family[CorpusModule] = Family(__name__, CorpusModule)
