@@ -50,6 +50,9 @@ def roles_of(sentence: Sentence) -> tuple[str, ...]:
 
 def _role(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     tag = sentence.tags[word]
+    if sentence.words[word] in DIRECTIONS and word and sentence.tags[word - 1].startswith("VB"):
+        if not sentence.tags[word + 1 : word + 2] or sentence.tags[word + 1] not in NOUN_TAGS:
+            return "action"  # "drifts right", whatever the parser makes of "right"
     if sentence.words[word] in PLACE_ADVERBS and tag not in ("IN",):
         return "scene"
     if tag.startswith("VB"):
@@ -75,7 +78,7 @@ def role_of_verb(sentence: Sentence, word: int) -> str:
 def _is_way(sentence: Sentence, word: int) -> bool:
     """Whether a word is the particle, direction or manner of a verb."""
     head = sentence.heads[word]
-    if sentence.words[word] in DIRECTIONS and sentence.tags[head] == "IN":
+    if sentence.words[word] in DIRECTIONS and sentence.tags[head] in ("IN", "RB"):
         head = sentence.heads[head]  # "sliding right above the glacier"
     if not sentence.tags[head].startswith("VB") or head == word:
         return False

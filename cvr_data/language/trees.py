@@ -39,7 +39,11 @@ def repaired_tree(tree: Tree) -> Tree:
     lexicon = read_lexicon()
     _free_from_film(tree)
     for word, text in enumerate(tree.words):
-        is_thing = tree.tags[word] == "JJ" and tree.deps[word] in ("pobj", "dobj") and tree.words[word - 1] in ARTICLES
+        is_thing = (
+            tree.tags[word].startswith("JJ")
+            and tree.deps[word] in ("pobj", "dobj")
+            and tree.words[word - 1] in ARTICLES
+        )
         if (is_thing or tree.tags[word] in ("FW", "UH")) and lexicon.has(text, "noun"):
             tree.tags[word] = "NN"
         if _is_in_compound(tree, word, lexicon):
@@ -52,6 +56,7 @@ def repaired_tree(tree: Tree) -> Tree:
     for word in range(1, len(tree.words)):
         _mend_noun(tree, word)
         _mend_apposition(tree, word)
+        _mend_direction(tree, word)
         if tree.tags[word] == "RP":
             _mend_particle(tree, word)
         if _is_verb_between(tree, word, lexicon):
@@ -143,6 +148,20 @@ def _mend_apposition(tree: Tree, word: int) -> None:
         last += 1
     if is_chain and tree.heads[last] == noun and tree.deps[last] in ("appos", "dep") and tree.tags[last] in NOUNS:
         _take_place(tree, last, noun, "compound")
+
+
+def _mend_direction(tree: Tree, word: int) -> None:
+    """Make "left" after a participle no thing but where it goes: "a car drifting left"."""
+    verb, noun = word - 1, word - 2
+    if tree.words[word] not in ("left", "right") or not tree.words[verb].endswith("ing"):
+        return
+    if tree.heads[verb] == word:
+        _take_place(tree, verb, word, "advmod")
+    elif tree.heads[word] != verb:
+        return
+    tree.tags[word], tree.deps[word], tree.tags[verb] = "RB", "advmod", "VBG"
+    if noun >= 0 and tree.tags[noun] in NOUNS and tree.heads[noun] == verb:
+        _take_place(tree, noun, verb, "acl")
 
 
 def _mend_particle(tree: Tree, word: int) -> None:

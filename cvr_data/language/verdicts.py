@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cvr_data.language.closed_words import DETERMINING, NOBODY, SHOWING, TOPIC_PREPOSITIONS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, content_of, is_film, key_of
+from cvr_data.language.nouns import NOUN_TAGS, content_of, is_film, key_of, preposition
 from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown, is_topic
 from cvr_data.language.spelling import is_misspelling
 
@@ -19,6 +19,10 @@ VERB_CLASSES = (SHOWING, PERFORMING)
 """Verbs that say the same of what is seen, beside those of speech, which the lexicon knows."""
 FUNCTION_TAGS = frozenset("CC DT EX IN MD PDT POS PRP$ RP TO WDT WP WP$ WRB , . : -LRB- -RRB- '' ``".split())
 PARTS = {"NN": "noun", "VB": "verb", "JJ": "adj", "RB": "adv"}
+
+
+BUILT_OR_EVENT = (4, 6, 10, 11)
+"""WordNet's files of acts, artifacts, communication and events."""
 
 
 class Judged(NamedTuple):
@@ -62,7 +66,20 @@ def _slot(before: Side, after: Side) -> str:
         return before.slot or after.slot or "other"
     if before.slot == "attribute" and after.slot == "object" and _is_qualifier(after):
         return "attribute"
-    return after.slot
+    return (
+        "scene" if before.slot == "scene" and after.slot == "object" and _is_same_place(before, after) else after.slot
+    )
+
+
+def _is_same_place(before: Side, after: Side) -> bool:
+    """Whether something built, or an event, comes in after the preposition that the place before stood after."""
+    if before.head is None or after.head is None:
+        return False
+    sentences = before.frame.sentence, after.frame.sentence
+    places = preposition(sentences[0], before.head), preposition(sentences[1], after.head)
+    if places[0] is None or places[1] is None or sentences[0].words[places[0]] != sentences[1].words[places[1]]:
+        return False
+    return read_lexicon().file_of_noun(_key(after, read_lexicon())) in BUILT_OR_EVENT
 
 
 def _is_qualifier(side: Side) -> bool:
