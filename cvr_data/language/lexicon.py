@@ -79,6 +79,7 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
     "instrument": (("musical instrument", 1),),
     "group": (("group", 1),),
     "image": (("picture", 1), ("picture", 2), ("visual representation", 1)),
+    "light": (("illumination", 1), ("illumination", 2)),
     "speech": (("message", 1), ("message", 2),),
 }  # fmt: skip
 """Class -> the (word, number of the meaning) of nouns; what is below one is of the class."""

@@ -151,7 +151,8 @@ def _role_of_abstract(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     at = preposition(sentence, word)
     if at is not None and sentence.words[at] == "of":
         return "attribute"
-    return "other" if lexicon.file_of_noun(key_of(sentence, word, lexicon)) in UNSEEN_FILES else "object"
+    name = key_of(sentence, word, lexicon)
+    return "other" if lexicon.file_of_noun(name) in UNSEEN_FILES and not lexicon.is_a(name, "light") else "object"
 
 
 def is_doing(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
