@@ -223,7 +223,8 @@ class StageRun(AbstractContextManager["StageRun"]):
             key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
             first_counted=len(self.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
-        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name)
+        on_gpu = any(step.on_gpu for step in flow.steps)
+        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, on_gpu=on_gpu)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
@@ -236,10 +237,10 @@ class StageRun(AbstractContextManager["StageRun"]):
             self.counted.append((step, total))
         return made, done
 
-    def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str) -> list[Done]:
+    def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str, *, on_gpu: bool = False) -> list[Done]:
         done: list[Done] = [Done((), 0)] * len(jobs)
         with Progress(name, len(jobs), "parts") as progress:
-            for index, result in map_jobs(function, jobs, shared=shared):
+            for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
                 done[index] = result
                 for file, (_, digest) in result.files.items():
                     self.files[file] = digest

@@ -77,6 +77,8 @@ class Step:
     """It gives other rows than it gets, so how many came in says nothing."""
     is_counted: bool = True
     """False of what only adds columns: it is no step of the funnel, and `drop_step` does not count it."""
+    on_gpu: bool = False
+    """It runs a network: workers of a Ray that has GPUs share them."""
 
 
 @dataclass(frozen=True, kw_only=True)
