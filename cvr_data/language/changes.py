@@ -11,14 +11,12 @@ Captions that are alike but for some words are compared word by word.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Literal
 
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.grafts import differing_word, grafted
 from cvr_data.language.parse import pieces
-from cvr_data.language.verdicts import Judged, judge
+from cvr_data.language.verdicts import Verdict, judge
 
-Verdict = Literal["change", "weak", "none"]
 MOST_IN_ONE = 6
 """Words between the common beginning and end of two captions that are one change; more are aligned word by word."""
 
@@ -110,15 +108,18 @@ def _common(ours: list[str], theirs: list[str]) -> int:
 
 
 def _change(reference: Frame, target: Frame, ours: range, theirs: range) -> Change:
-    sides = [[frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs))]
-    judged: Judged = judge(reference, target, *sides)
-    before, after = (_said(frame, side) for frame, side in zip((reference, target), sides, strict=True))
-    phrases = [
-        _phrase(frame, span, head)
-        for frame, span, head in zip((reference, target), (ours, theirs), judged.heads, strict=True)
-    ]
-    kind = "action" if judged.slot == "action" else "static"
-    return Change(kind, judged.slot, before, after, *phrases, judged.verdict, judged.reason)
+    before, after = ([frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs)))
+    judged = judge(reference, target, before, after)
+    return Change(
+        kind="action" if judged.slot == "action" else "static",
+        slot=judged.slot,
+        before=_said(reference, before),
+        after=_said(target, after),
+        before_phrase=_phrase(reference, ours, judged.heads[0]),
+        after_phrase=_phrase(target, theirs, judged.heads[1]),
+        verdict=judged.verdict,
+        reason=judged.reason,
+    )
 
 
 def _said(frame: Frame, side: Sequence[int]) -> str:

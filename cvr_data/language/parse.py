@@ -10,7 +10,7 @@ once, keep the table.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -109,7 +109,7 @@ def lemmas_of(words: pa.Array, parts: pa.Array) -> pa.Array:
     Rules make "rid" of "riding", because both are listed.
     """
     lexicon = read_lexicon()
-    bases = {"VERB": lexicon.verb_of, "NOUN": lexicon.singular_of}
+    bases: dict[str, Callable[[str], str | None]] = {"VERB": lexicon.verb_of, "NOUN": lexicon.singular_of}
     keys = pc.binary_join_element_wise(words, parts, " ").dictionary_encode()
     distinct = map(str.split, keys.dictionary.to_pylist())
     better = [bases[part](word) if part in bases else None for word, part in distinct]

@@ -5,7 +5,7 @@ weak one; what only one caption says is no change, as silence is not absence.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cvr_data.language.closed_words import DETERMINING, NOBODY, SHOWING, TOPIC_PREPOSITIONS
 from cvr_data.language.frames import Frame
@@ -25,12 +25,15 @@ BUILT_OR_EVENT = (4, 6, 10, 11)
 """WordNet's files of acts, artifacts, communication and events."""
 
 
+Verdict = Literal["change", "weak", "none"]
+
+
 class Judged(NamedTuple):
     """What is said of a difference; heads are the words of the two captions that it is about."""
 
     slot: str
     heads: tuple[int | None, int | None]
-    verdict: str
+    verdict: Verdict
     reason: str
 
 
@@ -152,7 +155,7 @@ def _is_same_word(reference: Frame, target: Frame, one: int, other: int) -> bool
     return not is_noun or ours.words[one] == theirs.words[other]
 
 
-def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
+def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]:
     """Return the verdict on words that are not the same, and why it is not a change."""
     if not _content(before) or not _content(after):
         return "none", "only_added" if _content(after) else "only_removed"
@@ -191,7 +194,7 @@ def _is_unseen(side: Side, lexicon: Lexicon) -> bool:
     return is_abstract and lexicon.classes(name).isdisjoint(("sport", "group", "person", "image"))
 
 
-def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
+def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]:
     assert before.head is not None and after.head is not None
     words = [side.frame.sentence.words[side.head] for side in (before, after) if side.head is not None]
     lemmas = [_key(side, lexicon) for side in (before, after)]
@@ -207,9 +210,9 @@ def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
     if {*lemmas} & NOBODY:
         return "weak", "nobody"
     part = PARTS[tags[0]]
-    if part == "verb" and before.slot == after.slot == "action" and _is_one_class(*lemmas, lexicon):
+    if part == "verb" and before.slot == after.slot == "action" and _is_one_class(lemmas[0], lemmas[1], lexicon):
         return _of_equal_heads(before, after, "same_verb_class", lexicon)
-    relation = lexicon.relation(*lemmas, part)
+    relation = lexicon.relation(lemmas[0], lemmas[1], part)
     if relation == "same":
         return _of_equal_heads(before, after, "synonym", lexicon)
     if relation in ("above", "below") and part != "adj" and _number(before) == _number(after):
@@ -237,7 +240,7 @@ def _is_one_class(one: str, other: str, lexicon: Lexicon) -> bool:
     return any(one in verbs and other in verbs for verbs in VERB_CLASSES)
 
 
-def _of_equal_heads(before: Side, after: Side, reason: str, lexicon: Lexicon) -> tuple[str, str]:
+def _of_equal_heads(before: Side, after: Side, reason: str, lexicon: Lexicon) -> tuple[Verdict, str]:
     """Return the verdict on phrases whose heads mean the same: that of what else they say."""
     ours, theirs = ([word for word in _content(side) if word != side.head] for side in (before, after))
     if not ours or not theirs:
