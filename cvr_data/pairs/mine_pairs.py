@@ -27,9 +27,10 @@ from cvr_data.pairs.search.pairs import with_video_columns
 from cvr_data.pairs.strategies import STRATEGIES, InParts, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 3
+VERSION = 4
 DEFAULT_FILTERS = (
-    "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
+    "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
+    "caption-pair-cap",
 )  # fmt: skip
 
 _ALWAYS = ("text_similarity", "visual_similarity")
