@@ -14,7 +14,6 @@ hands out jobs, and the largest of the others. Seconds of CPU are those of all; 
 """
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -147,7 +146,9 @@ def measured(stage: str, on: str, source: Path, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path)
-    parser.add_argument("--stages", nargs="+", default=["one-word"], choices=[*MINED, "mine-pairs", "texts", "triplets"])
+    parser.add_argument(
+        "--stages", nargs="+", default=["one-word"], choices=[*MINED, "mine-pairs", "texts", "triplets"]
+    )
     parser.add_argument("--on", nargs="+", default=["memory", "here", "two"], choices=["memory", *ENGINES])
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
