@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -228,7 +228,17 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if self.overwrite or not (self.path / MANIFEST).exists():
             return None
         artifact = open_artifact(self.path)
-        return artifact if artifact.key == self.key else None
+        if artifact.key != self.key:
+            return None
+        self._remove_leftovers()
+        return artifact
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a run left that was killed after it wrote the manifest."""
+        if any((self.path / name).exists() for name in (RUNNING, WORK, LOCK)):
+            with suppress(CvrError, OSError), folder_lock(self.path):  # another run is at it, or none may write here
+                (self.path / RUNNING).unlink(missing_ok=True)
+                shutil.rmtree(self.path / WORK, ignore_errors=True)
 
     def _identity_on_disk(self) -> dict[str, Any] | None:
         if not self.path.exists():

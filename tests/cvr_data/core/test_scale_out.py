@@ -24,7 +24,7 @@ from cvr_data.pairs.search import concept_mentions as _concept_mentions
 from cvr_data.pairs.search import nearest as _nearest
 from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
 from cvr_data.pairs.search.nearest import Band, nearest
-from cvr_data.pairs.strategies import neighbors, one_word
+from cvr_data.pairs.strategies import neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
@@ -217,6 +217,42 @@ def test_random_captions_in_buckets_are_paired_as_in_one_search(seed, tmp_path, 
     found = mined(tmp_path / "videos", tmp_path / "out", config, 20, monkeypatch)
     assert found == sorted(expected, key=str)
     assert {type(entry) for entry in expected} == {str, tuple}
+
+
+def told(rows):
+    """What a row says, and why it was dropped."""
+    return sorted(
+        (str(row["drop_reason"]), row["pair_id"], str(row["changes"]), str((row.get("n_pairs"), row.get("n_videos"))))
+        for row in rows
+    )
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("values", [10, 100_000])
+@pytest.mark.parametrize("options", [{}, {"min_shared_words": 2, "max_span": 4}, {"one_word": False}, None])
+def test_phrases_in_buckets_are_paired_as_in_one_search(options, values, tmp_path, monkeypatch):
+    random = np.random.default_rng(values)
+    monkeypatch.setattr(one_phrase, "BUCKET_VALUES", values)
+    said = [
+        [" ".join(random.choice(list("abcde"), size)) for size in random.integers(1, 7, random.integers(0, 4))]
+        for _ in CAPTIONS
+    ]
+    if options is None:
+        said = [[text] for text in CAPTIONS[:-1]] + [CAPTIONS[:2]]
+    table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
+    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
+        writer.write_part(0, table)
+        writer.finish()
+    options = {} if options is None else {"phrases": "any", "max_group": 3, **options}
+    config = one_phrase.Config(max_videos_per_caption=1, **options)
+    strategy = Strategy("one-phrase", one_phrase, config)
+    made = mine_pairs(tmp_path / "videos", None, strategy, [], tmp_path / "out", overwrite=False)
+    expected, dropped = split_dropped(one_phrase.run(config, table))
+    found = [{**row, "drop_reason": None} for row in made.read().to_pylist()]
+    assert sorted(row["pair_id"] for row in found) == sorted(expected["pair_id"].to_pylist())
+    assert told(made.dropped().to_pylist()) == told(dropped.to_pylist())
+    assert expected.num_rows > 0 and dropped.num_rows > 0
+    assert [step["step"] for step in made.manifest["funnel"]] == ["one-phrase"]
 
 
 @pytest.mark.parametrize("shards", [(7, 5), (16, 24), (40, 100)])
