@@ -14,7 +14,7 @@ Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://ar
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
