@@ -212,6 +212,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         _clear(self.path)
+        shutil.rmtree(self.path / WORK, ignore_errors=True)
         self.held.close()
         if not any(self.path.iterdir()):
             self.path.rmdir()
