@@ -154,7 +154,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         folders = [(made.folder, range(len(flow.parts)))]
         if among is not None:
-            offers = replace(step, claims=step.offers)
+            offers = replace(step, claims=step.offers or step.claims)
             offered, _ = self._pass(among, f"{step.name}-offers", deal_for=offers, buckets=buckets)
             folders.append((offered.folder, range(len(among.parts))))
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())

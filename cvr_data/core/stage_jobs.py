@@ -150,7 +150,7 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         said = json.loads(note.read_bytes())
         if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
             return None
-        counts = tuple(StepCount(*rows, Counter(lost), Counter(told)) for *rows, lost, told in said["counts"])
+        counts = tuple(StepCount(*each[:2], *map(Counter, each[2:])) for each in said["counts"])
         return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]), is_kept=True)
     except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
         return None

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -170,7 +171,7 @@ def _with_given(run: StageRun, pairs: Path, chosen: Flow, config: Config) -> Flo
     open_artifact(config.given, stage=TEXTS)
     texts = run.read(config.given, [*_GIVEN, "pair_id", "status"])
     texts = texts.then(Step(name="accepted", run=_accepted, is_counted=False, makes_rows=True))
-    about = {"key": _pair_key, "is_counted": False, "makes_rows": True}
+    about: Any = {"key": _pair_key, "is_counted": False, "makes_rows": True}
     rows = run.meet([texts, chosen], KeyedStep(name="given", run=_beside_pairs, **about))
     if prompt_of(config).task == "reverse":
         mined = run.read(pairs, ["pair_id"])

@@ -8,6 +8,7 @@ Every row is kept. The rows are identical given the request cache, whatever the 
 """
 
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
     Raises:
         CvrError: unknown prompt, backend, option or split, or `out` holds something else.
     """
-    about = {"config": _identity(config), "inputs": _inputs(pairs, config), "overwrite": overwrite}
-    run = StageRun(out, stage=TEXTS, version=GIVEN_VERSION if config.given else VERSION, **about)
+    version, identity, inputs = GIVEN_VERSION if config.given else VERSION, _identity(config), _inputs(pairs, config)
+    run = StageRun(out, stage=TEXTS, version=version, config=identity, inputs=inputs, overwrite=overwrite)
     is_pure = load_backend(config.backend, config.options).is_pure
     if (done := run.finished()) is not None and (is_pure or not done.manifest["status"].get("error")):
         return done
@@ -89,7 +90,7 @@ def _generator(config: Config, engine: EngineOfJobs) -> Generator:
     return Generator(config, engine.asker())
 
 
-def _written(config: Config, pairs: pa.Table, generator: Generator) -> tuple[pa.Table, dict[str, float]]:
+def _written(config: Config, pairs: pa.Table, generator: Generator) -> tuple[pa.Table, Counter[str]]:
     generator.asker.tally, generator.progress = Tally(), watched_progress()
     generator.rejected.clear()
     texts = generator.texts_for(pairs)

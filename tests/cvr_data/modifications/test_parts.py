@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -48,7 +49,7 @@ def write(folder, rows, schema, size, stage, inputs=None):
 def corpus(folder, size):
     """Videos, half of them with descriptions, and pairs of them of which some have their way back."""
     at = random.Random(3)
-    videos = [
+    videos: list[dict[str, Any]] = [
         {"video_id": f"v{n}", "captions": [f"a {at.choice(COLOURS)} ball number{n} bounces"], "source": "test",
          "description": f"A ball bounces on dry sand near wall {n}. Nobody is there." if n % 2 else None}
         for n in range(9)
@@ -97,7 +98,11 @@ def test_the_cut_of_the_inputs_changes_no_byte_and_no_count(tmp_path):
     one, other = stages(tmp_path / "whole"), stages(tmp_path / "cut")
     for name, artifact in one.items():
         assert told(artifact) == told(other[name]), name
-        assert len(artifact.part_paths) > (name != "some") and not verify(artifact.path) and not (artifact.path / ".work").exists()
+        assert (
+            len(artifact.part_paths) > (name != "some")
+            and not verify(artifact.path)
+            and not (artifact.path / ".work").exists()
+        )
     assert one["several"].manifest["rows"] == 69 and one["some"].manifest["rows"] == 7
     assert one["dense"].manifest["status"]["ok"] > 5
 
