@@ -14,7 +14,7 @@ of values, never from the workers. The process that calls this hands out jobs an
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
 from cvr_data.core.progress import Progress, watched
-from cvr_data.core.stage_jobs import Also, Done, Pass, forget_sides, run_job, settle_job, write_made
+from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
 
 BUCKET_VALUES = 500_000
@@ -103,12 +103,13 @@ class StageRun(AbstractContextManager["StageRun"]):
         folder: Path,
         columns: Sequence[str] | None = None,
         required: Sequence[str] = (),
-        *,
+        part_values: int | None = None,
         part_rows: int | None = None,
     ) -> Flow:
         """Return the rows of an artifact, with those of the columns that it has.
 
-        Parts have `part_rows` rows each, whatever the artifact is cut into; else as many as its row groups come to.
+        Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed;
+        `part_rows` is how many rows each part has, whatever the artifact is cut into.
 
         Raises:
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
@@ -119,7 +120,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             if column not in names:
                 raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
-        found = parts_of(paths, wanted) if part_rows is None else cut_rows(paths, part_rows)
+        found = parts_of(paths, wanted, part_values) if part_rows is None else cut_rows(paths, part_rows)
         return Flow(self, found.parts, found.values, tuple(wanted))
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
@@ -149,7 +150,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """
         flow = self._sized(flow)
         claims = flow.values * step.per_value + (among.values if among else 0)
-        buckets = _number(claims, step.bucket_claims or CLAIMS)
+        buckets = _number(claims, step.bucket_values or CLAIMS)
         keeps = any(each.is_counted or isinstance(each, ClaimStep) for each in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         folders = [(made.folder, range(len(flow.parts)))]
@@ -205,8 +206,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
-        dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(self.written, dict(sorted(dropped.items())), self.files)
+        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
@@ -221,6 +221,18 @@ class StageRun(AbstractContextManager["StageRun"]):
         parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
 
+    def make_parts(self, name: str, parts: Mapping[int, Part], make: Maker) -> list[int]:
+        """Write the parts of the artifact that have these numbers, each as `make` says; return the rows of each.
+
+        For a stage whose parts have arrays and take a network: it counts as one step.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+        return [each.rows for each in done]
+
     def rested(self, flow: Flow) -> Flow:
         """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
         made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
@@ -233,6 +245,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
         found, _ = self._pass(flow, load.__name__, deal_for=together)
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
+
+    def dropped(self) -> Counter[str]:
+        """Return how many rows were dropped so far for each reason."""
+        return sum((count.dropped for _, count in self.counted), Counter[str]())
+
+    def part_paths(self) -> list[Path]:
+        """Return the parts of the artifact that are written, in order."""
+        return sorted(self.out.glob("part-*.parquet"))
 
     def funnel(self) -> list[dict[str, Any]]:
         """Return the counts of every step so far, as manifests have them."""
@@ -257,29 +277,30 @@ class StageRun(AbstractContextManager["StageRun"]):
             key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
             first_counted=len(self.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
-        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, *counting)
+        on_gpu = any(step.on_gpu for step in flow.steps)
+        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, counting, on_gpu=on_gpu)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
         for number, step in enumerate(steps):
-            total = StepCount()
+            self.counted.append((step, _summed(done, number)))
             for each in done:
-                total.add(each.counts[number])
                 self.told.update(each.counts[number].told)
                 self.told_now.update({} if each.is_kept else each.counts[number].told)
-            self.counted.append((step, total))
         return made, done
 
     def _map(
-        self, function: Any, jobs: list[tuple], shared: tuple, name: str, total: int | None = None, unit: str = ""
-    ) -> list[Done]:
+        self, function: Any, jobs: list[tuple], shared: tuple, name: str,
+        counting: tuple[int | None, str] = (None, ""), *, on_gpu: bool = False,
+    ) -> list[Done]:  # fmt: skip
+        total, unit = counting
         done: list[Done] = [Done((), 0)] * len(jobs)
         count = Progress(name, len(jobs), "parts") if total is None else Progress(name, total, unit)
         units = 0
         with count, watched(None if total is None else count):
-            for index, result in map_jobs(function, jobs, shared=shared):
+            for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
                 done[index] = result
                 for file, (_, digest) in result.files.items():
                     self.files[file] = digest
@@ -300,6 +321,13 @@ class StageRun(AbstractContextManager["StageRun"]):
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if path.suffix == ".tmp" or (is_part and path.name not in self.files):
                 path.unlink()
+
+
+def _summed(done: Iterable[Done], number: int) -> StepCount:
+    total = StepCount()
+    for each in done:
+        total.add(each.counts[number])
+    return total
 
 
 def _number(values: int, most: int) -> int:

@@ -79,6 +79,8 @@ class Step:
     """False of what only adds columns: it is no step of the funnel, and `drop_step` does not count it."""
     tells: bool = False
     """`run` returns (table, counts): name -> number, which the runner adds up over all parts (`StageRun.told`)."""
+    on_gpu: bool = False
+    """It runs a network: workers of a Ray that has GPUs share them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,8 @@ class ClaimStep(Step):
     what part one came from, is among them."""
     per_value: int = 1
     """Claims of each value of the input, at most; the number of buckets follows from it."""
-    bucket_claims: int | None = None
-    """Claims of a bucket, on average, where one is more than a few numbers; else as many as the runner takes."""
+    bucket_values: int | None = None
+    """Claims of a bucket, on average, where they hold much; else as many as the runner takes."""
     offers: Callable[..., pa.Table] | None = None
     """(config, part) -> claims of the rows of another flow (`StageRun.claimed`), of which none comes back; they have
     columns of their own, which are null in `claims`, and the other way round."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_table
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address

@@ -49,7 +49,7 @@ def write_frame_scores(triplets: Path, embeddings: Path, out: Path, *, overwrite
         required = [field.name for field in TRIPLETS if not field.nullable]
         flow = run.read(triplets, None, required, part_rows=ROWS)
         side = Side(FeatureStore.open, (embeddings,))
-        flow = flow.then(Step(name=STAGE, run=_scored, config=str(triplets), sides=(side,), tells=True))
+        flow = flow.then(Step(name=STAGE, run=_scored, config=str(triplets), sides=(side,), tells=True, on_gpu=True))
         run.write_parts(flow, total=source.manifest["rows"])
         return run.finish(scored=run.told["scored"])
 

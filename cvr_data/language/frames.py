@@ -16,8 +16,20 @@ from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, OF_F
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.parse import Sentence
 from cvr_data.language.roles import (
-    BEFORE_NOUN, NOUN_TAGS, TIMES, content_of, is_doing, is_light, is_partitive, is_shown,
-    is_topic, key_of, name_of, preposition, qualified, roles_of,
+    BEFORE_NOUN,
+    NOUN_TAGS,
+    TIMES,
+    content_of,
+    is_doing,
+    is_light,
+    is_partitive,
+    is_shown,
+    is_topic,
+    key_of,
+    name_of,
+    preposition,
+    qualified,
+    roles_of,
 )  # fmt: skip
 
 NOT_ATTRIBUTES = DETERMINING | OF_FILM | {"color", "colour", "colored", "coloured"}

@@ -8,8 +8,19 @@ time and weather stay scenes. Words for the film itself, and what cannot be seen
 """
 
 from cvr_data.language.closed_words import (
-    DIRECTIONS, FILM, LIGHT_VERBS, OF_FILM, PARTITIVES, PLACE_ADVERBS, PLACE_PREPOSITIONS, PLACE_WORDS, SEEING, SHOWING,
-    STILL_SEEN, TOPIC_PREPOSITIONS, UNSEEN,
+    DIRECTIONS,
+    FILM,
+    LIGHT_VERBS,
+    OF_FILM,
+    PARTITIVES,
+    PLACE_ADVERBS,
+    PLACE_PREPOSITIONS,
+    PLACE_WORDS,
+    SEEING,
+    SHOWING,
+    STILL_SEEN,
+    TOPIC_PREPOSITIONS,
+    UNSEEN,
 )  # fmt: skip
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.parse import Sentence
@@ -186,7 +197,7 @@ def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
         return "object" if is_who else "attribute"
     if is_doing(sentence, word, lexicon):
         return "action"
-    if is_place(sentence, word, lexicon) or is_time and sentence.deps[governor(sentence, word)] != "dobj":
+    if is_place(sentence, word, lexicon) or (is_time and sentence.deps[governor(sentence, word)] != "dobj"):
         return "scene"
     if lexicon.is_abstract(lemma):
         return _role_of_abstract(sentence, word, lexicon)

@@ -36,7 +36,7 @@ def looked_up(rows: Flow, other: Flow, lookup: Lookup) -> Flow:
     """Return the rows, in their order and parts, with the columns that the other table has for their ids."""
     step = ClaimStep(
         name=f"look-up-{lookup.key}", run=_beside, config=lookup, is_counted=False, claims=_asks, offers=_offers,
-        settle=_settled, per_value=len(lookup.ids), bucket_claims=BUCKET,
+        settle=_settled, per_value=len(lookup.ids), bucket_values=BUCKET,
     )  # fmt: skip
     return rows.run.claimed(rows, step, other)
 

@@ -50,7 +50,10 @@ def column_step(name: str, embeddings: Path | None, uses: Side | None) -> Step:
         uses: of words, for their counts.
     """
     sides = (uses,) if name == "change_counts" and uses else ()
-    return Step(name=name, run=_with_column, config=(name, embeddings), sides=sides, is_counted=False)
+    is_network = name == "text_similarity"
+    return Step(
+        name=name, run=_with_column, config=(name, embeddings), sides=sides, is_counted=False, on_gpu=is_network
+    )
 
 
 def of_videos(with_segments: bool, videos: pa.Table) -> pa.Table:

@@ -87,7 +87,9 @@ def score_modifications(
     engine = EngineOfJobs.of(asked.backend, asked.options, cache) if asked else None
     with run:
         flow = _beside_pairs(run, modifications, pairs)
-        step = Step(name=STAGE, run=_scored, config=config, sides=(Side(_judge, (asked, engine)),), tells=True)
+        step = Step(
+            name=STAGE, run=_scored, config=config, sides=(Side(_judge, (asked, engine)),), tells=True, on_gpu=True
+        )
         with engine.jobs() if engine else nullcontext():
             run.write_parts(flow.then(step), total=texts.manifest["rows"])
         told = gathered(run.told, "status", "reasons", "verdicts")

@@ -14,11 +14,12 @@ import pytest
 
 from cvr_data.core import parts, runner
 from cvr_data.core.artifacts import ArtifactWriter, identity_of, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.engine import Engine
+from cvr_data.core.stages import split_dropped
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source, similarities
-from cvr_data.pairs.mine_pairs import Strategy, mine_pairs
+from cvr_data.pairs.mine_pairs import Strategy, mine_pairs, parse_filter
 from cvr_data.pairs.search import concept_mentions as _concept_mentions
 from cvr_data.pairs.search import nearest as _nearest
 from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
@@ -154,6 +155,24 @@ def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(
     ]  # fmt: skip
     assert mined(videos, tmp_path / "out", config, values, monkeypatch) == sorted(expected, key=str)
     assert len(expected) > 0
+
+
+@pytest.mark.engine
+def test_filters_of_groups_decide_in_parts_as_on_one_table(videos, tmp_path):
+    names = ("direction:keep=both", "video-cap:most=5", "caption-cap:most=3", "word-cap:most=9", "caption-pair-cap")
+    chosen = [parse_filter(name) for name in names]
+    config = one_word.Config()
+    made = mine_pairs(videos, None, Strategy("one-word", one_word, config), chosen, tmp_path / "out", overwrite=False)
+    assert len(made.part_paths) > 5
+    whole = one_word.run(config, videos_table()).drop_columns(["drop_reason"])
+    whole = with_column(whole, "visual_similarity", pa.nulls(whole.num_rows, pa.float32()))
+    for each in chosen:
+        whole, dropped = split_dropped(each.module.run(each.config, whole))
+        assert {row["pair_id"] for row in made.dropped().to_pylist() if row["drop_step"] == 1 + chosen.index(each)} == {
+            *dropped["pair_id"].to_pylist()
+        }
+    assert sorted(made.read()["pair_id"].to_pylist()) == sorted(whole["pair_id"].to_pylist())
+    assert {"caption_cap", "video_cap", "word_cap"} == made.manifest["dropped"].keys()
 
 
 @pytest.mark.parametrize("captions", [["a dog runs", "a cat runs"], ["a dog runs", "A dog, runs"]])
