@@ -67,7 +67,8 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="cvr", message="cvr %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option("--machine", envvar="CVR_MACHINE", help="Section of the settings file; see `cvr data-status`.")
-def group(debug: bool, machine: str | None) -> None:
+@click.option("--trust", multiple=True, metavar="NAME", help="Code outside cvr that a file names, such as an encoder.")
+def group(debug: bool, machine: str | None, trust: tuple[str, ...]) -> None:
     """Build composed-video-retrieval datasets and benchmark models on them.
 
     Example: cvr quickstart

@@ -1,6 +1,7 @@
 """Writes the locks from pyproject.toml: `make lock` keeps what is pinned, with UPGRADE=--upgrade it takes the newest.
 
 requirements.lock       what `cvr` needs, with the sha256 of every file that PyPI has of each version
+requirements-cpu.lock   torch in its build for CPUs, with which the tests are run
 requirements-cuda.lock  what torch's builds with CUDA need besides: constraints, so that other builds do without
 requirements-dev.lock   what tests and checks need besides
 """
@@ -16,8 +17,11 @@ TORCH_CPU = "    --hash=sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb
 CUDA = re.compile(r"(nvidia|cuda)-|triton=")
 HEAD = """\
 # By `make lock`. With a new pip (26.3 is tested): pip install --require-hashes -r requirements.lock
-# Hashes are those of https://pypi.org/simple. The last one of torch is that of its build for CPUs, 2.13.0+cpu, named as
-# on https://download.pytorch.org/whl/cpu, with which the tests were run: Python 3.11, Linux x86_64.
+# Hashes are those of https://pypi.org/simple; the last one of torch is that in requirements-cpu.lock.
+"""
+HEAD_CPU = """\
+# The torch of the tests, Python 3.11 on Linux x86_64, as on https://download.pytorch.org/whl/cpu. Where pip has it:
+# pip install --require-hashes -r requirements-cpu.lock -r requirements.lock
 """
 
 
@@ -27,6 +31,7 @@ def main(options: list[str]) -> None:
     core = resolved(*options)
     torch = next(name for name in core if name.startswith("torch=="))
     core[torch] = core[torch].replace(f" \\\n{TORCH_CPU}", "") + f" \\\n{TORCH_CPU}"
+    write("requirements-cpu.lock", HEAD_CPU, {torch: f"{torch}+cpu \\\n{TORCH_CPU}"})
     cuda = {name: block for name, block in core.items() if CUDA.match(name)}
     write("requirements-cuda.lock", "# Constraints: of requirements.lock, for torch with CUDA.\n", cuda)
     core = {name: block for name, block in core.items() if name not in cuda}

@@ -27,7 +27,8 @@ from cvr_data.videos.import_videos import import_videos
 NAME = "synthetic"
 WORLD = {"train": 400, "val": 60, "test": 300, "seed": 0}
 CORPUS = {"name": NAME, "options": WORLD}
-FILTERS = ("straddling", "min-words", "max-words", "digits", "templates", "caption-pair-cap")
+FILTERS = ("straddling", "min-words", "max-words", "digits", "templates", "invisible-change",
+           "caption-pair-cap")  # fmt: skip
 """The default ones without the band of text similarity, which depends on an encoder."""
 COMMANDS = (
     "cvr import synthetic -O videos",

@@ -29,7 +29,8 @@ from cvr_bench.results.score_matrix import SCORES, save_scores
 from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.training.key import MadeBy
-from cvr_data.core.artifacts import MANIFEST, ArtifactWriter, input_key
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import ArtifactWriter, input_key
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options

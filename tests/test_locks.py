@@ -47,6 +47,12 @@ def test_every_line_is_a_pin_with_hashes(lock):
     assert len(pins(lock)) == len(PIN.findall(text)) > 10
 
 
+def test_torch_for_cpus_is_the_locked_one_with_its_hash():
+    (pin,) = PIN.findall((ROOT / "requirements-cpu.lock").read_text())
+    assert pin[:2] == ("torch", pins("requirements.lock")["torch"] + "+cpu")
+    assert pin[2] in (ROOT / "requirements.lock").read_text()
+
+
 def test_no_package_is_locked_twice_and_only_torch_with_cuda_gets_its_libraries():
     assert {name.partition("-")[0] for name in pins(*LOCKS) if name in pins(LOCKS[1])} == {"cuda", "nvidia", "triton"}
 

@@ -22,12 +22,13 @@ from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 STAGE = "audit"
-VERSION = 1
+VERSION = 2
 FOLDER = "audit"
 """Inside a result."""
 AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"

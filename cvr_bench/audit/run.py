@@ -28,6 +28,7 @@ from cvr_data.core.artifacts import ArtifactWriter, is_made_by, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.core.registry import config_dict
+from cvr_data.core.trust import stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,8 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
     component = MODELS.get(result.model)
     sources = _sources_of(result)
     features = AlteredFeatures(sources.encoder)
-    retriever = component.load(MODELS.config(result.model, record["options"]), features)
+    with stored():
+        retriever = component.load(MODELS.config(result.model, record["options"]), features)
     if is_trainable(retriever):
         from cvr_bench.models.parts.weights import load_checkpoint
 

@@ -19,7 +19,8 @@ from cvr_bench.tasks.composed import QueryRow, composed_task, query_of, videos_o
 from cvr_bench.tasks.coverage import within_features
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import FORMATS

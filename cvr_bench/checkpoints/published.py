@@ -100,7 +100,7 @@ def published_folder(name: str, model: str, root: Root) -> Path:
 
 def _import(checkpoint: PublishedCheckpoint, root: Root, folder: Path) -> None:
     from cvr_bench.checkpoints.import_checkpoint import Given, import_checkpoint  # torch, which a list does not need
-    from cvr_data.core.artifacts import MANIFEST
+    from cvr_data.core.artifact_files import MANIFEST
 
     if not (folder / MANIFEST).is_file():
         import_checkpoint(_file(checkpoint, root), checkpoint.model, folder, Given())

@@ -16,7 +16,8 @@ from cvr_bench.benchmarks.triplets import task_name
 from cvr_bench.data.benchmark import benchmark_names, is_benchmark
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.sources import choose_sources
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import split_options

@@ -16,7 +16,7 @@ from cvr_bench.data.benchmark import benchmark_names, find_benchmark, is_benchma
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.remade import corpus_of, remake
-from cvr_data.core.artifacts import MANIFEST
+from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from cvr_bench.benchmarks import BENCHMARKS, BenchmarkModule, KeepsTargets
 from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import parse_config

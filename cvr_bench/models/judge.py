@@ -23,6 +23,7 @@ from cvr_bench.models.parts.retriever import videos_and_texts
 from cvr_bench.tasks.task import Item, Query, modifications, references
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import jpeg_bytes, read_frames
@@ -47,7 +48,7 @@ class Config:
     """The videos table with captions and files; without one only references' descriptions are known."""
     frames: int = 0
     """Frames of the reference, and as many of the candidate, that are shown; 0 shows none."""
-    cache: Path | None = field(default=None, metadata={"output": False})
+    cache: Path | None = field(default=None, metadata={"output": False, OUTSIDE: True})
     """Request cache; None is that of `cvr generate-modifications`."""
 
     def __post_init__(self) -> None:

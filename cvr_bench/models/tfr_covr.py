@@ -23,6 +23,7 @@ from cvr_bench.models.parts.pooled import pooled_retriever, pooled_videos
 from cvr_bench.models.parts.retriever import check_one_space
 from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
 from cvr_bench.tasks.task import Item, Query, modifications
+from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.protocol import Encoder
 from cvr_data.modifications.backends import BACKENDS, BackendModule
 
@@ -37,7 +38,7 @@ class Config:
     """A built-in prompt, or a YAML file."""
     neighbours: int = 15
     """Videos that the first stage keeps for the second, as released."""
-    cache: Path | None = field(default=None, metadata={"output": False})
+    cache: Path | None = field(default=None, metadata={"output": False, OUTSIDE: True})
     """Request cache; None is that of `cvr generate-modifications`."""
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ import yaml
 
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.core.yaml_text import parse_yaml
 
 TIMINGS = "timings.json"
@@ -103,8 +104,6 @@ def run_recipe(
     `run` gets the arguments after `cvr`, and raises when the step fails; `announce` gets a line before and after each.
     The file keeps the seconds that the work of a step took, not those of a run that finds it done.
     """
-    from cvr_data.core.whole_files import json_bytes, write_bytes  # Arrow, which a list of recipes does not need
-
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []
     with contextlib.chdir(folder):

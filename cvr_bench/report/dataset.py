@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from cvr_bench.benchmarks.triplets import read_triplets, task_name
 from cvr_bench.results.result import Result
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.pages.cards import TripletCard, captions_of, media_of, triplet_cards
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf

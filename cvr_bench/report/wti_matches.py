@@ -22,6 +22,7 @@ from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.model_packages import model_path
+from cvr_data.core.trust import stored
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders import stored as stored_encoder
 from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, tokenize
@@ -131,7 +132,8 @@ def _clip_features(clip: str, store: FeatureStore) -> ClipFeatures:
     name, options = store.encoder["name"], store.artifact.manifest["config"]["options"]
     if name == UNKNOWN_ENCODER:
         raise CvrError(f"{store.artifact.path} does not say how its features were made; give the id of a stored video.")
-    raw = ENCODERS.get(name).load(ENCODERS.config(name, options)).encode_videos([Video(path.stem, path)])
+    with stored():
+        raw = ENCODERS.get(name).load(ENCODERS.config(name, options)).encode_videos([Video(path.stem, path)])
     count, sampler = int(options.get("frames", raw.mask_BT.shape[1])), str(options.get("sampler", "uniform"))
     thumbnails = list(read_frames(path, count, sampler, THUMBNAIL))
     return ClipFeatures(store.heads.videos(raw) if store.heads else raw, thumbnails)

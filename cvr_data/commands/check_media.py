@@ -18,6 +18,7 @@ SHOWN = 12
 @click.option("--attempts", type=click.IntRange(1), default=3, show_default=True, help="Per address and run.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=20.0, show_default=True, help="Seconds of silence.")
 @click.option("--older-than", type=click.FloatRange(0), metavar="DAYS", help="Look again at what was seen so long ago.")
+@click.option("--private-redirects", is_flag=True, help="Follow redirects to other hosts in private networks.")
 @click.option("--open-urls", is_flag=True, help="Open addresses as well: duration, frame rate and size.")
 @click.option("--drop-missing", type=FOLDER, metavar="FOLDER", help="Write TARGET, triplets, without what is gone.")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
@@ -25,7 +26,8 @@ SHOWN = 12
 @json_option
 def check_media(
     target: Path, out: Path, concurrency: int, attempts: int, timeout: float, older_than: float | None,
-    open_urls: bool, drop_missing: Path | None, videos: Path | None, overwrite: bool, as_json: bool,
+    private_redirects: bool, open_urls: bool, drop_missing: Path | None, videos: Path | None, overwrite: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Look which videos of TARGET, a folder of videos or triplets, are still there.
 
@@ -44,8 +46,9 @@ def check_media(
     if drop_missing is not None and opened.dataset is None:
         raise CvrError(f"--drop-missing writes triplets, but {target} holds videos; name a folder of triplets.")
     config = checking.Config(
-        concurrency=concurrency, attempts=attempts, timeout_s=timeout, older_than_days=older_than, is_opening=open_urls
-    )
+        concurrency=concurrency, attempts=attempts, timeout_s=timeout, older_than_days=older_than, is_opening=open_urls,
+        private_redirects=private_redirects,
+    )  # fmt: skip
     found = checking.check_media(checking.media_to_check(opened.videos, opened.used), out, config)
     record = checking.report(found)
     if drop_missing is not None and opened.dataset is not None:

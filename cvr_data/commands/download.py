@@ -31,12 +31,18 @@ SHOWN_ERRORS = 8
 @click.option("--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Files at once.")
 @click.option("--attempts", type=click.IntRange(1), default=5, show_default=True, help="Per file and run.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds without a byte.")
+@click.option("--max-bytes", type=click.IntRange(1), default=1 << 40, help="Of one file.  [default: 1 TiB]")
+@click.option("--max-total-bytes", type=click.IntRange(1), default=1 << 50, help="Of this run.  [default: 1 PiB]")
+@click.option(
+    "--min-speed", type=click.IntRange(0), default=100, show_default=True, help="Bytes per second over a minute."
+)
+@click.option("--private-redirects", is_flag=True, help="Follow redirects to other hosts in private networks.")
 @click.option("--retry-failed", is_flag=True, help="Ask again for what failed for good, such as 404.")
 @click.option("--dry-run", is_flag=True, help="Show what is missing; fetch none of it.")
 @json_option
 def download(
     name: str, out: Path | None, concurrency: int, attempts: int, timeout: float, retry_failed: bool, dry_run: bool,
-    as_json: bool, **wanted: Any,
+    as_json: bool, max_bytes: int, max_total_bytes: int, min_speed: int, private_redirects: bool, **wanted: Any,
 ) -> None:  # fmt: skip
     """Fetch the files of NAME: annotations, videos, images, features or checkpoints.
 
@@ -52,7 +58,10 @@ def download(
     from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
     from cvr_data.download.run import Config
 
-    config = Config(concurrency=concurrency, attempts=attempts, timeout_s=timeout, retry_failed=retry_failed)
+    config = Config(
+        concurrency=concurrency, attempts=attempts, timeout_s=timeout, retry_failed=retry_failed, max_bytes=max_bytes,
+        max_total_bytes=max_total_bytes, min_speed=min_speed, private_redirects=private_redirects,
+    )  # fmt: skip
     request = DownloadRequest(name=name, root=out or this_machine().root(Path(name).stem), **wanted)
     plan = make_plan(request, config)
     _introduce(plan, err=as_json)

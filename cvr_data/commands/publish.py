@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cvr_data.publish.push import Config, Target
     from cvr_data.triplets.dataset import Dataset
 
-MANY = 40
-"""Files that are listed one by one; more are summed up by folder."""
+SHOWN = 20
+"""Findings that are told one by one."""
 
 
 @click.command()
@@ -24,6 +24,11 @@ MANY = 40
 @click.option("--dry-run", is_flag=True, help="Say what would be pushed, and push nothing.")
 @click.option("--private", is_flag=True, help="Make a new repository private.")
 @click.option("--with-videos", is_flag=True, help="Upload the video files too, where their licence allows it.")
+@click.option(
+    "--media", multiple=True, type=FOLDER,
+    help="A folder outside the dataset that media may be published from; repeatable.",
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Publish even what looks like a key, a home folder or a place in it.")
 @click.option("--with-embeddings", is_flag=True, help="Upload features too, where the licence of the video allows it.")
 @click.option("--embeddings", type=FOLDER, help="The features, if the manifest of the triplets does not lead to them.")
 @click.option(
@@ -40,7 +45,7 @@ MANY = 40
 def publish(
     triplets: Path, repo: str, revision: str, dry_run: bool, private: bool, with_videos: bool, with_embeddings: bool,
     embeddings: Path | None, licences: tuple[str, ...], licence_files: tuple[Path, ...], audit: Path | None,
-    videos: Path | None, chunk_files: int, staging: Path | None,
+    videos: Path | None, chunk_files: int, staging: Path | None, media: tuple[Path, ...], yes: bool,
 ) -> None:  # fmt: skip
     """Push the TRIPLETS folder to the Hub as Parquet, with its card, CSVs, statistics and manifests.
 
@@ -64,16 +69,22 @@ def publish(
     features = embeddings or dataset.artifact.input_path("embeddings") if with_embeddings else None
     wanted = Wanted(
         revision=revision, licences=split_options(licences, "--licence"), licence_files=licence_files,
-        with_videos=with_videos, embeddings=features, audit=audit,
+        with_videos=with_videos, embeddings=features, audit=audit, media=(*media, *([videos] if videos else ())),
     )  # fmt: skip
     sending = None if dry_run else Config(chunk_files=chunk_files)
-    stage_and_push(dataset, Target(repo, revision, private, OUR_FOLDERS), wanted, staging=staging, sending=sending)
+    target = Target(repo, revision, private, OUR_FOLDERS)
+    stage_and_push(dataset, target, wanted, staging=staging, sending=sending, is_sure=yes)
 
 
 def stage_and_push(
-    dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, sending: "Config | None"
-) -> None:
-    """Stage a dataset, say what goes out, and push it; without `sending` it is only said."""
+    dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, sending: "Config | None",
+    is_sure: bool = False,
+) -> None:  # fmt: skip
+    """Stage a dataset, say what goes out, and push it; without `sending` it is only said.
+
+    Raises:
+        CvrError: what would go out holds what looks like a secret or a place, and nobody `is_sure`.
+    """
     from cvr_data.publish import lay_out as publishing
     from cvr_data.publish import push as pushing
 
@@ -82,6 +93,7 @@ def stage_and_push(
     with TemporaryDirectory(prefix="cvr-publish-") as temporary:
         staged = publishing.stage(dataset, target.repo, staging or Path(temporary), wanted)
         _tell(staged)
+        _check(staged, is_sure=is_sure or sending is None)
         if api is None or sending is None:
             click.echo(f"Nothing was pushed (--dry-run). load_dataset({place}) would open it.")
             return
@@ -94,19 +106,32 @@ def stage_and_push(
 
 
 def _tell(staged: "Staged") -> None:
-    sizes = staged.sizes()
-    if len(sizes) > MANY:
-        folders: dict[str, list[int]] = {}
-        for name, size in sizes.items():
-            folders.setdefault(name.rpartition("/")[0] or name, []).append(size)
-        for folder, found in folders.items():
-            click.echo(f"{sum(found):>12}  {folder}" + (f"/ ({len(found)} files)" if len(found) > 1 else ""))
-    else:
-        for name, size in sizes.items():
-            click.echo(f"{size:>12}  {name}")
+    for name, size in staged.sizes().items():
+        click.echo(f"{size:>12}  {name}")
+    if staged.elsewhere:
+        click.echo(
+            f"{staged.elsewhere} videos lie outside the dataset's folders and have no thumbnails (--media FOLDER).",
+            err=True,
+        )
     if staged.withheld_videos:
         click.echo(
             f"{staged.withheld_videos} videos are published as ids and urls only: their licence is unknown or "
             "forbids more (--licence SOURCE=NAME if you know it).",
             err=True,
+        )
+
+
+def _check(staged: "Staged", *, is_sure: bool) -> None:
+    """Tell what should perhaps not leave, and stop unless that is meant."""
+    from cvr_data.core.errors import CvrError
+    from cvr_data.publish.scan import scan
+
+    found = scan(staged.files())
+    for line in found[:SHOWN]:
+        click.echo(f"look at {line}", err=True)
+    if found and not is_sure:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise CvrError(
+            f"{len(found)} findings{more} look like secrets, home folders or places: {found[0]}. Nothing was pushed; "
+            "--yes publishes them as they are."
         )

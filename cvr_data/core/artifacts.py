@@ -12,8 +12,8 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,16 +25,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvr_data.core.artifact_files import (
+    MANIFEST,
+    RUNNING,
+    check_outside,
+    clear_artifact,
+    content_files,
+    file_state,
+    foreign_files,
+    read_json_once,
+)
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
 
-MANIFEST = "manifest.json"
-RUNNING = "running.json"
-INSIDE = ("heads", "audit")
-"""Folders of artifacts that are written into the one they were made from, and go with it."""
 WORK = ".work"
 """Folder in an unfinished artifact of what the passes of its stage leave for each other."""
 
@@ -145,9 +151,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
             check_outside(self.path, self.inputs.values())
-            _clear(self.path)
+            clear_artifact(self.path)
             shutil.rmtree(self.path / WORK, ignore_errors=True)
-        self.foreign = _foreign(self.path)
+        self.foreign = foreign_files(self.path)
         write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
 
     def __exit__(
@@ -183,7 +189,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(self.path / name, content)
 
-    def finish(self, written: Written | None = None, **extra: Any) -> Artifact:
+    def finish(self, written: Written | None = None, /, **extra: Any) -> Artifact:
         """Write the manifest and return the artifact; `extra` entries stand beside the fixed ones.
 
         What nobody counted is read from the parts.
@@ -197,7 +203,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "dropped": dict(sorted(written.dropped.items())),
             "files": {
                 name: written.files.get(name) or file_sha256(self.path / name)
-                for name in _content_files(self.path, self.foreign)
+                for name in content_files(self.path, self.foreign)
             },
             "versions": installed_versions(),
             "command": running_command(),
@@ -211,7 +217,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
-        _clear(self.path)
+        clear_artifact(self.path)
+        shutil.rmtree(self.path / WORK, ignore_errors=True)
         self.held.close()
         if not any(self.path.iterdir()):
             self.path.rmdir()
@@ -221,7 +228,17 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if self.overwrite or not (self.path / MANIFEST).exists():
             return None
         artifact = open_artifact(self.path)
-        return artifact if artifact.key == self.key else None
+        if artifact.key != self.key:
+            return None
+        self._remove_leftovers()
+        return artifact
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a run left that was killed after it wrote the manifest."""
+        if any((self.path / name).exists() for name in (RUNNING, WORK, LOCK)):
+            with suppress(CvrError, OSError), folder_lock(self.path):  # another run is at it, or none may write here
+                (self.path / RUNNING).unlink(missing_ok=True)
+                shutil.rmtree(self.path / WORK, ignore_errors=True)
 
     def _identity_on_disk(self) -> dict[str, Any] | None:
         if not self.path.exists():
@@ -230,7 +247,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             raise CvrError(f"{self.path} is a file; an artifact needs a folder.")
         for name in (MANIFEST, RUNNING):
             if (self.path / name).exists():
-                return identity_of(_read_json(self.path / name))
+                return identity_of(read_json_once(self.path / name))
         if any(entry.name != LOCK for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
@@ -264,7 +281,7 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
             else "holds no artifact (no manifest.json)"
         )
         raise CvrError(f"{folder} {state}.")
-    artifact = Artifact(folder, _read_json(folder / MANIFEST))
+    artifact = Artifact(folder, read_json_once(folder / MANIFEST))
     if stage is not None and not artifact.stage.startswith(stage):
         raise CvrError(f"{folder} was made by {artifact.stage!r}, where {stage!r} is needed.")
     return artifact
@@ -302,7 +319,7 @@ def input_key(path: Path) -> str:
         return open_artifact(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
-    return _digest(os.path.realpath(path), _state(path))
+    return _digest(os.path.realpath(path), file_state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:
@@ -320,29 +337,10 @@ def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Pat
     return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return _parsed(os.path.realpath(path), _state(path))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
-
-
-@lru_cache(maxsize=1024)
-def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
-    """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
 @lru_cache(maxsize=1024)
 def _digest(path: str, state: tuple[int, ...]) -> str:
     """The sha256 of a file, worked out once for as long as it stays the same."""
     return file_sha256(Path(path))
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What differs once a file was written anew."""
-    file = path.stat()
-    return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
 
 def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
@@ -350,62 +348,6 @@ def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     for path in paths:
         counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
     return counts
-
-
-def check_outside(folder: Path, paths: Iterable[Path]) -> None:
-    """Refuse to replace what is in a folder if one of these files or folders is it, or lies in it.
-
-    Raises:
-        CvrError: one does.
-    """
-    for path in paths:
-        if path.resolve().is_relative_to(folder.resolve()):
-            where = "is" if path.resolve() == folder.resolve() else f"holds {path},"
-            raise CvrError(f"{folder} {where} what this is made from, so it is not replaced; name another --out.")
-
-
-def _content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
-    """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
-    names = []
-    for root, folders, files in os.walk(folder):
-        at_top = Path(root) == folder
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not (Path(root) / name / MANIFEST).exists()
-        )
-        skipped = {MANIFEST, RUNNING} if at_top else set()
-        names += [
-            (Path(root) / name).relative_to(folder).as_posix()
-            for name in files
-            if not name.startswith(".") and name not in skipped
-        ]
-    return sorted(set(names) - set(foreign))
-
-
-def _foreign(folder: Path) -> list[str]:
-    """The files in a folder that a run finds there: noted when it began, or all that there are as it begins."""
-    if (folder / RUNNING).exists():
-        return _read_json(folder / RUNNING).get("foreign", [])
-    return _content_files(folder)
-
-
-def _clear(folder: Path) -> None:
-    """Remove what runs wrote, and artifacts made from this one in it; other files stay.
-
-    A finished artifact lists its files. All in an unfinished one is its run's, but what was there when it began.
-    """
-    finished = (folder / MANIFEST).exists()
-    files = list(_read_json(folder / MANIFEST)["files"]) if finished else _content_files(folder, _foreign(folder))
-    for name in INSIDE:
-        if any((folder / name / file).exists() for file in (MANIFEST, RUNNING)):
-            _clear(folder / name)
-    for path in [folder / MANIFEST, folder / RUNNING, *(folder / name for name in files)]:
-        path.unlink(missing_ok=True)
-    for place in {folder, *((folder / name).parent for name in files)}:
-        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
-            temporary.unlink()
-    for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
-        if Path(root) != folder and not any(Path(root).iterdir()):
-            Path(root).rmdir()
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from cvr_data.core.trust import naming
+
 _WORDS: ContextVar[Sequence[str] | None] = ContextVar("words", default=None)
 
 
@@ -19,6 +21,7 @@ def command(words: Sequence[str]) -> Iterator[None]:
     """Name the words, without the program's, as the command that runs: a step of a recipe is one of its own."""
     before = _WORDS.set(words)
     try:
-        yield
+        with naming(words):
+            yield
     finally:
         _WORDS.reset(before)

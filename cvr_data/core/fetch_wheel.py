@@ -54,9 +54,9 @@ def pip_setting(name: str) -> list[str]:
         return value.split()
     config_home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     named = os.environ.get("PIP_CONFIG_FILE", "")
-    files = [named, Path(sys.prefix, "pip.conf"), config_home / "pip/pip.conf", Path.home() / ".pip/pip.conf",
+    files = [f"{sys.prefix}/pip.conf", f"{config_home}/pip/pip.conf", f"{Path.home()}/.pip/pip.conf",
              "/etc/pip.conf", "/etc/xdg/pip/pip.conf"]  # fmt: skip
-    for path in [] if named == os.devnull else filter(None, files):
+    for path in [] if named == os.devnull else [named, *files]:
         parser = configparser.RawConfigParser()
         parser.read(path, encoding="utf-8")
         for section in ("download", "global"):
@@ -67,7 +67,7 @@ def pip_setting(name: str) -> list[str]:
 
 
 def _last(name: str) -> str | None:
-    return (pip_setting(name) or [None])[-1]
+    return next(reversed(pip_setting(name)), None)
 
 
 def _places(distribution: str) -> Iterator[str]:

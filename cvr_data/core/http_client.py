@@ -8,21 +8,31 @@ that it was meant for. Bodies are asked for as they are: a compressed one could 
 """
 
 import base64
+import ipaddress
 import netrc
 import os
+import socket
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 
 CONNECT_TIMEOUT_S = 15.0
-BAD_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError)
-"""No such address can be asked; a part of a host's name that is too long comes as a UnicodeError."""
+BAD_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, ValueError)
+"""No such address can be asked; a part of a host's name that is too long comes as a UnicodeError, a ValueError."""
+ASKED = "cvr_asked_host"
+"""Extension of a request that a redirect takes over: the host that was asked first."""
+
+
+class PrivateRedirect(httpx2.HTTPError):
+    """A server leads to another host in a private network, which it could not reach itself."""
 
 
 def http_client(
-    *, timeout_s: float, connect_s: float = CONNECT_TIMEOUT_S, cafile: str | None = None, proxy: str | None = None
-) -> httpx2.Client:
+    *, timeout_s: float, connect_s: float = CONNECT_TIMEOUT_S, cafile: str | None = None, proxy: str | None = None,
+    private_redirects: bool = False,
+) -> httpx2.Client:  # fmt: skip
     """Return a client that serves any number of threads.
 
     Args:
@@ -30,6 +40,7 @@ def http_client(
         connect_s: the longest time to reach it.
         cafile: certificates to trust instead of the machine's.
         proxy: to go through instead of the environment's.
+        private_redirects: whether a redirect may lead to another host in a private network.
     """
     return httpx2.Client(
         verify=ssl.create_default_context(cafile=cafile) if cafile else True,
@@ -39,8 +50,28 @@ def http_client(
         limits=httpx2.Limits(max_connections=None),
         follow_redirects=True,
         # Not an `auth` of the client, which would not see where a redirect leads, and would replace a url's own.
-        event_hooks={"request": [_prepare]},
+        event_hooks={"request": [_prepare, *([] if private_redirects else [_check_redirect])]},
     )
+
+
+def host_of(url: str) -> str:
+    """Return host and port of an address; empty where it is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:  # brackets that are no address
+        return ""
+
+
+def whole_number(text: str | None) -> int | None:
+    """Return a number that a server sent in digits; None where it is none, or longer than any size or time."""
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def looks_like_a_page(start: bytes) -> bool:
+    """Return whether a body begins as HTML does, whatever the server calls it."""
+    text = start[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--", b"<title"))
 
 
 def innermost_cause(error: BaseException) -> BaseException:
@@ -48,6 +79,19 @@ def innermost_cause(error: BaseException) -> BaseException:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return error
+
+
+def _check_redirect(request: httpx2.Request) -> None:
+    """Refuse a redirect to another host whose address is not one of the public network."""
+    host = request.url.host
+    if request.extensions.setdefault(ASKED, host) == host:
+        return
+    try:
+        found = socket.getaddrinfo(host, request.url.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return  # nobody there, or only a proxy knows it
+    if any(not ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_global for entry in found):
+        raise PrivateRedirect(f"redirected into a private network ({host}); --private-redirects follows it")
 
 
 def _prepare(request: httpx2.Request) -> None:

@@ -6,11 +6,13 @@
 
 A job is a module-level function of `(*shared, *job)`. Results come in any order with their index, so what is made of
 them must not depend on the order; then it is the same on every engine, with every number of workers. A job whose worker
-dies is run again; one that raises ends the whole. On Ray, arrays of jobs and of `shared` lie in its object store, and a
-worker reads them there without a copy, so they cannot be written to.
+dies is run again; one that raises ends the whole. Workers end with the process that hands out jobs. On Ray, arrays of
+jobs and of `shared` lie in its object store and are read there without a copy, so they cannot be written to.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +23,7 @@ from typing import Any, Generic, TypeVar
 
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
+from cvr_data.core.trust import keep_named, named_words
 
 Result = TypeVar("Result")
 ATTEMPTS = 3
@@ -152,8 +155,8 @@ def _pooled(
     function: Callable[..., Result], jobs: Sequence[tuple], wanted: Sequence[int], shared: tuple, workers: int
 ) -> Iterator[tuple[int, Result]]:
     context = multiprocessing.get_context("spawn")
-    count = min(workers, len(wanted))
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_keep_shared, initargs=(shared,)) as pool:
+    count, given = min(workers, len(wanted)), (shared, named_words())
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_keep_shared, initargs=given) as pool:
         waiting = iter(wanted)
         running: dict[Future, int] = {}
         while True:
@@ -165,9 +168,19 @@ def _pooled(
                 yield running.pop(future), future.result()
 
 
-def _keep_shared(shared: tuple[Any, ...]) -> None:
+def _keep_shared(shared: tuple[Any, ...], named: frozenset[str]) -> None:
     global _SHARED  # one tuple per worker process, sent once
     _SHARED = shared
+    keep_named(named)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker once the process that hands out jobs was killed, and could not say so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call_with_shared(function: Callable[..., Result], job: tuple) -> Result:

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.artifacts import MANIFEST, Artifact, input_key, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import Artifact, input_key, open_artifact
 from cvr_data.core.errors import CvrError
 
 FEATURES = ("embed", "fit-heads", "export-judgments")

@@ -63,8 +63,10 @@ class Parts:
     """Rows, or items of its lists where these are more: whatever the files are cut into, it is the same."""
 
 
-def parts_of(paths: Sequence[Path], columns: Sequence[str]) -> Parts:
-    """Return consecutive row groups of Parquet files as parts of about `PART_VALUES`; only the footers are read.
+def parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = None) -> Parts:
+    """Return consecutive row groups of Parquet files as parts of about `most` values (default: `PART_VALUES`).
+
+    Only the footers are read.
 
     Raises:
         CvrError: a file cannot be read as Parquet.
@@ -76,7 +78,7 @@ def parts_of(paths: Sequence[Path], columns: Sequence[str]) -> Parts:
         footer = _footer(path)
         for group in range(footer.num_row_groups):
             size = _values(footer.row_group(group), columns)
-            if waiting and waiting_values + size > PART_VALUES:
+            if waiting and waiting_values + size > (most or PART_VALUES):
                 parts.append(Part(_joined(waiting)))
                 waiting, waiting_values = [], 0
             waiting.append(RowGroups(path, group, group + 1))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.trust import keep_named, named_words
 
 if TYPE_CHECKING:
     from cvr_data.core.engine import Engine
@@ -36,7 +37,8 @@ def map_on_ray(
     at_once = min(workers, len(jobs))
     gpus = min(1.0, ray.cluster_resources().get("GPU", 0) / at_once) if on_gpu else 0
     task = ray.remote(_run_job).options(name=f"cvr {function.__name__}", num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
-    common = ray.put((function, str(Path.cwd()), shared))  # once in Ray's store, read there by who needs it
+    # Once in Ray's store, read there by who needs it.
+    common = ray.put((function, str(Path.cwd()), named_words(), shared))
     waiting = iter(enumerate(jobs))
     running: dict[Any, int] = {}
     try:
@@ -67,8 +69,9 @@ def _result(reference: Any) -> Any:
         ) from None
 
 
-def _run_job(common: tuple[Callable[..., Any], str, tuple], job: tuple) -> Any:
-    function, folder, shared = common
+def _run_job(common: tuple[Callable[..., Any], str, frozenset[str], tuple], job: tuple) -> Any:
+    function, folder, named, shared = common
+    keep_named(named)
     # Relative paths mean here what they mean where the command was given; a job that opens none needs no such folder.
     with suppress(FileNotFoundError):
         os.chdir(folder)

@@ -4,9 +4,10 @@
     STRATEGIES.names()                                 # ["one-word", ...] without importing any
     STRATEGIES.config("one-word", ["max_group=20"])    # a checked Config
 
-A dotted name is any importable module, so a private component needs no plugin system. What a module of a family must
-have is a `Protocol` in the family's `__init__.py`, and `get` refuses one that lacks it. What it may have stands there
-too, a runtime-checkable `Protocol` per ability, and is asked for by `isinstance(module, Ability)`.
+A dotted name is any importable module that the user named (trust.py), so a private component needs no plugin system and
+no file chooses code. What a module of a family must have is a `Protocol` in the family's `__init__.py`, and `get`
+refuses one that lacks it. What it may have stands there too, a runtime-checkable `Protocol` per ability, and is asked
+for by `isinstance(module, Ability)`.
 """
 
 import ast
@@ -23,6 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
 Options = Mapping[str, Any] | Sequence[str]
 
@@ -55,14 +57,15 @@ class Family(Generic[M]):
         """Return the component's module.
 
         Raises:
-            CvrError: no component or importable module has that name, it is no Python, it lacks what the contract asks
-                for, or a library it needs is not installed.
+            CvrError: no component or importable module has that name, a dotted one comes from a file alone, it is no
+                Python, it lacks what the contract asks for, or a library it needs is not installed.
         """
-        module_name = name if "." in name else f"{self.package}.{name.replace('-', '_')}"
-        if "." not in name and name.replace("_", "-") not in self.names():
-            raise CvrError(f"Unknown name {name!r} in {self.kind}. {did_you_mean(name, self.names())}")
+        is_dotted = isinstance(name, str) and "." in name and all(part.isidentifier() for part in name.split("."))
+        if not is_dotted and str(name).replace("_", "-") not in self.names():
+            raise CvrError(f"Unknown name {name!r} in {self.kind}. {did_you_mean(str(name), self.names())}")
+        module_name = name if is_dotted else f"{self.package}.{name.replace('-', '_')}"
         try:
-            module = importlib.import_module(module_name)
+            module = import_named(name, self.kind) if is_dotted else importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise CvrError(f"Cannot import {module_name}: no module named {error.name!r}.") from None
         except SyntaxError as error:
@@ -140,6 +143,8 @@ def parse_config(config_class: type, options: Options, *, where: str) -> Any:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
         values[name] = _value(text, hints[name], f"{where}: option {name}")
     for field in dataclasses.fields(config_class):
+        if is_stored() and OUTSIDE in field.metadata and values.get(field.name, field.default) != field.default:
+            require_named(str(values[field.name]), f"{where}: option {field.name}")
         if field.name not in values and default_text(field) == REQUIRED:
             raise CvrError(f"{where}: option {field.name} is required: -o {field.name}=VALUE.")
     try:

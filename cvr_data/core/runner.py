@@ -14,7 +14,7 @@ of values, never from the workers. The process that calls this hands out jobs an
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +29,8 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, parts_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.stage_jobs import Done, Pass, run_job, settle_job, write_made
-from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount
+from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, make_job, run_job, settle_job, write_made
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
 
 BUCKET_VALUES = 500_000
 """Rows of a bucket, on average."""
@@ -76,7 +76,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.out = Path(out).resolve()
         self.passes = 0
         self.dropping = 0
-        self.rows = 0
+        self.written = 0
         self.counted: list[tuple[Step, StepCount]] = []
         self.files: dict[str, str] = {}
 
@@ -93,8 +93,16 @@ class StageRun(AbstractContextManager["StageRun"]):
     ) -> None:
         self.writer.__exit__(kind, error, trace)
 
-    def read(self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = ()) -> Flow:
+    def read(
+        self,
+        folder: Path,
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+    ) -> Flow:
         """Return the rows of an artifact, with those of the columns that it has.
+
+        Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed.
 
         Raises:
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
@@ -102,10 +110,16 @@ class StageRun(AbstractContextManager["StageRun"]):
         paths = [path.resolve() for path in open_artifact(folder).part_paths]
         if not paths:
             raise CvrError(f"{folder} holds no rows.")
-        return self.read_files(paths, columns, required, where=folder)
+        return self.read_files(paths, columns, required, part_values, where=folder)
 
     def read_files(
-        self, paths: Sequence[Path], columns: Sequence[str] | None = None, required: Sequence[str] = (), *, where: Path
+        self,
+        paths: Sequence[Path],
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+        *,
+        where: Path,
     ) -> Flow:
         """Return the rows of Parquet files of one schema, with those of the columns that they have.
 
@@ -117,7 +131,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             if column not in names:
                 raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
-        found = parts_of(paths, wanted)
+        found = parts_of(paths, wanted, part_values)
         return Flow(self, found.parts, found.values, tuple(wanted))
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
@@ -125,7 +139,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         A bucket has the rows of the first flow, then those of the second: what they lack of each other is null.
         """
-        flows = [self._rested(flow) for flow in flows]
+        flows = [self._sized(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
         most = step.bucket_values or BUCKET_VALUES
         buckets = _number(values, most)
@@ -142,8 +156,8 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
         """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
-        flow = self._rested(flow)
-        buckets = _number(flow.values * step.per_value, CLAIMS)
+        flow = self._sized(flow)
+        buckets = _number(flow.values * step.per_value, step.bucket_values or CLAIMS)
         keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
@@ -162,30 +176,40 @@ class StageRun(AbstractContextManager["StageRun"]):
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
     def write(
-        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), **extra: Any
+        self,
+        flow: Flow,
+        schema: pa.Schema | None = None,
+        *,
+        sort_by: Sequence[str] = (),
+        also: Also | None = None,
+        **extra: Any,
     ) -> Artifact:
-        """Write all parts of the artifact (`write_rows`) and its manifest; return the artifact."""
-        self.write_rows(flow, schema, sort_by=sort_by)
+        """Write all parts of the artifact (`write_parts`) and its manifest, with `extra`; return the artifact."""
+        self.write_parts(flow, schema, sort_by=sort_by, also=also)
         return self.finish(**extra)
 
-    def write_rows(self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = ()) -> Flow:
+    def write_parts(
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+    ) -> Flow:
         """Run what waits, write a part of the artifact for each part, and return the rows as they lie there.
+
+        Files of the whole can be written (`writer.write_file`) before `finish`.
 
         Args:
             flow: the rows.
             schema: what the kept rows must have.
             sort_by: columns that the rows of each part are sorted by.
+            also: writes more files of each part.
         """
-        _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by))
+        _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by), also=also)
         self._remove_leftovers()
-        self.rows = sum(each.rows for each in done)
+        self.written = sum(each.rows for each in done)
         paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
-        return replace(self.read_files(paths, where=self.out), rows=self.rows)
+        return replace(self.read_files(paths, where=self.out), rows=self.written)
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
-        dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(self.rows, dict(sorted(dropped.items())), self.files)
+        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
@@ -195,20 +219,48 @@ class StageRun(AbstractContextManager["StageRun"]):
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         self.writer.discard()
 
-    def made(self, name: str, make: Callable[[], pa.Table]) -> Flow:
-        """Return the rows of what has to be made as one table, in this process, as parts of `PART_ROWS` rows."""
-        folder = self._folder(name)
-        about = Pass(key=self.writer.key, folder=folder, out=self.out)
+    def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
+        """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
+
+        Such as those of a file that is read from its start to its end. If this is interrupted, it begins anew.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
         done = write_made(about, make)
-        buckets = _number(done.rows, PART_ROWS)
-        parts = tuple(Part((Bucket(folder, range(1), number),)) for number in range(buckets))
+        parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
+
+    def make_parts(self, name: str, parts: Mapping[int, Part], make: Maker) -> list[int]:
+        """Write the parts of the artifact that have these numbers, each as `make` says; return the rows of each.
+
+        For a stage whose parts have arrays and take a network: it counts as one step.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+        return [each.rows for each in done]
+
+    def rested(self, flow: Flow) -> Flow:
+        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
+        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+        parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
+        rows = sum(each.rows for each in done)
+        return Flow(self, parts, rows, rows=rows)
 
     def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
         together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
         found, _ = self._pass(flow, load.__name__, deal_for=together)
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
+
+    def dropped(self) -> Counter[str]:
+        """Return how many rows were dropped so far for each reason."""
+        return sum((count.dropped for _, count in self.counted), Counter[str]())
+
+    def part_paths(self) -> list[Path]:
+        """Return the parts of the artifact that are written, in order."""
+        return sorted(self.out.glob("part-*.parquet"))
 
     def funnel(self) -> list[dict[str, Any]]:
         """Return the counts of every step so far, as manifests have them."""
@@ -220,14 +272,10 @@ class StageRun(AbstractContextManager["StageRun"]):
             for step, count in self.counted
         ]  # fmt: skip
 
-    def _rested(self, flow: Flow) -> Flow:
-        """Return the flow with its rows counted on disk, where steps that wait make another number of them."""
-        if not any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps):
-            return flow
-        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
-        parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
-        rows = sum(each.rows for each in done)
-        return Flow(self, parts, rows, rows=rows)
+    def _sized(self, flow: Flow) -> Flow:
+        """Return the flow with its rows counted, where steps that wait make another number of them."""
+        makes = any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps)
+        return self.rested(flow) if makes else flow
 
     def _pass(self, flow: Flow, name: str, **about: Any) -> tuple[Pass, list[Done]]:
         """Run the steps that wait on every part."""
@@ -235,23 +283,21 @@ class StageRun(AbstractContextManager["StageRun"]):
             key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
             first_counted=len(self.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
-        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name)
+        on_gpu = any(step.on_gpu for step in flow.steps)
+        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, on_gpu=on_gpu)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
         for number, step in enumerate(steps):
-            total = StepCount()
-            for each in done:
-                total.add(each.counts[number])
-            self.counted.append((step, total))
+            self.counted.append((step, _summed(done, number)))
         return made, done
 
-    def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str) -> list[Done]:
+    def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str, *, on_gpu: bool = False) -> list[Done]:
         done: list[Done] = [Done((), 0)] * len(jobs)
         with Progress(name, len(jobs), "parts") as progress:
-            for index, result in map_jobs(function, jobs, shared=shared):
+            for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
                 done[index] = result
                 for file, (_, digest) in result.files.items():
                     self.files[file] = digest
@@ -270,6 +316,13 @@ class StageRun(AbstractContextManager["StageRun"]):
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if path.suffix == ".tmp" or (is_part and path.name not in self.files):
                 path.unlink()
+
+
+def _summed(done: Iterable[Done], number: int) -> StepCount:
+    total = StepCount()
+    for each in done:
+        total.add(each.counts[number])
+    return total
 
 
 def _number(values: int, most: int) -> int:

@@ -8,7 +8,7 @@ A job whose files are as that says is not done again; one whose files were cut o
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,13 +19,34 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, Part, number_of, read_bucket, read_part, write_dealt
+from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
 from cvr_data.core.progress import silent
 from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
-from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
+from cvr_data.core.whole_files import file_sha256, json_bytes, whole_file, write_bytes, write_parquet
 
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
+
+
+Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
+"""Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
+written to its own file, the other files)."""
+
+
+@dataclass(frozen=True)
+class MadeFiles:
+    """A part of an artifact whose rows are not all that it is: what is beside them, and what was looked for."""
+
+    table: pa.Table
+    dropped: pa.Table
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Name -> array of `NAME-00000.npy`."""
+    without: Sequence[Path] = ()
+    """Files that gave nothing: once one is there, or is another, the part is made again."""
+
+
+Maker = Callable[[int, pa.Table], MadeFiles]
+"""(number of the part, its rows) -> its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +74,7 @@ class Pass:
     schema: pa.Schema | None = None
     """Of the artifact's parts."""
     sort_by: tuple[str, ...] = ()
+    also: Also | None = None
 
     def rows_folder(self) -> Path:
         """Return the folder of the rows that claims were made of."""
@@ -72,6 +94,8 @@ class Done:
     """Path from the artifact -> its size and sha256."""
     sizes: tuple[int, ...] = ()
     """Rows that were dealt into each bucket."""
+    without: dict[str, int] = field(default_factory=dict)
+    """File that gave nothing -> its size then, -1 where there was none."""
 
 
 def run_job(of: Pass, index: int, part: Part) -> Done:
@@ -83,6 +107,35 @@ def run_job(of: Pass, index: int, part: Part) -> Done:
     """
     with silent():
         return _kept_or(of, index, [part], lambda: _run(of, index, part))
+
+
+def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
+    """Make one part of an artifact, unless it is there; `make` is asked for its files.
+
+    Raises:
+        RuntimeError: it lost rows.
+    """
+
+    def made() -> Done:
+        rows = read_part(part)
+        files = make(index, rows)
+        lost = files.dropped.num_rows
+        if files.table.num_rows + lost != rows.num_rows:
+            raise RuntimeError(f"Part {index} was given {rows.num_rows} rows and made {files.table.num_rows + lost}.")
+        paths = []
+        for name, array in files.arrays.items():
+            paths.append(of.out / f"{name}-{index:05d}.npy")
+            with whole_file(paths[-1]) as temporary, temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+        paths += _write_dropped(of, index, [files.dropped] if lost else [])
+        paths.append(of.out / f"part-{index:05d}.parquet")
+        write_parquet(paths[-1], files.table)
+        count = StepCount(rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)))
+        without = {str(path): _size(path) for path in files.without}
+        return Done((count,), files.table.num_rows, rows.num_rows, _said_of(of, paths), without=without)
+
+    with silent():
+        return _kept_or(of, index, [part], made)
 
 
 def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
@@ -101,15 +154,19 @@ def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
     return _kept_or(of, index, [bucket, step.name], settle)
 
 
-def write_made(of: Pass, make: Callable[[], pa.Table]) -> Done:
-    """Write what `make` returns, unless an earlier run did, as one file of a batch for each `PART_ROWS` rows."""
+def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
+    """Write the tables that `make` yields, unless an earlier run did, as a file for each `PART_ROWS` rows or less."""
 
     def write() -> Done:
-        table = make()
-        part_of_row = np.arange(table.num_rows) // PART_ROWS
-        path = of.folder / "00000.arrow"
-        write_dealt(path, table, part_of_row, max(1, -(-table.num_rows // PART_ROWS)))
-        return Done((), table.num_rows, 0, _said_of(of, [path]))
+        paths: list[Path] = []
+        rows = 0
+        for table in make():
+            for start in range(0, max(table.num_rows, 1), PART_ROWS):
+                paths.append(dealt_file(of.folder, len(paths)))
+                some = table.slice(start, PART_ROWS)
+                write_dealt(paths[-1], some, np.zeros(some.num_rows, np.int64), 1)
+            rows += table.num_rows
+        return Done((), rows, 0, _said_of(of, paths))
 
     return _kept_or(of, 0, [], write)
 
@@ -123,7 +180,7 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     made = make()
     counts = [[count.rows_in, count.rows_out, dict(count.dropped)] for count in made.counts]
     said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
-    said["sizes"] = made.sizes
+    said |= {"sizes": made.sizes, "without": made.without}
     write_bytes(note, json_bytes(said))
     pa.default_memory_pool().release_unused()
     return made
@@ -135,14 +192,20 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         said = json.loads(note.read_bytes())
         if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
             return None
+        if any(_size(Path(name)) != size for name, size in said["without"].items()):
+            return None
         counts = tuple(StepCount(rows_in, rows_out, Counter(lost)) for rows_in, rows_out, lost in said["counts"])
-        return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]))
+        return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]), said["without"])
     except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
         return None
 
 
 def _is_as_said(path: Path, size: int, sha256: str) -> bool:
     return path.stat().st_size == size and file_sha256(path) == sha256
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
 
 
 def _said_of(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
@@ -164,7 +227,8 @@ def _run(of: Pass, index: int, part: Part) -> Done:
     paths = [*_write_dropped(of, index, lost)]
     sizes: tuple[int, ...] = ()
     if of.deal_for is None:
-        paths.append(of.out / f"part-{index:05d}.parquet")
+        table, others = of.also(table, of.out, index) if of.also else (table, [])
+        paths += [*others, of.out / f"part-{index:05d}.parquet"]
         write_parquet(paths[-1], _finished(of, table))
     else:
         paths.append(of.folder / f"{index:05d}.arrow")

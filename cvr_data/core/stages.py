@@ -77,6 +77,8 @@ class Step:
     """It gives other rows than it gets, so how many came in says nothing."""
     is_counted: bool = True
     """False of what only adds columns: it is no step of the funnel, and `drop_step` does not count it."""
+    on_gpu: bool = False
+    """It runs a network: workers of a Ray that has GPUs share them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,8 @@ class ClaimStep(Step):
     what part one came from, is among them."""
     per_value: int = 1
     """Claims of each value of the input, at most; the number of buckets follows from it."""
+    bucket_values: int | None = None
+    """Claims of a bucket, on average, where they hold much; else as many as the runner takes."""
 
 
 @dataclass

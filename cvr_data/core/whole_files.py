@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:  # those who write other files do not wait for Arrow
+    import pyarrow as pa
 
 
 def file_sha256(path: Path) -> str:
@@ -26,21 +26,27 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def parquet_bytes(table: pa.Table) -> bytes:
+def parquet_bytes(table: "pa.Table") -> bytes:
     """Return a table as the bytes of a Parquet file; equal tables give equal bytes."""
+    import pyarrow.parquet as pq
+
     buffer = io.BytesIO()
     pq.write_table(table.combine_chunks(), buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
+def write_parquet(path: Path, table: "pa.Table") -> None:
     """Write a Parquet file whole or not at all; equal tables give equal bytes."""
+    import pyarrow.parquet as pq
+
     with whole_file(path) as temporary:
         pq.write_table(table.combine_chunks(), temporary, compression="zstd", row_group_size=65_536)
 
 
-def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
     """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
+    import pyarrow.parquet as pq
+
     with pq.ParquetFile(path) as file:
         table = file.read(None if columns is None else list(columns))
     return table if columns is None else table.select(list(columns))

@@ -7,18 +7,26 @@ ranges, sends the whole body and it starts again.
 
 import email.utils
 import json
+import math
 import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 from filelock import FileLock, Timeout
 
-from cvr_data.core.http_client import BAD_ADDRESS, http_client, innermost_cause
+from cvr_data.core.http_client import (
+    BAD_ADDRESS,
+    PrivateRedirect,
+    host_of,
+    http_client,
+    innermost_cause,
+    looks_like_a_page,
+    whole_number,
+)
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.items import WantedFile
 from cvr_data.tables import content_id
@@ -26,6 +34,8 @@ from cvr_data.tables import content_id
 PARTIAL = ".partial"
 WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """HTTP statuses of a server that may answer later; every other error is final."""
+SLOW_S = 60.0
+"""How long a server may stay below the least speed."""
 LONGEST_WAIT_S = 300.0
 """A Retry-After above this ends the tries of this run."""
 
@@ -43,6 +53,22 @@ class FetchAnswer:
     sha256: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FetchLimits:
+    """What a server may take and give."""
+
+    timeout_s: float = 30.0
+    """Seconds without a byte before an attempt ends."""
+    max_bytes: int = 1 << 40
+    """Of one file."""
+    max_total_bytes: int = 1 << 50
+    """Of all files of a run."""
+    min_speed: int = 100
+    """Bytes per second, over `SLOW_S`, below which an attempt ends; 0 waits for any server."""
+    private_redirects: bool = False
+    """Follow redirects to other hosts of a private network."""
+
+
 class HostGate:
     """Holds back requests to a host that asked to wait, in every thread."""
 
@@ -53,14 +79,14 @@ class HostGate:
 
     def close(self, url: str, wait_s: float) -> None:
         """Send nothing to the url's host for so long."""
-        host = urlsplit(url).netloc
+        host = host_of(url)
         with self.lock:
             self.open_at[host] = max(self.open_at.get(host, 0.0), time.monotonic() + wait_s)
 
     def wait(self, url: str) -> None:
         """Return when the url's host may be asked, or the run is stopped."""
         with self.lock:
-            rest_s = self.open_at.get(urlsplit(url).netloc, 0.0) - time.monotonic()
+            rest_s = self.open_at.get(host_of(url), 0.0) - time.monotonic()
         if rest_s > 0:
             self.stop.wait(rest_s)
 
@@ -68,9 +94,11 @@ class HostGate:
 class HttpFetcher:
     """Fetches items into a folder; one object serves many threads."""
 
-    def __init__(self, folder: Path, *, timeout_s: float, max_bytes: int, stop: threading.Event):
-        self.folder, self.max_bytes, self.stop = folder, max_bytes, stop
-        self.client = http_client(timeout_s=timeout_s)
+    def __init__(self, folder: Path, limits: "FetchLimits", stop: threading.Event):
+        self.folder, self.limits, self.stop = folder, limits, stop
+        self.client = http_client(timeout_s=limits.timeout_s, private_redirects=limits.private_redirects)
+        self.received = 0
+        """Bytes of all files; threads add to it without a lock, for a limit that need not be met to the byte."""
 
     def attempt(self, item: WantedFile) -> FetchAnswer:
         """Ask once for what is missing of the item's file, unless another run is at it."""
@@ -91,6 +119,8 @@ class HttpFetcher:
         try:
             with self.client.stream("GET", item.url, headers=asked) as response:
                 return self._receive(item, partial, response, is_range=bool(asked))
+        except PrivateRedirect as error:
+            return FetchAnswer(error=str(error), is_final=True)
         except BAD_ADDRESS as error:
             return FetchAnswer(error=f"not an address: {error}", is_final=True)
         except httpx2.TooManyRedirects:
@@ -125,41 +155,76 @@ class HttpFetcher:
     def _store(self, item: WantedFile, partial: "Partial", response: httpx2.Response, start: int) -> FetchAnswer:
         length = response.headers.get("Content-Length")
         is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
-        total = start + int(length) if length and length.isdigit() and is_plain else None
-        if total is not None and total > self.max_bytes:
+        number = whole_number(length)
+        total = start + number if number is not None and is_plain else None
+        if length and number is None:
+            return FetchAnswer(error="its length is no number", is_final=True, http_status=200)
+        if total is not None and total > self.limits.max_bytes:
             return FetchAnswer(error=f"{total} bytes are more than --max-bytes", is_final=True, http_status=200)
         partial.begin(response.headers, keep=start > 0)
         size = start
+        speed = Speed(self.limits.min_speed)
         with partial.body.open("ab") as body:
             for chunk in response.iter_bytes():
                 body.write(chunk)
                 size += len(chunk)
-                if size > self.max_bytes:
-                    return FetchAnswer(error="the body is longer than --max-bytes", is_final=True, http_status=200)
-                if self.stop.is_set():
-                    return FetchAnswer(error="interrupted", http_status=response.status_code)
+                self.received += len(chunk)
+                if problem := self._problem(size, speed.is_slow(len(chunk))):
+                    return replace(problem, http_status=response.status_code)
             body.flush()
             os.fsync(body.fileno())
         if total is not None and size != total:
             return FetchAnswer(error=f"the body ended after {size} of {total} bytes", http_status=response.status_code)
         return self._finish(item, partial, response.status_code, size)
 
+    def _problem(self, size: int, is_slow: bool) -> FetchAnswer | None:
+        """Why no more of a body is taken, or None."""
+        if size > self.limits.max_bytes:
+            return FetchAnswer(error="the body is longer than --max-bytes", is_final=True)
+        if self.received > self.limits.max_total_bytes:
+            return FetchAnswer(error="all files together are more than --max-total-bytes", wait_s=math.inf)
+        if is_slow:
+            return FetchAnswer(error=f"slower than {self.limits.min_speed} bytes per second (--min-speed)")
+        return FetchAnswer(error="interrupted") if self.stop.is_set() else None
+
     def _finish(self, item: WantedFile, partial: "Partial", code: int, size: int) -> FetchAnswer:
         wrong = None
         digest = file_sha256(partial.body)
+        with partial.body.open("rb") as body:
+            is_page = item.is_media and looks_like_a_page(body.read(512))
         if size == 0:
             wrong = "the body is empty"
+        elif is_page:
+            wrong = "a web page, not a medium"
         elif item.sha256 is not None and digest != item.sha256:
             wrong = f"its sha256 is {digest}, not {item.sha256}"
         if wrong:
             partial.remove()
             # A resumed body may mix two versions of the file, so a fresh one is worth another attempt.
-            return FetchAnswer(error=wrong, is_final=code == 200, http_status=code)
+            return FetchAnswer(error=wrong, is_final=code == 200 or is_page, http_status=code)
         target = self.folder / item.file
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.body.replace(target)
         partial.remove()
         return FetchAnswer(http_status=code, sha256=digest)
+
+
+class Speed:
+    """Tells whether a body has come too slowly for too long."""
+
+    def __init__(self, least: int):
+        self.least = least
+        self.since_s, self.count = time.monotonic(), 0
+
+    def is_slow(self, received: int) -> bool:
+        """Count what came, and say once per `SLOW_S` whether it was too little."""
+        self.count += received
+        passed_s = time.monotonic() - self.since_s
+        if passed_s < SLOW_S:
+            return False
+        is_slow = self.count < self.least * passed_s
+        self.since_s, self.count = time.monotonic(), 0
+        return is_slow
 
 
 class Partial:
@@ -206,11 +271,11 @@ def retry_after_s(text: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which is a number of them or a date; None without a readable one."""
     if not text:
         return None
-    if text.strip().isdigit():
-        return float(text)
+    if (seconds := whole_number(text)) is not None:
+        return float(seconds)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -218,7 +283,7 @@ def _range_start(headers: Mapping[str, str]) -> int | None:
     """The first byte of a 206, as `Content-Range: bytes 100-199/200` tells it."""
     unit, _, value = headers.get("Content-Range", "").partition(" ")
     start = value.partition("-")[0]
-    return int(start) if unit == "bytes" and start.isdigit() else None
+    return whole_number(start) if unit == "bytes" else None
 
 
 def _short(error: httpx2.HTTPError) -> str:

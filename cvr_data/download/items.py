@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import MANIFEST, open_artifact
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_table
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address
@@ -50,6 +51,8 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     for item_id, url in _id_urls(path):
         if not item_id or not url:
             continue
+        if not is_text(item_id) or not is_text(url):
+            raise CvrError(f"{path}: the address of {item_id!a}, {url!a}, holds half a character (a lone surrogate).")
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
         file = file_name(item_id, suffix_of_address(url, SUFFIXES.get(kind, "")))
@@ -59,6 +62,11 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     if not items:
         raise CvrError(f"{path} has no row with both an id and an address.")
     return _distinct_files(list(items.values()), path)
+
+
+def is_text(value: str) -> bool:
+    """Return whether it can be written as UTF-8: JSON may hold half a character."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:

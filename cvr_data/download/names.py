@@ -27,7 +27,10 @@ def file_name(item_id: str, suffix: str) -> str:
 
 def suffix_of_address(url: str, default: str) -> str:
     """Return the suffix of the address if it is one of a medium, else `default`."""
-    name = urlsplit(url).path.rpartition("/")[2].lower()
+    try:
+        name = urlsplit(url).path.rpartition("/")[2].lower()
+    except ValueError:  # brackets that are no address: whoever asks it is told so
+        name = ""
     found = "." + name.rpartition(".")[2] if "." in name else ""
     return found if found in MEDIA_SUFFIXES else default
 

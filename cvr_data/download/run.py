@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.progress import Progress
 from cvr_data.core.whole_files import file_sha256
-from cvr_data.download.fetch import LONGEST_WAIT_S, FetchAnswer, HostGate, HttpFetcher
+from cvr_data.download.fetch import LONGEST_WAIT_S, FetchAnswer, FetchLimits, HostGate, HttpFetcher
 from cvr_data.download.hub import SCHEME, attempt_hub
 from cvr_data.download.items import WantedFile
 from cvr_data.download.status import Status, StatusRow, StatusTable
@@ -28,19 +29,15 @@ IDLE_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(FetchLimits):
     """How to ask."""
 
     concurrency: int = 8
     """Items fetched at once."""
     attempts: int = 5
     """Attempts per item and run that bring nothing."""
-    timeout_s: float = 30.0
-    """Seconds without a byte before an attempt ends."""
     backoff_s: float = 1.0
     """Longest pause after the first failure; it doubles each time, and a random part of it is taken."""
-    max_bytes: int = 1 << 40
-    """Of one file."""
     retry_failed: bool = False
     """Ask again for what failed for good."""
 
@@ -82,7 +79,7 @@ class Download:
         self.folder, self.config, self.table = folder, config, table
         self.stop = threading.Event()
         self.gate = HostGate(self.stop)
-        self.http = HttpFetcher(folder, timeout_s=config.timeout_s, max_bytes=config.max_bytes, stop=self.stop)
+        self.http = HttpFetcher(folder, config, self.stop)
         self.todo: queue.PriorityQueue[Task] = queue.PriorityQueue()
         self.done: queue.SimpleQueue[StatusRow | BaseException] = queue.SimpleQueue()
 
@@ -193,6 +190,8 @@ class Download:
             return self.http.attempt(item)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             return FetchAnswer(error=f"its place is taken by {error.filename}", is_final=True)
+        except (CvrError, ValueError) as error:  # an address of a form that no library takes
+            return FetchAnswer(error=f"not an address: {first_line(error)}", is_final=True)
 
     def _received(self, item: WantedFile) -> int:
         return 0 if item.url.startswith(SCHEME) else self.http.progress(item)

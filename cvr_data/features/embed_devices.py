@@ -14,6 +14,7 @@ from pathlib import Path
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
+from cvr_data.core.trust import keep_named, named_words
 from cvr_data.features.embed import Selection, embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.merge_shards import merge
@@ -42,7 +43,9 @@ def embed_on_devices(
     names = {field.name for field in dataclasses.fields(ENCODERS.get(encoder).Config)}
     folders = [out.parent / f".{out.name}-shard-{number}-of-{len(devices)}" for number in range(len(devices))]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(devices), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        len(devices), mp_context=context, initializer=keep_named, initargs=(named_words(),)
+    ) as pool:
         runs = []
         for number, (kind, index) in enumerate(places):
             own = (*options, f"device={kind}") if "device" in names else tuple(options)

@@ -7,6 +7,7 @@ Items that cannot be used, or that a list names and the folder has not, are rows
 
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -23,7 +24,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.download.items import read_ids
-from cvr_data.features.embed import DROPPED, STORED, VideoPart, count_items, id_table
+from cvr_data.features.embed import DROPPED, STORED, VideoPart, id_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, TextRows, VideoRow
 from cvr_data.features.layouts import LAYOUTS
@@ -86,6 +87,14 @@ def export_features(
         raise CvrError(f"{embeddings} has no features of {len(unknown)} videos of {only}: {first_few(unknown)}.")
     made = LAYOUTS.get(layout).write(config, Export(store, ids, texts), out)
     return made, len(ids)
+
+
+def count_items(folder: Path) -> dict[str, int]:
+    """Return how many videos and texts the parts of a folder hold."""
+    kinds: Counter[str] = Counter()
+    for path in sorted(folder.glob("part-*.parquet")):
+        kinds.update(pq.read_table(path, columns=["kind"]).column("kind").to_pylist())
+    return {"videos": kinds["video"], "texts": kinds["text"]}
 
 
 def _writer(source: Path, chosen: Import, out: Path, overwrite: bool) -> ArtifactWriter:

@@ -5,7 +5,6 @@ that accents, scripts, capitals and signs are as written. Every text that is imp
 model writes, passes `clean_text`. The words are those of `cvr_data.language.words`, found in bytes.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,18 +14,11 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.language.word_bytes import block_words
-from cvr_data.language.words import is_invisible, words_of
+from cvr_data.language.words import clean_text, words_of
 
 BLOCK = 16_384
 """Texts looked at together: what is made of them fits a processor's cache."""
 _TO_CLEAN = r"[\x00-\x08\x0e-\x1f\x7f]|[^\x00-\x7f]"
-
-
-def clean_text(text: str) -> str:
-    """Return the text as it is stored: in NFC, without what cannot be seen."""
-    if text.isascii() and text.isprintable():
-        return text
-    return unicodedata.normalize("NFC", "".join(letter for letter in text if not is_invisible(letter)))
 
 
 def clean_texts(texts: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -50,6 +50,13 @@ _IRREGULAR_FORMS = {
 _IRREGULAR = {form: base for base, forms in _IRREGULAR_FORMS.items() for form in forms.split()}
 
 
+def clean_text(text: str) -> str:
+    """Return the text as it is stored: in NFC, without what cannot be seen."""
+    if text.isascii() and text.isprintable():
+        return text
+    return unicodedata.normalize("NFC", "".join(letter for letter in text if not is_invisible(letter)))
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a text, in order."""
     return list(_found(text))

@@ -16,11 +16,11 @@ from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.http_client import host_of as netloc_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.row_log import RowLog
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
@@ -58,6 +58,8 @@ class Config:
     """Pause after the first failure; it doubles each time."""
     older_than_days: float | None = None
     """Look again at what was last looked at so long ago; None looks at nothing twice that is there or gone."""
+    private_redirects: bool = False
+    """Follow redirects to other hosts of a private network."""
     is_opening: bool = False
     """Open addresses too, which tells duration, frame rate and size, and takes longer."""
 
@@ -160,10 +162,7 @@ def host_of(place: str | None) -> str:
         return "nowhere"
     if "://" not in place:
         return "files"
-    try:
-        return urlsplit(place).netloc or "nowhere"
-    except ValueError:  # brackets that are no address
-        return "nowhere"
+    return netloc_of(place) or "nowhere"
 
 
 def _is_due(medium: Medium, known: Mapping[str, Any] | None, config: Config, now: float) -> bool:
@@ -180,7 +179,9 @@ def _is_due(medium: Medium, known: Mapping[str, Any] | None, config: Config, now
 def _looked_at(media: Sequence[Medium], config: Config) -> Iterator[dict[str, Any]]:
     """Yield a row per medium as it becomes known; at most `concurrency` are looked at at once."""
     stop = threading.Event()
-    checker = UrlChecker(timeout_s=config.timeout_s, is_opening=config.is_opening)
+    checker = UrlChecker(
+        timeout_s=config.timeout_s, is_opening=config.is_opening, private_redirects=config.private_redirects
+    )
     look = partial(
         _look,
         checker=checker,

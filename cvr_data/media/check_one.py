@@ -9,11 +9,21 @@ from typing import Literal
 
 import httpx2
 
-from cvr_data.core.http_client import BAD_ADDRESS, CONNECT_TIMEOUT_S, http_client, innermost_cause
+from cvr_data.core.errors import CvrError
+from cvr_data.core.http_client import (
+    BAD_ADDRESS,
+    CONNECT_TIMEOUT_S,
+    PrivateRedirect,
+    http_client,
+    innermost_cause,
+    looks_like_a_page,
+    whole_number,
+)
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import FileHashes
+from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe, read_frames
 
 Status = Literal["ok", "gone", "unsure"]
@@ -62,16 +72,19 @@ def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) 
 class UrlChecker:
     """Asks addresses; one object serves many threads."""
 
-    def __init__(self, *, timeout_s: float, is_opening: bool = False):
-        self.timeout_s, self.is_opening = timeout_s, is_opening
-        self.client = http_client(timeout_s=timeout_s, connect_s=min(CONNECT_TIMEOUT_S, timeout_s))
+    def __init__(self, *, timeout_s: float, is_opening: bool = False, private_redirects: bool = False):
+        self.is_opening = is_opening
+        connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
+        self.client = http_client(timeout_s=timeout_s, connect_s=connect_s, private_redirects=private_redirects)
 
     def __call__(self, url: str) -> Found:
         """Return whether the address answers with a medium; with `is_opening` also what its container says."""
         try:
             address, headers = _address(url)
             found = self._ask(address, headers)
-        except BAD_ADDRESS:
+        except PrivateRedirect:
+            return Found(status="gone", reason="redirected into a private network")
+        except (*BAD_ADDRESS, CvrError):
             return Found(status="gone", reason="not an address")
         except httpx2.TooManyRedirects:
             return Found(status="gone", reason="redirected in circles")
@@ -82,9 +95,11 @@ class UrlChecker:
         if found.status != "ok" or not self.is_opening:
             return found
         try:
-            info = _probe_address(address, headers, self.timeout_s)
+            info = _probe(RemoteFile(self.client, address, headers, found.bytes))
         except UnreadableVideo as error:
             return Found(status="gone", reason=f"cannot be opened ({error})", http_status=found.http_status)
+        except httpx2.HTTPError as error:
+            return Found(status="unsure", reason=_kind(error))
         return _with_info(info, "ok", size=found.bytes, http_status=found.http_status)
 
     def _ask(self, address: str, headers: dict[str, str]) -> Found:
@@ -100,25 +115,27 @@ class UrlChecker:
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if kind in PAGES:
                 return Found(status="gone", reason="a web page, not a medium", http_status=code)
-            received = 0
+            start = b""
             for chunk in response.iter_bytes():
-                received += len(chunk)
-                if received > FIRST_BYTES:
+                start += chunk
+                if len(start) > FIRST_BYTES:
                     break  # a host without ranges; a body that is read to its end leaves the connection open
-            if not received:
+            if not start:
                 return Found(status="gone", reason="empty", http_status=code)
+            if looks_like_a_page(start):
+                return Found(status="gone", reason="a web page, not a medium", http_status=code)
             # A 206 tells the size of the whole file at the end of its Content-Range: bytes 0-1023/5000
             _, _, total = response.headers.get("Content-Range", "").rpartition("/")
             length = response.headers.get("Content-Length", "") if response.status_code == 200 else total
-            return Found(status="ok", http_status=code, bytes=int(length) if length.isdigit() else None)
+            return Found(status="ok", http_status=code, bytes=whole_number(length))
 
 
-def _probe_address(address: str, headers: dict[str, str], timeout_s: float) -> VideoInfo:
+def _probe(file: RemoteFile) -> VideoInfo:
     import av
 
-    options = {"headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items())} if headers else {}
+    # Whitelisting no protocol that reaches anything: a playlist may not lead the decoder elsewhere.
     try:
-        with av.open(address, timeout=timeout_s, options=options) as container:
+        with av.open(file, options={"protocol_whitelist": "data"}, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise UnreadableVideo("no video stream")
             stream = container.streams.video[0]

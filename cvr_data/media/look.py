@@ -1,11 +1,13 @@
 """Looks at media files before they enter a table: can a frame be decoded, how long is it, what are its bytes."""
 
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe, read_frames
@@ -60,6 +62,20 @@ def media_files(folder: Path) -> list[str]:
         if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
         and not any(part.startswith(".") for part in path.parts)
     )
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return the file that a table names below a folder.
+
+    Raises:
+        CvrError: the name leads out of it.
+    """
+    here, path = (Path(os.path.normpath(Path.cwd() / place)) for place in (folder, folder / name))
+    if "\0" in name or not path.is_relative_to(here):
+        raise CvrError(
+            f"{name!r} leads out of {folder}, where media are looked for; with -o media=/ a table may name any file."
+        )
+    return folder / name
 
 
 def with_suffix(path: Path) -> Path:

@@ -27,8 +27,7 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
-from cvr_data.language.normalise import clean_text
-from cvr_data.language.words import words_of
+from cvr_data.language.words import clean_text, words_of
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.trust import trust_also
 from cvr_data.core.yaml_text import parse_yaml
 from cvr_data.modifications.asking.parse import schema_problem
 from cvr_data.modifications.asking.request import Message, Parameters
@@ -205,6 +206,7 @@ def load_prompt(name: str) -> Prompt:
     values: dict[str, Any] = {**content, **text, "name": path.stem, "examples": examples}
     prompt = Prompt(**values)
     _check(prompt, path)
+    trust_also(prompt.lint, of=name)
     return prompt
 
 

@@ -6,7 +6,7 @@ filter needs. A strategy and the filters after it are one pass over the parts, u
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +27,10 @@ from cvr_data.pairs.search.pairs import with_video_columns
 from cvr_data.pairs.strategies import STRATEGIES, InParts, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 3
+VERSION = 4
 DEFAULT_FILTERS = (
-    "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
+    "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
+    "caption-pair-cap",
 )  # fmt: skip
 
 _ALWAYS = ("text_similarity", "visual_similarity")
@@ -159,10 +160,10 @@ def _mined(corpus: Flow, strategy: Strategy, read: _Read, embeddings: Path | Non
             corpus = corpus.then(step)
         return corpus
 
-    def mined() -> pa.Table:
+    def mined() -> Iterator[pa.Table]:
         table = check_columns(open_artifact(read.folder).read(), VIDEOS, read.folder)
         pairs = strategy.module.run(strategy.config, table, embeddings)
-        return with_video_columns(pairs, _read(read, table).drop_columns(["captions"]))
+        yield with_video_columns(pairs, _read(read, table).drop_columns(["captions"]))
 
     made = corpus.run.made(strategy.name, mined)
     return made.then(Step(name=strategy.name, run=_as_mined, makes_rows=True))

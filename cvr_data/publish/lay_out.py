@@ -19,13 +19,14 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
+from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.formats import webvid_covr
 from cvr_data.media.places import ids_of_clips
 from cvr_data.publish.media import (
     SAFE_ID,
     PublishedMedium,
+    check_media,
     publishable_media,
     thumbnails,
     with_times,
@@ -61,6 +62,8 @@ class Wanted:
     """Source of videos -> its licence, where the videos table does not say or is wrong."""
     licence_files: tuple[Path, ...] = ()
     with_videos: bool = False
+    media: tuple[Path, ...] = ()
+    """Folders that media may be published from, beside those of the triplets and of the videos table."""
     embeddings: Path | None = None
     """Features to publish as the config `embeddings`."""
     audit: Path | None = None
@@ -76,6 +79,8 @@ class Staged:
     """Path in the repository -> local file."""
     withheld_videos: int
     """Videos whose captions and media were left out."""
+    elsewhere: int = 0
+    """Videos whose file lies in no folder that media may be published from: not even a picture is shown."""
 
     def files(self) -> dict[str, Path]:
         """Return path in the repository -> local file, of everything that will be uploaded."""
@@ -91,12 +96,16 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     """Write what would be published into a folder; nothing goes over the network.
 
     Raises:
-        CvrError: a malformed repository name, a licence for a source that there is not, or an audit of other triplets.
+        CvrError: a malformed repository name, a licence for a source that there is not, an audit of other triplets, or
+            media that lie elsewhere or are none.
     """
     wanted = wanted or Wanted()
     check_repo(repo)
     part = publishable(dataset, wanted.licences or {})
-    media = publishable_media(part)
+    own = (dataset.artifact.path, *input_paths(dataset.artifact, "videos").values(), *wanted.media)
+    media, elsewhere = publishable_media(part, own)
+    if wanted.with_videos:
+        check_media(media, elsewhere)
     uploaded = media if wanted.with_videos else {}
     configs = _write_rows(part, folder, repo, wanted, uploaded)
     card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
@@ -114,7 +123,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths} | of_media
     write_bytes(folder / "README.md", render_card(replace(card, configs=configs, files=digests)).encode())
     withheld = len(part.used - part.free)
-    return Staged(folder, files, withheld)
+    return Staged(folder, files, withheld, len(elsewhere))
 
 
 def check_repo(repo: str, option: str = "--repo") -> None:

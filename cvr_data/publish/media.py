@@ -6,18 +6,19 @@ larger set of videos is spread over folders by two hex digits of a hash of their
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
+from cvr_data.core.errors import CvrError, first_few
 from cvr_data.formats import huggingface
 from cvr_data.media.clip import Clip
 from cvr_data.media.places import clips_of, ids_of_clips
-from cvr_data.media.video import UnreadableVideo, jpeg_bytes, read_frames
+from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, jpeg_bytes, read_frames
 from cvr_data.publish.redistribution import ENDS, Publishable
 from cvr_data.tables import content_id
 
@@ -41,21 +42,64 @@ class PublishedMedium:
         return self.clip.path
 
 
-def publishable_media(part: Publishable) -> dict[str, PublishedMedium]:
-    """Return video id -> file, of every video that is there and may be published.
+def publishable_media(part: Publishable, folders: Sequence[Path]) -> tuple[dict[str, PublishedMedium], dict[str, Path]]:
+    """Return video id -> file, of every video that is there and may be published, and those that lie elsewhere.
 
-    A recording is published if no clip of it that is used is of another licence.
+    A table can name any file of this machine: what leaves lies, links followed, in one of the folders and has the
+    ending of a video or image. A recording is published if no clip of it that is used is of another licence.
     """
-    media: dict[str, PublishedMedium] = {}
-    taken: set[str] = set()
-    recordings: dict[Path, str] = {}
+    inside, elsewhere = _inside(_free_clips(part), [folder.resolve() for folder in folders])
+    return _named(inside), elsewhere
+
+
+def check_media(media: Mapping[str, PublishedMedium], elsewhere: Mapping[str, Path]) -> None:
+    """Refuse to upload what lies elsewhere, or shows no picture.
+
+    Raises:
+        CvrError: names the first of them.
+    """
+    if elsewhere:
+        told = first_few(f"{video_id} ({path})" for video_id, path in elsewhere.items())
+        raise CvrError(
+            f"Media of these videos are no videos or images in the dataset's folders: {told}. Name the folder that "
+            "they may be published from: --media FOLDER."
+        )
+    for video_id, medium in media.items():
+        try:
+            read_frames(medium.path, 1, "first")
+        except UnreadableVideo as error:
+            raise CvrError(f"The medium of {video_id} shows no picture, so it is not published: {error}") from None
+
+
+def _inside(clips: Mapping[str, Clip], folders: Sequence[Path]) -> tuple[dict[str, Clip], dict[str, Path]]:
+    """Clips by the files that they really are, and the files of those that may not leave."""
+    inside: dict[str, Clip] = {}
+    elsewhere: dict[str, Path] = {}
+    for video_id, clip in clips.items():
+        path = clip.path.resolve()
+        is_medium = {clip.path.suffix.lower(), path.suffix.lower()} <= VIDEO_SUFFIXES | IMAGE_SUFFIXES
+        if is_medium and any(path.is_relative_to(folder) for folder in folders):
+            inside[video_id] = replace(clip, path=path)
+        else:
+            elsewhere[video_id] = clip.path
+    return inside, elsewhere
+
+
+def _free_clips(part: Publishable) -> dict[str, Clip]:
     clips = {} if part.videos is None else clips_of(part.videos, Path())
     guarded = {clips[name].path for name in part.used - part.free if name in clips}
-    found = {
+    return {
         name: clip
         for name, clip in clips.items()
         if name in part.free and clip.path.is_file() and (clip.is_whole or clip.path not in guarded)
     }
+
+
+def _named(found: Mapping[str, Clip]) -> dict[str, PublishedMedium]:
+    """Where each file goes; a recording goes once."""
+    media: dict[str, PublishedMedium] = {}
+    taken: set[str] = set()
+    recordings: dict[Path, str] = {}
     for video_id, clip in found.items():
         suffix = clip.path.suffix
         stem = video_id.removesuffix(suffix) if clip.is_whole else f"recording-{content_id(clip.path.name)}"

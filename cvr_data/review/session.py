@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.language.normalise import clean_text
+from cvr_data.language.words import clean_text
 from cvr_data.review.items import Reviewed, ReviewItem
 from cvr_data.review.media import Media
 from cvr_data.review.neighbours import TargetNeighbours

@@ -215,7 +215,7 @@ def write_dataset(
     Raises:
         CvrError: no triplet is left.
     """
-    rows = run.write_rows(triplets, TRIPLETS, sort_by=sort_by)
+    rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
     made_of = replace(made_of, funnel=[*made_of.funnel, *_own_steps(run)])
     _require_triplets(run)
     numbers, sources = count_triplets(run, rows, videos)
@@ -248,7 +248,7 @@ def _own_steps(run: StageRun) -> list[FunnelStep]:
 
 
 def _require_triplets(run: StageRun) -> None:
-    if run.rows:
+    if run.written:
         return
     dropped = {reason: count for step in run.funnel() for reason, count in step["dropped"].items()}
     run.discard()

@@ -77,7 +77,9 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
     if (done := run.finished()) is not None:
         return done
     with run:
-        read = run.made("read", lambda: check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source)))
+        read = run.made(
+            "read", lambda: [check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source))]
+        )
         if not read.rows:
             run.discard()
             raise CvrError(f"{wanted.source} holds no triplet.")
@@ -99,7 +101,7 @@ def _write_videos(videos: pa.Table, out: Path, identity: dict, files: dict[str, 
     run = StageRun(out, stage=VIDEOS_STAGE, version=VERSION, config=identity, inputs=files, overwrite=overwrite)
     if run.finished() is None:
         with run:
-            run.write(run.made("read", lambda: clean_columns(videos, WRITTEN_COLUMNS)), VIDEOS)
+            run.write(run.made("read", lambda: [clean_columns(videos, WRITTEN_COLUMNS)]), VIDEOS)
     return out
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_train
 from cvr_bench.models.parts.weights import load_checkpoint
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config, split_options
+from cvr_data.core.trust import stored
 from cvr_data.features.protocol import Encoder
 
 RESULT = "result.json"
@@ -23,8 +25,9 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
         CvrError: it has to be trained and no checkpoint is given, or the checkpoint is of another model.
     """
     component = MODELS.get(model)
-    config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
-    retriever = component.load(config, encoder)
+    with stored() if checkpoint is not None else nullcontext():
+        config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
+        retriever = component.load(config, encoder)
     is_trained = is_trainable(retriever)
     if checkpoint is not None:
         if not is_trained:

@@ -12,7 +12,6 @@ text embedding is the only token.
 
 # Shapes: N frames, H height, W width, C channels, B texts, D embedding.
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.trust import import_named, require_named
 from cvr_data.features.encoders.networks.checkpoints import loading
 from cvr_data.features.encoders.networks.images import Fit, Preprocessing
 from cvr_data.features.encoders.networks.options import Frames
@@ -115,13 +115,16 @@ def model_of(place: str, argument: str | None) -> Any:
     """Return the model that MODULE:NAME names, or that it gives when called with the argument.
 
     Raises:
-        CvrError: the name leads nowhere, cannot be loaded, or what it names encodes nothing.
+        CvrError: the name or the argument comes from a file alone or leads nowhere, or what it names cannot be loaded
+            or encodes nothing.
     """
     module_name, colon, name = place.partition(":")
     if not colon or not name:
         raise CvrError(f"mteb: model should look like package.module:name, got {place!r}.")
+    if argument is not None:
+        require_named(argument, f"mteb: the argument of {place},")
     try:
-        named = getattr(importlib.import_module(module_name), name)
+        named = getattr(import_named(place, "mteb: model"), name)
     except ModuleNotFoundError as error:
         raise CvrError(f"mteb: cannot import {module_name}: no module named {error.name!r}.") from None
     except AttributeError:

@@ -107,4 +107,5 @@ def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTran
 
     what = f"{model}: neither a folder of sentence-transformers nor a reachable model"
     with loading(what, OSError, ValueError, RuntimeError):
-        return SentenceTransformer(model, device=str(device), local_files_only=Path(model).is_dir()).eval()
+        here = Path(model).is_dir()
+        return SentenceTransformer(model, device=str(device), local_files_only=here, trust_remote_code=False).eval()

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.trust import stored
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_rows
 from cvr_data.features.store import UNKNOWN_ENCODER, FeatureStore, Space
@@ -112,4 +113,5 @@ class StoredEncoder:
     @cached_property
     def _text_encoder(self) -> Encoder:
         name, options = self.store.encoder["name"], self.store.artifact.manifest["config"]["options"]
-        return ENCODERS.get(name).load(ENCODERS.config(name, options))
+        with stored():
+            return ENCODERS.get(name).load(ENCODERS.config(name, options))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cvr_data.language.normalise import clean_text
+from cvr_data.language.words import clean_text
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from cvr_data.core.trust import OUTSIDE
 from cvr_data.modifications.asking.request import Answer, Backend, Request, completion_text
 from cvr_data.modifications.engines.server import (
     GONE,
@@ -42,7 +43,7 @@ def _parsed(extra: str) -> Any:
 class Config:
     model: str
     """The name by which the server knows the model; it names the rows and is part of the cache key."""
-    base_url: str = field(default="http://127.0.0.1:8000/v1", metadata={"output": False})
+    base_url: str = field(default="http://127.0.0.1:8000/v1", metadata={"output": False, OUTSIDE: True})
     """Of the interface, with its version: https://host/v1. The default is where `vllm serve` listens."""
     form: Literal["chat", "completion"] = "chat"
     """/chat/completions, or /completions for base models."""
@@ -54,7 +55,7 @@ class Config:
     """What the server calls the longest answer; OpenAI's newer models want the second."""
     send_top_k: bool = True
     """top_k is no part of OpenAI's interface, but of vLLM's and llama.cpp's; off for servers that refuse it."""
-    key_variable: str = field(default="OPENAI_API_KEY", metadata={"output": False})
+    key_variable: str = field(default="OPENAI_API_KEY", metadata={"output": False, OUTSIDE: True})
     """The environment variable that holds the key; unset or empty: no key is sent."""
     concurrency: int = field(default=16, metadata={"output": False})
     """Requests under way at most. vLLM batches what arrives together: 64 to 256 keep a GPU busy."""

@@ -210,6 +210,7 @@ def _engine_arguments(config: Config, *, on_gpu: bool) -> dict[str, Any]:
         "enable_prefix_caching": config.prefix_caching,
         "enforce_eager": not on_gpu if config.eager == "auto" else config.eager == "on",
         "seed": 0,
+        "trust_remote_code": False,
         "use_tqdm_on_load": False,
         # A small model left free to write blanks between the tokens of its JSON writes nothing else.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},

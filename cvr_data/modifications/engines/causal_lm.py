@@ -86,8 +86,10 @@ class CausalLM:
         transformers_logging.disable_progress_bar()
         chosen = device_of(device)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(name)
-            model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype_of(dtype, chosen))
+            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                name, dtype=dtype_of(dtype, chosen), trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise CvrError(f"Cannot load the language model {str(name)!r}: {first_line(error)}") from None
         model = model.to(chosen).eval()

@@ -45,10 +45,12 @@ class ImageTextLM:
         transformers_logging.disable_progress_bar()
         chosen = device_of(device)
         try:
-            processor = AutoProcessor.from_pretrained(name)
+            processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
             if getattr(processor, "image_processor", None) is None or not processor.chat_template:
                 raise CvrError(f"The model {str(name)!r} takes no images in a chat; name a vision-language chat model.")
-            model: Any = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype_of(dtype, chosen))
+            model: Any = AutoModelForImageTextToText.from_pretrained(
+                name, dtype=dtype_of(dtype, chosen), trust_remote_code=False
+            )
         except (OSError, ValueError, ImportError) as error:
             raise CvrError(f"Cannot load the vision-language model {str(name)!r}: {first_line(error)}") from None
         processor.tokenizer.padding_side = "left"

@@ -18,7 +18,8 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import column_names, read_rows
-from cvr_data.language.normalise import clean_text, normalised
+from cvr_data.language.normalise import normalised
+from cvr_data.language.words import clean_text
 from cvr_data.tables import MODIFICATIONS, PAIRS, content_id
 
 NAMES = {

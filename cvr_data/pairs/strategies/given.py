@@ -17,8 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.language.normalise import clean_text
-from cvr_data.language.words import words_of
+from cvr_data.language.words import clean_text, words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.features.encode_texts import Encode, encoded_slices
@@ -120,15 +121,16 @@ def caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | Non
         CvrError: the embeddings lack a caption, or the encoder takes no texts.
     """
     slices = [texts[start : start + ENCODED] for start in range(0, len(texts), ENCODED)]
+    key = embeddings and open_artifact(embeddings).key
     vectors = []
     with Progress("encode captions", len(texts), "captions") as progress:
-        for found in encoded_slices(_text_encoder, (config.text_encoder, embeddings), slices):
+        for found in encoded_slices(_text_encoder, (config.text_encoder, embeddings, key), slices):
             vectors.append(found)
             progress.advance(len(found))
     return np.concatenate(vectors) if vectors else np.empty((0, 1), np.float32)
 
 
-def _text_encoder(name: str, embeddings: Path | None) -> Encode:
+def _text_encoder(name: str, embeddings: Path | None, key: str | None) -> Encode:
     from cvr_data.features.store import FeatureStore
 
     if embeddings:

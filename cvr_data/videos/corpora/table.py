@@ -14,8 +14,8 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.media.look import with_suffix
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.media.look import inside, with_suffix
+from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, seconds, unknown_count
 
 VERSION = 2
@@ -80,8 +80,8 @@ def media(config: Config) -> tuple[Path, Iterator[str]] | None:
         return None
     folder = config.media or config.path.parent
     rows = (row for rows in read_rows(config.path, {config.video}) for row in rows)
-    names = (Path(str(name)) for row in rows if (name := row.values.get(config.video)))
-    return folder, (name.with_name(with_suffix(folder / name).name).as_posix() for name in names)
+    names = (str(name) for row in rows if (name := row.values.get(config.video)))
+    return folder, (Path(name).with_name(with_suffix(inside(folder, name)).name).as_posix() for name in names)
 
 
 count = unknown_count
@@ -90,7 +90,7 @@ count = unknown_count
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
     entries = (_entry(config, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
-    yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), config.source, check=config.check)
+    yield from tables_of(entries, config.source, config.repeated)
 
 
 def _columns(config: Config) -> set[str]:
@@ -99,13 +99,16 @@ def _columns(config: Config) -> set[str]:
 
 
 def _entry(config: Config, row: Row) -> Entry:
-    values = {column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()}
+    named = ((column, getattr(config, name)) for name, column in TEXT_COLUMNS.items())
+    values = {column: _text(row.values.get(header)) for column, header in named if header}
     entry = entry_of_row(row, config.id, config.caption, values)
-    entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
-    times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
-    entry.of_recording(entry.values["recording_id"], *times)
+    if config.duration:
+        entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
+    if config.start or config.end or config.recording:
+        times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
+        entry.of_recording(entry.values.get("recording_id"), *times)
     if config.video and (name := row.values.get(config.video)):
-        entry.path = with_suffix((config.media or config.path.parent) / str(name))
+        entry.path = with_suffix(inside(config.media or config.path.parent, str(name)))
     elif config.video:
         entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
     return entry

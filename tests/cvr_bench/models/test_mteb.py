@@ -12,6 +12,7 @@ from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
+from cvr_data.core.trust import naming
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
@@ -37,6 +38,13 @@ class TextOnly:
 
     def encode(self, inputs, **_):
         return torch.ones(len(" ".join(inputs)), DIM)
+
+
+@pytest.fixture(autouse=True)
+def named():
+    """The models of this file are named by who runs it."""
+    with naming([f"{__name__}:Brightness", f"{__name__}:TextOnly"]):
+        yield
 
 
 def encoder():

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from cvr_data.download.fetch import PARTIAL, HttpFetcher, retry_after_s
+from cvr_data.download.fetch import PARTIAL, FetchLimits, HttpFetcher, Speed, retry_after_s
+from cvr_data.download.hub import at_one_commit
 from cvr_data.download.items import WantedFile
 from cvr_data.download.run import Config, download
 from cvr_data.download.status import read_status
@@ -105,7 +106,8 @@ def test_a_wait_of_hours_is_not_waited_for(server, tmp_path):
     assert outcome.seconds < 600  # of 7200
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), (None, None), ("", None), ("soon", None)])
+@pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), (None, None), ("", None), ("soon", None), ("\u00b2", None),
+                                              ("9" * 400, None), ("Wed, 21 Oct 99999 07:28:00 GMT", None)])  # fmt: skip
 def test_retry_after_is_seconds(text, seconds):
     assert retry_after_s(text) == seconds
 
@@ -140,7 +142,7 @@ def test_an_empty_body_is_a_failure(server, tmp_path):
 
 def test_a_body_over_the_limit_is_not_taken(server, tmp_path):
     server.put("/a.mp4", BODY)
-    fetcher = HttpFetcher(tmp_path, timeout_s=2, max_bytes=1000, stop=threading.Event())
+    fetcher = HttpFetcher(tmp_path, FetchLimits(timeout_s=2, max_bytes=1000), threading.Event())
     answer = fetcher.attempt(item_of(server))
     assert answer.is_final
     assert "more than --max-bytes" in answer.error
@@ -156,3 +158,57 @@ def test_no_server_is_retriable(tmp_path):
     item = WantedFile(item_id="a", url="http://127.0.0.1:9/a.mp4", file="a.mp4")
     assert download([item], tmp_path, QUICK).statuses == {"retriable": 1}
     assert "refused" in only_row(tmp_path).error
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1/x.mp4", f"http://{'a' * 70}.org/x.mp4", "http://h:99999/x", "http://a b/x.mp4", "http://h:x/", "hf://x",
+     "hf://datasets/../..@x/y.mp4", "http://\0/x.mp4", "https://", "http://%zz/x"],
+)  # fmt: skip
+def test_a_hostile_address_is_a_row_and_the_rest_is_fetched(server, tmp_path, url):
+    server.put("/a.mp4", BODY)
+    items = [WantedFile(item_id="bad", url=url, file="bad.mp4"), item_of(server)]
+    for statuses in ({"failed": 1, "ok": 1}, {"failed": 1, "ok": 1}):  # also on a rerun
+        assert download(at_one_commit(items, tmp_path), tmp_path, QUICK).statuses == statuses
+    assert {row.item_id: row.status for row in read_status(tmp_path)} == {"bad": "failed", "a.mp4": "ok"}
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "\u00b2"}, {"Retry-After": "9" * 400}, {"Retry-After": "Wed, 99 Oct 2015 99:99:99 GMT"}]
+)
+def test_a_hostile_wait_is_no_wait(server, tmp_path, headers):
+    server.put("/a.mp4", BODY, faults=[Status(503, headers)])
+    assert download([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
+
+
+def test_a_length_of_five_thousand_digits_is_a_row(server, tmp_path):
+    server.put("/a.mp4", BODY, faults=[Status(200, {"Content-Length": "9" * 5000})] * 3)
+    assert sum(download([item_of(server)], tmp_path, QUICK).statuses.values()) == 1
+    assert only_row(tmp_path).status != "ok"
+
+
+@pytest.mark.parametrize("kind", ["video/mp4", "application/octet-stream"])
+def test_a_web_page_in_the_place_of_a_medium_is_refused_by_its_content(server, tmp_path, kind):
+    server.put("/a.mp4", b"<!DOCTYPE html><title>Sign in</title>", kind=kind)
+    assert download([item_of(server, is_media=True)], tmp_path, QUICK).statuses == {"failed": 1}
+    assert only_row(tmp_path).error == "a web page, not a medium"
+    assert len(server.log) == 1 and not (tmp_path / "a.mp4").exists()
+
+
+def test_all_files_together_have_a_limit_and_a_later_run_goes_on(server, tmp_path):
+    items = []
+    for name in "abcd":
+        server.put(f"/{name}.mp4", BODY)
+        items.append(item_of(server, f"/{name}.mp4"))
+    limited = Config(concurrency=1, attempts=1, max_total_bytes=2 * len(BODY))
+    outcome = download(items, tmp_path, limited)
+    assert outcome.statuses == {"ok": 2, "retriable": 2}
+    assert any("--max-total-bytes" in error for _, error in outcome.errors)
+    assert download(items, tmp_path, QUICK).statuses == {"ok": 4}
+
+
+def test_a_body_below_the_least_speed_is_left(monkeypatch):
+    clock = iter([0.0, 59.0, 61.0, 61.0, 125.0, 125.0])
+    monkeypatch.setattr("cvr_data.download.fetch.time.monotonic", lambda: next(clock))
+    speed = Speed(100)
+    assert [speed.is_slow(count) for count in (1000, 1000, 9000)] == [False, True, False]

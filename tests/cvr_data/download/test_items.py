@@ -136,3 +136,9 @@ def test_shards_are_disjoint_and_whole():
     assert [item.item_id for item in choose(items, {"1", "7", "9"}, 2, 0)] == ["1", "9"]
     with pytest.raises(CvrError, match="between 0 and 2"):
         choose(items, None, 3, 3)
+
+
+def test_half_a_character_in_a_list_is_one_line(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": "http://h/\\ud800.mp4"}')
+    with pytest.raises(CvrError, match="half a character"):
+        read_items(tmp_path / "a.json", "videos")

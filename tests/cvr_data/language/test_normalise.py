@@ -12,14 +12,13 @@ from cvr_data.language import normalise
 from cvr_data.language.normalise import (
     _pieces,
     clean_columns,
-    clean_text,
     clean_texts,
     normalised,
     word_counts,
     word_ids,
     word_lists,
 )
-from cvr_data.language.words import is_invisible, words_of
+from cvr_data.language.words import clean_text, is_invisible, words_of
 
 ASCII = [chr(code) for code in range(128)]
 BEYOND = list("éÉßĀ字々、…´’‐‑ʼ×½ﬁＲ¨ЖΣςがアก็هัٌ한🚒・９\u0301\u200b\u200d\u202b\ufe0f\u00ad\u00a0\u2003\u2028\u0085")

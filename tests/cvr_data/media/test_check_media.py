@@ -4,12 +4,16 @@ import json
 import os
 import time
 
+import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.http_client import http_client
 from cvr_data.media.check_media import Config, Medium, check_media
+from cvr_data.media.check_one import Found, UrlChecker
+from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import write_mp4
 from cvr_data.triplets.build import build_triplets, find_parts
 from cvr_data.triplets.dataset import open_dataset
@@ -182,3 +186,43 @@ def test_triplets_whose_videos_were_not_checked_are_refused(built, one_line_erro
     videos = built.parent / "videos"
     words = ["check-media", videos, "--drop-missing", tmp_path / "x", "-O", tmp_path / "c"]
     assert "holds videos; name a folder of triplets" in one_line_error(*words)
+
+
+def test_opening_an_address_sends_no_token_to_the_host_of_a_redirect(server, clip):
+    elsewhere = server.put("/a.mp4", clip.read_bytes()).replace("127.0.0.1", "localhost")
+    server.put("/hub.mp4", b"", faults=[Status(302, {"Location": elsewhere})] * 50)
+    headers = {"Authorization": "Bearer hidden"}
+    with http_client(timeout_s=5, private_redirects=True) as client:
+        file = RemoteFile(client, server.url + "/hub.mp4", headers, clip.stat().st_size)
+        with av.open(file) as container:
+            assert container.streams.video[0].codec_context.width == 32
+    assert {secret for host, secret in server.secrets if host == "localhost"} == {None}
+    assert ("127.0.0.1", "Bearer hidden") in server.secrets
+
+
+def test_a_playlist_leads_the_decoder_nowhere(server, clip, tmp_path):
+    inner = server.put("/inner.mp4", clip.read_bytes())
+    for name, text in {
+        "a.mp4": f"#EXTM3U\n#EXTINF:1,\n{inner}\n#EXT-X-ENDLIST\n",
+        "b.mp4": f"ffconcat version 1.0\nfile {inner}\n",
+    }.items():
+        url = server.put(f"/{name}", text.encode())
+        checker = UrlChecker(timeout_s=5, is_opening=True)
+        with checker.client:
+            assert checker(url).status == "gone"
+    assert "/inner.mp4" not in server.asked()
+
+
+@pytest.mark.parametrize("kind", ["video/mp4", "text/html"])
+def test_a_page_is_no_medium_whatever_it_is_called(server, kind):
+    url = server.put("/a.mp4", b"<html>sign in</html>", kind=kind)
+    checker = UrlChecker(timeout_s=5)
+    with checker.client:
+        assert checker(url) == Found(status="gone", reason="a web page, not a medium", http_status=200)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/x", f"http://{'a' * 70}.org/", "hf://x", "hf://datasets/../..@x/y", "http://\0/"]
+)
+def test_a_hostile_address_is_gone(url):
+    assert UrlChecker(timeout_s=5)(url).status == "gone"

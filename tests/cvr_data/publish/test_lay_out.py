@@ -61,7 +61,7 @@ def run_cvr(words, environment):
 
 
 def test_files_that_are_staged(built, tmp_path):
-    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged")
+    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
     thumbnails = sorted(f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2"))
     assert list(staged.sizes()) == [
         "CITATION.cff", "LICENCES.md", "README.md", "annotations/webvid_covr_test.csv",
@@ -75,7 +75,9 @@ def test_files_that_are_staged(built, tmp_path):
 
 
 def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tmp_path):
-    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True))
+    staged = stage(
+        open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True, media=(built.parent / "media",))
+    )
     assert staged.withheld_videos == 1
     rows = pq.read_table(tmp_path / "staged" / "data" / "short" / "train-00000-of-00001.parquet").to_pylist()
     guarded, free = sorted(rows, key=lambda row: row["target_id"] != "g1")
@@ -101,13 +103,16 @@ def test_without_a_videos_table_nothing_of_a_video_is_published(tmp_path, built)
     from dataclasses import replace
 
     staged = stage(
-        replace(open_dataset(built), videos=None), "user/tiny", tmp_path / "staged", Wanted(with_videos=True)
+        replace(open_dataset(built), videos=None),
+        "user/tiny",
+        tmp_path / "staged",
+        Wanted(with_videos=True, media=(built.parent / "media",)),
     )
     assert (staged.withheld_videos, staged.media) == (5, {})
 
 
 def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged")
+    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
     block = (tmp_path / "staged" / "README.md").read_text().split("---\n")[1]
     configs = yaml.safe_load(block)["configs"]
     assert [config["config_name"] for config in configs] == ["default", "dense", "short"]
@@ -116,7 +121,9 @@ def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
 
 def test_staging_twice_gives_the_same_bytes(built, tmp_path):
     for name in ("one", "two"):
-        stage(open_dataset(built), "user/tiny", tmp_path / name, Wanted(with_videos=True))
+        stage(
+            open_dataset(built), "user/tiny", tmp_path / name, Wanted(with_videos=True, media=(built.parent / "media",))
+        )
     names = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
 
@@ -133,7 +140,7 @@ def test_a_dry_run_says_what_would_go_out_and_asks_no_server(built, tmp_path, cv
 def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
     from PIL import Image
 
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged")
+    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
     card = (tmp_path / "staged" / "README.md").read_text()
     shown = set(re.findall(r"!\[\]\((thumbnails/\w+\.jpg)\)", card))
     assert shown == {f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2")}
@@ -145,7 +152,9 @@ def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
 def test_many_videos_are_spread_over_folders_and_their_checksums_stand_in_a_file(built, tmp_path, monkeypatch):
     monkeypatch.setattr(publish, "LISTED_MEDIA", 2)
     monkeypatch.setattr(published_media, "FLAT", 2)
-    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True))
+    staged = stage(
+        open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True, media=(built.parent / "media",))
+    )
     assert set(staged.media) == {f"videos/{content_id(name)[:2]}/{name}.mp4" for name in ("r1", "b1", "r2", "b2")}
     lines = (tmp_path / "staged" / "videos.sha256").read_text().splitlines()
     assert [line.split("  ")[1] for line in lines] == sorted(staged.media)
@@ -224,7 +233,10 @@ def test_a_folder_without_triplets_is_refused(built, one_line_error):
 def test_a_pushed_dataset_is_loaded_back(built, tmp_path):
     with HubServer() as hub:
         environment = hub.environment(tmp_path / "home")
-        done = run_cvr(["publish", built, "--repo", "user/tiny", "--with-videos", "--private"], environment)
+        done = run_cvr(
+            ["publish", built, "--repo", "user/tiny", "--with-videos", "--private", "--media", built.parent / "media"],
+            environment,
+        )
         assert done.returncode == 0, done.stderr
         assert 'load_dataset("user/tiny")' in done.stdout
         assert hub.repos["user/tiny"].private
@@ -245,7 +257,16 @@ def test_features_and_videos_of_another_revision_load_there(built, tmp_path):
     embed(built.parent / "videos", "hash", hash.Config(dim=8, frames=2), tmp_path / "features")
     with HubServer() as hub:
         environment = hub.environment(tmp_path / "home")
-        words = ["--revision", "v2", "--with-videos", "--with-embeddings", "--embeddings", tmp_path / "features"]
+        words = [
+            "--revision",
+            "v2",
+            "--media",
+            built.parent / "media",
+            "--with-videos",
+            "--with-embeddings",
+            "--embeddings",
+            tmp_path / "features",
+        ]
         done = run_cvr(["publish", built, "--repo", "user/tiny", *words], environment)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1].endswith('load_dataset("user/tiny", revision="v2")')

@@ -40,7 +40,11 @@ def load_model(kind: str, model: str) -> Any:
     load_config(model)
     with loading(f"{model}: cannot be loaded as {kind}", OSError, ValueError, RuntimeError):
         network, report = getattr(transformers, kind).from_pretrained(
-            model, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            model,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            trust_remote_code=False,
         )
     check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
     if report["mismatched_keys"]:
@@ -60,7 +64,7 @@ def load_config(model: str) -> Any:
     if Path(model).is_dir() and not (Path(model) / "config.json").is_file():
         raise CvrError(f"{model}: no config.json in this folder; it is not a checkpoint of transformers.")
     with loading(f"{model}: neither a folder nor a reachable model on the hub", OSError, ValueError):
-        return AutoConfig.from_pretrained(model)
+        return AutoConfig.from_pretrained(model, trust_remote_code=False)
 
 
 def load_hub_tokenizer(model: str) -> Any:
@@ -72,7 +76,7 @@ def load_hub_tokenizer(model: str) -> Any:
     from transformers import AutoTokenizer
 
     with loading(f"{model}: its tokenizer cannot be loaded", OSError, ValueError, ImportError, TypeError):
-        return AutoTokenizer.from_pretrained(model)
+        return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
 
 
 def tokenize(

@@ -1,5 +1,6 @@
 """one-word: against a quadratic reading of its definition on small corpora, and what must not matter."""
 
+import csv
 import json
 from functools import cache
 
@@ -164,3 +165,15 @@ def test_pair_ids_are_those_of_the_tables_for_awkward_texts():
     for row in kept.to_pylist():
         assert row["pair_id"] == pair_id(*(row[name] for name in COLUMNS[1:])), json.dumps(row)
     assert kept.num_rows >= 2
+
+
+@pytest.mark.data
+def test_all_published_pairs_are_found(real_data):
+    with (real_data / "webvid_covr" / "webvid8m-covr_test.half.csv").open(encoding="utf-8", newline="") as file:
+        published = list(csv.DictReader(file))
+    corpus = {row[f"pth{side}"]: [row[f"txt{side}"]] for row in published for side in (1, 2)}
+    wanted = {(row["pth1"], row["pth2"]) for row in published}
+    pairs, _ = mined(corpus, Config(max_group=10**9, max_videos_per_caption=10**9))
+    found = zip(pairs["reference_id"].to_pylist(), pairs["target_id"].to_pylist(), strict=True)
+    assert len(wanted) == 1278
+    assert wanted <= set(found)

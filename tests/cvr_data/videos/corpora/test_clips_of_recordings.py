@@ -126,7 +126,12 @@ def dataset(videos):
 
 
 def test_a_recording_is_published_once_and_rows_say_which_seconds(videos):
-    staged = stage(dataset(videos), "me/clips", Path("staged"), Wanted(with_videos=True, licences={"table": "MIT"}))
+    staged = stage(
+        dataset(videos),
+        "me/clips",
+        Path("staged"),
+        Wanted(with_videos=True, licences={"table": "MIT"}, media=(videos.parent,)),
+    )
     assert [path.name for path in staged.media.values()] == ["film.mp4"]
     [row] = pq.read_table(next(Path("staged/data").rglob("*.parquet"))).to_pylist()
     assert [row[f"{end}_{time}_s"] for end in ("reference", "target") for time in ("start", "end")] == [0.5, 2, 2, 4]

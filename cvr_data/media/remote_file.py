@@ -1,0 +1,72 @@
+"""A file on a server as a decoder reads it: pieces of it, by the one HTTP client.
+
+The decoder itself never goes to the network: it would send the Hub's token along to wherever a redirect leads, and
+follow the addresses in a playlist. What it asks for is bounded, so a server cannot keep it reading.
+"""
+
+from collections.abc import Mapping
+
+import httpx2
+
+from cvr_data.media.video import UnreadableVideo
+
+PIECE = 1 << 18
+MOST_BYTES = 1 << 28
+"""Read of one file at most: its header may lie at its end, but need not be searched for in all of it."""
+
+
+class RemoteFile:
+    """Reads an address like an open file."""
+
+    def __init__(self, client: httpx2.Client, address: str, headers: Mapping[str, str], size: int | None):
+        self.client, self.address, self.headers, self.size = client, address, headers, size
+        self.place = self.start = self.received = 0
+        self.piece = b""
+
+    def read(self, count: int = -1) -> bytes:
+        """Return up to so many bytes, none at the end.
+
+        Raises:
+            UnreadableVideo: the server fails, or more would be read than is sensible.
+        """
+        wanted = PIECE if count < 0 else count
+        if not self.start <= self.place < self.start + len(self.piece):
+            self.piece, self.start = self._ask(self.place), self.place
+        found = self.piece[self.place - self.start :][:wanted]
+        self.place += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place and return it."""
+        if whence == 2 and self.size is None:
+            raise UnreadableVideo("its size is unknown")
+        self.place = offset + (0, self.place, self.size or 0)[whence]
+        return self.place
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self.place
+
+    def seekable(self) -> bool:
+        """Return whether the end can be found."""
+        return self.size is not None
+
+    def _ask(self, place: int) -> bytes:
+        if self.size is not None and place >= self.size:
+            return b""
+        asked = {**self.headers, "Range": f"bytes={place}-{place + PIECE - 1}"}
+        with self.client.stream("GET", self.address, headers=asked) as response:
+            if response.status_code == 416:
+                return b""
+            if response.status_code not in (200, 206):
+                raise UnreadableVideo(f"HTTP {response.status_code}")
+            before = place if response.status_code == 200 else 0  # without ranges all comes from the start
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                self.received += len(chunk)
+                if self.received > MOST_BYTES:
+                    raise UnreadableVideo(f"more than {MOST_BYTES >> 20} MiB to read")
+                body += chunk
+                if len(body) >= before + PIECE:
+                    break
+            return bytes(body[before : before + PIECE])
