@@ -49,8 +49,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import ArtifactWriter
-
 PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
 
@@ -125,12 +123,6 @@ class StepCount:
         self.rows_in += other.rows_in
         self.rows_out += other.rows_out
         self.dropped.update(other.dropped)
-
-
-def write_parts(writer: ArtifactWriter, kept: pa.Table, dropped: pa.Table) -> None:
-    """Write all rows of an artifact in parts of `PART_ROWS`, and beside the first those that were dropped."""
-    for index, start in enumerate(range(0, max(kept.num_rows, 1), PART_ROWS)):
-        writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
 
 
 def count_reasons(dropped: pa.Table) -> dict[str, int]:

@@ -15,7 +15,7 @@ where features of both are stored, else of their captions; captions are compared
 
 # Shapes: N candidates of queries, D embedding.
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import count_reasons, split_dropped, write_parts
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import Step, split_dropped
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.normalise import WordIds, normalised, word_ids
 from cvr_data.language.stop_words import FUNCTION_WORDS
@@ -174,23 +176,30 @@ def mine_distractors(
         CvrError: no triplet of the split, a column is missing, or `out` holds another thing.
     """
     inputs = {"triplets": triplets, "videos": videos, **({"embeddings": embeddings} if embeddings else {})}
-    writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
-    )
-    if (done := writer.finished()) is not None:
+    stage = StageRun(out, stage=STAGE, version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
+    if (done := stage.finished()) is not None:
         return done
-    rows = check_columns(open_artifact(triplets, "build-triplets").read(), TRIPLETS, str(triplets))
-    queries = rows.filter(pc.equal(rows.column("split"), config.split)).sort_by("triplet_id")
-    if not queries.num_rows:
+    source = open_artifact(triplets, "build-triplets")
+    if not any(config.split in read_parquet(path, ["split"])["split"].to_pylist() for path in source.part_paths):
         raise CvrError(f"{triplets} has no triplet of split {config.split!r}.")
-    pool = check_columns(open_artifact(videos).read(), VIDEOS, str(videos)).sort_by("video_id")
-    with writer:
-        kept, dropped = split_dropped(run(config, queries, rows, pool, embeddings))
-        write_parts(writer, kept, dropped)
-        counts = {"in": kept.num_rows + dropped.num_rows, "out": kept.num_rows, "dropped": count_reasons(dropped)}
-        return writer.finish(
-            funnel=[{"step": STAGE, **counts}], videos=pc.count_distinct(kept.column("video_id")).as_py()
-        )
+    corpus = open_artifact(videos)
+
+    def mined() -> Iterator[pa.Table]:
+        rows = check_columns(source.read(), TRIPLETS, str(triplets))
+        queries = rows.filter(pc.equal(rows.column("split"), config.split)).sort_by("triplet_id")
+        pool = check_columns(corpus.read(), VIDEOS, str(videos)).sort_by("video_id")
+        yield run(config, queries, rows, pool, embeddings)
+
+    with stage:
+        # A query is compared with all videos at once: this is the one step whose table is whole.
+        found = stage.made(STAGE, mined).then(Step(name=STAGE, run=_as_mined))
+        stage.write_parts(found)
+        kept = [read_parquet(path, ["video_id"])["video_id"] for path in stage.part_paths()]
+        return stage.finish(videos=len({video_id for column in kept for video_id in column.to_pylist()}))
+
+
+def _as_mined(config: None, found: pa.Table) -> pa.Table:
+    return found
 
 
 def run(config: Config, queries: pa.Table, triplets: pa.Table, pool: pa.Table, embeddings: Path | None) -> pa.Table:
