@@ -107,6 +107,8 @@ def _parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
 
 def _looked(config: None, videos: pa.Table) -> pa.Table:
     """The videos, those of a file with its hash and length; one whose file gives no frame is dropped."""
+    if videos.column("path").null_count == videos.num_rows:
+        return videos
     names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]

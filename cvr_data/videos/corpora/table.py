@@ -6,7 +6,7 @@
 A row that cannot be used (no caption, not UTF-8, a media file that gives no frame) is dropped with its reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -89,7 +89,8 @@ count = unknown_count
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
-    entries = (_entry(config, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
+    named = [(column, header) for name, column in TEXT_COLUMNS.items() if (header := getattr(config, name))]
+    entries = (_entry(config, named, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
     yield from tables_of(entries, config.source, config.repeated)
 
 
@@ -98,9 +99,8 @@ def _columns(config: Config) -> set[str]:
     return {name for name in (getattr(config, entry) for entry in fields) if name}
 
 
-def _entry(config: Config, row: Row) -> Entry:
-    named = ((column, getattr(config, name)) for name, column in TEXT_COLUMNS.items())
-    values = {column: _text(row.values.get(header)) for column, header in named if header}
+def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
+    values = {column: _text(row.values.get(header)) for column, header in named}
     entry = entry_of_row(row, config.id, config.caption, values)
     if config.duration:
         entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)

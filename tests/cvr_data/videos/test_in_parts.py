@@ -55,7 +55,7 @@ def test_rows_of_one_id_are_found_in_any_part(policy, slice_rows, part_rows, buc
     lines = [f"v{number * 7 % 31},text {number % 5}" for number in range(120)]
     (tmp_path / "t.csv").write_text("\n".join(["video_id,caption", *lines]))
     config = CORPORA.config("table", [f"path={tmp_path / 't.csv'}", f"repeated={policy}"])
-    expected = {}
+    expected: dict[str, list[str]] = {}
     for line in lines:
         name, caption = line.split(",")
         known = expected.setdefault(name, [])
