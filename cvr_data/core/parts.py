@@ -31,6 +31,10 @@ class RowGroups:
     path: Path
     first: int
     last: int
+    start: int = 0
+    """First of their rows that is meant."""
+    rows: int | None = None
+    """How many are; None is all."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,30 @@ def parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = N
     # An artifact without rows has a part too, which has its columns.
     last = [Part(_joined(waiting))] if waiting else [] if parts else [Part((RowGroups(paths[0], 0, 0),))]
     return Parts((*parts, *last), values)
+
+
+def cut_rows(paths: Sequence[Path], rows: int) -> Parts:
+    """Return all rows of Parquet files as parts of so many rows, whatever the files are cut into: the last has less.
+
+    Raises:
+        CvrError: a file cannot be read as Parquet.
+    """
+    parts: list[Part] = []
+    waiting: list[RowGroups] = []
+    room, total = rows, 0
+    for path in paths:
+        footer = _footer(path)
+        for group in range(footer.num_row_groups):
+            size, start = footer.row_group(group).num_rows, 0
+            while start < size:
+                taken = min(room, size - start)
+                waiting.append(RowGroups(path, group, group + 1, start, taken))
+                start, room, total = start + taken, room - taken, total + taken
+                if not room:
+                    parts.append(Part(tuple(waiting)))
+                    waiting, room = [], rows
+    last = [Part(tuple(waiting))] if waiting else [] if parts else [Part((RowGroups(paths[0], 0, 0),))]
+    return Parts((*parts, *last), total)
 
 
 def column_names(path: Path) -> list[str]:
@@ -199,7 +227,8 @@ def _read_groups(piece: RowGroups, columns: Sequence[str] | None) -> pa.Table:
         with pq.ParquetFile(piece.path) as file:
             names = file.schema_arrow.names
             wanted = names if columns is None else [name for name in columns if name in names]
-            return file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
+            table = file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
+            return table.slice(piece.start, piece.rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(piece.path, error) from None
 

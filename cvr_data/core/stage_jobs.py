@@ -96,6 +96,8 @@ class Done:
     """Rows that were dealt into each bucket."""
     without: dict[str, int] = field(default_factory=dict)
     """File that gave nothing -> its size then, -1 where there was none."""
+    is_kept: bool = False
+    """An earlier run did it."""
 
 
 def run_job(of: Pass, index: int, part: Part) -> Done:
@@ -138,20 +140,23 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
         return _kept_or(of, index, [part], made)
 
 
-def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
-    """Settle the claims of one bucket and write those that go back, a batch for each part they came from."""
+def settle_job(of: Pass, step: ClaimStep, buckets: Sequence[Bucket], index: int) -> Done:
+    """Settle the claims of one bucket and write those that go back, a batch for each part they came from.
+
+    Offers of another flow are a bucket of their own, after that of the claims.
+    """
 
     def settle() -> Done:
-        pieces = list(read_bucket(bucket))
-        claims = pa.concat_tables(
-            [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
-        )
+        pieces = [piece for bucket in buckets for piece in read_bucket(bucket)]
+        numbered = [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
+        claims = pa.concat_tables(numbered, promote_options="permissive")
         settled = step.settle(step.config, claims)
         path = of.folder / f"{index:05d}.arrow"
-        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), len(pieces))
+        asking = len(buckets[0].files)
+        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), asking)
         return Done((), settled.num_rows, claims.num_rows, _said_of(of, [path]))
 
-    return _kept_or(of, index, [bucket, step.name], settle)
+    return _kept_or(of, index, [*buckets, step.name], settle)
 
 
 def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
@@ -178,7 +183,7 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
         return done
     of.folder.mkdir(parents=True, exist_ok=True)
     made = make()
-    counts = [[count.rows_in, count.rows_out, dict(count.dropped)] for count in made.counts]
+    counts = [[count.rows_in, count.rows_out, dict(count.dropped), dict(count.told)] for count in made.counts]
     said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
     said |= {"sizes": made.sizes, "without": made.without}
     write_bytes(note, json_bytes(said))
@@ -194,8 +199,9 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
             return None
         if any(_size(Path(name)) != size for name, size in said["without"].items()):
             return None
-        counts = tuple(StepCount(rows_in, rows_out, Counter(lost)) for rows_in, rows_out, lost in said["counts"])
-        return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]), said["without"])
+        counts = tuple(StepCount(*each[:2], *map(Counter, each[2:])) for each in said["counts"])
+        sizes, without = tuple(said["sizes"]), said["without"]
+        return Done(counts, said["rows"], said["given"], said["files"], sizes, without, is_kept=True)
     except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
         return None
 
@@ -244,13 +250,14 @@ def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table,
         made = step.run(step.config, table, settled, *sides)
     else:
         made = step.run(step.config, table, *sides)
+    made, told = made if step.tells else (made, {})
     if not step.makes_rows and made.num_rows != table.num_rows:
         raise RuntimeError(f"The step {step.name!r} was given {table.num_rows} rows and returned {made.num_rows}.")
     kept, dropped = split_dropped(made)
     if not step.is_counted and dropped.num_rows:
         raise RuntimeError(f"The step {step.name!r} is not counted and drops {dropped.num_rows} rows.")
     rows_in = made.num_rows if step.makes_rows else table.num_rows
-    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)))
+    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)), Counter(told))
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
@@ -286,6 +293,11 @@ def _finished(of: Pass, table: pa.Table) -> pa.Table:
 
 def _constant(table: pa.Table, number: int) -> pa.Array:
     return pa.array(np.full(table.num_rows, number, np.int32))
+
+
+def forget_sides() -> None:
+    """Let go of what sides loaded in this process: an artifact is written, and the next one has others."""
+    _loaded.cache_clear()
 
 
 @lru_cache(maxsize=8)

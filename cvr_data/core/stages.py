@@ -75,6 +75,8 @@ class Step:
     """It gives other rows than it gets, so how many came in says nothing."""
     is_counted: bool = True
     """False of what only adds columns: it is no step of the funnel, and `drop_step` does not count it."""
+    tells: bool = False
+    """`run` returns (table, counts): name -> number, which the runner adds up over all parts (`StageRun.told`)."""
     on_gpu: bool = False
     """It runs a network: workers of a Ray that has GPUs share them."""
 
@@ -102,6 +104,9 @@ class ClaimStep(Step):
     """Claims of each value of the input, at most; the number of buckets follows from it."""
     bucket_values: int | None = None
     """Claims of a bucket, on average, where they hold much; else as many as the runner takes."""
+    offers: Callable[..., pa.Table] | None = None
+    """(config, part) -> claims of the rows of another flow (`StageRun.claimed`), of which none comes back; they have
+    columns of their own, which are null in `claims`, and the other way round."""
 
 
 @dataclass
@@ -111,6 +116,7 @@ class StepCount:
     rows_in: int = 0
     rows_out: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "StepCount") -> None:
         """Add the counts of another part."""

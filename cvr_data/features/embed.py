@@ -239,9 +239,7 @@ def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
         features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
-    table = id_table([text_id(text) for text in texts], "text", [len(rows) for rows in tokens])
-    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = with_column(table, "sha256", pa.array(hashes))
+    table = text_table(texts, [len(rows) for rows in tokens])
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
     return MadeFiles(table, DROPPED.empty_table(), half)
@@ -348,6 +346,13 @@ def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decode
             pool.shutdown(cancel_futures=True)
             # Here, because whoever has the last video does not come back for more.
             logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
+
+
+def text_table(texts: list[str], counts: list[int]) -> pa.Table:
+    """Return the id table of texts whose rows lie one after another."""
+    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
+    table = id_table([text_id(text) for text in texts], "text", counts)
+    return with_column(table, "sha256", pa.array(hashes, pa.string()))
 
 
 def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:

@@ -9,7 +9,7 @@ Captions come from `--embeddings` where these are given; else they are encoded h
 search itself. The search is exact and takes about 1 KB per caption beside the vectors (k = 10).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
+from cvr_data.core.stages import PART_ROWS
 from cvr_data.features.encode_texts import Encode, encoded_slices
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
@@ -68,9 +69,17 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     Raises:
         CvrError: the embeddings lack a caption, or the encoder takes no texts.
     """
+    return pa.concat_tables(tables(config, videos, embeddings), promote_options="permissive")
+
+
+def tables(config: Config, videos: pa.Table, embeddings: Path | None = None) -> Iterator[pa.Table]:
+    """Yield the rows of `run`, each table of some references' captions."""
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
     crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-    return pairs_table(captions, find_pairs(config, captions, embeddings), crowded, NAME)
+    found = find_pairs(config, captions, embeddings)
+    for start in range(0, max(len(found.reference), 1), PART_ROWS):
+        some = found.part(start, start + PART_ROWS)
+        yield pairs_table(captions, some, crowded if start == 0 else [], NAME)
 
 
 def explain(config: Config, reference: str, target: str) -> str:

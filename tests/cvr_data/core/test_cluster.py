@@ -23,7 +23,7 @@ import pyarrow as pa
 import cli
 from cvr_data.core import parts, runner
 from cvr_data.pairs.strategies import one_word
-parts.PART_VALUES, runner.CLAIMS, one_word.BUCKET_VALUES = 150, 300, 150
+parts.PART_VALUES, runner.CLAIMS, one_word.BUCKET_VALUES = 150, 1000, 60
 if __name__ == "__main__":
     code = cli.run(sys.argv[1:])
     print(pa.default_memory_pool().max_memory())
@@ -31,13 +31,14 @@ if __name__ == "__main__":
 """
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["here", "there"])
 WAIT_S = 120
-MORE = 250
-"""Words that follow the same ones in every caption, so that a table of the captions is some megabytes."""
+SILENT = 3000
+"""Videos that are in no pair, with captions so long that a table of them is some megabytes."""
 
 
 def write_videos(folder):
-    rest = " ".join(random.Random(0).choices("on in at by of to as up".split(), k=MORE))
-    texts = [f"{' '.join(words)} {number} {rest}" for number in range(20) for words in itertools.product(*WORDS)]
+    at = random.Random(0)
+    texts = [f"{' '.join(words)} {number}" for number in range(2) for words in itertools.product(*WORDS)]
+    texts += [" ".join(at.choices("on in at by of to as up".split(), k=250)) for _ in range(SILENT)]
     rows = [{"video_id": f"v{n:05d}", "captions": [text], "source": "test"} for n, text in enumerate(texts)]
     table = pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3]))
     with ArtifactWriter(folder, stage="import-test") as writer:
