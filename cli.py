@@ -2,6 +2,22 @@
 
 import os
 import sys
+import types
+
+INTERRUPTED = "cvr: interrupted; run the same command again to resume."
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+    """Say in one line that Ctrl-C came before there was a command, such as while libraries are imported."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write(f"{INTERRUPTED}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if sys.argv[0].rpartition(os.sep)[2] in ("cvr", "-c"):  # not where another program imports this file
+    sys.excepthook = _tell
+
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +27,8 @@ import click
 
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.plain_output import plain, plain_stdout
+from cvr_data.core.secrets_in_text import masked
 
 PACKAGES = ("cvr_data", "cvr_bench")
 SECTIONS = {
@@ -76,7 +94,7 @@ def group(debug: bool, machine: str | None, trust: tuple[str, ...]) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line; a user's mistake is one line and exit code 2, Ctrl-C is 130."""
+    """Run the command line; a user's mistake is one line and exit code 2, a mistake of ours 70, Ctrl-C is 130."""
     arguments = sys.argv[1:] if args is None else args
     # Threads that wait by spinning starve each other on a busy machine (docs/performance.md); torch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -86,25 +104,40 @@ def main(args: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
-        with command(arguments):
+        with command(arguments), plain_stdout(sys.stdout):
             result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
         return result if isinstance(result, int) else 0
-    except CvrError as error:
-        if "--debug" in arguments:
-            raise
-        click.echo(f"cvr: {error}", err=True)
-        return 2
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("cvr: interrupted; run the same command again to resume.", err=True)
+        click.echo(INTERRUPTED, err=True)
         return 130
-    except OSError as error:
-        if "--debug" in arguments or error.errno not in (13, 20, 28, 30, 122):
+    except BrokenPipeError:  # `cvr list | head`
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # what is still to be flushed goes nowhere
+        return 141
+    except Exception as error:
+        if "--debug" in arguments:
             raise
-        click.echo(f"cvr: {error.filename or 'disk'}: {error.strerror}.", err=True)
-        return 2
+        line, code = _line_of(error, arguments)
+        click.echo(f"cvr: {plain(masked(' '.join(line.split())))}", err=True)
+        return code
+
+
+def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
+    """What is said of an error, and the exit code: 2 for the user's mistakes, 70 for ours."""
+    if isinstance(error, CvrError):
+        return str(error), 2
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx else "cvr"
+        return f"{error.format_message()} See `{where} --help`.", 2
+    if isinstance(error, click.ClickException):
+        return error.format_message(), 2
+    if isinstance(error, OSError) and error.errno in (13, 20, 28, 30, 122):
+        return f"{error.filename or 'disk'}: {error.strerror}.", 2
+    from cvr_data.core.failure_report import told
+
+    return told(error, arguments), 70
 
 
 def _command_files() -> dict[str, str]:

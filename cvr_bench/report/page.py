@@ -7,6 +7,7 @@ The HTML needs nothing beside itself: style, script, drawings and clips are insi
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -126,7 +127,7 @@ def report_environment(*, autoescape: bool) -> jinja2.Environment:
 def _cell(text: object) -> str:
     """The text as one cell of a Markdown table."""
     flat = " ".join(str(text).split())
-    return str(escape(flat)).replace("|", "\\|").replace("`", "\\`")
+    return re.sub(r"[|`\[\]]", r"\\\g<0>", str(escape(flat))).replace("://", ":\u200b//")
 
 
 def _bounds(interval: Interval, form: str = ".1f") -> str:

@@ -24,11 +24,12 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on; others than this machine "
               "need the token in the link.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--token", "needs_token", is_flag=True, help="Ask for the token on this machine too.")
+@click.option("--token/--no-token", "needs_token", default=None,
+              help="Ask for the token on this machine too.  [default: where others have accounts]")  # fmt: skip
 @seed_option
 def review(
     reviewed: Path, out: Path | None, annotators: tuple[str, ...], overlap: float, host: str, port: int,
-    needs_token: bool, seed: int, **shown: Any,
+    needs_token: bool | None, seed: int, **shown: Any,
 ) -> None:  # fmt: skip
     """Serve a page on which people judge the texts of a folder of triplets or modification texts; Ctrl-C ends it.
 

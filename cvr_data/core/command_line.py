@@ -5,15 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from cvr_data.core.secrets_in_text import masked
 from cvr_data.core.trust import naming
 
 _WORDS: ContextVar[Sequence[str] | None] = ContextVar("words", default=None)
 
 
 def running_command() -> str:
-    """Return the command of the block around, else that of the process."""
+    """Return the command of the block around, else that of the process; keys and passwords in it are masked."""
     words = _WORDS.get()
-    return " ".join(["cvr", *(sys.argv[1:] if words is None else words)])
+    return masked(" ".join(["cvr", *(sys.argv[1:] if words is None else words)]))
 
 
 @contextmanager

@@ -55,9 +55,9 @@ def http_client(
 
 
 def host_of(url: str) -> str:
-    """Return host and port of an address; empty where it is none."""
+    """Return host and port of an address, without a name or password; empty where it is none."""
     try:
-        return urlsplit(url).netloc
+        return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:  # brackets that are no address
         return ""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.progress import Progress
+from cvr_data.core.secrets_in_text import masked
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import LONGEST_WAIT_S, FetchAnswer, FetchLimits, HostGate, HttpFetcher
 from cvr_data.download.hub import SCHEME, attempt_hub
@@ -119,7 +120,7 @@ class Download:
 
     def _has_failed(self, item: WantedFile) -> bool:
         known = self.table.known.get(item.item_id)
-        return known is not None and known.status == "failed" and known.url == item.url
+        return known is not None and known.status == "failed" and known.url == masked(item.url)
 
     def _fetch_all(self, items: Sequence[WantedFile]) -> int:
         for number, item in enumerate(items):
@@ -212,10 +213,10 @@ def download(
 def _row(item: WantedFile, status: Status, answer: FetchAnswer, attempts: int, size: int | None) -> StatusRow:
     return StatusRow(
         item_id=item.item_id,
-        url=item.url,
+        url=masked(item.url),
         file=item.file,
         status=status,
-        error=answer.error,
+        error=None if answer.error is None else masked(answer.error),
         http_status=answer.http_status,
         bytes=size,
         sha256=answer.sha256,

@@ -3,7 +3,6 @@
 scan({"data/short/train-00000-of-00001.parquet": Path(...), "videos/a.mp4": Path(...)})
 # ["data/short/train-00000-of-00001.parquet, column modification: a Hub token", "videos/a.mp4: where it was filmed"]
 
-The patterns are those of keys that are recognised by their form; a password that looks like a word is not found.
 """
 
 import re
@@ -14,21 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cvr_data.core.secrets_in_text import secrets_in
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-SECRETS = {
-    "a Hub token": r"\bhf_[A-Za-z0-9]{20,}",
-    "a key of a language model's server": r"\bsk-[A-Za-z0-9_-]{20,}",
-    "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})",
-    "a key of Amazon's": r"\bA(KIA|SIA)[0-9A-Z]{16}\b",
-    "a key of Google's": r"\bAIza[0-9A-Za-z_-]{35}",
-    "a Slack token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
-    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
-    "a password in an address": r"[a-z][a-z0-9+.-]*://[^/\s:@\"']*:[^/\s@\"']+@",
-    "a password or token in a command": r"(?i)\b(api_?key|\w*token|passw(or)?d|secret)[\"']?\s*[=:]\s*[\"']?\w{6,}",
-    "a home folder": r"(/home/|/Users/|[A-Za-z]:\\\\?Users\\\\?)[^/\\\s\"']+|(?<![\w.])/root/",
-}
-"""What it is -> pattern."""
+HOME = r"(?:/home/|/Users/|[A-Za-z]:\\\\?Users\\\\?)[^/\\\s\"']+|(?<![\w.])/root/"
 PLACES = ("location", "gps", "iso6709")
 """Parts of the names of metadata that tell where a film was made."""
 GPS_IFD = 0x8825
@@ -39,9 +27,9 @@ def scan(files: Mapping[str, Path]) -> list[str]:
     return [f"{name}{where}" for name, path in files.items() for where in _found(path)]
 
 
-def secrets_in(text: str) -> list[str]:
+def found_in(text: str) -> list[str]:
     """Return what a text holds of keys, passwords and home folders."""
-    return [kind for kind, pattern in SECRETS.items() if re.search(pattern, text)]
+    return [*secrets_in(text), *(["a home folder"] if re.search(HOME, text) else [])]
 
 
 def _found(path: Path) -> Iterator[str]:
@@ -53,7 +41,7 @@ def _found(path: Path) -> Iterator[str]:
     elif suffix in VIDEO_SUFFIXES:
         yield from _in_film(path)
     else:
-        yield from (f": {kind}" for kind in secrets_in(path.read_text(encoding="utf-8", errors="replace")))
+        yield from (f": {kind}" for kind in found_in(path.read_text(encoding="utf-8", errors="replace")))
 
 
 def _in_table(path: Path) -> Iterator[str]:
@@ -70,7 +58,7 @@ def _in_table(path: Path) -> Iterator[str]:
 
 def _kinds(texts: pa.Array) -> Iterator[str]:
     distinct = "\n".join(filter(None, pc.unique(texts).to_pylist()))
-    yield from secrets_in(distinct)
+    yield from found_in(distinct)
 
 
 def _texts(column: pa.Array) -> Iterator[pa.Array]:
@@ -102,4 +90,4 @@ def _in_film(path: Path) -> Iterator[str]:
             tags |= stream.metadata
     if any(place in name.lower() for name in tags for place in PLACES):
         yield ": where it was filmed"
-    yield from (f": {kind} in its metadata" for kind in secrets_in("\n".join(map(str, tags.values()))))
+    yield from (f": {kind} in its metadata" for kind in found_in("\n".join(map(str, tags.values()))))

@@ -152,7 +152,7 @@ class Pages:
         if self.tokens is not None:
             given = request.query_params.get("token", "")
             # An unknown name is compared too, so that the time taken does not tell which names exist.
-            is_right = hmac.compare_digest(given.encode(), self.tokens.get(name, " ").encode())
+            is_right = hmac.compare_digest(given.encode("utf-8", "replace"), self.tokens.get(name, " ").encode())
             if not is_right or name not in known:
                 raise HTTPException(403, "The address lacks the right token; ask for your own link.")
         elif name not in known:
@@ -171,7 +171,8 @@ async def _body(request: Request) -> dict[str, Any]:
             raise HTTPException(413, "Too long.")
     try:
         sent = json.loads(content)
-    except ValueError:
+        json.dumps(sent, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # also half a character, and thousands of brackets
         raise HTTPException(400, "This is not JSON.") from None
     if not isinstance(sent, dict):
         raise HTTPException(400, "This is not a JSON object.")

@@ -1,6 +1,8 @@
 """Opens a review and serves it until Ctrl-C."""
 
 import logging
+import os
+import pwd
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,6 +24,8 @@ from cvr_data.review.store import ReviewStore
 from cvr_data.triplets.dataset import read_videos
 
 log = logging.getLogger(__name__)
+NOBODY = 65_534
+"""Accounts from this number on, and below 1000, are those of programs."""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 ANY_HOST = ("0.0.0.0", "::")
 
@@ -47,8 +51,8 @@ class Address:
     host: str = "127.0.0.1"
     port: int = 0
     """0 takes a free one."""
-    needs_token: bool = False
-    """Ask for a token on loopback too; elsewhere it is always asked for."""
+    needs_token: bool | None = None
+    """Ask for a token on loopback too; elsewhere it is always asked for. None asks where others can log in."""
 
 
 def serve(
@@ -74,7 +78,8 @@ def serve(
             log.warning(
                 "%d of %d videos have no file here; their captions are shown.", missing, len(session.media.video_ids)
             )
-        asks = address.needs_token or address.host not in LOOPBACK_HOSTS
+        here = others_log_in() if address.needs_token is None else address.needs_token
+        asks = here or address.host not in LOOPBACK_HOSTS
         tokens = {name: store.token_of(name) for name in settings.annotators}
         listening = stack.enter_context(_listen(address))
         for line in _lines(session, listening, address.host, tokens if asks else None):
@@ -84,6 +89,12 @@ def serve(
             app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
         )
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def others_log_in() -> bool:
+    """Return whether the machine has accounts of other people, who can reach its loopback address."""
+    people = (entry for entry in pwd.getpwall() if 1000 <= entry.pw_uid < NOBODY and entry.pw_uid != os.getuid())
+    return any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
 
 
 def read_sources(sources: ReviewSources, settings: Settings) -> Reviewed:

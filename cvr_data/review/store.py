@@ -5,6 +5,7 @@ itself refuses a second. Undone judgments stay in it, marked, and are never coun
 """
 
 import json
+import os
 import secrets
 import sqlite3
 import threading
@@ -88,6 +89,8 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
             raise CvrError(f"{path} does not exist; cvr review writes it.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            path.chmod(0o600)  # it holds the annotators' tokens; SQLite gives its other files the same rights
             self._connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")

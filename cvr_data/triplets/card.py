@@ -83,7 +83,7 @@ def render_card(card: Card) -> str:
         lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    environment.filters.update(cell=cell, summary=summary_text, counts=counts_text)
+    environment.filters.update(cell=cell, fenced=fenced, summary=summary_text, counts=counts_text)
     return environment.get_template("dataset_card.md.j2").render(
         card=card,
         front_matter=yaml.safe_dump(front_matter(card), sort_keys=False, allow_unicode=True),
@@ -237,4 +237,9 @@ def cell(value: object) -> str:
     """Return a value as the text of a Markdown table cell: one line, its markup shown and not obeyed."""
     if value is None or value == "":
         return "unknown"
-    return MARKUP.sub(r"\\\1", " ".join(str(value).split()))
+    return MARKUP.sub(r"\\\1", " ".join(str(value).split())).replace("://", ":\u200b//").replace("www.", "www\\.")
+
+
+def fenced(value: object) -> str:
+    """Return a text as one line of a fenced block, which it cannot end."""
+    return " ".join(str(value).split()).replace("```", "'''")

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from cvr_data.core.errors import first_line
 from cvr_data.language.words import clean_text
 
 if TYPE_CHECKING:
@@ -39,19 +40,38 @@ def parse_object(raw: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
 def schema_problem(schema: Mapping[str, Any]) -> str:
     """Return in words why a schema is no JSON schema; empty if it is one."""
     from jsonschema import Draft202012Validator, SchemaError
+    from referencing.exceptions import Unresolvable
 
     try:
         Draft202012Validator.check_schema(schema)
+        text = json.dumps(schema)
+        if outer := [ref for ref in _references(schema) if not str(ref).startswith("#")]:
+            return f"$ref {outer[0]!r} leads elsewhere; a schema may refer to its own parts (#/...)"
+        _validator(text).is_valid({})
     except SchemaError as error:
         return error.message
+    except RecursionError:
+        return "a $ref leads to itself"
+    except (Unresolvable, ValueError, TypeError) as error:
+        return first_line(error)
     return ""
+
+
+def _references(part: Any) -> Iterator[Any]:
+    """Yield what each reference in a schema leads to."""
+    if isinstance(part, Mapping):
+        yield from (part[name] for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in part)
+    if isinstance(part, Mapping | list | tuple):
+        for inner in part.values() if isinstance(part, Mapping) else part:
+            yield from _references(inner)
 
 
 @lru_cache(maxsize=64)
 def _validator(schema_text: str) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
+    from referencing import Registry
 
-    return Draft202012Validator(json.loads(schema_text))
+    return Draft202012Validator(json.loads(schema_text), registry=Registry())  # one that fetches nothing
 
 
 def _tidy(line: str, lead: str) -> str:
@@ -69,5 +89,7 @@ def _json_object(raw: str) -> dict[str, Any] | None:
             found, _ = decoder.raw_decode(raw[start:])
         except json.JSONDecodeError:
             continue
+        except RecursionError:  # thousands of brackets are no answer
+            return None
         return found if isinstance(found, dict) else None
     return None

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from cvr_data.core.secrets_in_text import masked, secrets_in
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.modifications.asking.request import Answer, Backend, Request, completion_text
 from cvr_data.modifications.engines.server import (
@@ -81,7 +82,9 @@ class Config:
         if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
             raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
         if not isinstance(_parsed(self.extra), dict):
-            raise ValueError(f"extra should be a JSON object, got {self.extra!r}.")
+            raise ValueError(f"extra should be a JSON object, got {masked(self.extra)!r}.")
+        if secrets_in(self.extra):
+            raise ValueError("extra is written down with the texts, so it may hold no key: name it with key_variable.")
 
 
 def load(config: Config) -> Backend:

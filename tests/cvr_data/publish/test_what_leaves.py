@@ -13,7 +13,7 @@ from PIL import Image
 from cvr_data.core.artifacts import identity_of, key_of
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.video import write_mp4
-from cvr_data.publish.scan import SECRETS, scan, secrets_in
+from cvr_data.publish.scan import found_in, scan
 from cvr_data.triplets.build import build_triplets, find_parts
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
@@ -93,19 +93,19 @@ EXAMPLES = {
     "a Slack token": "xoxb-1234567890-abc",
     "a private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
     "a password in an address": "https://me:pa55@host/x",
-    "a password or token in a command": '-o extra={"api_key": "abc123def"}',
+    "a password or token by its name": '-o extra={"api_key": "abc123def"}',
     "a home folder": "cvr import folder -o path=/home/ann/clips",
 }
 
 
-@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_secret_is_known_by_its_form(kind):
-    assert kind in secrets_in(f"before {EXAMPLES[kind]} after")
+    assert kind in found_in(f"before {EXAMPLES[kind]} after")
 
 
 @pytest.mark.parametrize("text", ["make the hf_ball red", "https://host:80/a@b", "at home / in the root / users", "a"])
 def test_an_ordinary_text_holds_none(text):
-    assert secrets_in(text) == []
+    assert found_in(text) == []
 
 
 def test_cells_of_tables_are_looked_at_in_lists_and_structs_too(tmp_path):

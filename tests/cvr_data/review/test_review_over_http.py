@@ -280,3 +280,11 @@ def test_neighbours_are_of_the_split_and_can_be_marked_as_correct_too(texts, tmp
         again = server.post("/api/undo", {"request_id": "1"}).json
         assert again["previous"]["also_correct"] == [near[0]["number"]]
         assert (again["item"]["item_id"], again["done"]) == (item["item_id"], 0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 60_000, b'{"note": "\\ud800"}', b'{"request_id": "\\udfff", "item_id": 1}', b"\xff", b""]
+)
+def test_a_body_that_is_no_text_or_too_deep_is_a_mistake_of_the_sender(calm, content):
+    assert 400 <= calm.post("/api/judgments", content).status < 500
+    assert 400 <= calm.post("/api/undo", content).status < 500

@@ -1,0 +1,138 @@
+"""Every way a command ends badly is one line; what nobody expected is a report beside it."""
+
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cvr_data.core import failure_report
+from cvr_data.core.failure_report import report, told
+from cvr_data.core.plain_output import plain
+from cvr_data.core.secrets_in_text import masked
+
+KEY = "sk-proj-" + "Ab1" * 10
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
+    """A private corpus with a mistake."""
+    (tmp_path / "failing").mkdir()
+    (tmp_path / "failing" / "corpus.py").write_text(
+        '"""A corpus."""\nfrom dataclasses import dataclass\nVERSION = 1\n@dataclass(frozen=True)\nclass Config:\n'
+        "    pass\ndef inputs(config):\n    return 1 + None\ndef count(config):\n    pass\n"
+        "def load(config, out):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("CVR_CACHE", str(tmp_path / "cache"))
+    return "failing.corpus"
+
+
+def test_an_unexpected_error_is_one_line_that_names_its_report(failing, cvr, tmp_path):
+    outcome = cvr("--trust", f"api_key={KEY}", "import", failing, "--out", tmp_path / "out")
+    assert outcome.code == 70, outcome
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("cvr: unexpected error, TypeError: ")
+    saved = Path(re.search(r"the report (\S+) tells", line)[1])
+    text = saved.read_text()
+    assert saved.parent == tmp_path / "cache" / "reports"
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    assert "Traceback (most recent call last)" in text and "torch" in text and f"import {failing}" in text
+    assert KEY not in text + line
+
+
+def test_debug_shows_it(failing, cvr, tmp_path):
+    with pytest.raises(TypeError):
+        cvr("--debug", "import", failing, "--out", tmp_path / "out")
+
+
+def test_the_report_goes_elsewhere_where_the_cache_cannot_be_written_to(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CVR_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(failure_report.tempfile, "tempdir", str(tmp_path))
+    line = told(ValueError("first\nsecond"), ["x"])
+    assert "ValueError: first (the report " in line and str(tmp_path / "cvr-reports-") in line
+
+
+def test_a_report_can_be_made_of_half_a_character_and_of_nothing():
+    assert "ValueError" in report(ValueError("\ud800"), ["\ud800"])
+    assert told(RecursionError(), []).startswith("unexpected error, RecursionError: RecursionError")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["bench", "--nope"], "No such option"), (["sample"], "Missing argument"), (["frobnicate"], "Unknown command"),
+        (["list", "--debug=1"], "No such option"), (["bench", "--seed"], "requires an argument"),
+        (["download", "films", "x"], "is not one of"), (["list", "\x1b[31mred"], r"\x1b[31mred"),
+    ],
+)  # fmt: skip
+def test_a_usage_error_is_one_line(cvr, words, said):
+    outcome = cvr(*words)
+    assert outcome.code == 2
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("cvr: ") and said in line
+
+
+def test_no_command_is_help(cvr):
+    assert "Start here" in cvr().err
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.3])
+def test_an_interrupt_while_it_starts_shows_no_traceback(delay_s):
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import cli; cli.main()", "list"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        cwd=Path(__file__).parent.parent, text=True,
+    )  # fmt: skip
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    from_us = [line for line in said.splitlines() if line]
+    assert ("cli.py" not in said and len(from_us) <= 1) or process.returncode == -signal.SIGINT, said
+
+
+def test_a_pipe_that_is_closed_ends_quietly():
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import cli; cli.main()", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    process.stdout.close()
+    _, said = process.communicate(timeout=120)
+    assert said == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Ja ball", r"\x1b[2Ja ball"), ("a\x1b]0;title\x07", r"a\x1b]0;title\x07"), ("\x9b31m", r"\x9b31m"),
+        ("a\u202etxt", r"a\u202etxt"), ("a\tb\nc", "a\tb\nc"), ("\x1b[32mok\x1b[0m", "\x1b[32mok\x1b[0m"),
+        ("caf\u00e9 \u4e2d", "caf\u00e9 \u4e2d"), ("a\rb", r"a\rb"), ("\x1b[8mhidden", r"\x1b[8mhidden"),
+    ],
+)  # fmt: skip
+def test_control_characters_are_shown_and_not_obeyed(text, shown):
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("--urls https://me:word@host/a", "--urls https://me:***@host/a"),
+        (f"-o extra={{\"x\": \"{KEY}\"}}", '-o extra={"x": "***"}'),
+        ('-o extra={"api_key": "abc12345"}', '-o extra={"api_key": "***"}'),
+        ("-o max_tokens=123456", "-o max_tokens=123456"), ("https://host:80/a@b", "https://host:80/a@b"),
+        ("Authorization: Bearer abcdefgh", "Authorization: Bearer ***"),
+    ],
+)  # fmt: skip
+def test_keys_and_passwords_are_masked(text, shown):
+    assert masked(text) == shown
+
+
+def test_captions_cannot_write_to_the_terminal(cvr, tmp_path):
+    (tmp_path / "t.csv").write_text("video_id,caption\na,\x1b]0;owned\x07a red ball\nb,a blue ball\n")
+    cvr("import", "table", "-o", f"path={tmp_path}/t.csv", "--out", tmp_path / "videos")
+    outcome = cvr("why-not", tmp_path / "videos", "a", "b")
+    assert "\x1b" not in outcome.out + outcome.err
