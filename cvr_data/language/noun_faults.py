@@ -109,3 +109,11 @@ def _make_head_noun(tree: Tree, word: int) -> None:
         return
     tree.tags[word] = "NNS"
     tree.deps[subject] = "compound"
+
+
+def mend_background(tree: Tree, word: int, lexicon: Lexicon) -> None:
+    """Make a colour between "on" and a sign what "on" has as its object: "isolated on black (full hd)"."""
+    following = tree.words[word + 1 : word + 2]
+    is_last = not following or not following[0][:1].isalnum()
+    if is_last and tree.words[word - 1] in ("on", "against") and lexicon.may_be(tree.words[word], "colour"):
+        tree.heads[word], tree.deps[word], tree.tags[word] = word - 1, "pobj", "NN"

@@ -12,6 +12,7 @@ from cvr_data.language.noun_faults import (
     is_in_compound,
     is_only_adjective,
     mend_apposition,
+    mend_background,
     mend_noun,
     mend_particle,
 )
@@ -56,6 +57,7 @@ def repaired_tree(tree: Tree) -> Tree:
             tree.tags[word] = "JJ"
     for word in range(1, len(tree.words)):
         mend_noun(tree, word)
+        mend_background(tree, word, lexicon)
         mend_apposition(tree, word)
         mend_direction(tree, word)
         if tree.tags[word] == "RP":
