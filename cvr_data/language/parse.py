@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.tagging import english, lemmas
-from cvr_data.language.trees import Tree, repaired_tree
+from cvr_data.language.tree import Tree
+from cvr_data.language.trees import repaired_tree
 
 BATCH = 256
 MOST_WORDS = 120

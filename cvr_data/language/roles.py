@@ -135,7 +135,8 @@ def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     if head is not None:
         if is_time:
             return "scene"
-        is_who = lexicon.is_a(lemma, "person") and lexicon.is_a(sentence.lemmas[head], "person")
+        is_used = sentence.words[head + 1 : head + 2] == ("of",)  # "woman use of smartphone"
+        is_who = lexicon.is_a(lemma, "person") and (is_used or lexicon.is_a(sentence.lemmas[head], "person"))
         return "object" if is_who else "attribute"
     if is_doing(sentence, word, lexicon):
         return "action"

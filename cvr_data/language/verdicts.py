@@ -82,7 +82,9 @@ def _is_same_place(before: Side, after: Side) -> bool:
     places = preposition(sentences[0], before.head), preposition(sentences[1], after.head)
     if places[0] is None or places[1] is None or sentences[0].words[places[0]] != sentences[1].words[places[1]]:
         return False
-    return read_lexicon().file_of_noun(_key(after, read_lexicon())) in BUILT_OR_EVENT
+    name = _key(after, read_lexicon())
+    is_small = not read_lexicon().classes(name).isdisjoint(("container", "furniture", "clothing", "vehicle"))
+    return read_lexicon().file_of_noun(name) in BUILT_OR_EVENT and not is_small
 
 
 def _is_qualifier(side: Side) -> bool:
@@ -143,7 +145,9 @@ def _grammar(before: Side, after: Side) -> str | None:
     if sorted(lemmas[0]) == sorted(lemmas[1]) and lemmas[0] != lemmas[1]:
         return "word_order"
     words = [(before.frame.sentence.words[one], after.frame.sentence.words[other]) for one, other in pairs]
-    return "spelling" if all(one == other or is_misspelling(one, other) for one, other in words) else None
+    is_one = (lemmas[0][at] == lemmas[1][at] for at in range(len(pairs)))
+    slips = (one == other or is_misspelling(one, other) for one, other in words)
+    return "spelling" if all(slips) and not any(is_one) else None
 
 
 def _is_same_word(reference: Frame, target: Frame, one: int, other: int) -> bool:
