@@ -185,8 +185,8 @@ def write_clips(path: Path) -> None:
 
 def takes_engine(name: str) -> bool:
     """Whether the command of a stage can run its jobs elsewhere."""
-    found = cli.cli.get_command(None, STAGES[name][0])
-    return any(option.name == "engine" for option in found.params)
+    found = cli.group.get_command(click.Context(cli.group), STAGES[name][0])
+    return found is not None and any("--engine" in option.opts for option in found.params)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from cvr_data.core.artifact_files import (
     file_state,
     foreign_files,
     read_json_once,
+    remove_temporary,
 )
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
@@ -195,16 +196,15 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         What nobody counted is read from the parts.
         """
         written = written or self._read_written()
+        names = content_files(self.path, self.foreign)
+        remove_temporary(self.path, names)
         manifest = {
             **self.identity,
             "key": self.key,
             "inputs": {name: self._input_entry(name) for name in self.inputs},
             "rows": written.rows,
             "dropped": dict(sorted(written.dropped.items())),
-            "files": {
-                name: written.files.get(name) or file_sha256(self.path / name)
-                for name in content_files(self.path, self.foreign)
-            },
+            "files": {name: written.files.get(name) or file_sha256(self.path / name) for name in names},
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),

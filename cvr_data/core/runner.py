@@ -348,10 +348,10 @@ class StageRun(AbstractContextManager["StageRun"]):
         return folder
 
     def _remove_leftovers(self) -> None:
-        """Remove parts that a run cut another way left behind, and files that a killed process did not rename."""
+        """Remove parts that a run cut another way left behind."""
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
-            if path.suffix == ".tmp" or (is_part and path.name not in self.files):
+            if is_part and path.name not in self.files:
                 path.unlink()
 
 
