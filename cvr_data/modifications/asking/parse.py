@@ -1,40 +1,106 @@
-"""A raw answer becomes a modification text: the first line, tidied, or the field of a JSON object."""
+"""A raw answer becomes a text: the first line that says something, or the field of a JSON object; or a reason."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cvr_data.core.errors import first_line
-from cvr_data.language.words import clean_text
+from cvr_data.modifications.asking.near_json import CutOff, NotJson, near_json
+from cvr_data.modifications.asking.said import first_text, is_cut, is_refusal, paragraph, said, storable, tidy
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-_QUOTES = re.compile('["`*\u201c\u201d]')
+_ARROW = re.compile(r"->|=>|[\u2192\u21d2]")
+_STARTS = 200
+"""Brackets at which an object may begin; more are no answer."""
+
+
+class Reading(NamedTuple):
+    """The text of an answer, or None and why there is none: empty, refusal, truncated, no_sentence, unparsable."""
+
+    text: str | None
+    reason: str = ""
+
+
+def read_answer(
+    raw: str,
+    *,
+    lead: str = "",
+    schema: Mapping[str, Any] | None = None,
+    key: str = "modification",
+    is_cut_off: bool = False,
+    is_paragraph: bool = False,
+) -> Reading:
+    """Return the text of a raw answer, or why it holds none.
+
+    With a `schema` the text is what the last object that the schema allows has under `key`; without one it is the first
+    line that says something, or such an object. `is_cut_off`: the model had no room for more. `is_paragraph`: where
+    there is no object, the whole answer is the text, as an engine that cannot be held to a schema writes it.
+    """
+    text = said(raw)
+    if text is None:
+        return Reading(None, "truncated")
+    if not text.strip():
+        return Reading(None, "truncated" if is_cut_off else "empty")
+    found, is_open = _last_object(text, schema, key)
+    if found is not None:
+        return _judged(tidy(found[key], lead))
+    if is_refusal(first_text(text, lead) or text):
+        return Reading(None, "refusal")
+    if is_open:
+        return Reading(None, "truncated")
+    if is_paragraph and "{" not in text:
+        return _judged(paragraph(text), is_cut_off=is_cut_off)
+    if schema:
+        return Reading(None, "truncated" if is_cut_off else "unparsable")
+    line = first_text(text, lead)
+    return _judged(line, is_cut_off=is_cut_off and "\n" not in text.strip())
+
+
+def _judged(text: str, *, is_cut_off: bool = False) -> Reading:
+    if is_refusal(text):
+        return Reading(None, "refusal")
+    if is_cut_off or is_cut(text):
+        return Reading(None, "truncated")
+    if _ARROW.search(text):
+        return Reading(None, "no_sentence")
+    return Reading(text) if text else Reading(None, "empty")
 
 
 def parse_answer(
     raw: str, *, lead: str = "", schema: Mapping[str, Any] | None = None, key: str = "modification"
 ) -> str | None:
-    """Return the text of a raw answer, or None when it has the wrong form.
-
-    With a `schema` the answer must hold a JSON object that the schema allows, and the text is what it has under `key`.
-    Without one it is the first line that has a word, without the lead, quotes and a final full stop.
-    """
-    if schema:
-        found = parse_object(raw, schema)
-        text = found.get(key) if found is not None else None
-        return _tidy(text, lead) if isinstance(text, str) else None
-    lines = [line for line in raw.splitlines() if line.strip()]
-    return _tidy(lines[0], lead) if lines else ""
+    """Return the text that `read_answer` finds: empty where nothing was said, None where it is not to be used."""
+    found = read_answer(raw, lead=lead, schema=schema, key=key)
+    return "" if found.reason == "empty" and not schema else found.text
 
 
 def parse_object(raw: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the first JSON object of a raw answer, or None when there is none or the schema does not allow it."""
-    found = _json_object(raw)
-    return found if found is not None and _validator(json.dumps(schema)).is_valid(found) else None
+    """Return the last JSON object of a raw answer that the schema allows, or None when there is none."""
+    text = said(raw)
+    return _last_object(text, schema)[0] if text else None
+
+
+def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> tuple[dict[str, Any] | None, bool]:
+    """Return the last object that is allowed and says something under `key`; and whether one is cut off instead."""
+    last, is_open, end = None, False, 0
+    for start in [match.start() for match in re.finditer(r"\{", text)][-_STARTS:]:
+        if start < end:
+            continue
+        try:
+            found, after = near_json(text, start)
+        except NotJson as problem:
+            is_open |= isinstance(problem, CutOff)
+            continue
+        found = storable(found)
+        if key and not (isinstance(found.get(key), str) and tidy(found[key])):
+            continue
+        if not schema or _validator(json.dumps(schema)).is_valid(found):
+            last, end, is_open = found, after, False
+    return last, is_open and last is None
 
 
 def schema_problem(schema: Mapping[str, Any]) -> str:
@@ -72,24 +138,3 @@ def _validator(schema_text: str) -> "Draft202012Validator":
     from referencing import Registry
 
     return Draft202012Validator(json.loads(schema_text), registry=Registry())  # one that fetches nothing
-
-
-def _tidy(line: str, lead: str) -> str:
-    text = clean_text(" ".join(line.split()))
-    if lead and text.lower().startswith(lead.lower()):
-        text = text[len(lead) :]
-    text = _QUOTES.sub("", text).strip().strip("'\u2018\u2019").strip()
-    return re.sub(r"[\s.]+$", "", text)
-
-
-def _json_object(raw: str) -> dict[str, Any] | None:
-    decoder = json.JSONDecoder()
-    for start in (match.start() for match in re.finditer(r"\{", raw)):
-        try:
-            found, _ = decoder.raw_decode(raw[start:])
-        except json.JSONDecodeError:
-            continue
-        except RecursionError:  # thousands of brackets are no answer
-            return None
-        return found if isinstance(found, dict) else None
-    return None
