@@ -135,7 +135,7 @@ def _probe(file: RemoteFile) -> VideoInfo:
 
     # Whitelisting no protocol that reaches anything: a playlist may not lead the decoder elsewhere.
     try:
-        with av.open(file, options={"protocol_whitelist": "data"}, metadata_errors="replace") as container:
+        with av.open(file, "r", options={"protocol_whitelist": "data"}, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise UnreadableVideo("no video stream")
             stream = container.streams.video[0]
