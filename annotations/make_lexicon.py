@@ -5,7 +5,8 @@
 
 Of WordNet 3.0 it keeps the words of at most two parts with their meanings in order of frequency, and of each meaning
 the file it stands in (person, animal, artifact ...), the meaning above it, and for verbs those grouped with it. Names
-of persons and Latin ones are left out. The same files give the same bytes. WordNet's licence is copied beside the tables.
+of persons and Latin ones are left out, those of places come after other meanings ("turkey"). The same files give the
+same bytes. WordNet's licence is copied beside the tables.
 
 Source: Princeton University, WordNet 3.0, https://wordnet.princeton.edu (format: its wndb(5) page).
 """
@@ -137,7 +138,8 @@ def _words(folder: Path, meanings: dict[tuple[str, int], Synset]) -> list[tuple]
             fields = line.split()
             offsets = [int(offset) for offset in fields[-int(fields[2]) :]]
             keys, tally = [], []
-            for number, offset in enumerate(offsets[:MEANINGS_PER_WORD], 1):
+            numbered = enumerate(offsets[:MEANINGS_PER_WORD], 1)
+            for number, offset in sorted(numbered, key=lambda pair: meanings[part, pair[1]].is_instance):
                 if not _is_name(meanings[part, offset]):
                     keys.append((part, offset))
                     tally.append(min(counted[fields[0], part, number], MOST_COUNTED))

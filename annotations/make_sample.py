@@ -11,16 +11,15 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
-from cvr_data.core.artifacts import MANIFEST, Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import with_column
-from cvr_data.core.lineage import FunnelStep, lineage
+from cvr_data.core.artifacts import MANIFEST, Artifact, open_artifact
+from cvr_data.core.lineage import funnel_of, lineage
+from cvr_data.core.registry import config_dict
+from cvr_data.core.runner import StageRun
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
 from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of
-from cvr_data.triplets.build import STAGE, MadeOf, build_triplets, find_parts, read_videos, write_dataset
+from cvr_data.triplets.build import STAGE, DatasetParts, MadeOf, find_parts, joined, read_sources, write_dataset
 from cvr_data.triplets.join import VERSION, Config
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -28,7 +27,8 @@ from cvr_data.videos.import_videos import import_videos
 NAME = "synthetic"
 WORLD = {"train": 400, "val": 60, "test": 300, "seed": 0}
 CORPUS = {"name": NAME, "options": WORLD}
-FILTERS = ("straddling", "min-words", "max-words", "digits", "templates", "caption-pair-cap")
+FILTERS = ("straddling", "min-words", "max-words", "digits", "templates", "invisible-change",
+           "caption-pair-cap")  # fmt: skip
 """The default ones without the band of text similarity, which depends on an encoder."""
 COMMANDS = (
     "cvr import synthetic -O videos",
@@ -37,30 +37,25 @@ COMMANDS = (
     "cvr truth-modifications pairs -O modifications/truth",
     "cvr build-triplets modifications/short-rules modifications/truth --name synthetic",
 )
-SIMILARITIES = ("text_similarity", "visual_similarity")
 OF_THE_RUN = ("finished", "seconds", "versions", "command")
 
 
 def write_sample(out: Path) -> Artifact:
     """Write the sample into an empty folder and return it; the same bytes on any machine, but for Parquet's version."""
     with TemporaryDirectory(prefix="cvr-sample-") as temporary:
-        built = _build(Path(temporary))
-        sources = lineage([built.path])[:-1]
-        made_of = MadeOf(
-            lineage=sources,
-            funnel=[FunnelStep.from_json(entry) for entry in built.manifest["funnel"]],
-            commands=COMMANDS,
-            versions={},
-        )
-        config = {**built.manifest["config"], "corpus": CORPUS}
-        with ArtifactWriter(out, stage=STAGE, version=VERSION, config=config) as writer:
-            videos = read_videos([Path(temporary) / "videos"])
-            write_dataset(writer, NAME, _plain(built.read()), built.dropped(), videos=videos, made_of=made_of)
+        sources = _build(Path(temporary))
+        artifacts = lineage(sources.named().values())
+        made_of = MadeOf(lineage=artifacts, funnel=funnel_of(artifacts), commands=COMMANDS, versions={})
+        config = {**config_dict(Config()), "name": NAME, "corpus": CORPUS}
+        run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs={}, overwrite=False)
+        with run:
+            triplets = joined(run, read_sources(run, sources), sources, Config())
+            write_dataset(run, triplets, NAME, videos=sources.videos, made_of=made_of)
     return _without_the_run(out)
 
 
-def _build(work: Path) -> Artifact:
-    """Run the pipeline in a folder, without rendering a clip, and return its triplets."""
+def _build(work: Path) -> DatasetParts:
+    """Run the pipeline in a folder up to the texts, without rendering a clip or encoding anything."""
     options = {name: str(value) for name, value in WORLD.items()} | {"render": "false"}
     import_videos(CORPORA.get(NAME), CORPORA.config(NAME, options), work / "videos")
     filters = [parse_filter(name) for name in FILTERS]
@@ -68,14 +63,7 @@ def _build(work: Path) -> Artifact:
     config = generation.Config(prompt="short", backend="rules")
     generation.generate_modifications(work / "pairs", work / "rules", config, cache=work / "cache.sqlite")
     write_truth_modifications(work / "pairs", work / "truth")
-    return build_triplets(find_parts([work / "rules", work / "truth"]), work / "triplets", Config(), name=NAME)
-
-
-def _plain(triplets: pa.Table) -> pa.Table:
-    """Return the triplets without the similarities of an encoder."""
-    for name in SIMILARITIES:
-        triplets = with_column(triplets, triplets.schema.field(name), [None] * triplets.num_rows)
-    return triplets
+    return find_parts([work / "rules", work / "truth"])
 
 
 def _without_the_run(out: Path) -> Artifact:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from cvr_data.features.similarities import text_similarities
 from cvr_data.filters import FILTERS
-from cvr_data.language.changes import Change, changes_between, pair_reason
+from cvr_data.language.changes import Change, changes_between
 from cvr_data.language.concepts import concepts_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.normalise import normalised
@@ -37,7 +37,7 @@ SHARED = ROOT.parent / "shared"
 DATA = Path(os.environ.get("CVR_DATA", SHARED / "data"))
 HUMAN = "webvid8m-covr_test.half.csv"
 WORST = 20
-FILTERS_OF_ONE = ("min-words", "max-words", "digits", "text-similarity")
+FILTERS_OF_ONE = ("min-words", "max-words", "digits", "invisible-change", "text-similarity")
 """The default filters that judge a pair by itself."""
 ANSWER_SCHEMA = {
     "type": "object",
@@ -134,8 +134,7 @@ def change_over(changes: Sequence[Change], row: Row) -> Change | None:
 def measure_filters(rows: Sequence[Row], found: Sequence[Sequence[Change]], name: str) -> dict[str, Share]:
     """Return what the default filters do to the pairs that both readers call good, and to those both call bad."""
     shares = {f"{name}_good_kept": Share()} | ({} if name == "webvid" else {f"{name}_bad_dropped": Share()})
-    for row, changes, reason in zip(rows, found, reasons_of(rows), strict=True):
-        reason = reason or pair_reason(changes)
+    for row, reason in zip(rows, reasons_of(rows, found), strict=True):
         if row["good"] == [2, 2]:
             shares[f"{name}_good_kept"].add(reason is None, f"{reason}: {said_of(row)}")
         elif row["good"] == [0, 0] and name != "webvid":
@@ -143,12 +142,14 @@ def measure_filters(rows: Sequence[Row], found: Sequence[Sequence[Change]], name
     return shares
 
 
-def reasons_of(rows: Sequence[Row]) -> list[str | None]:
+def reasons_of(rows: Sequence[Row], found: Sequence[Sequence[Change]]) -> list[str | None]:
     """Return why the default filters that judge a pair by itself drop each pair; None where they do not."""
     if not rows:
         return []
     changes = [[{"kind": None, "slot": None, "before": row["before"], "after": row["after"]}] for row in rows]
     columns = {f"{side}_caption": pa.array([row[side] for row in rows]) for side in ("reference", "target")}
+    why = [[None if change.verdict == "change" else change.reason for change in one] for one in found]
+    columns["change_reasons"] = pa.array(why, pa.list_(pa.string()))
     table = pa.table({**columns, "changes": pa.array(changes, pa.list_(CHANGE))})
     table = table.append_column("text_similarity", text_similarities(table, None))
     for name in FILTERS_OF_ONE:
@@ -182,7 +183,7 @@ def measure_concepts(rows: Sequence[Row]) -> dict[str, Share]:
     return shares
 
 
-def lint_passes(rows: Sequence[Row]) -> list[str]:
+def lint_reasons_of(rows: Sequence[Row]) -> list[str]:
     """Return the reasons of lint against each text, joined; empty of one that passes."""
     columns = {
         "modification": pa.array([row["text"] for row in rows], pa.string()),
@@ -203,7 +204,7 @@ def lint_passes(rows: Sequence[Row]) -> list[str]:
 def measure_texts(rows: Sequence[Row]) -> dict[str, Share]:
     """Return how many right texts lint rejects, and how many wrong ones it accepts."""
     shares = {"right_texts_rejected": Share(), "wrong_texts_accepted": Share()}
-    for row, reasons in zip(rows, lint_passes(rows) if rows else [], strict=True):
+    for row, reasons in zip(rows, lint_reasons_of(rows) if rows else [], strict=True):
         said = f"{row['text']!r}, {row['before']!r} -> {row['after']!r} | {row['reference']} {reasons}"
         is_hit = bool(reasons) if row["right"] else not reasons
         shares["right_texts_rejected" if row["right"] else "wrong_texts_accepted"].add(is_hit, said, shows=is_hit)
@@ -227,7 +228,7 @@ def measure_human(path: Path) -> dict[str, Share]:
     )
     for name, triples in zip(names, cases, strict=True):
         rows = human_rows(triples)
-        for row, reasons in zip(rows, lint_passes(rows), strict=True):
+        for row, reasons in zip(rows, lint_reasons_of(rows), strict=True):
             is_shown = bool(reasons) if name == names[0] else not reasons
             shares[name].add(
                 not reasons, f"{row['text']!r} | {row['reference']} | {row['target']} {reasons}", shows=is_shown
@@ -238,7 +239,7 @@ def measure_human(path: Path) -> dict[str, Share]:
 def human_rows(triples: Sequence[tuple[str, str, str]]) -> list[Row]:
     """Return what lint reads of texts for pairs of captions: the change that counts most is the one to be said."""
     frames = frames_of(caption for reference, target, _ in triples for caption in (reference, target))
-    rows = []
+    rows: list[Row] = []
     for reference, target, text in triples:
         found = changes_between(frames[reference], frames[target])
         change = next((one for one in found if one.verdict == "change"), found[0] if found else None)
@@ -260,7 +261,7 @@ def measure_answers(rows: Sequence[Row]) -> dict[str, Share]:
         {**row, "style": "short", "kind": "static", "slot": "object", "text": storable(text or "")}
         for row, text in zip(rows, texts, strict=True)
     ]
-    for row, text, reasons in zip(rows, texts, lint_passes(asked) if rows else [], strict=True):
+    for row, text, reasons in zip(rows, texts, lint_reasons_of(asked) if rows else [], strict=True):
         is_right = bool(reasons) or text is None if row["text"] is None else text == row["text"]
         share.add(is_right, f"{row['text']!r}, not {text!r} ({row['reason']}): {row['raw']!r}"[:300])
     return {"answers_right": share}
@@ -269,7 +270,7 @@ def measure_answers(rows: Sequence[Row]) -> dict[str, Share]:
 def measure(folder: Path) -> dict[str, Share]:
     """Return every figure of a folder; of an absent file those of no item."""
     answers, human = folder / "llm_answers.jsonl", folder / HUMAN
-    shares = {}
+    shares: dict[str, Share] = {}
     for name in ("webvid", "mined"):
         shares |= measure_pairs(rows_of(folder / f"{name}_pairs.jsonl"), name)
     shares |= measure_concepts(rows_of(folder / "captions.jsonl"))

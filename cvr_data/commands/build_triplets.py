@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, option_option, overwrite_option
+from cvr_data.commands.options import FOLDER, engine_options, option_option, overwrite_option
 from cvr_data.commands.publish import publish
 from cvr_data.core.errors import CvrError
 
@@ -26,6 +26,7 @@ from cvr_data.core.errors import CvrError
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @option_option
 @overwrite_option
+@engine_options
 def build_triplets(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
     judgments: Path | None, judged_only: bool, push: str | None, options: tuple[str, ...], overwrite: bool,

@@ -8,6 +8,7 @@ import click
 
 from cvr_data.commands.options import (
     PATH,
+    engine_options,
     json_option,
     option_option,
     out_option,
@@ -35,6 +36,7 @@ from cvr_data.commands.options import (
 @out_option("videos-described")
 @seed_option
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
+@engine_options
 @overwrite_option
 @json_option
 def describe_videos(

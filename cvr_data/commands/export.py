@@ -21,8 +21,7 @@ def export(triplets: Path, format_name: str, out: Path, videos: Path | None, opt
     from cvr_data.core.errors import CvrError
     from cvr_data.formats import FORMATS
     from cvr_data.media.places import ids_of_clips
-    from cvr_data.triplets.build import used_videos
-    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.dataset import open_dataset, used_videos
 
     component, config = FORMATS.get(format_name), FORMATS.config(format_name, options)
     dataset = open_dataset(triplets, videos=videos)

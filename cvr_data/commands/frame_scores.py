@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, engine_options, out_option, overwrite_option
 
 
 @click.command("frame-scores")
 @click.argument("triplets", type=FOLDER)
 @click.option("--embeddings", type=FOLDER, required=True, help="Stored features in a shared space.")
 @out_option("triplets-scored")
+@engine_options
 @overwrite_option
 def frame_scores(triplets: Path, embeddings: Path, out: Path, overwrite: bool) -> None:
     """Write TRIPLETS again with the column `frame_scores`: the cosine of each target frame and the modification text.

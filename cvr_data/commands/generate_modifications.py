@@ -19,7 +19,6 @@ from cvr_data.commands.options import (
     seed_option,
     with_machine,
 )
-from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -84,18 +83,14 @@ def generate_modifications(
 
     Example: cvr generate-modifications pairs --style short --llm rules
     """
-    from cvr_data.core.jobs import current_engine
     from cvr_data.core.model_packages import cache_folder
+    from cvr_data.modifications.asked import pairs_of
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.dry_run import Prices
     from cvr_data.modifications.dry_run import dry_run as plan_of
     from cvr_data.modifications.generate import generate_modifications as generate
     from cvr_data.modifications.generator import Config
-    from cvr_data.modifications.given import pairs_of
     from cvr_data.modifications.prompts import load_prompt
-
-    if current_engine().kind == "local" and not current_engine().is_here:
-        raise CvrError("--workers starts several engines, which needs --engine ray.")
 
     options = with_machine(BACKENDS.get(llm).Config, options)
     config = Config(prompt=str(prompt) if prompt else style, backend=llm, options=options, given=given, **chosen)

@@ -6,13 +6,22 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import PATH, json_option, option_option, out_option, overwrite_option, with_machine
+from cvr_data.commands.options import (
+    PATH,
+    engine_options,
+    json_option,
+    option_option,
+    out_option,
+    overwrite_option,
+    with_machine,
+)
 
 
 @click.command("import")
 @click.argument("corpus")
 @click.argument("source", required=False, type=PATH)
 @option_option
+@engine_options
 @out_option("videos")
 @overwrite_option
 @json_option
@@ -28,6 +37,7 @@ def import_(
     if corpus == "triplets":
         _import_triplets(source, options, out, overwrite, as_json)
         return
+    from cvr_data.core.whole_files import read_parquet
     from cvr_data.videos.corpora import CORPORA
     from cvr_data.videos.import_videos import import_videos
 
@@ -37,7 +47,7 @@ def import_(
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
     _tell(out, manifest, "videos", as_json)
-    missing = artifact.read(["path"]).column(0).null_count
+    missing = sum(read_parquet(part, ["path"]).column(0).null_count for part in artifact.part_paths)
     is_part = 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options))
     if is_part and not as_json:
         click.echo(f"  {missing} without a media file")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
 
 
 @click.command("mine-distractors")
@@ -14,6 +14,7 @@ from cvr_data.commands.options import FOLDER, option_option, out_option, overwri
 @option_option
 @out_option("distractors")
 @overwrite_option
+@engine_options
 def mine_distractors(
     triplets: Path, videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:

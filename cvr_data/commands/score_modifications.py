@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_option, with_machine
+from cvr_data.commands.options import FOLDER, PATH, engine_options, json_option, overwrite_option, with_machine
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--judge-prompt", default="judge", show_default=True, help="A prompt with the task judge, or a file.")
 @click.option("--reject", multiple=True, help="Reject texts of this verdict; repeatable.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
+@engine_options
 @overwrite_option
 @json_option
 def score_modifications(

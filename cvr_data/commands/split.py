@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
 
 
 @click.command()
@@ -12,6 +12,7 @@ from cvr_data.commands.options import FOLDER, option_option, out_option, overwri
 @click.option("--embeddings", type=FOLDER, help="Stored features; without them only equal frames are grouped.")
 @click.option("--keep", type=FOLDER, help="An earlier output: its videos stay in their splits and groups.")
 @option_option
+@engine_options
 @out_option("videos-split")
 @overwrite_option
 def split(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, out_option, overwrite_option, seed_option
+from cvr_data.commands.options import PATH, engine_options, out_option, overwrite_option, seed_option
 
 
 @click.command()
@@ -13,6 +13,7 @@ from cvr_data.commands.options import PATH, out_option, overwrite_option, seed_o
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
 @out_option("modifications/truth")
 @seed_option
+@engine_options
 @overwrite_option
 def truth_modifications(
     pairs: Path, videos: Path | None, splits: tuple[str, ...], out: Path, seed: int, overwrite: bool

@@ -65,12 +65,17 @@ def clear_artifact(folder: Path) -> None:
             clear_artifact(folder / name)
     for path in [folder / MANIFEST, folder / RUNNING, *(folder / name for name in files)]:
         path.unlink(missing_ok=True)
-    for place in {folder, *((folder / name).parent for name in files)}:
-        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
-            temporary.unlink()
+    remove_temporary(folder, files)
     for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
         if Path(root) != folder and not any(Path(root).iterdir()):
             Path(root).rmdir()
+
+
+def remove_temporary(folder: Path, names: Iterable[str]) -> None:
+    """Remove what a killed run did not get to rename, in the folder and where its files lie."""
+    for place in {folder, *((folder / name).parent for name in names)}:
+        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
+            temporary.unlink()
 
 
 def read_json_once(path: Path) -> dict[str, Any]:

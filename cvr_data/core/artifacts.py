@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -34,6 +34,7 @@ from cvr_data.core.artifact_files import (
     file_state,
     foreign_files,
     read_json_once,
+    remove_temporary,
 )
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
@@ -195,16 +196,15 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         What nobody counted is read from the parts.
         """
         written = written or self._read_written()
+        names = content_files(self.path, self.foreign)
+        remove_temporary(self.path, names)
         manifest = {
             **self.identity,
             "key": self.key,
             "inputs": {name: self._input_entry(name) for name in self.inputs},
             "rows": written.rows,
             "dropped": dict(sorted(written.dropped.items())),
-            "files": {
-                name: written.files.get(name) or file_sha256(self.path / name)
-                for name in content_files(self.path, self.foreign)
-            },
+            "files": {name: written.files.get(name) or file_sha256(self.path / name) for name in names},
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -218,6 +218,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         clear_artifact(self.path)
+        shutil.rmtree(self.path / WORK, ignore_errors=True)
         self.held.close()
         if not any(self.path.iterdir()):
             self.path.rmdir()
@@ -227,7 +228,17 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if self.overwrite or not (self.path / MANIFEST).exists():
             return None
         artifact = open_artifact(self.path)
-        return artifact if artifact.key == self.key else None
+        if artifact.key != self.key:
+            return None
+        self._remove_leftovers()
+        return artifact
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a run left that was killed after it wrote the manifest."""
+        if any((self.path / name).exists() for name in (RUNNING, WORK, LOCK)):
+            with suppress(CvrError, OSError), folder_lock(self.path):  # another run is at it, or none may write here
+                (self.path / RUNNING).unlink(missing_ok=True)
+                shutil.rmtree(self.path / WORK, ignore_errors=True)
 
     def _identity_on_disk(self) -> dict[str, Any] | None:
         if not self.path.exists():

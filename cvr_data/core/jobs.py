@@ -6,11 +6,13 @@
 
 A job is a module-level function of `(*shared, *job)`. Results come in any order with their index, so what is made of
 them must not depend on the order; then it is the same on every engine, with every number of workers. A job whose worker
-dies is run again; one that raises ends the whole. On Ray, arrays of jobs and of `shared` lie in its object store, and a
-worker reads them there without a copy, so they cannot be written to.
+dies is run again; one that raises ends the whole. Workers end with the process that hands out jobs. On Ray, arrays of
+jobs and of `shared` lie in its object store and are read there without a copy, so they cannot be written to.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -170,6 +172,15 @@ def _keep_shared(shared: tuple[Any, ...], named: frozenset[str]) -> None:
     global _SHARED  # one tuple per worker process, sent once
     _SHARED = shared
     keep_named(named)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker once the process that hands out jobs was killed, and could not say so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call_with_shared(function: Callable[..., Result], job: tuple) -> Result:

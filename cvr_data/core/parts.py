@@ -31,6 +31,10 @@ class RowGroups:
     path: Path
     first: int
     last: int
+    start: int = 0
+    """First of their rows that is meant."""
+    rows: int | None = None
+    """How many are; None is all."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,10 @@ class Parts:
     """Rows, or items of its lists where these are more: whatever the files are cut into, it is the same."""
 
 
-def parts_of(paths: Sequence[Path], columns: Sequence[str]) -> Parts:
-    """Return consecutive row groups of Parquet files as parts of about `PART_VALUES`; only the footers are read.
+def parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = None) -> Parts:
+    """Return consecutive row groups of Parquet files as parts of about `most` values (default: `PART_VALUES`).
+
+    Only the footers are read.
 
     Raises:
         CvrError: a file cannot be read as Parquet.
@@ -76,7 +82,7 @@ def parts_of(paths: Sequence[Path], columns: Sequence[str]) -> Parts:
         footer = _footer(path)
         for group in range(footer.num_row_groups):
             size = _values(footer.row_group(group), columns)
-            if waiting and waiting_values + size > PART_VALUES:
+            if waiting and waiting_values + size > (most or PART_VALUES):
                 parts.append(Part(_joined(waiting)))
                 waiting, waiting_values = [], 0
             waiting.append(RowGroups(path, group, group + 1))
@@ -84,6 +90,30 @@ def parts_of(paths: Sequence[Path], columns: Sequence[str]) -> Parts:
     # An artifact without rows has a part too, which has its columns.
     last = [Part(_joined(waiting))] if waiting else [] if parts else [Part((RowGroups(paths[0], 0, 0),))]
     return Parts((*parts, *last), values)
+
+
+def cut_rows(paths: Sequence[Path], rows: int) -> Parts:
+    """Return all rows of Parquet files as parts of so many rows, whatever the files are cut into: the last has less.
+
+    Raises:
+        CvrError: a file cannot be read as Parquet.
+    """
+    parts: list[Part] = []
+    waiting: list[RowGroups] = []
+    room, total = rows, 0
+    for path in paths:
+        footer = _footer(path)
+        for group in range(footer.num_row_groups):
+            size, start = footer.row_group(group).num_rows, 0
+            while start < size:
+                taken = min(room, size - start)
+                waiting.append(RowGroups(path, group, group + 1, start, taken))
+                start, room, total = start + taken, room - taken, total + taken
+                if not room:
+                    parts.append(Part(tuple(waiting)))
+                    waiting, room = [], rows
+    last = [Part(tuple(waiting))] if waiting else [] if parts else [Part((RowGroups(paths[0], 0, 0),))]
+    return Parts((*parts, *last), total)
 
 
 def column_names(path: Path) -> list[str]:
@@ -134,6 +164,15 @@ def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
                 yield reader.read_all() if whole else pa.Table.from_batches([reader.get_batch(bucket.number)])
         except (pa.ArrowInvalid, OSError) as error:
             raise CvrError(f"{path} cannot be read ({first_line(error)}); run the command again.") from None
+
+
+def bucket_table(bucket: Bucket) -> pa.Table:
+    """Return the rows of a bucket as one table.
+
+    Raises:
+        CvrError: a file cannot be read.
+    """
+    return pa.concat_tables(list(read_bucket(bucket)), promote_options="permissive")
 
 
 def dealt_file(folder: Path, number: int) -> Path:
@@ -188,7 +227,8 @@ def _read_groups(piece: RowGroups, columns: Sequence[str] | None) -> pa.Table:
         with pq.ParquetFile(piece.path) as file:
             names = file.schema_arrow.names
             wanted = names if columns is None else [name for name in columns if name in names]
-            return file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
+            table = file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
+            return table.slice(piece.start, piece.rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(piece.path, error) from None
 

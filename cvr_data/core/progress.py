@@ -29,6 +29,24 @@ def silent() -> Iterator[None]:
         _IS_SILENT.reset(token)
 
 
+_WATCHED: ContextVar["Progress | None"] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watched(progress: "Progress | None") -> Iterator[None]:
+    """Let the jobs of this block tell `progress` how far in they are, if they run in this process."""
+    token = _WATCHED.set(progress)
+    try:
+        yield
+    finally:
+        _WATCHED.reset(token)
+
+
+def watched_progress() -> "Progress | None":
+    """Return what counts the rows of the job that runs here; a worker process has none."""
+    return _WATCHED.get()
+
+
 class Pace:
     """How fast work goes now. Nothing is known before the second batch has ended.
 

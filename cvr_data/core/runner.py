@@ -14,7 +14,7 @@ of values, never from the workers. The process that calls this hands out jobs an
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,9 +27,9 @@ import pyarrow as pa
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.jobs import map_jobs
-from cvr_data.core.parts import Bucket, Part, column_names, parts_of
-from cvr_data.core.progress import Progress
-from cvr_data.core.stage_jobs import Also, Done, Pass, run_job, settle_job, write_made
+from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
+from cvr_data.core.progress import Progress, watched
+from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
 
 BUCKET_VALUES = 500_000
@@ -79,6 +79,10 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.written = 0
         self.counted: list[tuple[Step, StepCount]] = []
         self.files: dict[str, str] = {}
+        self.told: Counter[str] = Counter()
+        """What steps counted beside their rows, over all parts."""
+        self.told_now: Counter[str] = Counter()
+        """The same, over the parts that an earlier run had not finished."""
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
@@ -91,21 +95,51 @@ class StageRun(AbstractContextManager["StageRun"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        forget_sides()
         self.writer.__exit__(kind, error, trace)
 
-    def read(self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = ()) -> Flow:
+    def read(
+        self,
+        folder: Path,
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+        part_rows: int | None = None,
+    ) -> Flow:
         """Return the rows of an artifact, with those of the columns that it has.
+
+        Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed;
+        `part_rows` is how many rows each part has, whatever the artifact is cut into.
 
         Raises:
             CvrError: there is no such artifact, a part cannot be read, or a required column is missing.
         """
         paths = [path.resolve() for path in open_artifact(folder).part_paths]
+        if not paths:
+            raise CvrError(f"{folder} holds no rows.")
+        return self.read_files(paths, columns, required, part_values, part_rows, where=folder)
+
+    def read_files(
+        self,
+        paths: Sequence[Path],
+        columns: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        part_values: int | None = None,
+        part_rows: int | None = None,
+        *,
+        where: Path,
+    ) -> Flow:
+        """Return the rows of Parquet files of one schema, with those of the columns that they have.
+
+        Raises:
+            CvrError: a file cannot be read, or a required column is missing.
+        """
         names = column_names(paths[0])
         for column in required:
             if column not in names:
-                raise CvrError(f"{folder}: column {column!r} is missing. {did_you_mean(column, names)}")
+                raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
         wanted = names if columns is None else [name for name in columns if name in names]
-        found = parts_of(paths, wanted)
+        found = parts_of(paths, wanted, part_values) if part_rows is None else cut_rows(paths, part_rows)
         return Flow(self, found.parts, found.values, tuple(wanted))
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
@@ -128,15 +162,23 @@ class StageRun(AbstractContextManager["StageRun"]):
                 parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
         return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
 
-    def claimed(self, flow: Flow, step: ClaimStep) -> Flow:
-        """Run what waits, settle the claims of its rows, and return the rows with what was settled of them."""
+    def claimed(self, flow: Flow, step: ClaimStep, among: Flow | None = None) -> Flow:
+        """Run what waits, settle the claims of its rows, and return the rows with what was settled of them.
+
+        Rows of `among` make offers: claims that are settled with those of the flow, and go back nowhere.
+        """
         flow = self._sized(flow)
-        buckets = _number(flow.values * step.per_value, CLAIMS)
-        keeps = any(waiting.is_counted for waiting in flow.steps)  # others are done again
+        claims = flow.values * step.per_value + (among.values if among else 0)
+        buckets = _number(claims, step.bucket_values or CLAIMS)
+        keeps = any(each.is_counted or isinstance(each, ClaimStep) for each in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
+        folders = [(made.folder, range(len(flow.parts)))]
+        if among is not None:
+            offers = replace(step, claims=step.offers or step.claims)
+            offered, _ = self._pass(among, f"{step.name}-offers", deal_for=offers, buckets=buckets)
+            folders.append((offered.folder, range(len(among.parts))))
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
-        asked = range(len(flow.parts))
-        jobs = [(Bucket(made.folder, asked, number), number) for number in range(buckets)]
+        jobs = [(tuple(Bucket(*files, number) for files in folders), number) for number in range(buckets)]
         done = self._map(settle_job, jobs, (settling, step), f"settle {step.name}")
         rows = [
             (Bucket(made.rows_folder(), range(number, number + 1)),) if keeps else part.rows
@@ -150,34 +192,57 @@ class StageRun(AbstractContextManager["StageRun"]):
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
     def write(
-        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
+        self,
+        flow: Flow,
+        schema: pa.Schema | None = None,
+        *,
+        sort_by: Sequence[str] = (),
+        also: Also | None = None,
+        **extra: Any,
     ) -> Artifact:
-        """Run what waits, write a part of the artifact for each part, and the manifest; return the artifact.
+        """Write all parts of the artifact (`write_parts`) and its manifest, with `extra`; return the artifact."""
+        self.write_parts(flow, schema, sort_by=sort_by, also=also)
+        return self.finish(**extra)
+
+    def write_parts(
+        self,
+        flow: Flow,
+        schema: pa.Schema | None = None,
+        *,
+        sort_by: Sequence[str] = (),
+        also: Also | None = None,
+        total: int | None = None,
+        unit: str = "rows",
+    ) -> Flow:
+        """Run what waits, write a part of the artifact for each part, and return the rows as they lie there.
+
+        Files of the whole can be written (`writer.write_file`) before `finish`.
 
         Args:
             flow: the rows.
             schema: what the kept rows must have.
             sort_by: columns that the rows of each part are sorted by.
             also: writes more files of each part.
+            total: how many rows there will be; then progress counts rows, and what a job here tells of them.
+            unit: of the progress.
         """
-        self.write_parts(flow, schema, sort_by=sort_by, also=also)
-        return self.finish()
-
-    def write_parts(
-        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), also: Also | None = None
-    ) -> None:
-        """Do the first half of `write`: files of the whole can be written (`writer.write_file`) before `finish`."""
-        _, done = self._pass(flow, self.stage, schema=schema, sort_by=tuple(sort_by), also=also)
+        _, done = self._pass(flow, self.stage, (total, unit), schema=schema, sort_by=tuple(sort_by), also=also)
         self._remove_leftovers()
         self.written = sum(each.rows for each in done)
+        paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
+        return replace(self.read_files(paths, where=self.out), rows=self.written)
 
     def finish(self, **extra: Any) -> Artifact:
-        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact."""
-        dropped = sum((count.dropped for _, count in self.counted), Counter[str]())
-        written = Written(self.written, dict(sorted(dropped.items())), self.files)
+        """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
+        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
+
+    def discard(self) -> None:
+        """Remove what was written, and the folder: for a run that no second try can finish."""
+        shutil.rmtree(self.out / WORK, ignore_errors=True)
+        self.writer.discard()
 
     def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
         """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
@@ -188,6 +253,18 @@ class StageRun(AbstractContextManager["StageRun"]):
         done = write_made(about, make)
         parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
+
+    def make_parts(self, name: str, parts: Mapping[int, Part], make: Maker) -> list[int]:
+        """Write the parts of the artifact that have these numbers, each as `make` says; return the rows of each.
+
+        For a stage whose parts have arrays and take a network: it counts as one step.
+        """
+        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        self._remove_leftovers()
+        self.written = sum(each.rows for each in done)
+        return [each.rows for each in done]
 
     def rested(self, flow: Flow) -> Flow:
         """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
@@ -201,6 +278,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
         found, _ = self._pass(flow, load.__name__, deal_for=together)
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
+
+    def dropped(self) -> Counter[str]:
+        """Return how many rows were dropped so far for each reason."""
+        return sum((count.dropped for _, count in self.counted), Counter[str]())
+
+    def part_paths(self) -> list[Path]:
+        """Return the parts of the artifact that are written, in order."""
+        return sorted(self.out.glob("part-*.parquet"))
 
     def funnel(self) -> list[dict[str, Any]]:
         """Return the counts of every step so far, as manifests have them."""
@@ -217,33 +302,43 @@ class StageRun(AbstractContextManager["StageRun"]):
         makes = any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps)
         return self.rested(flow) if makes else flow
 
-    def _pass(self, flow: Flow, name: str, **about: Any) -> tuple[Pass, list[Done]]:
+    def _pass(
+        self, flow: Flow, name: str, counting: tuple[int | None, str] = (None, ""), **about: Any
+    ) -> tuple[Pass, list[Done]]:
         """Run the steps that wait on every part."""
         made = Pass(
             key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
             first_counted=len(self.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
-        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name)
+        on_gpu = any(step.on_gpu for step in flow.steps)
+        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, counting, on_gpu=on_gpu)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
         for number, step in enumerate(steps):
-            total = StepCount()
+            self.counted.append((step, _summed(done, number)))
             for each in done:
-                total.add(each.counts[number])
-            self.counted.append((step, total))
+                self.told.update(each.counts[number].told)
+                self.told_now.update({} if each.is_kept else each.counts[number].told)
         return made, done
 
-    def _map(self, function: Any, jobs: list[tuple], shared: tuple, name: str) -> list[Done]:
+    def _map(
+        self, function: Any, jobs: list[tuple], shared: tuple, name: str,
+        counting: tuple[int | None, str] = (None, ""), *, on_gpu: bool = False,
+    ) -> list[Done]:  # fmt: skip
+        total, unit = counting
         done: list[Done] = [Done((), 0)] * len(jobs)
-        with Progress(name, len(jobs), "parts") as progress:
-            for index, result in map_jobs(function, jobs, shared=shared):
+        count = Progress(name, len(jobs), "parts") if total is None else Progress(name, total, unit)
+        units = 0
+        with count, watched(None if total is None else count):
+            for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
                 done[index] = result
                 for file, (_, digest) in result.files.items():
                     self.files[file] = digest
-                progress.advance()
+                units += 1 if total is None else result.rows
+                (count.skip if result.is_kept else count.advance)(units - count.done)
         return done
 
     def _folder(self, name: str) -> Path:
@@ -253,12 +348,18 @@ class StageRun(AbstractContextManager["StageRun"]):
         return folder
 
     def _remove_leftovers(self) -> None:
-        """Remove parts that a run cut another way left behind, and files that a killed process did not rename."""
-        self.files = {name: digest for name, digest in self.files.items() if not name.startswith(WORK)}
+        """Remove parts that a run cut another way left behind."""
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
-            if path.suffix == ".tmp" or (is_part and path.name not in self.files):
+            if is_part and path.name not in self.files:
                 path.unlink()
+
+
+def _summed(done: Iterable[Done], number: int) -> StepCount:
+    total = StepCount()
+    for each in done:
+        total.add(each.counts[number])
+    return total
 
 
 def _number(values: int, most: int) -> int:

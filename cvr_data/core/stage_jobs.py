@@ -8,7 +8,7 @@ A job whose files are as that says is not done again; one whose files were cut o
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
 from cvr_data.core.progress import silent
 from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
-from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
+from cvr_data.core.whole_files import file_sha256, json_bytes, whole_file, write_bytes, write_parquet
 
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
@@ -31,6 +31,22 @@ PIECE = "_piece"
 Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
 """Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
 written to its own file, the other files)."""
+
+
+@dataclass(frozen=True)
+class MadeFiles:
+    """A part of an artifact whose rows are not all that it is: what is beside them, and what was looked for."""
+
+    table: pa.Table
+    dropped: pa.Table
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Name -> array of `NAME-00000.npy`."""
+    without: Sequence[Path] = ()
+    """Files that gave nothing: once one is there, or is another, the part is made again."""
+
+
+Maker = Callable[[int, pa.Table], MadeFiles]
+"""(number of the part, its rows) -> its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +94,10 @@ class Done:
     """Path from the artifact -> its size and sha256."""
     sizes: tuple[int, ...] = ()
     """Rows that were dealt into each bucket."""
+    without: dict[str, int] = field(default_factory=dict)
+    """File that gave nothing -> its size then, -1 where there was none."""
+    is_kept: bool = False
+    """An earlier run did it."""
 
 
 def run_job(of: Pass, index: int, part: Part) -> Done:
@@ -91,20 +111,52 @@ def run_job(of: Pass, index: int, part: Part) -> Done:
         return _kept_or(of, index, [part], lambda: _run(of, index, part))
 
 
-def settle_job(of: Pass, step: ClaimStep, bucket: Bucket, index: int) -> Done:
-    """Settle the claims of one bucket and write those that go back, a batch for each part they came from."""
+def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
+    """Make one part of an artifact, unless it is there; `make` is asked for its files.
+
+    Raises:
+        RuntimeError: it lost rows.
+    """
+
+    def made() -> Done:
+        rows = read_part(part)
+        files = make(index, rows)
+        lost = files.dropped.num_rows
+        if files.table.num_rows + lost != rows.num_rows:
+            raise RuntimeError(f"Part {index} was given {rows.num_rows} rows and made {files.table.num_rows + lost}.")
+        paths = []
+        for name, array in files.arrays.items():
+            paths.append(of.out / f"{name}-{index:05d}.npy")
+            with whole_file(paths[-1]) as temporary, temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+        paths += _write_dropped(of, index, [files.dropped] if lost else [])
+        paths.append(of.out / f"part-{index:05d}.parquet")
+        write_parquet(paths[-1], files.table)
+        count = StepCount(rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)))
+        without = {str(path): _size(path) for path in files.without}
+        return Done((count,), files.table.num_rows, rows.num_rows, _said_of(of, paths), without=without)
+
+    with silent():
+        return _kept_or(of, index, [part], made)
+
+
+def settle_job(of: Pass, step: ClaimStep, buckets: Sequence[Bucket], index: int) -> Done:
+    """Settle the claims of one bucket and write those that go back, a batch for each part they came from.
+
+    Offers of another flow are a bucket of their own, after that of the claims.
+    """
 
     def settle() -> Done:
-        pieces = list(read_bucket(bucket))
-        claims = pa.concat_tables(
-            [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
-        )
+        pieces = [piece for bucket in buckets for piece in read_bucket(bucket)]
+        numbered = [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
+        claims = pa.concat_tables(numbered, promote_options="permissive")
         settled = step.settle(step.config, claims)
         path = of.folder / f"{index:05d}.arrow"
-        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), len(pieces))
+        asking = len(buckets[0].files)
+        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), asking)
         return Done((), settled.num_rows, claims.num_rows, _said_of(of, [path]))
 
-    return _kept_or(of, index, [bucket, step.name], settle)
+    return _kept_or(of, index, [*buckets, step.name], settle)
 
 
 def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
@@ -131,9 +183,9 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
         return done
     of.folder.mkdir(parents=True, exist_ok=True)
     made = make()
-    counts = [[count.rows_in, count.rows_out, dict(count.dropped)] for count in made.counts]
+    counts = [[count.rows_in, count.rows_out, dict(count.dropped), dict(count.told)] for count in made.counts]
     said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
-    said["sizes"] = made.sizes
+    said |= {"sizes": made.sizes, "without": made.without}
     write_bytes(note, json_bytes(said))
     pa.default_memory_pool().release_unused()
     return made
@@ -145,14 +197,21 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         said = json.loads(note.read_bytes())
         if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
             return None
-        counts = tuple(StepCount(rows_in, rows_out, Counter(lost)) for rows_in, rows_out, lost in said["counts"])
-        return Done(counts, said["rows"], said["given"], said["files"], tuple(said["sizes"]))
+        if any(_size(Path(name)) != size for name, size in said["without"].items()):
+            return None
+        counts = tuple(StepCount(*each[:2], *map(Counter, each[2:])) for each in said["counts"])
+        sizes, without = tuple(said["sizes"]), said["without"]
+        return Done(counts, said["rows"], said["given"], said["files"], sizes, without, is_kept=True)
     except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
         return None
 
 
 def _is_as_said(path: Path, size: int, sha256: str) -> bool:
     return path.stat().st_size == size and file_sha256(path) == sha256
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
 
 
 def _said_of(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
@@ -191,13 +250,14 @@ def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table,
         made = step.run(step.config, table, settled, *sides)
     else:
         made = step.run(step.config, table, *sides)
+    made, told = made if step.tells else (made, {})
     if not step.makes_rows and made.num_rows != table.num_rows:
         raise RuntimeError(f"The step {step.name!r} was given {table.num_rows} rows and returned {made.num_rows}.")
     kept, dropped = split_dropped(made)
     if not step.is_counted and dropped.num_rows:
         raise RuntimeError(f"The step {step.name!r} is not counted and drops {dropped.num_rows} rows.")
     rows_in = made.num_rows if step.makes_rows else table.num_rows
-    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)))
+    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)), Counter(told))
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
@@ -233,6 +293,11 @@ def _finished(of: Pass, table: pa.Table) -> pa.Table:
 
 def _constant(table: pa.Table, number: int) -> pa.Array:
     return pa.array(np.full(table.num_rows, number, np.int32))
+
+
+def forget_sides() -> None:
+    """Let go of what sides loaded in this process: an artifact is written, and the next one has others."""
+    _loaded.cache_clear()
 
 
 @lru_cache(maxsize=8)

@@ -49,8 +49,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import ArtifactWriter
-
 PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
 
@@ -77,6 +75,10 @@ class Step:
     """It gives other rows than it gets, so how many came in says nothing."""
     is_counted: bool = True
     """False of what only adds columns: it is no step of the funnel, and `drop_step` does not count it."""
+    tells: bool = False
+    """`run` returns (table, counts): name -> number, which the runner adds up over all parts (`StageRun.told`)."""
+    on_gpu: bool = False
+    """It runs a network: workers of a Ray that has GPUs share them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,11 @@ class ClaimStep(Step):
     what part one came from, is among them."""
     per_value: int = 1
     """Claims of each value of the input, at most; the number of buckets follows from it."""
+    bucket_values: int | None = None
+    """Claims of a bucket, on average, where they hold much; else as many as the runner takes."""
+    offers: Callable[..., pa.Table] | None = None
+    """(config, part) -> claims of the rows of another flow (`StageRun.claimed`), of which none comes back; they have
+    columns of their own, which are null in `claims`, and the other way round."""
 
 
 @dataclass
@@ -109,18 +116,13 @@ class StepCount:
     rows_in: int = 0
     rows_out: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "StepCount") -> None:
         """Add the counts of another part."""
         self.rows_in += other.rows_in
         self.rows_out += other.rows_out
         self.dropped.update(other.dropped)
-
-
-def write_parts(writer: ArtifactWriter, kept: pa.Table, dropped: pa.Table) -> None:
-    """Write all rows of an artifact in parts of `PART_ROWS`, and beside the first those that were dropped."""
-    for index, start in enumerate(range(0, max(kept.num_rows, 1), PART_ROWS)):
-        writer.write_part(index, kept.slice(start, PART_ROWS), dropped=dropped if index == 0 else None)
 
 
 def count_reasons(dropped: pa.Table) -> dict[str, int]:

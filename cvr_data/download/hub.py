@@ -55,7 +55,7 @@ def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
 
 
 def _told_sha256(work: Path, path: str) -> str | None:
-    """The sha256 that the Hub gives for a large file as its ETag, noted by huggingface_hub, which compares sizes only."""
+    """The sha256 that the Hub gives for a large file as its ETag; huggingface_hub notes it and compares sizes only."""
     note = work / ".cache" / "huggingface" / "download" / f"{path}.metadata"
     lines = note.read_text(encoding="utf-8").splitlines() if note.is_file() else []
     return lines[1] if len(lines) > 1 and _SHA256.fullmatch(lines[1]) else None

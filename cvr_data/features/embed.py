@@ -2,8 +2,8 @@
 
 Videos are decoded in threads while the network runs. Parts and batches are cut by row number alone, so how many
 threads or shards there are, or where an interrupted run stopped, does not change what is written. A shard writes every
-n-th part; `cvr merge` (`cvr_data.features.merge_shards`) brings shards together. On an engine of several processes
-(`cvr_data.core.jobs`) a part is a job, written by the worker that made it.
+n-th part; `cvr merge` (`cvr_data.features.merge_shards`) brings shards together. A part is a job of the stage runner,
+and made again if files that were missing are there when an interrupted run goes on.
 """
 
 # Shapes: N rows, D embedding.
@@ -11,34 +11,37 @@ n-th part; `cvr merge` (`cvr_data.features.merge_shards`) brings shards together
 import hashlib
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain, islice, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import with_column
-from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.jobs import current_engine, map_jobs
+from cvr_data.core.errors import CvrError
+from cvr_data.core.jobs import current_engine
 from cvr_data.core.memory import keep_freed_memory
-from cvr_data.core.progress import Progress
+from cvr_data.core.parts import Part, read_part
 from cvr_data.core.registry import config_dict
-from cvr_data.features.embed_source import EmbedInputs, only_ids, read_source, texts_of_column, videos_and_captions
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stage_jobs import MadeFiles
+from cvr_data.core.whole_files import read_parquet
+from cvr_data.features.embed_source import EmbedInputs, Wanted, check_wanted, embed_inputs, source_schema
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
+from cvr_data.media.places import videos_of
 from cvr_data.media.video import UnreadableVideo, Video
 from cvr_data.tables import text_id
 
@@ -100,30 +103,30 @@ def embed(
         CvrError: the encoder takes no texts or gives no tokens, a column or id is missing, or no video can be read.
     """
     chosen = selection or Selection(column=column)
-    writer = _writer(source, encoder_name, encoder_config, out, chosen, overwrite)
-    if (done := writer.finished()) is not None:
+    run = _run(source, encoder_name, encoder_config, out, chosen, overwrite)
+    if (done := run.finished()) is not None:
         return done
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
     if encoder.dim and not isinstance(encoder, FrameEncoder):
         raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
     if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
         raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")
-    table, where = read_source(source)
-    if chosen.only is not None:
-        table = only_ids(table, chosen.only, where)
-    found = (
-        texts_of_column(table, chosen.column, encoder, where)
-        if chosen.column
-        else videos_and_captions(table, encoder, where)
-    )
-    with writer:
+    wanted = _wanted(source, encoder, chosen)
+    check_wanted(source_schema(source), wanted)
+    with run:
+        try:
+            found = embed_inputs(run, source, wanted)
+        except CvrError:  # of what is there, which another try will not better
+            run.writer.discard()
+            raise
+        parts = dict(enumerate((*found.video_parts, *found.text_parts)))
+        mine = {number: part for number, part in parts.items() if chosen.has(number)}
+        maker = PartMaker(encoder_name, encoder_config, encoder.runs_on, source, chosen.all_tokens)
         if current_engine().is_here:
-            if isinstance(encoder, FrameEncoder):
-                _write_videos(writer, encoder, found, chosen)
-            _write_texts(writer, encoder, found, chosen)
-        else:
-            _write_as_jobs(writer, encoder, (encoder_name, encoder_config), found, chosen)
-        return _finish(writer, encoder, found, chosen)
+            maker.encoder, maker.ahead, maker.after = encoder, mine, dict(pairwise(mine))
+        with closing(maker):
+            rows = run.make_parts("embed", mine, maker)
+        return _finish(run, encoder, found, chosen, dict(zip(mine, rows, strict=True)))
 
 
 def encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
@@ -133,9 +136,9 @@ def encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
     return {**widths, **tokens, "stored": STORED}
 
 
-def _writer(
+def _run(
     source: Path, encoder_name: str, encoder_config: Any, out: Path, chosen: Selection, overwrite: bool
-) -> ArtifactWriter:
+) -> StageRun:
     options = config_dict(encoder_config)
     config: dict[str, Any] = {"encoder": encoder_name, "options": options, "column": chosen.column}
     if chosen.all_tokens:
@@ -145,110 +148,101 @@ def _writer(
     inputs = {"videos" if chosen.column is None else "source": source}
     if chosen.only is not None:
         inputs["only"] = chosen.only
-    return ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
+    return StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
 
 
-def _finish(writer: ArtifactWriter, encoder: Encoder, found: EmbedInputs, chosen: Selection) -> Artifact:
-    counts = count_items(writer.path)
-    if found.videos and not counts["videos"] and chosen.num_shards == 1:
-        first = next(iter(sorted(writer.path.glob("dropped-*.parquet"))))
-        detail = pq.read_table(first, columns=["detail"]).column("detail")[0].as_py()
-        raise CvrError(f"None of the {len(found.videos)} videos of {writer.inputs['videos']} can be read: {detail}")
-    parts = {"parts": found.video_parts + found.text_parts} if chosen.num_shards > 1 else {}
-    return writer.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
+def _wanted(source: Path, encoder: Encoder, chosen: Selection) -> Wanted:
+    if chosen.column is None:
+        columns = ("captions", "description") if encoder.text_dim else ()
+        where = f"{source} (--column embeds a text column of another table)"
+        return Wanted(videos=bool(encoder.dim), text_columns=columns, only=chosen.only, where=where)
+    if not encoder.text_dim:
+        raise CvrError(f"{encoder.name} encodes no texts; choose another --encoder for --column.")
+    return Wanted(videos=False, text_columns=(chosen.column,), only=chosen.only, where=str(source))
 
 
-def count_items(folder: Path) -> dict[str, int]:
-    """Return how many videos and texts the parts of a folder hold."""
-    kinds: Counter[str] = Counter()
-    for path in sorted(folder.glob("part-*.parquet")):
-        kinds.update(pq.read_table(path, columns=["kind"]).column("kind").to_pylist())
-    return {"videos": kinds["video"], "texts": kinds["text"]}
+def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selection, rows: dict[int, int]) -> Artifact:
+    videos = sum(count for number, count in rows.items() if number < len(found.video_parts))
+    if found.videos and not videos and chosen.num_shards == 1:
+        first = next(iter(sorted(run.out.glob("dropped-*.parquet"))))
+        detail = read_parquet(first, ["detail"]).column("detail")[0].as_py()
+        raise CvrError(f"None of the {found.videos} videos of {run.writer.inputs['videos']} can be read: {detail}")
+    parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
+    counts = {"videos": videos, "texts": run.written - videos}
+    return run.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
-def _write_videos(writer: ArtifactWriter, encoder: FrameEncoder, found: EmbedInputs, chosen: Selection) -> None:
-    parts = {part: found.part(part) for part in range(found.video_parts) if chosen.has(part)}
-    todo = {part: videos for part, videos in parts.items() if not writer.has_part(part)}
-    decoded = _decoded(encoder, list(chain.from_iterable(todo.values())))  # one queue: no pause between parts
-    with Progress("embed", sum(map(len, parts.values())), "videos") as progress, closing(decoded):
-        progress.skip(sum(map(len, parts.values())) - sum(map(len, todo.values())))
-        dropped_rows = 0
-        for part, videos in todo.items():
-            encoded = _encode_part(encoder, islice(decoded, len(videos)), progress.advance, chosen.all_tokens)
-            dropped_rows += len(encoded.dropped)
-            progress.advance(0, f"{dropped_rows} dropped")
-            _write_video_part(writer, part, encoder, encoded)
+@dataclass
+class PartMaker:
+    """Makes parts of embeddings; in a process that makes all of them, frames of later ones are decoded meanwhile."""
 
+    name: str
+    config: Any
+    runs_on: str
+    source: Path
+    all_tokens: bool
+    encoder: Any = None
+    """None is loaded, once in a process."""
+    ahead: dict[int, Part] = field(default_factory=dict)
+    """The parts that this process makes, by number."""
+    after: dict[int, int] = field(default_factory=dict)
+    """Number of one of them -> that of the next."""
+    decoded: Generator["Decoded", None, None] | None = None
+    following: int | None = None
+    """Number of the part whose videos come next."""
 
-def _write_video_part(writer: ArtifactWriter, part: int, encoder: FrameEncoder, encoded: "VideoPart") -> None:
-    dropped = pa.Table.from_pylist(encoded.dropped, DROPPED)
-    writer.write_part(part, encoded.table(), dropped=dropped, arrays=encoded.arrays(encoder.frame_dim))
+    def __call__(self, number: int, rows: pa.Table) -> MadeFiles:
+        """Return the files of a part.
 
+        Raises:
+            CvrError: the encoder runs elsewhere than that of the command.
+        """
+        encoder = self.encoder or _encoder_of_process(self.name, self.config)
+        if encoder.runs_on != self.runs_on:
+            raise CvrError(
+                f"A worker runs on {encoder.runs_on}, this process on {self.runs_on}; name --device and --dtype."
+            )
+        if "text" in rows.column_names:
+            return _text_part(encoder, rows.column("text").to_pylist())
+        if self.decoded is None or self.following != number:
+            self.close()
+            self.decoded = _decoded(encoder, self._videos(rows, number))
+        self.following = self.after.get(number)
+        return _encode_part(encoder, islice(self.decoded, rows.num_rows), self.all_tokens).files(encoder.frame_dim)
 
-def _write_texts(writer: ArtifactWriter, encoder: Encoder, found: EmbedInputs, chosen: Selection) -> None:
-    with Progress("embed", len(found.texts), "texts") as progress:
-        for part in range(found.text_parts):
-            texts = found.text_part(part)
-            index = found.video_parts + part
-            if chosen.has(index) and not writer.has_part(index):
-                _write_text_part(writer, index, encoder, texts)
-            progress.advance(len(texts))
+    def close(self) -> None:
+        """Stop decoding."""
+        if self.decoded is not None:
+            self.decoded.close()
+            self.decoded = None
 
-
-def _write_text_part(writer: ArtifactWriter, index: int, encoder: Encoder, texts: list[str]) -> None:
-    tokens: list[np.ndarray] = []
-    pooled: list[np.ndarray] = []
-    for start in range(0, len(texts), TEXTS_PER_CALL):
-        features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
-        tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
-        pooled.append(features.pooled_BD.numpy())
-    table = id_table([text_id(text) for text in texts], "text", [len(rows) for rows in tokens])
-    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = with_column(table, "sha256", pa.array(hashes))
-    arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
-    writer.write_part(index, table, arrays={name: array.astype(np.float16) for name, array in arrays.items()})
-
-
-def _write_as_jobs(
-    writer: ArtifactWriter, encoder: Encoder, load: tuple[str, Any], found: EmbedInputs, chosen: Selection
-) -> None:
-    """Write the parts that are not there, each by the worker that has the job."""
-    items: dict[int, list[Any]] = {part: found.part(part) for part in range(found.video_parts)}
-    items |= {found.video_parts + part: found.text_part(part) for part in range(found.text_parts)}
-    mine = {part: each for part, each in items.items() if chosen.has(part)}
-    jobs = [(part, part < found.video_parts, each) for part, each in mine.items() if not writer.has_part(part)]
-    with Progress("embed", sum(map(len, mine.values())), "videos and texts") as progress:
-        progress.skip(sum(map(len, mine.values())) - sum(len(each) for _, _, each in jobs))
-        for index, runs_on in map_jobs(embed_part, jobs, shared=(*load, writer, chosen.all_tokens), on_gpu=True):
-            if runs_on != encoder.runs_on:
-                raise CvrError(
-                    f"A worker runs on {runs_on}, this process on {encoder.runs_on}; name --device and --dtype."
-                )
-            progress.advance(len(jobs[index][2]))
-    if elsewhere := [part for part in mine if not writer.has_part(part)]:
-        raise CvrError(f"Parts {first_few(elsewhere)} are not in {writer.path}: all machines must share this folder.")
-    for left in writer.path.glob(".*.tmp"):  # of a worker that died
-        left.unlink()
-
-
-def embed_part(
-    name: str, config: Any, writer: ArtifactWriter, all_tokens: bool, part: int, is_video: bool, items: list[Any]
-) -> str:
-    """Write one part in a worker, and return where its encoder runs; the encoder is loaded once per process."""
-    encoder = _encoder_of_process(name, config)
-    if not is_video:
-        _write_text_part(writer, part, encoder, items)
-        return encoder.runs_on
-    with closing(_decoded(encoder, items)) as decoded:
-        encoded = _encode_part(encoder, decoded, lambda: None, all_tokens)
-    _write_video_part(writer, part, encoder, encoded)
-    return encoder.runs_on
+    def _videos(self, rows: pa.Table, number: int) -> Iterator[Video]:
+        """The videos of a part, then those of the parts after it; texts come last."""
+        while "video_id" in rows.column_names:
+            yield from videos_of(rows, self.source)
+            if number not in self.after:
+                return
+            number = self.after[number]
+            rows = read_part(self.ahead[number])
 
 
 @lru_cache(maxsize=1)
 def _encoder_of_process(name: str, config: Any) -> Any:
     keep_freed_memory()
     return ENCODERS.get(name).load(config)
+
+
+def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
+    tokens: list[np.ndarray] = []
+    pooled: list[np.ndarray] = []
+    for start in range(0, len(texts), TEXTS_PER_CALL):
+        features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
+        tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
+        pooled.append(features.pooled_BD.numpy())
+    table = text_table(texts, [len(rows) for rows in tokens])
+    arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
+    half = {name: array.astype(np.float16) for name, array in arrays.items()}
+    return MadeFiles(table, DROPPED.empty_table(), half)
 
 
 @dataclass(frozen=True)
@@ -260,6 +254,12 @@ class VideoPart:
     frames: list[np.ndarray]
     dropped: list[dict[str, str]]
     tokens: list[np.ndarray]
+    without: list[Path] = field(default_factory=list)
+    """Files that gave no frame."""
+
+    def files(self, dim: int) -> MadeFiles:
+        """Return the files of the part; `dim` is the width of a frame."""
+        return MadeFiles(self.table(), pa.Table.from_pylist(self.dropped, DROPPED), self.arrays(dim), self.without)
 
     def table(self) -> pa.Table:
         """Return the id table of the part."""
@@ -280,18 +280,14 @@ class VideoPart:
         }
 
 
-def _encode_part(
-    encoder: FrameEncoder,
-    decoded: Iterable["Decoded"],
-    advance: Callable[[], object],
-    all_tokens: bool,
-) -> VideoPart:
+def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens: bool) -> VideoPart:
     part = VideoPart([], [], [], [], [])
     waiting: list[np.ndarray] = []
     for each in decoded:
         if each.frames is None:
             reason = "no_media" if each.video.path is None else "unreadable_video"
             part.dropped.append({"video_id": each.video.video_id, "drop_reason": reason, "detail": each.error})
+            part.without.extend([each.video.path] if each.video.path else [])
         else:
             part.ids.append(each.video.video_id)
             part.hashes.append(each.perceptual_hash)
@@ -299,7 +295,6 @@ def _encode_part(
         if len(waiting) == VIDEOS_PER_CALL:
             _encode(encoder, waiting, part, all_tokens)
             waiting = []
-        advance()
     _encode(encoder, waiting, part, all_tokens)
     return part
 
@@ -325,7 +320,7 @@ class Decoded:
     error: str = ""
 
 
-def _decoded(encoder: FrameEncoder, videos: Sequence[Video]) -> Generator[Decoded, None, None]:
+def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decoded, None, None]:
     """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
 
     def read(video: Video) -> Decoded:
@@ -335,22 +330,29 @@ def _decoded(encoder: FrameEncoder, videos: Sequence[Video]) -> Generator[Decode
             return Decoded(video, None, error=str(error))
         return Decoded(video, frames, perceptual_hash(frames))
 
-    waited_s = 0.0
+    waited_s, count = 0.0, 0
     with ThreadPoolExecutor(DECODERS) as pool:
         futures: deque[Future[Decoded]] = deque()
         try:
-            for number in range(len(videos) + 2 * VIDEOS_PER_CALL):
-                if number < len(videos):
-                    futures.append(pool.submit(read, videos[number]))
-                if futures and number >= 2 * VIDEOS_PER_CALL:
+            for video in chain(videos, repeat(None, 2 * VIDEOS_PER_CALL)):
+                if video is not None:
+                    futures.append(pool.submit(read, video))
+                if futures and (video is None or len(futures) > 2 * VIDEOS_PER_CALL):
                     started = time.perf_counter()
                     decoded = futures.popleft().result()
-                    waited_s += time.perf_counter() - started
+                    waited_s, count = waited_s + time.perf_counter() - started, count + 1
                     yield decoded
         finally:
             pool.shutdown(cancel_futures=True)
             # Here, because whoever has the last video does not come back for more.
-            logger.info("waited %.3f s for the frames of %d videos", waited_s, len(videos))
+            logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
+
+
+def text_table(texts: list[str], counts: list[int]) -> pa.Table:
+    """Return the id table of texts whose rows lie one after another."""
+    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
+    table = id_table([text_id(text) for text in texts], "text", counts)
+    return with_column(table, "sha256", pa.array(hashes, pa.string()))
 
 
 def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:

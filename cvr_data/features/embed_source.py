@@ -1,21 +1,23 @@
 """What `cvr embed` reads: a videos table with its captions, or one text column, from an artifact or a single file."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import SUFFIXES, read_table
+from cvr_data.core.parts import Part, hashes_of, read_part
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.download.items import read_ids
-from cvr_data.features.protocol import Encoder
-from cvr_data.media.places import videos_of
-from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
 
 VIDEOS_PER_PART = 256
@@ -24,28 +26,24 @@ TEXTS_PER_PART = 4096
 
 @dataclass(frozen=True)
 class EmbedInputs:
-    """What to embed, and how many parts of each kind that makes."""
+    """What is embedded, a part of the result for each part: those of videos come first."""
 
-    videos: list[Video]
-    texts: list[str]
+    video_parts: tuple[Part, ...]
+    text_parts: tuple[Part, ...]
+    videos: int
+    """How many videos there are."""
 
-    @property
-    def video_parts(self) -> int:
-        """Parts of videos; they come first."""
-        return -(-len(self.videos) // VIDEOS_PER_PART)
 
-    def part(self, index: int) -> list[Video]:
-        """The videos of one part."""
-        return self.videos[index * VIDEOS_PER_PART : (index + 1) * VIDEOS_PER_PART]
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What of a source is embedded."""
 
-    def text_part(self, index: int) -> list[str]:
-        """The texts of one part of texts."""
-        return self.texts[index * TEXTS_PER_PART : (index + 1) * TEXTS_PER_PART]
-
-    @property
-    def text_parts(self) -> int:
-        """Parts of texts."""
-        return -(-len(self.texts) // TEXTS_PER_PART)
+    videos: bool
+    text_columns: tuple[str, ...]
+    only: Path | None
+    """A file of video ids."""
+    where: str
+    """What to call the source in an error."""
 
 
 def read_source(source: Path) -> tuple[pa.Table, str]:
@@ -55,21 +53,6 @@ def read_source(source: Path) -> tuple[pa.Table, str]:
     if source.suffix.lower() in SUFFIXES:
         return read_table(source), str(source)
     raise CvrError(f"{source} should be a folder made by cvr, or a table that ends in {', '.join(SUFFIXES)}.")
-
-
-def only_ids(table: pa.Table, path: Path, where: str) -> pa.Table:
-    """Return the rows of the video ids in a file.
-
-    Raises:
-        CvrError: the table has no ids, or not all of the file's.
-    """
-    if "video_id" not in table.column_names:
-        raise CvrError(f"{where} has no column 'video_id', so --only {path} cannot choose of it.")
-    ids = sorted(read_ids(path))
-    missing = sorted(set(ids) - set(table.column("video_id").to_pylist()))
-    if missing:
-        raise CvrError(f"{path} names {len(missing)} videos that {where} has not: {first_few(missing)}.")
-    return table.filter(pc.is_in(table.column("video_id"), pa.array(ids, table.schema.field("video_id").type)))
 
 
 def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[str]:
@@ -91,21 +74,109 @@ def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[
     return sorted(texts)
 
 
-def texts_of_column(table: pa.Table, column: str, encoder: Encoder, where: str) -> EmbedInputs:
-    """Return the texts of one column, for an encoder that takes texts."""
-    if not encoder.text_dim:
-        raise CvrError(f"{encoder.name} encodes no texts; choose another --encoder for --column.")
-    return EmbedInputs([], distinct_texts(table, [column], where))
+def source_schema(source: Path) -> pa.Table:
+    """Return a table without rows that has the columns of a source.
+
+    Raises:
+        CvrError: there is no such artifact, or the file cannot be read.
+    """
+    if source.is_file():
+        return read_source(source)[0].slice(0, 0)
+    return pq.read_schema(open_artifact(source).part_paths[0]).empty_table()
 
 
-def videos_and_captions(table: pa.Table, encoder: Encoder, where: str) -> EmbedInputs:
-    """Return the videos of a table, and their captions where the encoder takes texts."""
-    table = check_columns(table, VIDEOS, f"{where} (--column embeds a text column of another table)")
-    texts = distinct_texts(table, ["captions", "description"], where) if encoder.text_dim else []
-    if not encoder.dim:
-        return EmbedInputs([], texts)
-    ids = table.column("video_id").to_pylist()
-    repeated = [video_id for video_id, count in Counter(ids).items() if count > 1]
-    if repeated:
-        raise CvrError(f"{where}: video_id is not unique: {first_few(repeated)}.")
-    return EmbedInputs(videos_of(table, Path(where)), texts)
+def check_wanted(columns: pa.Table, wanted: Wanted) -> None:
+    """Refuse a source that lacks what is wanted of it; `columns` is a table without rows.
+
+    Raises:
+        CvrError: a column is absent, or holds something else.
+    """
+    if wanted.videos:
+        columns = check_columns(columns, VIDEOS, wanted.where)
+    distinct_texts(columns, wanted.text_columns, wanted.where)
+    if wanted.only is not None and "video_id" not in columns.column_names:
+        raise CvrError(f"{wanted.where} has no column 'video_id', so --only {wanted.only} cannot choose of it.")
+
+
+def embed_inputs(run: StageRun, source: Path, wanted: Wanted) -> EmbedInputs:
+    """Return the videos of a source in the order of its rows, and its distinct texts, sorted in buckets, as parts.
+
+    Raises:
+        CvrError: ids come twice, or the source has not all that are asked for.
+    """
+    columns = dict.fromkeys([*_OF_VIDEOS, *wanted.text_columns])
+    if source.is_file():
+        rows = run.made("source", lambda: [_selected(read_source(source)[0], columns)])
+    else:
+        rows = run.read(source, list(columns))
+    videos = run.made("videos", lambda: in_parts(_video_tables(rows, wanted), VIDEOS_PER_PART))
+    step = Step(name="texts", run=_texts, config=wanted, makes_rows=True, is_counted=False)
+    together = KeyedStep(name="texts", run=_sorted, key=_by_text, makes_rows=True, is_counted=False)
+    buckets = run.rested(rows.then(step).then(together))
+    texts = run.made("sorted", lambda: in_parts(map(read_part, buckets.parts), TEXTS_PER_PART))
+    return EmbedInputs(videos.parts, texts.parts, videos.values)
+
+
+def in_parts(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of tables in tables of this many; the last may have fewer."""
+    waiting = pa.table({})
+    for table in tables:
+        waiting = pa.concat_tables([waiting, table]) if waiting.num_rows else table
+        while waiting.num_rows >= rows:
+            yield waiting.slice(0, rows)
+            waiting = waiting.slice(rows)
+    if waiting.num_rows:
+        yield waiting
+
+
+_OF_VIDEOS = ("video_id", "path", "start_s", "end_s")
+
+
+def _selected(table: pa.Table, columns: Iterable[str]) -> pa.Table:
+    return table.select([name for name in columns if name in table.column_names])
+
+
+def _video_tables(rows: Flow, wanted: Wanted) -> Iterator[pa.Table]:
+    """The videos that are wanted, once they are looked at for ids that come twice or not at all."""
+    only = None if wanted.only is None else read_ids(wanted.only)
+    hashes = [np.empty(0, np.uint64)]
+    found: set[str] = set()
+    for part in rows.parts:
+        table = read_part(part, rows.columns)
+        if only is not None:
+            table = _chosen(table, only)
+            found.update(table.column("video_id").to_pylist())
+        if wanted.videos:
+            table = check_columns(_selected(table, _OF_VIDEOS), _VIDEO_ROWS, wanted.where)
+            hashes.append(hashes_of(table.column("video_id")))
+            yield table
+    if only is not None and (missing := sorted(only - found)):
+        name = f"{wanted.only} names {len(missing)} videos that {wanted.where} has not"
+        raise CvrError(f"{name}: {first_few(missing)}.")
+    values, counts = np.unique(np.concatenate(hashes), return_counts=True)
+    if (counts > 1).any():
+        ids = chain.from_iterable(read_part(part, ["video_id"]).column("video_id") for part in rows.parts)
+        repeated = [name.as_py() for name in ids if hashes_of(pa.array([name]))[0] in values[counts > 1]]
+        raise CvrError(f"{wanted.where}: video_id is not unique: {first_few(dict.fromkeys(repeated))}.")
+
+
+_VIDEO_ROWS = pa.schema([VIDEOS.field(name) for name in _OF_VIDEOS])
+
+
+def _chosen(table: pa.Table, ids: set[str]) -> pa.Table:
+    return table.filter(pc.is_in(table.column("video_id"), pa.array(sorted(ids), table.schema.field("video_id").type)))
+
+
+def _texts(wanted: Wanted, rows: pa.Table) -> pa.Table:
+    if wanted.only is not None:
+        rows = _chosen(rows, read_ids(wanted.only))
+    columns = [name for name in wanted.text_columns if name in rows.column_names]  # videos need no description
+    return pa.table({"text": pa.array(distinct_texts(rows, columns, wanted.where), pa.string())})
+
+
+def _by_text(config: None, texts: pa.Table) -> np.ndarray:
+    return hashes_of(texts.column("text"))
+
+
+def _sorted(config: None, texts: pa.Table) -> pa.Table:
+    return pa.table({"text": texts.column("text").unique()}).sort_by("text")

@@ -13,10 +13,12 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 def encoded_slices(
     load: Callable[..., Encode], arguments: tuple, slices: Sequence[Sequence[str]]
 ) -> Iterator[np.ndarray]:
-    """Yield the vectors of each slice, in order, by what the module-level function `load` returns of the arguments."""
+    """Yield the vectors of each slice, in order, by what the module-level function `load` returns of the arguments.
+
+    It is called once in a process, so the arguments name what it reads by its key, not only by its place.
+    """
     if current_engine().is_here or len(slices) <= 1:
-        encode = load(*arguments)
-        yield from map(encode, slices)
+        yield from map(_loaded_in_process(load, arguments), slices)
     else:
         jobs = [(each,) for each in slices]
         yield from mapped_in_order(_encode_slice, jobs, shared=(load, arguments), on_gpu=True)

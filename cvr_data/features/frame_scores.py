@@ -7,21 +7,28 @@ weights the frames of a target with them.
 # Shapes: B triplets, T frames, D embedding.
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.lineage import input_paths
-from cvr_data.core.progress import Progress
+from cvr_data.core.progress import Progress, watched_progress
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import Side, Step
 from cvr_data.features.protocol import Encoder
+from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import Video
 from cvr_data.tables import TRIPLETS
 
+STAGE = "frame-scores"
 BATCH = 256
+ROWS = 64 * BATCH
+"""Triplets of one part."""
 DECIMALS = 4
 VERSION = 1
 
@@ -32,19 +39,28 @@ def write_frame_scores(triplets: Path, embeddings: Path, out: Path, *, overwrite
     Raises:
         CvrError: no triplets, or the features are in two spaces that no heads were fitted to.
     """
-    from cvr_data.features.encoders.stored import Config, load
-
     source = open_artifact(triplets)
-    table = check_columns(source.read(), TRIPLETS, str(triplets))
     inputs = {"triplets": triplets, "embeddings": embeddings, **input_paths(source, "videos")}
-    writer = ArtifactWriter(out, stage="frame-scores", version=VERSION, inputs=inputs, overwrite=overwrite)
-    if (done := writer.finished()) is not None:
+    run = StageRun(out, stage=STAGE, version=VERSION, config={}, inputs=inputs, overwrite=overwrite)
+    if (done := run.finished()) is not None:
         return done
-    encoder = load(Config(embeddings=embeddings))
-    with writer:
-        scored = with_frame_scores(table, encoder, encoder.store.video_ids)
-        writer.write_part(0, scored)
-        return writer.finish(scored=scored.num_rows - scored.column("frame_scores").null_count)
+    FeatureStore.open(embeddings)  # refused before anything is written
+    with run:
+        required = [field.name for field in TRIPLETS if not field.nullable]
+        flow = run.read(triplets, None, required, part_rows=ROWS)
+        side = Side(FeatureStore.open, (embeddings,))
+        flow = flow.then(Step(name=STAGE, run=_scored, config=str(triplets), sides=(side,), tells=True, on_gpu=True))
+        run.write_parts(flow, total=source.manifest["rows"])
+        return run.finish(scored=run.told["scored"])
+
+
+def _scored(where: str, part: pa.Table, store: FeatureStore) -> tuple[pa.Table, dict[str, int]]:
+    from cvr_data.features.encoders.stored import StoredEncoder
+
+    table = check_columns(part, TRIPLETS, where)
+    # One encoder for each part: it remembers texts as they came out in the company of others of that part.
+    scored = with_frame_scores(table, StoredEncoder(store), store.video_ids)
+    return scored, {"scored": scored.num_rows - scored.column("frame_scores").null_count}
 
 
 def with_frame_scores(triplets: pa.Table, encoder: Encoder, video_ids: Collection[str]) -> pa.Table:
@@ -54,7 +70,8 @@ def with_frame_scores(triplets: pa.Table, encoder: Encoder, video_ids: Collectio
     targets = triplets.column("target_id").to_pylist()
     texts = triplets.column("modification").to_pylist()
     rows = [row for row, target in enumerate(targets) if target in known]
-    with Progress("frame scores", len(rows)) as progress:
+    told = watched_progress()
+    with Progress("frame scores", len(rows)) if told is None else nullcontext(told) as progress:
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             found = _scores([targets[row] for row in batch], [texts[row] for row in batch], encoder)

@@ -6,29 +6,29 @@ Items that cannot be used, or that a list names and the folder has not, are rows
 # Shapes: T frames, P tokens of a frame, N rows, D embedding.
 
 import hashlib
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import with_column
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.progress import Progress
+from cvr_data.core.parts import Part, read_part
 from cvr_data.core.registry import config_dict
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stage_jobs import MadeFiles
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.download.items import read_ids
-from cvr_data.features.embed import DROPPED, STORED, VideoPart, count_items, id_table
+from cvr_data.features.embed import DROPPED, STORED, VideoPart, text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
-from cvr_data.features.layout import Export, Features, TextRows, VideoRow
+from cvr_data.features.layout import Export, Features, VideoRow
 from cvr_data.features.layouts import LAYOUTS
 from cvr_data.features.store import STAGE, FeatureStore
-from cvr_data.tables import text_id
 
 VERSION = 1
 
@@ -56,18 +56,26 @@ def import_features(source: Path, chosen: Import, out: Path, *, overwrite: bool 
     """
     if not source.exists():
         raise CvrError(f"{source} does not exist.")
-    writer = _writer(source, chosen, out, overwrite)
-    if (done := writer.finished()) is not None:
+    run = _run(source, chosen, out, overwrite)
+    if (done := run.finished()) is not None:
         return done
-    features: Features = LAYOUTS.get(chosen.layout).read(chosen.config, source)
+    features = LAYOUTS.get(chosen.layout).read(chosen.config, source)
     rows, missing = _wanted(features.videos, chosen.only)
-    with writer:
-        widths = _write_videos(writer, rows, missing)
-        text_dim = _write_texts(writer, features, chosen.texts, -(-len(rows) // VIDEOS_PER_PART) or 1)
-        counts = count_items(out)
-        if not counts["videos"] and not counts["texts"]:
-            raise CvrError(f"{source}: the layout {chosen.layout} finds no features there that can be used.")
-        return writer.finish(**widths, text_dim=text_dim, runs_on="imported", stored=STORED, **counts)
+    maker = PartMaker(chosen.layout, chosen.config, source, _first_shape(rows))
+    with run:
+        try:
+            videos = run.made("videos", lambda: _video_tables(rows, missing)).parts
+            texts = run.made("texts", lambda: _text_tables(features, chosen.texts)).parts
+            counts = run.make_parts("import", dict(enumerate((*videos, *texts))), maker)
+            if not run.written:
+                raise CvrError(f"{source}: the layout {chosen.layout} finds no features there that can be used.")
+        except CvrError:
+            run.writer.discard()
+            raise
+        stored = {"videos": sum(counts[: len(videos)]), "texts": sum(counts[len(videos) :])}
+        return run.finish(
+            **maker.widths(), text_dim=_text_dim(texts, chosen.texts), runs_on="imported", stored=STORED, **stored
+        )
 
 
 def export_features(
@@ -88,7 +96,7 @@ def export_features(
     return made, len(ids)
 
 
-def _writer(source: Path, chosen: Import, out: Path, overwrite: bool) -> ArtifactWriter:
+def _run(source: Path, chosen: Import, out: Path, overwrite: bool) -> StageRun:
     config = {
         "encoder": chosen.encoder,
         "options": chosen.encoder_options,
@@ -100,9 +108,7 @@ def _writer(source: Path, chosen: Import, out: Path, overwrite: bool) -> Artifac
     if source.is_dir():
         config["listing_sha256"] = _listing(source)
     given = {name: path for name, path in inputs.items() if path is not None}
-    return ArtifactWriter(
-        out, stage=f"{STAGE}-import", version=VERSION, config=config, inputs=given, overwrite=overwrite
-    )
+    return StageRun(out, stage=f"{STAGE}-import", version=VERSION, config=config, inputs=given, overwrite=overwrite)
 
 
 def _listing(folder: Path) -> str:
@@ -125,19 +131,58 @@ def _wanted(videos: Sequence[VideoRow], only: Path | None) -> tuple[list[VideoRo
     return [by_id[name] for name in wanted if name in by_id], [name for name in wanted if name not in by_id]
 
 
-def _write_videos(writer: ArtifactWriter, rows: Sequence[VideoRow], missing: Sequence[str]) -> dict[str, int]:
-    shape: tuple[int, ...] = ()
-    with Progress("import", len(rows), "videos") as progress:
-        for index, start in enumerate(range(0, max(len(rows), 1), VIDEOS_PER_PART)):
-            part = VideoPart([], [], [], [], [])
-            for row in rows[start : start + VIDEOS_PER_PART]:
-                shape = _take(row, part, shape)
-                progress.advance()
-            absent = [_dropped(name, "no_features", "no file or array of this id") for name in missing if not index]
-            dropped = pa.Table.from_pylist(part.dropped + absent, DROPPED)
-            writer.write_part(index, part.table(), dropped=dropped, arrays=part.arrays(shape[-1] if shape else 0))
-    tokens = {"frame_token_dim": shape[-1]} if len(shape) == 2 else {}
-    return {"dim": shape[-1] if shape else 0, **tokens}
+def _first_shape(rows: Sequence[VideoRow]) -> tuple[int, ...]:
+    """The shape of a frame of the first video that can be used: all others need it too."""
+    for row in rows:
+        if shape := _take(row, VideoPart([], [], [], [], []), ()):
+            return shape
+    return ()
+
+
+def _video_tables(rows: Sequence[VideoRow], missing: Sequence[str]) -> Iterator[pa.Table]:
+    """The ids of each part; the first also has those that are missing."""
+    for start in range(0, max(len(rows), 1), VIDEOS_PER_PART):
+        ids = [row.video_id for row in rows[start : start + VIDEOS_PER_PART]]
+        absent = [] if start else list(missing)
+        is_there = pa.array([True] * len(ids) + [False] * len(absent), pa.bool_())
+        yield pa.table({"video_id": pa.array(ids + absent, pa.string()), "is_there": is_there})
+
+
+@dataclass(frozen=True)
+class PartMaker:
+    """Makes parts of what a layout has."""
+
+    layout: str
+    config: Any
+    source: Path
+    shape: tuple[int, ...]
+    """Of a frame."""
+
+    def __call__(self, number: int, rows: pa.Table) -> MadeFiles:
+        """Return the files of a part of videos, of texts, or of texts that are stored already."""
+        if _STORED in rows.column_names:
+            return _stored_part(rows)
+        return self._videos(rows) if "video_id" in rows.column_names else _text_part(rows)
+
+    def widths(self) -> dict[str, int]:
+        """Return what the manifest says of the videos."""
+        tokens = {"frame_token_dim": self.shape[-1]} if len(self.shape) == 2 else {}
+        return {"dim": self.shape[-1] if self.shape else 0, **tokens}
+
+    def _videos(self, rows: pa.Table) -> MadeFiles:
+        known = _videos_of_process(self.layout, self.config, self.source)
+        part = VideoPart([], [], [], [], [])
+        for video_id, is_there in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            if is_there:
+                _take(known[video_id], part, self.shape)
+            else:
+                part.dropped.append(_dropped(video_id, "no_features", "no file or array of this id"))
+        return part.files(self.widths()["dim"])
+
+
+@lru_cache(maxsize=1)
+def _videos_of_process(layout: str, config: Any, source: Path) -> dict[str, VideoRow]:
+    return {row.video_id: row for row in LAYOUTS.get(layout).read(config, source).videos}
 
 
 def _take(row: VideoRow, part: VideoPart, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -171,39 +216,50 @@ def _dropped(video_id: str, reason: str, detail: str) -> dict[str, str]:
     return {"video_id": video_id, "drop_reason": reason, "detail": detail}
 
 
-def _write_texts(writer: ArtifactWriter, features: Features, folder: Path | None, index: int) -> int:
-    """Write texts of the layout, or else those of an embeddings folder; return their width."""
-    text_dim, seen = 0, set[str]()
+_STORED = "stored_as"
+
+
+def _text_tables(features: Features, folder: Path | None) -> Iterator[pa.Table]:
+    """Texts of the layout, each once, or else those of an embeddings folder."""
+    width, seen = 0, set[str]()
     for rows in features.texts:
-        text_dim = _write_text_part(writer, index, rows, text_dim, seen)
-        index += 1
+        pooled = rows.features if rows.features.ndim == 2 else rows.features[:, 0]
+        if width and pooled.shape[1] != width:
+            raise CvrError(f"Texts of two widths, {width} and {pooled.shape[1]}; import one file at a time.")
+        width = pooled.shape[1]
+        first = {text: row for row, text in reversed(list(enumerate(rows.texts))) if text not in seen}
+        texts = sorted(first)
+        seen.update(texts)
+        chosen = pooled[[first[text] for text in texts]].astype(np.float32)
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(chosen.ravel()), width)
+        yield pa.table({"text": pa.array(texts, pa.string()), "vector": vectors})
     if folder is None:
-        return text_dim
-    if text_dim:
+        return
+    if width:
         raise CvrError("The folder has texts of its own; leave --texts out.")
-    stored = open_artifact(folder, STAGE)
-    for path in stored.part_paths:
-        table = pq.read_table(path)
+    for path in open_artifact(folder, STAGE).part_paths:
+        table = read_parquet(path)
         if table.num_rows and table.column("kind")[0].as_py() == "text":
-            for name in ("part", "pooled"):
-                file = path.with_name(path.stem.replace("part", name, 1) + ".npy")
-                shutil.copyfile(file, writer.path / f"{name}-{index:05d}.npy")
-            writer.write_part(index, table)
-            index += 1
-    return stored.manifest["text_dim"]
+            yield table.append_column(_STORED, pa.array([str(path.resolve())] * table.num_rows))
 
 
-def _write_text_part(writer: ArtifactWriter, index: int, rows: TextRows, text_dim: int, seen: set[str]) -> int:
-    pooled = rows.features if rows.features.ndim == 2 else rows.features[:, 0]
-    if text_dim and pooled.shape[1] != text_dim:
-        raise CvrError(f"Texts of two widths, {text_dim} and {pooled.shape[1]}; import one file at a time.")
-    first = {text: row for row, text in reversed(list(enumerate(rows.texts))) if text not in seen}
-    texts = sorted(first)
-    seen.update(texts)
-    chosen = pooled[[first[text] for text in texts]].astype(np.float32)
+def _text_dim(texts: Sequence[Part], folder: Path | None) -> int:
+    if folder is not None:
+        return open_artifact(folder).manifest["text_dim"]
+    return read_part(texts[0]).schema.field("vector").type.list_size if texts else 0
+
+
+def _stored_part(rows: pa.Table) -> MadeFiles:
+    path = Path(rows.column(_STORED)[0].as_py())
+    files = {name: path.with_name(path.stem.replace("part", name, 1) + ".npy") for name in ("part", "pooled")}
+    arrays = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
+    return MadeFiles(rows.drop_columns([_STORED]), DROPPED.empty_table(), arrays)
+
+
+def _text_part(rows: pa.Table) -> MadeFiles:
+    texts = rows.column("text").to_pylist()
+    vectors = rows.column("vector").combine_chunks()
+    chosen = vectors.flatten().to_numpy().reshape(len(texts), vectors.type.list_size)
     unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
-    table = id_table([text_id(text) for text in texts], "text", [1] * len(texts))
-    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = with_column(table, "sha256", pa.array(hashes, pa.string()))
-    writer.write_part(index, table, arrays={"part": chosen.astype(np.float16), "pooled": unit.astype(np.float16)})
-    return pooled.shape[1]
+    arrays = {"part": chosen.astype(np.float16), "pooled": unit.astype(np.float16)}
+    return MadeFiles(text_table(texts, [1] * len(texts)), DROPPED.empty_table(), arrays)

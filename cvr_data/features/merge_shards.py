@@ -4,15 +4,19 @@ A shard holds every n-th part of the whole, under the number that the part has t
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, identity_of, open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.parts import hashes_of
 from cvr_data.core.progress import Progress
-from cvr_data.features.embed import count_items
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.store import STAGE
 
 COPIED = ("dim", "text_dim", "stored", "frame_token_dim")
@@ -24,7 +28,7 @@ def merge(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> Art
 
     Raises:
         CvrError: a folder is no shard, a shard is missing or there twice, shards are of different runs, a part is
-            missing, or no video at all could be read.
+            missing, texts are there twice, or no video at all could be read.
     """
     shards = _in_order([open_artifact(folder, STAGE) for folder in folders])
     first = shards[0]
@@ -48,11 +52,30 @@ def _extra(shards: Sequence[Artifact], out: Path) -> dict[str, Any]:
     present = {path.stem for path in out.glob("part-*.parquet")}
     if missing := [part for part in range(manifest["parts"]) if f"part-{part:05d}" not in present]:
         raise CvrError(f"The shards hold no part {first_few(missing)}; run the shard's command again.")
-    counts = count_items(out)
+    ids = np.concatenate(
+        [hashes_of(read_parquet(path, ["item_id"]).column(0)) for path in sorted(out.glob("part-*.parquet"))]
+    )
+    if len(np.unique(ids)) < len(ids):
+        raise CvrError(
+            "The shards hold texts twice: versions of cvr cut them otherwise; make all with one, --overwrite."
+        )
+    counts = {name: sum(shard.manifest[name] for shard in shards) for name in ("videos", "texts")}
     if not counts["videos"] and any(shard.manifest["dropped"] for shard in shards):
         raise CvrError("None of the videos of these shards could be read; their dropped-*.parquet tell why.")
     shared = {name: manifest[name] for name in COPIED if name in manifest}
+    if funnel := _funnel(shards):
+        shared["funnel"] = funnel
     return {**shared, "runs_on": ", ".join(sorted({shard.manifest["runs_on"] for shard in shards})), **counts}
+
+
+def _funnel(shards: Sequence[Artifact]) -> list[dict[str, Any]]:
+    """The counts of the one step, added up; shards of earlier versions have none."""
+    found = [shard.manifest["funnel"][0] for shard in shards if "funnel" in shard.manifest]
+    if len(found) < len(shards):
+        return []
+    dropped = sum((Counter(step["dropped"]) for step in found), Counter[str]())
+    sums = {name: sum(step[name] for step in found) for name in ("in", "out")}
+    return [{"step": found[0]["step"], **sums, "dropped": dict(sorted(dropped.items()))}]
 
 
 def _in_order(shards: Sequence[Artifact]) -> list[Artifact]:

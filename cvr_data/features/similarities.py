@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.progress import Progress
 from cvr_data.features.encode_texts import Encode, encoded_slices
 
@@ -33,10 +34,10 @@ def text_vectors(texts: pa.Array, embeddings: Path | None) -> np.ndarray:
 
 
 def _text_reader(embeddings: Path | None) -> Reader:
-    return partial(encoded_slices, _text_encoder, (embeddings,))
+    return partial(encoded_slices, _text_encoder, (embeddings, embeddings and open_artifact(embeddings).key))
 
 
-def _text_encoder(embeddings: Path | None) -> Encode:
+def _text_encoder(embeddings: Path | None, key: str | None) -> Encode:
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.features.store import FeatureStore
 

@@ -11,13 +11,12 @@ Captions that are alike but for some words are compared word by word.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Literal
 
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.grafts import differing_word, grafted
-from cvr_data.language.verdicts import Judged, judge
+from cvr_data.language.parse import pieces
+from cvr_data.language.verdicts import Verdict, judge
 
-Verdict = Literal["change", "weak", "none"]
 MOST_IN_ONE = 6
 """Words between the common beginning and end of two captions that are one change; more are aligned word by word."""
 
@@ -55,6 +54,27 @@ def changes_between(reference: Frame, target: Frame) -> list[Change]:
     return [_change(reference, target, ours, theirs) for ours, theirs in regions(reference, target)]
 
 
+def change_of(reference: Frame, target: Frame, before: str, after: str) -> Change:
+    """Return the change of the words `before` to `after`: where the captions differ so, else where they first stand.
+
+    A phrase that its caption has not is a side without words.
+    """
+    found = changes_between(reference, target)
+    same = (change for change in found if (change.before, change.after) == (before, after))
+    places = [_place_of(frame, phrase) for frame, phrase in ((reference, before), (target, after))]
+    return next(same, None) or _change(reference, target, *places)
+
+
+def _place_of(frame: Frame, phrase: str) -> range:
+    """Return which of the spoken words of a caption a phrase is; no words at its end if it has not the phrase."""
+    spoken = [frame.sentence.words[word] for word in frame.spoken]
+    words = [word for word, _ in pieces(phrase)]
+    for start in range(len(spoken) - len(words) + 1):
+        if words and spoken[start : start + len(words)] == words:
+            return range(start, start + len(words))
+    return range(len(spoken), len(spoken))
+
+
 def alike(reference: Frame, target: Frame) -> tuple[Frame, Frame]:
     """Return the frames of two captions that differ in one word read alike."""
     place = differing_word(reference.sentence.words, target.sentence.words)
@@ -88,18 +108,24 @@ def _common(ours: list[str], theirs: list[str]) -> int:
 
 
 def _change(reference: Frame, target: Frame, ours: range, theirs: range) -> Change:
-    sides = [[frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs))]
-    judged: Judged = judge(reference, target, *sides)
-    before, after = (
-        " ".join(frame.sentence.words[word] for word in side)
-        for frame, side in zip((reference, target), sides, strict=True)
+    before, after = ([frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs)))
+    judged = judge(reference, target, before, after)
+    return Change(
+        kind="action" if judged.slot == "action" else "static",
+        slot=judged.slot,
+        before=_said(reference, before),
+        after=_said(target, after),
+        before_phrase=_phrase(reference, ours, judged.heads[0]),
+        after_phrase=_phrase(target, theirs, judged.heads[1]),
+        verdict=judged.verdict,
+        reason=judged.reason,
     )
-    phrases = [
-        _phrase(frame, span, head)
-        for frame, span, head in zip((reference, target), (ours, theirs), judged.heads, strict=True)
-    ]
-    kind = "action" if judged.slot == "action" else "static"
-    return Change(kind, judged.slot, before, after, *phrases, judged.verdict, judged.reason)
+
+
+def _said(frame: Frame, side: Sequence[int]) -> str:
+    """Return words with spaces between them; "women's" is one."""
+    words = frame.sentence.words
+    return "".join(words[word] if words[word][:1] in "'\u2019" else f" {words[word]}" for word in side).strip()
 
 
 def _phrase(frame: Frame, span: range, head: int | None) -> Phrase:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cvr_data.language.frames import Frame, Thing
-from cvr_data.language.roles import NOUN_TAGS
+from cvr_data.language.nouns import NOUN_TAGS
 
 Value = TypeVar("Value")
 SEEN = ("material", "colour", "count")
@@ -26,7 +26,7 @@ def concepts_of(frame: Frame) -> Concepts:
     """Return the concepts of a frame in the order of its words, each once."""
     things = frame.things
     return Concepts(
-        objects=_once(thing.name for thing in things if thing.slot == "object"),
+        objects=_once(thing.name for thing in things if thing.slot == "object" and not thing.is_topic),
         scenes=_once(thing.name for thing in things if thing.slot == "scene"),
         actions=_once(f"{event.verb} {event.particle}".strip() for event in frame.events),
         attributes=_once((lemma, thing.name) for thing in things for lemma in seen_attributes(frame, thing)),

@@ -12,40 +12,26 @@ look for words again.
 from dataclasses import dataclass
 from functools import cached_property
 
-from cvr_data.language.closed_words import COUNTS, DETERMINING, DIRECTIONS, OF_FILM, PLACE_ADVERBS
-from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.parse import Sentence
-from cvr_data.language.roles import (
+from cvr_data.language.attributes import Attribute, attributes_of
+from cvr_data.language.closed_words import CAMERA_MOVES, DIRECTIONS, NARRATED, PARTITIVES, PLACE_ADVERBS, POSTURES
+from cvr_data.language.lexicon import CONCRETE, Lexicon, read_lexicon
+from cvr_data.language.nouns import (
     BEFORE_NOUN,
     NOUN_TAGS,
-    TIMES,
     content_of,
-    is_doing,
-    is_light,
+    is_colour,
+    is_film,
     is_partitive,
-    is_shown,
-    is_topic,
-    key_of,
     name_of,
     preposition,
     qualified,
-    roles_of,
 )  # fmt: skip
+from cvr_data.language.parse import Sentence
+from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_shown, is_topic, roles_of
 
-NOT_ATTRIBUTES = DETERMINING | OF_FILM | {"color", "colour", "colored", "coloured"}
-ACT = 4
-"""WordNet's file of acts, which are not things."""
+TIME = 28
+"""WordNet's file of times."""
 OBJECTS = ("dobj", "nsubjpass", "dative")
-SUBJECTS = ("nsubj", "agent")
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """What a thing is like: `axis` is colour, size, age, count, material, kind, state or other."""
-
-    lemma: str
-    word: int
-    axis: str
 
 
 @dataclass(frozen=True)
@@ -155,18 +141,17 @@ def _is_named(frame: Frame, word: int, role: str, lexicon: Lexicon) -> bool:
         return role in ("object", "attribute") and is_partitive(sentence, head) and head == word + 1
     if role not in ("object", "scene") or content_of(sentence, word) != word:
         return False
-    if lexicon.file_of_noun(key_of(sentence, word, lexicon)) == ACT and not lexicon.is_a(
-        sentence.lemmas[word], "sport"
-    ):
+    name, lemma = name_of(sentence, word, lexicon), sentence.lemmas[word]
+    file = lexicon.file_of_noun(name)
+    if (file == ACT and not lexicon.is_a(name, "sport")) or (file == TIME and role != "scene"):
         return False
-    before = word - 1
-    is_rest = before >= 0 and sentence.tags[before] in NOUN_TAGS and sentence.heads[before] == word
-    return not (is_rest and is_partitive(sentence, word) and sentence.lemmas[word] not in ("group", "couple"))
+    return " " in name or lemma not in PARTITIVES or lexicon.is_a(lemma, "group")  # "mountain top", "a couple"
 
 
 def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
     sentence = frame.sentence
-    name = name_of(sentence, word, lexicon)
+    name = name_of(sentence, word, lexicon) if sentence.words[word] not in PLACE_ADVERBS else sentence.words[word]
+    name = f"{name} background" if is_colour(sentence, word, lexicon) else name
     parts = [child for child in sentence.children[word] if sentence.deps[child] in (*BEFORE_NOUN, "det", "poss")]
     determiner = sentence.child(word, "det", "poss")
     at = preposition(sentence, word)
@@ -179,52 +164,12 @@ def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
         number=frame.number(word),
         determiner=sentence.words[determiner] if determiner is not None else "",
         preposition=sentence.words[at] if at is not None else "",
-        attributes=tuple(_attributes(frame, word, name, lexicon)),
+        attributes=tuple(attributes_of(sentence, frame.roles, word, name)),
         slot=slot,
         field=next((field for field in TIMES if lexicon.is_a(name, field)), "place") if slot == "scene" else "",
         is_person=lexicon.is_a(name, "person"),
         is_topic=is_topic(sentence, word, lexicon),
     )
-
-
-def _attributes(frame: Frame, noun: int, name: str, lexicon: Lexicon) -> list[Attribute]:
-    """Return what qualifies a noun, before it or told of it: "young" of "a young man", "tired" of "he is tired"."""
-    sentence = frame.sentence
-    found = [child for child in sentence.children[noun] if sentence.deps[child] in BEFORE_NOUN and child < noun]
-    for child in found:  # grows: "linoleum" qualifies "tile", which qualifies "floor"
-        found += [other for other in sentence.children[child] if sentence.deps[other] in ("conj", *BEFORE_NOUN)]
-    verb = sentence.heads[noun]
-    if sentence.deps[noun].startswith("nsubj") and sentence.tags[verb].startswith("VB"):
-        found += [child for child in sentence.children[verb] if sentence.deps[child] in ("acomp", "oprd")]
-    return [
-        Attribute(_said(sentence, word), word, axis_of(sentence, word, lexicon))
-        for word in sorted(found)
-        if _is_attribute(frame, word) and sentence.words[word] not in name.split(" ")[:-1]
-    ]
-
-
-def _said(sentence: Sentence, word: int) -> str:
-    """Return the lemma of an attribute; a participle is what it is, as "wrapped" is not "wrap"."""
-    return sentence.words[word] if sentence.tags[word].startswith("VB") else sentence.lemmas[word]
-
-
-def _is_attribute(frame: Frame, word: int) -> bool:
-    text = frame.sentence.words[word]
-    return text not in NOT_ATTRIBUTES and frame.roles[word] in ("attribute", "scene")
-
-
-def axis_of(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
-    """Return what of a thing an attribute tells."""
-    text, tag = sentence.words[word], sentence.tags[word]
-    if tag == "CD" or text in COUNTS:
-        return "count"
-    if lexicon.is_a(text, "colour"):
-        return "colour"
-    if tag in NOUN_TAGS:
-        return "material" if lexicon.is_a(sentence.lemmas[word], "material") else "kind"
-    if tag.startswith("VB"):
-        return "state"
-    return lexicon.axis(text) or "other"
 
 
 def _events(frame: Frame, lexicon: Lexicon) -> list[Event]:
@@ -240,13 +185,32 @@ def _is_event(frame: Frame, word: int, lexicon: Lexicon) -> bool:
     sentence, tag, dep = frame.sentence, frame.sentence.tags[word], frame.sentence.deps[word]
     if tag in NOUN_TAGS:
         return frame.roles[word] == "action" and is_doing(sentence, word, lexicon) and dep != "pobj"
-    if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word):
+    if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word) or is_film(sentence, word):
+        return False
+    subject = sentence.child(word, "nsubj")
+    if subject is not None and sentence.words[subject] in NARRATED and sentence.lemmas[word] not in CAMERA_MOVES:
         return False
     if frame.roles[word] == "attribute":
-        return tag == "VBG"
+        name = f"{sentence.words[word]} {sentence.lemmas[sentence.heads[word]]}"
+        is_thing = lexicon.file_of_noun(sentence.lemmas[sentence.heads[word]]) in CONCRETE
+        return tag == "VBG" and is_thing and not lexicon.has(name, "noun") and sentence.words[word] != "looking"
+    if sentence.lemmas[word] in POSTURES and not _is_alive(frame, word, lexicon):
+        return False
     is_state = tag == "VBN" and dep in ("acl", "advcl", "amod", "oprd", "acomp", "appos", "dep")
     is_tool = sentence.lemmas[word] == "use" and dep in ("acl", "advcl", "pcomp")
     return frame.roles[word] == "action" and not is_state and not (is_tool and _has_event(frame, word))
+
+
+def _is_alive(frame: Frame, verb: int, lexicon: Lexicon) -> bool:
+    """Whether someone, or what the lexicon does not know, is the subject of a verb: a bike that stands does nothing."""
+    sentence = frame.sentence
+    subject = sentence.child(verb, "nsubj")
+    if subject is None:
+        subject = sentence.heads[verb] if sentence.tags[sentence.heads[verb]] in NOUN_TAGS else None
+    if subject is None or sentence.tags[subject] not in NOUN_TAGS:
+        return True
+    classes = lexicon.classes(sentence.lemmas[content_of(sentence, subject)])
+    return not classes or not classes.isdisjoint(("person", "animal", "group"))
 
 
 def _has_event(frame: Frame, word: int) -> bool:

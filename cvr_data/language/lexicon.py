@@ -26,11 +26,15 @@ Relation = Literal["same", "above", "below", "sibling", "apart"]
 """Of the first word to the second: "above" is a flower to a poppy."""
 
 CONCRETE = frozenset((3, 5, 6, 8, 13, 15, 17, 18, 19, 20, 25, 27))
-"""WordNet's files of things: the tops of all (person, plant ...), animal, artifact, body, food, location, object, person, phenomenon, plant, shape,
-substance."""
+"""WordNet's files of things: the tops of all (person, plant ...), animal, artifact, body, food, location, object,
+person, phenomenon, plant, shape, substance."""
 GROUP = 14
-SPEECH = 32
-"""The file of verbs of communication."""
+SPEECH = ("talk", "speak", "inform", "state", "tell", "discuss", "say", "describe", "announce")
+"""Verbs; what is below the first meaning of one says that something is said."""
+GESTURES = frozenset("gesture indicate interview nod point signal wave".split())
+"""Verbs below them that can be seen."""
+FIRST = {"plant": 2}
+"""Nouns of which captions mean another meaning first than the texts that WordNet counted."""
 RARE = 0.1
 """A meaning that stands in texts less often than so many times the most frequent is not thought of first."""
 CONSIDERED = 4
@@ -52,11 +56,14 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
     "clothing": (("clothing", 1),),
     "container": (("container", 1),),
     "place": (
-        ("location", 1), ("geological formation", 1), ("water", 2), ("land", 2), ("land", 4), ("porch", 1), ("building", 1),
-        ("housing", 1), ("establishment", 4), ("area", 5), ("way", 6), ("facility", 1), ("pool", 1), ("platform", 1),
-        ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1), ("balcony", 2),
-        ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("building complex", 1),
-        ("workplace", 1), ("floor", 1), ("geographic point", 1), ("topographic point", 1),
+        ("location", 1), ("geological formation", 1), ("water", 2), ("land", 2), ("land", 4), ("porch", 1),
+        ("building", 1), ("housing", 1), ("establishment", 4), ("area", 5), ("way", 6), ("facility", 1),
+        ("pool", 1), ("platform", 1),
+        ("vegetation", 1), ("atmosphere", 5), ("bridge", 1), ("tower", 1), ("stadium", 1), ("balcony", 1),
+        ("balcony", 2), ("plaza", 1), ("room", 1), ("deck", 1), ("space", 1), ("outdoors", 1), ("galaxy", 1),
+        ("building complex", 1),
+        ("workplace", 1), ("floor", 1), ("floor", 2), ("excavation", 1),
+        ("storage space", 1), ("geographic point", 1), ("topographic point", 1),
     ),
     "season": (("season", 2),),
     "time": (
@@ -72,6 +79,7 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
     "instrument": (("musical instrument", 1),),
     "group": (("group", 1),),
     "image": (("picture", 1), ("picture", 2), ("visual representation", 1)),
+    "light": (("illumination", 1), ("illumination", 2)),
     "speech": (("message", 1), ("message", 2),),
 }  # fmt: skip
 """Class -> the (word, number of the meaning) of nouns; what is below one is of the class."""
@@ -135,6 +143,8 @@ class Lexicon:
             concrete = [meaning for meaning in common if self._file[meaning] in CONCRETE] if part == "noun" else []
             if part == "noun" and not concrete and not any(self._file[meaning] == GROUP for meaning in common):
                 concrete = [meaning for meaning in found if self._file[meaning] in CONCRETE]
+            if part == "noun" and word in FIRST:
+                concrete = [found[FIRST[word] - 1]]
             self._likely[key] = tuple(concrete or common)
         return self._likely[key]
 
@@ -189,8 +199,13 @@ class Lexicon:
         return self._ancestors[meaning]
 
     def is_speech(self, verb: str) -> bool:
-        """Whether a verb says that something is said: talk, explain, discuss, report."""
-        return self.file_of_verb(verb) == SPEECH
+        """Whether a verb says that something is said: talk, explain, discuss, report; not cry, count or wave."""
+        above = (self.ancestors(meaning).keys() for meaning in self.meanings(verb, "verb")[:1])
+        return verb not in GESTURES and any(not self._speech_roots.isdisjoint(found) for found in above)
+
+    @cached_property
+    def _speech_roots(self) -> frozenset[int]:
+        return frozenset(meaning for verb in SPEECH for meaning in self.meanings(verb, "verb")[:1])
 
     def file_of_verb(self, verb: str) -> int | None:
         """Return WordNet's file of the most frequent meaning of a verb; None if it is not listed."""
@@ -202,6 +217,11 @@ class Lexicon:
         found = self.likely(noun, "noun")
         return int(self._file[found[0]]) if found else None
 
+    def is_kind(self, noun: str, other: str) -> bool:
+        """Whether a meaning of a noun is below one of another."""
+        above = {number for meaning in self.meanings(noun, "noun") for number in self.ancestors(meaning)}
+        return not above.isdisjoint(self.meanings(other, "noun"))
+
     def verb_of(self, participle: str) -> str | None:
         """Return the verb of a word in -ing or -ed, the most frequent that it can be of; None if it is of none."""
         end = next((end for end in ("ing", "ed") if participle.endswith(end)), None)
@@ -211,6 +231,17 @@ class Lexicon:
         bases = (stem, stem + "e", stem[:-1] if stem[-1:] == stem[-2:-1] else stem)
         found = [base for base in bases if len(base) > 1 and self.has(base, "verb")]
         return max(found, key=lambda base: self.frequency(base, "verb"), default=None)
+
+    def singular_of(self, plural: str, part: str = "noun") -> str | None:
+        """Return the word of one in -es or -s, the more frequent of the two: "vase" of "vases"; else None.
+
+        The same endings make a verb's third person.
+        """
+        if self.has(plural, part):
+            return None
+        found = [plural[: -len(end)] for end in ("es", "s") if plural.endswith(end)]
+        found = [base for base in found if len(base) > 2 and self.has(base, part)]
+        return max(found, key=lambda base: self.frequency(base, part), default=None)
 
     def is_abstract(self, noun: str) -> bool:
         """Whether nothing that a noun likely means is a thing."""

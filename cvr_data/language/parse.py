@@ -10,17 +10,17 @@ once, keep the table.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.language.lemmas import lemmas
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.tagging import english
-from cvr_data.language.trees import Tree, repaired_tree
+from cvr_data.language.tagging import english, lemmas
+from cvr_data.language.tree import Tree
+from cvr_data.language.trees import repaired_tree
 
 BATCH = 256
 MOST_WORDS = 120
@@ -105,16 +105,16 @@ def parse(texts: Sequence[str]) -> pa.Table:
 
 
 def lemmas_of(words: pa.Array, parts: pa.Array) -> pa.Array:
-    """Return the lemma of each word as that universal part of speech; of two verbs the more frequent.
+    """Return the lemma of each word as that universal part of speech; where two are listed, the more frequent.
 
     Rules make "rid" of "riding", because both are listed.
     """
     lexicon = read_lexicon()
-    keys = pa.StructArray.from_arrays([words, parts], ["word", "part"]).to_pylist()
-    verbs = {key["word"]: lexicon.verb_of(key["word"]) for key in keys if key["part"] == "VERB"}
-    is_verb = pc.equal(parts, "VERB")
-    better = pa.array([verbs.get(key["word"]) if key["part"] == "VERB" else None for key in keys], pa.string())
-    return pc.coalesce(better, lemmas(words, parts)) if pc.any(is_verb).as_py() else lemmas(words, parts)
+    bases: dict[str, Callable[[str], str | None]] = {"VERB": lexicon.verb_of, "NOUN": lexicon.singular_of}
+    keys = pc.binary_join_element_wise(words, parts, " ").dictionary_encode()
+    distinct = map(str.split, keys.dictionary.to_pylist())
+    better = [bases[part](word) if part in bases else None for word, part in distinct]
+    return pc.coalesce(pa.array(better, pa.string()).take(keys.indices), lemmas(words, parts))
 
 
 def sentences(table: pa.Table) -> Iterator[Sentence]:
@@ -141,13 +141,19 @@ def _cut(text: str) -> tuple[list[str], list[bool], list[int]]:
     words: list[str] = []
     spaces: list[bool] = []
     starts: list[int] = []
-    for piece in _PIECE.finditer(text):
-        for word, start in _parts(piece.group(), piece.start()):
-            words.append(word)
-            spaces.append(False)
-            starts.append(start)
-        spaces[-1] = True
+    for word, start in pieces(text):
+        if spaces and start > starts[-1] + len(words[-1]):
+            spaces[-1] = True
+        words.append(word)
+        spaces.append(False)
+        starts.append(start)
     return words[:MOST_WORDS], spaces[:MOST_WORDS], starts[:MOST_WORDS]
+
+
+def pieces(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the words and signs of a text, each with where it begins."""
+    for piece in _PIECE.finditer(text):
+        yield from _parts(piece.group(), piece.start())
 
 
 def _parts(piece: str, start: int) -> Iterator[tuple[str, int]]:

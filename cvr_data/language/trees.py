@@ -4,204 +4,74 @@ A plural that must be a verb ("singer steps onto", "the camera pans away") becom
 subject; a participle that was taken for a noun after what it tells of ("a ring vanishing at") becomes one.
 """
 
-from dataclasses import dataclass
+from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.noun_faults import (
+    can_be_verb,
+    free_from_film,
+    is_colour_before,
+    is_in_compound,
+    is_only_adjective,
+    mend_apposition,
+    mend_background,
+    mend_noun,
+    mend_particle,
+)
+from cvr_data.language.tree import Tree, has_verb, take_place
+from cvr_data.language.verb_faults import (
+    has_object,
+    is_participle,
+    is_plural_verb,
+    is_verb_between,
+    make_clause,
+    make_participle,
+    make_verb,
+    mend_direction,
+    mend_order,
+    must_be_verb,
+)
 
-from cvr_data.language.lexicon import Lexicon, read_lexicon
-
-NOUNS = frozenset(("NN", "NNS", "NNP", "NNPS"))
-FINITE = frozenset(("VBZ", "VBP", "VBD", "MD"))
-MODIFIERS = frozenset(("compound", "amod", "det", "nummod", "poss", "nmod", "advmod", "quantmod"))
-AFTER_VERB = frozenset(("IN", "RP", "TO", "DT", "PRP$", "RB", "PRP", "VBG", ".", ",", "CC"))
-PEOPLE_BY_LETTER = frozenset("c")
-"""Who wears the camera in the narrations of Ego4D: "C picks a cup"."""
-ACTORS = ("person", "animal", "vehicle")
-
-
-@dataclass
-class Tree:
-    """The words of a caption with their tags, dependencies and the number of the word each depends on."""
-
-    words: list[str]
-    tags: list[str]
-    deps: list[str]
-    heads: list[int]
+AUXILIARIES = frozenset("am are be been do does has have is was were".split())
+ARTICLES = ("a", "an", "the")
 
 
 def repaired_tree(tree: Tree) -> Tree:
     """Return the tree with what it must have wrong set right."""
     lexicon = read_lexicon()
-    _free_from_film(tree)
-    for word in range(1, len(tree.words)):
-        _mend_noun(tree, word, lexicon)
-    has_verb = any(tag in FINITE for tag in tree.tags) or tree.tags[:1] == ["VB"]
-    for word in range(1, len(tree.words)):
-        if tree.tags[word] in ("NNS", "NNPS") and not has_verb and _must_be_verb(tree, word, lexicon):
-            _make_verb(tree, word, "VBZ")
-            has_verb = True
-        elif tree.tags[word] == "NN" and not has_verb and _is_plural_verb(tree, word, lexicon):
-            _make_verb(tree, word, "VBP")
-            has_verb = True
-        elif _is_participle(tree, word, lexicon):
-            _make_participle(tree, word)
-        elif _has_object(tree, word, lexicon):
-            _make_clause(tree, word)
-    return tree
-
-
-def _mend_noun(tree: Tree, word: int, lexicon: Lexicon) -> None:
-    """Give a noun that was taken for the object of a noun or of a participle what stands before it as its modifier.
-
-    "headset icon" and "reticulated python" have no verb; nor has "green leaves", as no verb has an adjective before it.
-    """
-    before = word - 1
-    is_object = tree.deps[word] == "dobj" and tree.heads[word] == before and tree.tags[word] in NOUNS
-    is_qualified = is_object and (
-        tree.tags[before] in NOUNS
-        or (
-            tree.tags[before] in ("VBN", "VBD") and not _has_subject(tree, before) and tree.words[before].endswith("ed")
+    free_from_film(tree)
+    for word, text in enumerate(tree.words):
+        is_thing = (
+            tree.tags[word].startswith("JJ")
+            and tree.deps[word] in ("pobj", "dobj")
+            and tree.words[word - 1] in ARTICLES
         )
-    )
-    if is_qualified:
-        _take_place(tree, word, before, "compound" if tree.tags[before] in NOUNS else "amod")
-    elif tree.tags[word] == "VBZ" and tree.deps[before] in ("amod", "compound", "det") and tree.heads[before] == word:
-        tree.tags[word] = "NNS"
-
-
-def _has_subject(tree: Tree, word: int) -> bool:
-    return any(
-        head == word and dep.startswith(("nsubj", "aux")) for head, dep in zip(tree.heads, tree.deps, strict=True)
-    )
-
-
-def _take_place(tree: Tree, word: int, head: int, dep: str) -> None:
-    """Hang a head on a word that hung on it; the word takes its place and all else that hung there."""
-    for child in range(len(tree.words)):
-        if tree.heads[child] == head and child not in (word, head):
-            tree.heads[child] = word
-    tree.heads[word] = word if tree.heads[head] == head else tree.heads[head]
-    tree.deps[word] = tree.deps[head]
-    tree.heads[head], tree.deps[head] = word, dep
-
-
-def _must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
-    """Whether a plural after a singular is what that does: "a ring flashes", "singer steps onto", not "baby clothes"."""
-    if tree.tags[word - 1] not in ("NN", "NNP") or tree.heads[word - 1] != word:
-        return False
-    following = tree.tags[word + 1] if word + 1 < len(tree.words) else "."
-    if following not in AFTER_VERB or not lexicon.frequency(_stem(tree.words[word], lexicon), "verb"):
-        return False
-    first = min(child for child in range(word) if tree.heads[child] == word)
-    opening = tree.words[first]
-    subject = tree.words[word - 1]
-    if opening in ("a", "an") or subject in PEOPLE_BY_LETTER:
-        return True
-    is_moved = following in ("IN", "RP", "RB", "DT", "PRP$", "TO")
-    return (
-        is_moved
-        and (_is_actor(subject, lexicon) or opening in ("the", "this", "that"))
-        and tree.words[word + 1 : word + 2] != ["of"]
-    )
-
-
-def _is_plural_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
-    """Whether a base form after a group of people is what these do: "a couple embrace on a bed"."""
-    subject = tree.words[word - 1]
-    if tree.heads[word - 1] != word or tree.deps[word - 1] not in ("compound", "nsubj") or tree.heads[word] != word:
-        return False
-    if not {"person", "group"} <= lexicon.classes(subject) or tree.tags[word + 1 : word + 2] == ["NN"]:
-        return False
-    return lexicon.frequency(tree.words[word], "verb") > lexicon.frequency(tree.words[word], "noun")
-
-
-def _free_from_film(tree: Tree) -> None:
-    """Make "close up" no verb: what seemed its object stands alone ("close up eyes")."""
-    for word in range(len(tree.words) - 1):
-        is_said = tree.words[word] == "close" and tree.words[word + 1] == "up"
-        if not is_said or tree.tags[word + 2 : word + 3] in (["DT"], ["PRP$"]):
-            continue
-        for child, head in enumerate(tree.heads):
-            if head == word and tree.deps[child] == "dobj":
-                tree.heads[child], tree.deps[child] = child, "ROOT"
-                tree.heads[word] = child
-                tree.deps[word] = "nmod"
-        tree.tags[word], tree.tags[word + 1] = "XX", "XX"
-        before = word - 1
-        if before >= 1 and tree.tags[before] in ("VBZ", "VBP") and tree.heads[word] == before:
-            _make_head_noun(tree, before)
-
-
-def _make_head_noun(tree: Tree, word: int) -> None:
-    """Make a "verb" before a word for the film the noun that it is: "oak leaves close up"."""
-    subject = word - 1
-    if tree.deps[subject] != "nsubj" or tree.heads[subject] != word or "DT" in tree.tags[:word]:
-        return
-    tree.tags[word] = "NNS"
-    tree.deps[subject] = "compound"
-
-
-def _stem(word: str, lexicon: Lexicon) -> str:
-    for end in ("s", "es"):
-        if word.endswith(end) and lexicon.has(word[: -len(end)], "verb"):
-            return word[: -len(end)]
-    return word[:-3] + "y" if word.endswith("ies") else word
-
-
-def _make_verb(tree: Tree, word: int, tag: str) -> None:
-    """Make a noun the verb of the noun before it, which takes what modified it."""
-    tree.tags[word] = tag
-    for child in range(word):
-        if tree.heads[child] == word and child != word - 1 and tree.deps[child] in MODIFIERS:
-            tree.heads[child] = word - 1
-    tree.deps[word - 1] = "nsubj"
-
-
-def _is_participle(tree: Tree, word: int, lexicon: Lexicon) -> bool:
-    """Whether a "noun" in -ing tells what the noun before it does: no noun of the lexicon, or one with an object."""
-    if tree.tags[word] not in ("NN", "NNP") or not tree.words[word].endswith("ing") or tree.tags[word - 1] not in NOUNS:
-        return False
-    if tree.heads[word - 1] != word and tree.heads[word] != word - 1:
-        return False
-    following = tree.tags[word + 1] if word + 1 < len(tree.words) else "."
-    noun, verb = lexicon.frequency(tree.words[word], "noun"), lexicon.verb_of(tree.words[word])
-    is_place = lexicon.may_be(tree.words[word], "place") or not verb
-    is_sure = not noun or _is_actor(tree.words[word - 1], lexicon)
-    return not is_place and (following in ("DT", "PRP$", "RP") or (following in ("IN", "RB", "TO") and is_sure))
-
-
-def _is_actor(word: str, lexicon: Lexicon) -> bool:
-    return word in PEOPLE_BY_LETTER or any(lexicon.is_a(word, name) for name in ACTORS)
-
-
-def _has_object(tree: Tree, word: int, lexicon: Lexicon) -> bool:
-    """Whether a participle between someone and a noun is what that does with it: "child washing hands"."""
-    head, before = tree.heads[word], word - 1
-    if tree.deps[word] not in ("amod", "compound") or head <= word or not _is_actor(tree.words[before], lexicon):
-        return False
-    is_verb = tree.tags[word] == "VBG" or (tree.words[word].endswith("ing") and lexicon.verb_of(tree.words[word]))
-    return bool(is_verb) and tree.heads[before] in (word, head) and tree.tags[before] in NOUNS
-
-
-def _make_clause(tree: Tree, word: int) -> None:
-    """Make the noun before a participle the head, and the one after it its object."""
-    noun, thing = word - 1, tree.heads[word]
-    tree.heads[noun] = noun if tree.heads[thing] == thing else tree.heads[thing]
-    tree.deps[noun] = tree.deps[thing]
-    for child in range(noun):
-        if tree.heads[child] == thing:
-            tree.heads[child] = noun
-    tree.heads[word], tree.deps[word], tree.tags[word] = noun, "acl", "VBG"
-    tree.heads[thing], tree.deps[thing] = word, "dobj"
-
-
-def _make_participle(tree: Tree, word: int) -> None:
-    """Hang a participle on the noun before it, which takes its place and its modifiers."""
-    noun = word - 1
-    tree.tags[word] = "VBG"
-    if tree.heads[noun] == word:
-        tree.heads[noun] = noun if tree.heads[word] == word else tree.heads[word]
-        tree.deps[noun] = tree.deps[word]
-        for child in range(noun):
-            if tree.heads[child] == word and tree.deps[child] in MODIFIERS:
-                tree.heads[child] = noun
-        tree.heads[word] = noun
-    tree.deps[word] = "acl"
+        if (is_thing or tree.tags[word] in ("FW", "UH")) and lexicon.has(text, "noun"):
+            tree.tags[word] = "NN"
+        if tree.tags[word] in ("VB", "VBP", "VBZ") and text not in AUXILIARIES and not can_be_verb(tree, word, lexicon):
+            tree.tags[word] = "NNS" if tree.tags[word] == "VBZ" else "NN"
+        if is_in_compound(tree, word, lexicon):
+            take_place(tree, word + 1, word, "compound")
+            tree.tags[word] = "NN"
+        if is_colour_before(tree, word, lexicon):
+            tree.tags[word] = "JJ"
+        if tree.tags[word] == "NN" and tree.deps[word] in ("amod", "compound") and is_only_adjective(text, lexicon):
+            tree.tags[word] = "JJ"
+    for word in range(1, len(tree.words)):
+        mend_noun(tree, word)
+        mend_background(tree, word, lexicon)
+        mend_apposition(tree, word)
+        mend_direction(tree, word)
+        if tree.tags[word] == "RP":
+            mend_particle(tree, word)
+        if is_verb_between(tree, word, lexicon):
+            make_clause(tree, word, "VBZ")
+    mend_order(tree, lexicon)
+    for word in range(1, len(tree.words)):
+        if tree.tags[word] in ("NNS", "NNPS") and must_be_verb(tree, word, lexicon):
+            make_verb(tree, word, "VBZ")
+        elif tree.tags[word] == "NN" and not has_verb(tree, word) and is_plural_verb(tree, word, lexicon):
+            make_verb(tree, word, "VBP")
+        elif is_participle(tree, word, lexicon):
+            make_participle(tree, word)
+        elif has_object(tree, word, lexicon):
+            make_clause(tree, word)
+    return tree

@@ -5,19 +5,27 @@ weak one; what only one caption says is no change, as silence is not absence.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from cvr_data.language.closed_words import NOBODY, SHOWING
+from cvr_data.language.closed_words import DETERMINING, NOBODY, SHOWING, TOPIC_PREPOSITIONS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.roles import NOUN_TAGS, content_of, is_film, is_topic, key_of
+from cvr_data.language.nouns import NOUN_TAGS, content_of, is_film, key_of, preposition
+from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown, is_topic
 from cvr_data.language.spelling import is_misspelling
 
 PERFORMING = frozenset("play perform".split())
 VERB_CLASSES = (SHOWING, PERFORMING)
 """Verbs that say the same of what is seen, beside those of speech, which the lexicon knows."""
-CONTENT = ("NN", "VB", "JJ", "CD", "RB")
+FUNCTION_TAGS = frozenset("CC DT EX IN MD PDT POS PRP$ RP TO WDT WP WP$ WRB , . : -LRB- -RRB- '' ``".split())
 PARTS = {"NN": "noun", "VB": "verb", "JJ": "adj", "RB": "adv"}
+
+
+BUILT_OR_EVENT = (4, 6, 10, 11)
+"""WordNet's files of acts, artifacts, communication and events."""
+
+
+Verdict = Literal["change", "weak", "none"]
 
 
 class Judged(NamedTuple):
@@ -25,7 +33,7 @@ class Judged(NamedTuple):
 
     slot: str
     heads: tuple[int | None, int | None]
-    verdict: str
+    verdict: Verdict
     reason: str
 
 
@@ -57,11 +65,26 @@ def side_of(frame: Frame, words: Sequence[int]) -> Side:
 
 def _slot(before: Side, after: Side) -> str:
     """Return the slot of the side that comes in; of the side that goes out, where nothing comes in."""
-    if not after.slot or not _content(after):
+    if not after.slot or (after.slot == "other" and not _content(after)):
         return before.slot or after.slot or "other"
     if before.slot == "attribute" and after.slot == "object" and _is_qualifier(after):
         return "attribute"
-    return after.slot
+    return (
+        "scene" if before.slot == "scene" and after.slot == "object" and _is_same_place(before, after) else after.slot
+    )
+
+
+def _is_same_place(before: Side, after: Side) -> bool:
+    """Whether something built, or an event, comes in after the preposition that the place before stood after."""
+    if before.head is None or after.head is None:
+        return False
+    sentences = before.frame.sentence, after.frame.sentence
+    places = preposition(sentences[0], before.head), preposition(sentences[1], after.head)
+    if places[0] is None or places[1] is None or sentences[0].words[places[0]] != sentences[1].words[places[1]]:
+        return False
+    name = _key(after, read_lexicon())
+    is_small = not read_lexicon().classes(name).isdisjoint(("container", "furniture", "clothing", "vehicle"))
+    return read_lexicon().file_of_noun(name) in BUILT_OR_EVENT and not is_small
 
 
 def _is_qualifier(side: Side) -> bool:
@@ -92,6 +115,9 @@ def slot_of(frame: Frame, side: Sequence[int], head: int | None) -> str | None:
     if head is None:
         return None
     role = frame.roles[head]
+    if role == "other" and is_film(frame.sentence, head):
+        others = (word for word in side if frame.sentence.tags[word] in NOUN_TAGS and frame.roles[word] != "other")
+        return "object" if next(others, None) is not None else role  # "gameplay footage"
     if role != "other" or frame.sentence.tags[head] in NOUN_TAGS:
         return role
     roles = [frame.roles[word] for word in side]
@@ -99,8 +125,10 @@ def slot_of(frame: Frame, side: Sequence[int], head: int | None) -> str | None:
 
 
 def _content(side: Side) -> list[int]:
-    sentence = side.frame.sentence
-    return [word for word in side.words if sentence.tags[word].startswith(CONTENT) or side.frame.roles[word] != "other"]
+    """Return the words that say something: no function words, nor what only chooses among things."""
+    sentence, roles = side.frame.sentence, side.frame.roles
+    said = [word for word in side.words if sentence.words[word] not in DETERMINING]
+    return [word for word in said if sentence.tags[word] not in FUNCTION_TAGS or roles[word] != "other"]
 
 
 def _grammar(before: Side, after: Side) -> str | None:
@@ -117,64 +145,83 @@ def _grammar(before: Side, after: Side) -> str | None:
     if sorted(lemmas[0]) == sorted(lemmas[1]) and lemmas[0] != lemmas[1]:
         return "word_order"
     words = [(before.frame.sentence.words[one], after.frame.sentence.words[other]) for one, other in pairs]
-    return "spelling" if all(one == other or is_misspelling(one, other) for one, other in words) else None
+    is_one = (lemmas[0][at] == lemmas[1][at] for at in range(len(pairs)))
+    slips = (one == other or is_misspelling(one, other) for one, other in words)
+    return "spelling" if all(slips) and not any(is_one) else None
 
 
 def _is_same_word(reference: Frame, target: Frame, one: int, other: int) -> bool:
-    """Whether two words are forms of one; the number of people can be seen."""
+    """Whether two words are forms of one; how many there are can be seen."""
     ours, theirs = reference.sentence, target.sentence
     if ours.lemmas[one] != theirs.lemmas[other]:
         return False
-    is_people = ours.tags[one] in NOUN_TAGS and read_lexicon().is_a(ours.lemmas[one], "person")
-    return not is_people or ours.words[one] == theirs.words[other]
+    is_noun = ours.tags[one] in NOUN_TAGS and theirs.tags[other] in NOUN_TAGS
+    return not is_noun or ours.words[one] == theirs.words[other]
 
 
-def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
+def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]:
     """Return the verdict on words that are not the same, and why it is not a change."""
     if not _content(before) or not _content(after):
         return "none", "only_added" if _content(after) else "only_removed"
     if _is_topic_changed(before, after, lexicon):
         return "none", "topic"
-    if after.slot == "other" or (before.slot == "other" and not _is_film(before)):
+    if after.slot == "other":
         return "none", "not_visible"
-    if before.slot != after.slot and "action" in (before.slot, after.slot):
-        return "weak", "roles_differ"
+    if after.head is not None and is_film(after.frame.sentence, after.head) and after.slot == "object":
+        return "weak", "film"
+    if before.slot == after.slot == "object" and _is_unseen(after, lexicon) and not _is_unseen(before, lexicon):
+        return "weak", "not_visible"
     return _related(before, after, lexicon)
-
-
-def _is_film(side: Side) -> bool:
-    return side.head is not None and is_film(side.frame.sentence, side.head)
 
 
 def _is_topic_changed(before: Side, after: Side, lexicon: Lexicon) -> bool:
     """Whether what is talked of differs, and nothing else."""
-    return all(
-        side.head is not None
-        and side.frame.sentence.tags[side.head] in (*NOUN_TAGS, "PRP")
-        and is_topic(side.frame.sentence, side.frame.noun_of(side.head) or side.head, lexicon)
-        for side in (before, after)
-    )
+    return all(_is_topic(side, lexicon) for side in (before, after))
 
 
-def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[str, str]:
+def _is_topic(side: Side, lexicon: Lexicon) -> bool:
+    if side.head is None:
+        return False
+    sentence = side.frame.sentence
+    if sentence.tags[side.head].startswith("VB"):
+        return sentence.deps[side.head] == "pcomp" and sentence.words[sentence.heads[side.head]] in TOPIC_PREPOSITIONS
+    noun = side.frame.noun_of(side.head)
+    return is_topic(sentence, side.head if noun is None else noun, lexicon)
+
+
+def _is_unseen(side: Side, lexicon: Lexicon) -> bool:
+    """Whether the head is a noun for no thing, such as "adventure", nor for what people watch or play."""
+    if side.head is None or side.frame.sentence.tags[side.head] not in NOUN_TAGS:
+        return False
+    name = _key(side, lexicon)
+    is_abstract = lexicon.file_of_noun(name) in (*UNSEEN_FILES, ACT)
+    return is_abstract and lexicon.classes(name).isdisjoint(("sport", "group", "person", "image"))
+
+
+def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]:
     assert before.head is not None and after.head is not None
     words = [side.frame.sentence.words[side.head] for side in (before, after) if side.head is not None]
     lemmas = [_key(side, lexicon) for side in (before, after)]
     tags = [side.frame.sentence.tags[side.head][:2] for side in (before, after) if side.head is not None]
     if tags[0] != tags[1] or tags[0] not in PARTS:
         return "change", ""
+    if tags[0] == "NN" and lemmas[0] == lemmas[1] and words[0] != words[1]:
+        return ("change", "") if lexicon.classes(lemmas[0]) & {"person", "animal", "vehicle"} else ("weak", "number")
+    if tags[0] == "VB" and all(
+        is_shown(side.frame.sentence, side.head) for side in (before, after) if side.head is not None
+    ):
+        return "none", "same_verb_class"
     if {*lemmas} & NOBODY:
         return "weak", "nobody"
     part = PARTS[tags[0]]
-    if part == "verb" and (_is_one_class(*lemmas, lexicon)):
+    if part == "verb" and before.slot == after.slot == "action" and _is_one_class(lemmas[0], lemmas[1], lexicon):
         return _of_equal_heads(before, after, "same_verb_class", lexicon)
-    relation = lexicon.relation(*lemmas, part)
+    relation = lexicon.relation(lemmas[0], lemmas[1], part)
     if relation == "same":
         return _of_equal_heads(before, after, "synonym", lexicon)
     if relation in ("above", "below") and part != "adj" and _number(before) == _number(after):
         rest = _of_equal_heads(before, after, "", lexicon)
         return rest if rest[0] == "change" else ("weak", "more_general" if relation == "below" else "more_special")
-    assert words
     return "change", ""
 
 
@@ -197,7 +244,7 @@ def _is_one_class(one: str, other: str, lexicon: Lexicon) -> bool:
     return any(one in verbs and other in verbs for verbs in VERB_CLASSES)
 
 
-def _of_equal_heads(before: Side, after: Side, reason: str, lexicon: Lexicon) -> tuple[str, str]:
+def _of_equal_heads(before: Side, after: Side, reason: str, lexicon: Lexicon) -> tuple[Verdict, str]:
     """Return the verdict on phrases whose heads mean the same: that of what else they say."""
     ours, theirs = ([word for word in _content(side) if word != side.head] for side in (before, after))
     if not ours or not theirs:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.http_client import host_of as netloc_of
@@ -124,7 +123,7 @@ def check_media(media: Sequence[Medium], out: Path, config: Config) -> pa.Table:
     return table
 
 
-def read_media(folder: Path) -> pa.Table:
+def media_file(folder: Path) -> Path:
     """Return media.parquet of a folder.
 
     Raises:
@@ -132,7 +131,7 @@ def read_media(folder: Path) -> pa.Table:
     """
     if not (folder / MEDIA).is_file():
         raise CvrError(f"{folder} holds no {MEDIA}; run: cvr check-media ... -O {folder}")
-    return pq.read_table(folder / MEDIA)
+    return folder / MEDIA
 
 
 def report(table: pa.Table) -> dict[str, Any]:

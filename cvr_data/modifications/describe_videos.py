@@ -12,29 +12,29 @@ frames that the encoder samples.
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import Side, Step
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
-from cvr_data.modifications.asking.ask import Asker
-from cvr_data.modifications.asking.cache import RequestCache
+from cvr_data.modifications.asking.ask import Asker, Tally
 from cvr_data.modifications.asking.parse import parse_answer
-from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Backend, Change, Request
-from cvr_data.modifications.backends import BACKENDS
+from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request
+from cvr_data.modifications.asking.spread import EngineOfJobs
+from cvr_data.modifications.backends import BACKENDS, load_backend
+from cvr_data.modifications.counts import counted_requests, counted_verdicts, gathered, requests_of
 from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
@@ -128,38 +128,53 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         CvrError: unknown prompt, backend or encoder, a backend without images, or `out` holds something else.
     """
     describer = Describer(config, out)
-    writer = ArtifactWriter(
+    run = StageRun(
         out, stage=STAGE, version=VERSION, config=describer.identity(), inputs={"videos": videos}, overwrite=overwrite
     )
-    if (done := writer.finished()) is not None:
+    if (done := run.finished()) is not None:
         return done
-    table = moved_media(check_columns(open_artifact(videos).read(), VIDEOS, str(videos)), videos, out)
-    opened = nullcontext() if describer.backend.is_pure else RequestCache(cache)
-    with writer, opened as request_cache, Progress(STAGE, table.num_rows, "videos") as progress:
-        describer.asker.cache = request_cache
-        for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS)):
-            piece = table.slice(start, ROWS)
-            if writer.has_part(part):
-                progress.skip(piece.num_rows)
-                continue
-            writer.write_part(part, describer.described(piece))
-            progress.advance(piece.num_rows)
-        return writer.finish(**_counts(out), requests=describer.asker.tally.as_json(), **runs_on(describer.options))
+    engine = EngineOfJobs.of(config.backend, config.options, cache)
+    side = Side(_describer, (config, out, engine))
+    read = Step(name="videos", run=_moved, config=(videos, out), is_counted=False)
+    name = f"{describer.prompt.name} {config.backend}"
+    with run, engine.jobs():
+        required = [field.name for field in VIDEOS if not field.nullable]
+        flow = run.read(videos, None, required, part_rows=ROWS).then(read)
+        flow = flow.then(Step(name=name, run=_described, sides=(side,), tells=True))
+        run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
+        told = gathered(run.told, "status", "reasons")
+        return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
+
+
+def _describer(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":
+    return Describer(config, folder, engine.asker())
+
+
+def _moved(config: tuple[Path, Path], part: pa.Table) -> pa.Table:
+    videos, out = config
+    return moved_media(check_columns(part, VIDEOS, str(videos)), videos, out)
+
+
+def _described(config: None, videos: pa.Table, describer: "Describer") -> tuple[pa.Table, Counter[str]]:
+    describer.asker.tally = Tally()
+    described = describer.described(videos)
+    status, reasons = (described.column(f"description_{name}").to_pylist() for name in ("status", "reasons"))
+    short = ([reason.split(":")[0] for reason in row] for row in reasons)
+    return described, counted_verdicts(status, short) + counted_requests(describer.asker.tally)
 
 
 class Describer:
     """Describes videos, whose relative paths start at a folder, with one prompt and one backend."""
 
-    def __init__(self, config: Config, folder: Path):
+    def __init__(self, config: Config, folder: Path, asker: Asker | None = None):
         self.config = config
         self.folder = folder
         self.prompt: Prompt = load_prompt(config.prompt)
         if self.prompt.task != "describe":
             raise CvrError(f"The prompt {self.prompt.name!r} describes no videos; its task is {self.prompt.task!r}.")
-        module = BACKENDS.get(config.backend)
         self.options = with_type(BACKENDS.config(config.backend, config.options))
-        self.backend: Backend = module.load(self.options)
-        self.asker = Asker(self.backend)
+        self.asker = asker or Asker(load_backend(config.backend, config.options))
+        self.backend = self.asker.backend
         self.encoder: Encoder | None = _encoder(config) if config.encoder else None
 
     def identity(self) -> dict[str, Any]:
@@ -287,15 +302,3 @@ def _encoder(config: Config) -> Encoder:
             f"The encoder {config.encoder!r} has no space that images and texts share; take one such as blip."
         )
     return encoder
-
-
-def _counts(out: Path) -> dict[str, Any]:
-    status: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    for part in sorted(out.glob("part-*.parquet")):
-        table = pq.read_table(part, columns=["description_status", "description_reasons"])
-        status.update(table.column("description_status").to_pylist())
-        reasons.update(
-            reason.split(":")[0] for row in table.column("description_reasons").to_pylist() for reason in row
-        )
-    return {"status": dict(sorted(status.items())), "reasons": dict(sorted(reasons.items()))}

@@ -1,11 +1,14 @@
 """What a run would ask, and what that would take: prompts to look at, tokens, time and money, asking nothing."""
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+
+from cvr_data.modifications.asked import check_asked, read_asked
 from cvr_data.modifications.asking.cache import History, RequestCache
-from cvr_data.modifications.asking.request import Answer, completion_text, request_key
-from cvr_data.modifications.generate import read_pairs
+from cvr_data.modifications.asking.request import completion_text, request_key
 from cvr_data.modifications.generator import Config, Generator
 
 TOKENS_PER_WORD = 1.4
@@ -48,37 +51,61 @@ class DryRun:
 
 def dry_run(pairs: Path, config: Config, *, cache: Path, show: int = 3, prices: Prices | None = None) -> DryRun:
     """Return what `generate_modifications` would ask in its first attempt, asking nothing."""
-    table = read_pairs(pairs, config)
+    check_asked(pairs, config)
     generator = Generator(config)
-    drafts = generator.start(table)
-    requests = generator.requests([draft for draft in drafts if draft.change is not None], attempt=0)
     model, prompt = generator.backend.model, generator.prompt.name
-    keys = [request_key(model, request) for request in requests]
-    known: dict[str, Answer] = {}
-    history = None
-    if cache.exists() and not generator.backend.is_pure:
-        with RequestCache(cache) as opened:
-            known = opened.get(keys)
-            history = opened.history(model, prompt) or opened.history(model)
-    new = list({key: request for key, request in zip(keys, requests, strict=True) if key not in known}.values())
-    tokens_in = round(sum(len(completion_text(request).split()) for request in new) * TOKENS_PER_WORD)
-    tokens_out = sum(request.parameters.max_tokens for request in new)
+    found = _Found()
+    is_known = cache.exists() and not generator.backend.is_pure
+    with RequestCache(cache) if is_known else nullcontext() as opened:
+        for table in read_asked(pairs, config):
+            found.add(table, generator, opened, show)
+        history = (opened.history(model, prompt) or opened.history(model)) if opened is not None else None
+    tokens_in, tokens_out = round(found.words * TOKENS_PER_WORD), found.most_tokens
     if history is not None:
-        tokens_out = round(history.tokens_out / history.requests * len(new))
+        tokens_out = round(history.tokens_out / history.requests * len(found.new))
     prices = prices or Prices()
     return DryRun(
-        pairs=table.num_rows,
-        texts=len(drafts),
-        without_change=len(drafts) - len(requests),
-        cached=sum(key in known for key in keys),
-        to_ask=len(new),
+        pairs=found.pairs,
+        texts=found.texts,
+        without_change=found.texts - found.requests,
+        cached=found.cached,
+        to_ask=len(found.new),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         tokens_out_is_limit=history is None,
-        seconds=_seconds(tokens_out, len(new), history, prices),
+        seconds=_seconds(tokens_out, len(found.new), history, prices),
         cost=_cost(tokens_in, tokens_out, prices),
-        shown=[completion_text(request) for request in requests[:show]],
+        shown=found.shown,
     )
+
+
+@dataclass
+class _Found:
+    """What was found so far; of what is to be asked, the keys are held."""
+
+    pairs: int = 0
+    texts: int = 0
+    requests: int = 0
+    cached: int = 0
+    words: int = 0
+    most_tokens: int = 0
+    new: set[str] = field(default_factory=set)
+    shown: list[str] = field(default_factory=list)
+
+    def add(self, table: pa.Table, generator: Generator, cache: RequestCache | None, show: int) -> None:
+        """Add a part of the pairs."""
+        drafts = generator.start(table)
+        requests = generator.requests([draft for draft in drafts if draft.change is not None], attempt=0)
+        keys = [request_key(generator.backend.model, request) for request in requests]
+        known = cache.get(keys) if cache is not None else {}
+        self.pairs, self.texts = self.pairs + table.num_rows, self.texts + len(drafts)
+        self.requests, self.cached = self.requests + len(keys), self.cached + sum(key in known for key in keys)
+        self.shown += [completion_text(request) for request in requests[: show - len(self.shown)]]
+        for key, request in zip(keys, requests, strict=True):
+            if key not in known and key not in self.new:
+                self.new.add(key)
+                self.words += len(completion_text(request).split())
+                self.most_tokens += request.parameters.max_tokens
 
 
 def _seconds(tokens_out: int, requests: int, history: History | None, prices: Prices) -> float | None:

@@ -17,9 +17,8 @@ from cvr_data.core.progress import Progress
 from cvr_data.filters import FILTERS
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
-from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Backend, Change, Message, Request
-from cvr_data.modifications.asking.spread import spread
-from cvr_data.modifications.backends import BACKENDS
+from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request
+from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.meaning import with_asked_similarity
 from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
 from cvr_data.modifications.pairs import shown_by, variables_of
@@ -92,15 +91,13 @@ def prompt_of(config: Config) -> Prompt:
 class Generator:
     """Writes texts with one prompt and one backend; the backend's engine starts when the cache does not suffice."""
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, asker: Asker | None = None):
         self.config = config
         self.prompt = prompt_of(config)
-        module = BACKENDS.get(config.backend)
-        backend: Backend = module.load(BACKENDS.config(config.backend, config.options))
-        self.backend = spread(backend, config.backend, config.options)
         for name, options in self.prompt.lint.items():
             FILTERS.config(name, options or {})
-        self.asker = Asker(self.backend)
+        self.asker = asker or Asker(load_backend(config.backend, config.options))
+        self.backend = self.asker.backend
         self.progress: Progress | None = None
         self.rejected: Counter[str] = Counter()
         """Reasons of all rejected attempts, also of rows that a later attempt saved."""
@@ -122,11 +119,6 @@ class Generator:
                 if not todo:
                     break
         return modifications_of(drafts, self.prompt, backend=self.config.backend, model=self.backend.model)
-
-    def skip(self, pairs: pa.Table) -> None:
-        """Count the pairs as done: their part of an interrupted run is there."""
-        if self.progress is not None:
-            self.progress.skip(pairs.num_rows * self.config.num_texts)
 
     def start(self, pairs: pa.Table) -> list[Draft]:
         """Return the drafts of the pairs, before anything is asked."""

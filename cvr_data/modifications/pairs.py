@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.artifacts import Artifact
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.request import Change
 
@@ -53,21 +50,6 @@ def variables_of(pair: Pair, change: Change) -> dict[str, str]:
 def shown_by(pair: Pair, side: str) -> str:
     """Return the description of the pair's `reference` or `target`, or its caption where it has none."""
     return pair.get(f"{side}_description") or pair[f"{side}_caption"]
-
-
-def with_descriptions(pairs: pa.Table, videos: Path) -> pa.Table:
-    """Return the pairs with the dense descriptions of their videos; null where a video has none."""
-    table = open_artifact(videos).read()
-    if "description" not in table.column_names:
-        return pairs
-    ids = table.column("video_id").combine_chunks()
-    for side in ("reference", "target"):
-        found = table.column("description").take(pc.index_in(pairs.column(f"{side}_id"), ids))
-        name = f"{side}_description"
-        if name in pairs.column_names:
-            pairs = pairs.drop_columns([name])
-        pairs = pairs.append_column(name, found.cast(pa.string()))
-    return pairs
 
 
 def videos_of(pairs: Artifact, videos: Path | None) -> Path | None:

@@ -5,6 +5,7 @@ used for test pairs only, so that no model can learn the wording of the test.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import Side, Step
+from cvr_data.modifications.counts import counted, gathered
 from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
 from cvr_data.videos.synthetic.concepts import VERBS, Concept, Verb
 from cvr_data.videos.synthetic.grammar import with_article
@@ -91,17 +95,29 @@ def write_truth_modifications(
     videos = videos or source.input_path("videos")
     inputs = {"pairs": pairs, "videos": videos}
     config = {"seed": seed, "splits": sorted(splits), **MADE_BY}
-    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
-    if (done := writer.finished()) is not None:
+    run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
+    if (done := run.finished()) is not None:
         return done
-    with writer:
-        table = check_columns(source.read(), PAIRS, str(pairs))
-        if splits:
-            table = table.filter(pc.is_in(table.column("split"), pa.array(splits, pa.string())))
-        modifications = truth_modifications(table, read_truth(videos), seed)
-        writer.write_part(0, modifications)
-        statuses = modifications.column("status").to_pylist()
-        return writer.finish(status={status: statuses.count(status) for status in sorted(set(statuses))})
+    read_truth(videos)  # refused before anything is written
+    with run:
+        required = [field.name for field in PAIRS if not field.nullable]
+        flow = run.read(pairs, [*required, "split"], required)
+        flow = flow.then(Step(name="pairs", run=_of_splits, config=(str(pairs), tuple(splits)), is_counted=False,
+                              makes_rows=True))  # fmt: skip
+        truth = Side(read_truth, (videos,))
+        run.write_parts(flow.then(Step(name="truth", run=_written, config=seed, sides=(truth,), tells=True)))
+        return run.finish(**gathered(run.told, "status"))
+
+
+def _of_splits(config: tuple[str, tuple[str, ...]], part: pa.Table) -> pa.Table:
+    where, splits = config
+    part = check_columns(part, PAIRS, where)
+    return part.filter(pc.is_in(part.column("split"), pa.array(splits, pa.string()))) if splits else part
+
+
+def _written(seed: int, pairs: pa.Table, truth: Truth) -> tuple[pa.Table, Counter[str]]:
+    modifications = truth_modifications(pairs, truth, seed)
+    return modifications, counted("status", modifications.column("status").to_pylist())
 
 
 def truth_modifications(pairs: pa.Table, truth: Truth, seed: int = 0) -> pa.Table:

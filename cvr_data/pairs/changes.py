@@ -1,66 +1,102 @@
-"""What kind of change a pair is: the slot that the changed words fill in their captions, by spaCy's tags.
+"""What kind of change a pair is: the slot that the changed words fill in their captions, and whether they count.
 
-Captions are tagged as their normalised words, and each distinct one once, however many pairs it is in. Filters that
-ask for it also get `change_words`: part of speech and lemma of what changes, aligned with `changes`.
+Each distinct caption of the pairs given is parsed once, and each distinct use of two phrases judged once, however many
+pairs it is in. Filters that ask for it also get `change_words`: part of speech and lemma of what changes, by the tagger
+in the normalised words; and `change_reasons`: why a change is none that a person could ask for. Both are aligned with
+`changes`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
+from cvr_data.language.changes import change_of
+from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.normalise import normalised
-from cvr_data.language.slots import PARTS, SLOTS, Tagged, is_doubtful_action, part_of, slot_of
+from cvr_data.language.parse import parse, sentences
+from cvr_data.language.slots import part_of
 from cvr_data.language.tagging import lemmas, tagged
-from cvr_data.tables import CHANGE
 
-if TYPE_CHECKING:
-    pass
-
-DOUBTFUL = "doubtful action"
-"""A word that is a verb or a noun: where the other word of a change fills a slot of its own, that one counts."""
-ORDER = (*(slot for slot in SLOTS if slot != "other"), DOUBTFUL, "other")
-"""Where the two words of a change differ, the first of their slots is that of the change."""
-ORDERED_SLOTS = tuple("action" if slot == DOUBTFUL else slot for slot in ORDER)
-KINDS = tuple("action" if slot == "action" else "static" for slot in ORDERED_SLOTS)
-PART_CODES = len(PARTS) + 1
-"""One for each part of speech, and one for a phrase that the caption has not."""
 CHANGE_WORD = pa.struct([(f"{side}_{what}", pa.string()) for side in ("before", "after") for what in ("part", "lemma")])
 """Universal part of speech of a phrase's last word, null where its caption has it not; lemma of a single word."""
+SIDES = ("reference", "target")
+
+
+class _Uses(NamedTuple):
+    """Changes as numbers: each has a row of `distinct`, whose columns are rows of the texts and of the phrases."""
+
+    texts: list[str]
+    phrases: list[str]
+    distinct: np.ndarray
+    use_of_change: np.ndarray
 
 
 def type_changes(
-    pairs: pa.Table, advance: Callable[[int], object] = lambda captions: None, *, with_words: bool = False
+    pairs: pa.Table,
+    advance: Callable[[int], object] = lambda captions: None,
+    *,
+    with_words: bool = False,
+    with_reasons: bool = False,
 ) -> pa.Table:
     """Return the pairs with kind and slot of every change filled in, where it has none yet.
 
-    `advance` is told how many captions were tagged; a caption is tagged once, however many pairs it is in.
-    `with_words` also adds the column `change_words`.
+    `advance` is told how many captions were parsed; a caption is parsed once, however many pairs it is in.
+    `with_words` also adds the column `change_words`, `with_reasons` the column `change_reasons`.
     """
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
-    kind, slot, before, after = (pc.struct_field(structs, field.name) for field in CHANGE)
-    is_open = pc.is_null(kind)
-    is_tagged = pa.array(np.ones(len(structs), bool)) if with_words else is_open
-    rows = pc.list_parent_indices(changes).filter(is_tagged)
-    texts = [pairs.column(f"{side}_caption").combine_chunks().take(rows) for side in ("reference", "target")]
-    phrases = [pc.fill_null(words.filter(is_tagged), "") for words in (before, after)]
-    codes = _phrase_codes(pa.concat_arrays(texts), pa.concat_arrays(phrases), advance)
-    slots = np.minimum(*np.split(codes // PART_CODES, 2))
-    slots = pa.array(slots[is_open.filter(is_tagged).to_numpy(zero_copy_only=False)])
-    kind = pc.replace_with_mask(kind, is_open, pa.array(KINDS).take(slots))
-    slot = pc.replace_with_mask(slot, is_open, pa.array(ORDERED_SLOTS).take(slots))
-    more = [structs.type.field(name) for name in structs.type.names if name not in CHANGE.names]
-    typed = pa.StructArray.from_arrays(
-        [kind, slot, before, after, *(pc.struct_field(structs, field.name) for field in more)], fields=[*CHANGE, *more]
-    )
+    is_asked = pa.array(np.ones(len(structs), bool)) if with_reasons else pc.is_null(pc.struct_field(structs, "kind"))
+    uses = _uses(pairs, changes, is_asked)
+    found = _judged(uses, advance)
+    slot, reason = (pa.array([one[place] for one in found], pa.string()).take(uses.use_of_change) for place in (0, 1))
+    typed = _typed(structs, is_asked, slot)
     pairs = with_column(pairs, "changes", _lists(changes, typed))
+    if with_reasons:
+        pairs = with_column(pairs, "change_reasons", _lists(changes, reason))
     if with_words:
-        pairs = pairs.append_column("change_words", _lists(changes, _words(phrases, codes % PART_CODES)))
+        pairs = with_column(pairs, "change_words", _lists(changes, _change_words(pairs, changes)))
     return pairs
+
+
+def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array) -> pa.StructArray:
+    """Return the changes with kind and slot where they had none; `slots` are of those asked for."""
+    kinds = pc.if_else(pc.equal(slots, "action"), "action", "static")
+    is_open = pc.is_null(pc.struct_field(structs, "kind"))
+    asked = pc.filter(is_open, is_asked)
+    fields = {name: pc.struct_field(structs, name) for name in structs.type.names}
+    for name, values in (("kind", kinds), ("slot", slots)):
+        fields[name] = pc.replace_with_mask(fields[name], is_open, values.filter(asked))
+    return pa.StructArray.from_arrays(list(fields.values()), fields=list(structs.type))
+
+
+def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
+    """Return which captions and phrases the changes that are asked for are of, equal ones once."""
+    rows = pc.list_parent_indices(changes).filter(is_asked)
+    structs = pc.list_flatten(changes)
+    captions = [pairs.column(f"{side}_caption").combine_chunks().take(rows) for side in SIDES]
+    words = [pc.fill_null(pc.struct_field(structs, side).filter(is_asked), "") for side in ("before", "after")]
+    texts, phrases = (pc.unique(pa.concat_arrays(both)).sort() for both in (captions, words))
+    columns = [pc.index_in(column, texts) for column in captions] + [pc.index_in(column, phrases) for column in words]
+    numbers = np.stack([column.to_numpy(zero_copy_only=False).astype(np.int64) for column in columns], axis=1)
+    distinct, use_of_change = np.unique(numbers, axis=0, return_inverse=True)
+    return _Uses(texts.to_pylist(), phrases.to_pylist(), distinct, use_of_change.reshape(-1))
+
+
+def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[tuple[str, str | None]]:
+    """Return slot and reason of each distinct use; the reason of a change that counts is null."""
+    frames: list[Frame] = []
+    for sentence in sentences(parse(uses.texts)):
+        frames.append(frame_of(sentence))
+        advance(1)
+    found = []
+    for reference, target, before, after in uses.distinct:
+        change = change_of(frames[reference], frames[target], uses.phrases[before], uses.phrases[after])
+        found.append((change.slot, None if change.verdict == "change" else change.reason))
+    return found
 
 
 def _lists(like: pa.ListArray, values: pa.Array) -> pa.ListArray:
@@ -69,37 +105,21 @@ def _lists(like: pa.ListArray, values: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), values)
 
 
-def _words(phrases: Sequence[pa.Array], codes: np.ndarray) -> pa.Array:
-    parts = [pa.array([*PARTS, None], pa.string()).take(pa.array(side)) for side in np.split(codes, 2)]
-    columns = [column for words, part in zip(phrases, parts, strict=True) for column in (part, lemmas(words, part))]
+def _change_words(pairs: pa.Table, changes: pa.ListArray) -> pa.Array:
+    """Return part of speech and lemma of both phrases of every change."""
+    structs, rows = pc.list_flatten(changes), pc.list_parent_indices(changes)
+    columns = []
+    for side, name in zip(SIDES, ("before", "after"), strict=True):
+        phrases = pc.fill_null(pc.struct_field(structs, name), "")
+        part = _parts_of(normalised(pairs.column(f"{side}_caption").combine_chunks().take(rows)), phrases)
+        columns += [part, lemmas(phrases, part)]
     return pa.StructArray.from_arrays(columns, fields=list(CHANGE_WORD))
 
 
-def _phrase_codes(texts: pa.Array, phrases: pa.Array, advance: Callable[[int], object]) -> np.ndarray:
-    """Return slot * PART_CODES + part, by number, of each phrase in its text; equal uses are looked at once."""
-    written = texts.dictionary_encode()
-    said = normalised(written.dictionary)
-    distinct = pc.unique(said).sort()
-    text_of_row = (
-        pc.index_in(said, distinct)
-        .to_numpy(zero_copy_only=False)
-        .astype(np.int64)[written.indices.to_numpy(zero_copy_only=False)]
-    )
-    named = phrases.dictionary_encode()
-    width = max(len(named.dictionary), 1)
-    uses, use_of_row = np.unique(text_of_row * width + named.indices.to_numpy(), return_inverse=True)
-    starts = np.searchsorted(uses, np.arange(len(distinct) + 1) * width)
-    names = named.dictionary.to_pylist()
-    codes = np.empty(len(uses), np.int16)
-    for text, caption in enumerate(tagged(distinct.to_pylist())):
-        for use in range(starts[text], starts[text + 1]):
-            codes[use] = _code(caption, names[uses[use] % width])
-        advance(1)
-    return codes[use_of_row]
-
-
-def _code(caption: Tagged, phrase: str) -> int:
-    part = part_of(caption, phrase)
-    slot = slot_of(caption, phrase)
-    slot = DOUBTFUL if slot == "action" and is_doubtful_action(caption, phrase) else slot
-    return ORDER.index(slot) * PART_CODES + (PARTS.index(part) if part else len(PARTS))
+def _parts_of(texts: pa.Array, phrases: pa.Array) -> pa.Array:
+    """Return the part of speech of each phrase in its text; a text is tagged once."""
+    distinct = pc.unique(texts).sort()
+    text_of_row = pc.index_in(texts, distinct).to_pylist()
+    captions: Sequence = list(tagged(distinct.to_pylist()))
+    said = zip(text_of_row, phrases.to_pylist(), strict=True)
+    return pa.array([part_of(captions[text], phrase) for text, phrase in said], pa.string())

@@ -22,12 +22,14 @@ from cvr_data.videos.recordings import segments
 
 SHOWN_BY = {
     "splits": "reference_split", "text_similarity": "text_similarity", "visual_similarity": "visual_similarity",
-    "change_words": "change_words", "change_counts": "change_counts", "segments": "reference_recording",
+    "change_words": "change_words", "change_counts": "change_counts",
+    "change_reasons": "change_reasons", "segments": "reference_recording",
 }  # fmt: skip
 """What a filter can need -> the column that shows it is there."""
 OF_VIDEOS = ("splits", "segments")
 """What is known of each video, and comes with the pairs from the strategy."""
-NOT_KEPT = ("reference_split", "target_split", "change_words", "change_counts", "reference_recording",
+NOT_KEPT = ("reference_split", "target_split", "change_words", "change_counts", "change_reasons",
+    "reference_recording",
     "reference_start_s", "reference_end_s", "target_recording", "target_start_s", "target_end_s")  # fmt: skip
 """Columns that only filters read; dropped rows keep them, so that `cvr why-not` can tell the value."""
 SEGMENT_COLUMNS = ("url", "path", "start_s", "end_s", "recording_id", "recording_start_s", "recording_end_s")
@@ -50,7 +52,10 @@ def column_step(name: str, embeddings: Path | None, uses: Side | None) -> Step:
         uses: of words, for their counts.
     """
     sides = (uses,) if name == "change_counts" and uses else ()
-    return Step(name=name, run=_with_column, config=(name, embeddings), sides=sides, is_counted=False)
+    is_network = name == "text_similarity"
+    return Step(
+        name=name, run=_with_column, config=(name, embeddings), sides=sides, is_counted=False, on_gpu=is_network
+    )
 
 
 def of_videos(with_segments: bool, videos: pa.Table) -> pa.Table:
@@ -136,11 +141,15 @@ def _add_words(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
     return type_changes(pairs, with_words=True)
 
 
+def _add_reasons(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
+    return type_changes(pairs, with_reasons=True)
+
+
 def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.Table:
     return with_column(pairs, "change_counts", change_counts(pairs, uses))
 
 
 _ADDERS: Mapping[str, Callable[..., pa.Table]] = {
     "text_similarity": _add_text, "visual_similarity": _add_visual, "change_words": _add_words,
-    "change_counts": _add_counts,
+    "change_counts": _add_counts, "change_reasons": _add_reasons,
 }  # fmt: skip

@@ -18,131 +18,37 @@ where features of both are stored, else of their captions; captions are compared
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.progress import Progress
+from cvr_data.core.parts import Bucket, bucket_table, hashes_of
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import count_reasons, split_dropped, write_parts
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.similarities import text_vectors
-from cvr_data.language.normalise import WordIds, normalised, word_ids
-from cvr_data.language.stop_words import FUNCTION_WORDS
+from cvr_data.language.normalise import normalised
+from cvr_data.pairs.search.shared_words import (
+    QUERY_COLUMNS,
+    best_candidates,
+    candidates,
+    caption_words,
+    load_caption_words,
+)
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
-
-
-@dataclass(frozen=True)
-class _Index:
-    """Which captions have a content word: word w is in `entries[starts[w] : starts[w + 1]]`."""
-
-    starts: np.ndarray
-    entries: np.ndarray
-    weights: np.ndarray
-    """Of each word: the logarithm of how few captions have it."""
-    vocabulary: pa.Array
-    video_rows: np.ndarray
-    """Row in the pool of each caption, rising."""
-    captions: pa.Array
-
-
-def candidates(queries: pa.Table, pool: pa.Table, most: int) -> pa.Table:
-    """Return at most `most` videos per query, with the best of their captions and the words it shares.
-
-    `has_target_words` says whether those are all content words of the target's caption.
-
-    Args:
-        queries: triplets; of several of one query, the first says what the query is about.
-        pool: videos sorted by their ids, which makes the result independent of their order.
-        most: videos per query.
-    """
-    index = _index(pool)
-    _, first = np.unique(queries.column("query_id").to_numpy(), return_index=True)
-    asked = queries.take(pa.array(first)).select(
-        ["query_id", "reference_id", "target_id", "reference_caption", "target_caption"]
-    )
-    sides = [word_ids(asked.column(f"{side}_caption")) for side in ("reference", "target")]
-    known = [_known_words(words, index) for words in sides]
-    names = sides[1].vocabulary.to_pylist()
-    bounds = zip(sides[1].offsets[:-1].tolist(), sides[1].offsets[1:].tolist(), strict=True)
-    wanted = [{names[word] for word in sides[1].ids[start:end]} - {*FUNCTION_WORDS} for start, end in bounds]
-    rows, entries, shared = [], [], []
-    with Progress("find candidates", asked.num_rows, "queries") as progress:
-        for query in range(asked.num_rows):
-            words = np.unique(np.concatenate([side[query] for side in known]))
-            best = _best_captions(index, words, most)
-            rows.append(np.full(len(best), query))
-            entries.append(best)
-            shared += _shared(index, words, best)
-            progress.advance(1)
-    chosen = np.concatenate(entries)
-    table = asked.take(pa.array(np.concatenate(rows)))
-    videos = pool.take(pa.array(index.video_rows[chosen]))
-    table = table.append_column("video_id", videos.column("video_id"))
-    table = table.append_column("caption", index.captions.take(pa.array(chosen)))
-    table = table.append_column("shared", pa.array(shared, pa.list_(pa.string())))
-    has_all = [
-        bool(wanted[query]) and wanted[query] <= {*words}
-        for query, words in zip(np.concatenate(rows).tolist(), shared, strict=True)
-    ]
-    return table.append_column("has_target_words", pa.array(has_all, pa.bool_()))
-
-
-def _index(pool: pa.Table) -> _Index:
-    lists = pool.column("captions").combine_chunks()
-    captions = pc.list_flatten(lists)
-    words = word_ids(captions)
-    entry_of_word = np.repeat(np.arange(len(captions)), np.diff(words.offsets))
-    size = max(len(captions), 1)
-    uses = np.unique(words.ids.astype(np.int64) * size + entry_of_word)
-    word, entries = uses // size, uses % size
-    is_content = ~pc.is_in(words.vocabulary, pa.array(FUNCTION_WORDS)).to_numpy(zero_copy_only=False)
-    entries, word = entries[is_content[word]], word[is_content[word]]
-    starts = np.searchsorted(word, np.arange(len(words.vocabulary) + 1))
-    return _Index(
-        starts=starts,
-        entries=entries,
-        weights=np.log(size / np.maximum(np.diff(starts), 1)) + 1e-9,
-        vocabulary=words.vocabulary,
-        video_rows=pc.list_parent_indices(lists).to_numpy(zero_copy_only=False),
-        captions=captions,
-    )
-
-
-def _known_words(words: WordIds, index: _Index) -> list[np.ndarray]:
-    """Return, per text, the numbers in the index of its content words."""
-    numbers = pc.fill_null(pc.index_in(words.vocabulary, index.vocabulary), -1).to_numpy().astype(np.int64)
-    found = numbers[words.ids]
-    per_text = np.split(found, words.offsets[1:-1])
-    has_captions = np.diff(index.starts) > 0
-    return [np.array([word for word in text if word >= 0 and has_captions[word]], np.int64) for text in per_text]
-
-
-def _best_captions(index: _Index, words: np.ndarray, most: int) -> np.ndarray:
-    """Return the best caption of each of the best videos, by the weight of the words it shares, then by its place."""
-    if not len(words):
-        return np.empty(0, np.int64)
-    postings = [index.entries[index.starts[word] : index.starts[word + 1]] for word in words]
-    weights = np.repeat(index.weights[words], [len(found) for found in postings])
-    scores = np.bincount(np.concatenate(postings), weights=weights, minlength=len(index.video_rows))
-    found = np.flatnonzero(scores)
-    order = found[np.lexsort((found, -scores[found].round(9)))]
-    _, first = np.unique(index.video_rows[order], return_index=True)
-    return order[np.sort(first)[:most]]
-
-
-def _shared(index: _Index, words: np.ndarray, entries: np.ndarray) -> list[list[str]]:
-    """Return the words that each caption shares."""
-    has_word = [np.isin(entries, index.entries[index.starts[word] : index.starts[word + 1]]) for word in words]
-    names = index.vocabulary.take(pa.array(words)).to_pylist()
-    return [[name for name, has in zip(names, has_word, strict=True) if has[place]] for place in range(len(entries))]
-
 
 STAGE = "mine-distractors"
 VERSION = 2
+POOL_COLUMNS = ("video_id", "captions", "split", "group_id")
+POOL = pa.schema([VIDEOS.field(name) for name in POOL_COLUMNS])
+BUCKET_VALUES = 100_000
+"""Candidates of queries that are looked at together: their captions are encoded, with those of all targets."""
 ROWS = 100_000
 """Rows whose vectors are in memory at once."""
 
@@ -174,51 +80,88 @@ def mine_distractors(
         CvrError: no triplet of the split, a column is missing, or `out` holds another thing.
     """
     inputs = {"triplets": triplets, "videos": videos, **({"embeddings": embeddings} if embeddings else {})}
-    writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
-    )
-    if (done := writer.finished()) is not None:
+    stage = StageRun(out, stage=STAGE, version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
+    if (done := stage.finished()) is not None:
         return done
-    rows = check_columns(open_artifact(triplets, "build-triplets").read(), TRIPLETS, str(triplets))
-    queries = rows.filter(pc.equal(rows.column("split"), config.split)).sort_by("triplet_id")
-    if not queries.num_rows:
+    source = open_artifact(triplets, "build-triplets")
+    if not any(config.split in read_parquet(path, ["split"])["split"].to_pylist() for path in source.part_paths):
         raise CvrError(f"{triplets} has no triplet of split {config.split!r}.")
-    pool = check_columns(open_artifact(videos).read(), VIDEOS, str(videos)).sort_by("video_id")
-    with writer:
-        kept, dropped = split_dropped(run(config, queries, rows, pool, embeddings))
-        write_parts(writer, kept, dropped)
-        counts = {"in": kept.num_rows + dropped.num_rows, "out": kept.num_rows, "dropped": count_reasons(dropped)}
-        return writer.finish(
-            funnel=[{"step": STAGE, **counts}], videos=pc.count_distinct(kept.column("video_id")).as_py()
+    rows = stage.read(triplets, required=[field.name for field in TRIPLETS if not field.nullable])
+    pool = stage.read(videos, POOL_COLUMNS, ["video_id", "captions"])
+    with stage:
+        found = _mined(stage, rows, pool, config, embeddings)
+        stage.write_parts(found)
+        kept = [read_parquet(path, ["video_id"])["video_id"] for path in stage.part_paths()]
+        return stage.finish(videos=len({video_id for column in kept for video_id in column.to_pylist()}))
+
+
+def _mined(stage: StageRun, triplets: Flow, videos: Flow, config: Config, embeddings: Path | None) -> Flow:
+    """Return a row per query and candidate; the refused have been dropped, the videos that can be none before them."""
+    triplets = triplets.then(Step(name="read", run=_checked, config=TRIPLETS, is_counted=False))
+    of_split = Step(name="queries", run=_of_split, config=config.split, makes_rows=True, is_counted=False)
+    queries = stage.side(triplets.then(of_split), load_queries)
+    ids = Step(name="used videos", run=_ids, makes_rows=True, is_counted=False)
+    used = stage.side(triplets.then(ids), load_hashes)
+    pool = videos.then(Step(name="read", run=_checked, config=POOL, is_counted=False))
+    pool = stage.rested(pool.then(Step(name="pool", run=refused, config=config.split, sides=(queries, used))))
+    counted = Step(name="words", run=caption_words, makes_rows=True, is_counted=False)
+    words = stage.side(pool.then(counted), load_caption_words)
+    about: dict[str, Any] = {"config": config.candidates, "makes_rows": True, "is_counted": False}
+    found = pool.then(Step(name="candidates", run=candidates, sides=(queries, words), **about))
+    found = found.then(
+        KeyedStep(
+            name="best", run=best_candidates, key=_by_query, sides=(queries,), bucket_values=BUCKET_VALUES, **about
         )
+    )
+    return found.then(Step(name=STAGE, run=judged, config=(config, embeddings), sides=(queries,)))
 
 
-def run(config: Config, queries: pa.Table, triplets: pa.Table, pool: pa.Table, embeddings: Path | None) -> pa.Table:
-    """Return one row per query and candidate, sorted, and one per video that can be none; refused with `drop_reason`.
+def _checked(schema: pa.Schema, part: pa.Table) -> pa.Table:
+    return check_columns(part, schema, "input")
 
-    Args:
-        config: what is kept.
-        queries: triplets of the split.
-        triplets: all of them, whose videos are no distractors.
-        pool: videos that may be.
-        embeddings: features of videos, and of captions that need not be encoded then.
-    """
-    pool = mark(pool, _is_in(pool, "video_id", _ends(triplets, "id")), "used_by_triplets")
-    pool = mark(pool, pc.not_equal(pool.column("split"), config.split), "other_split")
-    pool = mark(pool, _is_in(pool, "group_id", _ends(queries, "group_id").drop_null()), "near_duplicate")
-    pool, refused = split_dropped(pool)
-    found = candidates(queries, pool, config.candidates)
+
+def _of_split(split: str, triplets: pa.Table) -> pa.Table:
+    groups = ("reference_group_id", "target_group_id", "triplet_id")
+    return triplets.filter(pc.equal(triplets.column("split"), split)).select([*QUERY_COLUMNS, *groups])
+
+
+def load_queries(bucket: Bucket) -> pa.Table:
+    """Return the triplets of the split, in the order of their ids."""
+    return bucket_table(bucket).sort_by("triplet_id")
+
+
+def _ids(config: Any, triplets: pa.Table) -> pa.Table:
+    return pa.table({"hash": np.unique(hashes_of(_ends(triplets, "id")))})
+
+
+def load_hashes(bucket: Bucket) -> np.ndarray:
+    """Return the hashes of all videos that triplets use."""
+    return np.unique(bucket_table(bucket).column("hash").to_numpy())
+
+
+def _by_query(config: Any, found: pa.Table) -> np.ndarray:
+    return hashes_of(found.column("query_id"))
+
+
+def refused(split: str, pool: pa.Table, queries: pa.Table, used: np.ndarray) -> pa.Table:
+    """Return videos with a `drop_reason` where they can be no distractor of any query."""
+    pool = mark(pool, pa.array(np.isin(hashes_of(pool.column("video_id")), used)), "used_by_triplets")
+    pool = mark(pool, pc.not_equal(pool.column("split"), split), "other_split")
+    return mark(pool, _is_in(pool, "group_id", _ends(queries, "group_id").drop_null()), "near_duplicate")
+
+
+def judged(about: tuple[Config, Path | None], found: pa.Table, queries: pa.Table) -> pa.Table:
+    """Return candidates of whole queries with their hardness, the refused ones with their `drop_reason`."""
+    config, embeddings = about
     said = normalised(queries.column("target_caption").combine_chunks())
     found = mark(found, pc.is_in(normalised(found.column("caption")), said), "target_caption")
     found = mark(found, found.column("has_target_words"), "has_target_words")
     found = _with_texts(config, found, queries, embeddings)
     found = _with_videos(config, found, queries, embeddings)
     found = _with_hardness(found)
-    found = mark(found, pa.array(_beyond(found, config.per_query)), "less_hard").drop_columns(
+    return mark(found, pa.array(_beyond(found, config.per_query)), "less_hard").drop_columns(
         ["reference_caption", "target_caption", "likeness", "target_likeness", "has_target_words"]
     )
-    both = pa.concat_tables([found, refused.select(["video_id", "drop_reason"])], promote_options="permissive")
-    return both.cast(pa.schema([field.with_nullable(True) for field in both.schema]))  # a refused video has no query
 
 
 def _ends(triplets: pa.Table, what: str) -> pa.Array:

@@ -24,12 +24,13 @@ from cvr_data.filters import FILTERS, ClaimsPlaces, FilterModule, HasVersion, Me
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
 from cvr_data.pairs.search.pairs import with_video_columns
-from cvr_data.pairs.strategies import STRATEGIES, InParts, ReadsFiles, StrategyModule
+from cvr_data.pairs.strategies import STRATEGIES, InParts, InTables, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 3
+VERSION = 4
 DEFAULT_FILTERS = (
-    "straddling", "min-words", "max-words", "digits", "templates", "text-similarity", "caption-pair-cap",
+    "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
+    "caption-pair-cap",
 )  # fmt: skip
 
 _ALWAYS = ("text_similarity", "visual_similarity")
@@ -161,8 +162,10 @@ def _mined(corpus: Flow, strategy: Strategy, read: _Read, embeddings: Path | Non
 
     def mined() -> Iterator[pa.Table]:
         table = check_columns(open_artifact(read.folder).read(), VIDEOS, read.folder)
-        pairs = strategy.module.run(strategy.config, table, embeddings)
-        yield with_video_columns(pairs, _read(read, table).drop_columns(["captions"]))
+        of_each = _read(read, table).drop_columns(["captions"])
+        module, about = strategy.module, (strategy.config, table, embeddings)
+        for pairs in module.tables(*about) if isinstance(module, InTables) else [module.run(*about)]:
+            yield with_video_columns(pairs, of_each)
 
     made = corpus.run.made(strategy.name, mined)
     return made.then(Step(name=strategy.name, run=_as_mined, makes_rows=True))

@@ -7,7 +7,8 @@ Pairs and videos are found by following the manifests; a path that is given wins
 alone give the test triplets, and nothing else.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,26 +16,29 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
+from cvr_data.core.parts import bucket_table, read_bucket
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import count_reasons, split_dropped, write_parts
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import file_sha256, json_bytes
+from cvr_data.core.whole_files import file_sha256, json_bytes, whole_file
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import csv_bytes
-from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS
-from cvr_data.triplets.card import Card, commands_of, render_card, sources_of
-from cvr_data.triplets.dataset import read_videos, used_videos
-from cvr_data.triplets.join import VERSION, Config, run, run_apart
-from cvr_data.triplets.judgments import read_verdicts
-from cvr_data.triplets.statistics import statistics
+from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
+from cvr_data.triplets import join
+from cvr_data.triplets.card import Card, commands_of, example_rows, render_card
+from cvr_data.triplets.counted import count_triplets
+from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
+from cvr_data.triplets.judgments import Verdicts, judged, read_verdicts
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
+CSV_ROWS = 16_384
+"""Triplets whose lines are made at once."""
 PLAIN_NAMES = {"videos", "videos-split", "split"}
 """Folder names that say nothing of what is in them."""
 
@@ -122,28 +126,65 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
         CvrError: a table lacks a column, no triplet is left, or `out` holds something else.
     """
     tested = {"test_from": [open_artifact(path).key for path in sources.tests.modifications]} if sources.tests else {}
-    judged = {"judged_only": True} if sources.judged_only else {}
-    writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name, **tested, **judged},
+    judged_only = {"judged_only": True} if sources.judged_only else {}
+    run = StageRun(
+        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name, **tested, **judged_only},
         inputs=sources.named(), overwrite=overwrite,
     )  # fmt: skip
-    if (done := writer.finished()) is not None:
+    if (done := run.finished()) is not None:
         return done
-    kept, dropped = _join(config, sources)
     artifacts = lineage(sources.named().values())
-    own = FunnelStep(
-        stage=STAGE, step=STAGE, rows_in=kept.num_rows + dropped.num_rows, rows_out=kept.num_rows,
-        dropped=count_reasons(dropped),
-    )  # fmt: skip
     made_of = MadeOf(
         lineage=artifacts,
-        funnel=[*funnel_of(artifacts), own],
+        funnel=funnel_of(artifacts),
         commands=[*commands_of(artifacts), running_command()],
         versions=installed_versions(),
     )
-    with writer:
-        kept = kept if sources.embeddings is None else _scored(kept, sources.embeddings)
-        return write_dataset(writer, name, kept, dropped, videos=read_videos(_all_videos(sources)), made_of=made_of)
+    texts_and_pairs = read_sources(run, sources)  # what lacks a column is refused before anything is written
+    verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
+    with run:
+        triplets = joined(run, texts_and_pairs, sources, config, verdicts)
+        return write_dataset(run, triplets, name, videos=all_videos(sources), made_of=made_of)
+
+
+def read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
+    """Return the texts of each folder, then the pairs of each, as they meet.
+
+    Raises:
+        CvrError: a table lacks a column.
+    """
+    flows: dict[str, list[Flow]] = {"texts": [], "pairs": []}
+    for given in (sources, sources.tests):
+        for kind, folders in (("texts", given.modifications), ("pairs", given.pairs)) if given else ():
+            schema, step = (MODIFICATIONS, join.as_texts) if kind == "texts" else (PAIRS, join.as_pairs)
+            for folder in folders:
+                source = SourceFolder(path=str(folder), number=len(flows[kind]), is_test=given is sources.tests)
+                required = [field.name for field in schema if not field.nullable]
+                rows = run.read(folder, join.TEXT_COLUMNS if kind == "texts" else None, required)
+                flows[kind].append(rows.then(Step(name=kind, run=step, config=source, is_counted=False)))
+    return [*flows["texts"], *flows["pairs"]]
+
+
+def joined(
+    run: StageRun, texts_and_pairs: Sequence[Flow], sources: DatasetParts, config: Config,
+    verdicts: Verdicts | None = None,
+) -> Flow:  # fmt: skip
+    """Return the triplets of texts and pairs, as they will be written.
+
+    Raises:
+        CvrError: judgments are of other texts.
+    """
+    first, *others = join.steps(config, has_tests=sources.tests is not None)
+    assert isinstance(first, KeyedStep)
+    if verdicts is not None:
+        texts_and_pairs = [judged(run, texts_and_pairs, verdicts, all_videos(sources))]
+    flow = run.meet(texts_and_pairs, first)
+    for step in others:
+        flow = flow.then(step)
+    if sources.embeddings is not None:
+        encoder = Side(_encoder, (str(sources.embeddings),))
+        flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
+    return flow.then(Step(name="columns", run=_without_own, is_counted=False))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,71 +198,118 @@ class MadeOf:
 
 
 def write_dataset(
-    writer: ArtifactWriter, name: str, kept: pa.Table, dropped: pa.Table, *, videos: pa.Table | None, made_of: MadeOf,
-    extra: Mapping[str, Any] | None = None,
+    run: StageRun, triplets: Flow, name: str, *, videos: Sequence[Path], made_of: MadeOf,
+    sort_by: Sequence[str] = ORDER, coverage_of: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> Artifact:  # fmt: skip
-    """Write parts, CSVs, statistics and the card through an open writer, and finish it; `extra` is for its manifest."""
-    write_parts(writer, kept, dropped)
-    numbers = statistics(kept, videos)
-    for split, file_name in _csv_names(kept).items():
-        writer.write_file(file_name, csv_bytes(kept.filter(pc.equal(kept.column("split"), split))))
-    writer.write_file("statistics.json", json_bytes(numbers))
-    names = [path for path in sorted(writer.path.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
+    """Write parts, CSVs, statistics and the card of an open run, and finish it.
+
+    Args:
+        run: that the triplets are of.
+        triplets: as they will be written.
+        name: of the dataset.
+        videos: folders that tell of the triplets' videos.
+        made_of: for the card and the manifest; the steps of this run are added.
+        sort_by: columns that the rows of each part are sorted by.
+        coverage_of: what the statistics say of those before, where this is a dataset of which some was dropped.
+
+    Raises:
+        CvrError: no triplet is left.
+    """
+    rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
+    made_of = replace(made_of, funnel=[*made_of.funnel, *_own_steps(run)])
+    _require_triplets(run)
+    numbers, sources = count_triplets(run, rows, videos)
+    extra = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
+    names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
+    _write_csvs(run, rows, names)
+    run.writer.write_file("statistics.json", json_bytes(numbers))
+    examples = run.side(
+        rows.then(Step(name="examples", run=_example_rows, makes_rows=True, is_counted=False)), bucket_table
+    )
     card = Card(
         name=name,
-        triplets=kept,
+        triplets=bucket_table(*examples.arguments),
         numbers=numbers,
         funnel=made_of.funnel,
         lineage=made_of.lineage,
-        sources=sources_of(videos, used_videos(kept)),
-        configs={"default": _csv_names(kept)},
-        files={path.name: file_sha256(path) for path in names if path.name != "running.json"},
+        sources=sources,
+        configs={"default": names},
+        files=_digests(run.out),
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
-        coverage=(extra or {}).get("coverage"),
+        coverage=extra.get("coverage"),
     )
-    writer.write_file("README.md", render_card(card).encode())
-    return writer.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **(extra or {}))
+    run.writer.write_file("README.md", render_card(card).encode())
+    return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
+
+
+def _own_steps(run: StageRun) -> list[FunnelStep]:
+    return [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
+
+
+def _require_triplets(run: StageRun) -> None:
+    if run.written:
+        return
+    dropped = {reason: count for step in run.funnel() for reason, count in step["dropped"].items()}
+    run.discard()
+    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
+    raise CvrError(f"No triplet is left of {sum(dropped.values())} texts (dropped: {listed or 'there was no text'}).")
+
+
+def _write_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:
+    """Write the CSV of each split: jobs make the text of their parts, which are put after each other here."""
+    lines = run.side(rows.then(Step(name="csv", run=_csv_lines, makes_rows=True, is_counted=False)), read_bucket)
+    with ExitStack() as held:
+        files = {}
+        for split, name in names.items():
+            files[split] = held.enter_context(held.enter_context(whole_file(run.out / name)).open("wb"))
+            files[split].write(csv_bytes(TRIPLETS.empty_table()))
+        for table in read_bucket(*lines.arguments):
+            for split, text in zip(table.column("split").to_pylist(), table.column("text"), strict=True):
+                files[split].write(text.as_buffer())
+
+
+def _csv_lines(config: Any, triplets: pa.Table) -> pa.Table:
+    """Return the lines of each split's CSV, without the first."""
+    lines = {}
+    for split in SPLITS:
+        rows = triplets.filter(pc.equal(triplets.column("split"), split))
+        for start in range(0, rows.num_rows, CSV_ROWS):
+            lines[split, start] = csv_bytes(rows.slice(start, CSV_ROWS)).split(b"\n", 1)[1]
+    columns = {"split": pa.array([split for split, _ in lines], pa.string())}
+    return pa.table({**columns, "text": pa.array(lines.values(), pa.large_binary())})
+
+
+def _example_rows(config: Any, triplets: pa.Table) -> pa.Table:
+    return example_rows(triplets)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
+    return {path.name: file_sha256(path) for path in paths if path.name != "running.json"}
 
 
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
     return tuple({Path(folder).resolve(): Path(folder) for folder in folders}.values())
 
 
-def _join(config: Config, sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
-    tables = [_texts_and_pairs(given) for given in (sources, sources.tests) if given is not None]
-    if sources.judgments is not None:
-        verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only)
-        videos = read_videos(_all_videos(sources))
-        tables = [verdicts.apply(*texts_and_pairs, videos) for texts_and_pairs in tables]
-        verdicts.require_met(sources.judgments)
-    rows = run(config, *tables[0]) if sources.tests is None else run_apart(config, *tables)
-    kept, dropped = split_dropped(rows)
-    if not kept.num_rows:
-        listed = ", ".join(f"{reason} {count}" for reason, count in count_reasons(dropped).items())
-        raise CvrError(f"No triplet is left of {dropped.num_rows} texts (dropped: {listed or 'there was no text'}).")
-    return kept, dropped
-
-
-def _texts_and_pairs(sources: DatasetParts) -> tuple[pa.Table, pa.Table]:
-    texts = [check_columns(open_artifact(path).read(), MODIFICATIONS, str(path)) for path in sources.modifications]
-    pairs = [check_columns(open_artifact(path).read(), PAIRS, str(path)) for path in sources.pairs]
-    joined = [pa.concat_tables(tables, promote_options="permissive") for tables in (texts, pairs)]
-    return joined[0], joined[1]
-
-
-def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
+def all_videos(sources: DatasetParts) -> tuple[Path, ...]:
+    """Return the folders of videos."""
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 
 
-def _scored(triplets: pa.Table, embeddings: Path) -> pa.Table:
+def _encoder(embeddings: str) -> Any:
+    return ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
+
+
+def _scored(config: Any, triplets: pa.Table, encoder: Any) -> pa.Table:
+    """Return the triplets with their frame scores; sorted, so that they are encoded beside the same others."""
     from cvr_data.features.frame_scores import with_frame_scores
-    from cvr_data.features.store import FeatureStore
 
-    encoder = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
-    return with_frame_scores(triplets, encoder, FeatureStore.open(embeddings).video_ids)
+    return with_frame_scores(
+        triplets.sort_by([(name, "ascending") for name in ORDER]), encoder, encoder.store.video_ids
+    )
 
 
-def _csv_names(triplets: pa.Table) -> dict[str, str]:
-    present = set(triplets.column("split").to_pylist())
-    return {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in present}
+def _without_own(config: Any, triplets: pa.Table) -> pa.Table:
+    return triplets.drop_columns([FOLDER, IS_TEST])

@@ -5,7 +5,7 @@ Everything in it comes from the tables and manifests; what they do not say is wr
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,8 @@ from cvr_data.triplets.statistics import counts_text, summary_text
 
 EXAMPLES = 20
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+EXAMPLE_COLUMNS = ("triplet_id", "split", "style", "reference_id", "target_id", "reference_caption", "target_caption",
+                   "modification", "backend")  # fmt: skip
 MARKUP = re.compile(r"([\\`*_{}\[\]<#|~])")
 
 
@@ -114,34 +116,51 @@ def front_matter(card: Card) -> dict[str, Any]:
 
 def examples(triplets: pa.Table, count: int = EXAMPLES) -> list[dict[str, Any]]:
     """Return rows drawn by their content hash, in turn from each split and style; the same for the same dataset."""
-    columns = ["triplet_id", "split", "style", "reference_id", "target_id", "reference_caption", "target_caption",
-               "modification", "backend"]  # fmt: skip
+    queues = _queues(triplets, count)
+    chosen = [queue[place] for place in range(count) for queue in queues if place < len(queue)][:count]
+    return triplets.select(EXAMPLE_COLUMNS).take(pa.array(chosen, pa.int64())).to_pylist()
+
+
+def example_rows(triplets: pa.Table, count: int = EXAMPLES) -> pa.Table:
+    """Return the rows of a part of the triplets that can be among the examples of all."""
+    rows = [row for queue in _queues(triplets, count) for row in queue]
+    return triplets.select(EXAMPLE_COLUMNS).take(pa.array(rows, pa.int64()))
+
+
+def _queues(triplets: pa.Table, count: int) -> list[list[int]]:
+    """Return the first rows of each split and style by content hash, at most `count` of each."""
     order = pc.sort_indices(triplets.column("triplet_id"))
-    turns: dict[tuple[str, str], list[int]] = defaultdict(list)
+    queues: dict[tuple[str, str], list[int]] = defaultdict(list)
     kinds = list(zip(triplets.column("split").to_pylist(), triplets.column("style").to_pylist(), strict=True))
     for row in order.to_pylist():
-        if len(turns[kinds[row]]) < count:
-            turns[kinds[row]].append(row)
-    queues = [turns[kind] for kind in sorted(turns)]
-    chosen = [queue[place] for place in range(count) for queue in queues if place < len(queue)][:count]
-    return triplets.select(columns).take(pa.array(chosen, pa.int64())).to_pylist()
+        if len(queues[kinds[row]]) < count:
+            queues[kinds[row]].append(row)
+    return [queues[kind] for kind in sorted(queues)]
 
 
 def sources_of(videos: pa.Table | None, used: set[str]) -> list[SourceOfVideos]:
     """Return the used videos by source and licence; without a videos table all of them are of an unknown one."""
-    counts: dict[tuple[str, str], int] = defaultdict(int)
+    counts: Counter[tuple[str, str | None]] = Counter()
     known = set()
     if videos is not None:
         names = ("video_id", "source", "licence")
         for video_id, source, licence in zip(*(videos.column(name).to_pylist() for name in names), strict=True):
             if video_id in used and video_id not in known:
                 known.add(video_id)
-                counts[source, licence_id(licence)] += 1
-    if unknown := len(used - known):
-        counts["unknown", "unknown"] += unknown
+                counts[source, licence] += 1
+    counts["unknown", None] += len(used - known)
+    return sources_in(counts)
+
+
+def sources_in(videos: Mapping[tuple[str, str | None], int]) -> list[SourceOfVideos]:
+    """Return numbers of videos by source and licence, of licences as they are written."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for (source, licence), count in videos.items():
+        counts[source, licence_id(licence)] += count
     return [
         SourceOfVideos(source=source, licence=licence, videos=count, is_redistributable=may_redistribute(licence))
         for (source, licence), count in sorted(counts.items())
+        if count
     ]
 
 

@@ -22,6 +22,7 @@ class Dataset:
     artifact: Artifact
     triplets: pa.Table
     videos: pa.Table | None
+    video_folders: tuple[Path, ...] = ()
 
 
 def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
@@ -40,6 +41,7 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
         artifact=artifact,
         triplets=check_columns(table, TRIPLETS, str(folder)),
         videos=pa.concat_tables(tables, promote_options="permissive") if tables else None,
+        video_folders=tuple(folders),
     )
 
 

@@ -3,23 +3,31 @@
 A dropped row is kept beside the others with `reference_gone` or `target_gone`. Videos that may come back stay.
 """
 
-from collections import Counter
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
-from cvr_data.core.stages import count_reasons, split_dropped
+from cvr_data.core.parts import bucket_table, hashes_of
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
-from cvr_data.media.check_media import MEDIA, read_media
+from cvr_data.core.whole_files import read_parquet
+from cvr_data.media.check_media import media_file
+from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.build import MadeOf, write_dataset
 from cvr_data.triplets.card import commands_of
-from cvr_data.triplets.dataset import Dataset, used_videos
+from cvr_data.triplets.counted import count_triplets
+from cvr_data.triplets.dataset import Dataset
 
 STAGE = "drop-missing"
 VERSION = 1
@@ -35,68 +43,101 @@ def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = 
     Raises:
         CvrError: videos of the dataset were not checked, or no triplet is left.
     """
-    media, source = read_media(check), dataset.artifact
+    media, source = media_file(check), dataset.artifact
     name = str(source.manifest.get("name") or source.path.resolve().name)
-    writer = ArtifactWriter(
+    run = StageRun(
         out, stage=STAGE, version=VERSION, config={"name": name},
-        inputs={"triplets": source.path, "media": check / MEDIA, **input_paths(source, *CARRIED)},
-        overwrite=overwrite,
+        inputs={"triplets": source.path, "media": media, **input_paths(source, *CARRIED)}, overwrite=overwrite,
     )  # fmt: skip
-    if (done := writer.finished()) is not None:
+    if (done := run.finished()) is not None:
         return done
-    kept, dropped = split_dropped(without_lost(dataset.triplets, media))
-    if not kept.num_rows:
-        raise CvrError(f"No triplet of {source.path} has both its videos, so there is nothing to write.")
-    step = FunnelStep(
-        stage=STAGE, step=STAGE, rows_in=kept.num_rows + dropped.num_rows, rows_out=kept.num_rows,
-        dropped=count_reasons(dropped),
-    )  # fmt: skip
     before = source.manifest.get("funnel")
     artifacts = lineage([source.path])
-    steps = funnel_of(artifacts) if before is None else [FunnelStep.from_json(entry) for entry in before]
     made_of = MadeOf(
-        lineage=artifacts, funnel=[*steps, step], versions=installed_versions(),
-        commands=[*commands_of(artifacts), running_command()],
+        lineage=artifacts, versions=installed_versions(), commands=[*commands_of(artifacts), running_command()],
+        funnel=funnel_of(artifacts) if before is None else [FunnelStep.from_json(entry) for entry in before],
     )  # fmt: skip
-    with writer:
+    read = run.read(source.path)
+    with run:
+        triplets = read.then(Step(name="read", run=_read, config=str(source.path), is_counted=False))
+        statuses = _statuses(run, triplets, run.read_files([media.resolve()], where=media))
+        numbers, _ = count_triplets(run, triplets, ())
+        left = triplets.then(Step(name=STAGE, run=without_lost, sides=(Side(_lost, (str(media),)),)))
         return write_dataset(
-            writer, name, kept, dropped, videos=dataset.videos, made_of=made_of,
-            extra={"coverage": coverage(dataset.triplets, kept, media)},
+            run, left, name, videos=dataset.video_folders, made_of=made_of, sort_by=(),
+            coverage_of=partial(coverage, numbers, statuses),
         )  # fmt: skip
 
 
-def without_lost(triplets: pa.Table, media: pa.Table) -> pa.Table:
-    """Return the triplets with a `drop_reason` where a video is gone.
+def without_lost(config: Any, triplets: pa.Table, lost: np.ndarray) -> pa.Table:
+    """Return the triplets with a `drop_reason` where a video is gone; `lost` are the hashes of those that are."""
+    for end in ("reference", "target"):
+        is_lost = np.isin(hashes_of(triplets.column(f"{end}_id")), lost)
+        triplets = mark(triplets, pa.array(is_lost), f"{end}_gone")
+    return triplets
+
+
+def coverage(before: Mapping[str, Any], statuses: pa.Table, after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many videos are there, and how many triplets and queries of each split are left."""
+    nothing = {"triplets": 0, "queries": 0}
+    splits = {
+        split: {name: [found[name], after["splits"].get(split, nothing)[name]] for name in nothing}
+        for split, found in sorted(before["splits"].items())
+    }
+    counts = statuses.group_by("status").aggregate([("videos", "sum")]).sort_by("status").to_pylist()
+    return {
+        "videos": pc.sum(statuses.column("videos")).as_py(),
+        "statuses": {entry["status"]: entry["videos_sum"] for entry in counts},
+        "splits": splits,
+        "checked_s": [pc.min(statuses.column("first_s")).as_py(), pc.max(statuses.column("last_s")).as_py()],
+    }
+
+
+def _statuses(run: StageRun, triplets: Flow, media: Flow) -> pa.Table:
+    """Return how many of the used videos have each status, and when the first and last of them were looked at.
 
     Raises:
-        CvrError: some of their videos were not checked.
+        CvrError: some of them were not checked.
     """
-    if unchecked := used_videos(triplets) - set(media.column("video_id").to_pylist()):
+    used = triplets.then(Step(name="used videos", run=_used, makes_rows=True, is_counted=False))
+    met = KeyedStep(name="statuses", run=_met, key=_by_video, makes_rows=True, is_counted=False)
+    found = bucket_table(*run.side(run.meet([media, used], met), bucket_table).arguments)
+    unchecked = found.filter(pc.is_null(found.column("status")))
+    if unchecked.num_rows:
+        run.discard()
         raise CvrError(
-            f"{len(unchecked)} videos of the triplets were not checked, such as {min(unchecked)}; run cvr check-media "
-            "on these triplets."
+            f"{pc.sum(unchecked.column('videos')).as_py()} videos of the triplets were not checked, such as "
+            f"{pc.min(unchecked.column('such_as')).as_py()}; run cvr check-media on these triplets."
         )
-    lost = media.filter(pc.is_in(media.column("status"), pa.array(LOST))).column("video_id").combine_chunks()
-    is_lost = {end: pc.is_in(triplets.column(f"{end}_id"), lost) for end in ("reference", "target")}
-    none = pa.scalar(None, pa.string())
-    of_target = pc.if_else(is_lost["target"], "target_gone", none)
-    return triplets.append_column("drop_reason", pc.if_else(is_lost["reference"], "reference_gone", of_target))
+    return found
 
 
-def coverage(before: pa.Table, after: pa.Table, media: pa.Table) -> dict[str, Any]:
-    """Return how many videos are there, and how many triplets and queries of each split are left."""
-    used = media.filter(pc.is_in(media.column("video_id"), pa.array(sorted(used_videos(before)), pa.string())))
-    splits = {}
-    for split in sorted(set(before.column("split").to_pylist())):
-        rows = [table.filter(pc.equal(table.column("split"), split)) for table in (before, after)]
-        splits[split] = {
-            "triplets": [table.num_rows for table in rows],
-            "queries": [len(set(table.column("query_id").to_pylist())) for table in rows],
-        }
-    times = used.column("checked_s").to_pylist()
-    return {
-        "videos": used.num_rows,
-        "statuses": dict(sorted(Counter(used.column("status").to_pylist()).items())),
-        "splits": splits,
-        "checked_s": [min(times), max(times)],
-    }
+def _read(folder: str, part: pa.Table) -> pa.Table:
+    return check_columns(part, TRIPLETS, folder)
+
+
+def _lost(media: str) -> np.ndarray:
+    table = read_parquet(Path(media), ["video_id", "status"])
+    return hashes_of(table.filter(pc.is_in(table.column("status"), pa.array(LOST))).column("video_id"))
+
+
+def _used(config: Any, triplets: pa.Table) -> pa.Table:
+    ends = [triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
+    return pa.table({"video_id": pc.unique(pa.concat_arrays(ends))})
+
+
+def _by_video(config: Any, rows: pa.Table) -> np.ndarray:
+    return hashes_of(rows.column("video_id"))
+
+
+def _met(config: Any, rows: pa.Table) -> pa.Table:
+    """Return a row for each status of used videos, of None too."""
+    is_media = pc.is_valid(rows.column("status"))
+    media = rows.filter(is_media)
+    used = pc.unique(rows.filter(pc.invert(is_media)).column("video_id"))
+    found = media.take(pc.index_in(used, media.column("video_id").combine_chunks()))
+    table = pa.table({"status": found.column("status"), "time": found.column("checked_s"), "video_id": used})
+    asked = [("video_id", "count"), ("time", "min"), ("time", "max"), ("video_id", "min")]
+    return table.group_by("status").aggregate(asked).rename_columns(
+        ["status", "videos", "first_s", "last_s", "such_as"]
+    )  # fmt: skip

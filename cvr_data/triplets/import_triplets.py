@@ -9,14 +9,18 @@ annotations/cirr-videos/  where the layout lists its videos; `-o videos=FOLDER` 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
-from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.columns import check_columns, mark_rows, with_column
 from cvr_data.core.errors import CvrError
+from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict, split_options
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import ClaimStep, Step
 from cvr_data.formats import FORMATS, ReadsVideos
 from cvr_data.language.normalise import clean_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
@@ -69,16 +73,19 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
         videos = check_columns(module.read_videos(config, wanted.source), VIDEOS, str(wanted.source))
         if videos.num_rows:
             inputs["videos"] = _write_videos(videos, out.with_name(f"{out.name}-videos"), identity, files, overwrite)
-    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
-    if (done := writer.finished()) is not None:
+    run = StageRun(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
+    if (done := run.finished()) is not None:
         return done
-    table = _as_stored(check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source)))
-    if not table.num_rows:
-        raise CvrError(f"{wanted.source} holds no triplet.")
-    with writer:
-        kept, repeated = _split_repeated(table)
-        writer.write_part(0, kept, dropped=repeated)
-        return writer.finish()
+    with run:
+        read = run.made(
+            "read", lambda: [check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source))]
+        )
+        if not read.rows:
+            run.discard()
+            raise CvrError(f"{wanted.source} holds no triplet.")
+        stored = read.then(Step(name="as stored", run=_as_stored, is_counted=False))
+        once = stored.then(ClaimStep(name="duplicates", run=_drop_repeated, claims=_claims, settle=_repeated))
+        return run.write(once, TRIPLETS)
 
 
 def _files(source: Path) -> dict[str, Path]:
@@ -90,18 +97,15 @@ def _files(source: Path) -> dict[str, Path]:
 
 
 def _write_videos(videos: pa.Table, out: Path, identity: dict, files: dict[str, Path], overwrite: bool) -> Path:
-    # A folder of its own, written first and by temporary name, so that the triplets never name half of it.
-    writer = ArtifactWriter(
-        out, stage=VIDEOS_STAGE, version=VERSION, config=identity, inputs=files, overwrite=overwrite
-    )
-    if writer.finished() is None:
-        with writer:
-            writer.write_part(0, clean_columns(videos, WRITTEN_COLUMNS))
-            writer.finish()
+    # A folder of its own, written first, so that the triplets never name half of it.
+    run = StageRun(out, stage=VIDEOS_STAGE, version=VERSION, config=identity, inputs=files, overwrite=overwrite)
+    if run.finished() is None:
+        with run:
+            run.write(run.made("read", lambda: [clean_columns(videos, WRITTEN_COLUMNS)]), VIDEOS)
     return out
 
 
-def _as_stored(table: pa.Table) -> pa.Table:
+def _as_stored(config: Any, table: pa.Table) -> pa.Table:
     """Return the triplets with their texts as they are stored, and the ids that these give."""
     table = clean_columns(table, ("modification", "reference_caption", "target_caption"))
     references, texts, targets = (
@@ -111,10 +115,18 @@ def _as_stored(table: pa.Table) -> pa.Table:
     return with_column(table, TRIPLETS.field("query_id"), list(map(query_id, references, texts)))
 
 
-def _split_repeated(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """(the first row of each triplet, the others with the reason `duplicate`)."""
-    ids = table.column("triplet_id").combine_chunks()
-    first = pc.index_in(ids, ids)
-    is_first = pc.equal(first, pa.array(range(table.num_rows), first.type))
-    repeated = table.filter(pc.invert(is_first))
-    return table.filter(is_first), repeated.append_column("drop_reason", pa.array(["duplicate"] * repeated.num_rows))
+def _claims(config: Any, table: pa.Table) -> pa.Table:
+    rows = np.arange(table.num_rows, dtype=np.uint32)
+    return pa.table({"key": hashes_of(table.column("triplet_id")), "row": rows})
+
+
+def _repeated(config: Any, claims: pa.Table) -> pa.Table:
+    """Return the claims of each triplet but the first, which are in the order of the file."""
+    _, first = np.unique(claims.column("key").to_numpy(), return_index=True)
+    is_first = np.zeros(claims.num_rows, bool)
+    is_first[first] = True
+    return claims.drop_columns(["key"]).filter(pa.array(~is_first))
+
+
+def _drop_repeated(config: Any, table: pa.Table, repeated: pa.Table) -> pa.Table:
+    return mark_rows(table, repeated.column("row").to_numpy(), "duplicate")

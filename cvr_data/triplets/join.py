@@ -4,31 +4,40 @@
     pairs ──────────────┘                pair_not_found, reference_is_target, straddles_splits, duplicate,
                                          over_target_cap, over_text_cap, not_of_test_source, shares_test_video
 
-Rows that share `query_id` are one query with several targets. A text of two sources, word for word the same for the
-same two videos, is one triplet and stays with the source that comes first.
+Texts and pairs meet by pair; what looks at all triplets asks by claims of a few numbers. Rows that share `query_id` are
+one query with several targets. A text of two sources, word for word the same for the same two videos, is one triplet:
+it stays with the folder that comes first, there with the lowest modification_id.
+
+Where some folders alone give the test triplets, all their pairs are test, whatever split they had. Of the others, test
+triplets are dropped as `not_of_test_source`, and those that use a video of a test triplet, or a near-duplicate, as
+`shares_test_video`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import starmap
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import with_column
+from cvr_data.core.columns import check_columns, mark, mark_rows, with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.tables import PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
+from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.stage_jobs import PIECE
+from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
 
-VERSION = 2
-PAIR_COLUMNS = (
-    "pair_id", "reference_id", "target_id", "reference_group_id", "target_group_id", "reference_caption",
-    "target_caption", "changes", "text_similarity", "visual_similarity",
-)  # fmt: skip
-NOT_CARRIED = {*PAIRS.names, "drop_reason", "drop_detail"}
+VERSION = 3
+TEXT_COLUMNS = ("modification_id", "pair_id", "modification", "style", "backend", "model", "status", "reasons")
+FOLDER, IS_TEST = "folder", "is_test_source"
+"""Columns of texts: the number of their folder, and whether it alone gives test triplets. Dropped rows keep them."""
+FURTHER = "review"
+"""Strategy of a pair whose target a person found to be correct too; one that was mined counts before it."""
+OF_PAIR = "pair."
+"""Before the names of pairs' columns, where texts and pairs are one table."""
 ORDER = ("split", "reference_id", "modification", "target_id", "modification_id")
+Keys = list[np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,158 +55,265 @@ class Config:
                 raise ValueError(f"{name} must be 0 (no limit) or more, got {getattr(self, name)}.")
 
 
-def run(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
-    """Return one row per modification, those that become no triplet with their `drop_reason`.
+@dataclass(frozen=True, kw_only=True)
+class SourceFolder:
+    """A folder that rows are read from."""
 
-    Kept rows are sorted by split, reference, text and target. Caps keep the visually most similar pairs first, then
-    the lowest pair_id, so that they keep the same pairs of every source of texts.
+    path: str
+    number: int
+    """Among the folders of texts."""
+    is_test: bool = False
+
+
+def as_texts(source: SourceFolder, part: pa.Table) -> pa.Table:
+    """Return modifications as what meets pairs."""
+    texts = check_columns(part, pa.schema([MODIFICATIONS.field(name) for name in TEXT_COLUMNS]), source.path)
+    texts = texts.select(TEXT_COLUMNS)
+    texts = texts.append_column(FOLDER, pa.array(np.full(texts.num_rows, source.number, np.int32)))
+    return texts.append_column(IS_TEST, _all(texts, source.is_test))
+
+
+def as_pairs(source: SourceFolder, part: pa.Table) -> pa.Table:
+    """Return pairs as what meets texts."""
+    pairs = check_columns(part, PAIRS, source.path)
+    if source.is_test:
+        pairs = with_column(pairs, PAIRS.field("split"), ["test"] * pairs.num_rows)
+    return packed(pairs, _all(pairs, source.is_test))
+
+
+def packed(pairs: pa.Table, is_test: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return pairs with columns that none of texts' has the name of, but for those that they meet by."""
+    named = pairs.rename_columns([OF_PAIR + name for name in pairs.column_names])
+    return named.append_column("pair_id", pairs.column("pair_id")).append_column(IS_TEST, is_test)
+
+
+def texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the texts and the pairs that met, pairs under their own names and with IS_TEST."""
+    is_text = pc.is_valid(bucket.column(FOLDER))
+    pairs = bucket.filter(pc.invert(is_text))
+    names = [name for name in bucket.column_names if name.startswith(OF_PAIR)]
+    unpacked = pairs.select([*names, IS_TEST]).rename_columns([*(name[len(OF_PAIR) :] for name in names), IS_TEST])
+    return bucket.filter(is_text).select([*TEXT_COLUMNS, FOLDER, IS_TEST]), unpacked
+
+
+def by_pair(config: Any, rows: pa.Table) -> np.ndarray:
+    """Return what texts and pairs meet by."""
+    return hashes_of(rows.column("pair_id"))
+
+
+def pair_names(rows: pa.Table) -> pa.ChunkedArray:
+    """Return the pair of each row, those of test sources apart."""
+    return pc.binary_join_element_wise(rows.column(IS_TEST).cast(pa.string()), rows.column("pair_id"), " ")
+
+
+def steps(config: Config, *, has_tests: bool) -> list[Step]:
+    """Return the steps from texts and pairs that met to triplets; the first is the join.
+
+    Caps keep the visually most similar pairs first, then the lowest pair_id, so that they keep the same pairs of every
+    source of texts.
     """
-    rows = _joined(config, modifications, pairs)
-    own = zip(modifications.column("status").to_pylist(), modifications.column("reasons").to_pylist(), strict=True)
-    reasons = _Reasons([None if status == "ok" else (listed or [status])[0] for status, listed in own])
-    texts = pc.utf8_trim_whitespace(pc.fill_null(rows.column("modification"), ""))
-    reasons.add("empty", _is_true(pc.equal(texts, "")))
-    reasons.add("pair_not_found", _is_true(pc.is_null(rows.column("reference_id"))))
-    reasons.add("reference_is_target", _is_true(pc.equal(rows.column("reference_id"), rows.column("target_id"))))
-    reasons.add_of_rest("straddles_splits", lambda rest: _straddling(rows.take(rest)))
-    reasons.add_of_rest("duplicate", lambda rest: _repeated(rows.column("triplet_id").take(rest)))
-    if config.max_per_target:
-        reasons.add_of_rest("over_target_cap", partial(_over_cap, rows, "target_id", config.max_per_target))
-    if config.max_per_text:
-        reasons.add_of_rest("over_text_cap", partial(_over_cap, rows, "modification", config.max_per_text))
-    rows = rows.append_column("drop_reason", pa.array(reasons.reasons, pa.string()))
-    return rows.sort_by([(name, "ascending") for name in ORDER])
+    found: list[Step] = [
+        KeyedStep(name="join", run=join, key=by_pair, config=config, makes_rows=True, is_counted=False),
+        Step(name="texts", run=drop_unusable),
+        ClaimStep(name="splits", run=_straddles, claims=_video_claims, settle=less_protected, per_value=2),
+        ClaimStep(name="duplicates", run=_repeats, claims=_triplet_claims, settle=repeated, per_value=2),
+    ]
+    for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
+        if most:
+            cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
+            found.append(
+                ClaimStep(name=cap.reason, run=_beyond, config=cap, claims=_cap_claims, settle=over_cap, per_value=4)
+            )
+    if has_tests:
+        found.append(Step(name="test source", run=drop_other_tests))
+        found.append(
+            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=of_test_videos, per_value=4)
+        )
+    return found
 
 
-def run_apart(config: Config, sources: tuple[pa.Table, pa.Table], tests: tuple[pa.Table, pa.Table]) -> pa.Table:
-    """Return `run` of sources that give train and val only, and of others that give the test triplets.
+def join(config: Config, bucket: pa.Table) -> pa.Table:
+    """Return the columns of a triplet for every text; those of an unknown pair are null.
 
-    All pairs of the test sources are test, whatever split they had. Of the others, test triplets are dropped as
-    `not_of_test_source`, and those that use a video of a test triplet, or a near-duplicate, as `shares_test_video`.
-
-    Args:
-        config: for both.
-        sources: (modifications, pairs).
-        tests: (modifications, pairs).
+    Raises:
+        CvrError: a pair is in two splits, or in one that is none.
     """
-    modifications, pairs = tests
-    split = pa.array(["test"] * pairs.num_rows, pa.string())
-    test = run(config, modifications, with_column(pairs, "split", split))
-    rest = run(config, *sources)
-    reasons = _Reasons(rest.column("drop_reason").to_pylist())
-    reasons.add("not_of_test_source", _is_true(pc.equal(rest.column("split"), "test")))
-    used = test.filter(pc.is_null(test.column("drop_reason")))
-    reasons.add("shares_test_video", shares_videos(rest, used))
-    rest = with_column(rest, "drop_reason", pa.array(reasons.reasons, pa.string()))
-    both = pa.concat_tables([rest, test], promote_options="permissive")
-    return both.sort_by([(name, "ascending") for name in ORDER])
-
-
-class _Reasons:
-    """The first reason of each row, or None."""
-
-    def __init__(self, reasons: list[str | None]):
-        self.reasons = reasons
-
-    def add(self, reason: str, is_hit: np.ndarray) -> None:
-        for row in np.flatnonzero(is_hit):
-            self.reasons[row] = self.reasons[row] or reason
-
-    def add_of_rest(self, reason: str, find: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Drop those of the rows still kept that `find` (row numbers -> bool of each) says."""
-        rest = np.array([row for row, known in enumerate(self.reasons) if known is None], np.int64)
-        if len(rest):
-            for row in rest[find(rest)]:
-                self.reasons[row] = reason
-
-
-def _joined(config: Config, modifications: pa.Table, pairs: pa.Table) -> pa.Table:
-    """Return the columns of a triplet for every modification; those of an unknown pair are null."""
-    pairs = _one_row_per_pair(pairs)
-    place = pc.index_in(modifications.column("pair_id"), pairs.column("pair_id").combine_chunks())
-    found = pairs.take(place)
+    texts, pairs = texts_and_pairs(bucket)
+    is_further = pc.equal(pairs.column("strategy"), FURTHER)
+    mined, further = pairs.filter(pc.invert(is_further)), pairs.filter(is_further)
+    pairs = pa.concat_tables([mined, further])
+    names = pa.concat_arrays([_checked_names(mined), pair_names(further).combine_chunks()])
+    found = pairs.take(pc.index_in(pair_names(texts), names))
     split = pc.fill_null(found.column("split"), config.default_split)
     if unknown := sorted(set(split.to_pylist()) - set(SPLITS)):
         raise CvrError(f"pairs: unknown split {first_few(map(repr, unknown))}; allowed: {', '.join(SPLITS)}.")
-    columns = {name: found.column(name) for name in PAIR_COLUMNS}
-    columns["split"] = split
-    columns["pair_id"] = modifications.column("pair_id")
-    for name in ("modification_id", "modification", "style", "backend", "model"):
-        columns[name] = modifications.column(name)
-    texts = [text or "" for text in columns["modification"].to_pylist()]
-    ends = [[end or "" for end in columns[name].to_pylist()] for name in ("reference_id", "target_id")]
-    columns["triplet_id"] = pa.array(map(triplet_id, ends[0], texts, ends[1]), pa.string())
-    columns["query_id"] = pa.array(starmap(query_id, zip(ends[0], texts, strict=True)), pa.string())
-    columns["frame_scores"] = pa.nulls(len(texts), TRIPLETS.field("frame_scores").type)
-    scores = {name: found.column(name) for name in pairs.column_names if name not in NOT_CARRIED}
-    return pa.table({name: columns[name] for name in TRIPLETS.names} | scores)
+    columns = {name: found.column(name) for name in TRIPLETS.names if name in PAIRS.names}
+    columns |= {name: texts.column(name) for name in TRIPLETS.names if name in TEXT_COLUMNS} | {"split": split}
+    words = pc.fill_null(columns["modification"], "").to_pylist()
+    ends = [pc.fill_null(columns[name], "").to_pylist() for name in ("reference_id", "target_id")]
+    columns["triplet_id"] = pa.array(map(triplet_id, ends[0], words, ends[1]), pa.string())
+    columns["query_id"] = pa.array(starmap(query_id, zip(ends[0], words, strict=True)), pa.string())
+    columns["frame_scores"] = pa.nulls(len(words), TRIPLETS.field("frame_scores").type)
+    own = {*PAIRS.names, *TRIPLETS.names, "drop_reason", "drop_detail", IS_TEST}
+    scores = {name: found.column(name) for name in pairs.column_names if name not in own}
+    of_texts = {name: texts.column(name) for name in ("status", "reasons", FOLDER, IS_TEST)}
+    return pa.table({name: columns[name] for name in TRIPLETS.names} | scores | of_texts)
 
 
-def _one_row_per_pair(pairs: pa.Table) -> pa.Table:
-    """Return the pairs, each id once.
+def _checked_names(pairs: pa.Table) -> pa.Array:
+    """Return `pair_names` of pairs, of which the first of a name counts.
 
     Raises:
-        CvrError: two artifacts put one pair into two splits.
+        CvrError: a pair is in two splits.
     """
-    ids = pairs.column("pair_id").to_pylist()
-    splits = pairs.column("split").to_pylist()
-    first: dict[str, int] = {}
-    for row, name in enumerate(ids):
-        known = first.setdefault(name, row)
-        if splits[known] != splits[row]:
-            raise CvrError(f"Pair {name} is in split {splits[known]!r} and in {splits[row]!r}; use one pairs folder.")
-    return pairs if len(first) == len(ids) else pairs.take(list(first.values()))
+    names = pair_names(pairs).combine_chunks()
+    first = pairs.column("split").take(pc.index_in(names, names))
+    splits = [pc.fill_null(column, "") for column in (first, pairs.column("split"))]
+    for row in np.flatnonzero(pc.not_equal(*splits).to_numpy())[:1].tolist():
+        found = [column[row].as_py() for column in (pairs.column("pair_id"), first, pairs.column("split"))]
+        raise CvrError(f"Pair {found[0]} is in split {found[1]!r} and in {found[2]!r}; use one pairs folder.")
+    return names
 
 
-def _is_true(values: pa.ChunkedArray) -> np.ndarray:
-    return pc.fill_null(values, False).to_numpy()
+def drop_unusable(config: Any, rows: pa.Table) -> pa.Table:
+    """Drop texts that are not ok, say nothing, or whose pair is not there or none."""
+    status = rows.column("status").combine_chunks()
+    bad = np.flatnonzero(pc.not_equal(status, "ok").to_numpy(zero_copy_only=False))
+    reasons: list[str | None] = [None] * rows.num_rows
+    bad_rows = rows.select(["status", "reasons"]).take(pa.array(bad))
+    own = zip(bad_rows.column("status").to_pylist(), bad_rows.column("reasons").to_pylist(), strict=True)
+    for row, (state, listed) in zip(bad.tolist(), own, strict=True):
+        reasons[row] = (listed or [state])[0]
+    rows = rows.drop_columns(["status", "reasons"]).append_column("drop_reason", pa.array(reasons, pa.string()))
+    said = pc.utf8_trim_whitespace(pc.fill_null(rows.column("modification"), ""))
+    rows = mark(rows, pc.equal(said, ""), "empty")
+    rows = mark(rows, pc.is_null(rows.column("reference_id")), "pair_not_found")
+    return mark(rows, pc.equal(rows.column("reference_id"), rows.column("target_id")), "reference_is_target")
 
 
-def _straddling(rows: pa.Table) -> np.ndarray:
-    """Whether a row's reference or target, or a near-duplicate of it, is also used in a more protected split."""
-    level = np.array([SPLITS.index(split) for split in rows.column("split").to_pylist()])
-    keys = [
-        [f"group {group}" if group else f"video {video}" for group, video in zip(groups, videos, strict=True)]
-        for end in ("reference", "target")
-        for groups, videos in [(rows.column(f"{end}_group_id").to_pylist(), rows.column(f"{end}_id").to_pylist())]
-    ]
-    _, codes = np.unique(np.array(keys[0] + keys[1]), return_inverse=True)
-    highest = np.zeros(codes.max() + 1, level.dtype)
-    np.maximum.at(highest, codes, np.tile(level, 2))
-    ends = highest[codes].reshape(2, -1)
-    return level < ends.max(axis=0)
+def _video_claims(config: Any, rows: pa.Table) -> pa.Table:
+    """Return a claim of each row on its two videos, or on the near-duplicate groups where these are known."""
+    keys: Keys = []
+    for end in ("reference", "target"):
+        groups, videos = (rows.column(f"{end}_{what}") for what in ("group_id", "id"))
+        is_grouped = pc.greater(pc.binary_length(pc.fill_null(groups, "")), 0)
+        named = pc.if_else(is_grouped, _joined("group", groups), _joined("video", videos))
+        keys.append(_apart(rows, hashes_of(named)))
+    return _claims(keys, rows, {"level": _levels(rows)})
 
 
-def shares_videos(rows: pa.Table, others: pa.Table) -> np.ndarray:
-    """Return whether a row's reference or target is a video of the others, or in a near-duplicate group of theirs."""
-    is_shared = np.zeros(rows.num_rows, bool)
-    for names in (("reference_id", "target_id"), ("reference_group_id", "target_group_id")):
-        known = pa.concat_arrays([others.column(name).combine_chunks() for name in names]).drop_null()
-        for name in names:
-            is_shared |= pc.is_in(rows.column(name), known).to_numpy()
-    return is_shared
+def less_protected(config: Any, claims: pa.Table) -> pa.Table:
+    """Return the claims on what a more protected split uses too."""
+    _, codes = np.unique(claims.column("key").to_numpy(), return_inverse=True)
+    level = claims.column("level").to_numpy()
+    highest = np.zeros(codes.max(initial=-1) + 1, level.dtype)
+    np.maximum.at(highest, codes, level)
+    return claims.select(["row", PIECE]).filter(pa.array(level < highest[codes]))
 
 
-def _repeated(values: pa.ChunkedArray) -> np.ndarray:
-    """Whether an equal value stands earlier."""
-    _, first = np.unique(np.array(values.to_pylist()), return_index=True)
-    is_repeated = np.ones(len(values), bool)
-    is_repeated[first] = False
-    return is_repeated
+def _triplet_claims(config: Any, rows: pa.Table) -> pa.Table:
+    names = (FOLDER, "modification_id")
+    return _claims([_apart(rows, hashes_of(rows.column("triplet_id")))], rows, {n: rows.column(n) for n in names})
 
 
-def _over_cap(table: pa.Table, column: str, cap: int, rest: np.ndarray) -> np.ndarray:
-    """Whether `cap` better rows of the same split, style, backend and value of the column are among the rest."""
-    rows = table.take(rest)
-    names = ("split", "style", "backend", column)
-    keys = list(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
-    codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
-    group = np.array([codes[key] for key in keys])
-    similarity = pc.fill_null(rows.column("visual_similarity"), -2.0).to_numpy()
-    _, pair_order = np.unique(np.array(rows.column("pair_id").to_pylist()), return_inverse=True)
-    order = np.lexsort((pair_order, -similarity, group))
-    starts = np.r_[True, group[order][1:] != group[order][:-1]]
-    place_in_group = np.arange(len(order)) - np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
-    is_over = np.empty(len(order), bool)
-    is_over[order] = place_in_group >= cap
-    return is_over
+def repeated(config: Any, claims: pa.Table) -> pa.Table:
+    """Return all claims of a triplet but the first."""
+    ranked = _ranked(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
+    return ranked.filter(pc.greater(ranked.column("place"), 0)).select(["row", PIECE])
+
+
+@dataclass(frozen=True)
+class _Cap:
+    column: str
+    most: int
+    reason: str
+
+
+def _cap_claims(cap: _Cap, rows: pa.Table) -> pa.Table:
+    """Return a claim of each row on its split, style, backend and value of the column."""
+    key = np.zeros(rows.num_rows, np.uint64)
+    for name in ("split", "style", "backend", cap.column):
+        key = mixed(key + hashes_of(rows.column(name)))
+    similarity = pc.fill_null(rows.column("visual_similarity"), -2.0)
+    ids = {name: rows.column(name) for name in ("pair_id", "modification_id")}
+    return _claims([_apart(rows, key)], rows, {"similarity": similarity, **ids})
+
+
+def over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
+    """Return the claims that so many better ones come before."""
+    order = (("similarity", "descending"), ("pair_id", "ascending"), ("modification_id", "ascending"))
+    ranked = _ranked(claims, order)
+    return ranked.filter(pc.greater_equal(ranked.column("place"), cap.most)).select(["row", PIECE])
+
+
+def drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
+    """Drop test triplets that no test source gave."""
+    is_other = pc.and_(pc.invert(rows.column(IS_TEST)), pc.equal(rows.column("split"), "test"))
+    return mark(rows, is_other, "not_of_test_source")
+
+
+def _test_claims(config: Any, rows: pa.Table) -> pa.Table:
+    """Return a claim of each row on its videos and their groups."""
+    names = ("reference_id", "target_id", "reference_group_id", "target_group_id")
+    keys = [hashes_of(rows.column(name)) for name in names]
+    claims = _claims(keys, rows, {"is_test": rows.column(IS_TEST)})
+    is_known = [pc.is_valid(rows.column(name)).to_numpy() for name in names]
+    return claims.filter(pa.array(np.concatenate(is_known)))
+
+
+def of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
+    """Return the claims of others on what a test triplet uses."""
+    is_test = claims.column("is_test").to_numpy()
+    keys = claims.column("key").to_numpy()
+    is_shared = np.isin(keys, keys[is_test]) & ~is_test
+    return claims.select(["row", PIECE]).filter(pa.array(is_shared))
+
+
+def _straddles(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+    return mark_rows(rows, found.column("row").to_numpy(), "straddles_splits")
+
+
+def _repeats(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+    return mark_rows(rows, found.column("row").to_numpy(), "duplicate")
+
+
+def _beyond(cap: _Cap, rows: pa.Table, found: pa.Table) -> pa.Table:
+    return mark_rows(rows, found.column("row").to_numpy(), cap.reason)
+
+
+def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+    return mark_rows(rows, found.column("row").to_numpy(), "shares_test_video")
+
+
+def _claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
+    """Return a claim of every row under each of its keys."""
+    numbers = np.tile(np.arange(rows.num_rows, dtype=np.uint32), len(keys))
+    table = pa.table({**columns, "row": np.arange(rows.num_rows, dtype=np.uint32)})
+    return table.take(pa.array(numbers)).append_column("key", pa.array(np.concatenate(keys)))
+
+
+def _ranked(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Table:
+    """Return the claims sorted within their keys, and the `place` of each there, from 0."""
+    last = ((PIECE, "ascending"), ("row", "ascending"))
+    ranked = claims.sort_by([("key", "ascending"), *order, *last])
+    keys = ranked.column("key").to_numpy()
+    places = np.arange(len(keys))
+    is_first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+    return ranked.append_column("place", pa.array(places - np.maximum.accumulate(np.where(is_first, places, 0))))
+
+
+def _apart(rows: pa.Table, keys: np.ndarray) -> np.ndarray:
+    """Return the keys, other ones for rows of test sources."""
+    return mixed(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
+
+
+def _levels(rows: pa.Table) -> np.ndarray:
+    return pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
+
+
+def _joined(kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(kind, pc.fill_null(values, ""), " ")
+
+
+def _all(table: pa.Table, value: bool) -> pa.Array:
+    return pa.array(np.full(table.num_rows, value))

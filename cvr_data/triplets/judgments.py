@@ -10,7 +10,7 @@ wording that most of them kept; a tie drops the pair as `review_disputed`. Skips
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,17 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.parts import bucket_table
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
+from cvr_data.triplets.join import FURTHER, IS_TEST, by_pair, packed, texts_and_pairs
 
 KEPT = ("accept", "edit")
 BACKEND = "review"
 """Backend of a text that a person reworded; its model is the backend that wrote the first wording."""
-STRATEGY = "review"
-"""Strategy of a pair whose target a person found to be correct too."""
+BUCKET = 100_000
+"""Texts and pairs that are looked at together, row by row."""
 
 Key = tuple[str, str, str]
 """reference_id, target_id, style."""
@@ -47,6 +51,8 @@ class Verdicts:
     """Verdicts by pair and style; remembers which of them met a text."""
 
     verdicts: dict[Key, Verdict]
+    folder: Path = Path()
+    """Where the judgments lie."""
     judged_only: bool = False
     """Drop texts that nobody judged, in splits where others were judged."""
     splits: frozenset[str | None] = frozenset()
@@ -76,9 +82,13 @@ class Verdicts:
         new = [row for name, row in further_pairs.items() if name not in pair_of]
         return _table(rows, texts.schema), pa.concat_tables([pairs, _table(new, pairs.schema)])
 
+    def further_videos(self) -> list[str]:
+        """Return the videos that were found to be correct too."""
+        return sorted({name for verdict in self.verdicts.values() for name in verdict.also_correct})
+
     def _videos_found(self, videos: pa.Table | None) -> dict[str, dict[str, Any]]:
         """Return the rows of the videos that were found to be correct too, by id."""
-        wanted = sorted({name for verdict in self.verdicts.values() for name in verdict.also_correct})
+        wanted = self.further_videos()
         if not wanted:
             return {}
         found: dict[str, dict[str, Any]] = {}
@@ -88,15 +98,6 @@ class Verdicts:
         if missing := [name for name in wanted if name not in found]:
             raise CvrError(f"{first_few(missing)} were judged correct too but are in no videos folder; pass --videos.")
         return found
-
-    def require_met(self, where: Path) -> None:
-        """Check that the judgments are of these texts.
-
-        Raises:
-            CvrError: not one of them is.
-        """
-        if self.verdicts and not self.met:
-            raise CvrError(f"{where} judges none of these texts; it is of another dataset.")
 
     def _judged(self, row: dict[str, Any], pair: dict[str, Any]) -> dict[str, Any]:
         key = (pair["reference_id"], pair["target_id"], row["style"])
@@ -114,6 +115,49 @@ class Verdicts:
         return {**row, "modification": verdict.modification, "backend": BACKEND, "model": row["backend"]}
 
 
+def judged(run: StageRun, texts_and_pairs: Sequence[Flow], verdicts: Verdicts, videos: Sequence[Path]) -> Flow:
+    """Return the texts as judged, and the pairs with further targets added.
+
+    Raises:
+        CvrError: a further target is no known video, or not one verdict is of these texts.
+    """
+    wanted = tuple(verdicts.further_videos())
+    step = Step(name="videos", run=_of_ids, config=wanted, makes_rows=True, is_counted=False)
+    sides = [run.side(run.read(folder).then(step), bucket_table) for folder in (videos if wanted else ())]
+    together = KeyedStep(
+        name="judged", run=_judge, key=by_pair, config=verdicts, sides=tuple(sides), bucket_values=BUCKET,
+        makes_rows=True, is_counted=False,
+    )  # fmt: skip
+    flow = run.meet(texts_and_pairs, together)
+    met = run.side(replace(flow, steps=(replace(together, name="met", run=_met),)), bucket_table)
+    if verdicts.verdicts and not bucket_table(*met.arguments).num_rows:
+        run.discard()
+        raise CvrError(f"{verdicts.folder} judges none of these texts; it is of another dataset.")
+    return flow
+
+
+def _judge(verdicts: Verdicts, bucket: pa.Table, *videos: pa.Table) -> pa.Table:
+    """Return texts and pairs as they are after the verdicts."""
+    known = pa.concat_tables(videos, promote_options="permissive") if videos else None
+    made = []
+    for is_test in (False, True):
+        texts, pairs = texts_and_pairs(bucket.filter(pc.equal(bucket.column(IS_TEST), is_test)))
+        texts, pairs = verdicts.apply(texts, pairs.drop_columns([IS_TEST]), known)
+        made += [texts, packed(pairs, pa.array([is_test] * pairs.num_rows, pa.bool_()))]
+    return pa.concat_tables(made, promote_options="permissive")
+
+
+def _met(verdicts: Verdicts, bucket: pa.Table, *videos: pa.Table) -> pa.Table:
+    """Return a row if a verdict is of one of these texts."""
+    verdicts.met.clear()
+    _judge(verdicts, bucket, *videos)
+    return pa.table({"met": pa.array([True] * bool(verdicts.met), pa.bool_())})
+
+
+def _of_ids(ids: tuple[str, ...], videos: pa.Table) -> pa.Table:
+    return videos.filter(pc.is_in(videos.column("video_id"), pa.array(ids, pa.string())))
+
+
 def read_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
     """Return the verdicts of exported judgments; gold checks are left out.
 
@@ -122,7 +166,8 @@ def read_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
     """
     table = check_columns(open_artifact(folder).read(), JUDGMENTS, str(folder))
     rows = [row for row in table.to_pylist() if row["answer"] is None]
-    return Verdicts(verdicts_of(rows), judged_only=judged_only, splits=frozenset(row["split"] for row in rows))
+    splits = frozenset(row["split"] for row in rows)
+    return Verdicts(verdicts_of(rows), folder=folder, judged_only=judged_only, splits=splits)
 
 
 def verdicts_of(rows: Iterable[dict[str, Any]]) -> dict[Key, Verdict]:
@@ -164,7 +209,7 @@ def _further_pairs(pair: dict[str, Any], targets: Sequence[dict[str, Any]]) -> l
         name = pair_id(pair["reference_id"], video["video_id"], pair["reference_caption"], caption)
         found.append(
             {**pair, **scores, "pair_id": name, "target_id": video["video_id"], "target_caption": caption,
-             "strategy": STRATEGY, "changes": [], "text_similarity": None, "visual_similarity": None,
+             "strategy": FURTHER, "changes": [], "text_similarity": None, "visual_similarity": None,
              "target_group_id": video["group_id"]}
         )  # fmt: skip
     return found

@@ -7,129 +7,148 @@ Anything that the tables do not say is None.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cvr_data.language.words import words_of
 from cvr_data.tables import SPLITS
+from cvr_data.triplets.counting import (
+    SECONDS,
+    SHARED,
+    SOURCE,
+    STEPS,
+    TOP,
+    counts_of,
+    facts_of,
+    facts_of_videos,
+    in_steps,
+    summed,
+)
 
-TOP = 20
-"""How many of the most frequent changes, texts and words are listed."""
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
+Counts = Mapping[tuple[str, str], Mapping[str, int]]
+"""Scope (a split or all) and name -> value -> how often; of what is not there, nothing."""
 
 
 def statistics(triplets: pa.Table, videos: pa.Table | None = None) -> dict[str, Any]:
     """Return the numbers of all triplets and of each split; `videos` adds durations and licences."""
-    splits = {
-        split: _numbers(rows, videos)
-        for split in SPLITS
-        if (rows := triplets.filter(pc.equal(triplets.column("split"), split))).num_rows
-    }
-    return {"all": _numbers(triplets, videos), "splits": splits, "leaks": leaks(triplets)}
+    facts = [facts_of(None, triplets), *([] if videos is None else [facts_of_videos(None, videos)])]
+    counts = summed(None, counts_of(None, pa.concat_tables(facts)))
+    return numbers_of(as_counts(counts), with_videos=videos is not None)
 
 
-def leaks(triplets: pa.Table) -> dict[str, Any]:
+def as_counts(counts: pa.Table) -> Counts:
+    """Return summed counts by scope and name."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for scope, name, value, count in zip(*(column.to_pylist() for column in counts.columns), strict=True):
+        found.setdefault((scope, name), {})[value] = count
+    return found
+
+
+def numbers_of(counts: Counts, *, with_videos: bool) -> dict[str, Any]:
+    """Return the numbers that `statistics` gives, from counts."""
+    present = [split for split in SPLITS if ("all", "triplets") in counts and (split, "triplets") in counts]
+    scopes = {scope: _numbers(counts, scope, with_videos) for scope in ("all", *present)}
+    return {"all": scopes.pop("all"), "splits": scopes, "leaks": _leaks(counts)}
+
+
+def _leaks(counts: Counts) -> dict[str, Any]:
     """Return how many videos, near-duplicate groups and texts two splits share; groups are None where unknown."""
-    groups = _ends(triplets, "group_id")
-    has_groups = any(group is not None for group in groups)
-    splits = triplets.column("split").to_pylist()
-    shared: dict[str, Any] = {"videos": {}, "groups": {} if has_groups else None, "texts": {}}
-    values: dict[str, tuple[Sequence[Any], list[str]]] = {
-        "videos": (_ends(triplets, "id"), splits * 2),
-        "texts": (triplets.column("modification").to_pylist(), splits),
-    }
-    if has_groups:
-        values["groups"] = (groups, splits * 2)
-    for name, (found, of_split) in values.items():
-        sets: dict[str, set[Any]] = {}
-        for value, split in zip(found, of_split, strict=True):
-            if value is not None:
-                sets.setdefault(split, set()).add(value)
-        present = [split for split in SPLITS if split in sets]
-        shared[name] = {f"{a}-{b}": len(sets[a] & sets[b]) for a, b in combinations(present, 2)}
-    return shared
+    found: dict[str, Any] = {}
+    for name in SHARED:
+        present = [split for split in SPLITS if _distinct(counts, split, name)]
+        pairs = [f"{a}-{b}" for place, a in enumerate(present) for b in present[place + 1 :]]
+        shared = counts.get(("all", f"{name}.shared"), {})
+        found[f"{name}s"] = {pair: shared.get(pair, 0) for pair in pairs}
+    return {**found, "groups": found["groups"] if _distinct(counts, "all", "group") else None}
 
 
-def _numbers(triplets: pa.Table, videos: pa.Table | None) -> dict[str, Any]:
-    texts = triplets.column("modification").to_pylist()
-    words = {text: words_of(text) for text in set(texts)}
-    video_ids = set(_ends(triplets, "id"))
-    queries = Counter(triplets.column("query_id").to_pylist())
-    pairs = zip(triplets.column("backend").to_pylist(), triplets.column("model").to_pylist(), strict=True)
-    names = (" ".join(dict.fromkeys(name for name in pair if name)) or "unknown" for pair in pairs)
+def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
+    def listed(name: str) -> dict[str, int]:
+        return dict(sorted(counts.get((scope, name), {}).items()))
+
+    def total(name: str) -> int:
+        return listed(name).get("", 0)
+
+    def distinct(name: str) -> int:
+        return _distinct(counts, scope, name)
+
+    queries = listed("query.spread")
     return {
-        "triplets": triplets.num_rows,
-        "queries": len(queries),
-        "queries_with_several_targets": sum(count > 1 for count in queries.values()),
-        "videos": len(video_ids),
-        "references": len(set(triplets.column("reference_id").to_pylist())),
-        "targets": len(set(triplets.column("target_id").to_pylist())),
-        "groups": len({group for group in _ends(triplets, "group_id") if group is not None}) or None,
-        "texts": len(words),
-        "words": len({word for found in words.values() for word in found}),
-        "words_per_text": distribution(len(words[text]) for text in texts),
-        "triplets_per_target": distribution(Counter(triplets.column("target_id").to_pylist()).values()),
-        "triplets_per_text": distribution(Counter(texts).values()),
-        "styles": _counts(triplets, "style"),
-        "sources_of_text": dict(sorted(Counter(names).items())),
-        "changes": _changes(triplets),
-        "text_similarity": _column_summary(triplets, "text_similarity"),
-        "visual_similarity": _column_summary(triplets, "visual_similarity"),
-        "with_frame_scores": triplets.num_rows - triplets.column("frame_scores").null_count,
-        "top_texts": Counter(texts).most_common(TOP),
-        **_of_videos(videos, video_ids),
-    }
+        "triplets": total("triplets"),
+        "queries": distinct("query"),
+        "queries_with_several_targets": sum(number for times, number in queries.items() if times != "1"),
+        "videos": distinct("video"),
+        "references": distinct("reference"),
+        "targets": distinct("target"),
+        "groups": distinct("group") or None,
+        "texts": distinct("text"),
+        "words": distinct("word"),
+        "words_per_text": _summary(listed("words_per_text")),
+        "triplets_per_target": _summary(listed("target.spread")),
+        "triplets_per_text": _summary(listed("text.spread")),
+        "styles": listed("style"),
+        "sources_of_text": listed("source_of_text"),
+        "changes": {
+            "kinds": listed("change_kind"), "slots": listed("change_slot"), "distinct": distinct("change"),
+            "triplets_without": total("without_change"), "top": _top(listed("change.top")),
+        },
+        "text_similarity": _summary(listed("text_similarity"), STEPS),
+        "visual_similarity": _summary(listed("visual_similarity"), STEPS),
+        "with_frame_scores": total("with_frame_scores"),
+        "top_texts": _top(listed("text.top")),
+        "duration_s": _summary(listed(SECONDS), STEPS),
+        "sources": _part_of(listed(SOURCE), 0) if with_videos else None,
+        "licences": _part_of(listed(SOURCE), 1) if with_videos else None,
+    }  # fmt: skip
+
+
+def _distinct(counts: Counts, scope: str, name: str) -> int:
+    return counts.get((scope, f"{name}.distinct"), {}).get("", 0)
+
+
+def _top(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the most frequent values; of equally frequent ones the first by name."""
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:TOP]
+
+
+def source_and_licence(value: str) -> tuple[str, str | None]:
+    """Return the source and the licence of a video, of the value that counts have of both."""
+    source, _, licence = value.partition("\n")
+    return source, licence or None
+
+
+def _part_of(counts: Mapping[str, int], place: int) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for value, count in counts.items():
+        found[source_and_licence(value)[place] or "unknown"] += count
+    return dict(sorted(found.items()))
 
 
 def distribution(values: Iterable[float | None]) -> dict[str, float] | None:
-    """Return count, mean and quantiles of the values that are known; None if none is."""
-    known = np.array([value for value in values if value is not None], np.float64)
-    if not len(known):
+    """Return count, mean and quantiles of the values that are known, to four decimals; None if none is."""
+    known = pa.array([value for value in values if value is not None], pa.float64())
+    return _summary(Counter(map(str, in_steps(pa.chunked_array([known])).drop_null().to_pylist())), STEPS)
+
+
+def _summary(counts: Mapping[str, int], steps: int = 1) -> dict[str, float] | None:
+    """Return count, mean and quantiles of values in so many steps, of which each is so often there."""
+    if not counts:
         return None
-    quantiles = {name: round(float(np.quantile(known, share)), 4) for name, share in QUANTILES.items()}
-    return {"count": len(known), "mean": round(float(known.mean()), 4), **quantiles}
+    values, times = (np.array(list(map(int, column)), np.int64) for column in zip(*counts.items(), strict=True))
+    order = np.argsort(values)
+    values, ends = values[order], np.cumsum(times[order])
+    count = int(ends[-1])
 
+    def quantile(share: float) -> float:
+        place = share * (count - 1)
+        below, above = (values[np.searchsorted(ends, at, side="right")] for at in (int(place), int(np.ceil(place))))
+        return round(float(below + (above - below) * (place - int(place))) / steps, 4)
 
-def _ends(triplets: pa.Table, name: str) -> list[str | None]:
-    return triplets.column(f"reference_{name}").to_pylist() + triplets.column(f"target_{name}").to_pylist()
-
-
-def _counts(table: pa.Table, column: str) -> dict[str, int]:
-    values = ("unknown" if value is None else value for value in table.column(column).to_pylist())
-    return dict(sorted(Counter(values).items()))
-
-
-def _changes(triplets: pa.Table) -> dict[str, Any]:
-    lists = triplets.column("changes").to_pylist()
-    changes = [change for found in lists for change in found or ()]
-    pairs = Counter(f"{change['before'] or ''} -> {change['after'] or ''}" for change in changes)
-    return {
-        "kinds": dict(sorted(Counter(change["kind"] or "unknown" for change in changes).items())),
-        "slots": dict(sorted(Counter(change["slot"] or "unknown" for change in changes).items())),
-        "distinct": len(pairs),
-        "triplets_without": sum(not found for found in lists),
-        "top": pairs.most_common(TOP),
-    }
-
-
-def _column_summary(table: pa.Table, name: str) -> dict[str, float] | None:
-    return distribution(table.column(name).to_pylist()) if name in table.column_names else None
-
-
-def _of_videos(videos: pa.Table | None, used: set[str | None]) -> dict[str, Any]:
-    if videos is None:
-        return {"duration_s": None, "sources": None, "licences": None}
-    of_ids = videos.filter(pc.is_in(videos.column("video_id"), pa.array(sorted(filter(None, used)), pa.string())))
-    return {
-        "duration_s": _column_summary(of_ids, "duration_s"),
-        "sources": _counts(of_ids, "source"),
-        "licences": _counts(of_ids, "licence"),
-    }
+    mean = sum(map(int.__mul__, values.tolist(), times[order].tolist())) / count / steps
+    return {"count": count, "mean": round(mean, 4), **{name: quantile(share) for name, share in QUANTILES.items()}}
 
 
 def text_report(numbers: dict[str, Any]) -> str:

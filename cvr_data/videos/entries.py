@@ -1,15 +1,14 @@
-"""Builds slices of the videos table from rows: repeated ids, captions, media that cannot be read."""
+"""Builds slices of the videos table from rows, those that cannot be used among them with their reason."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.errors import CvrError, first_few
-from cvr_data.media.clip import Clip, bad_times
-from cvr_data.media.look import look_at
+from cvr_data.media.clip import bad_times
 from cvr_data.tables import VIDEOS
 
 SLICE = 4096
@@ -27,12 +26,6 @@ class Entry:
     path: Path | None = None
     drop_reason: str | None = None
     detail: str | None = None
-
-    @property
-    def clip(self) -> Clip | None:
-        """Its file and the seconds of it that count; None without a file."""
-        times = (self.values.get(name) for name in ("start_s", "end_s"))
-        return None if self.path is None else Clip(self.path, *times)
 
     def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
         """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
@@ -53,81 +46,40 @@ class Entry:
             self.drop_reason, self.detail = reason, detail
 
 
-def merge_repeated(entries: Iterable[Entry], policy: str, where: str) -> Iterator[Entry]:
-    """Yield each video once: as `policy` says, an id that comes again is an error, dropped, or one more caption.
+def tables_of(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[pa.Table]:
+    """Yield the table in slices; entries of one id that are its captions are one row where they are in one slice.
 
-    Raises:
-        CvrError: an id comes again and the policy is "error"; the first three are named.
+    Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
     """
-    if policy == "captions":
-        yield from _with_all_captions(entries)
-        return
-    seen: set[str] = set()
-    repeated: list[str] = []
-    for entry in entries:
-        if entry.drop_reason is None and entry.video_id in seen:
-            repeated.append(entry.video_id)
-            entry.drop("duplicate_id", f"{entry.video_id} comes again")
-        elif entry.drop_reason is None:
-            seen.add(entry.video_id)
-        if policy != "error" or not repeated:
-            yield entry
-    if policy == "error" and repeated:
-        raise CvrError(
-            f"{where}: ids come more than once: {first_few(dict.fromkeys(repeated))}. With -o repeated=captions rows "
-            "of one id are its captions, with -o repeated=drop all but the first are dropped."
-        )
+    entries = iter(entries)
+    while batch := list(islice(entries, SLICE)):
+        yield _table(_with_all_captions(batch) if repeated == "captions" else batch, source)
 
 
-def _with_all_captions(entries: Iterable[Entry]) -> Iterator[Entry]:
-    first: dict[str, Entry] = {}
-    for entry in entries:
-        if entry.drop_reason is not None:
-            yield entry
-        elif entry.video_id in first:
-            known = first[entry.video_id].captions
-            known += [caption for caption in entry.captions if caption not in known]
-        else:
-            first[entry.video_id] = entry
-    yield from first.values()
+def more_captions(known: list[str], others: Sequence[str]) -> list[str]:
+    """Return the captions of a video, and after them those of another row that it has not."""
+    return known + [caption for caption in others if caption not in known]
 
 
-def tables_of(entries: Iterable[Entry], source: str, *, check: bool) -> Iterator[pa.Table]:
-    """Yield the table in slices; with `check`, every media file is opened and its first frame decoded."""
-    batch: list[Entry] = []
-    for entry in entries:
-        batch.append(entry)
-        if len(batch) == SLICE:
-            yield _table(batch, source, check=check)
-            batch = []
-    if batch:
-        yield _table(batch, source, check=check)
+def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
+    first: dict[Any, Entry] = {}
+    for number, entry in enumerate(entries):
+        known = first.setdefault(number if entry.drop_reason else entry.video_id, entry)
+        if known is not entry:
+            known.captions = more_captions(known.captions, entry.captions)
+    return list(first.values())
 
 
-def _table(entries: Sequence[Entry], source: str, *, check: bool) -> pa.Table:
-    if check:
-        _look(entries)
-    rows = [
-        {
-            **entry.values,
-            "video_id": entry.video_id,
-            "captions": entry.captions,
-            "source": source,
-            "path": None if entry.path is None else str(entry.path.resolve()),
-            "drop_reason": entry.drop_reason,
-            "detail": entry.detail,
-        }
-        for entry in entries
-    ]
-    table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    return table if any(entry.drop_reason for entry in entries) else table.drop_columns(["detail"])
-
-
-def _look(entries: Sequence[Entry]) -> None:
-    found = [(entry, clip) for entry in entries if (clip := entry.clip) is not None and entry.drop_reason is None]
-    for (entry, _), look in zip(found, look_at([clip for _, clip in found]), strict=True):
-        if look.drop_reason is not None:
-            entry.drop(look.drop_reason, look.detail or "")
-        if entry.values.get("duration_s") is None:
-            entry.values["duration_s"] = look.duration_s
-        entry.values["content_sha256"] = look.sha256
+def _table(entries: Sequence[Entry], source: str) -> pa.Table:
+    told = {
+        "video_id": [entry.video_id for entry in entries],
+        "captions": [entry.captions for entry in entries],
+        "source": [source] * len(entries),
+        "path": [entry.path and str(entry.path.resolve()) for entry in entries],
+        "drop_reason": [entry.drop_reason for entry in entries],
+        "detail": [entry.detail for entry in entries],
+    }
+    for name in {name for entry in entries for name in entry.values} - {*told}:
+        told[name] = [entry.values.get(name) for entry in entries]
+    columns = [pa.array(told.get(field.name, [None] * len(entries)), field.type) for field in SCHEMA]
+    return pa.table(columns, schema=SCHEMA)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifact_files import check_outside
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
-from cvr_data.core.columns import check_columns, mark
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
-from cvr_data.media.look import media_files
+from cvr_data.media.clip import Clip
+from cvr_data.media.look import look_at, media_files
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
+from cvr_data.videos.entries import SCHEMA
+from cvr_data.videos.repeated import refuse_repeated, repeated_step
+
+PART_ROWS = 65_536
+"""Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
 
 
 def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
@@ -34,7 +42,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     found = _media(corpus, config)
     if overwrite and found is not None:
         check_outside(out, [found[0]])
-    writer = ArtifactWriter(
+    run = StageRun(
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
@@ -42,19 +50,24 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         inputs=inputs,
         overwrite=overwrite,
     )
-    if (done := writer.finished()) is not None:
+    if (done := run.finished()) is not None:
         return done
-    with writer, Progress(f"import-{name}", corpus.count(config), "videos") as progress:
+    where = ", ".join(map(str, inputs.values())) or name
+    with run:
         try:
-            tables = (_checked(table, f"import-{name}") for table in corpus.load(config, out))
-            kept = _write_parts(writer, tables, progress)
-            if not kept:
-                raise CvrError(f"{', '.join(map(str, inputs.values())) or name}: no row can be used.")
+            rows = run.made("read", partial(_parts, corpus, config, out))
+            videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
+            refuse_repeated(videos, where)
+            videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos
+            videos = videos.then(Step(name="caption", run=_cleaned))
+            run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
+            if not run.written:
+                raise CvrError(f"{where}: no row can be used.")
         except CvrError:
             # A source that is wrong will be no better on the next run: nothing half-written stays.
-            writer.discard()
+            run.writer.discard()
             raise
-        return writer.finish()
+        return run.finish()
 
 
 def listing(folder: Path, names: Iterable[str]) -> str:
@@ -75,9 +88,42 @@ def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | No
     return None if folder is None else (folder, media_files(folder))
 
 
-def _checked(table: pa.Table, where: str) -> pa.Table:
-    """Return a table of videos with its texts as they are stored; a video whose captions are all empty is dropped."""
-    table = clean_columns(check_columns(table, VIDEOS, where), WRITTEN_COLUMNS)
+def _parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
+    """The rows of a corpus, in parts of `PART_ROWS`; where media are looked at, each slice is a part."""
+    where = f"import-{corpus.__name__.rsplit('.', 1)[-1]}"
+    waiting: list[pa.Table] = []
+    rows = 0
+    with Progress(where, corpus.count(config), "rows") as progress:
+        for table in corpus.load(config, out):
+            progress.advance(table.num_rows)
+            waiting.append(check_columns(table, SCHEMA, where))
+            rows += table.num_rows
+            if rows >= PART_ROWS or table.column("path").null_count < table.num_rows:
+                yield pa.concat_tables(waiting)
+                waiting, rows = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _looked(config: None, videos: pa.Table) -> pa.Table:
+    """The videos, those of a file with its hash and length; one whose file gives no frame is dropped."""
+    if videos.column("path").null_count == videos.num_rows:
+        return videos
+    names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "detail")
+    rows = videos.select(names).to_pylist()
+    found = [row for row in rows if row["path"] is not None]
+    looks = look_at([Clip(Path(row["path"]), row["start_s"], row["end_s"]) for row in found])
+    for row, look in zip(found, looks, strict=True):
+        row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
+        row["duration_s"] = look.duration_s if row["duration_s"] is None else row["duration_s"]
+    for name in (*names[3:], "drop_reason"):
+        videos = with_column(videos, SCHEMA.field(name), [row.get(name) for row in rows])
+    return videos
+
+
+def _cleaned(config: None, videos: pa.Table) -> pa.Table:
+    """The videos with their texts as they are stored; one whose captions are all empty is dropped."""
+    table = clean_columns(videos, WRITTEN_COLUMNS)
     captions = table.column("captions").combine_chunks()
     rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
     numbers = np.arange(table.num_rows)
@@ -85,12 +131,5 @@ def _checked(table: pa.Table, where: str) -> pa.Table:
     return mark(table, pa.array(has_empty & ~has_other), "no_caption")
 
 
-def _write_parts(writer: ArtifactWriter, tables: Iterator[pa.Table], progress: Progress) -> int:
-    kept = dropped = 0
-    for index, table in enumerate(tables):
-        good, bad = split_dropped(table)
-        if not writer.has_part(index):
-            writer.write_part(index, good, dropped=bad)
-        kept, dropped = kept + good.num_rows, dropped + bad.num_rows
-        progress.advance(table.num_rows, f"{dropped} dropped")
-    return kept
+def _without_detail(config: None, videos: pa.Table) -> pa.Table:
+    return videos.drop_columns(["detail"])

@@ -2,16 +2,13 @@
 
 Two videos are near-duplicates when their pooled raw frame embeddings have a cosine above the threshold, or when all
 their sampled frames have equal perceptual hashes. A shared caption is no sign: on MSR-VTT it chains two thirds of all
-videos into one group. Groups are computed here and nowhere else; every later table carries the group's id. Clips of one
-recording (`cvr_data/videos/recordings.py`) share a split as near-duplicates do, and are no group for it.
+videos into one group. `kin.py` finds them, and nothing else does; every later table carries the group's id. Clips of
+one recording (`recordings.py`) share a split as near-duplicates do, and are no group for it.
 """
 
-# Shapes: B videos, T frames, H height, W width, D embedding.
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
@@ -21,7 +18,6 @@ from cvr_data.tables import VIDEOS, content_id
 VERSION = 2
 SPLITS = ("test", "val", "train")
 """Strongest first: a video is dropped when a near-duplicate of it is in a stronger split."""
-BLOCK = 2048
 _ALIKE, _SAME_RECORDING = "near_duplicate_of", "same_recording_as"
 
 
@@ -96,46 +92,6 @@ def _strongest(ids: Sequence[str], splits: Sequence[str | None]) -> dict[str, st
         if split is not None:
             strongest[each] = min(split, strongest.get(each, split), key=SPLITS.index)
     return strongest
-
-
-def group_ids(video_ids: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
-    """Return one id per video: near-duplicates, directly or through others, share the one of the first by name."""
-    parents = list(range(len(video_ids)))
-
-    def root(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]
-            index = parents[index]
-        return index
-
-    for first, second in pairs:
-        parents[root(second)] = root(first)
-    roots = [root(index) for index in range(len(video_ids))]
-    names: dict[int, str] = {}
-    for index, found in enumerate(roots):
-        names[found] = min(video_ids[index], names.get(found, video_ids[index]))
-    return [content_id(names[found]) for found in roots]
-
-
-def similar_pairs(pooled_BD: np.ndarray, threshold: float) -> Iterable[tuple[int, int]]:
-    """Yield the (row, later row) pairs of unit vectors whose cosine is at least the threshold.
-
-    Every pair is compared, in blocks: 100,000 videos of 1280 numbers take about a minute on two cores.
-    """
-    for start in range(0, len(pooled_BD), BLOCK):
-        block = pooled_BD[start : start + BLOCK]
-        for other in range(start, len(pooled_BD), BLOCK):
-            rows, columns = np.nonzero(block @ pooled_BD[other : other + BLOCK].T >= threshold)
-            later = columns + other > rows + start
-            yield from zip((rows[later] + start).tolist(), (columns[later] + other).tolist(), strict=True)
-
-
-def equal_hash_pairs(hashes: Sequence[str]) -> Iterable[tuple[int, int]]:
-    """Yield (first, other) pairs of rows with the same hash; an empty hash equals nothing."""
-    first_of: dict[str, int] = {}
-    for row, value in enumerate(hashes):
-        if value and first_of.setdefault(value, row) != row:
-            yield first_of[value], row
 
 
 def _role(config: Config, given: str | None, kin_id: str) -> str | None:

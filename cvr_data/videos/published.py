@@ -8,14 +8,14 @@ path, and a row whose file gives no frame is dropped. A corpus of clips tells re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
 from cvr_data.media.look import media_files
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.entries import Entry, tables_of
 
 Split = Literal["train", "val", "test"]
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
@@ -37,13 +37,19 @@ class Published:
     """Folder of the media files, searched to any depth for <id>.mp4; default: captions only."""
     check: bool = True
     """Open every media file and decode its first frame."""
+    repeated: ClassVar[str] = "captions"
 
 
 def corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
-    """Return `inputs`, `count` and `load` of a corpus: its videos come in slices, rows of one id are its captions."""
+    """Return `inputs`, `count` and `load` of a corpus: its videos come in slices, rows of one id are its captions.
+
+    Each has the file of `media` whose name without suffix is its id, if there is one. A clip that no file is named
+    after lies in the file named after its recording, from its start to its end.
+    """
 
     def load(config: Any, out: Path | None) -> Iterator[pa.Table]:
-        return tables(entries(config), name, where=config.path, media=config.media, check=config.check)
+        find = media_finder(config.media)
+        return tables_of((_with_media(entry, find) for entry in entries(config)), name, config.repeated)
 
     return inputs, unknown_count, load
 
@@ -141,21 +147,6 @@ def listed_splits(folder: Path) -> dict[str, str]:
         if listed.is_file():
             splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
     return splits
-
-
-def tables(
-    entries: Iterator[Entry], source: str, *, where: Path, media: Path | None, check: bool, repeated: str = "captions"
-) -> Iterator[pa.Table]:
-    """Yield the videos in slices, each with the file of `media` whose name without suffix is its id, if there is one.
-
-    A clip that no file is named after lies in the file named after its recording, from its start to its end.
-
-    Raises:
-        CvrError: `media` is no folder, or ids come again where that is an error.
-    """
-    find = media_finder(media)
-    found = (_with_media(entry, find) for entry in merge_repeated(entries, repeated, str(where)))
-    yield from tables_of(found, source, check=check)
 
 
 def media_finder(media: Path | None) -> Callable[[str], Path | None]:

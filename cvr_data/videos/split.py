@@ -2,29 +2,26 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
+from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict
-from cvr_data.core.stages import split_dropped
-from cvr_data.media.perceptual_hash import media_hashes
-from cvr_data.media.places import moved_media, videos_of
+from cvr_data.core.runner import StageRun
+from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.whole_files import read_parquet
+from cvr_data.media.places import moved_media
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.near_duplicates import (
-    SPLITS,
-    VERSION,
-    Config,
-    equal_hash_pairs,
-    group_ids,
-    similar_pairs,
-    split_videos,
-)
-from cvr_data.videos.recordings import segments
+from cvr_data.videos.kin import Kin, kin_of, names_of, store_sides
+from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, split_videos
 
 
 def split_artifact(
@@ -46,63 +43,89 @@ def split_artifact(
     """
     named = {"videos": videos, "embeddings": embeddings, "keep": keep}
     inputs = {name: folder for name, folder in named.items() if folder is not None}
-    writer = ArtifactWriter(
-        out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite
-    )
-    if (done := writer.finished()) is not None:
+    run = StageRun(out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
+    if (done := run.finished()) is not None:
         return done
-    table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
-    with writer:
-        ids = table.column("video_id").to_pylist()
-        alike = _alike(table, videos, embeddings, config)
-        recordings = pc.fill_null(segments(table).column("recording"), "").to_pylist()
-        groups = group_ids(ids, alike)
-        kin = group_ids(ids, [*alike, *equal_hash_pairs(recordings)])
-        assigned = split_videos(config, moved_media(table, videos, out), groups, kin)
-        if keep is not None:
-            earlier = check_columns(open_artifact(keep, "split").read(), VIDEOS, str(keep))
-            assigned = keep_splits(assigned, table.column("split").to_pylist(), earlier, kin)
-        if config.need_features:
-            assigned = _without_features(assigned, embeddings)
-        kept, dropped = split_dropped(assigned)
-        writer.write_part(0, kept, dropped=dropped)
-        counts = Counter(kept.column("split").to_pylist())
-        sizes = Counter(groups)
-        return writer.finish(
-            splits={name: counts[name] for name in reversed(SPLITS)},
-            groups=len(sizes),
-            largest_group=max(sizes.values(), default=0),
-        )
-
-
-def _alike(table: pa.Table, videos: Path, embeddings: Path | None, config: Config) -> list[tuple[int, int]]:
-    """The pairs of rows that are near-duplicates."""
-    if embeddings is None:
-        clips = [None if video.path is None else video.clip for video in videos_of(table, videos)]
-        return list(equal_hash_pairs(media_hashes(clips)))
-    from cvr_data.features.store import FeatureStore
-
-    ids = table.column("video_id").to_pylist()
-    store = FeatureStore.open(embeddings, space="raw")
-    rows = store.has_videos(ids).nonzero()[0].tolist()
-    known = [ids[row] for row in rows] or ids  # none known: let the store name the first
-    pairs = [
-        *similar_pairs(store.pooled(known).numpy(), config.threshold),
-        *equal_hash_pairs(store.perceptual_hashes(known)),
-    ]
-    return [(rows[first], rows[second]) for first, second in pairs]
-
-
-def _without_features(table: pa.Table, embeddings: Path | None) -> pa.Table:
-    """The table with `no_features` as the reason of videos that the embeddings lack."""
-    if embeddings is None:
+    if config.need_features and embeddings is None:
         raise CvrError("split: need_features asks for --embeddings.")
-    from cvr_data.features.store import FeatureStore
+    with run:
+        kin = kin_of(run, videos, embeddings, config.threshold)
+        about = _Places(videos, out.resolve(), keep)
+        sides = (kin, *(store_sides(embeddings) if config.need_features else ()))
+        rows = run.read(videos, required=[field.name for field in VIDEOS if not field.nullable])
+        flows = [rows.then(Step(name="place", run=_placed, config=about, sides=sides, is_counted=False))]
+        if keep is not None:
+            open_artifact(keep, "split")
+            earlier = run.read(keep, _KEPT, _KEPT)
+            flows.append(earlier.then(Step(name="kept", run=_earlier, sides=(kin,), is_counted=False)))
+        assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
+        run.write_parts(run.meet(flows, assigned))
+        return run.finish(**_counted(run, kin))
 
-    known = pa.array(FeatureStore.open(embeddings, space="raw").video_ids, pa.string())
-    is_known = pc.is_in(table.column("video_id"), known)
-    reason = pc.if_else(is_known, table.column("drop_reason"), pc.fill_null(table.column("drop_reason"), "no_features"))
-    return with_column(table, "drop_reason", reason)
+
+_KEPT = ("video_id", "split", "group_id")
+_GROUP, _KIN, _KNOWN, _EARLIER = "_group", "_kin", "_is_known", "_is_earlier"
+
+
+@dataclass(frozen=True)
+class _Places:
+    videos: Path
+    out: Path
+    keep: Path | None
+
+
+def _placed(about: _Places, videos: pa.Table, kin: Kin, *stores: Any) -> pa.Table:
+    """The videos with their media's new places, and what tells which have to meet."""
+    videos = moved_media(check_columns(videos, VIDEOS, str(about.videos)), about.videos, about.out)
+    for store in stores:
+        videos = with_column(videos, _KNOWN, pa.array(store.has_videos(videos.column("video_id").to_pylist())))
+    return _with_kin(videos, kin)
+
+
+def _earlier(config: None, earlier: pa.Table, kin: Kin) -> pa.Table:
+    return _with_kin(earlier, kin).append_column(_EARLIER, pa.array(np.ones(earlier.num_rows, bool)))
+
+
+def _with_kin(videos: pa.Table, kin: Kin) -> pa.Table:
+    found = kin.of(hashes_of(videos.column("video_id")))
+    for name, column in zip((_GROUP, _KIN), found, strict=True):
+        videos = videos.append_column(name, pa.array(column))
+    return videos
+
+
+def _by_kin(config: Config, videos: pa.Table) -> np.ndarray:
+    return videos.column(_KIN).to_numpy()
+
+
+def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
+    """The videos of whole kins, with those of an earlier split among them, in their splits and groups."""
+    earlier = None
+    if _EARLIER in bucket.column_names:
+        is_earlier = pc.is_valid(bucket.column(_EARLIER))
+        earlier, bucket = bucket.filter(is_earlier), bucket.filter(pc.invert(is_earlier)).drop_columns([_EARLIER])
+    ids = bucket.column("video_id")
+    groups, kin = (names_of(ids, bucket.column(name).to_numpy()) for name in (_GROUP, _KIN))
+    known = bucket.column(_KNOWN) if _KNOWN in bucket.column_names else None
+    videos = bucket.drop_columns([name for name in (_GROUP, _KIN, _KNOWN) if name in bucket.column_names])
+    videos = check_columns(videos, VIDEOS, "videos")  # as it was before others came into the bucket
+    assigned = split_videos(config, videos, groups, kin)
+    if earlier is not None:
+        assigned = keep_splits(assigned, videos.column("split").to_pylist(), earlier, kin)
+    return assigned if known is None else mark(assigned, pc.invert(known), "no_features")
+
+
+def _counted(run: StageRun, kin: Side) -> dict[str, Any]:
+    """How many kept videos each split has, how many groups there are, and the size of the largest."""
+    splits: Counter[str] = Counter()
+    for path in run.part_paths():
+        splits.update(read_parquet(path, ["split"]).column("split").to_pylist())
+    rows = run.written + sum(run.dropped().values())
+    _, sizes = np.unique(kin.load(*kin.arguments).group, return_counts=True)
+    return {
+        "splits": {name: splits[name] for name in reversed(SPLITS)},
+        "groups": rows - int(sizes.sum()) + len(sizes),
+        "largest_group": int(sizes.max(initial=min(rows, 1))),
+    }
 
 
 JOINS = "joins_kept_splits"

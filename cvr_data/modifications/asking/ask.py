@@ -72,8 +72,7 @@ class Asker:
             for number, answer in self.backend.write(requests):
                 if number in answers:
                     continue
-                answers[number] = answer
-                self._take(answer, keys[number] if keys is not None else None)
+                answers[number] = self._taken(answer, keys[number] if keys is not None else None)
                 if progress is not None:
                     progress.advance()
         finally:
@@ -81,8 +80,9 @@ class Asker:
         self.tally.failed += sum(answers.get(number, NO_ANSWER).text is None for number in range(len(requests)))
         return answers
 
-    def _take(self, answer: Answer, key: str | None) -> None:
+    def _taken(self, answer: Answer, key: str | None) -> Answer:
         self.tally.tokens_in += answer.tokens_in or 0
         self.tally.tokens_out += answer.tokens_out or 0
         if key is not None and self.cache is not None and answer.text is not None and answer.error is None:
-            self.cache.put(key, self.backend.model, answer)
+            return self.cache.put(key, self.backend.model, answer)
+        return answer

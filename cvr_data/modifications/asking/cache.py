@@ -62,10 +62,11 @@ class RequestCache(AbstractContextManager["RequestCache"]):
                 found[key] = Answer(text=text, tokens_in=tokens_in, tokens_out=tokens_out)
         return found
 
-    def put(self, key: str, model: str, answer: Answer) -> None:
-        """Store an answer at once; the first one stored under a key stays."""
+    def put(self, key: str, model: str, answer: Answer) -> Answer:
+        """Store an answer at once and return the one under the key: the first one stays, whichever process had it."""
         row = (key, model, answer.text, answer.tokens_in, answer.tokens_out)
-        self.connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+        stored = self.connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+        return answer if stored.rowcount else self.get([key])[key]
 
     def add_run(self, model: str, prompt: str, run: History) -> None:
         """Remember what a run asked and how long the model took, for the estimates of later ones."""

@@ -1,4 +1,7 @@
-"""Asks several engines at once: with `--engine ray`, so many actors of Ray, each with an engine of its own.
+"""Whom the jobs of a stage ask: the engine of their process, or several engines at once.
+
+Each process that does jobs starts an engine of its own and writes into the one request cache (`EngineOfJobs`). With
+`--engine ray`, the jobs are done in the command's process, and ask so many actors of Ray, each with an engine.
 
 Actors and not a pipeline of Ray Data: an engine takes half a minute to start, and a run asks in many rounds (parts,
 retries of rejected texts), which would each be a pipeline of its own. Requests go out in batches, answers come back to
@@ -9,15 +12,18 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
-from cvr_data.core.jobs import current_engine
+from cvr_data.core.jobs import current_engine, use_engine
+from cvr_data.modifications.asking.ask import Asker
+from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, Backend, Request
-from cvr_data.modifications.backends import BACKENDS, HasType
+from cvr_data.modifications.backends import BACKENDS, HasType, load_backend
 from cvr_data.modifications.engines.products import with_type
 
 LARGEST_BATCH = 512
@@ -27,6 +33,46 @@ BATCHES_EACH = 4
 RESTARTS = 2
 """Times that Ray replaces an engine whose process died, and asks its batch again."""
 DIED = "the engine's process died"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOfJobs:
+    """A backend as the jobs of a stage ask it."""
+
+    name: str
+    """In `cvr_data.modifications.backends`."""
+    options: tuple[str, ...]
+    cache: Path
+    engine: Engine
+    """Of the command."""
+
+    @classmethod
+    def of(cls, name: str, options: Sequence[str], cache: Path) -> "EngineOfJobs":
+        """Return it, the cache made: its beginning is for one process alone.
+
+        Raises:
+            CvrError: the backend or an option is unknown, the cache cannot be used, or several processes of this
+                machine would each start an engine that takes a whole GPU.
+        """
+        made = cls(name=name, options=tuple(options), cache=cache, engine=current_engine())
+        backend = load_backend(name, options)
+        if made.engine.kind == "local" and not made.engine.is_here and not backend.is_pure and backend.gpus:
+            raise CvrError("--workers starts several engines, which needs --engine ray.")
+        if not backend.is_pure:
+            with RequestCache(cache):
+                pass
+        return made
+
+    def asker(self) -> Asker:
+        """Return what a job asks, in the process of the job."""
+        with use_engine(self.engine):
+            backend = spread(load_backend(self.name, self.options), self.name, self.options)
+        return Asker(backend, None if backend.is_pure else RequestCache(self.cache))
+
+    def jobs(self) -> AbstractContextManager[Any]:
+        """Return the block in which the jobs are run: on Ray in this process, as the engines are elsewhere."""
+        is_here = self.engine.kind == "ray" and not load_backend(self.name, self.options).is_pure
+        return use_engine(Engine()) if is_here else nullcontext()
 
 
 def spread(backend: Backend, name: str, options: Sequence[str]) -> Backend:
@@ -106,7 +152,7 @@ class EngineActor:
         # Relative paths mean here what they mean where the command was given; a Hub id needs no such folder.
         with suppress(FileNotFoundError):
             os.chdir(folder)
-        self.backend: Backend = BACKENDS.get(name).load(BACKENDS.config(name, options))
+        self.backend = load_backend(name, options)
 
     def write(self, requests: Sequence[Request]) -> list[tuple[int, Answer]]:
         """Return the answers with their positions."""

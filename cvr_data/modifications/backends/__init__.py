@@ -1,5 +1,6 @@
 """Writers of modification texts, one file per LLM backend."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from cvr_data.core.registry import Family, Member
@@ -29,3 +30,12 @@ class HasDevice(Protocol):
 
 
 BACKENDS: Family[BackendModule] = Family(__name__, BackendModule)
+
+
+def load_backend(name: str, options: Sequence[str]) -> Backend:
+    """Return the backend of that name, whose engine has not started.
+
+    Raises:
+        CvrError: the backend or an option is unknown.
+    """
+    return BACKENDS.get(name).load(BACKENDS.config(name, options))

@@ -12,8 +12,8 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.parse import parse_object
-from cvr_data.modifications.asking.request import Backend, Change, Request
-from cvr_data.modifications.backends import BACKENDS
+from cvr_data.modifications.asking.request import Change, Request
+from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.prompts import load_prompt
 
 SCHEMA = pa.schema([("judge_verdict", pa.string()), ("judge_reason", pa.string())])
@@ -38,13 +38,13 @@ class JudgeConfig:
 class Judge:
     """Asks one backend for verdicts."""
 
-    def __init__(self, config: JudgeConfig):
+    def __init__(self, config: JudgeConfig, asker: Asker | None = None):
         self.config = config
         self.prompt = load_prompt(config.prompt)
         if self.prompt.task != "judge" or not self.prompt.schema:
             raise CvrError(f"The prompt {self.prompt.name!r} is no judge: it needs 'task: judge' and a schema.")
-        self.backend: Backend = BACKENDS.get(config.backend).load(BACKENDS.config(config.backend, config.options))
-        self.asker = Asker(self.backend)
+        self.asker = asker or Asker(load_backend(config.backend, config.options))
+        self.backend = self.asker.backend
 
     def verdicts(self, references: Sequence[str], texts: Sequence[str], targets: Sequence[str]) -> pa.Table:
         """Return a verdict and a reason per text; where no answer fits the schema, null and why."""

@@ -6,31 +6,42 @@ The table is the one that comes in with the scores added; a row beyond a thresho
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.modifications.asking.cache import RequestCache
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import Side, Step
+from cvr_data.core.whole_files import read_parquet
+from cvr_data.modifications.asked import ROWS, TEXTS, with_descriptions
+from cvr_data.modifications.asking.ask import Tally
+from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS
 from cvr_data.modifications.checking import cycle, judge
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
+from cvr_data.modifications.counts import counted, counted_requests, counted_verdicts, gathered, requests_of
 from cvr_data.modifications.engines.products import runs_on
 from cvr_data.modifications.generate import GIVEN_THE_CACHE
-from cvr_data.modifications.pairs import videos_of, with_descriptions
+from cvr_data.modifications.lookup import Lookup, looked_up
+from cvr_data.modifications.pairs import videos_of
 from cvr_data.tables import MODIFICATIONS
 
 STAGE = "generate-modifications-scored"
 VERSION = 2
+OF_PAIR = {name: f"_{name}" for name in ("reference_id", "target_id", "reference_caption", "target_caption")}
+"""Columns of pairs -> what they are called beside the texts."""
+DESCRIBED = {"reference_id": "_reference_description", "target_id": "_target_description"}
+"""Ids of videos -> the columns of their descriptions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,61 +76,84 @@ def score_modifications(
     Raises:
         CvrError: the pairs of the texts are not to be found, or `out` holds something else.
     """
-    texts = open_artifact(modifications, stage="generate-modifications")
+    texts = open_artifact(modifications, stage=TEXTS)
     pairs = pairs or texts.input_path("pairs")
-    judging = Judge(config.judge) if config.judge else None
-    identity = {**config_dict(config), "judge": _judge_identity(judging)}
+    identity = {**config_dict(config), "judge": _judge_identity(config.judge)}
     inputs = {"modifications": modifications, "pairs": pairs}
-    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
-    if (done := writer.finished()) is not None:
+    run = StageRun(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
+    if (done := run.finished()) is not None:
         return done
-    shown = _shown(pairs, texts)
-    opened = RequestCache(cache) if judging and not judging.backend.is_pure else nullcontext()
-    with writer, opened as request_cache, Progress(STAGE, texts.manifest["rows"]) as progress:
-        if judging is not None:
-            judging.asker.cache = request_cache
-        for part, path in enumerate(texts.part_paths):
-            table = check_columns(pq.read_table(path), MODIFICATIONS, str(path))
-            if writer.has_part(part):
-                progress.skip(table.num_rows)
-                continue
-            writer.write_part(part, _scored(table, shown, config, judging))
-            progress.advance(table.num_rows)
-        return writer.finish(**_summary(out), **(_judged(judging) if judging else {}))
+    asked = config.judge
+    engine = EngineOfJobs.of(asked.backend, asked.options, cache) if asked else None
+    with run:
+        flow = _beside_pairs(run, modifications, pairs)
+        step = Step(
+            name=STAGE, run=_scored, config=config, sides=(Side(_judge, (asked, engine)),), tells=True, on_gpu=True
+        )
+        with engine.jobs() if engine else nullcontext():
+            run.write_parts(flow.then(step), total=texts.manifest["rows"])
+        told = gathered(run.told, "status", "reasons", "verdicts")
+        return run.finish(**told, cycle_gain=_quartiles(out), **(_judged(asked, run.told_now) if asked else {}))
 
 
-def _shown(pairs: Path, texts: Artifact) -> pa.Table:
-    """Return the pairs, with descriptions where dense texts were written over them."""
-    artifact = open_artifact(pairs)
-    table = artifact.read()
-    is_dense = "dense" in pc.unique(texts.read(["style"]).column("style")).to_pylist()
-    videos = videos_of(artifact, None) if is_dense else None
-    return table if videos is None else with_descriptions(table, videos)
+def _beside_pairs(run: StageRun, modifications: Path, pairs: Path) -> Flow:
+    """Return the texts with columns of their pairs, and descriptions where dense texts were written over them."""
+    flow = run.read(modifications, part_rows=ROWS)
+    flow = flow.then(Step(name="texts", run=_checked, config=str(modifications), is_counted=False))
+    lookup = Lookup(ids=("pair_id",), key="pair_id", columns=tuple(OF_PAIR), names=(tuple(OF_PAIR.values()),))
+    of_pair = ["pair_id", *OF_PAIR]
+    flow = looked_up(flow, run.read(pairs, of_pair, of_pair), lookup)
+    videos = videos_of(open_artifact(pairs), None) if _has_dense(modifications) else None
+    return flow if videos is None else with_descriptions(flow, videos, beside="_")
 
 
-def _scored(table: pa.Table, pairs: pa.Table, config: Config, judging: Judge | None) -> pa.Table:
+def _has_dense(modifications: Path) -> bool:
+    paths = open_artifact(modifications).part_paths
+    return any("dense" in pc.unique(read_parquet(path, ["style"]).column("style")).to_pylist() for path in paths)
+
+
+def _checked(where: str, part: pa.Table) -> pa.Table:
+    return check_columns(part, MODIFICATIONS, where)
+
+
+def _judge(config: JudgeConfig | None, engine: EngineOfJobs | None) -> Judge | None:
+    return Judge(config, engine.asker()) if config is not None and engine is not None else None
+
+
+def _scored(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.Table, Counter[str]]:
     """Return the rows with the score columns, null where a text was not accepted, and their new status."""
+    beside = [*OF_PAIR.values(), *DESCRIBED.values()]
     rows = pc.indices_nonzero(pc.equal(table.column("status"), "ok")).to_numpy()
     accepted = table.take(rows)
-    place = pc.index_in(accepted.column("pair_id"), pairs.column("pair_id").combine_chunks())
-    if place.null_count:
-        raise CvrError(f"{place.null_count} texts are of pairs that are not there; pass the right --pairs.")
-    sides = [_side(accepted, pairs.take(place), side) for side in ("reference", "target")]
+    if missing := accepted.column(OF_PAIR["reference_id"]).null_count:
+        raise CvrError(f"{missing} texts are of pairs that are not there; pass the right --pairs.")
+    sides = [_side(accepted, side) for side in ("reference", "target")]
     texts = accepted.column("modification").to_pylist()
     scores = cycle.cycle_scores(sides[0], texts, sides[1])
     if judging is not None:
+        judging.asker.tally = Tally()
         verdicts = judging.verdicts(sides[0], texts, sides[1])
         for name in judge.SCHEMA.names:
             scores = scores.append_column(name, verdicts.column(name))
-    return _with_reasons(_spread(table, scores, rows), config)
+    table = table.drop_columns([name for name in beside if name in table.column_names])
+    scored = _with_reasons(_spread(table, scores, rows), config)
+    return scored, _told(scored, judging)
 
 
-def _side(texts: pa.Table, pairs: pa.Table, side: str) -> list[str]:
+def _told(scored: pa.Table, judging: Judge | None) -> Counter[str]:
+    told = counted_verdicts(scored.column("status").to_pylist(), scored.column("reasons").to_pylist())
+    if judging is None:
+        return told
+    told += counted("verdicts", scored.column("judge_verdict").to_pylist())
+    return told + counted_requests(judging.asker.tally)
+
+
+def _side(texts: pa.Table, side: str) -> list[str]:
     """Return what each text is about: captions, for dense texts the descriptions where there are any."""
-    captions = pairs.column(f"{side}_caption").to_pylist()
-    if f"{side}_description" not in pairs.column_names:
+    captions = texts.column(OF_PAIR[f"{side}_caption"]).to_pylist()
+    if DESCRIBED[f"{side}_id"] not in texts.column_names:
         return captions
-    described = pairs.column(f"{side}_description").to_pylist()
+    described = texts.column(DESCRIBED[f"{side}_id"]).to_pylist()
     styles = texts.column("style").to_pylist()
     return [long if style == "dense" and long else short for short, long, style in
             zip(captions, described, styles, strict=True)]  # fmt: skip
@@ -157,32 +191,23 @@ def _reasons(row: dict[str, Any], config: Config) -> list[str]:
     return [reason for reason, is_beyond in limits if is_beyond]
 
 
-def _judge_identity(judging: Judge | None) -> dict[str, Any] | None:
-    if judging is None:
+def _judge_identity(config: JudgeConfig | None) -> dict[str, Any] | None:
+    if config is None:
         return None
-    return {"backend": judging.config.backend, "model": judging.backend.model, "attempts": judging.config.attempts,
+    judging = Judge(config)
+    return {"backend": config.backend, "model": judging.backend.model, "attempts": config.attempts,
             "prompt": judging.prompt.name, "prompt_sha256": judging.prompt.sha256}  # fmt: skip
 
 
-def _judged(judging: Judge) -> dict[str, Any]:
-    backend = BACKENDS.config(judging.config.backend, judging.config.options)
-    return {"requests": judging.asker.tally.as_json(), "determinism": GIVEN_THE_CACHE, **runs_on(backend)}
+def _judged(config: JudgeConfig, told: Mapping[str, Any]) -> dict[str, Any]:
+    backend = BACKENDS.config(config.backend, config.options)
+    return {"requests": requests_of(told).as_json(), "determinism": GIVEN_THE_CACHE, **runs_on(backend)}
 
 
-def _summary(out: Path) -> dict[str, Any]:
-    status: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    verdicts: Counter[str] = Counter()
-    gains = []
-    for part in sorted(out.glob("part-*.parquet")):
-        table = pq.read_table(part)
-        status.update(table.column("status").to_pylist())
-        reasons.update(reason for row in table.column("reasons").to_pylist() for reason in row)
-        gains += table.column("cycle_gain").drop_null().to_pylist()
-        if "judge_verdict" in table.column_names:
-            verdicts.update(table.column("judge_verdict").drop_null().to_pylist())
-    counts = {"status": dict(sorted(status.items())), "reasons": dict(sorted(reasons.items()))}
-    counts["verdicts"] = dict(sorted(verdicts.items()))
-    quartiles = pc.quantile(pa.array(gains, pa.float64()), [0.05, 0.5, 0.95]).to_pylist() if gains else []
-    return {**counts, "cycle_gain": {name: round(value, 4) for name, value in
-                                     zip(("p05", "median", "p95"), quartiles, strict=False)}}  # fmt: skip
+def _quartiles(out: Path) -> dict[str, float]:
+    """Return the distribution of `cycle_gain`, a float for each text."""
+    columns = [read_parquet(path, ["cycle_gain"]).column("cycle_gain").drop_null().to_numpy()
+               for path in sorted(out.glob("part-*.parquet"))]  # fmt: skip
+    gains = np.concatenate(columns)
+    quartiles = pc.quantile(pa.array(gains, pa.float64()), [0.05, 0.5, 0.95]).to_pylist() if len(gains) else []
+    return {name: round(value, 4) for name, value in zip(("p05", "median", "p95"), quartiles, strict=False)}

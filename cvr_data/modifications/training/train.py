@@ -116,7 +116,7 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
         writer.write_part(0, pa.Table.from_pylist(rows, schema=EXAMPLES))
         return writer.finish(
-            trained_on=_summary(training, held_out), left_out=len(examples) - len(usable),
+            None, trained_on=_summary(training, held_out), left_out=len(examples) - len(usable),
             history=learner.history, best_epoch=learner.best_epoch, **runs_on(config),
         )  # fmt: skip
 

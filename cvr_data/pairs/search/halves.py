@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import mixed
-from cvr_data.language.normalise import word_ids
+from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.pairs.search.groups import row_hashes
 
 
@@ -26,10 +26,8 @@ def halves(min_words: int, videos: pa.Table) -> pa.Table:
         min_words: shorter captions are in no pair.
         videos: with `captions`, of which the first of the first video has the number 0.
     """
-    texts = pc.list_flatten(videos.column("captions").combine_chunks())
-    words = word_ids(texts)
-    digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in words.vocabulary.to_pylist()]
-    hash_of_word = np.frombuffer(b"".join(digests), np.uint64)
+    words = word_ids(pc.list_flatten(videos.column("captions").combine_chunks()))
+    hash_of_word = _word_hashes(words)
     lengths = np.diff(words.offsets)
     hashes_N2 = np.empty((len(lengths), 2), np.uint64)
     for length in np.unique(lengths[lengths >= min_words]).tolist():
@@ -41,6 +39,43 @@ def halves(min_words: int, videos: pa.Table) -> pa.Table:
     rows = np.flatnonzero(lengths >= min_words)
     sides = np.tile(np.array([0, 1], np.uint8), len(rows))
     return pa.table({"key": hashes_N2[rows].ravel(), "row": np.repeat(rows, 2).astype(np.uint32), "side": sides})
+
+
+def frame_ends(min_shared: int, max_span: int, videos: pa.Table) -> pa.Table:
+    """Return two claims of each caption for every number of words that it may have in common around a span.
+
+    Captions that differ in one span have the longer end of what is around it in common: of K words the first K / 2
+    (rounded up), if as many are before the span, else the last K / 2 + 1 (rounded down). `side` is 2 K, and 1 more for
+    the last words; `row` as in `halves`.
+    """
+    words = word_ids(pc.list_flatten(videos.column("captions").combine_chunks()))
+    hash_of_word = _word_hashes(words)
+    lengths = np.diff(words.offsets)
+    keys, rows, sides = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for length in np.unique(lengths[lengths > min_shared]).tolist():
+        alike = np.flatnonzero(lengths == length)
+        hashes_NL = hash_of_word[words.ids[words.offsets[alike][:, None] + np.arange(length)]]
+        for shared in range(max(min_shared, length - max_span), length):
+            for side, end in ((0, slice(first_end(shared))), (1, slice(length - shared + first_end(shared) - 1, None))):
+                keys.append(mixed(row_hashes(hashes_NL[:, end]) + np.uint64(2 * shared + side)))
+                rows.append(alike)
+                sides.append(np.full(len(alike), 2 * shared + side))
+    return pa.table(
+        {
+            "key": np.concatenate(keys), "row": np.concatenate(rows).astype(np.uint32),
+            "side": np.concatenate(sides).astype(np.uint16),
+        }
+    )  # fmt: skip
+
+
+def first_end(shared: int) -> int:
+    """Return how many words before a span are more than those after it, or as many, of so many words around it."""
+    return (shared + 1) // 2
+
+
+def _word_hashes(words: WordIds) -> np.ndarray:
+    digests = [hashlib.blake2b(word.encode(), digest_size=8).digest() for word in words.vocabulary.to_pylist()]
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def shared_halves(claims: pa.Table) -> pa.Table:

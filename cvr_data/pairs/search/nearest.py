@@ -63,6 +63,11 @@ class Neighbours:
     similarity: np.ndarray
     """float64."""
 
+    def of(self, start: int, end: int) -> "Neighbours":
+        """Return the neighbours of the queries from `start` to before `end`."""
+        first, last = np.searchsorted(self.query, (start, end))
+        return Neighbours(self.query[first:last], self.neighbour[first:last], self.similarity[first:last])
+
 
 def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None) -> Neighbours:
     """Return at most k neighbours of each vector, of those whose cosine is in the band; time grows with N squared.

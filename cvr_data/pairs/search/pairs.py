@@ -58,6 +58,13 @@ class ChangedPairs:
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
     """Other columns of the pairs; `drop_reason` removes a pair where it is not null."""
 
+    def part(self, start: int, end: int) -> "ChangedPairs":
+        """Return the pairs from `start` to before `end`."""
+        return ChangedPairs(
+            self.reference[start:end], self.target[start:end], lambda rows: self.changes(rows + start),
+            {name: column[start:end] for name, column in self.columns.items()},
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, order=True)
 class DroppedGroup:

@@ -65,9 +65,21 @@ class _Entries:
     """Where the caption begins in the joined words."""
 
 
-def find_spans(captions: Captions, limits: SpanLimits) -> tuple[SpanPairs, list[DroppedGroup]]:
-    """Return the ordered pairs of distinct captions, and the frames in which too many meet."""
-    search = _Search(captions, limits)
+@dataclass(frozen=True)
+class Frames:
+    """Some of the frames."""
+
+    shared: int
+    """Words of each."""
+    starts: range
+    """Words before the span."""
+
+
+def find_spans(
+    captions: Captions, limits: SpanLimits, only: Frames | None = None
+) -> tuple[SpanPairs, list[DroppedGroup]]:
+    """Return the ordered pairs of distinct captions, and the frames in which too many meet; `only` of some frames."""
+    search = _Search(captions, limits, only)
     parts = [search.pairs_of(entries, groups) for entries, groups in search.frames()]
     names = SpanPairs.__dataclass_fields__
     joined = (np.concatenate([np.empty(0, np.int32), *(getattr(part, name) for part in parts)]) for name in names)
@@ -86,8 +98,8 @@ def span_texts(captions: Captions, caption: np.ndarray, start: np.ndarray, size:
 class _Search:
     """Holds the hashes of the captions of a few lengths at a time, and the frames that were left out."""
 
-    def __init__(self, captions: Captions, limits: SpanLimits):
-        self.captions, self.limits = captions, limits
+    def __init__(self, captions: Captions, limits: SpanLimits, only: Frames | None):
+        self.captions, self.limits, self.only = captions, limits, only
         self.words = np.append(0, np.cumsum(captions.lengths))
         self.videos = np.diff(captions.entry_offsets)
         self.dropped: list[DroppedGroup] = []
@@ -96,7 +108,8 @@ class _Search:
         """Yield entries and the groups of them that have the same frame, by the number of words of the frame."""
         matrices = {ids_NL.shape[1]: (first, ids_NL) for first, ids_NL in self.captions.of_each_length()}
         hashes: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        for shared in range(self.limits.min_shared, max(matrices, default=0)):
+        numbers = range(self.limits.min_shared, max(matrices, default=0))
+        for shared in (self.only.shared,) if self.only else numbers:
             lengths = [length for length in range(shared + 1, shared + self.limits.max_span + 1) if length in matrices]
             if sum(len(matrices[length][1]) for length in lengths) < 2:
                 continue
@@ -123,8 +136,9 @@ class _Search:
     ) -> Iterator[tuple[_Entries, Groups]]:
         rows = sum(len(first_words) for _, first_words, _ in buckets)
         width = max(1, PASS_ENTRIES // rows)
-        for low in range(0, shared + 1, width):
-            starts = np.arange(low, min(low + width, shared + 1))
+        places = self.only.starts if self.only else range(shared + 1)
+        for low in range(0, len(places), width):
+            starts = np.array(places[low : low + width])
             salts = mixed(starts.astype(np.uint64))
             keys = [
                 (first_words[:, starts] + last_words[:, shared - starts] + salts).ravel()

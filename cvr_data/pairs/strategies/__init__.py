@@ -4,6 +4,7 @@ A strategy brings an `EXAMPLE`: captions, one of a video each, and with which of
 those of `TINY`) pair it.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -46,6 +47,14 @@ class InParts(Protocol):
 
         The columns that are passed on are there of both videos, as `pairs.search.pairs.with_video_columns` adds them.
         """
+
+
+@runtime_checkable
+class InTables(Protocol):
+    """A strategy that looks at the whole corpus, and then makes its rows some at a time."""
+
+    def tables(self, config: Any, videos: pa.Table, embeddings: Path | None = None) -> Iterator[pa.Table]:
+        """Yield the rows of `run`, in about `PART_ROWS` at a time."""
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ Source: FineCVR-1M of FDCA, Wu et al., ICLR 2025 (https://openreview.net/forum?i
 not released, only its threshold and its texts of retained, injected and excluded concepts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.stages import PART_ROWS
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.normalise import normalised
 from cvr_data.pairs.search.concept_folding import read_synonyms
@@ -103,6 +104,11 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     Raises:
         CvrError: frames are asked for without embeddings, or a file cannot be read.
     """
+    return pa.concat_tables(tables(config, videos, embeddings), promote_options="permissive")
+
+
+def tables(config: Config, videos: pa.Table, embeddings: Path | None = None) -> Iterator[pa.Table]:
+    """Yield the rows of `run`, all of a reference in one table."""
     ordered = videos.select(["video_id", "captions"]).sort_by("video_id")
     ordered, featureless = _with_features(config, ordered, embeddings)
     sets, words = _sets(config, ordered, embeddings)
@@ -111,9 +117,13 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     chosen = ordered.filter(pa.array(has_concepts))
     kept_sets = [found for found in sets if found]
     near = nearest(_vectors(config, chosen, embeddings), Band(k=config.neighbours, low=-1.01, high=1.01))
-    rows = pairs_of(config, chosen, kept_sets, near, words)
     left_out = [_left_out(silent, "no_concepts"), _left_out(featureless, "no_features")]
-    return pa.concat_tables([rows, *left_out], promote_options="permissive")
+    references = max(1, PART_ROWS // config.neighbours)
+    for start in range(0, max(chosen.num_rows, 1), references):
+        some = near.of(start, start + references)
+        is_last = start + references >= chosen.num_rows
+        rows = pairs_of(config, chosen, kept_sets, some, words)
+        yield pa.concat_tables([rows, *(left_out if is_last else [])], promote_options="permissive")
 
 
 def explain(config: Config, reference: str, target: str) -> str:

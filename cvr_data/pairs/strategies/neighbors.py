@@ -9,15 +9,17 @@ Captions come from `--embeddings` where these are given; else they are encoded h
 search itself. The search is exact and takes about 1 KB per caption beside the vectors (k = 10).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
+from cvr_data.core.stages import PART_ROWS
 from cvr_data.features.encode_texts import Encode, encoded_slices
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
@@ -67,9 +69,17 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     Raises:
         CvrError: the embeddings lack a caption, or the encoder takes no texts.
     """
+    return pa.concat_tables(tables(config, videos, embeddings), promote_options="permissive")
+
+
+def tables(config: Config, videos: pa.Table, embeddings: Path | None = None) -> Iterator[pa.Table]:
+    """Yield the rows of `run`, each table of some references' captions."""
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
     crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-    return pairs_table(captions, find_pairs(config, captions, embeddings), crowded, NAME)
+    found = find_pairs(config, captions, embeddings)
+    for start in range(0, max(len(found.reference), 1), PART_ROWS):
+        some = found.part(start, start + PART_ROWS)
+        yield pairs_table(captions, some, crowded if start == 0 else [], NAME)
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -120,15 +130,16 @@ def caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | Non
         CvrError: the embeddings lack a caption, or the encoder takes no texts.
     """
     slices = [texts[start : start + ENCODED] for start in range(0, len(texts), ENCODED)]
+    key = embeddings and open_artifact(embeddings).key
     vectors = []
     with Progress("encode captions", len(texts), "captions") as progress:
-        for found in encoded_slices(_text_encoder, (config.text_encoder, embeddings), slices):
+        for found in encoded_slices(_text_encoder, (config.text_encoder, embeddings, key), slices):
             vectors.append(found)
             progress.advance(len(found))
     return np.concatenate(vectors) if vectors else np.empty((0, 1), np.float32)
 
 
-def _text_encoder(name: str, embeddings: Path | None) -> Encode:
+def _text_encoder(name: str, embeddings: Path | None, key: str | None) -> Encode:
     from cvr_data.features.store import FeatureStore
 
     if embeddings:

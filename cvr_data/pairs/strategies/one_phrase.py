@@ -14,21 +14,42 @@ Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://ar
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from cvr_data.core.progress import Progress
+from cvr_data.core.parts import hashes_of
+from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.language.normalise import normalised
 from cvr_data.language.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
 from cvr_data.language.tagging import tagged
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
-from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, one_change_each, pairs_table
-from cvr_data.pairs.search.spans import SpanLimits, SpanPairs, find_spans, span_texts
+from cvr_data.pairs.search.halves import captions_with_halves, first_end, frame_ends, shared_halves, videos_of
+from cvr_data.pairs.search.pairs import (  # fmt: skip
+    ChangedPairs,
+    DroppedGroup,
+    group_rows,
+    one_change_each,
+    pairs_table,
+    with_video_columns,
+)
+from cvr_data.pairs.search.spans import Frames, SpanLimits, SpanPairs, find_spans, span_texts
 
 VERSION = 2
 NAME = "one-phrase"
+
+MEET_BY = "caption pair"
+BUCKET_VALUES = 300_000
+"""Ends of a bucket."""
+TAGGED_AS = 16
+"""Claims for the tags of a pair, for the number of buckets: they carry captions, so there are more than of numbers."""
+SPAN = ("span_start", "reference_span", "target_span")
+"""Columns of pairs whose spans nobody looked at yet: first word, and words of either."""
+FOUND = "found_reason"
+"""Has their `drop_reason` until then."""
 
 PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
 
@@ -73,8 +94,49 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
     found, templates = find_spans(captions, _limits(config))
-    crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-    return pairs_table(captions, _changed(config, captions, found), [*templates, *crowded], NAME)
+    pairs = pairs_table(captions, _spans(config, captions, found), [*templates, *_crowded(captions)], NAME)
+    if config.phrases == "any":
+        return pairs
+    pairs = _undecided(pairs)
+    return _decided(config, pairs, _spans_to_drop(config, _span_claims(config, pairs)))
+
+
+def steps(config: Config) -> list[Step]:
+    """Return the steps that make the same rows of videos in parts."""
+    about: dict[str, Any] = {"config": config, "makes_rows": True}
+    shared = ClaimStep(
+        name="find ends", claims=_ends, settle=_shared_ends, run=_captions_with_ends,
+        per_value=2 * config.max_span, is_counted=False, **about,
+    )  # fmt: skip
+    if config.phrases == "any":
+        return [shared, KeyedStep(name=NAME, key=_end, run=pairs_in_bucket, bucket_values=BUCKET_VALUES, **about)]
+    spans = KeyedStep(
+        name="find spans", key=_end, run=_spans_in_bucket, bucket_values=BUCKET_VALUES, is_counted=False, **about
+    )
+    tagging = ClaimStep(
+        name=NAME, claims=_span_claims, settle=_spans_to_drop, run=_decided, per_value=TAGGED_AS, **about
+    )
+    return [shared, spans, tagging]
+
+
+def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
+    """Return the pairs of captions that have an end of what is around their spans in common, and the groups left out.
+
+    What belongs to a caption as a whole is told with its longest frames.
+    """
+    codes = entries.column("side").to_numpy()
+    tables, groups = [], []
+    for code in np.unique(codes).tolist() or [2 * config.min_shared_words]:
+        shared, is_last = divmod(code, 2)
+        middle = first_end(shared)
+        only = Frames(shared, range(middle) if is_last else range(middle, shared + 1))
+        videos = videos_of(entries.filter(pa.array(codes == code)))
+        captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
+        found, templates = find_spans(captions, _limits(config), only)
+        pairs = pairs_table(captions, _spans(config, captions, found), [], NAME)
+        tables.append(with_video_columns(pairs, videos.drop_columns(["captions"])))
+        groups += [*templates, *(each for each in _crowded(captions) if not is_last and each.text.count(" ") == shared)]
+    return pa.concat_tables([*tables, *group_rows(groups, NAME)], promote_options="permissive")
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -116,20 +178,106 @@ def _limits(config: Config) -> SpanLimits:
     )  # fmt: skip
 
 
-def _changed(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
-    reference = found.reference, found.start, found.reference_size
-    target = found.target, found.start, found.target_size
+def _spans(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
+    """Return the pairs and, unless any phrase will do, where in their captions the spans are."""
 
     def changes(rows: np.ndarray) -> pa.ListArray:
-        sides = (span_texts(captions, *(column[rows] for column in side)) for side in (reference, target))
-        return one_change_each(*sides)
+        sides = (found.reference, found.reference_size), (found.target, found.target_size)
+        texts = (span_texts(captions, caption[rows], found.start[rows], size[rows]) for caption, size in sides)
+        return one_change_each(*texts)
 
-    if config.phrases == "any":
-        return ChangedPairs(found.reference, found.target, changes)
-    both = [np.concatenate(columns) for columns in zip(reference, target, strict=True)]
-    is_phrase = np.logical_and(*np.split(are_phrases(captions, config.phrases, *both), 2))
-    reasons = pa.array([None, "not_a_phrase"], pa.string()).take(pa.array((~is_phrase).astype(np.int8)))
-    return ChangedPairs(found.reference, found.target, changes, {"drop_reason": reasons})
+    spans = (found.start, found.reference_size, found.target_size)
+    columns = {name: pa.array(column) for name, column in zip(SPAN, spans, strict=True)}
+    return ChangedPairs(found.reference, found.target, changes, {} if config.phrases == "any" else columns)
+
+
+def _spans_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
+    return _undecided(pairs_in_bucket(config, entries))
+
+
+def _undecided(pairs: pa.Table) -> pa.Table:
+    return pairs.rename_columns([FOUND if name == "drop_reason" else name for name in pairs.column_names])
+
+
+def _span_claims(config: Config, pairs: pa.Table) -> pa.Table:
+    """Return each span of each caption once; `row` is its number."""
+    uses = _uses(pairs)
+    said = uses.texts.take(pa.array(uses.spans[:, 0]))
+    numbers = np.arange(len(said), dtype=np.uint32)
+    spans = {name: uses.spans[:, place].astype(np.int32) for place, name in ((1, "start"), (2, "size"))}
+    return pa.table({"key": hashes_of(said), "row": numbers, "said": said, **spans})
+
+
+def _spans_to_drop(config: Config, claims: pa.Table) -> pa.Table:
+    """Return the spans that are no phrases of the wanted kind; each caption is tagged once."""
+    claims = claims.sort_by([("said", "ascending"), ("start", "ascending"), ("size", "ascending")])
+    bounds = claims.column("start").to_numpy(), claims.column("size").to_numpy()
+    said = claims.column("said").combine_chunks()
+    is_first = np.append(True, pc.not_equal(said[1:], said[:-1]).to_numpy(zero_copy_only=False))[: len(said)]
+    firsts = np.flatnonzero(is_first)
+    ends = np.append(firsts, len(said))[1:]
+    is_phrase = np.zeros(len(said), bool)
+    for found, first, end in zip(tagged(said.take(pa.array(firsts)).to_pylist()), firsts, ends, strict=True):
+        for row in range(first, end):
+            kind = kind_of_phrase(found, int(bounds[0][row]), int(bounds[1][row]))
+            is_phrase[row] = kind is not None and config.phrases in ("noun-or-verb", kind)
+    return claims.filter(pa.array(~is_phrase)).drop_columns(["key", "said", "start", "size"])
+
+
+def _decided(config: Config, pairs: pa.Table, losing: pa.Table) -> pa.Table:
+    """Return the pairs with the reasons that were found before, or that a span of theirs is no phrase."""
+    uses = _uses(pairs)
+    is_lost = np.zeros(len(uses.spans), bool)
+    is_lost[losing.column("row").to_numpy() if losing.num_rows else []] = True
+    lost = np.zeros(pairs.num_rows, bool)
+    lost[uses.rows] = np.logical_or(*np.split(is_lost[uses.of_row], 2))
+    reasons = pc.if_else(pa.array(lost), pa.scalar("not_a_phrase"), pairs.column(FOUND).cast(pa.string()))
+    return pairs.set_column(pairs.column_names.index(FOUND), "drop_reason", reasons).drop_columns(list(SPAN))
+
+
+class _Uses(NamedTuple):
+    rows: np.ndarray
+    """Of the pairs that have spans."""
+    texts: pa.Array
+    """Distinct captions, normalised."""
+    spans: np.ndarray
+    """(text, start, size) of each distinct span."""
+    of_row: np.ndarray
+    """The spans of the references of `rows`, then those of the targets."""
+
+
+def _uses(pairs: pa.Table) -> _Uses:
+    rows = np.flatnonzero(pc.is_valid(pairs.column(SPAN[0])).to_numpy())
+    some = pairs.take(pa.array(rows)).combine_chunks()
+    texts = pa.concat_arrays([some.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
+    written = texts.dictionary_encode()
+    said = normalised(written.dictionary).dictionary_encode()
+    text = said.indices.to_numpy()[written.indices.to_numpy()].astype(np.int64)
+    start, *sizes = (some.column(name).to_numpy() for name in SPAN)
+    spans, of_row = np.unique(
+        np.column_stack([text, np.tile(start, 2), np.concatenate(sizes)]), axis=0, return_inverse=True
+    )
+    return _Uses(rows, said.dictionary, spans, of_row.ravel())
+
+
+def _crowded(captions: Captions) -> list[DroppedGroup]:
+    return [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
+
+
+def _ends(config: Config, videos: pa.Table) -> pa.Table:
+    return frame_ends(config.min_shared_words, config.max_span, videos)
+
+
+def _shared_ends(config: Config, claims: pa.Table) -> pa.Table:
+    return shared_halves(claims)
+
+
+def _captions_with_ends(config: Config, videos: pa.Table, shared: pa.Table) -> pa.Table:
+    return captions_with_halves(videos, shared)
+
+
+def _end(config: Config, entries: pa.Table) -> np.ndarray:
+    return entries.column("half").to_numpy()
 
 
 def _frame(before: list[str], after: list[str]) -> tuple[int, int]:
@@ -167,25 +315,3 @@ def _is_modified(caption: Tagged, start: int, size: int) -> bool:
     """Whether the first verb is a participle before a noun of the span: "striped cat", not "holding a cat"."""
     following = caption.parts[start + 1 : start + size]
     return caption.tags[start] in ("VBN", "VBD") and bool(following) and following[0] in (*THINGS, "ADJ")
-
-
-def are_phrases(
-    captions: Captions, wanted: PhraseKind, caption: np.ndarray, start: np.ndarray, size: np.ndarray
-) -> np.ndarray:
-    """Return whether each span (caption, start, size) is a phrase of the wanted kind."""
-    spans, span_of_row = np.unique(np.column_stack([caption, start, size]), axis=0, return_inverse=True)
-    firsts = np.flatnonzero(np.diff(spans[:, 0], prepend=-1))
-    bounds = np.append(firsts, len(spans)).tolist()
-    is_phrase = np.zeros(len(spans), bool)
-    texts = _texts(captions, spans[firsts, 0])
-    with Progress("tag spans", len(texts), "captions") as progress:
-        for number, found in enumerate(tagged(texts)):
-            for row in range(bounds[number], bounds[number + 1]):
-                kind = kind_of_phrase(found, int(spans[row, 1]), int(spans[row, 2]))
-                is_phrase[row] = kind is not None and wanted in ("any", "noun-or-verb", kind)
-            progress.advance(1)
-    return is_phrase[span_of_row.ravel()]
-
-
-def _texts(captions: Captions, numbers: np.ndarray) -> list[str]:
-    return span_texts(captions, numbers, np.zeros(len(numbers), np.int64), captions.lengths[numbers]).to_pylist()

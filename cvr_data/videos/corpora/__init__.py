@@ -13,7 +13,11 @@ from cvr_data.core.registry import Family, Member
 
 
 class CorpusModule(Member, Protocol):
-    """A module that reads captioned videos."""
+    """A module that reads captioned videos.
+
+    Its Config may have `repeated`, what rows of one id are: error (also where it has none), captions, or drop (all but
+    the first); and `check`, whether a media file that gives no frame is dropped (where it has none: no).
+    """
 
     VERSION: int
     """Raised with whatever changes its rows."""
@@ -25,7 +29,7 @@ class CorpusModule(Member, Protocol):
         """Return how many videos come; None where only reading tells."""
 
     def load(self, config: Any, out: Path | None) -> Iterator[pa.Table]:
-        """Yield tables of videos, and of rows with `drop_reason` that cannot be used.
+        """Yield tables of videos, and of rows with `drop_reason` (and `detail`) that cannot be used.
 
         Args:
             config: its options.

@@ -10,13 +10,14 @@ row whose file is missing, and a file that gives no frame are dropped with the r
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import inside, media_files
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
 VERSION = 2
@@ -36,6 +37,8 @@ class Config:
     """Column of the licence."""
     split: str | None = None
     """Column of the split: train, val or test."""
+    check: ClassVar[bool] = True
+    repeated: ClassVar[str] = "captions"
 
 
 def inputs(config: Config) -> dict[str, Path]:
@@ -63,7 +66,7 @@ count = unknown_count
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
-    yield from tables_of(merge_repeated(_entries(config), "captions", str(config.path)), "folder", check=True)
+    yield from tables_of(_entries(config), "folder", config.repeated)
 
 
 def _columns(config: Config) -> set[str]:

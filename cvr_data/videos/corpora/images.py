@@ -17,7 +17,7 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.media.look import media_files
 from cvr_data.media.video import IMAGE_SUFFIXES
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import texts, unknown_count
 
 VERSION = 2
@@ -62,9 +62,9 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the images in slices.
 
     Raises:
-        CvrError: the captions are of another shape, or two images have one id.
+        CvrError: the captions are of another shape.
     """
-    yield from tables_of(merge_repeated(_entries(config), "error", str(config.path)), "images", check=config.check)
+    yield from tables_of(_entries(config), "images", "error")
 
 
 def _entries(config: Config) -> Iterator[Entry]:

@@ -6,7 +6,7 @@
 A row that cannot be used (no caption, not UTF-8, a media file that gives no frame) is dropped with its reason.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import inside, with_suffix
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, seconds, unknown_count
 
 VERSION = 2
@@ -89,8 +89,9 @@ count = unknown_count
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     """Yield the videos in slices."""
-    entries = (_entry(config, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
-    yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), config.source, check=config.check)
+    named = [(column, header) for name, column in TEXT_COLUMNS.items() if (header := getattr(config, name))]
+    entries = (_entry(config, named, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
+    yield from tables_of(entries, config.source, config.repeated)
 
 
 def _columns(config: Config) -> set[str]:
@@ -98,12 +99,14 @@ def _columns(config: Config) -> set[str]:
     return {name for name in (getattr(config, entry) for entry in fields) if name}
 
 
-def _entry(config: Config, row: Row) -> Entry:
-    values = {column: _text(row.values.get(getattr(config, name) or "")) for name, column in TEXT_COLUMNS.items()}
+def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
+    values = {column: _text(row.values.get(header)) for column, header in named}
     entry = entry_of_row(row, config.id, config.caption, values)
-    entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
-    times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
-    entry.of_recording(entry.values["recording_id"], *times)
+    if config.duration:
+        entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
+    if config.start or config.end or config.recording:
+        times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
+        entry.of_recording(entry.values.get("recording_id"), *times)
     if config.video and (name := row.values.get(config.video)):
         entry.path = with_suffix(inside(config.media or config.path.parent, str(name)))
     elif config.video:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file
 from cvr_data.media.look import inside
-from cvr_data.videos.entries import Entry, merge_repeated, tables_of
+from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import table_files, table_rows, unknown_count
 
 VERSION = 3
@@ -63,7 +63,7 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
     if config.media is not None and not config.media.is_dir():
         raise CvrError(f"{config.media}: no such folder of media.")
     entries = (_entry(config, row) for row, _ in table_rows(config.path, COLUMNS))
-    yield from tables_of(merge_repeated(entries, config.repeated, str(config.path)), "webvid", check=config.check)
+    yield from tables_of(entries, "webvid", config.repeated)
 
 
 def duration_s(text: str) -> float | None:

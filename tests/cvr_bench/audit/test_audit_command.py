@@ -10,6 +10,8 @@ from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.tables import query_id, triplet_id
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(world, tmp_path, monkeypatch):

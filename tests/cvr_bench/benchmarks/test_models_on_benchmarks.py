@@ -18,6 +18,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from tests.benchmark_samples import sample_tasks
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "benchmarks.md"
 KINDS = ("composed", "text-to-video", "video-to-text")
 REASONS = {

@@ -15,6 +15,8 @@ from cvr_bench.models.parts.weights import EXTRA, WEIGHTS
 from cvr_data.core.errors import CvrError
 from tests.tiny_blip import published_blip, published_blip2, save_blip, save_blip2
 
+pytestmark = pytest.mark.slow
+
 SAVE = {"covr-blip": save_blip, "covr-blip2": save_blip2}
 PUBLISHED = {"covr-blip": published_blip, "covr-blip2": published_blip2}
 CLASSES = {"covr-blip": "BlipForImageTextRetrieval", "covr-blip2": "Blip2ForImageTextRetrieval"}

@@ -23,11 +23,6 @@ from tests.pair_tables import pair
 
 ROWS = {name: path for name, path in built_in_recipes(RECIPE_FOLDERS).items() if name not in ("quickstart", "real")}
 """Recipes of papers: one per row."""
-SLOW_ROWS = {
-    "covr-blip-ablations", "covr-blip-webvid-covr", "covr-blip2-both", "covr-blip2-cc-coir", "drl-ablations",
-    "fdca-webvid-covr", "tfr-egocvr",
-}  # fmt: skip
-"""Those of many trainings, or of large networks."""
 SMALL_BATCHES = "-t epochs=1 -t batch_size=4"
 
 
@@ -155,9 +150,8 @@ def published(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW_ROWS else []) for name in sorted(ROWS)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(ROWS))
 def test_a_row_runs_on_tiny_data(name, tiny, published, tmp_path, cvr, monkeypatch):
     monkeypatch.setenv("CVR_DATA", str(published))
     known = yaml.safe_load(ROWS[name].read_text(encoding="utf-8"))["variables"]

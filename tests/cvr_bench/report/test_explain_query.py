@@ -9,6 +9,8 @@ from cvr_bench.report.explain_query import explain_query, lines, to_html
 from cvr_bench.results.result import read_result
 from tests.report_world import make_world, write_results
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):

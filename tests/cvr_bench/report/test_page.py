@@ -22,6 +22,8 @@ from cvr_data.pages.charts import FunnelBar
 from cvr_data.pages.funnel import merged_bars
 from tests.report_world import MODELS, make_world, write_one, write_results
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script> & __CLIPS__ | `x`"
 
 

@@ -20,6 +20,8 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video, write_mp4
 from tests.feature_folders import embed_ids
 
+pytestmark = pytest.mark.slow
+
 TEXT = "a dog runs on snow"
 
 

@@ -21,6 +21,8 @@ from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[2] / "golden" / "covr_metrics_a.npz"
 WEIGHTS = {"against": 1.0, "average": 0.5, "in-favour": 0.0}
 

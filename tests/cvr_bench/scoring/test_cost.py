@@ -74,6 +74,7 @@ print(most - started, most - peak_memory())
 """
 
 
+@pytest.mark.slow
 def test_the_peak_is_of_what_was_held_since_it_was_forgotten():
     gives_back = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     answer = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True, env=gives_back)

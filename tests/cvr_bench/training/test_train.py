@@ -20,6 +20,8 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 COLOURS = ("red", "blue", "green", "black")
 QUICK = TrainConfig(epochs=3, batch_size=16, patience=0)
 MADE_BY = MadeBy(model="combiner", options={}, source="", features={})

@@ -20,6 +20,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 QUICK = TrainConfig(epochs=3, batch_size=8, patience=0)
 MADE_BY = MadeBy(model="combiner", options={}, source="", features={})
 

@@ -37,7 +37,8 @@ def mine(cvr, tmp_path):
     """Mine with every default filter but the band of text similarity, which needs an encoder."""
 
     def run(*words, videos=None, out="pairs"):
-        chosen = [word for name in CHEAP for word in ("--filter", name)]
+        options = {"min-words": "min-words:min_words=3"}
+        chosen = [word for name in CHEAP for word in ("--filter", options.get(name, name))]
         outcome = cvr("mine-pairs", videos or tmp_path / "videos", "-O", tmp_path / out, *chosen, *words)
         assert outcome.code == 0, outcome.err
         return open_artifact(tmp_path / out)
@@ -122,7 +123,7 @@ def test_the_default_filters_and_json(cvr, tmp_path):
         0.41 <= value <= 0.976 for value in open_artifact(tmp_path / "pairs").read()["text_similarity"].to_pylist()
     )
     steps = [step["step"] for step in json.loads(outcome.out)["funnel"]]
-    assert steps == ["one-word", *CHEAP[:-1], "text-similarity", CHEAP[-1]]
+    assert steps == ["one-word", *CHEAP[:-1], "invisible-change", "text-similarity", CHEAP[-1]]
 
 
 def test_a_corpus_without_pairs_gives_an_empty_artifact(mine, tmp_path):

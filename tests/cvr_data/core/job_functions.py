@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -17,6 +18,13 @@ def die_once(folder: str, number: int) -> int:
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return number * number
+
+
+def sleep_long(folder: str, number: int) -> int:
+    """Say which process has the job, and never end."""
+    (Path(folder) / f"pid-{os.getpid()}").touch()
+    time.sleep(3600)
+    return number
 
 
 def always_die(number: int) -> int:

@@ -1,7 +1,12 @@
 """Jobs give the same results in this process, in a pool, and on a real Ray of two workers, one of which is killed."""
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from cvr_data.core.engine import Engine
@@ -62,6 +67,31 @@ def test_a_killed_worker_of_ray_loses_nothing(ray_of_two, tmp_path):
     numbers = [(number,) for number in range(6)]
     assert results(ray_of_two, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}
     assert (tmp_path / "killed").exists()
+
+
+COMMAND = """
+import sys
+sys.path.insert(0, {root!r})
+from cvr_data.core.engine import Engine
+from cvr_data.core.jobs import map_jobs, use_engine
+from tests.cvr_data.core.job_functions import sleep_long
+if __name__ == "__main__":
+    with use_engine(Engine("local", 2)):
+        list(map_jobs(sleep_long, [(0,), (1,)], shared=({folder!r},)))
+"""
+
+
+def test_workers_end_with_the_process_that_hands_out_jobs_though_it_is_killed(tmp_path):
+    script = tmp_path / "command.py"
+    script.write_text(COMMAND.format(root=str(Path(__file__).parents[3]), folder=str(tmp_path)))
+    command = subprocess.Popen([sys.executable, str(script)])
+    while command.poll() is None and len([*tmp_path.glob("pid-*")]) < 2:
+        time.sleep(0.01)
+    workers = [psutil.Process(int(path.name[4:])) for path in tmp_path.glob("pid-*")]
+    command.kill()
+    command.wait()
+    assert len(workers) == 2
+    assert psutil.wait_procs(workers, timeout=60)[1] == []
 
 
 def test_workers_that_always_die_are_one_line():

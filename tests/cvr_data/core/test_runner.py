@@ -66,7 +66,7 @@ def expected(rows):
     """What the three steps leave, and why the others go, by plain reading."""
     dropped = {row["row_id"]: "long_word" for row in rows if len(row["word"]) > 2}
     left = [row for row in rows if row["row_id"] not in dropped]
-    claims = Counter()
+    claims: Counter[str] = Counter()
     for row in sorted(left, key=lambda row: row["row_id"]):
         names = [row["word"], row["other"]]
         if any(claims[name] + (place and names[0] == name) >= 2 for place, name in enumerate(names)):

@@ -14,16 +14,17 @@ import pytest
 
 from cvr_data.core import parts, runner
 from cvr_data.core.artifacts import ArtifactWriter, identity_of, open_artifact
-from cvr_data.core.columns import check_columns
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.engine import Engine
+from cvr_data.core.stages import split_dropped
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source, similarities
-from cvr_data.pairs.mine_pairs import Strategy, mine_pairs
+from cvr_data.pairs.mine_pairs import Strategy, mine_pairs, parse_filter
 from cvr_data.pairs.search import concept_mentions as _concept_mentions
 from cvr_data.pairs.search import nearest as _nearest
 from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
 from cvr_data.pairs.search.nearest import Band, nearest
-from cvr_data.pairs.strategies import neighbors, one_word
+from cvr_data.pairs.strategies import neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
@@ -156,6 +157,24 @@ def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(
     assert len(expected) > 0
 
 
+@pytest.mark.engine
+def test_filters_of_groups_decide_in_parts_as_on_one_table(videos, tmp_path):
+    names = ("direction:keep=both", "video-cap:most=5", "caption-cap:most=3", "word-cap:most=9", "caption-pair-cap")
+    chosen = [parse_filter(name) for name in names]
+    config = one_word.Config()
+    made = mine_pairs(videos, None, Strategy("one-word", one_word, config), chosen, tmp_path / "out", overwrite=False)
+    assert len(made.part_paths) > 5
+    whole = one_word.run(config, videos_table()).drop_columns(["drop_reason"])
+    whole = with_column(whole, "visual_similarity", pa.nulls(whole.num_rows, pa.float32()))
+    for each in chosen:
+        whole, dropped = split_dropped(each.module.run(each.config, whole))
+        assert {row["pair_id"] for row in made.dropped().to_pylist() if row["drop_step"] == 1 + chosen.index(each)} == {
+            *dropped["pair_id"].to_pylist()
+        }
+    assert sorted(made.read()["pair_id"].to_pylist()) == sorted(whole["pair_id"].to_pylist())
+    assert {"caption_cap", "video_cap", "word_cap"} == made.manifest["dropped"].keys()
+
+
 @pytest.mark.parametrize("captions", [["a dog runs", "a cat runs"], ["a dog runs", "A dog, runs"]])
 def test_a_caption_is_left_out_only_if_no_other_has_a_half_of_it(captions):
     rows = [*captions, "rain falls on every long road", "a red dog runs fast", "dog", ""]
@@ -198,6 +217,42 @@ def test_random_captions_in_buckets_are_paired_as_in_one_search(seed, tmp_path, 
     found = mined(tmp_path / "videos", tmp_path / "out", config, 20, monkeypatch)
     assert found == sorted(expected, key=str)
     assert {type(entry) for entry in expected} == {str, tuple}
+
+
+def told(rows):
+    """What a row says, and why it was dropped."""
+    return sorted(
+        (str(row["drop_reason"]), row["pair_id"], str(row["changes"]), str((row.get("n_pairs"), row.get("n_videos"))))
+        for row in rows
+    )
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("values", [10, 100_000])
+@pytest.mark.parametrize("options", [{}, {"min_shared_words": 2, "max_span": 4}, {"one_word": False}, None])
+def test_phrases_in_buckets_are_paired_as_in_one_search(options, values, tmp_path, monkeypatch):
+    random = np.random.default_rng(values)
+    monkeypatch.setattr(one_phrase, "BUCKET_VALUES", values)
+    said = [
+        [" ".join(random.choice(list("abcde"), size)) for size in random.integers(1, 7, random.integers(0, 4))]
+        for _ in CAPTIONS
+    ]
+    if options is None:
+        said = [[text] for text in CAPTIONS[:-1]] + [CAPTIONS[:2]]
+    table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
+    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
+        writer.write_part(0, table)
+        writer.finish()
+    options = {} if options is None else {"phrases": "any", "max_group": 3, **options}
+    config = one_phrase.Config(max_videos_per_caption=1, **options)
+    strategy = Strategy("one-phrase", one_phrase, config)
+    made = mine_pairs(tmp_path / "videos", None, strategy, [], tmp_path / "out", overwrite=False)
+    expected, dropped = split_dropped(one_phrase.run(config, table))
+    found = [{**row, "drop_reason": None} for row in made.read().to_pylist()]
+    assert sorted(row["pair_id"] for row in found) == sorted(expected["pair_id"].to_pylist())
+    assert told(made.dropped().to_pylist()) == told(dropped.to_pylist())
+    assert expected.num_rows > 0 and dropped.num_rows > 0
+    assert [step["step"] for step in made.manifest["funnel"]] == ["one-phrase"]
 
 
 @pytest.mark.parametrize("shards", [(7, 5), (16, 24), (40, 100)])

@@ -100,22 +100,19 @@ def test_no_readable_video_at_all_stops_with_the_first_reason(tmp_path):
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
-def test_an_interrupted_run_is_resumed_to_the_same_bytes(videos, embeddings, tmp_path, monkeypatch):
-    again = tmp_path / "again"
-    monkeypatch.setattr(embed_source, "VIDEOS_PER_PART", 2)
-    embed(videos, "hash", CONFIG, tmp_path / "whole")
-    shutil.copytree(tmp_path / "whole", again)
-    shutil.move(again / "manifest.json", again / "running.json")
-    for name in ("part-00001.parquet", "part-00001.npy", "part-00004.parquet"):
-        (again / name).unlink()
-    stamp = (again / "part-00000.npy").stat().st_mtime_ns
-    embed(videos, "hash", CONFIG, again)
-    files = sorted(path.name for path in (tmp_path / "whole").iterdir() if path.name != "manifest.json")
-    assert [(again / name).read_bytes() for name in files] == [
-        (tmp_path / "whole" / name).read_bytes() for name in files
-    ]
-    assert (again / "part-00000.npy").stat().st_mtime_ns == stamp
-    assert FeatureStore.open(again).video_ids == FeatureStore.open(embeddings).video_ids
+def test_a_failed_run_asks_again_for_files_that_were_missing_and_for_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(embed_source, "VIDEOS_PER_PART", 1)
+    rows = [(name, ["a dog"], f"{name}.mp4") for name in ("came", "gone")]
+    folder, out = write_videos(tmp_path / "videos", rows), tmp_path / "out"
+    with pytest.raises(CvrError, match=r"None of the 2 videos"):
+        embed(folder, "hash", CONFIG, out)
+    stamps = [path.stat().st_mtime_ns for path in sorted(out.glob("part-*.parquet"))]
+    write_mp4(folder / "came.mp4", np.zeros((2, 16, 16, 3), np.uint8))
+    made = embed(folder, "hash", CONFIG, out)
+    assert (made.manifest["videos"], made.manifest["dropped"]) == (1, {"unreadable_video": 1})
+    again = [path.stat().st_mtime_ns for path in sorted(out.glob("part-*.parquet"))]
+    assert [before == after for before, after in zip(stamps, again, strict=True)] == [False, True, True]
+    assert FeatureStore.open(out).video_ids == ["came"]
 
 
 def test_the_number_of_decoding_threads_does_not_matter(videos, embeddings, tmp_path, monkeypatch):

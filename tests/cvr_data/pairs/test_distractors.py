@@ -8,7 +8,8 @@ from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.pairs.distractors import Config, candidates, gallery_videos, mine_distractors
+from cvr_data.pairs.distractors import Config, gallery_videos, mine_distractors
+from cvr_data.pairs.search.shared_words import CaptionWords, best_candidates, candidates, caption_words
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 QUERY = {
@@ -60,7 +61,7 @@ def test_every_candidate_is_kept_or_refused_with_a_reason(corpus, tmp_path):
         "all": "has_target_words", "val": "other_split", "close": "may_answer", "far": "less_hard",
     }  # fmt: skip
     assert sorted(artifact.read()["video_id"].to_pylist()) == ["near", "wet"]
-    assert artifact.manifest["funnel"][0]["in"] == 10
+    assert [(step["in"], step["out"]) for step in artifact.manifest["funnel"]] == [(11, 7), (6, 2)]
     assert verify(artifact.path) == []
     assert gallery_videos([artifact.path]) == {"near", "wet"}
 
@@ -91,14 +92,24 @@ def test_options_that_make_no_sense_are_refused():
         Config(per_query=5, candidates=4)
 
 
-def test_candidates_share_the_rarest_words_in_any_order_of_the_captions(corpus):
+def best_of(queries, pool, most, cut):
+    """The best candidates, found in parts of `cut` videos."""
+    counts = caption_words(None, pool)
+    uses = counts["uses"].to_numpy()
+    known = CaptionWords(counts["word"].combine_chunks(), uses, int(uses[-1]))
+    parts = [candidates(most, pool.slice(start, cut), queries, known) for start in range(0, pool.num_rows, cut)]
+    return best_candidates(most, pa.concat_tables(parts), queries)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 100])
+def test_candidates_share_the_rarest_words_in_any_order_of_the_captions_and_any_parts(corpus, cut):
     queries = open_artifact(corpus[0]).read().slice(0, 1)
     pool = open_artifact(corpus[1]).read().sort_by("video_id")
-    found = candidates(queries, pool, 4)
+    found = best_of(queries, pool, 4, cut)
     assert found["video_id"].to_pylist() == ["r", "all", "same", "close"]
     assert found["shared"].to_pylist()[0] == ["dog", "sleeps", "sofa"]
     assert found["has_target_words"].to_pylist() == [False, True, True, False]
     several = pool.to_pylist()
     several[0]["captions"] = ["rain falls", *several[0]["captions"]]
-    again = candidates(queries, pa.Table.from_pylist(several, schema=pool.schema), 4)
+    again = best_of(queries, pa.Table.from_pylist(several[::-1], schema=pool.schema), 4, cut)
     assert again.select(["video_id", "caption"]).equals(found.select(["video_id", "caption"]))

@@ -11,7 +11,8 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
 from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, pair_id, query_id, triplet_id
-from cvr_data.triplets.join import Config, run
+from cvr_data.triplets.join import ORDER, Config, SourceFolder, as_pairs, as_texts, steps
+from tests.stage_tables import apply_steps
 
 CHANGES = [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
 
@@ -32,6 +33,8 @@ def text(of, modification, **columns):
 
 
 def table(rows, schema):
+    if not rows:
+        return schema.empty_table()
     names = list(dict.fromkeys(name for row in rows for name in row))
     kinds = {name: schema.field(name).type for name in names if name in schema.names}
     columns = {name: pa.array([row.get(name) for row in rows], kinds.get(name)) for name in names}
@@ -39,7 +42,11 @@ def table(rows, schema):
 
 
 def join(pairs, texts, **options):
-    return run(Config(**options), table(texts, MODIFICATIONS), table(pairs, PAIRS))
+    """Rows in the order in which they are written."""
+    source = SourceFolder(path="test", number=0)
+    read = [as_texts(source, table(texts, MODIFICATIONS)), as_pairs(source, table(pairs, PAIRS))]
+    rows = apply_steps(steps(Config(**options), has_tests=False), pa.concat_tables(read, promote_options="permissive"))
+    return rows.sort_by([(name, "ascending") for name in (*ORDER, "drop_reason")])
 
 
 def reasons(rows):
@@ -51,6 +58,7 @@ def test_a_triplet_takes_its_columns_from_text_and_pair():
     kept, dropped = split_dropped(join([one], [text(one, "make it blue", backend="echo", model="m", style="dense")]))
     assert dropped.num_rows == 0
     [row] = check_columns(kept, TRIPLETS, "test").to_pylist()
+    assert (row.pop("folder"), row.pop("is_test_source")) == (0, False)
     assert row == {
         "triplet_id": triplet_id("a", "make it blue", "b"), "query_id": query_id("a", "make it blue"),
         "reference_id": "a", "target_id": "b", "modification": "make it blue", "style": "dense", "split": "test",
@@ -86,9 +94,9 @@ def test_a_video_with_itself_is_no_triplet():
     assert set(reasons(join([one], [text(one, "x")])).values()) == {"reference_is_target"}
 
 
-def test_the_same_triplet_of_two_sources_stays_with_the_first():
+def test_of_equal_triplets_of_a_folder_the_lowest_id_stays():
     one = pair("a", "b")
-    texts = [text(one, "x", modification_id="1"), text(one, "x", modification_id="2", backend="truth")]
+    texts = [text(one, "x", modification_id="2", backend="truth"), text(one, "x", modification_id="1")]
     assert reasons(join([one], texts)) == {"1": None, "2": "duplicate"}
 
 
@@ -168,7 +176,7 @@ def test_a_negative_cap_is_refused():
 
 
 def test_nothing_gives_nothing():
-    rows = run(Config(), MODIFICATIONS.empty_table(), PAIRS.empty_table())
+    rows = join([], [])
     assert rows.num_rows == 0
     check_columns(rows, TRIPLETS, "test")
 

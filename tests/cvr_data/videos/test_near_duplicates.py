@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from cvr_data.core.errors import CvrError
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.tables import VIDEOS, content_id
-from cvr_data.videos.near_duplicates import Config, equal_hash_pairs, group_ids, similar_pairs, split_videos
+from cvr_data.videos.kin import components, edges_of, names_of, similar_rows
+from cvr_data.videos.near_duplicates import Config, split_videos
 
 
 def videos_table(splits):
@@ -24,6 +25,11 @@ def frames_of(seed, count=3, size=64):
     draw = np.random.default_rng(seed)
     cells = draw.integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
     return np.kron(cells, np.ones((1, size // 8, size // 8, 1), np.uint8))
+
+
+def group_ids(names, pairs):
+    edges = np.array(pairs, np.int64).reshape(-1, 2)
+    return names_of(pa.chunked_array([pa.array(names, pa.string())]), components(len(names), edges))
 
 
 @given(st.integers(0, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=12), st.randoms())
@@ -42,17 +48,23 @@ def test_groups_are_the_connected_components(count, pairs, random):
     assert group_ids(names, [(second, first) for first, second in pairs]) == found
 
 
-@pytest.mark.parametrize("count", [1, 30, 2050])
-def test_similar_pairs_are_those_of_the_whole_matrix(count):
+@given(st.integers(1, 9))
+def test_similar_rows_are_those_of_the_whole_matrix(count):
     draw = np.random.default_rng(0)
-    vectors = draw.normal(size=(count, 3)).astype(np.float32)
+    vectors = draw.normal(size=(30, 3)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    rows, columns = np.nonzero(np.triu(vectors @ vectors.T >= 0.9995, k=1))
-    assert sorted(similar_pairs(vectors, 0.9995)) == list(zip(rows.tolist(), columns.tolist(), strict=True))
+    first, second = vectors[:count], vectors[count:]
+    expected = [
+        (row, other) for row in range(count) for other in range(30 - count) if first[row] @ second[other] >= 0.9
+    ]
+    assert list(map(tuple, similar_rows(first, second, 0.9).tolist())) == expected
 
 
-def test_an_empty_hash_equals_nothing():
-    assert list(equal_hash_pairs(["x", "", "y", "x", "", "x"])) == [(0, 3), (0, 5)]
+def test_videos_of_one_sign_have_an_edge_to_the_first():
+    keys, ids = [7, 8, 9, 7, 8, 7], [10, 11, 12, 13, 14, 15]
+    signs = pa.table({"key": pa.array(keys, pa.uint64()), "id": pa.array(ids, pa.uint64()), "is_alike": [True] * 6})
+    edges = edges_of(None, signs).to_pylist()
+    assert [(edge["first"], edge["second"]) for edge in edges] == [(10, 13), (11, 14), (10, 15)]
 
 
 def test_a_perceptual_hash_survives_scaling_and_sees_another_video():

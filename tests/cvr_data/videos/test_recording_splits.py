@@ -1,5 +1,6 @@
 """Recordings in splits: clips of one recording stay together, and are near-duplicates only where they look alike."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.near_duplicates import Config, equal_hash_pairs, group_ids, split_videos
+from cvr_data.videos.kin import components, names_of
+from cvr_data.videos.near_duplicates import Config, split_videos
 from cvr_data.videos.split import keep_splits
 
 SPLITS = st.sampled_from(["train", "val", "test", None])
@@ -21,9 +23,13 @@ def split(rows, alike=()):
         for number, (given, recording) in enumerate(rows)
     ]
     table = check_columns(pa.Table.from_pylist(videos, schema=VIDEOS), VIDEOS, "test")
-    ids = table["video_id"].to_pylist()
-    kin = group_ids(ids, [*alike, *equal_hash_pairs([recording or "" for _, recording in rows])])
-    return split_videos(Config(), table, group_ids(ids, alike), kin).to_pylist()
+    recordings = [recording for _, recording in rows]
+    same = [(recordings.index(recording), row) for row, recording in enumerate(recordings) if recording]
+    groups, kin = (
+        names_of(table["video_id"], components(len(rows), np.array(pairs, np.int64).reshape(-1, 2)))
+        for pairs in (list(alike), [*alike, *same])
+    )
+    return split_videos(Config(), table, groups, kin).to_pylist()
 
 
 @given(

@@ -77,6 +77,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "definition", "models"), CHANGES)
 def test_a_change_makes_another_model_of_those_that_use_it_and_of_no_other(
     file, definition, models, tmp_path, monkeypatch

@@ -70,3 +70,9 @@ def test_the_key_is_of_what_can_change_the_answer():
     assert key != request_key("m", request("bye"))
     assert key != request_key("m", request(temperature=1.0))
     assert request_key("m", request(temperature=1.0)) != request_key("m", request(temperature=1.0, seed=7))
+
+
+def test_the_first_answer_to_a_question_stands_for_every_process(tmp_path):
+    with RequestCache(tmp_path / "c.sqlite") as one, RequestCache(tmp_path / "c.sqlite") as other:
+        assert one.put("k", "m", Answer(text="first", tokens_in=1)).text == "first"
+        assert other.put("k", "m", Answer(text="second")) == Answer(text="first", tokens_in=1)

@@ -1,0 +1,102 @@
+"""Rows of one id: a mistake, all but the first dropped, or captions of one video.
+
+Rows claim their ids, so those of one id are found wherever they are read, and each row stays in its part.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.columns import mark_rows, with_column
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.parts import hashes_of, read_bucket
+from cvr_data.core.runner import Flow
+from cvr_data.core.stage_jobs import PIECE
+from cvr_data.core.stages import ClaimStep
+from cvr_data.videos.entries import SCHEMA, more_captions
+
+_CAPTIONS = "captions"
+_SETTLED = pa.schema(
+    [("row", pa.int64()), SCHEMA.field("video_id"), (_CAPTIONS, pa.list_(pa.string())), (PIECE, pa.int32())]
+)
+_BUCKET = 1_000_000
+"""Claims of a bucket, on average: each has the captions of its video."""
+
+
+def repeated_step(policy: str) -> ClaimStep:
+    """Return the step that also drops what the reader marked: first come rows as they were read, last each id once.
+
+    Args:
+        policy: captions makes rows of one id one video with all their captions; drop and error keep the first.
+    """
+    run = _merged if policy == _CAPTIONS else _marked
+    return ClaimStep(
+        name="read", run=run, config=policy, claims=_claims, settle=_settled, makes_rows=policy == _CAPTIONS,
+        bucket_values=_BUCKET,
+    )  # fmt: skip
+
+
+def refuse_repeated(videos: Flow, where: str) -> None:
+    """Refuse ids that come again where that is a mistake.
+
+    Raises:
+        CvrError: the first three are named.
+    """
+    if videos.steps[-1].config != "error":
+        return
+    found: dict[str, None] = {}
+    for part in videos.parts:
+        settled = pa.concat_tables(list(read_bucket(part.verdicts)) if part.verdicts else [])
+        found |= dict.fromkeys(settled.sort_by("row").column("video_id").to_pylist())
+    if found:
+        raise CvrError(
+            f"{where}: ids come more than once: {first_few(found)}. With -o repeated=captions rows of one id are its "
+            "captions, with -o repeated=drop all but the first are dropped."
+        )
+
+
+def _claims(policy: str, rows: pa.Table) -> pa.Table:
+    """Each row that can be used claims its id."""
+    usable = pc.is_null(rows.column("drop_reason"))
+    numbers = np.arange(rows.num_rows)[usable.to_numpy()]
+    rows = rows.select(["video_id", *([_CAPTIONS] if policy == _CAPTIONS else [])]).filter(usable)
+    columns = {name: rows.column(name) for name in rows.column_names}
+    return pa.table({"key": hashes_of(rows.column("video_id")), "row": numbers, **columns})
+
+
+def _settled(policy: str, claims: pa.Table) -> pa.Table:
+    """What parts have to change: rows that come again, without captions; before them the first, with those of all."""
+    _, place, count = np.unique(claims.column("key").to_numpy(), return_inverse=True, return_counts=True)
+    again = claims.filter(pa.array(count[place] > 1))
+    of_id = defaultdict(list)
+    for row in again.to_pylist():  # in the order in which they were read
+        of_id[row["video_id"]].append(row)
+    found = []
+    for first, *others in of_id.values():
+        found += [{**row, _CAPTIONS: None} for row in others]
+        if policy == _CAPTIONS and others:
+            for row in others:
+                first[_CAPTIONS] = more_captions(first[_CAPTIONS], row[_CAPTIONS])
+            found.append(first)
+    return pa.Table.from_pylist(found, _SETTLED)
+
+
+def _marked(policy: str, rows: pa.Table, settled: pa.Table) -> pa.Table:
+    again = settled.column("row").to_numpy()
+    detail = rows.column("detail").to_pylist()
+    for row, video_id in zip(again.tolist(), settled.column("video_id").to_pylist(), strict=True):
+        detail[row] = f"{video_id} comes again"
+    return mark_rows(with_column(rows, SCHEMA.field("detail"), detail), again, "duplicate_id")
+
+
+def _merged(policy: str, rows: pa.Table, settled: pa.Table) -> pa.Table:
+    numbers, is_first = settled.column("row").to_numpy(), settled.column(_CAPTIONS).is_valid().to_numpy()
+    taken = np.arange(rows.num_rows)
+    taken[numbers[is_first]] = rows.num_rows + np.flatnonzero(is_first)
+    both = pa.chunked_array([*rows.column(_CAPTIONS).chunks, *settled.column(_CAPTIONS).chunks])
+    rows = with_column(rows, SCHEMA.field(_CAPTIONS), both.take(pa.array(taken)))
+    stays = np.ones(len(taken), bool)
+    stays[numbers[~is_first]] = False
+    return rows.filter(pa.array(stays))

@@ -1,0 +1,158 @@
+"""Import, split and embed in parts: the same whatever the rows are cut into, whoever works, whatever was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cvr_data.core import parts, runner
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.columns import check_columns
+from cvr_data.core.engine import Engine
+from cvr_data.core.jobs import use_engine
+from cvr_data.features import embed_source
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import hash
+from cvr_data.tables import VIDEOS
+from cvr_data.videos import entries, import_videos, near_duplicates, repeated
+from cvr_data.videos.corpora import CORPORA
+from cvr_data.videos.split import split_artifact
+
+CONFIG = hash.Config(dim=3, frames=1)
+ROWS = 90
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".json"}
+
+
+def write(folder, size, rows=ROWS):
+    """Videos in parts of `size` rows: some of one recording, some with a split."""
+    draw = np.random.default_rng(0)
+    table = [
+        {"video_id": f"v{number:03d}", "captions": [f"text {number % 40}", "b"], "source": "test",
+         "recording_id": [None, f"r{number % 17}"][draw.integers(2)],
+         "split": [None, None, "train", "test"][draw.integers(4)]}
+        for number in range(ROWS)
+    ]  # fmt: skip
+    with ArtifactWriter(folder, stage="import-test") as writer:
+        for index, start in enumerate(range(0, rows, size)):
+            some = pa.Table.from_pylist(table[start : min(start + size, rows)], VIDEOS)
+            writer.write_part(index, check_columns(some, VIDEOS, "test"))
+        writer.finish()
+    return folder
+
+
+@pytest.mark.parametrize("policy", ["captions", "drop"])
+@pytest.mark.parametrize(("slice_rows", "part_rows", "bucket"), [(1, 1, 5), (7, 20, 3), (50, 1, 200)])
+def test_rows_of_one_id_are_found_in_any_part(policy, slice_rows, part_rows, bucket, tmp_path, monkeypatch):
+    lines = [f"v{number * 7 % 31},text {number % 5}" for number in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["video_id,caption", *lines]))
+    config = CORPORA.config("table", [f"path={tmp_path / 't.csv'}", f"repeated={policy}"])
+    expected: dict[str, list[str]] = {}
+    for line in lines:
+        name, caption = line.split(",")
+        known = expected.setdefault(name, [])
+        known += [caption] if not known or (policy == "captions" and caption not in known) else []
+    for module, name, value in (
+        (entries, "SLICE", slice_rows), (import_videos, "PART_ROWS", part_rows), (repeated, "_BUCKET", bucket),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    made = import_videos.import_videos(CORPORA.get("table"), config, tmp_path / "videos")
+    rows = made.read(["video_id", "captions"]).to_pylist()
+    assert {row["video_id"]: row["captions"] for row in rows} == expected
+    assert [row["video_id"] for row in rows] == list(expected)
+    assert made.manifest["dropped"] == ({} if policy == "captions" else {"duplicate_id": 89})
+
+
+def split(source, embeddings, out, keep):
+    config = near_duplicates.Config(threshold=0.99, need_features=True)
+    return split_artifact(source, embeddings, config, out, keep=keep)
+
+
+def test_a_split_is_the_same_for_any_cut(tmp_path, monkeypatch):
+    whole = write(tmp_path / "whole", ROWS)
+    embed(write(tmp_path / "some", 30, ROWS - 6), "hash", CONFIG, tmp_path / "embeddings")
+    earlier = split(write(tmp_path / "few", 30, 40), tmp_path / "embeddings", tmp_path / "earlier", None).path
+    at_once = split(whole, tmp_path / "embeddings", tmp_path / "at-once", earlier)
+    assert at_once.manifest["dropped"]["no_features"] > 0
+    assert at_once.manifest["largest_group"] > 1
+    monkeypatch.setattr(runner, "BUCKET_VALUES", 40)
+    monkeypatch.setattr(parts, "PART_VALUES", 20)
+    expected = split(whole, tmp_path / "embeddings", tmp_path / "expected", earlier)
+    assert len(expected.part_paths) > 1
+    for name in ("video_id", "split", "group_id"):
+        sides = [each.read().sort_by("video_id").column(name).to_pylist() for each in (at_once, expected)]
+        assert sides[0] == sides[1]
+    for field in ("splits", "groups", "largest_group", "dropped"):
+        assert at_once.manifest[field] == expected.manifest[field]
+    split(write(tmp_path / "cut", 4), tmp_path / "embeddings", tmp_path / "out", earlier)
+    assert files_of(tmp_path / "out") == files_of(expected.path)
+    assert verify(tmp_path / "out") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["import", "split", "embed"])
+def test_two_processes_write_what_one_does(stage, tmp_path):
+    source = write(tmp_path / "in", ROWS)
+    STAGES[stage](source, tmp_path / "one")
+    with use_engine(Engine("local", 2)):
+        STAGES[stage](source, tmp_path / "two")
+    assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
+
+
+COMMAND = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.cvr_data.videos.test_in_parts import STAGES, small
+if __name__ == "__main__":
+    small(setattr)
+    STAGES[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def small(set_value):
+    for module, name, value in (
+        (parts, "PART_VALUES", 8), (runner, "BUCKET_VALUES", 40), (embed_source, "VIDEOS_PER_PART", 8),
+        (embed_source, "TEXTS_PER_PART", 8), (entries, "SLICE", 8), (import_videos, "PART_ROWS", 8),
+    ):  # fmt: skip
+        set_value(module, name, value)
+
+
+def import_ids(source, out):
+    """Import the ids and captions of an artifact's own files."""
+    options = [f"path={source / 'part-00000.parquet'}", "caption=captions", "recording=recording_id"]
+    import_videos.import_videos(CORPORA.get("table"), CORPORA.config("table", options), out)
+
+
+STAGES = {
+    "import": import_ids,
+    "split": lambda source, out: split_artifact(source, None, near_duplicates.Config(), out),
+    "embed": lambda source, out: embed(source, "hash", CONFIG, out),
+}
+
+
+@pytest.mark.parametrize(("stage", "notes"), [("import", 6), ("split", 20), ("embed", 12)])
+def test_a_stage_that_is_killed_goes_on_to_the_same_bytes(stage, notes, tmp_path, monkeypatch):
+    small(monkeypatch.setattr)
+    source = write(tmp_path / "in", ROWS if stage == "import" else 9)
+    STAGES[stage](source, tmp_path / "whole")
+    command = [sys.executable, "-c", COMMAND.format(root=str(Path(__file__).parents[3]))]
+    process = subprocess.Popen([*command, stage, source, tmp_path / "out"])
+    while process.poll() is None and len([*(tmp_path / "out").rglob("*.json")]) < notes:
+        time.sleep(0.0005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / ".work").rglob("*.json")}
+    assert done
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    STAGES[stage](source, tmp_path / "out")
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+    assert open_artifact(tmp_path / "out").manifest["funnel"] == open_artifact(tmp_path / "whole").manifest["funnel"]
