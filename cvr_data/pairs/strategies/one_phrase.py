@@ -14,7 +14,7 @@ Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://ar
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -103,7 +103,7 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
 
 def steps(config: Config) -> list[Step]:
     """Return the steps that make the same rows of videos in parts."""
-    about = {"config": config, "makes_rows": True}
+    about: dict[str, Any] = {"config": config, "makes_rows": True}
     shared = ClaimStep(
         name="find ends", claims=_ends, settle=_shared_ends, run=_captions_with_ends,
         per_value=2 * config.max_span, is_counted=False, **about,
