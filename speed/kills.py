@@ -26,6 +26,7 @@ from pathlib import Path
 os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import click
 import psutil
 
 import cli

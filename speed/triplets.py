@@ -11,6 +11,7 @@ import json
 import resource
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def write_inputs(folder: Path, texts: int) -> None:
     """Write videos, pairs and texts as our stages do."""
     from cvr_data.core.artifacts import ArtifactWriter
 
-    def write(name: str, stage: str, rows: int, made, **inputs: Path) -> Path:  # type: ignore[no-untyped-def]
+    def write(name: str, stage: str, rows: int, made: Callable[[np.ndarray], pa.Table], **inputs: Path) -> Path:
         with ArtifactWriter(folder / name, stage=stage, inputs=inputs) as writer:
             for index, start in enumerate(range(0, rows, PART)):
                 writer.write_part(index, made(np.arange(start, min(start + PART, rows))))

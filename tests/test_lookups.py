@@ -116,13 +116,16 @@ def test_defaults_that_only_the_component_knows_are_asked_of_it():
         "N = 1\nN += 2\nclass Config:\n    size: int = N\n",
         "N = 1\nif N:\n    N = 2\nclass Config:\n    size: int = N\n",
         "Path = str\nclass Config:\n    size: str = Path('a')\n",
-        "class Config:\n    many: ClassVar[int] = 4\n    size: int = 1\n",
         "class Config:\n    _: KW_ONLY\n    size: int = 1\n",
         "class Config:\n    size: int = 1 // 0\n",
     ],
 )
 def test_defaults_are_not_guessed(source):
     assert defaults_of(source) is None
+
+
+def test_what_belongs_to_the_class_is_no_option():
+    assert defaults_of("class Config:\n    many: ClassVar[int] = 4\n    size: int = 1\n") == {"size": "1"}
 
 
 def test_a_name_of_the_file_goes_before_one_of_python():

@@ -183,13 +183,15 @@ def test_old_answers_are_found_in_the_request_cache(read_or_refused, old, tmp_pa
     assert open_artifact(tmp_path / "texts").read(columns).equals(before.read(columns))
 
 
-def test_an_unfinished_import_goes_on_where_it_was(read_or_refused):
+def test_an_unfinished_import_is_kept_and_refused_and_begins_anew_if_told(cvr, one_line_error):
     clips = content(Path("unfinished/videos/media"))
     options = "-o train=12 -o val=0 -o test=0 -o size=32 -o workers=1"
-    assert clips and read_or_refused("import", "synthetic", "--out", "unfinished/videos", *options.split())
+    words = ["import", "synthetic", "--out", "unfinished/videos", *options.split()]
+    assert "use --overwrite or another --out" in one_line_error(*words)
+    assert clips and content(Path("unfinished/videos/media")) == clips
+    assert cvr(*words, "--overwrite").code == 0
     assert open_artifact("unfinished/videos").manifest["rows"] == 12
     assert verify(Path("unfinished/videos")) == []
-    assert content(Path("unfinished/videos/media")).items() >= clips.items()
 
 
 def test_an_unfinished_training_is_kept_and_refused(one_line_error):

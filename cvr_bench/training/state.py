@@ -12,6 +12,7 @@ from torch import nn
 from cvr_bench.models.parts.processes import gathered_objects, is_first, process_count, process_number
 from cvr_bench.training.step_log import LogRow
 from cvr_data.core.errors import CvrError
+from cvr_data.core.torch_files import load_torch_file
 
 RESUME = "resume.pt"
 
@@ -119,7 +120,7 @@ class TrainingState:
         Raises:
             CvrError: it is of a training with other options or data, or on more or fewer devices.
         """
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_torch_file(path)
         if content["key"] != key:
             raise another_training(path.parent)
         if len(content["random"]) != process_count():

@@ -11,11 +11,28 @@ import click
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine, component_options, load_machine
+from cvr_data.core.plain_paths import check_plain
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-PATH = click.Path(path_type=Path)
+
+class PlainPath(click.Path):
+    """A file or folder, or what is not there yet; no device, pipe or socket."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path.
+
+        Raises:
+            CvrError: it is something else.
+        """
+        if "\0" in str(value):
+            raise CvrError(f"{value!r} is no path: it holds a NUL.")
+        check_plain(Path(value))
+        return super().convert(value, param, ctx)
+
+
+FOLDER = PlainPath(path_type=Path, file_okay=False)
+PATH = PlainPath(path_type=Path)
 
 
 class LookUp(click.Command):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.plain_paths import check_plain
 
 MAX_JSON_BYTES = 2_000_000_000
 """No published caption file is larger; what claims to be is no caption file."""
@@ -54,7 +55,7 @@ def read_json(path: Path, kind: type = object) -> Any:
         CvrError: the file is missing, empty or no JSON, or holds something else.
     """
     try:
-        content = _zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
+        content = _zipped(path) if path.suffix.lower() == ".zip" else check_plain(path).read_bytes()
         value = json.loads(content)
     except FileNotFoundError:
         raise CvrError(f"{path}: no such file.") from None
@@ -62,6 +63,8 @@ def read_json(path: Path, kind: type = object) -> Any:
         raise CvrError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
     except UnicodeDecodeError as error:
         raise CvrError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from None
+    except RecursionError:
+        raise CvrError(f"{path}: its lists and objects lie too deep in each other.") from None
     except json.JSONDecodeError as error:
         raise CvrError(f"{path}: {f'not valid JSON ({error})' if content.strip() else 'is empty'}.") from None
     if not isinstance(value, kind):
@@ -120,7 +123,7 @@ def _zipped(path: Path) -> bytes:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        return check_plain(path).read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise CvrError(f"{path}: no such file.") from None
     except UnicodeDecodeError as error:

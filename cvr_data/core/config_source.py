@@ -22,8 +22,8 @@ from typing import Any
 REQUIRED = "(required)"
 ORDINARY = {"field": dataclasses.field, "Path": Path, "os": os}
 """What defaults are written with, beside constants."""
-NO_FIELDS = ("ClassVar", "KW_ONLY", "InitVar")
-"""Annotations of what is no option."""
+NO_FIELDS = ("KW_ONLY", "InitVar")
+"""Annotations of what is no option, and changes those that follow."""
 
 
 def defaults_of(source: str) -> dict[str, str] | None:
@@ -32,7 +32,7 @@ def defaults_of(source: str) -> dict[str, str] | None:
     try:
         for config, body in _with_bases("Config", ast.parse(source).body):
             for node in config.body:
-                if not isinstance(node, ast.AnnAssign):
+                if not isinstance(node, ast.AnnAssign) or "ClassVar" in ast.unparse(node.annotation):
                     continue
                 if any(name in ast.unparse(node.annotation) for name in NO_FIELDS):
                     return None

@@ -156,6 +156,7 @@ def _pooled(
 ) -> Iterator[tuple[int, Result]]:
     context = multiprocessing.get_context("spawn")
     count, given = min(workers, len(wanted)), (shared, named_words())
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(count, mp_context=context, initializer=_keep_shared, initargs=given) as pool:
         waiting = iter(wanted)
         running: dict[Future, int] = {}
@@ -163,6 +164,9 @@ def _pooled(
             while len(running) < AHEAD * count and (index := next(waiting, None)) is not None:
                 running[pool.submit(_call_with_shared, function, jobs[index])] = index
             if not running:
+                # Told to end, they would wait forever for a lock that one has which is killed at that moment.
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.terminate()
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()

@@ -41,5 +41,5 @@ class PlainOutput:
 @contextmanager
 def plain_stdout(stream: TextIO) -> Iterator[None]:
     """Let all that is printed in this block be plain."""
-    with redirect_stdout(PlainOutput(stream)):  # type: ignore[type-var]
+    with redirect_stdout(PlainOutput(stream)):
         yield

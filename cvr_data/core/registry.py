@@ -24,6 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
 Options = Mapping[str, Any] | Sequence[str]
@@ -205,6 +206,8 @@ def _parse_choice(text: str, choices: tuple[Any, ...], where: str) -> Any:
 
 
 def _parse_scalar(text: str, kind: type, where: str) -> Any:
+    if kind is Path and "\0" not in text:
+        return check_plain(Path(text))
     try:
         return kind(text)
     except ValueError:

@@ -12,6 +12,7 @@ Python that calls cvr names what it trusts with `naming`. docs/threat-model.md s
 
 import importlib
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -76,7 +77,7 @@ def require_named(name: str, what: str) -> None:
     if name not in _NAMED.get():
         raise CvrError(
             f"{what} {name!r} is no part of cvr and was named by a file, not by you: data may not choose what runs. "
-            f"If you know it, name it: cvr --trust {name} COMMAND ..."
+            f"If you know it, name it: cvr --trust {shlex.quote(name)} COMMAND ..."
         )
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cvr_data.core.plain_paths import check_plain
+
 if TYPE_CHECKING:  # those who write other files do not wait for Arrow
     import pyarrow as pa
 
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file."""
-    with path.open("rb") as file:
+    with check_plain(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -47,7 +49,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table"
     """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(check_plain(path)) as file:
         table = file.read(None if columns is None else list(columns))
     return table if columns is None else table.select(list(columns))
 
@@ -65,6 +67,7 @@ class whole_file(AbstractContextManager[Path]):
         self.temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")  # of one process of one machine
 
     def __enter__(self) -> Path:
+        check_plain(self.path)
         return self.temporary
 
     def __exit__(

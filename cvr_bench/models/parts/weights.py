@@ -1,18 +1,17 @@
 """Trained weights on disk: our safetensors, and the published `.pt` files of FDCA and the CLIP4Cir Combiner."""
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
 from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.torch_files import load_torch_file, within
 from cvr_data.core.whole_files import write_bytes
 
 WEIGHTS = "model.safetensors"
@@ -93,14 +92,9 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
             return load_file(file)
         if not zipfile.is_zipfile(file):
             raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError) as error:
+        content = within(load_torch_file(file), WRAPPERS)
+    except (SafetensorError, OSError) as error:
         raise CvrError(f"Cannot read the checkpoint {file}: {first_line(error)}") from None
-    while isinstance(content, Mapping):
-        inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
     weights = (
         {name: value for name, value in content.items() if isinstance(value, Tensor)}
         if isinstance(content, Mapping)

@@ -121,6 +121,7 @@ def model_of(place: str, argument: str | None) -> Any:
     module_name, colon, name = place.partition(":")
     if not colon or not name:
         raise CvrError(f"mteb: model should look like package.module:name, got {place!r}.")
+    require_named(place, "mteb: model")
     if argument is not None:
         require_named(argument, f"mteb: the argument of {place},")
     try:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 
-from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.errors import CvrError
+from cvr_data.core.torch_files import load_torch_file
 from cvr_data.features.layout import Export, Features, TextRows, VideoRow, feature_file, feature_files
 
 TEXTS = "txt2_"
@@ -68,7 +68,7 @@ def _gallery(path: Path) -> list[VideoRow]:
 
 
 def _pair(path: Path, keys: str, values: str) -> tuple[list[Any], np.ndarray]:
-    content = _load(path)
+    content = load_torch_file(path)
     if not isinstance(content, dict) or not {keys, values} <= set(content):
         raise CvrError(f"{path} should be a dictionary of {keys!r} and {values!r}, found {type(content).__name__}.")
     array = _array(path, content[values])
@@ -79,17 +79,10 @@ def _pair(path: Path, keys: str, values: str) -> tuple[list[Any], np.ndarray]:
 
 
 def _tensor(path: Path) -> np.ndarray:
-    return _array(path, _load(path))
+    return _array(path, load_torch_file(path))
 
 
 def _array(path: Path, value: Any) -> np.ndarray:
     if not isinstance(value, torch.Tensor):
         raise CvrError(f"{path} should hold a tensor, found {type(value).__name__}.")
     return value.detach().float().numpy()
-
-
-def _load(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CvrError(f"{path} cannot be read ({first_line(error) if str(error) else 'damaged'}).") from None

@@ -20,6 +20,7 @@ from typing import Any
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine, use_engine
+from cvr_data.core.trust import keep_named, named_words
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, Backend, Request
@@ -141,14 +142,16 @@ class SpreadBackend:
             gpus = self.gpus if ray.cluster_resources().get("GPU", 0) else 0
             settings = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
             remote = ray.remote(**settings)(EngineActor)
-            self._actors += [remote.remote(self.name, self.options, str(Path.cwd())) for _ in range(missing)]
+            about = (self.name, self.options, str(Path.cwd()), named_words())
+            self._actors += [remote.remote(*about) for _ in range(missing)]
         return self._actors
 
 
 class EngineActor:
     """One backend in a process of Ray's."""
 
-    def __init__(self, name: str, options: Sequence[str], folder: str):
+    def __init__(self, name: str, options: Sequence[str], folder: str, named: frozenset[str]):
+        keep_named(named)
         # Relative paths mean here what they mean where the command was given; a Hub id needs no such folder.
         with suppress(FileNotFoundError):
             os.chdir(folder)

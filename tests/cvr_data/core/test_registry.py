@@ -1,6 +1,6 @@
 """registry: a file is a component, and its Config checks what a user types."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -80,7 +80,7 @@ def test_every_component_has_a_summary_and_documented_options(kind):
         assert family.summary(name), f"{kind}/{name} has no docstring"
         module = family.get(name)
         documented = field_docs(Path(module.__file__).read_text())
-        undocumented = set(getattr(module.Config, "__dataclass_fields__", {})) - set(documented)
+        undocumented = {field.name for field in fields(module.Config)} - set(documented)
         assert not undocumented, f"{kind}/{name}: no docstring under {undocumented}"
 
 

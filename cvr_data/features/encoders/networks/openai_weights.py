@@ -6,6 +6,7 @@ containers and empty objects and refuses every other name. Plain state dicts go 
 torch.load(weights_only=True), safetensors through its own reader.
 """
 
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.torch_files import check_zip, load_torch_file, within
 
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers that OpenAI's archives keep among the weights."""
@@ -31,8 +33,10 @@ STORAGES = {
 UNREADABLE = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
+    ArithmeticError,
     AttributeError,
     EOFError,
+    MemoryError,
     LookupError,
     RuntimeError,
     TypeError,
@@ -50,10 +54,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CvrError(f"{path}: no such file; download the archive (https://github.com/openai/CLIP lists them).")
     try:
-        state = _read(path)
+        weights = {name: value.float() for name, value in _read(path).items() if name not in NOT_WEIGHTS}
     except UNREADABLE as error:
         raise CvrError(f"{path}: not a file of weights that can be read safely ({first_line(error)}).") from None
-    weights = {name: value.float() for name, value in state.items() if name not in NOT_WEIGHTS}
     if not weights:
         raise CvrError(f"{path}: it holds no tensors by name.")
     return weights
@@ -68,12 +71,12 @@ def _read(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         except SafetensorError as error:
             raise ValueError(str(error)) from None
+    check_zip(path)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 return _script_tensors(archive)
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
-    state = loaded.get("state_dict", loaded)
+    state = within(load_torch_file(path), ("state_dict",))
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
@@ -120,20 +123,28 @@ def _script_tensors(archive: zipfile.ZipFile) -> dict[str, Tensor]:
         module = _Unpickler(file, archive, name.removesuffix("data.pkl")).load()
     if not isinstance(module, ScriptObject):
         raise ValueError("the archive holds no module")
+    return _collected(module)
+
+
+def _collected(module: ScriptObject) -> dict[str, Tensor]:
+    """Name -> tensor of a module and those in it; one that is a part of itself is gone through once."""
     found: dict[str, Tensor] = {}
-    _collect(module, "", found)
+    seen: set[int] = set()
+    waiting: list[tuple[str, ScriptObject]] = [("", module)]
+    while waiting:
+        prefix, part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        found |= {f"{prefix}{name}": value for name, value in vars(part).items() if isinstance(value, Tensor)}
+        inner = [(f"{prefix}{name}.", value) for name, value in vars(part).items() if isinstance(value, ScriptObject)]
+        waiting += inner[::-1]
     return found
 
 
-def _collect(module: Any, prefix: str, found: dict[str, Tensor]) -> None:
-    for name, value in vars(module).items():
-        if isinstance(value, Tensor):
-            found[f"{prefix}{name}"] = value
-        elif isinstance(value, ScriptObject):
-            _collect(value, f"{prefix}{name}.", found)
-
-
 def _strided(numbers: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+    if math.prod(size) > numbers.numel():
+        raise ValueError(f"a tensor of shape {tuple(size)} in {numbers.numel()} numbers")
     return torch.as_strided(numbers, size, stride, offset).clone()
 
 

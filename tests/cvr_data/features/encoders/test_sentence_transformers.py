@@ -8,6 +8,7 @@ from PIL import Image
 from torch.testing import assert_close
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.trust import naming
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video, write_mp4
 
@@ -27,7 +28,8 @@ class TwoMeans:
 
 
 def load(kind, **options):
-    return ENCODERS.get(kind).load(ENCODERS.config(kind, options))
+    with naming(options.values()):
+        return ENCODERS.get(kind).load(ENCODERS.config(kind, options))
 
 
 def test_texts_equal_the_library(sentence_folder):

@@ -73,5 +73,16 @@ def test_options_reach_the_engine_and_zeros_leave_its_own_choice(adapter):
 
 def test_several_local_workers_are_refused(one_line_error, tmp_path):
     pairs = write_ball_pairs(tmp_path / "pairs", 2)
-    words = ("generate-modifications", pairs, "--llm", "rules", "-O", tmp_path / "mods", "--workers", "2")
+    words = (
+        "generate-modifications",
+        pairs,
+        "--llm",
+        "vllm",
+        "-o",
+        "model=a",
+        "-O",
+        tmp_path / "mods",
+        "--workers",
+        "2",
+    )
     assert "--workers starts several engines, which needs --engine ray." in one_line_error(*words)
