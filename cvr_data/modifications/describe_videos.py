@@ -26,11 +26,11 @@ from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
-from cvr_data.language.words import clean_text, words_of
+from cvr_data.language.words import words_of
 from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker, Tally
-from cvr_data.modifications.asking.parse import parse_answer
+from cvr_data.modifications.asking.parse import read_answer
 from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS, load_backend
@@ -40,7 +40,7 @@ from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
 STAGE = "describe-videos"
-VERSION = 2
+VERSION = 3
 ROWS = 128
 """Videos of one part, whose frames are in memory together as JPEG."""
 BLIP_FLOOR = 0.4
@@ -239,16 +239,14 @@ class Describer:
         self._check([row for row in rows if row.status == "ok"])
 
     def _take(self, row: Description, raw: str) -> None:
-        text = parse_answer(raw, lead=self.prompt.lead, schema=self.prompt.schema, key=self.prompt.answer_key)
-        if text is None and "{" not in raw:
-            # an engine that cannot be held to a schema writes the paragraph as it is
-            text = clean_text(" ".join(raw.split()))
-        if text is None:
-            row.fail("rejected", "unparsable")
-        elif len(words_of(text)) < MIN_WORDS:
+        prompt = self.prompt
+        found = read_answer(raw, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_paragraph=True)
+        if found.text is None:
+            row.fail("rejected", found.reason)
+        elif len(words_of(found.text)) < MIN_WORDS:
             row.fail("rejected", "too_short")
         else:
-            row.text, row.status, row.reasons = text, "ok", []
+            row.text, row.status, row.reasons = found.text, "ok", []
 
     def _check(self, rows: Sequence[Description]) -> None:
         """Reject descriptions that the frames do not bear out."""

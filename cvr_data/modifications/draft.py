@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.language.words import words_of
-from cvr_data.modifications.asking.parse import parse_answer
+from cvr_data.modifications.asking.parse import read_answer
 from cvr_data.modifications.asking.request import NO_ANSWER, SEEDS_PER_TEXT, Answer, Change
 from cvr_data.modifications.pairs import Pair, change_of
 from cvr_data.modifications.prompts import Prompt
@@ -54,8 +54,9 @@ class Draft:
         if answer.text is None:
             self.text, self.status, self.reasons = None, "error", [answer.error or "no answer"]
             return
-        self.text = parse_answer(answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key)
-        self.status, self.reasons = "rejected", ["unparsable"] if self.text is None else []
+        found = read_answer(answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key)
+        self.text = "" if found.reason == "empty" else found.text
+        self.status, self.reasons = "rejected", [found.reason] if self.text is None else []
 
 
 def start_drafts(pairs: pa.Table, prompt: Prompt, seed: int, num_texts: int = 1) -> list[Draft]:

@@ -1,4 +1,4 @@
-"""JSON as models write it: other quotes, line breaks in texts, commas too many or too few, no quotes, no last bracket."""
+"""JSON as models write it: other quotes or none, line breaks in texts, commas too many or too few, no last bracket."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 DEPTH = 32
 """Deeper brackets are no answer."""
-_DOUBLE, _SINGLE = "\"\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\u300c\u300d", "'\u2018\u2019\u201a`"
+_DOUBLE, _SINGLE = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\u300c\u300d', "'\u2018\u2019\u201a`"
 _BLANK = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.S)
 _NAME = re.compile(r"[^\W\d][\w-]*")
 _NEXT = rf"[,\uff0c\s]\s*(?:[{_DOUBLE}{_SINGLE}]?[\w-]+[{_DOUBLE}{_SINGLE}]?\s*[:\uff1a])"

@@ -1,4 +1,4 @@
-"""What a model meant to say: a raw answer without thoughts, special tokens, fences, preambles, list marks and quotes."""
+"""What a model meant to say: an answer without thoughts, special tokens, fences, preambles, list marks and quotes."""
 
 import re
 from typing import Any
@@ -28,7 +28,9 @@ _MARK = re.compile(
     r"|[(\[]?\d{1,2}(?:[.)\]:]|\uff0e|\u3001)\s*(?=[^\W\d]|[\"'*`_\u201c\u2018\u00ab])|\(?[a-h]\)\s+)",
     re.I,
 )
-_THING = r"(?:edit(?:ing)?|modif\w+|answer|output|text|result|instruction|response|caption|description|sentence|change)s?"
+_THING = (
+    r"(?:edit(?:ing)?|modif\w+|answer|output|text|result|instruction|response|caption|description|sentence|change)s?"
+)
 _LABEL = re.compile(
     rf"^(?:(?:(?:the|my|your|final|possible|suggested|short|edited|new|target)\s+){{0,3}}{_THING}(?:\s+text)?"
     rf"(?:\s+\d)?\s*[:\uff1a]|(?:the|my|your)\s+(?:\w+\s+){{0,3}}?{_THING}\b[^:\n]{{0,60}}?:)\s*",
@@ -40,7 +42,9 @@ _POLITE = re.compile(
     re.I,
 )
 _HERE = re.compile(r"^(?:here(?:['\u2019]s|\s+is|\s+are|\s+you\s+go)|below\s+is|this\s+is)\b[^:\n]{0,120}:\s*", re.I)
-_DOUBLES = re.compile('["`*\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\u301d-\u301f\uff02\uff62\uff63]')
+_DOUBLES = re.compile(
+    '["`*\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\u301d-\u301f\uff02\uff62\uff63]'
+)
 _SINGLES = "'\u2018\u2019\u201a\u201b"
 _AT_EDGE = re.compile(rf"(?<!\w)[{_SINGLES}]|[{_SINGLES}](?!\w)")
 
@@ -48,12 +52,15 @@ _REFUSAL = re.compile(
     r"^\W*(?:i(?:['\u2019]m| am)?,?\s+(?:\w+\s+)?(?:sorry|unable|apologi[sz]e)\b|(?:my\s+)?apologies\b|sorry\b"
     r"|i(?:['\u2019]m| am)\s+(?:just |only )?(?:not able|an ai|a (?:large )?language model)\b"
     r"|i\s+(?:can(?:no|['\u2019])?t|can not|could(?:n['\u2019]t| not)|won['\u2019]?t|will not|must decline"
-    r"|do(?:n['\u2019]t| not)\s+(?:have|see|know))\b|unfortunately,?\s+(?:i|there|no|the|it)\b|as an? (?:ai|\w*\s?language model)\b"
+    r"|do(?:n['\u2019]t| not)\s+(?:have|see|know))\b|unfortunately,?\s+(?:i|there|no|the|it)\b"
+    r"|as an? (?:ai|\w*\s?language model)\b"
     r"|it(?:['\u2019]s| is)\s+(?:not possible|impossible)\b|there (?:is|are) no (?:image|frame|video|picture)s?\b"
     r"|no (?:image|frame|video|picture)s? (?:was|were|is|are|has|have)\b"
-    r"|\u62b1\u6b49|\u5f88\u62b1\u6b49|\u5bf9\u4e0d\u8d77|\u7533\u3057\u8a33|lo siento|je suis d\u00e9sol|d\u00e9sol\u00e9"
+    r"|\u62b1\u6b49|\u5f88\u62b1\u6b49|\u5bf9\u4e0d\u8d77|\u7533\u3057\u8a33|lo siento"
+    r"|je suis d\u00e9sol|d\u00e9sol\u00e9"
     r"|(?:es )?tut mir leid|desculpe|mi dispiace|\u0438\u0437\u0432\u0438\u043d\u0438\u0442\u0435)"
-    r"|\bas an ai\b|\bi (?:can(?:no|['\u2019])t|am unable to|can not) (?:see|watch|view|access|help|assist|provide|describe"
+    r"|\bas an ai\b|\bi (?:can(?:no|['\u2019])t|am unable to|can not) (?:see|watch|view|access|help|assist|provide"
+    r"|describe"
     r"|comply|fulfil|generate|process|create|analy[sz]e)\b",
     re.I,
 )

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.ask import Asker
-from cvr_data.modifications.asking.parse import parse_object
+from cvr_data.modifications.asking.parse import parse_object, read_answer
 from cvr_data.modifications.asking.request import Change, Request
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.prompts import load_prompt
@@ -56,11 +56,14 @@ class Judge:
             for row, answer in zip(todo, self.asker.answers(requests), strict=True):
                 found = parse_object(answer.text, self.prompt.schema) if answer.text is not None else None
                 verdicts[row] = found["verdict"] if found else None
-                reasons[row] = found.get("reason") if found else answer.error or "unparsable"
+                reasons[row] = found.get("reason") if found else answer.error or self._why_not(answer.text or "")
             todo = [row for row in todo if verdicts[row] is None]
             if not todo:
                 break
         return pa.table([pa.array(verdicts, pa.string()), pa.array(reasons, pa.string())], schema=SCHEMA)
+
+    def _why_not(self, raw: str) -> str:
+        return read_answer(raw, schema=self.prompt.schema, key="verdict").reason or "unparsable"
 
     def _request(self, reference: str, text: str, target: str, attempt: int) -> Request:
         shown = {"reference_description": reference, "target_description": target, "modification": text}

@@ -62,12 +62,12 @@ def test_every_row_ends_ok_rejected_or_error_none_missing_none_twice(tmp_path, p
     assert Counter(row["pair_id"] for row in rows) == dict.fromkeys({row["pair_id"] for row in rows}, count)
     assert all((row["status"] == "ok") == (row["reasons"] == []) for row in rows)
     assert all((row["status"] == "error") == (row["modification"] is None and row["raw"] is None) for row in rows
-               if row["reasons"] != ["unparsable"])  # fmt: skip
+               if row["reasons"] != ["truncated"])  # fmt: skip
     status = artifact.manifest["status"]
     assert sum(status.values()) == 2000
     if attempts == 1:
         assert status["error"] >= 15 and status["rejected"] >= 5
-        assert set(artifact.manifest["reasons"]) == {"connection refused", "status 500", "unparsable"}
+        assert set(artifact.manifest["reasons"]) == {"connection refused", "status 500", "truncated"}
     else:
         assert status == {"ok": 2000}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.modifications.asking.parse import parse_answer, parse_object, schema_problem
+from cvr_data.modifications.asking.parse import parse_answer, parse_object, read_answer, schema_problem
 
 SCHEMA = {
     "type": "object",
@@ -60,3 +60,49 @@ def test_an_object_is_returned_whole_if_the_schema_allows_every_key():
 def test_what_is_no_schema_is_told_in_words():
     assert schema_problem(SCHEMA) == ""
     assert "'text' is not valid" in schema_problem({"type": "text"})
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "reason"),
+    [
+        ("<think>The dog should be a cat.</think>\nmake it a cat", "make it a cat", ""),
+        ("The dog should be a cat.</think>\n\nmake it a cat", "make it a cat", ""),
+        ("<think>The dog should", None, "truncated"),
+        ("```\nmake it a cat\n```", "make it a cat", ""),
+        ("Sure! Here is the modification text:\n\nmake it a cat", "make it a cat", ""),
+        ("1. make it a cat\n2. use a cat", "make it a cat", ""),
+        ("\u00abmake it a cat\u00bb", "make it a cat", ""),
+        ("make it a cat<|im_end|>", "make it a cat", ""),
+        ("make it\u200b a \ud83d cat\0", "make it a cat", ""),
+        ("I'm sorry, but I cannot see the videos.", None, "refusal"),
+        ("As an AI language model, I can't help with that.", None, "refusal"),
+        ("make the dog sit on the", None, "truncated"),
+        ("dog -> cat", None, "no_sentence"),
+        ("", None, "empty"),
+    ],
+)
+def test_each_kind_of_plain_answer_is_read_or_has_its_reason(raw, text, reason):
+    found = read_answer(raw)
+    assert (" ".join((found.text or "").split()) or None, found.reason) == (text, reason)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "reason"),
+    [
+        ('```json\n{"modification": "make it a cat"}\n```', "make it a cat", ""),
+        ("{'modification': 'make it a cat',}", "make it a cat", ""),
+        ('{"modification": "make it a cat", "kind": "static"', "make it a cat", ""),
+        ('{"modification": "x", "kind": "other"} {"modification": "make it a cat"}', "make it a cat", ""),
+        ('{"modification": "make it a ca', None, "truncated"),
+        ("I cannot help with that.", None, "refusal"),
+        ("make it a cat", None, "unparsable"),
+    ],
+)
+def test_each_kind_of_json_answer_is_read_or_has_its_reason(raw, text, reason):
+    assert tuple(read_answer(raw, schema=SCHEMA)) == (text, reason)
+
+
+def test_a_paragraph_is_a_description_and_a_refusal_is_none():
+    said = read_answer("A boat drifts\nacross a lake.", schema=SCHEMA, is_paragraph=True)
+    assert said.text == "A boat drifts across a lake." or said.text == "A boat drifts across a lake"
+    assert read_answer("I'm sorry, but I can't see any frames.", schema=SCHEMA, is_paragraph=True).reason == "refusal"
