@@ -248,7 +248,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         for name in (MANIFEST, RUNNING):
             if (self.path / name).exists():
                 return identity_of(read_json_once(self.path / name))
-        if any(entry.name != LOCK for entry in self.path.iterdir()):
+        killed = (LOCK, WORK)  # a run may end before it could say what it is
+        if any(not (entry.name in killed or entry.match(".*.tmp")) for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
 

@@ -68,6 +68,8 @@ def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[
         values = table.column(name).combine_chunks()
         while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
             values = values.flatten()
+        if pa.types.is_null(values.type):
+            continue
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
             raise CvrError(f"{where}: column {name!r} holds {values.type}, not text.")
         texts.update(values.unique().drop_null().to_pylist())

@@ -153,7 +153,7 @@ def test_mistakes_are_one_line_and_nothing_is_run(tmp_path, capsys):
     torch.save({"model": Evil()}, tmp_path / "evil.ckpt")
     (tmp_path / "old.ckpt").write_bytes(pickle.dumps({"model": {}}))
     for file, model, message in (
-        ("evil.ckpt", "covr-blip", "Cannot read the checkpoint"),
+        ("evil.ckpt", "covr-blip", "not a file of weights that can be read safely"),
         ("old.ckpt", "covr-blip", "neither safetensors nor a file of torch.save"),
         ("none.ckpt", "covr-blip", "does not exist"),
         ("old.ckpt", "covr-blp", "No published checkpoint is for the model 'covr-blp'. Did you mean: covr-blip"),

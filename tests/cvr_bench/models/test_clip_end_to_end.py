@@ -13,12 +13,15 @@ from cvr_bench.models.parts.clip_loading import stacked
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import recall
 from cvr_bench.tasks.task import Item, Query, Task
+from cvr_bench.training.key import MadeBy
 from cvr_bench.training.optimizers import SHARE, make_optimizer
 from cvr_bench.training.train import TrainConfig, train
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video
+
+MADE_BY = MadeBy(model="clip-end-to-end", options={}, source="", features={})
 
 COMPONENT = MODELS.get("clip-end-to-end")
 
@@ -86,7 +89,7 @@ def test_a_tiny_clip_learns_the_scenes_of_rendered_clips(world, tmp_path):
     retriever = model(videos=folder, query="text")
     options = TrainConfig(epochs=12, batch_size=16, lr=4e-3, coef_lr=0.5, warmup=0.1, patience=0, validate_every=12)
     before = recall(evaluate(retriever, task).rank, 1)
-    report = train(retriever, triplets, task, options, encoder(), tmp_path)
+    report = train(retriever, triplets, task, options, encoder(), tmp_path, made_by=MADE_BY)
     after = recall(evaluate(retriever, task).rank, 1)
     chance = sum(len(ids) for ids in targets.values()) / len(held) / len(known) * 100
     assert report.history[-1]["loss"] < 0.5 * report.history[0]["loss"]
@@ -123,7 +126,7 @@ def test_neither_threads_nor_a_resume_change_what_is_learned(world, tmp_path):
             return step(batch)
 
         retriever.training_step = counted
-        train(retriever, composed(world[0]), None, options, encoder(), tmp_path / out)
+        train(retriever, composed(world[0]), None, options, encoder(), tmp_path / out, made_by=MADE_BY)
         return retriever.module.state_dict()
 
     expected = weights("one", 1)

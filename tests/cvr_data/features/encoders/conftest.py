@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from cvr_data.core.trust import naming
+
 MERGES = ["t h", "th e</w>", "d o", "do g</w>", "c a", "ca t</w>", "r e", "re d</w>", "' s</w>", "a n", "an d</w>"]
 LENGTH = 16
 TEXTS = [
@@ -25,6 +27,13 @@ BLOCK = {
     "mlp.fc2": "mlp.c_proj",
     "layer_norm2": "ln_2",
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def encoders_of_tests():
+    """A model that lies outside cvr is named here, as a command line names it."""
+    with naming(["tests.cvr_data.features.encoders.test_sentence_transformers:TwoMeans"]):
+        yield
 
 
 @pytest.fixture(scope="session")
