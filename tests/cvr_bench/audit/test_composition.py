@@ -13,6 +13,8 @@ from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.task import modifications, references
 from cvr_data.features.encoders import ENCODERS
 
+pytestmark = pytest.mark.slow
+
 OBJECTS, COLOURS = ("dog", "cat"), ("red", "blue")
 AXES = {word: row for word, row in zip((*OBJECTS, *COLOURS), torch.eye(4), strict=True)}
 

@@ -7,6 +7,8 @@ import pytest
 
 from cvr_bench.report.page import build_report, to_html, to_markdown
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def results(cvr, world, tmp_path, monkeypatch):

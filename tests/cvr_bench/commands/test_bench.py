@@ -10,6 +10,8 @@ import pytest
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import verify
 
+pytestmark = pytest.mark.slow
+
 PLAIN = ("random", "constant", "visual-only", "text-only", "sum")
 
 

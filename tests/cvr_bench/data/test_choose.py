@@ -9,6 +9,8 @@ from cvr_bench.data.benchmark import benchmark_names
 from cvr_bench.data.sources import sample_folder
 from tests.feature_folders import embed_ids, embed_videos
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = sample_folder() / "samples"
 
 

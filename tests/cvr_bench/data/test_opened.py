@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.slow
+
 COUNTED: list[Counter] = []
 """Where reads are counted; an audit hook cannot be taken back, so it stays and counts nothing."""
 MODELS = ("visual-only", "combiner", "fdca")

@@ -21,6 +21,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 MADE_BY = MadeBy(model="clip-end-to-end", options={}, source="", features={})
 
 COMPONENT = MODELS.get("clip-end-to-end")

@@ -18,6 +18,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import VideoFeatures
 from tests.tiny_blip import TokenFeatures, batch, queries, save_blip
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ("make it red", "a dog instead of a cat", "snow")
 TOKENS = Path("tokens")
 SMALL = {"width": 8, "layers": 1, "heads": 2, "dropout": 0.0}

@@ -14,6 +14,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 from tests.tiny_blip import TokenFeatures, batch, queries, save_blip2
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ("make it red", "a dog instead of a cat", "snow")
 TOKENS = Path("tokens")
 SMALL = {"width": 8, "layers": 2, "heads": 2, "dropout": 0.0, "queries": 3}

@@ -15,6 +15,8 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 INTERACTIONS = ("dp", "ti", "wti", "xti")
 AGGREGATIONS = ("none", "seqLSTM", "seqTransf")
 VIDEOS = [Item(f"v{number}", Video(f"v{number}")) for number in range(6)]

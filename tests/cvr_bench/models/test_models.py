@@ -11,6 +11,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 GALLERY = [Item(f"v{number}", Video(f"v{number}")) for number in range(9)]
 QUERIES = [
     Query(f"q{number}", GALLERY[number], text)

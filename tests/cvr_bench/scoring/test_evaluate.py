@@ -12,6 +12,8 @@ from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
+pytestmark = pytest.mark.slow
+
 
 def item(number: int) -> Item:
     return Item(f"v{number:03d}", Video(f"v{number:03d}"))

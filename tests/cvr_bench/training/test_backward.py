@@ -14,6 +14,8 @@ from cvr_data.core.errors import CvrError
 from tests.same_gradients import assert_same_gradients
 from tests.two_processes import CASES, ROWS, gradients, model
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -11,6 +11,8 @@ from cvr_data.features.encoders import hash
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS, VIDEOS
 
+pytestmark = pytest.mark.slow
+
 FILLED = {pa.string(): "x", pa.list_(pa.string()): ["x"]}
 
 

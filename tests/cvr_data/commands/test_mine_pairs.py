@@ -11,6 +11,8 @@ from cvr_data.core.columns import check_columns
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.dataset_folders import write_texts
 
+pytestmark = pytest.mark.slow
+
 CAPTIONS = {
     "v1": "A red ball rolls", "v2": "a blue ball rolls.", "v3": "a green ball rolls", "v4": "a red cube rolls",
     "s1": "a cat", "s2": "a dog", "n1": "clip 12 again", "n2": "clip 13 again", "f1": "flag of peru",

@@ -25,6 +25,8 @@ from cvr_data.core.stages import Side, Step
 from tests.cvr_data.core import runner_steps
 from tests.cvr_data.core.runner_steps import CAPPED, LONG, REPEATED, ROWS
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "abcd"
 
 

@@ -21,6 +21,8 @@ from cvr_data.download.source import KINDS, load_source, read_source, source_nam
 from cvr_data.download.status import read_status
 from tests.hub_server import HubServer, Repo
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = Config(attempts=2, backoff_s=0.01, timeout_s=20)
 

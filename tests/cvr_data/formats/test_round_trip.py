@@ -16,6 +16,8 @@ from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
 from tests.triplet_tables import triplet, triplets
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"{number}" for number in range(100, 112)]
 """Numbers, because COCO's images and CIRCO's are; twelve, so that groups of six can be made in each split."""
 OPTIONS = {"mteb-vt2v": {"media": "false"}}

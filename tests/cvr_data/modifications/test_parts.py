@@ -25,6 +25,8 @@ from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
 from cvr_data.tables import PAIRS, VIDEOS, pair_id
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 COLOURS = "red blue green black white pink".split()
 VERDICT = 'text={"verdict": "wrong", "reason": "so"}'

@@ -21,6 +21,8 @@ from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, pair_id
 from cvr_data.triplets.build import build_triplets, find_parts, with_tests
 from cvr_data.triplets.join import Config
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("red", "blue", "ball", "cube", "runs", "café")
 SMALL = {"PART_VALUES": (parts, 40), "BUCKET_VALUES": (runner, 60), "CLAIMS": (runner, 100)}
 

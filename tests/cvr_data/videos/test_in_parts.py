@@ -24,6 +24,8 @@ from cvr_data.videos import entries, import_videos, near_duplicates, repeated
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.split import split_artifact
 
+pytestmark = pytest.mark.slow
+
 CONFIG = hash.Config(dim=3, frames=1)
 ROWS = 90
 

@@ -11,6 +11,8 @@ from cvr_data.tables import VIDEOS
 from cvr_data.videos.near_duplicates import Config, split_videos
 from cvr_data.videos.split import keep_splits
 
+pytestmark = pytest.mark.slow
+
 EARLIER = {"a": ("train", "ga"), "b": ("test", "gb"), "c": ("train", "gc")}
 
 

@@ -15,6 +15,8 @@ from cvr_data.features.protocol import FrameTokenEncoder
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import UnreadableVideo, Video, write_mp4
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["a red dog", "the cat and the dog", "", "a dog and a cat and a dog and a cat and a dog and a cat and one dog"]
 KINDS = ["clip", "siglip", "blip", "blip2"]
 CLOSE = {"atol": 1e-5, "rtol": 1e-4}

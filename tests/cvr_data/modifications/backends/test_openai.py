@@ -19,6 +19,8 @@ from cvr_data.modifications.backends.openai import Config, load, model_name
 from tests.ball_pairs import write_ball_pairs
 from tests.llm_server import Fault, LLMServer
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-neverShownAnywhere42"
 SCHEMA = json.dumps(
     {"type": "object", "properties": {"modification": {"type": "string"}}, "required": ["modification"]}

@@ -24,6 +24,8 @@ from cvr_data.pairs.strategies import neighbors
 from cvr_data.pairs.strategies.neighbors import Config, explain
 from cvr_data.tables import PAIRS, VIDEOS
 
+pytestmark = pytest.mark.slow
+
 words = cache(words_of)
 WORDS = st.sampled_from(["dog", "Dog!", "cat", "a", "red", "runs"])
 CAPTIONS = st.lists(WORDS, min_size=0, max_size=5).map(" ".join)
