@@ -11,7 +11,6 @@ and one-word partners per caption beside those of the real captions.
 """
 
 import argparse
-import os
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from measuring import print_machine, timed
+from measuring import CAPTIONS, print_machine, real_captions, timed
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.progress import Progress
 from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.language.tagging import tagged
 
-ROOT = Path(__file__).resolve().parent.parent
-CAPTIONS = Path(os.environ.get("CVR_DATA", ROOT.parent / "shared" / "data")) / "captions" / "captions.parquet"
 SWAPPED = ("NN", "NNS", "JJ", "VB", "VBD", "VBG", "VBN", "VBP", "VBZ")
 """spaCy's tags of the words that are replaced."""
 BAND = 2.0
@@ -37,13 +33,6 @@ LEAST_BAND = 24
 """Words of a band at least: among fewer, copies would often make the same caption again."""
 TAGGED_PER_WORD = 3
 """Captions looked at for the tag of a word."""
-COPIES_ID = "v"
-
-
-def real_captions(path: Path) -> pa.Array:
-    """Return distinct captions in an order that is always the same and otherwise means nothing."""
-    distinct = pc.unique(pq.read_table(path).column("name").combine_chunks()).sort()
-    return distinct.take(pa.array(np.random.default_rng(0).permutation(len(distinct))))
 
 
 def bands(words: WordIds) -> list[np.ndarray]:
@@ -104,7 +93,7 @@ def write(out: Path, words: WordIds, groups: list[np.ndarray], wanted: int, seed
                 texts = copy_of(words, groups, number, seed).slice(0, wanted - start)
                 numbers = pa.array(np.arange(start, start + len(texts))).cast(pa.string())
                 captions = pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1), pa.int32()), texts)
-                table = {"video_id": pc.binary_join_element_wise(COPIES_ID, pc.utf8_lpad(numbers, 9, "0"), ""),
+                table = {"video_id": pc.binary_join_element_wise("v", pc.utf8_lpad(numbers, 9, "0"), ""),
                          "captions": captions, "source": pa.array(["swapped"] * len(texts))}  # fmt: skip
                 writer.write_part(number, pa.table(table))
                 progress.advance(len(texts))

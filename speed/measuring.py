@@ -10,6 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).resolve().parent.parent
+CAPTIONS = Path(os.environ.get("CVR_DATA", ROOT.parent / "shared" / "data")) / "captions" / "captions.parquet"
+
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 """Of a processor: what decides how fast it multiplies."""
 
@@ -57,3 +65,9 @@ def print_machine() -> None:
     """Print what the figures that follow depend on."""
     name, flags = processor()
     print(f"{name}, {os.cpu_count()} processors, {' '.join(flags)}, load {os.getloadavg()[0]:.1f}")
+
+
+def real_captions(path: Path) -> pa.Array:
+    """Return distinct captions in an order that is always the same and otherwise means nothing."""
+    distinct = pc.unique(pq.read_table(path).column("name").combine_chunks()).sort()
+    return distinct.take(pa.array(np.random.default_rng(0).permutation(len(distinct))))

@@ -29,20 +29,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from measuring import in_own_process, print_machine, resident_bytes
+from measuring import CAPTIONS, in_own_process, print_machine, real_captions, resident_bytes
 
-ROOT = Path(__file__).resolve().parent.parent
-CAPTIONS = Path(os.environ.get("CVR_DATA", ROOT.parent / "shared" / "data")) / "captions" / "captions.parquet"
 COPY = 200_000
 BASELINE_MOST = 2_000_000
 MAX_GROUP = 50
 GIB = 2**30
-
-
-def real_captions(path: Path) -> pa.Array:
-    """Distinct captions in an order that is always the same and otherwise means nothing."""
-    distinct = pc.unique(pq.read_table(path).column("name").combine_chunks()).sort()
-    return distinct.take(pa.array(np.random.default_rng(0).permutation(len(distinct))))
 
 
 def corpus(path: Path, size: int) -> pa.Array:

@@ -165,10 +165,6 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             if isinstance(error, OSError):
                 raise error
 
-    def has_part(self, index: int) -> bool:
-        """Return whether the part was finished by this run or an interrupted one."""
-        return self._file("part", index, "parquet").exists()
-
     def write_part(
         self,
         index: int,

@@ -42,7 +42,7 @@ class ModelPackage:
     content_sha256: str
     """Of the model's file; of a folder, of its files' sha256 and names as `sha256sum` lists them."""
     licence: str
-    """Of the model; docs/models.md says who packaged it."""
+    """Of the model; docs/dependencies.md says who packaged it."""
 
 
 MODEL_PACKAGES = {

@@ -141,12 +141,3 @@ def _phrase(frame: Frame, span: range, head: int | None) -> Phrase:
     determiner = sentence.child(noun, "det", "poss")
     said = sentence.words[determiner] if determiner is not None else ""
     return Phrase(words, start, end, sentence.words[noun], frame.number(noun), said)
-
-
-def pair_reason(changes: Sequence[Change]) -> str | None:
-    """Return why nothing that a person could ask for differs; None if a change counts."""
-    if any(change.verdict == "change" for change in changes):
-        return None
-    return next((change.reason for change in changes if change.verdict == "weak"), None) or (
-        changes[0].reason if changes else "same_words"
-    )

@@ -88,11 +88,6 @@ class Frame:
         """What is done, in order."""
         return tuple(_events(self, read_lexicon()))
 
-    @cached_property
-    def scenes(self) -> tuple[int, ...]:
-        """The numbers of things that are scenes."""
-        return tuple(number for number, thing in enumerate(self.things) if thing.slot == "scene")
-
     def thing_of(self, word: int) -> int | None:
         """Return the number of the thing that a word is the head of or belongs to; None if it is in none."""
         noun = self.noun_of(word)

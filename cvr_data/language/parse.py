@@ -63,16 +63,6 @@ class Sentence:
         """Return the first child of a word with one of these dependencies."""
         return next((child for child in self.children[word] if self.deps[child] in deps), None)
 
-    def subtree(self, word: int) -> range:
-        """Return from the first to the last word that depends on a word, directly or not."""
-        first = last = word
-        open_words = [word]
-        while open_words:
-            at = open_words.pop()
-            first, last = min(first, at), max(last, at)
-            open_words += self.children[at]
-        return range(first, last + 1)
-
     def characters(self, first: int, last: int) -> tuple[int, int]:
         """Return where the words `first` to `last` begin and end in the text."""
         return self.starts[first], self.starts[last] + len(self.words[last])

@@ -111,12 +111,6 @@ def slot_at(caption: Tagged, first: int, last: int) -> str:
     return "action" if is_particle else "other"
 
 
-def is_doubtful_action(caption: Tagged, phrase: str) -> bool:
-    """Whether a phrase is one verb in its base form, which is often a noun: "lock icon", "light underwater"."""
-    first = _find(caption.words, phrase.split())
-    return first is not None and " " not in phrase and caption.tags[first] in BASE_FORMS
-
-
 def part_of(caption: Tagged, phrase: str) -> str | None:
     """Return the part of speech of the last word of a phrase, its head in English; None if the caption has it not."""
     words = phrase.split()

@@ -26,14 +26,6 @@ class Clip:
         """Whether it is all of the file."""
         return self.start_s is None and self.end_s is None
 
-    @property
-    def fragment(self) -> str:
-        """What follows the file's address so that a browser plays the clip alone: `#t=3.5,10`; empty for a file."""
-        if self.is_whole:
-            return ""
-        end = "" if self.end_s is None else f",{self.end_s:g}"
-        return f"#t={self.start_s or 0:g}{end}"
-
     def __str__(self) -> str:
         if self.is_whole:
             return str(self.path)

@@ -41,13 +41,6 @@ def cards_of(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None
     return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, more, strict=True)]
 
 
-def change_line(change: dict[str, Any]) -> str:
-    """Return a change as words: `red → blue (attribute)`."""
-    before, after = change["before"] or "nothing", change["after"] or "nothing"
-    slot = change["slot"] or change["kind"] or "change"
-    return f"{before} → {after} ({slot})"
-
-
 def media_of(videos: pa.Table | None) -> dict[str, Clip]:
     """Return video_id -> clip, of the videos that have a file; paths are absolute."""
     return {} if videos is None else clips_of(videos, Path())

@@ -114,7 +114,8 @@ def test_an_unfinished_artifact_says_how_to_go_on(tmp_path):
         writer.write_part(0, pa.table({"x": [1]}))
     with pytest.raises(CvrError, match=r"is unfinished; run its command again to resume"):
         open_artifact(tmp_path / "a")
-    assert ArtifactWriter(tmp_path / "a", stage="made").has_part(0)
+    with ArtifactWriter(tmp_path / "a", stage="made") as writer:
+        assert writer.finish().read().to_pylist() == [{"x": 1}]
 
 
 def test_an_input_that_changed_afterwards_is_refused(tmp_path):
