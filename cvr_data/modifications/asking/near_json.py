@@ -8,6 +8,7 @@ DEPTH = 32
 """Deeper brackets are no answer."""
 _DOUBLE, _SINGLE = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02\u300c\u300d', "'\u2018\u2019\u201a`"
 _BLANK = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.S)
+_BLANK_OR_COMMA = re.compile(r"(?:[\s,\uff0c]|//[^\n]*|/\*.*?\*/)*", re.S)
 _NAME = re.compile(r"[^\W\d][\w-]*")
 _NEXT = rf"[,\uff0c\s]\s*(?:[{_DOUBLE}{_SINGLE}]?[\w-]+[{_DOUBLE}{_SINGLE}]?\s*[:\uff1a])"
 _AFTER_NAME = re.compile(r"\s*[:\uff1a]")
@@ -34,7 +35,7 @@ def near_json(text: str, start: int) -> tuple[Any, int]:
     """
     try:
         return json.JSONDecoder(strict=False).raw_decode(text, start)
-    except json.JSONDecodeError:
+    except ValueError:  # also of a number that is too long to be one
         return _value(text, start, DEPTH)
     except RecursionError:
         raise NotJson from None
@@ -105,6 +106,5 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def _blank(text: str, at: int, *, commas: bool = False) -> int:
-    found = _BLANK.match(text, at)
-    at = found.end() if found else at
-    return _blank(text, at + 1, commas=True) if commas and text[at : at + 1] in (",", "\uff0c") else at
+    found = (_BLANK_OR_COMMA if commas else _BLANK).match(text, at)
+    return found.end() if found else at

@@ -5,12 +5,15 @@ from typing import Any
 
 from cvr_data.language.words import clean_text
 
+_RUN = re.compile(r"(\s)\s{15,}")
+"""More white space than any answer needs."""
 _UNSTORABLE = re.compile(r"[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Halves of surrogate pairs, NUL and its like: no table can hold the first, no reader shows the rest."""
 _THOUGHT = r"think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad"
 _OPEN = rf"(?:<(?:{_THOUGHT})\b[^<>]*>|\[THINK\]|\u25c1think\u25b7)"
 _CLOSE = rf"(?:</(?:{_THOUGHT})\s*>|\[/THINK\]|\u25c1/think\u25b7)"
 _THOUGHTS = re.compile(rf"{_OPEN}.*?{_CLOSE}", re.S | re.I)
+_ENDS = re.compile(_CLOSE, re.I)
 _UP_TO_CLOSE, _FROM_OPEN = re.compile(rf"\A.*{_CLOSE}", re.S | re.I), re.compile(rf"{_OPEN}.*", re.S | re.I)
 _FINAL = re.compile(r"\A.*<\|channel\|>\s*final\b.*?<\|message\|>", re.S)
 _OTHER_CHANNEL = re.compile(r"<\|channel\|>\s*(?:analysis|commentary)\b.*?(?:<\|end\|>|\Z)", re.S)
@@ -81,7 +84,10 @@ def storable(value: Any) -> Any:
 
 def said(raw: str) -> str | None:
     """Return a raw answer without thoughts and special tokens; None where it ends amid the thoughts."""
-    text = _THOUGHTS.sub("", _OTHER_CHANNEL.sub("", _FINAL.sub("", storable(raw), count=1)))
+    text = _OTHER_CHANNEL.sub("", _FINAL.sub("", _RUN.sub(r"\1", storable(raw)), count=1))
+    ends = [found.end() for found in _ENDS.finditer(text)]
+    last = ends[-1] if ends else 0  # behind it each opening tag would look through all that follows
+    text = _THOUGHTS.sub("", text[:last]) + text[last:]
     closed = _UP_TO_CLOSE.sub("", text, count=1)
     opened = _FROM_OPEN.sub("", closed, count=1)
     parts = [part for part in _TURN.split(opened) if _SPECIAL.sub("", part).strip()]

@@ -106,3 +106,17 @@ def test_a_paragraph_is_a_description_and_a_refusal_is_none():
     said = read_answer("A boat drifts\nacross a lake.", schema=SCHEMA, is_paragraph=True)
     assert said.text == "A boat drifts across a lake." or said.text == "A boat drifts across a lake"
     assert read_answer("I'm sorry, but I can't see any frames.", schema=SCHEMA, is_paragraph=True).reason == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("{" + "," * 20_000 + '"modification": "make it blue"}', "make it blue"),
+        ('{"modification": "make it blue", "kind": "static", "n": ' + "1" * 6_000 + "}", "make it blue"),
+        ('{"modification": make it' + " " * 60_000 + "blue}", "make it blue"),
+        ("<think>" * 8_000, None),
+        ('{"modification": "' + 'a" ' * 20_000, None),
+    ],
+)
+def test_no_answer_ends_a_run_or_holds_it_up(raw, text):
+    assert read_answer(raw, schema=SCHEMA).text == text
