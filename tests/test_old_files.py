@@ -180,7 +180,7 @@ def test_old_answers_are_found_in_the_request_cache(read_or_refused, old, tmp_pa
     command = re.sub(r"/tmp/\w+/(v?lm)", rf"{old.parent}/\1", before.manifest["command"])
     found = read_or_refused(*command.split()[1:-1], str(tmp_path / "texts"))
     assert found and said in found
-    columns = ["raw", "status"] if "raw" in before.read().column_names else ["description"]
+    columns = ["raw", "status"] if "raw" in before.read().column_names else ["video_id", "description_raw"]
     assert open_artifact(tmp_path / "texts").read(columns).equals(before.read(columns))
 
 

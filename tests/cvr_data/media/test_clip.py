@@ -148,13 +148,6 @@ def test_an_image_has_no_times(tmp_path):
         read_frames(Clip(tmp_path / "a.png", 0.0, 1.0))
 
 
-def test_a_browser_is_told_the_times():
-    fragments = [
-        Clip(Path("a.mp4"), *times).fragment for times in ((None, None), (1.5, 4.0), (None, 4.25), (2.0, None))
-    ]
-    assert fragments == ["", "#t=1.5,4", "#t=0,4.25", "#t=2"]
-
-
 def test_times_that_are_none_are_refused():
     assert bad_times(None, None) is bad_times(0.0, 0.5) is bad_times(3.0, None) is None
     assert "after the start" in bad_times(2.0, 2.0)

@@ -237,7 +237,7 @@ def test_a_clip_of_a_longer_file_plays_within_its_times_again_and_again(review, 
     folder = write_artifact(tmp_path / "triplets", "build-triplets", asked, TRIPLETS, videos=videos)
     page = visit(review("--annotator", "ann", reviewed=folder).links["ann"])
     assert page.locator("video").first.get_attribute("src").endswith("#t=5,6")
-    page.wait_for_function("document.querySelector('video').currentTime > 5")
+    page.wait_for_function("() => document.querySelector('video').currentTime > 5")
     seen = page.evaluate(PLAYED_TWICE)
     assert min(seen) >= 4.9  # neither the start of the file
     assert max(seen) < 12  # nor all that follows
