@@ -108,13 +108,20 @@ def composition_record(
     composed_Q = ranks.column("rank").to_numpy()
     clusters = target_clusters(ranks.column("target_ids").to_pylist())
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
+
+    def gap(metric: str) -> dict[str, Any]:
+        """Composed minus the best with one input, which is chosen on the same queries."""
+        best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
+        both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
+        return {"best": best.name, **paired_difference(*both, clusters, seed)}
+
     return {
         "k": k,
         "reads": sorted(
             LOST[found.modality] for found in unimodals if found.how == "masked" and (found.rank_Q != composed_Q).any()
         ),
         "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in rows.items()},
-        "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
+        "gap": {metric: gap(metric) for metric in metric_names(ks)},
         "labels": _count(labels(composed_Q, unimodals, k)),
         "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})},
     }
@@ -137,20 +144,6 @@ def paired_difference(
     if (first_Q == second_Q).all():
         return {"value": 0.0, "low": 0.0, "high": 0.0}
     return vars(paired_bootstrap(first_Q, second_Q, clusters, seed))
-
-
-def _gap(
-    metric: str,
-    composed_Q: np.ndarray,
-    unimodals: Sequence[Unimodal],
-    clusters: list[str],
-    ks: Sequence[int],
-    seed: int,
-) -> dict[str, Any]:
-    """Composed minus the best with one input, of this metric; that one is chosen on the same queries."""
-    best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
-    both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
-    return {"best": best.name, **paired_difference(*both, clusters, seed)}
 
 
 def _count(found: Sequence[str]) -> dict[str, int]:

@@ -56,15 +56,7 @@ class Findings:
 
 
 def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table) -> Findings:
-    """Return the unimodal and temporal audits of a model whose own ranks are known.
-
-    Args:
-        config: how.
-        retriever: the model, made with `encoder`.
-        encoder: where it gets its features from.
-        task: what it was scored on.
-        ranks: rows of ranks.parquet, in the order of the task's queries.
-    """
+    """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
     plain_Q = ranks.column("rank").to_numpy()
@@ -96,11 +88,7 @@ def write_audit(writer: ArtifactWriter, findings: Findings, about: Mapping[str, 
 
 
 def read_audit(folder: Path) -> dict[str, Any]:
-    """Return audit.json of an audit folder.
-
-    Raises:
-        CvrError: no audit is there.
-    """
+    """Return audit.json of an audit folder. Raises CvrError: no audit is there."""
     artifact = open_artifact(folder, STAGE)
     if not (artifact.path / AUDIT).exists():
         raise CvrError(f"{folder}: {AUDIT} is missing; run cvr audit again with --overwrite.")

@@ -84,13 +84,9 @@ def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> 
 
 def _rows(queries: pa.Table) -> list[QueryRow]:
     return [
-        QueryRow(
-            query_id=str(row[QUERY_NUMBER]),
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],) if "target_id" in row else (),
-        )
+        QueryRow(str(row[QUERY_NUMBER]), row["reference_id"], row["modification"], targets)
         for row in queries.to_pylist()
+        for targets in [(row["target_id"],) if "target_id" in row else ()]
     ]
 
 

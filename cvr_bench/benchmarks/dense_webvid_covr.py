@@ -71,7 +71,7 @@ def load_blind(config: Config) -> Task:
     published = {"queries": PUBLISHED[config.split]["queries"]}
     check_counts(path, config.counts, {"queries": queries.num_rows}, published)
     rows = [
-        QueryRow(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
+        QueryRow(number, reference_id, text, (), description)
         for number, reference_id, text, description in zip(*queries.to_pydict().values(), strict=True)
     ]
     return composed_task(f"dense-webvid-covr-{config.split}", rows, [], Protocol(gallery="targets"))

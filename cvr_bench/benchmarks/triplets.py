@@ -181,11 +181,7 @@ def _reader(path: Path) -> str | None:
 
 
 def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
-    """Return the rows of a split.
-
-    Raises:
-        CvrError: there is none; the splits that are there are named.
-    """
+    """Return the rows of a split. Raises CvrError: there is none; the splits that are there are named."""
     rows = triplets.filter(pc.equal(triplets.column("split"), split))
     if not rows.num_rows:
         counts = sorted(triplets.column("split").value_counts().to_pylist(), key=lambda entry: entry["values"])

@@ -81,11 +81,7 @@ def choose_sources(
 
 
 def with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:
-    """Return the sources with distractors in their gallery.
-
-    Raises:
-        CvrError: a benchmark's gallery is its own.
-    """
+    """Return the sources with distractors in their gallery. Raises CvrError: a benchmark's gallery is its own."""
     if folders and sources.benchmark is not None:
         raise CvrError(f"{sources.benchmark.name} has a gallery of its own; --distractors belong to triplets of ours.")
     return replace(sources, distractors=tuple(folders))

@@ -130,12 +130,7 @@ def _clip_reader(config: Config, parts: ClipParts) -> ClipReader:
 
 
 class _Reading:
-    """Reads the frames of a video by name.
-
-    Args:
-        config: how many frames, and which.
-        parts: what they are prepared for.
-    """
+    """Reads the frames of a video by name."""
 
     def __init__(self, config: Config, parts: ClipParts):
         self.config, self.preprocessing = config, parts.preprocessing
@@ -143,11 +138,7 @@ class _Reading:
         self.files = {} if config.videos is None else read_files(config.videos)
 
     def __call__(self, video: Video) -> np.ndarray:
-        """Return uint8 (T, H, W, 3).
-
-        Raises:
-            CvrError: it is not in the table, or has no file that can be read.
-        """
+        """Return uint8 (T, H, W, 3). Raises CvrError: it is not in the table, or has no file that can be read."""
         if video.path is None and self.config.videos is None:
             return self.preprocessing.fit_frames(self.drawn.read_video(video))
         found = video if video.path is not None else self.files.get(video.video_id)

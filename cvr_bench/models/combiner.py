@@ -60,15 +60,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 class Combiner(nn.Module):
-    """(video, text) -> query embedding.
-
-    Args:
-        dim: of both embeddings.
-        projection: width of either projection.
-        hidden: width of the hidden layers.
-        dropout: after both projections and the hidden layers.
-        temperature: where a learned one starts; None is a constant scale of 100.
-    """
+    """(video, text) -> query embedding; a `temperature` is learned, None is a constant scale of 100."""
 
     def __init__(self, dim: int, *, projection: int, hidden: int, dropout: float, temperature: float | None):
         super().__init__()

@@ -207,13 +207,8 @@ class TrainingStep:
 class MaxOverTokens:
     """A retriever whose queries and videos are several tokens each: the best pair of tokens counts.
 
-    Memory is bounded by a block; the released code holds all pairs at once, 139 GB on CIRR's val split.
-
-    Args:
-        encode_queries: queries -> (Q, K, D).
-        encode_videos: videos -> one (T, D) each.
-        module: what is trained.
-        training_step: batch -> losses.
+    `encode_queries` gives (Q, K, D), `encode_videos` a (T, D) for each. Memory is bounded by a block; the released code
+    holds all pairs at once, 139 GB on CIRR's val split.
     """
 
     def __init__(
@@ -231,11 +226,7 @@ class MaxOverTokens:
         self.size = 0
 
     def index(self, gallery: Sequence[Item]) -> None:
-        """Keep the tokens of the gallery.
-
-        Raises:
-            CvrError: an item is a text.
-        """
+        """Keep the tokens of the gallery. Raises CvrError: an item is a text."""
         videos, _ = videos_and_texts(gallery, ranks_texts=False)
         with evaluating(self.module):
             parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]

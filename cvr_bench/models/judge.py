@@ -82,11 +82,7 @@ class Judge:
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:
-        """Remember the gallery, which is one of videos.
-
-        Raises:
-            CvrError: an item is a text.
-        """
+        """Remember the gallery, which is one of videos. Raises CvrError: an item is a text."""
         videos_and_texts(gallery, ranks_texts=False)
         self.gallery = gallery
 

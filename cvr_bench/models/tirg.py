@@ -53,12 +53,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 class Tirg(nn.Module):
-    """(video, text) -> query embedding: a gated video plus a residual.
-
-    Args:
-        dim: of both embeddings.
-        scale: what similarities are multiplied by, at the start.
-    """
+    """(video, text) -> query embedding: a gated video plus a residual; `scale`, of similarities, is learned."""
 
     def __init__(self, dim: int, *, scale: float):
         super().__init__()

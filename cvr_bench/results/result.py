@@ -227,11 +227,7 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
 
 
 def read_result(path: Path) -> Result:
-    """Return the result of a folder.
-
-    Raises:
-        CvrError: no result is there, or it is damaged.
-    """
+    """Return the result of a folder. Raises CvrError: no result is there, or it is damaged."""
     artifact = open_artifact(path, STAGE)
     for name in (RESULT, PROTOCOL, RANKS):
         if not (path / name).exists():

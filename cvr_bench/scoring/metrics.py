@@ -79,13 +79,7 @@ def average_precision(target_ranks: Sequence[int], k: int) -> float:
 
 
 def chance_recall(allowed: np.ndarray, targets: np.ndarray, k: int) -> float:
-    """Return the R@K in percent that a random order gives.
-
-    Args:
-        allowed: number of gallery items each query is ranked against, its targets among them.
-        targets: how many of them answer it.
-        k: K.
-    """
+    """Return R@K in percent of a random order, where `allowed` items of a query are ranked and `targets` answer it."""
     pairs, counts = np.unique(np.stack([allowed, targets], axis=1), axis=0, return_counts=True)
     found = [1.0 - math.comb(n - t, min(k, n)) / math.comb(n, min(k, n)) for n, t in pairs.tolist()]
     return float(100.0 * np.average(found, weights=counts))

@@ -192,11 +192,7 @@ class PartMaker:
     """Number of the part whose videos come next."""
 
     def __call__(self, number: int, rows: pa.Table) -> MadeFiles:
-        """Return the files of a part.
-
-        Raises:
-            CvrError: the encoder runs elsewhere than that of the command.
-        """
+        """Return the files of a part. Raises CvrError: the encoder runs elsewhere than that of the command."""
         encoder = self.encoder or _encoder_of_process(self.name, self.config)
         if encoder.runs_on != self.runs_on:
             raise CvrError(

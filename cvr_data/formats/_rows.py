@@ -218,11 +218,7 @@ def literal(cell: Any) -> Any:
 
 
 def texts_of(cell: Any) -> list[str]:
-    """Return the texts of a cell that holds a list of them.
-
-    Raises:
-        ValueError: it holds something else.
-    """
+    """Return the texts of a cell that holds a list of them. Raises ValueError: it holds something else."""
     values = literal(cell)
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ValueError("not a list of texts")

@@ -62,11 +62,7 @@ def data_uri(medium: Path | Clip) -> str:
 
 
 def small_mp4(clip: Clip) -> bytes:
-    """Return the clip as a small MP4 file.
-
-    Raises:
-        UnreadableVideo: the file is missing, broken or has no frame.
-    """
+    """Return the clip as a small MP4 file. Raises UnreadableVideo: the file is missing, broken or has no frame."""
     from PIL import Image
 
     frames = read_frames(clip, FRAMES)

@@ -127,11 +127,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
 
 
 def check_repo(repo: str, option: str = "--repo") -> None:
-    """Check the name of a repository.
-
-    Raises:
-        CvrError: it is malformed.
-    """
+    """Check the name of a repository. Raises CvrError: it is malformed."""
     if not REPO.fullmatch(repo):
         raise CvrError(f"{option} {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
 
@@ -186,11 +182,7 @@ def _write_thumbnails(part: Publishable, media: Mapping[str, PublishedMedium], f
 
 
 def connect() -> "HfApi":
-    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN.
-
-    Raises:
-        CvrError: there is no token.
-    """
+    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN. Raises CvrError: there is no token."""
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.utils import disable_progress_bars, logging
 

@@ -203,14 +203,8 @@ def write_dataset(
 ) -> Artifact:  # fmt: skip
     """Write parts, CSVs, statistics and the card of an open run, and finish it.
 
-    Args:
-        run: that the triplets are of.
-        triplets: as they will be written.
-        name: of the dataset.
-        videos: folders that tell of the triplets' videos.
-        made_of: for the card and the manifest; the steps of this run are added.
-        sort_by: columns that the rows of each part are sorted by.
-        coverage_of: what the statistics say of those before, where this is a dataset of which some was dropped.
+    The steps of this run are added to `made_of`; `coverage_of` compares its numbers with those of the dataset before,
+    where this is one of which some was dropped.
 
     Raises:
         CvrError: no triplet is left.

@@ -161,11 +161,7 @@ def join(config: Config, bucket: pa.Table) -> pa.Table:
 
 
 def _checked_names(pairs: pa.Table) -> pa.Array:
-    """Return `pair_names` of pairs, of which the first of a name counts.
-
-    Raises:
-        CvrError: a pair is in two splits.
-    """
+    """Return `pair_names` of pairs, of which the first of a name counts. Raises CvrError: a pair is in two splits."""
     names = pair_names(pairs).combine_chunks()
     first = pairs.column("split").take(pc.index_in(names, names))
     splits = [pc.fill_null(column, "") for column in (first, pairs.column("split"))]

@@ -31,12 +31,7 @@ class ClipParts:
 
 
 class ClipNetwork(nn.Module):
-    """Videos and texts in one space; its learned scale is CLIP's.
-
-    Args:
-        clip: a CLIPModel.
-        preprocessing: gives pixels of frames.
-    """
+    """Videos and texts of a CLIPModel in one space; its learned scale is CLIP's."""
 
     def __init__(self, clip: Any, preprocessing: Preprocessing):
         super().__init__()

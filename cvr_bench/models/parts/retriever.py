@@ -156,11 +156,7 @@ def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[lis
 
 
 def check_one_space(encoder: Encoder, model: str) -> None:
-    """Refuse an encoder whose videos and texts cannot be compared.
-
-    Raises:
-        CvrError: their widths differ.
-    """
+    """Refuse an encoder whose videos and texts cannot be compared. Raises CvrError: their widths differ."""
     if encoder.dim != encoder.text_dim:
         widths = f"{encoder.dim} and {encoder.text_dim} wide"
         raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")

@@ -61,11 +61,7 @@ class StoredEncoder:
             self.text_dim = self._text_encoder.text_dim
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
-        """Return the stored frame embeddings.
-
-        Raises:
-            CvrError: a video is not stored.
-        """
+        """Return the stored frame embeddings. Raises CvrError: a video is not stored."""
         return self.store.frames([video.video_id for video in videos])
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:

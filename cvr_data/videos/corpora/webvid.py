@@ -44,11 +44,7 @@ class Config:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: the file is missing, empty, or lacks a column.
-    """
+    """Return the files it reads. Raises CvrError: the file is missing, empty, or lacks a column."""
     files = table_files(config.path)
     for file in files:
         check_file(file, COLUMNS)

@@ -33,12 +33,7 @@ VideoParts = Callable[[Sequence[Video]], Parts]
 class LateRetriever:
     """Keeps the parts of the gallery, and compares them with those of the queries block by block.
 
-    Args:
-        module: what is trained; it is in eval mode while it indexes and scores.
-        text_parts: texts -> their parts.
-        video_parts: videos -> their parts.
-        training_step: batch -> losses.
-        block: tiles -> the scores of all their pairs; None is the token-wise interaction.
+    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction.
     """
 
     def __init__(
@@ -73,11 +68,7 @@ class LateRetriever:
             self.gallery = self._videos(videos)
 
     def score(self, queries: Sequence[Query]) -> Tensor:
-        """Return scores_QG.
-
-        Raises:
-            CvrError: a query lacks the text or, where texts are ranked, the video.
-        """
+        """Return scores_QG. Raises CvrError: a query lacks the text or, where texts are ranked, the video."""
         if self.gallery is None:
             raise ValueError("index(gallery) comes before score(queries).")
         with evaluating(self.module):

@@ -53,10 +53,7 @@ class TransformerLayer(nn.Module):
 class TransformerLayers(nn.Module):
     """Several layers.
 
-    Args:
-        dim: a multiple of `heads`.
-        heads: of each attention.
-        start: `identity` has the layers give back what they get until they are trained; `random` starts as CLIP does.
+    With the `start` identity they give back what they get until they are trained; random starts as CLIP does.
     """
 
     def __init__(self, dim: int, heads: int, *, start: str):
@@ -145,11 +142,7 @@ def part_weights_head(dim: int, layers: int) -> nn.Module:
 
 
 def first_positions(table: nn.Embedding, count: int) -> Tensor:
-    """Return the first rows of a table of positions.
-
-    Raises:
-        CvrError: it has fewer.
-    """
+    """Return the first rows of a table of positions. Raises CvrError: it has fewer."""
     if count > table.num_embeddings:
         raise CvrError(
             f"A video has {count} frames, and this model has {table.num_embeddings} positions; set positions={count} "

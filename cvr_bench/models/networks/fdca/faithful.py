@@ -142,12 +142,7 @@ class FusionLayers(nn.Module):
 class FaithfulFdca(nn.Module):
     """The released Combiner without the frozen CLIP inside it; all defaults are as released.
 
-    Args:
-        dim: width of the embeddings, a multiple of 8.
-        depth: layers of each of the two fusions.
-        hidden: width of their hidden layers.
-        dropout: everywhere.
-        positions: how many frames and tokens have an unused position embedding.
+    `positions` says how many frames and tokens have an unused position embedding.
     """
 
     def __init__(

@@ -21,13 +21,7 @@ MAX_SCALE = 100.0
 
 
 class Attention(nn.Module):
-    """Multi-head attention; keys have no bias, because a softmax cannot see one.
-
-    Args:
-        width: of queries, keys and output; a multiple of `heads`.
-        heads: how many parts attend on their own.
-        dropout: share of attention weights dropped in training.
-    """
+    """Multi-head attention; keys have no bias, because a softmax cannot see one."""
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
@@ -81,17 +75,9 @@ class Composed:
 
 
 class FixedFdca(nn.Module):
-    """Frames and tokens -> query embedding in the space of the gallery's mean frames.
+    """Frames and tokens, both `dim` wide -> query embedding in the space of the gallery's mean frames.
 
-    Args:
-        dim: of the embeddings of frames and tokens.
-        width: inside the model, a multiple of `heads`.
-        depth: layers of each of the two fusions.
-        heads: of every attention.
-        dropout: where roles are found.
-        fusion_dropout: in the fusions and behind them.
-        temperature: at the start; it is learned.
-        token_branch: whether the query has it.
+    The other arguments are options of the model `fdca`, which tells what they mean.
     """
 
     def __init__(
