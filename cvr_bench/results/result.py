@@ -20,8 +20,6 @@ from cvr_bench.scoring.metrics import (
     Interval,
     bootstrap_interval,
     chance_recall,
-    mean_rank,
-    median_rank,
     target_clusters,
 )
 from cvr_bench.tasks.coverage import recall_bounds
@@ -137,8 +135,8 @@ def rank_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str,
         "metrics": {
             name: vars(bootstrap_interval(measures.values(table, name), clusters, seed)) for name in measures.names()
         },
-        "MdR": median_rank(ranks),
-        "MnR": mean_rank(ranks),
+        "MdR": float(np.median(ranks)),
+        "MnR": float(np.mean(ranks)),
         "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},
         "chance": {**chances, MEAN: float(np.mean(list(chances.values()))), **measures.chances(chances)},
     }

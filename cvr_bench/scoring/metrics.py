@@ -58,16 +58,6 @@ def mean_recall(ranks: np.ndarray, ks: Sequence[int]) -> float:
     return float(recall_values(ranks, ks).mean())
 
 
-def median_rank(ranks: np.ndarray) -> float:
-    """Return the median rank (MdR)."""
-    return float(np.median(ranks))
-
-
-def mean_rank(ranks: np.ndarray) -> float:
-    """Return the mean rank (MnR)."""
-    return float(np.mean(ranks))
-
-
 def average_precision(target_ranks: Sequence[int], k: int) -> float:
     """Return AP@K in percent of one query: the sum of the precision at each target found, over min(K, targets).
 
