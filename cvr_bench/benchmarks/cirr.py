@@ -50,7 +50,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     if config.split == "test1":
         raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
     captions, splits = files(config)

@@ -61,7 +61,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     annotations, clips = files(config)
     listed = layout.read_clips(clips)
     gallery = list(dict.fromkeys(clip.name for clip in listed))

@@ -52,7 +52,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
     gallery: Sequence[str] = layout.read_names(maps[0]) if maps else videos_of_queries(rows)

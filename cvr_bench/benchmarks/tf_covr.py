@@ -34,12 +34,10 @@ EXAMPLE = {"": (3, 6), "gallery=named": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
     rows = [
         QueryRow(f"row-{number}", first["reference_id"], first["modification"], targets)

@@ -57,13 +57,11 @@ EXAMPLE = {"": (2, 4), "reference=keep": (2, 4), "split=val": (1, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return what `load` reads."""
     check_triplets(config.data)
     return [config.data]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split."""
     return task_of(read_triplets(config.data), config)
 
 

@@ -84,7 +84,6 @@ TINY = Config(tiny=True, frames=2, workers=1)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model; nothing of the encoder is used."""
     with seeded(config.seed):
         parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)

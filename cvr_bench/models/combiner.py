@@ -46,7 +46,6 @@ TINY = Config(projection=4, hidden=4)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "combiner")
     with seeded(config.seed):
         module = Combiner(

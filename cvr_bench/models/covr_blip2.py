@@ -84,7 +84,6 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
-    """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
     load_weights(built.network, config.checkpoint)
@@ -212,13 +211,10 @@ class MaxOverTokens:
     """
 
     def __init__(
-        self,
-        encode_queries: Callable[[Sequence[Query]], Tensor],
-        encode_videos: Callable[[Sequence[Video]], list[Tensor]],
-        *,
-        module: nn.Module,
+        self, encode_queries: Callable[[Sequence[Query]], Tensor],
+        encode_videos: Callable[[Sequence[Video]], list[Tensor]], *, module: nn.Module,
         training_step: Callable[[TripletBatch], Losses],
-    ):
+    ):  # fmt: skip
         self.encode_queries, self.encode_videos = encode_queries, encode_videos
         self.module, self.training_step = module, training_step
         self.tokens_ND = torch.empty(0, 0)

@@ -76,7 +76,6 @@ TINY = Config(width=8, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "fdca")
     build = _faithful if config.mode == "faithful" else _fixed
     return build(config, encoder)
@@ -152,12 +151,9 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 def _retriever(
-    config: Config,
-    encoder: Encoder,
-    module: nn.Module,
-    encode: Callable[[VideoFeatures, TextFeatures], Tensor],
+    config: Config, encoder: Encoder, module: nn.Module, encode: Callable[[VideoFeatures, TextFeatures], Tensor],
     training_step: Callable[[TripletBatch], Losses],
-) -> DenseRetriever:
+) -> DenseRetriever:  # fmt: skip
     load_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:

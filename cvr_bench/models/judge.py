@@ -60,12 +60,10 @@ TINY = Config(backend="echo")
 
 
 def parts(config: Config) -> list[BackendModule]:
-    """Return what asks the language model."""
     return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "Judge":
-    """Return the model; it reads no features."""
     return Judge(config)
 
 

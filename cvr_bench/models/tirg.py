@@ -44,7 +44,6 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "tirg")
     is_faithful = config.mode == "faithful"
     with seeded(config.seed):

@@ -74,20 +74,12 @@ def targets_of_queries(rows: Iterable[QueryRow]) -> list[str]:
 
 
 def composed_task(
-    name: str,
-    rows: Sequence[QueryRow],
-    gallery: Sequence[str],
-    protocol: Protocol,
-    *,
-    ks: tuple[int, ...] = KS,
-    map_ks: tuple[int, ...] = (),
-    candidates: Mapping[str, frozenset[str]] | None = None,
-    subset: Mapping[str, frozenset[str]] | None = None,
-    subset_ks: tuple[int, ...] = (),
-    means: Mapping[str, Mean] | None = None,
-    left_out: Mapping[str, int] | None = None,
+    name: str, rows: Sequence[QueryRow], gallery: Sequence[str], protocol: Protocol, *, ks: tuple[int, ...] = KS,
+    map_ks: tuple[int, ...] = (), candidates: Mapping[str, frozenset[str]] | None = None,
+    subset: Mapping[str, frozenset[str]] | None = None, subset_ks: tuple[int, ...] = (),
+    means: Mapping[str, Mean] | None = None, left_out: Mapping[str, int] | None = None,
     slice_names: Sequence[str] = (),
-) -> Task:
+) -> Task:  # fmt: skip
     """Return the task of these queries; one whose only target is its own reference is left out and counted.
 
     Queries without targets make a task whose answers a server scores. Slices come in the order of `slice_names`, or of

@@ -80,7 +80,6 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder."""
     files = _rows.files_of(path, FILES, config.split)
     return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
 

@@ -67,7 +67,6 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder."""
     return _rows.concat([_read_file(config, file) for file in _files(config, path)])
 
 

@@ -50,14 +50,9 @@ class ClipReader:
     """
 
     def __init__(
-        self,
-        read: Callable[[Video], np.ndarray],
-        *,
-        workers: int,
-        augmentation: Augmentation | None,
-        seed: int,
+        self, read: Callable[[Video], np.ndarray], *, workers: int, augmentation: Augmentation | None, seed: int,
         references: bool = True,
-    ):
+    ):  # fmt: skip
         self.read, self.workers, self.augmentation, self.seed = read, workers, augmentation, seed
         self.references = references
 

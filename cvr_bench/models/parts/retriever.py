@@ -94,15 +94,10 @@ class DenseRetriever:
     """
 
     def __init__(
-        self,
-        encode_queries: Callable[[Sequence[Query]], Tensor],
-        encode_videos: Callable[[Sequence[Video]], Tensor],
-        *,
-        encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
-        module: nn.Module | None = None,
-        training_step: Callable[[TripletBatch], Losses] | None = None,
-        clip_reader: ReadsAhead | None = None,
-    ):
+        self, encode_queries: Callable[[Sequence[Query]], Tensor], encode_videos: Callable[[Sequence[Video]], Tensor],
+        *, encode_texts: Callable[[Sequence[str]], Tensor] | None = None, module: nn.Module | None = None,
+        training_step: Callable[[TripletBatch], Losses] | None = None, clip_reader: ReadsAhead | None = None,
+    ):  # fmt: skip
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
         self.encode_texts = encode_texts

@@ -35,7 +35,6 @@ class Config:
 
 
 def load(config: Config) -> "StoredEncoder":
-    """Return the encoder."""
     store = FeatureStore.open(config.embeddings, config.space)
     text_stores = [FeatureStore.open(folder, "raw") for folder in config.texts]
     for folder, text_store in zip(config.texts, text_stores, strict=True):

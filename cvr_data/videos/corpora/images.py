@@ -47,7 +47,6 @@ def inputs(config: Config) -> dict[str, Path]:
 
 
 def media(config: Config) -> tuple[Path, list[str]]:
-    """Return the folder and the media in it."""
     return config.path, media_files(config.path)
 
 

@@ -55,7 +55,6 @@ count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
     if config.media is not None and not config.media.is_dir():
         raise CvrError(f"{config.media}: no such folder of media.")
     entries = (_entry(config, row) for row, _ in table_rows(config.path, COLUMNS))

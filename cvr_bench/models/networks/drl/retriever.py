@@ -37,13 +37,9 @@ class LateRetriever:
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        text_parts: TextParts,
-        video_parts: VideoParts,
-        training_step: Callable[[TripletBatch], Losses],
-        block: BlockScores | None = None,
-    ):
+        self, module: nn.Module, text_parts: TextParts, video_parts: VideoParts,
+        training_step: Callable[[TripletBatch], Losses], block: BlockScores | None = None,
+    ):  # fmt: skip
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
         self.block = block or BestMatches()

@@ -146,14 +146,9 @@ class FaithfulFdca(nn.Module):
     """
 
     def __init__(
-        self,
-        dim: int,
-        *,
-        depth: int = 6,
-        hidden: int = 2048,
-        dropout: float = 0.5,
+        self, dim: int, *, depth: int = 6, hidden: int = 2048, dropout: float = 0.5,
         positions: tuple[int, int] = (8, 77),
-    ):
+    ):  # fmt: skip
         super().__init__()
         if dim % HEADS:
             raise ValueError(f"The width of the embeddings should be a multiple of {HEADS}, got {dim}.")

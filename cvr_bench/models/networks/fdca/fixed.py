@@ -81,17 +81,9 @@ class FixedFdca(nn.Module):
     """
 
     def __init__(
-        self,
-        dim: int,
-        *,
-        width: int,
-        depth: int,
-        heads: int,
-        dropout: float,
-        fusion_dropout: float,
-        temperature: float,
-        token_branch: bool,
-    ):
+        self, dim: int, *, width: int, depth: int, heads: int, dropout: float, fusion_dropout: float,
+        temperature: float, token_branch: bool,
+    ):  # fmt: skip
         super().__init__()
         self.token_branch = token_branch
         self.frame_in, self.token_in = nn.Linear(dim, width), nn.Linear(dim, width)
