@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_mean
 
 RETAINED, INJECTED, EXCLUDED = range(3)
 MAX_SCALE = 100.0
@@ -152,9 +152,3 @@ def with_positions(values_BNW: Tensor) -> Tensor:
     rates_F = torch.exp(torch.arange(0, width, 2) * (-math.log(1000.0) / width))
     angles_NF = torch.arange(count)[:, None] * rates_F
     return values_BNW + torch.cat([angles_NF.sin(), angles_NF.cos()], dim=-1).to(values_BNW)
-
-
-def masked_mean(values_BTW: Tensor, mask_BT: Tensor) -> Tensor:
-    """Return the mean over the positions that are not padding, (B, W)."""
-    weights_BT1 = mask_BT.unsqueeze(-1).to(values_BTW.dtype)
-    return (values_BTW * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)
