@@ -20,7 +20,7 @@ from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_optio
 @seed_option
 @overwrite_option
 @json_option
-def audit(
+def audit_command(
     target: Path, model: str | None, split: str | None, embeddings: Path | None, k: int, threshold: float | None,
     text_threshold: float | None, out: Path | None, seed: int, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip

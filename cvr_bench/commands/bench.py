@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @seed_option
 @overwrite_option
 @json_option
-def bench(
+def bench_command(
     models: tuple[str, ...], data: tuple[str, ...], data_options: tuple[str, ...], embeddings: Path | None,
     split: str | None, train_data: tuple[str, ...], distractors: tuple[Path, ...], checkpoint: Path | None,
     options: tuple[str, ...], train_options: tuple[str, ...], devices: int, nodes: int, log_every: int | None,

@@ -15,7 +15,7 @@ from cvr_data.core.errors import CvrError
 @click.option("--protocols", is_flag=True, help="Show each result under every protocol its saved scores can answer.")
 @seed_option
 @json_option
-def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: int, as_json: bool) -> None:
+def compare_command(results: tuple[Path, ...], by: str | None, protocols: bool, seed: int, as_json: bool) -> None:
     """Compare two RESULTS on the same queries, with a verdict; or show each under other protocols.
 
     The difference is first minus second, with its 95 % interval of a paired bootstrap resampled by target and the p of
@@ -31,11 +31,10 @@ def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: in
     if len(results) != 2:
         raise CvrError(f"compare takes two results, got {len(results)}; with --protocols it takes any number.")
     from cvr_bench.report.tables import format_comparison
-    from cvr_bench.results.compare import compare as compare_results
-    from cvr_bench.results.compare import to_json
+    from cvr_bench.results.compare import compare, to_json
     from cvr_bench.results.result import read_result
 
-    comparison = compare_results(*(read_result(path) for path in results), by=by, seed=seed)
+    comparison = compare(*(read_result(path) for path in results), by=by, seed=seed)
     click.echo(json.dumps(to_json(comparison), indent=1) if as_json else format_comparison(comparison))
 
 

@@ -21,7 +21,7 @@ DETAIL_WIDTH = 100
 @click.argument("names", nargs=-1)
 @click.option("--embeddings", "-e", type=FOLDER, multiple=True, help="Count these features too; repeatable.")
 @json_option
-def data_status(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: bool) -> None:
+def data_status_command(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: bool) -> None:
     """Show the settings of this machine and what of the benchmarks NAMES (default: all) it has.
 
     Settings come from ~/.config/cvr/config.toml ($CVR_CONFIG) and `cvr --machine NAME`; data sets lie in $CVR_DATA.

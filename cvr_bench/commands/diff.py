@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("after", type=FOLDER)
 @click.option("--results", multiple=True, type=FOLDER, help="Results on BEFORE, or a folder of them; repeatable.")
 @json_option
-def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) -> None:
+def diff_command(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) -> None:
     """Show what changed from BEFORE to AFTER, two folders of triplets: rows, texts, videos, splits.
 
     With --results, each result on BEFORE is said to hold for AFTER or not: its queries, targets, gallery and, of a

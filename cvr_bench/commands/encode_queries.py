@@ -18,7 +18,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, o
 @option_option
 @out_option("features", "Folder to write.")
 @overwrite_option
-def encode_queries(
+def encode_queries_command(
     model: str, checkpoint: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, **data: Any
 ) -> None:
     """Write query_feat.npy, query_feat_txt_only.npy and gallery_feat.npy of a model; cvr score reads them.

@@ -10,7 +10,7 @@ from cvr_data.commands.options import LookUp, json_option
 @click.command(cls=LookUp)
 @click.argument("benchmark", required=False)
 @json_option
-def published(benchmark: str | None, as_json: bool) -> None:
+def published_command(benchmark: str | None, as_json: bool) -> None:
     """Print the published results of BENCHMARK, or say of which benchmarks some are known.
 
     A row says how it is known: by its authors, quoted by others, run by others, inferred, or from memory.

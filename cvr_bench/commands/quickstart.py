@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--out", "-O", type=FOLDER, default="quickstart", show_default=True, help="Folder to work in.")
 @click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
-def quickstart(out: Path, options: tuple[str, ...]) -> None:
+def quickstart_command(out: Path, options: tuple[str, ...]) -> None:
     """Take an embedded world of captioned clips to a triplet dataset, scored models and a report.
 
     Nothing is downloaded but the model files of a few packages. Run it again to resume; every step can be run by

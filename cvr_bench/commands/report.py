@@ -21,7 +21,7 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 )
 @click.option("--out", "-O", type=PATH, default="report.html", show_default=True, help="File to write.")
 @seed_option
-def report(results: tuple[Path, ...], kind: str | None, out: Path, **chosen: Any) -> None:
+def report_command(results: tuple[Path, ...], kind: str | None, out: Path, **chosen: Any) -> None:
     """Write a page about RESULTS, folders made by cvr bench, and about the triplets they were scored on.
 
     The HTML page holds its clips, drawings and style, and opens without a network. Published results of the same

@@ -12,7 +12,7 @@ from cvr_data.commands.options import FOLDER
 @click.option("--in", "folder", type=FOLDER, default=".", show_default=True, help="Folder to work in.")
 @click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
 @click.option("--dry-run", is_flag=True, help="Print what it says of itself and its command lines, and stop.")
-def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> None:
+def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> None:
     """Run the steps of RECIPE, a YAML file or the name of a built-in one (`cvr list recipes`).
 
     Example: cvr run recipe.yaml -o seed=1

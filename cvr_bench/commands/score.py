@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, json_option, this_machine
 @click.option("--split", help="Split that was encoded.  [default: test]")
 @click.option("--keep-self", is_flag=True, help="Rank a query's own reference too; writes ..._ss.json.")
 @json_option
-def score(
+def score_command(
     folder: Path, data: str | None, data_options: tuple[str, ...], split: str | None, keep_self: bool, as_json: bool
 ) -> None:
     """Write the recalls of the query features in FOLDER, made by cvr encode-queries, beside them.

@@ -13,7 +13,7 @@ from cvr_data.commands.options import FOLDER, PATH, json_option
 @click.option("--checkpoint", type=FOLDER, required=True, help="A result of cvr bench --model drl, with wti or ti.")
 @click.option("--out", "-O", type=PATH, default="wti.png", show_default=True, help="The picture to write.")
 @json_option
-def show_wti(text: str, clip: str, checkpoint: Path, out: Path, as_json: bool) -> None:
+def show_wti_command(text: str, clip: str, checkpoint: Path, out: Path, as_json: bool) -> None:
     """Draw TEXT's tokens and the frames of CLIP (a file, or the id of a stored video) with weights and best matches.
 
     Example: cvr show-wti "a dog runs" dog.mp4 --checkpoint results/drl-msrvtt

@@ -17,7 +17,7 @@ from cvr_data.core.errors import CvrError
 @option_option
 @click.option("--out", "-O", type=PATH, help="File to write, such as cirr.json or challenge.npy.")
 @click.option("--check", type=PATH, metavar="FILE", help="Only check a file.")
-def submit(
+def submit_command(
     benchmark: str, model: str | None, checkpoint: Path | None, embeddings: Path | None, data_options: tuple[str, ...],
     options: tuple[str, ...], out: Path | None, check: Path | None,
 ) -> None:  # fmt: skip

@@ -9,20 +9,19 @@ from cvr_data.commands.options import PATH, LookUp
 
 @click.command(cls=LookUp)
 @click.argument("folders", nargs=-1, required=True, type=PATH)
-def verify(folders: tuple[Path, ...]) -> None:
+def verify_command(folders: tuple[Path, ...]) -> None:
     """Check every file of each of FOLDERS against the checksums in its manifest.
 
     The metrics of a result are worked out again from ranks.parquet.
 
     Example: cvr verify pairs annotations/quickstart
     """
-    from cvr_data.core.artifacts import open_artifact
-    from cvr_data.core.artifacts import verify as damages_of
+    from cvr_data.core.artifacts import open_artifact, verify
     from cvr_data.core.errors import CvrError
 
     damaged = []
     for folder in folders:
-        problems = damages_of(folder)
+        problems = verify(folder)
         manifest = open_artifact(folder).manifest
         if manifest["stage"] == "bench" and not problems:
             from cvr_bench.results.result import problems_of, read_result

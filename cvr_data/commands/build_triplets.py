@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, engine_options, option_option, overwrite_option
-from cvr_data.commands.publish import publish
+from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
 
 
-@click.command("build-triplets")
+@click.command()
 @click.argument("modifications", nargs=-1, required=True, type=FOLDER)
 @click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: annotations/<name>]")
 @click.option("--name", help="Name of the dataset.  [default: that of the videos]")
@@ -27,7 +27,7 @@ from cvr_data.core.errors import CvrError
 @option_option
 @overwrite_option
 @engine_options
-def build_triplets(
+def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
     judgments: Path | None, judged_only: bool, push: str | None, options: tuple[str, ...], overwrite: bool,
     **given: Path | None,
@@ -59,4 +59,4 @@ def build_triplets(
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
     click.echo(f"{folder}: {artifact.manifest['rows']} triplets, dropped: {counts_text(artifact.manifest['dropped'])}")
     if push is not None:
-        click.get_current_context().invoke(publish, triplets=folder, repo=push)
+        click.get_current_context().invoke(publish_command, triplets=folder, repo=push)

@@ -40,7 +40,7 @@ SHOWN_ERRORS = 8
 @click.option("--retry-failed", is_flag=True, help="Ask again for what failed for good, such as 404.")
 @click.option("--dry-run", is_flag=True, help="Show what is missing; fetch none of it.")
 @json_option
-def download(
+def download_command(
     name: str, out: Path | None, concurrency: int, attempts: int, timeout: float, retry_failed: bool, dry_run: bool,
     as_json: bool, max_bytes: int, max_total_bytes: int, min_speed: int, private_redirects: bool, **wanted: Any,
 ) -> None:  # fmt: skip

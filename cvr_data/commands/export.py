@@ -13,7 +13,7 @@ from cvr_data.commands.options import FOLDER, option_option, out_option
 @out_option("export")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @option_option
-def export(triplets: Path, format_name: str, out: Path, videos: Path | None, options: tuple[str, ...]) -> None:
+def export_command(triplets: Path, format_name: str, out: Path, videos: Path | None, options: tuple[str, ...]) -> None:
     """Write the TRIPLETS folder in another layout.
 
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf

@@ -7,7 +7,7 @@ import click
 from cvr_data.commands.options import FOLDER, PATH, option_option, out_option
 
 
-@click.command("export-embeddings")
+@click.command()
 @click.argument("embeddings", type=FOLDER)
 @click.option("--layout", required=True, help="A name in `cvr list layouts`.")
 @click.option("--only", type=PATH, help="Table of the ids to write.")
@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option
 @click.option("--column", default="captions", show_default=True, help="Column of --texts.")
 @option_option
 @out_option("features")
-def export_embeddings(
+def export_embeddings_command(
     embeddings: Path, layout: str, only: Path | None, texts: Path | None, column: str, options: tuple[str, ...],
     out: Path,
 ) -> None:  # fmt: skip

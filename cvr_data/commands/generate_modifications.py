@@ -74,7 +74,7 @@ def estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @engine_options
 @overwrite_option
 @json_option
-def generate_modifications(
+def generate_modifications_command(
     pairs: Path | None, style: str, prompt: Path | None, llm: str, options: tuple[str, ...], given: Path | None,
     out: Path | None, cache: Path | None, dry_run: bool, prices: tuple[float | None, float | None, float | None],
     overwrite: bool, as_json: bool, **chosen: Any,
@@ -88,7 +88,7 @@ def generate_modifications(
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.dry_run import Prices
     from cvr_data.modifications.dry_run import dry_run as plan_of
-    from cvr_data.modifications.generate import generate_modifications as generate
+    from cvr_data.modifications.generate import generate_modifications
     from cvr_data.modifications.generator import Config
     from cvr_data.modifications.prompts import load_prompt
 
@@ -100,7 +100,7 @@ def generate_modifications(
         _show_dry_run(plan_of(pairs, config, cache=cache, prices=Prices(*prices)), as_json)
         return
     out = out or Path("modifications") / f"{load_prompt(config.prompt).name}-{llm}"
-    artifact = generate(pairs, out, config, cache=cache, overwrite=overwrite)
+    artifact = generate_modifications(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
 
 

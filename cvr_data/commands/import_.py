@@ -17,7 +17,7 @@ from cvr_data.commands.options import (
 )
 
 
-@click.command("import")
+@click.command()
 @click.argument("corpus")
 @click.argument("source", required=False, type=PATH)
 @option_option
@@ -25,7 +25,7 @@ from cvr_data.commands.options import (
 @out_option("videos")
 @overwrite_option
 @json_option
-def import_(
+def import_command(
     corpus: str, source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
 ) -> None:
     """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCE, which is `-o path=SOURCE`.

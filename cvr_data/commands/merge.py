@@ -11,7 +11,7 @@ from cvr_data.commands.options import FOLDER, out_option, overwrite_option
 @click.argument("shards", type=FOLDER, nargs=-1, required=True)
 @out_option("embeddings")
 @overwrite_option
-def merge(shards: tuple[Path, ...], out: Path, overwrite: bool) -> None:
+def merge_command(shards: tuple[Path, ...], out: Path, overwrite: bool) -> None:
     """Bring the SHARDS of `cvr embed --num-shards` together: the files of one run, byte for byte.
 
     Example: cvr merge embeddings-0 embeddings-1 -O embeddings

@@ -7,7 +7,7 @@ import click
 from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
 
 
-@click.command("mine-distractors")
+@click.command()
 @click.argument("triplets", type=FOLDER)
 @click.argument("videos", type=FOLDER)
 @click.option("--embeddings", type=FOLDER, help="Stored features: visual likeness, and captions encoded once.")
@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, engine_options, option_option, out
 @out_option("distractors")
 @overwrite_option
 @engine_options
-def mine_distractors(
+def mine_distractors_command(
     triplets: Path, videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:
     """Find, among VIDEOS, distractors for the test queries of a TRIPLETS folder.

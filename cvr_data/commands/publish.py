@@ -42,7 +42,7 @@ SHOWN = 20
     help="Files per commit of an unfinished upload: fewer on a line that breaks often.",
 )  # fmt: skip
 @click.option("--staging", type=FOLDER, help="Keep the files that are pushed in this folder.")
-def publish(
+def publish_command(
     triplets: Path, repo: str, revision: str, dry_run: bool, private: bool, with_videos: bool, with_embeddings: bool,
     embeddings: Path | None, licences: tuple[str, ...], licence_files: tuple[Path, ...], audit: Path | None,
     videos: Path | None, chunk_files: int, staging: Path | None, media: tuple[Path, ...], yes: bool,

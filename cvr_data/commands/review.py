@@ -27,7 +27,7 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 @click.option("--token/--no-token", "needs_token", default=None,
               help="Ask for the token on this machine too.  [default: where others have accounts]")  # fmt: skip
 @seed_option
-def review(
+def review_command(
     reviewed: Path, out: Path | None, annotators: tuple[str, ...], overlap: float, host: str, port: int,
     needs_token: bool | None, seed: int, **shown: Any,
 ) -> None:  # fmt: skip

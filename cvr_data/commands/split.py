@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, engine_options, option_option, out
 @engine_options
 @out_option("videos-split")
 @overwrite_option
-def split(
+def split_command(
     videos: Path, embeddings: Path | None, keep: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:
     """Write VIDEOS again with `group_id` and `split`; a split that the corpus gave wins.

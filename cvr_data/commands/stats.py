@@ -14,7 +14,7 @@ from cvr_data.commands.options import FOLDER, PATH, LookUp, json_option, seed_op
 @click.option("--html", type=PATH, help="Also write a page: funnel, distributions, triplets with playing clips.")
 @seed_option
 @json_option
-def stats(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
+def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
     """Print the numbers of the TRIPLETS folder: sizes, texts, changes, similarities, what splits share.
 
     Example: cvr stats annotations/quickstart --html stats.html
