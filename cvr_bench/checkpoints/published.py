@@ -81,7 +81,7 @@ def summaries() -> dict[str, str]:
     return {name: checkpoint.summary() for name, checkpoint in published_checkpoints().items()}
 
 
-def published_folder(name: str, model: str, root: Root) -> Path:
+def _published_folder(name: str, model: str, root: Root) -> Path:
     """Return the folder of a checkpoint, fetching and importing it where that was not done before.
 
     Raises:
@@ -145,7 +145,7 @@ def with_checkpoint(model: str, checkpoint: Path | None, options: Sequence[str],
     Names of published checkpoints stand wherever a path does, in the option `checkpoint=` too (to train on from it).
 
     Raises:
-        CvrError: what `published_folder` raises.
+        CvrError: what `_published_folder` raises.
     """
     given = split_options(options, model)
     if "checkpoint" in given:
@@ -162,4 +162,4 @@ def with_checkpoint(model: str, checkpoint: Path | None, options: Sequence[str],
 def _resolved(checkpoint: Path, model: str, root: Root) -> Path:
     # a path that is not there and resembles no name is left to those who read it, who say so
     resembles = get_close_matches(str(checkpoint), published_checkpoints())
-    return checkpoint if checkpoint.exists() or not resembles else published_folder(str(checkpoint), model, root)
+    return checkpoint if checkpoint.exists() or not resembles else _published_folder(str(checkpoint), model, root)

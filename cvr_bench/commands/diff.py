@@ -34,9 +34,9 @@ def diff_command(before: Path, after: Path, results: tuple[Path, ...], as_json: 
     found = dataset_difference(old, new)
     standing: Sequence[Standing] = []
     if results:
-        from cvr_bench.results.invalidated import find_results, standings
+        from cvr_bench.results.invalidated import find_results, result_standings
 
-        standing = standings(find_results(results), old, new)
+        standing = result_standings(find_results(results), old, new)
     if as_json:
         record = {**found.as_json(), "results": [one.as_json() for one in standing]}
         click.echo(json.dumps(record, indent=1, sort_keys=True))

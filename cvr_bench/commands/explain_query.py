@@ -21,9 +21,9 @@ def explain_query_command(query: str, result: Path, videos: Path | None, out: Pa
     from cvr_bench.report import explain_query as explaining
 
     found = explaining.explain_query(result, query, videos=videos)
-    click.echo(explaining.to_json(found) if as_json else "\n".join(explaining.lines(found)))
+    click.echo(explaining.query_report_json(found) if as_json else "\n".join(explaining.query_report_lines(found)))
     if out is not None:
         from cvr_data.pages.page import write_page
 
-        write_page(explaining.to_html(found), out)
+        write_page(explaining.query_report_html(found), out)
         click.echo(f"{out} shows the clips.", err=as_json)

@@ -18,7 +18,7 @@ def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bo
     Example: cvr run recipe.yaml -o seed=1
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_here, totals
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, recipe_totals, run_recipe_here
     from cvr_data.core.registry import split_options
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
@@ -28,6 +28,6 @@ def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bo
         for step in loaded.steps:
             click.echo("cvr " + " ".join(step))
         return
-    timings = run_here(loaded, folder)
-    spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in totals(timings))
+    timings = run_recipe_here(loaded, folder)
+    spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in recipe_totals(timings))
     click.echo(f"{loaded.name}: {len(timings)} steps, {spent}")

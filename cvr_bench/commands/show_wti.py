@@ -20,12 +20,12 @@ def show_wti_command(text: str, clip: str, checkpoint: Path, out: Path, as_json:
     """
     import json
 
-    from cvr_bench.report.wti_matches import find_matches
-    from cvr_bench.report.wti_picture import draw_matches
+    from cvr_bench.report.wti_matches import find_wti_matches
+    from cvr_bench.report.wti_picture import draw_wti_matches
     from cvr_data.core.whole_files import write_bytes
 
-    found = find_matches(text, clip, checkpoint)
-    write_bytes(out, draw_matches(found))
+    found = find_wti_matches(text, clip, checkpoint)
+    write_bytes(out, draw_wti_matches(found))
     best_frames = (found.similarities_LT.argmax(dim=1) + 1).tolist()
     rows = [
         {"token": word, "weight": round(weight, 4), "best_frame": frame, "cosine": round(cosine, 4)}

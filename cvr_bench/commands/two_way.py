@@ -19,10 +19,10 @@ def two_way_command(results: tuple[Path, ...], kind: str, out: Path | None) -> N
     Example: cvr two-way results/*/drl-msrvtt* --format md
     """
     from cvr_bench.results.result import read_result
-    from cvr_bench.results.two_way import format_two_way
+    from cvr_bench.results.two_way import format_two_way_results
     from cvr_data.core.whole_files import write_bytes
 
-    table = format_two_way([read_result(path) for path in results], markdown=kind == "md")
+    table = format_two_way_results([read_result(path) for path in results], markdown=kind == "md")
     click.echo(table)
     if out is not None:
         write_bytes(out, f"{table}\n".encode())

@@ -24,9 +24,9 @@ def verify_command(folders: tuple[Path, ...]) -> None:
         problems = verify(folder)
         manifest = open_artifact(folder).manifest
         if manifest["stage"] == "bench" and not problems:
-            from cvr_bench.results.result import problems_of, read_result
+            from cvr_bench.results.result import problems_of_result, read_result
 
-            problems = problems_of(read_result(folder))
+            problems = problems_of_result(read_result(folder))
         state = "damaged" if problems else "good"
         click.echo(f"{folder}: {manifest['stage']}, {len(manifest['files'])} files, {state}")
         for problem in problems:

@@ -10,7 +10,7 @@ from cvr_bench.results.under_protocols import ProtocolRow
 from cvr_bench.scoring.metrics import Interval
 
 
-def format_results(results: Sequence[Result]) -> str:
+def report_results_table(results: Sequence[Result]) -> str:
     """Return the table of results on one task: recalls in percent, 95 % intervals, ranks, ties and chance."""
     first = results[0]
     names = first.metric_names
@@ -24,7 +24,7 @@ def format_results(results: Sequence[Result]) -> str:
     return "\n".join([_header(first), aligned(rows), *_bounds(results)])
 
 
-def format_slices(results: Sequence[Result]) -> str:
+def report_slices_table(results: Sequence[Result]) -> str:
     """Return R@1 of every model by what its queries are; empty where all queries are alike."""
     first = results[0]
     blocks = []
@@ -41,7 +41,7 @@ def format_slices(results: Sequence[Result]) -> str:
     return "\n\n".join(blocks)
 
 
-def format_comparison(comparison: Comparison) -> str:
+def report_comparison_table(comparison: Comparison) -> str:
     """Return the differences, with intervals and a verdict per metric that the table leads with."""
     whole = comparison.whole
     names = list(whole.intervals)
@@ -57,7 +57,7 @@ def format_comparison(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
+def report_protocols_table(result: Result, rows: Sequence[ProtocolRow]) -> str:
     """Return one result under several protocols: recalls, gallery size, ties, chance, and what the scores lack."""
     table = [["protocol", *(f"R@{k}" for k in result.ks), "mean", "gallery", "ties", "chance R@1"]]
     for row in rows:

@@ -35,7 +35,7 @@ class TwoWayRow:
         return next((training for training in found if training), None)
 
 
-def two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
+def _two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
     """Return a row per configuration, in the order in which they come.
 
     Raises:
@@ -60,13 +60,13 @@ def two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
     return rows
 
 
-def format_two_way(results: Sequence[Result], *, markdown: bool = False) -> str:
+def format_two_way_results(results: Sequence[Result], *, markdown: bool = False) -> str:
     """Return the table as aligned text or as Markdown; what was not measured is a dash."""
     recalls = [f"R@{k}" for k in results[0].ks]
     header = ["config", *(f"{way} {name}" for way in DIRECTIONS for name in (*recalls, *RANKS)), "devices", "hours"]
     rows = [
         [row.config, *_cells(row.to_video, recalls), *_cells(row.to_text, recalls), *_cost(row.training)]
-        for row in two_way_rows(results)
+        for row in _two_way_rows(results)
     ]
     if markdown:
         ruler = ["---", *("---:" for _ in header[1:])]

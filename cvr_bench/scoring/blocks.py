@@ -84,7 +84,7 @@ class Scorer:
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
-            self.copies = find_copies(retriever.gallery_GD)
+            self.copies = find_gallery_copies(retriever.gallery_GD)
 
     def rows_at_once(self, chunk: int, threads: int = 1) -> int:
         """Return how many queries to score at once, at most `chunk`; so many threads work on them, each on its own."""
@@ -157,7 +157,7 @@ def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     return ((queries_QD.shape[1] + 2) * unit * bound_Q).float().numpy()
 
 
-def find_copies(gallery_GD: Tensor) -> Copies:
+def find_gallery_copies(gallery_GD: Tensor) -> Copies:
     """Return which rows are the same, bit by bit."""
     keys_G = _keys(gallery_GD)
     _, first, kind_G = np.unique(keys_G, return_index=True, return_inverse=True)
@@ -219,12 +219,12 @@ def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blo
         yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]
 
 
-def thread_count() -> int:
+def scoring_thread_count() -> int:
     """Return how many threads to use: as many as torch may, within bounds."""
     return min(THREADS, torch.get_num_threads())
 
 
-def map_in_order(call: Callable[[Thing], Found], things: Iterable[Thing], threads: int) -> Iterator[Found]:
+def map_score_blocks(call: Callable[[Thing], Found], things: Iterable[Thing], threads: int) -> Iterator[Found]:
     """Yield the result of each thing, in order; things are made by the caller's thread, one more than are worked on."""
     if threads == 1:
         yield from map(call, things)

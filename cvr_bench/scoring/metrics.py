@@ -38,19 +38,19 @@ class Interval:
         return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
-def hits(ranks: np.ndarray, k: int) -> np.ndarray:
+def recall_hits(ranks: np.ndarray, k: int) -> np.ndarray:
     """Return 100.0 for each query whose best target is among the K best, else 0.0."""
     return np.where(np.asarray(ranks) <= k, 100.0, 0.0)
 
 
 def recall(ranks: np.ndarray, k: int) -> float:
     """Return R@K in percent."""
-    return float(hits(ranks, k).mean())
+    return float(recall_hits(ranks, k).mean())
 
 
 def recall_values(ranks: np.ndarray, ks: Sequence[int]) -> np.ndarray:
     """Return, per query, the mean over `ks` of its hits: their mean is the mean recall."""
-    return np.mean([hits(ranks, k) for k in ks], axis=0)
+    return np.mean([recall_hits(ranks, k) for k in ks], axis=0)
 
 
 def mean_recall(ranks: np.ndarray, ks: Sequence[int]) -> float:
@@ -75,7 +75,7 @@ def chance_recall(allowed: np.ndarray, targets: np.ndarray, k: int) -> float:
     return float(100.0 * np.average(found, weights=counts))
 
 
-def target_clusters(target_ids: Sequence[Sequence[str]]) -> list[str]:
+def metric_clusters(target_ids: Sequence[Sequence[str]]) -> list[str]:
     """Return one name per query, equal for queries with the same targets: what a bootstrap draws together."""
     return [" ".join(sorted(ids)) for ids in target_ids]
 

@@ -11,10 +11,10 @@ from cvr_data.commands.options import (
     engine_options,
     json_option,
     option_option,
+    options_with_machine,
     out_option,
     overwrite_option,
     seed_option,
-    with_machine,
 )
 
 
@@ -55,7 +55,7 @@ def describe_videos_command(
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.describe_videos import Config, describe_videos
 
-    options = with_machine(BACKENDS.get(llm).Config, options)
+    options = options_with_machine(BACKENDS.get(llm).Config, options)
     config = Config(backend=llm, options=options, encoder_options=encoder_option, **chosen)
     artifact = describe_videos(
         videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite

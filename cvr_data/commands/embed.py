@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, engine_options, option_option, out_option, overwrite_option, with_machine
+from cvr_data.commands.options import (
+    PATH,
+    engine_options,
+    option_option,
+    options_with_machine,
+    out_option,
+    overwrite_option,
+)
 
 
 @click.command()
@@ -45,10 +52,12 @@ def embed_command(
     selection = Selection(column=column, only=only, num_shards=num_shards, shard_id=shard_id, all_tokens=all_tokens)
     devices = device.split(",") if device else []
     if len(devices) > 1:
-        options = with_machine(ENCODERS.get(encoder).Config, options)
+        options = options_with_machine(ENCODERS.get(encoder).Config, options)
         artifact = embed_on_devices(source, encoder, options, out, devices, selection=selection, overwrite=overwrite)
     else:
-        options = with_machine(ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options))
+        options = options_with_machine(
+            ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options)
+        )
         config = ENCODERS.config(encoder, options)
         artifact = embed(source, encoder, config, out, selection=selection, overwrite=overwrite)
     manifest = artifact.manifest

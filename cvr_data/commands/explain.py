@@ -15,7 +15,7 @@ def explain_command(triplet: str, dataset: Path) -> None:
 
     Example: cvr explain 3f2a --in annotations/quickstart
     """
-    from cvr_data.triplets.explain import story
+    from cvr_data.triplets.explain import triplet_story
 
-    for line in story(dataset, triplet):
+    for line in triplet_story(dataset, triplet):
         click.echo(line)

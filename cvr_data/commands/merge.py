@@ -16,7 +16,7 @@ def merge_command(shards: tuple[Path, ...], out: Path, overwrite: bool) -> None:
 
     Example: cvr merge embeddings-0 embeddings-1 -O embeddings
     """
-    from cvr_data.features.merge_shards import merge as merge_shards
+    from cvr_data.features.merge_shards import merge_embeddings as merge_shards
 
     manifest = merge_shards(shards, out, overwrite=overwrite).manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts of {len(shards)} shards")

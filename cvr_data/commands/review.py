@@ -37,9 +37,9 @@ def review_command(
 
     Example: cvr review annotations/quickstart --split test --annotator ann --annotator ben
     """
-    from cvr_data.review.serve import Address, ReviewSources, Settings, serve
+    from cvr_data.review.serve import Address, ReviewSources, Settings, serve_review
 
     sources = ReviewSources(reviewed=reviewed, **shown)
     settings = Settings(annotators=tuple(dict.fromkeys(annotators)), overlap=overlap, seed=seed)
     address = Address(host=host, port=port, needs_token=needs_token)
-    serve(sources, out or Path("reviews") / f"{reviewed.name}.sqlite", settings, address, click.echo)
+    serve_review(sources, out or Path("reviews") / f"{reviewed.name}.sqlite", settings, address, click.echo)

@@ -16,7 +16,7 @@ def review_report_command(review: Path, as_json: bool) -> None:
 
     Example: cvr review-report reviews/quickstart.sqlite
     """
-    from cvr_data.review.report import lines, review_report
+    from cvr_data.review.report import review_report, review_report_lines
 
     report = review_report(review)
-    click.echo(json.dumps(report, indent=1, ensure_ascii=False) if as_json else "\n".join(lines(report)))
+    click.echo(json.dumps(report, indent=1, ensure_ascii=False) if as_json else "\n".join(review_report_lines(report)))

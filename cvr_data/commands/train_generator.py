@@ -9,10 +9,10 @@ from cvr_data.commands.options import (
     PATH,
     json_option,
     option_option,
+    options_with_machine,
     out_option,
     overwrite_option,
     seed_option,
-    with_machine,
 )
 
 
@@ -42,7 +42,7 @@ def train_generator_command(
 
     named = {"model": model, "prompt": prompt, "seed": str(seed)}
     given = (*(f"{name}={value}" for name, value in named.items() if value is not None), *options)
-    config = parse_config(Config, with_machine(Config, given), where="train-generator")
+    config = parse_config(Config, options_with_machine(Config, given), where="train-generator")
     artifact = train_generator(examples, out, config, overwrite=overwrite)
     manifest = artifact.manifest
     if as_json:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of, mixed
-from cvr_data.filters._columns import of_distinct
+from cvr_data.filters._columns import filter_distinct
 from cvr_data.language.normalise import normalised
 
 PREFERENCE = ("less_alike", "videos", "sides")
@@ -65,7 +65,7 @@ def over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
 def caption_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return a uint64 of each row's reference caption and of its target caption, as normalised."""
     sides = pa.chunked_array([table.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
-    keys = mixed(hashes_of(of_distinct(sides, normalised)))
+    keys = mixed(hashes_of(filter_distinct(sides, normalised)))
     return keys[: table.num_rows], keys[table.num_rows :]
 
 

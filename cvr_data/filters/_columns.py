@@ -41,7 +41,7 @@ def explain_outside(band: BandConfig, row: Mapping[str, Any], column: str) -> st
 
 def caption_lengths(table: pa.Table) -> list[pa.Array]:
     """Return how many words the reference captions have, and the target captions."""
-    return [of_distinct(table.column(f"{side}_caption"), word_counts) for side in ("reference", "target")]
+    return [filter_distinct(table.column(f"{side}_caption"), word_counts) for side in ("reference", "target")]
 
 
 def lengths_text(row: Mapping[str, Any]) -> str:
@@ -50,7 +50,7 @@ def lengths_text(row: Mapping[str, Any]) -> str:
     return f"{counts[0]} and {counts[1]} words"
 
 
-def of_distinct(texts: pa.Array | pa.ChunkedArray, function: Callable[[pa.Array], pa.Array]) -> pa.Array:
+def filter_distinct(texts: pa.Array | pa.ChunkedArray, function: Callable[[pa.Array], pa.Array]) -> pa.Array:
     """Return what the function makes of each text, giving it every distinct one once; pairs repeat their captions."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     named = whole.dictionary_encode()

@@ -55,7 +55,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     hits = {
         "article_change": pc.and_(*(pc.is_in(words, pa.array(ARTICLES)) for words in (before, after))),
         "auxiliary_change": pc.and_(*(pc.is_in(words, pa.array(AUXILIARIES)) for words in (before, after))),
-        "spelling_variant": pc.and_(is_word, pc.equal(plain_spelling(before), plain_spelling(after))),
+        "spelling_variant": pc.and_(is_word, pc.equal(_plain_spelling(before), _plain_spelling(after))),
         "same_lemma": is_same_lemma,
     }
     is_grammar = rows_where_all(table, rows, reduce(pc.or_, (pc.fill_null(is_hit, False) for is_hit in hits.values())))
@@ -96,7 +96,7 @@ _IRREGULAR = {
 }  # fmt: skip
 
 
-def plain_spelling(words: pa.Array) -> pa.Array:
+def _plain_spelling(words: pa.Array) -> pa.Array:
     """Return each word in one spelling, which need not be a word: variants ("colour" and "color") have equal ones.
 
     The rules leave short words alone, where two different words could meet ("four" and "for").

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from cvr_data.core.errors import CvrError, first_few, first_line
-from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts
+from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts_in_layout
 
 FRAMES = 8
 SPELLINGS = ("embeddings", "embbedings")
@@ -36,7 +36,7 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write <folder>/<encoder>_8_<D>/<id>.npy, float32 (8, D); return the folder made."""
-    refuse_texts("npy", export.texts)
+    refuse_texts_in_layout("npy", export.texts)
     return [write_features(export.video_ids, export.store.artifact.path, folder / config.folder)]
 
 
@@ -82,11 +82,11 @@ def write_features(video_ids: Sequence[str], embeddings: Path, folder: Path) -> 
         for video_id, frames_TD, mask_T in zip(chunk, features.frames_BTD, features.mask_BT, strict=True):
             path = made / f"{video_id}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, eight_frames(frames_TD[mask_T].numpy()), allow_pickle=False)
+            np.save(path, _eight_frames(frames_TD[mask_T].numpy()), allow_pickle=False)
     return made
 
 
-def eight_frames(frames_TD: np.ndarray) -> np.ndarray:
+def _eight_frames(frames_TD: np.ndarray) -> np.ndarray:
     """Return float32 (8, D) of one frame or more."""
     from cvr_data.media.video import sample_indices
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from cvr_bench.report.tables import format_comparison
-from cvr_bench.results.compare import compare, to_json
+from cvr_bench.report.tables import report_comparison_table
+from cvr_bench.results.compare import compare_results, compared_results_json
 from cvr_bench.results.result import read_result
 
 
@@ -30,21 +30,21 @@ def exact_p(first, second, metric):
 
 @pytest.mark.parametrize("metric", ["R@5", "mean"])
 def test_p_is_that_of_all_exchanges(two, metric):
-    assert compare(*two).whole.p_values[metric] == pytest.approx(exact_p(*two, metric), abs=0.02)
+    assert compare_results(*two).whole.p_values[metric] == pytest.approx(exact_p(*two, metric), abs=0.02)
 
 
 def test_p_does_not_depend_on_the_order_and_is_1_for_a_result_and_itself(two):
-    there, back = compare(*two).whole, compare(*two[::-1]).whole
+    there, back = compare_results(*two).whole, compare_results(*two[::-1]).whole
     assert there.p_values == back.p_values
-    assert set(compare(two[0], two[0]).whole.p_values.values()) == {1.0}
+    assert set(compare_results(two[0], two[0]).whole.p_values.values()) == {1.0}
 
 
 def test_p_is_printed_in_the_table_its_slices_and_json(two):
-    comparison = compare(*two, by="backend")
-    text = format_comparison(comparison)
+    comparison = compare_results(*two, by="backend")
+    text = report_comparison_table(comparison)
     row = next(line for line in text.splitlines() if line.startswith("p (permutation)"))
     assert f"{comparison.whole.p_values['R@5']:.4f}" in row
     assert "p of R@1" in text
-    found = json.loads(json.dumps(to_json(comparison)))
+    found = json.loads(json.dumps(compared_results_json(comparison)))
     assert found["difference"]["R@5"]["p"] == comparison.whole.p_values["R@5"]
     assert "p" in found["slices"]["rules"]["difference"]["mean"]

@@ -13,7 +13,7 @@ from cvr_data.features.encoders.efficientnet_lite0 import (
     EfficientNetLite0,
     SameConv2d,
     fold_batch_norms,
-    load_released,
+    load_released_efficientnet,
 )
 from cvr_data.media.video import UnreadableVideo, Video, write_mp4
 
@@ -35,7 +35,7 @@ def images_NCHW():
 @pytest.mark.engine
 @torch.no_grad()
 def test_features_are_those_of_the_reference_implementation(images_NCHW):
-    network = load_released(str(model_path("efficientnet-lite0")))
+    network = load_released_efficientnet(str(model_path("efficientnet-lite0")))
     features_ND = network(images_NCHW)
     for features_D, largest, mean in zip(features_ND, LARGEST, MEANS, strict=True):
         assert set(features_D.topk(6).indices.tolist()) == set(largest)
