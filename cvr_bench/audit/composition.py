@@ -22,7 +22,7 @@ from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of_retriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import metric_clusters, paired_bootstrap, recall_hits, recall_values
+from cvr_bench.scoring.metrics import metric_clusters, paired_metric_bootstrap, recall_hits, recall_values
 from cvr_bench.tasks.task import Task
 
 USUAL_K = 10
@@ -61,7 +61,7 @@ def why_not_auditable(task: Task) -> str | None:
     return "its queries have no text" if any(query.modification is None for query in task.queries) else None
 
 
-def unimodal_ranks(
+def audited_unimodal_ranks(
     retriever: Retriever, encoder: AlteredFeatures, task: Task, composed_Q: np.ndarray
 ) -> list[Unimodal]:
     """Return the ranks with one input each.
@@ -145,7 +145,7 @@ def audited_difference(
     """Return the mean of first minus second with its 95 % interval; equal values need no resampling."""
     if (first_Q == second_Q).all():
         return {"value": 0.0, "low": 0.0, "high": 0.0}
-    return vars(paired_bootstrap(first_Q, second_Q, clusters, seed))
+    return vars(paired_metric_bootstrap(first_Q, second_Q, clusters, seed))
 
 
 def _count(found: Sequence[str]) -> dict[str, int]:

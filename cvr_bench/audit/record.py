@@ -66,7 +66,7 @@ def audit_retriever(
     if (reason := composition.why_not_auditable(task)) is not None:
         record["composition"] = {"skipped": reason}
     else:
-        unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
+        unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
         record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k, config.seed)
         tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()

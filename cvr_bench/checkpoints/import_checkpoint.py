@@ -27,7 +27,7 @@ from cvr_data.features.encoders.networks.checkpoints import (
     load_encoder_config,
     load_encoder_network,
     load_encoder_tokenizer,
-    quiet_libraries,
+    quiet_encoder_libraries,
 )
 
 STAGE = "checkpoint"
@@ -93,7 +93,7 @@ class _Prepared:
 
     def write(self, folder: Path) -> None:
         """Write the files; the weights come last."""
-        with quiet_libraries():
+        with quiet_encoder_libraries():
             for setting in self.settings:
                 setting.save_pretrained(folder)
         if self.extra:

@@ -18,7 +18,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.registry import split_options
 from cvr_data.core.yaml_text import parse_yaml
 from cvr_data.download.source import SourceFile, load_source
-from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
+from cvr_data.features.encoders.networks.checkpoints import quiet_encoder_libraries
 
 FILE = Path(__file__).with_suffix(".yaml")
 UNKNOWN = "unknown"
@@ -124,7 +124,7 @@ def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
         kind="checkpoints", name=checkpoint.source, root=root(checkpoint.source), split=checkpoint.split
     )
     config = DownloadConfig(attempts=1, retry_failed=True)  # the hub's client tries again by itself
-    with quiet_libraries():
+    with quiet_encoder_libraries():
         outcome = carry_out(make_plan(request, config), config)
     if not place.is_file():
         why = "; ".join(error.partition(". ")[0] for _, error in outcome.errors) or "not received"

@@ -38,7 +38,7 @@ from cvr_bench.models.networks.covr.objective import covr_pooled, covr_queries_i
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer
 from cvr_bench.models.networks.covr.retriever import covr_composed, covr_target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, evaluating_module, videos_and_texts
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, evaluating_module, retriever_videos_and_texts
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
@@ -223,7 +223,7 @@ class MaxOverTokens:
 
     def index(self, gallery: Sequence[Item]) -> None:
         """Keep the tokens of the gallery. Raises CvrError: an item is a text."""
-        videos, _ = videos_and_texts(gallery, ranks_texts=False)
+        videos, _ = retriever_videos_and_texts(gallery, ranks_texts=False)
         with evaluating_module(self.module):
             parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]
         rows = [tokens_TD.float().cpu() for part in parts for tokens_TD in part]

@@ -34,7 +34,7 @@ from cvr_bench.models.parts.pooled import pooled_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_mean
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_feature_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ def _joined(batch: TripletBatch, composition: Composition) -> Composition:
 
 
 def _mean_frame(features: VideoFeatures) -> Tensor:
-    return masked_mean(features.frames_BTD, features.mask_BT)
+    return masked_feature_mean(features.frames_BTD, features.mask_BT)
 
 
 def _view(features: TextFeatures) -> TextView:

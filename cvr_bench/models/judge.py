@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
-from cvr_bench.models.parts.retriever import videos_and_texts
+from cvr_bench.models.parts.retriever import retriever_videos_and_texts
 from cvr_bench.tasks.task import Item, Query, task_modifications, task_references
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
@@ -81,7 +81,7 @@ class Judge:
 
     def index(self, gallery: Sequence[Item]) -> None:
         """Remember the gallery, which is one of videos. Raises CvrError: an item is a text."""
-        videos_and_texts(gallery, ranks_texts=False)
+        retriever_videos_and_texts(gallery, ranks_texts=False)
         self.gallery = gallery
 
     def score(self, queries: Sequence[Query]) -> Tensor:

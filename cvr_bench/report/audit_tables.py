@@ -6,7 +6,7 @@ from typing import Any
 from cvr_bench.audit.composition import LABELS, USUAL_K
 from cvr_bench.audit.temporal import ALL
 from cvr_bench.report.scores import BASELINES
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
 from cvr_bench.scoring.measures import MEAN
 from cvr_bench.scoring.metrics import Interval
 
@@ -90,7 +90,7 @@ def _composition(audits: Sequence[Audit]) -> str:
         shares = [f"{count} ({100 * count / whole:.0f} %)" for count, whole in counts]
         gaps = [reported_interval(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
         rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *shares])
-    return aligned(rows)
+    return result_text_table(rows)
 
 
 def _temporal(audits: Sequence[Audit]) -> str:
@@ -101,4 +101,4 @@ def _temporal(audits: Sequence[Audit]) -> str:
         recalls = [f"{part['recalls'][name][MEAN]:.2f}" for name in names]
         frames = " to ".join(map(str, sorted(set(part["frames"].values())))) or "-"
         rows.append([audit["model"], *recalls, reported_interval(part["gap"][MEAN]).text("+.2f"), frames])
-    return aligned(rows)
+    return result_text_table(rows)

@@ -16,7 +16,7 @@ from cvr_bench.results.result import Result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import result_ranks_under
 from cvr_bench.scoring.measures import Measures
-from cvr_bench.scoring.metrics import Interval, metric_clusters, paired_bootstrap, paired_permutation
+from cvr_bench.scoring.metrics import Interval, metric_clusters, paired_metric_bootstrap, paired_metric_permutation
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 
@@ -196,10 +196,10 @@ def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int
     return PairedDifference(
         queries=first.num_rows,
         clusters=len(set(clusters)),
-        intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
+        intervals={name: paired_metric_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
         first={name: float(both[0].mean()) for name, both in values.items()},
         second={name: float(both[1].mean()) for name, both in values.items()},
-        p_values={name: paired_permutation(both[0], both[1], clusters, seed) for name, both in values.items()},
+        p_values={name: paired_metric_permutation(both[0], both[1], clusters, seed) for name, both in values.items()},
     )
 
 

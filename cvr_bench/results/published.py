@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.yaml_text import parse_yaml_texts
 
@@ -120,7 +120,7 @@ def format_published_results(table: PublishedTable) -> str:
     sizes = (("queries", table.queries), ("in the gallery", table.gallery))
     facts = [f"{value:,} {what}" for what, value in sizes if value]
     facts += [f"references: {table.reference}"] if table.reference else []
-    return f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else "") + "\n" + aligned(rows)
+    return f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else "") + "\n" + result_text_table(rows)
 
 
 def published_result_text(row: PublishedRow, metric: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cvr_bench.results.published import RANKS
 from cvr_bench.results.result import Result
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.errors import CvrError, first_few
 
 DIRECTIONS = ("T2V", "V2T")
@@ -71,7 +71,7 @@ def format_two_way_results(results: Sequence[Result], *, markdown: bool = False)
     if markdown:
         ruler = ["---", *("---:" for _ in header[1:])]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
-    return aligned([header, *rows], numbers=True)
+    return result_text_table([header, *rows], numbers=True)
 
 
 def _cells(result: Result | None, recalls: Sequence[str]) -> list[str]:

@@ -116,7 +116,7 @@ class Scorer:
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
-            margins_Q=product_margins(queries_QD, self.longest),
+            margins_Q=score_margins(queries_QD, self.longest),
             copies=self.copies,
         )
 
@@ -146,7 +146,7 @@ def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
     return pair_scores
 
 
-def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
+def score_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     """Return, per query, how far a float32 dot product with a vector of at most that length can be from the exact one.
 
     Source: the bound n u |x||y| on the rounding error of an inner product summed in any order, Higham, Accuracy and

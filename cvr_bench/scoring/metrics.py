@@ -101,14 +101,14 @@ def bootstrap_interval(
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def paired_bootstrap(
+def paired_metric_bootstrap(
     first: np.ndarray, second: np.ndarray, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES
 ) -> Interval:
     """Return the mean of `first - second` over the same queries, with its interval."""
     return bootstrap_interval(_differences(first, second), clusters, seed, resamples)
 
 
-def paired_permutation(
+def paired_metric_permutation(
     first: np.ndarray, second: np.ndarray, clusters: Sequence[str], seed: int = 0, resamples: int = RESAMPLES
 ) -> float:
     """Return the two-sided p-value of the mean difference: how often exchanging the two within clusters gives as much.

@@ -84,8 +84,9 @@ def encode_submitted_queries(
 def score_submitted_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
     """Write the recalls of each file of query features in a folder, and return them.
 
-    `encode_submitted_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`, which
-    the recalls name. With `keep_self` a query's own reference is ranked too, and the files are called ..._ss.json.
+    `encode_submitted_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`,
+    which the recalls name. With `keep_self` a query's own reference is ranked too, and the files are called
+    ..._ss.json.
 
     Raises:
         CvrError: a file is missing, cannot be read, or has other queries or rows than the task.

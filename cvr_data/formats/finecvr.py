@@ -66,9 +66,9 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         paths += [_rows.write_json_file(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
         galleries += gallery
     if config.embeddings is not None:
-        from cvr_data.features.layouts.npy import write_features  # torch comes with it
+        from cvr_data.features.layouts.npy import write_npy_layout  # torch comes with it
 
-        paths.append(write_features(list(dict.fromkeys(galleries)), config.embeddings, out / config.features))
+        paths.append(write_npy_layout(list(dict.fromkeys(galleries)), config.embeddings, out / config.features))
     return paths
 
 

@@ -1,7 +1,7 @@
 """Counts of triplets that add up, so that a dataset of any size is counted part by part: facts, then counts.
 
     triplet_facts(triplets), triplet_facts_of_videos(videos)   what a part says: name, split, value, how often
-    triplet_counts(facts)                                      of all facts of the values that met here: what is added up
+    triplet_counts(facts)                                      of all facts of the values that met here: summands
 
 Facts of one value meet by its hash. All are integers (similarities and seconds in ten-thousandths), so their sums
 are the same in any order and for any cut into parts.

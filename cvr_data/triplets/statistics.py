@@ -7,7 +7,7 @@ Anything that the tables do not say is None.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ from cvr_data.triplets.counting import (
     triplet_counts,
     triplet_facts,
     triplet_facts_of_videos,
-    triplet_values_in_steps,
 )
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
@@ -125,14 +124,6 @@ def _part_of(counts: Mapping[str, int], place: int) -> dict[str, int]:
     for value, count in counts.items():
         found[triplet_source_and_licence(value)[place] or "unknown"] += count
     return dict(sorted(found.items()))
-
-
-def distribution(values: Iterable[float | None]) -> dict[str, float] | None:
-    """Return count, mean and quantiles of the values that are known, to four decimals; None if none is."""
-    known = pa.array([value for value in values if value is not None], pa.float64())
-    return _summary(
-        Counter(map(str, triplet_values_in_steps(pa.chunked_array([known])).drop_null().to_pylist())), STEPS
-    )
 
 
 def _summary(counts: Mapping[str, int], steps: int = 1) -> dict[str, float] | None:

@@ -115,7 +115,7 @@ class DenseRetriever:
         """
         if any(item.texts for item in gallery):
             raise ValueError("Sets of texts are ranked by evaluate(), which gives their texts one by one.")
-        videos, texts = videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
+        videos, texts = retriever_videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
         with evaluating_module(self.module):
             if self.encode_texts is not None and texts:
                 self.gallery_GD = _in_batches(self.encode_texts, texts)
@@ -134,7 +134,7 @@ class DenseRetriever:
         return self.embed(queries) @ self.gallery_GD.T
 
 
-def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[list[Video], list[str]]:
+def retriever_videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[list[Video], list[str]]:
     """Return the videos of a gallery, or its texts; one of the two is empty.
 
     Raises:

@@ -176,7 +176,7 @@ class SameConv2d(nn.Conv2d):
         return F.conv2d(padded, self.weight, self.bias, self.stride, 0, 1, self.groups)
 
 
-def fold_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
+def fold_encoder_norms(network: EfficientNetLite0) -> EfficientNetLite0:
     """Return the network in evaluation mode with each normalisation folded into the convolution before it."""
     network.eval()
     _fold(network, "_conv_stem", "_bn0")
@@ -208,4 +208,4 @@ def load_released_efficientnet(weights: str) -> EfficientNetLite0:
     """Return the network with the released weights, in evaluation mode and folded."""
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    return fold_batch_norms(network)
+    return fold_encoder_norms(network)

@@ -37,7 +37,7 @@ def read(config: Config, source: Path) -> Features:
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write <folder>/<encoder>_8_<D>/<id>.npy, float32 (8, D); return the folder made."""
     refuse_texts_in_layout("npy", export.texts)
-    return [write_features(export.video_ids, export.store.artifact.path, folder / config.folder)]
+    return [write_npy_layout(export.video_ids, export.store.artifact.path, folder / config.folder)]
 
 
 def _features_folder(source: Path) -> Path:
@@ -61,7 +61,7 @@ def _array(path: Path, frames: int) -> np.ndarray:
     return array
 
 
-def write_features(video_ids: Sequence[str], embeddings: Path, folder: Path) -> Path:
+def write_npy_layout(video_ids: Sequence[str], embeddings: Path, folder: Path) -> Path:
     """Write <encoder>_8_<D>/<video id>.npy, float32 (8, D), of the stored features; return the folder made.
 
     Of more than eight frames the middles of eight equal segments are taken; of fewer, the last is repeated, as

@@ -21,7 +21,7 @@ AXES = {word: row for word, row in zip((*OBJECTS, *COLOURS), torch.eye(4), stric
 
 def audit(retriever, encoder, task, k=1):
     ranks = result_ranks_table(task, evaluate(retriever, task))
-    unimodals = composition.unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
+    unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
     table = composition.composition_table(ranks, unimodals, k)
     return composition.composition_record(ranks, unimodals, task.ks, k, seed=0), table
 
@@ -82,7 +82,7 @@ def test_a_text_that_describes_the_target_is_a_shortcut_and_a_wrong_one_leaves_a
 
 def test_masking_sum_gives_the_plain_baselines(grid):
     encoder, task = grid
-    unimodals = {found.modality: found.rank_Q for found in composition.unimodal_ranks(
+    unimodals = {found.modality: found.rank_Q for found in composition.audited_unimodal_ranks(
         load("sum", encoder), encoder, task, evaluate(load("sum", encoder), task).rank)}  # fmt: skip
     for name in ("text-only", "visual-only"):
         np.testing.assert_array_equal(unimodals[name], evaluate(load(name, encoder), task).rank)
@@ -97,7 +97,7 @@ def test_a_unimodal_model_gains_nothing_by_composing(grid):
 
 
 def test_a_model_with_weights_is_held_against_the_baselines_too(grid):
-    names = [found.name for found in composition.unimodal_ranks(
+    names = [found.name for found in composition.audited_unimodal_ranks(
         load("combiner", grid[0]), *grid, evaluate(load("combiner", grid[0]), grid[1]).rank)]  # fmt: skip
     assert set(names) >= {"visual-only (baseline)", "text-only (baseline)", "text-only (masked)"}
 
@@ -126,7 +126,9 @@ def test_a_model_that_divides_by_a_length_of_zero_is_not_asked_without_that_inpu
 def test_every_model_gives_numbers_without_an_input(name, make_task):
     encoder = AlteredFeatures(ENCODERS.get("hash").load(ENCODERS.get("hash").Config(dim=8, frames=2)))
     task = make_task("abc", [("a", "make it b", "b"), ("b", "not a but c", "c")])
-    found = composition.unimodal_ranks(load(name, encoder), encoder, task, evaluate(load(name, encoder), task).rank)
+    found = composition.audited_unimodal_ranks(
+        load(name, encoder), encoder, task, evaluate(load(name, encoder), task).rank
+    )
     assert {one.modality for one in found} == {"text-only", "visual-only"}
 
 

@@ -17,8 +17,8 @@ from cvr_bench.scoring.metrics import (
     bootstrap_interval,
     chance_recall,
     mean_recall,
-    paired_bootstrap,
-    paired_permutation,
+    paired_metric_bootstrap,
+    paired_metric_permutation,
     recall,
     recall_hits,
 )
@@ -107,18 +107,18 @@ def test_a_paired_difference_is_surer_than_two_intervals():
     worse = np.where(generator.random(400) < 0.5, 100.0, 0.0)
     better = np.maximum(worse, np.where(generator.random(400) < 0.05, 100.0, 0.0))
     clusters = [str(n) for n in range(400)]
-    difference = paired_bootstrap(better, worse, clusters)
+    difference = paired_metric_bootstrap(better, worse, clusters)
     assert difference.value == pytest.approx(better.mean() - worse.mean())
     assert difference.excludes_zero
     assert bootstrap_interval(worse, clusters).high > bootstrap_interval(better, clusters).low
-    assert not paired_bootstrap(worse, worse, clusters).excludes_zero
+    assert not paired_metric_bootstrap(worse, worse, clusters).excludes_zero
 
 
 def test_values_without_partner_are_an_error():
     with pytest.raises(ValueError, match="One cluster per value"):
         bootstrap_interval(np.zeros(3), ["a", "b"])
     with pytest.raises(ValueError, match="Pairs are needed"):
-        paired_bootstrap(np.zeros(3), np.zeros(2), ["a", "b", "c"])
+        paired_metric_bootstrap(np.zeros(3), np.zeros(2), ["a", "b", "c"])
 
 
 def test_the_p_value_is_the_share_of_all_exchanges_that_give_as_much():
@@ -130,22 +130,24 @@ def test_the_p_value_is_the_share_of_all_exchanges_that_give_as_much():
         which = sum(group * one for group, one in zip(groups, exchanged, strict=True)).astype(bool)
         means.append(np.where(which, second - first, first - second).mean())
     expected = np.mean(np.abs(means) >= abs((first - second).mean()) - 1e-9)
-    found = paired_permutation(first, second, clusters, seed=1, resamples=100_000)
+    found = paired_metric_permutation(first, second, clusters, seed=1, resamples=100_000)
     assert found == pytest.approx(expected, abs=0.01)
-    assert paired_permutation(second, first, clusters, seed=1, resamples=100_000) == pytest.approx(expected, abs=0.01)
+    assert paired_metric_permutation(second, first, clusters, seed=1, resamples=100_000) == pytest.approx(
+        expected, abs=0.01
+    )
 
 
 def test_equal_values_have_p_one_and_clear_differences_nearly_none():
     clusters = [str(n) for n in range(50)]
-    assert paired_permutation(np.ones(50), np.ones(50), clusters) == 1.0
-    assert paired_permutation(np.full(50, 100.0), np.zeros(50), clusters) == pytest.approx(1 / 10_001)
+    assert paired_metric_permutation(np.ones(50), np.ones(50), clusters) == 1.0
+    assert paired_metric_permutation(np.full(50, 100.0), np.zeros(50), clusters) == pytest.approx(1 / 10_001)
 
 
 def test_p_values_are_even_where_there_is_no_difference():
     generator = np.random.default_rng(0)
     clusters = [str(n // 2) for n in range(80)]
     found = [
-        paired_permutation(generator.random(80), generator.random(80), clusters, seed=draw, resamples=200)
+        paired_metric_permutation(generator.random(80), generator.random(80), clusters, seed=draw, resamples=200)
         for draw in range(400)
     ]
     assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.05, abs=0.03)
@@ -169,7 +171,7 @@ def test_ten_thousand_resamples_of_2556_queries_are_quick(kind, shared):
     clusters = [str(n // shared) for n in range(2556)]
     started = time.process_time()  # what other processes take is not counted
     bootstrap_interval(values, clusters)
-    paired_permutation(values, values[::-1], clusters)
+    paired_metric_permutation(values, values[::-1], clusters)
     assert time.process_time() - started < 4  # about 0.02 to 0.3 s
 
 

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from cvr_data.triplets.statistics import distribution, triplet_statistics, triplet_text_report
+from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 from tests.triplet_tables import triplet, triplets
 
 ACTION = [{"kind": "action", "slot": "action", "before": "runs", "after": "jumps"}]
@@ -69,8 +69,3 @@ def test_no_triplet_at_all_is_no_crash():
     empty = TABLE.slice(0, 0)
     assert triplet_statistics(empty, VIDEOS)["all"]["words_per_text"] is None
     assert triplet_text_report(triplet_statistics(empty))
-
-
-def test_a_summary_leaves_out_what_is_unknown():
-    assert distribution([None, 2, 4])["mean"] == 3
-    assert distribution([None]) is None

@@ -17,7 +17,7 @@ from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.parts.device import Features, device_of_module, on_device
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.networks.checkpoints import tokenize_for_encoder
-from cvr_data.features.encoders.networks.clean_caption import clean_caption
+from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
@@ -53,7 +53,7 @@ class Inputs:
             features = self.encoder.encode_texts(texts)
             return self._placed(Words(None, features.mask_BL, features.tokens_BLD))
         cut = 10**9 if self.limits.words is None else self.limits.words
-        cleaned = list(texts) if raw else [clean_caption(text, cut) for text in texts]
+        cleaned = list(texts) if raw else [clean_text_for_encoder(text, cut) for text in texts]
         length = self.limits.train_tokens if training else self.limits.test_tokens
         return self._placed(Words(*tokenize_for_encoder(self.built.tokenizer, cleaned, length)))
 

@@ -74,7 +74,7 @@ def cdcr_loss(cdcr: Cdcr, text: Parts, video: Parts, own_BLT: Tensor) -> Tensor:
     else:
         of_text = _best_correlation(cdcr, text, video, own_BLT)
         correlation_DD = (of_text + _best_correlation(cdcr, video, text, own_BLT.transpose(1, 2))) / 2
-    return decorrelation_loss(correlation_DD, diagonal=cdcr.diagonal, others=cdcr.others)
+    return drl_decorrelation_loss(correlation_DD, diagonal=cdcr.diagonal, others=cdcr.others)
 
 
 def _best_correlation(cdcr: Cdcr, parts: Parts, partners: Parts, own_BNM: Tensor) -> Tensor:
@@ -93,8 +93,8 @@ def _correlation(
 ) -> Tensor:
     with torch.autocast(first_ND.device.type, enabled=False):
         if cdcr.released:
-            return released_channel_correlation(first_ND, second_ND, over=over, weights_N=weights_N)
-        return channel_correlation(first_ND, second_ND, weights_N)
+            return drl_released_channel_correlation(first_ND, second_ND, over=over, weights_N=weights_N)
+        return drl_channel_correlation(first_ND, second_ND, weights_N)
 
 
 def _one_part(parts: Parts) -> Tensor:
@@ -119,7 +119,7 @@ EPSILON = 1e-8
 """Added to a variance: a channel that is constant correlates with nothing."""
 
 
-def channel_correlation(first_ND: Tensor, second_ND: Tensor, weights_N: Tensor | None = None) -> Tensor:
+def drl_channel_correlation(first_ND: Tensor, second_ND: Tensor, weights_N: Tensor | None = None) -> Tensor:
     """Return correlation_DD, from -1 to 1, of the channels of matched rows; rows count as much as their weights say."""
     first_ND, second_ND = wide_loss_values(first_ND), wide_loss_values(second_ND)
     weights_N = first_ND.new_ones(len(first_ND)) if weights_N is None else wide_loss_values(weights_N)
@@ -127,7 +127,7 @@ def channel_correlation(first_ND: Tensor, second_ND: Tensor, weights_N: Tensor |
     return (weights_N1 * _standard(first_ND, weights_N1)).T @ _standard(second_ND, weights_N1)
 
 
-def released_channel_correlation(
+def drl_released_channel_correlation(
     first_ND: Tensor, second_ND: Tensor, *, over: float, weights_N: Tensor | None = None
 ) -> Tensor:
     """Return the same as the DRL code has it: no correlation in the strict sense, and NaN for a constant channel.
@@ -141,7 +141,7 @@ def released_channel_correlation(
     return standard_ND.T @ ((second_ND - second_ND.mean(dim=0)) / second_ND.std(dim=0)) / over
 
 
-def decorrelation_loss(correlation_DD: Tensor, *, diagonal: float, others: float) -> Tensor:
+def drl_decorrelation_loss(correlation_DD: Tensor, *, diagonal: float, others: float) -> Tensor:
     """Return the summed squares of (1 - a channel's own correlation) and of all others, each times its weight."""
     own_D = correlation_DD.diagonal()
     between = correlation_DD.square().sum() - own_D.square().sum()

@@ -22,7 +22,13 @@ from cvr_bench.models.parts.late_interaction import (
     late_interaction_scores,
     late_interaction_tiles,
 )
-from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Losses, evaluating_module, videos_and_texts
+from cvr_bench.models.parts.retriever import (
+    BATCH,
+    DenseRetriever,
+    Losses,
+    evaluating_module,
+    retriever_videos_and_texts,
+)
 from cvr_bench.tasks.task import Item, Query, task_modifications, task_references
 from cvr_data.media.video import Video
 
@@ -53,7 +59,7 @@ class LateRetriever:
         Raises:
             CvrError: videos and texts are mixed.
         """
-        videos, texts = videos_and_texts(gallery, ranks_texts=True)
+        videos, texts = retriever_videos_and_texts(gallery, ranks_texts=True)
         self.of_texts = bool(texts)
         if self.of_texts:
             row_of: dict[str, int] = {}

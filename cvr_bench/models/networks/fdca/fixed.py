@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_mean
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_feature_mean
 
 RETAINED, INJECTED, EXCLUDED = range(3)
 MAX_SCALE = 100.0
@@ -136,7 +136,7 @@ class FixedFdca(nn.Module):
             fused_BTW = layer(fused_BTW, mask_BT, retained_BLW, mask_BL)
         for layer in self.fuse_others:
             fused_BTW = layer(fused_BTW, mask_BT, others_BLW, mask_BL)
-        return self.fc(self.drop_fused(self.norm_out(masked_mean(fused_BTW, mask_BT))))
+        return self.fc(self.drop_fused(self.norm_out(masked_feature_mean(fused_BTW, mask_BT))))
 
 
 def _means_by_role(tokens_BLD: Tensor, roles_BLR: Tensor) -> Tensor:

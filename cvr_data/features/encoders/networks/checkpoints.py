@@ -124,14 +124,14 @@ def _file(model: str, name: str) -> Path | None:
 def loading_encoder(what: str, *errors: type[Exception]) -> Iterator[None]:
     """Load something quietly; an error of these kinds is told in one line, `what` and its own first one."""
     try:
-        with quiet_libraries():
+        with quiet_encoder_libraries():
             yield
     except errors as error:
         raise CvrError(f"{what} ({first_line(error)}).") from None
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
+def quiet_encoder_libraries() -> Iterator[None]:
     """Keep what the libraries log and draw while they load to themselves: a failure is told in one line."""
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging as transformers_logging

@@ -17,7 +17,7 @@ from cvr_data.features.encoders.networks.checkpoints import (
     load_encoder_tokenizer,
     tokenize_for_encoder,
 )
-from cvr_data.features.encoders.networks.clean_caption import clean_caption
+from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
 from cvr_data.features.encoders.networks.images import Preprocessing, image_preprocessing
 from cvr_data.features.encoders.networks.options import OnDevice, TwoTowers
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames, no_text_features, pad_features
@@ -67,7 +67,7 @@ class HubTowers:
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return (ids_BL, mask_BL)."""
-        cleaned = [clean_caption(text) for text in texts] if self.clean else texts
+        cleaned = [clean_text_for_encoder(text) for text in texts] if self.clean else texts
         return tokenize_for_encoder(self.tokenizer, cleaned, self.length, self.padding)
 
     def to(self, device: torch.device) -> None:
