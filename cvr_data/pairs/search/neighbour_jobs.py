@@ -1,0 +1,109 @@
+"""The nearest of all stored vectors, in jobs of some queries each: exact, or by an inverted file of FAISS.
+
+What is compared lies on disk in numbered rows (`core.mapped_rows`). A job has a run of these numbers for queries and
+brings one shard after the other before it, so it holds two of them however many there are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_data.core.mapped_rows import MappedRows
+from cvr_data.core.runner import Flow, StageRun
+from cvr_data.core.stages import Side, Step
+from cvr_data.pairs.search.inverted_file import InvertedFile, cells_of, centroids_of, load_cells, load_centroids, probed
+from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, nearest_in_shards
+
+VECTOR = "vector"
+QUERIES, KEYS = 16_384, 131_072
+"""Vectors of a job, and those it has before it at once."""
+PROBING = 65_536
+"""Queries of a job with an inverted file, which makes one of each shard: for more of them that is done less often."""
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    size: int
+    total: int
+
+
+def neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: InvertedFile | None = None) -> Flow:
+    """Return `query`, `neighbour` (numbers of rows) and `similarity` of at most k neighbours of each row.
+
+    Args:
+        run: of the stage that asks.
+        vectors: `MappedRows` with VECTOR, unit length.
+        total: how many rows.
+        band: what a neighbour must be.
+        inverted: where most of the neighbours will do; None compares every two rows.
+
+    Raises:
+        CvrError: a vector is not finite, or FAISS is not installed.
+    """
+    if inverted is None:
+        found = Step(name="search", run=_nearest, config=(_Blocks(QUERIES, total), band), sides=(vectors,), **_RENEWS)
+        return _blocks(run, _Blocks(QUERIES, total)).then(found)
+    train = Step(name="train", run=_trained, config=(inverted, total), sides=(vectors,), **_RENEWS)
+    centroids = run.side(_blocks(run, _Blocks(total, total)).then(train), load_centroids)
+    shards, queries = _Blocks(KEYS, total), _Blocks(PROBING, total)
+    assign = Step(name="cells", run=_cells, config=shards, sides=(vectors, centroids), **_RENEWS)
+    cells = run.side(_blocks(run, shards).then(assign), load_cells)
+    about = (queries, inverted, band)
+    search = Step(name="search", run=_probed, config=about, sides=(vectors, centroids, cells), **_RENEWS)
+    return _blocks(run, queries).then(search)
+
+
+_RENEWS = {"makes_rows": True, "is_counted": False}
+
+
+def _blocks(run: StageRun, of: _Blocks) -> Flow:
+    """Return a part for each block: the number of its first row."""
+    return run.made("blocks", lambda: (pa.table({"start": [start]}) for start in _starts(of)))
+
+
+def _starts(of: _Blocks) -> range:
+    return range(0, max(of.total, 1), max(of.size, 1))
+
+
+def _numbers(of: _Blocks, start: int) -> np.ndarray:
+    return np.arange(start, min(start + of.size, of.total))
+
+
+def _shards(vectors: MappedRows) -> Iterator[Rows]:
+    of = _Blocks(KEYS, len(vectors))
+    for start in _starts(of):
+        yield Rows(start, vectors.vectors(VECTOR, _numbers(of, start)))
+
+
+def _nearest(about: tuple[_Blocks, Band], block: pa.Table, vectors: MappedRows) -> pa.Table:
+    of, band = about
+    [start] = block.column("start").to_pylist()
+    queries = Rows(start, vectors.vectors(VECTOR, _numbers(of, start)))
+    # Rows that are all there are have each product made once.
+    return _table(nearest_in_shards(queries, [queries] if of.total <= of.size else _shards(vectors), band))
+
+
+def _trained(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRows) -> pa.Table:
+    inverted, total = about
+    return centroids_of(inverted, vectors.vectors(VECTOR, inverted.sample(total)), total)
+
+
+def _cells(of: _Blocks, block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray) -> pa.Table:
+    [start] = block.column("start").to_pylist()
+    return cells_of(vectors.vectors(VECTOR, _numbers(of, start)), centroids_CD)
+
+
+def _probed(
+    about: tuple[_Blocks, InvertedFile, Band], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray,
+    cell_N: np.ndarray,
+) -> pa.Table:  # fmt: skip
+    of, inverted, band = about
+    [start] = block.column("start").to_pylist()
+    queries = Rows(start, vectors.vectors(VECTOR, _numbers(of, start)))
+    return _table(probed(inverted, queries, _shards(vectors), band, centroids_CD, cell_N))
+
+
+def _table(found: Neighbours) -> pa.Table:
+    return pa.table({"query": found.query, "neighbour": found.neighbour, "similarity": found.similarity})
