@@ -62,12 +62,6 @@ def current_engine() -> Engine:
     return _ENGINE.get() or Engine()
 
 
-def pool_unless_given(workers: int) -> Engine:
-    """Return the engine of the block around, or this many processes where that is this process."""
-    engine = current_engine()
-    return Engine("local", workers) if engine.is_here else engine
-
-
 def map_jobs(
     function: Callable[..., Result], jobs: Sequence[tuple], *, shared: tuple[Any, ...] = (), on_gpu: bool = False
 ) -> Iterator[tuple[int, Result]]:

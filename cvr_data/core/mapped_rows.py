@@ -6,6 +6,7 @@ The system keeps what was read while there is room, for all processes of a machi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,8 @@ from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep, Side
 
-NUMBER = "number"
+NUMBER, VECTOR = "number", "vector"
+"""Columns."""
 _ALL = 2**62
 """Claims of one bucket: all are sorted together."""
 
@@ -44,11 +46,11 @@ class MappedRows:
         found = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
         return found.take(pa.array(np.argsort(np.concatenate([np.empty(0, np.int64), *order]), kind="stable")))
 
-    def vectors(self, column: str, numbers: np.ndarray) -> np.ndarray:
+    def vectors(self, numbers: np.ndarray) -> np.ndarray:
         """Return (N, D) float32 of the rows of these numbers."""
         found_ND = None
         for table, asked, rows in self._found(numbers):
-            part_ND = vectors_of(table.column(column))
+            part_ND = vectors_of(table.column(VECTOR))
             found_ND = np.empty((len(numbers), part_ND.shape[1]), np.float32) if found_ND is None else found_ND
             found_ND[asked] = part_ND[rows]
         return np.empty((0, 1), np.float32) if found_ND is None else found_ND
@@ -56,11 +58,13 @@ class MappedRows:
     def _found(self, numbers: np.ndarray) -> list[tuple[pa.Table, np.ndarray, np.ndarray]]:
         """Return (table, which of the numbers lie in it, rows of it) of each table that has some."""
         places = self.places[numbers]
-        table_of = np.searchsorted(self.starts, places, side="right") - 1
+        order = np.argsort(places, kind="stable")
+        cuts = np.searchsorted(places[order], self.starts)
         found = []
-        for number in np.unique(table_of).tolist():
-            asked = np.flatnonzero(table_of == number)
-            found.append((self.tables[number], asked, places[asked] - self.starts[number]))
+        for number, (first, last) in enumerate(pairwise(cuts.tolist())):
+            asked = order[first:last]
+            if len(asked):
+                found.append((self.tables[number], asked, places[asked] - self.starts[number]))
         return found
 
 
@@ -90,7 +94,7 @@ def load_mapped(rows: Bucket, numbers: Bucket) -> MappedRows:
 def as_vectors(rows_ND: np.ndarray) -> pa.Array:
     """Return float32 rows as a column."""
     flat = pa.array(np.ascontiguousarray(rows_ND, np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, rows_ND.shape[1])
+    return pa.FixedSizeListArray.from_arrays(flat, max(rows_ND.shape[1], 1))
 
 
 def vectors_of(column: pa.ChunkedArray) -> np.ndarray:

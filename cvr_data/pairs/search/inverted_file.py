@@ -5,7 +5,7 @@ is compared with the vectors of the cells whose centroids are nearest to it. Wha
 as an exact search does (`nearest`), so only who is found is left to chance, never how near it is. FAISS runs on one
 thread: on one kind of processor the same vectors give the same bytes. It comes with the extra `faiss`.
 
-Source: https://github.com/facebookresearch/faiss (IVF, Sivic and Zisserman 2003; Johnson et al. 2019, arXiv:1702.08734).
+Source: IndexIVFFlat of https://github.com/facebookresearch/faiss, Johnson et al. 2019 (https://arxiv.org/abs/1702.08734).
 """
 
 # Shapes: N vectors, C centroids, D embedding, Q queries, P cells that a query looks into, K candidates of a query.
@@ -109,9 +109,8 @@ def probed(
     best = joined([])
     for shard in shards:
         cells = cell_N[shard.start : shard.start + len(shard.vectors_ND)]
-        scores_QK, rows_QK = _search(shard.vectors_ND, cells, centroids_CD, queries.vectors_ND, (cells_QP, near_QP), band.k)
-        found = _in_band(queries, shard, scores_QK, rows_QK, band)
-        best = best_of(joined([best, found]), band.k)
+        candidates = _search(shard.vectors_ND, cells, centroids_CD, queries.vectors_ND, (cells_QP, near_QP), band.k)
+        best = best_of(joined([best, _in_band(queries, shard, *candidates, band)]), band.k)
     return best
 
 
@@ -147,9 +146,7 @@ def _search(
     return index.search_preassigned(queries_QD, min(k + FURTHER, len(rows_ND)), probes[0], probes[1])
 
 
-def _in_band(
-    queries: Rows, shard: Rows, scores_QK: np.ndarray, rows_QK: np.ndarray, band: Band
-) -> Neighbours:
+def _in_band(queries: Rows, shard: Rows, scores_QK: np.ndarray, rows_QK: np.ndarray, band: Band) -> Neighbours:
     """Return the candidates that are neighbours, their cosines computed again; of each query more than k at most."""
     is_wanted = (rows_QK >= 0) & (scores_QK >= band.low - ROUNDING) & (scores_QK <= band.high + ROUNDING)
     is_wanted &= rows_QK + shard.start != np.arange(len(rows_QK))[:, None] + queries.start

@@ -16,7 +16,6 @@ from cvr_data.core.stages import Side, Step
 from cvr_data.pairs.search.inverted_file import InvertedFile, cells_of, centroids_of, load_cells, load_centroids, probed
 from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, nearest_in_shards
 
-VECTOR = "vector"
 QUERIES, KEYS = 16_384, 131_072
 """Vectors of a job, and those it has before it at once."""
 PROBING = 65_536
@@ -74,25 +73,25 @@ def _numbers(of: _Blocks, start: int) -> np.ndarray:
 def _shards(vectors: MappedRows) -> Iterator[Rows]:
     of = _Blocks(KEYS, len(vectors))
     for start in _starts(of):
-        yield Rows(start, vectors.vectors(VECTOR, _numbers(of, start)))
+        yield Rows(start, vectors.vectors(_numbers(of, start)))
 
 
 def _nearest(about: tuple[_Blocks, Band], block: pa.Table, vectors: MappedRows) -> pa.Table:
     of, band = about
     [start] = block.column("start").to_pylist()
-    queries = Rows(start, vectors.vectors(VECTOR, _numbers(of, start)))
+    queries = Rows(start, vectors.vectors(_numbers(of, start)))
     # Rows that are all there are have each product made once.
     return _table(nearest_in_shards(queries, [queries] if of.total <= of.size else _shards(vectors), band))
 
 
 def _trained(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRows) -> pa.Table:
     inverted, total = about
-    return centroids_of(inverted, vectors.vectors(VECTOR, inverted.sample(total)), total)
+    return centroids_of(inverted, vectors.vectors(inverted.sample(total)), total)
 
 
 def _cells(of: _Blocks, block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray) -> pa.Table:
     [start] = block.column("start").to_pylist()
-    return cells_of(vectors.vectors(VECTOR, _numbers(of, start)), centroids_CD)
+    return cells_of(vectors.vectors(_numbers(of, start)), centroids_CD)
 
 
 def _probed(
@@ -101,7 +100,7 @@ def _probed(
 ) -> pa.Table:  # fmt: skip
     of, inverted, band = about
     [start] = block.column("start").to_pylist()
-    queries = Rows(start, vectors.vectors(VECTOR, _numbers(of, start)))
+    queries = Rows(start, vectors.vectors(_numbers(of, start)))
     return _table(probed(inverted, queries, _shards(vectors), band, centroids_CD, cell_N))
 
 

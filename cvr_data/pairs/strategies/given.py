@@ -210,12 +210,16 @@ def _with_videos(config: None, rows: pa.Table, found: pa.Table) -> pa.Table:
     """Return the rows with what is known of both videos, and the ids of the pairs."""
     for side, is_side in zip(SIDES, (pc.invert(found.column("is_target")), found.column("is_target")), strict=True):
         of_side = found.filter(is_side)
-        places = pc.index_in(pa.array(np.arange(rows.num_rows, dtype=np.uint32)), of_side.column("row").combine_chunks())
+        places = pc.index_in(
+            pa.array(np.arange(rows.num_rows, dtype=np.uint32)), of_side.column("row").combine_chunks()
+        )
         for name in (name for name in of_side.column_names if name not in ("row", "is_target")):
             rows = rows.append_column(f"{side}_{name}", of_side.column(name).take(places))
         caption = pc.coalesce(rows.column(f"{side}_caption"), rows.column(f"{side}_said"))
         rows = with_column(rows.drop_columns([f"{side}_said"]), f"{side}_caption", caption)
-    columns = [pc.fill_null(rows.column(f"{side}_{what}"), "").to_pylist() for what in ("id", "caption") for side in SIDES]
+    columns = [
+        pc.fill_null(rows.column(f"{side}_{what}"), "").to_pylist() for what in ("id", "caption") for side in SIDES
+    ]
     return rows.append_column("pair_id", pa.array(map(pair_id, *columns), pa.string()))
 
 

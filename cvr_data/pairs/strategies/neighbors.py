@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.mapped_rows import MappedRows, as_vectors, mapped
+from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.progress import Progress
 from cvr_data.core.runner import Flow
@@ -187,7 +187,8 @@ def _distinct(config: Config, said: pa.Table) -> pa.Table:
 
 def _encoded(about: tuple[Config, Path | None], distinct: pa.Table) -> pa.Table:
     rows = distinct.filter(pc.is_null(distinct.column("n_videos"))).drop_columns(["n_videos"]).sort_by("text")
-    return rows.append_column("vector", as_vectors(caption_vectors(about[0], rows.column("text").to_pylist(), about[1])))
+    config, embeddings = about
+    return rows.append_column(VECTOR, as_vectors(caption_vectors(config, rows.column("text").to_pylist(), embeddings)))
 
 
 def _crowded(config: Config, distinct: pa.Table) -> pa.Table:
@@ -218,7 +219,9 @@ def _pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Table:
     return with_video_columns(pairs_table(captions, changed, groups, NAME), videos)
 
 
-def _both_ways(keys: np.ndarray, turned_keys: np.ndarray, found: pa.Table, config: Config) -> tuple[np.ndarray, pa.Array]:
+def _both_ways(
+    keys: np.ndarray, turned_keys: np.ndarray, found: pa.Table, config: Config
+) -> tuple[np.ndarray, pa.Array]:
     """Return the keys of the pairs in both directions, each once, and how near they are."""
     both, places = np.unique(np.concatenate([keys, turned_keys]), return_index=True)
     similarity = np.tile(found.column("similarity").to_numpy(), 2)[places].astype(np.float32)

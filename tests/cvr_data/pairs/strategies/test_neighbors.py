@@ -23,6 +23,7 @@ from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import neighbors
 from cvr_data.pairs.strategies.neighbors import Config, explain
 from cvr_data.tables import PAIRS, VIDEOS
+from tests import mined_pairs
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,11 @@ def table(corpus):
 
 
 def mined(corpus, config):
-    return split_dropped(neighbors.run(config, table(corpus)))
+    return split_dropped(run(config, table(corpus)))
+
+
+def run(config, videos, embeddings=None):
+    return mined_pairs.mined(neighbors, config, videos, embeddings)
 
 
 @cache
@@ -103,8 +108,8 @@ def test_pairs_are_those_of_the_quadratic_reading(corpus, config):
 def test_the_order_of_the_videos_does_not_matter_and_pairs_go_both_ways(corpus, config, random):
     items = list(corpus.items())
     random.shuffle(items)
-    kept = neighbors.run(config, table(dict(items)))
-    assert kept.equals(neighbors.run(config, table(corpus)))
+    kept = run(config, table(dict(items)))
+    assert kept.equals(run(config, table(corpus)))
     changes = {
         tuple(row[name] for name in ROW): {(change["before"], change["after"]) for change in row["changes"]}
         for row in kept.to_pylist()
@@ -187,13 +192,13 @@ def test_stored_captions_are_read_and_a_missing_one_is_named(tmp_path, cvr):
     words = ("embed", tmp_path / "videos", "-O", tmp_path / "texts", "--column", "caption", "--encoder", "hash")
     outcome = cvr(*words)
     assert outcome.code == 0, outcome.err
-    stored = neighbors.run(config, table(corpus), tmp_path / "texts")
-    encoded = neighbors.run(config, table(corpus))
+    stored = run(config, table(corpus), tmp_path / "texts")
+    encoded = run(config, table(corpus))
     similarities = [pairs.column("text_similarity").to_pylist() for pairs in (stored, encoded)]
     assert similarities[0] == pytest.approx(similarities[1], abs=1e-3)  # stored as float16
     assert stored.drop_columns("text_similarity").equals(encoded.drop_columns("text_similarity"))
     with pytest.raises(CvrError, match=r"has no features of 'a dog sits'\."):
-        neighbors.run(config, table({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
+        run(config, table({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
     words = ("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", "--embeddings", tmp_path / "texts")
     outcome = cvr(*words, "-O", tmp_path / "pairs", "-o", "low=-1", "-o", "k=1", "--filter", "min-words")
     assert outcome.code == 0, outcome.err
