@@ -41,15 +41,18 @@ def neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: I
     Raises:
         CvrError: a vector is not finite, or FAISS is not installed.
     """
+    inverted = inverted if total else None  # there is nothing to train
+    keys, queries = _Blocks(KEYS, total), _Blocks(QUERIES if inverted is None else PROBING, total)
     if inverted is None:
-        found = Step(name="search", run=_nearest, config=(_Blocks(QUERIES, total), band), sides=(vectors,), **_RENEWS)
-        return _blocks(run, _Blocks(QUERIES, total)).then(found)
+        found = Step(
+            name="search", run=_nearest, config=(queries, keys, band), sides=(vectors,), on_gpu=True, **_RENEWS
+        )
+        return _blocks(run, queries).then(found)
     train = Step(name="train", run=_trained, config=(inverted, total), sides=(vectors,), **_RENEWS)
     centroids = run.side(_blocks(run, _Blocks(total, total)).then(train), load_centroids)
-    shards, queries = _Blocks(KEYS, total), _Blocks(PROBING, total)
-    assign = Step(name="cells", run=_cells, config=shards, sides=(vectors, centroids), **_RENEWS)
-    cells = run.side(_blocks(run, shards).then(assign), load_cells)
-    about = (queries, inverted, band)
+    assign = Step(name="cells", run=_cells, config=keys, sides=(vectors, centroids), **_RENEWS)
+    cells = run.side(_blocks(run, keys).then(assign), load_cells)
+    about = (queries, keys, inverted, band)
     search = Step(name="search", run=_probed, config=about, sides=(vectors, centroids, cells), **_RENEWS)
     return _blocks(run, queries).then(search)
 
@@ -66,22 +69,23 @@ def _starts(of: _Blocks) -> range:
     return range(0, max(of.total, 1), max(of.size, 1))
 
 
-def _numbers(of: _Blocks, start: int) -> np.ndarray:
-    return np.arange(start, min(start + of.size, of.total))
+def _shards(of: _Blocks, vectors: MappedRows) -> Iterator[Rows]:
+    return (_rows(of, start, vectors) for start in _starts(of))
 
 
-def _shards(vectors: MappedRows) -> Iterator[Rows]:
-    of = _Blocks(KEYS, len(vectors))
-    for start in _starts(of):
-        yield Rows(start, vectors.vectors(_numbers(of, start)))
+def _rows(of: _Blocks, start: int, vectors: MappedRows) -> Rows:
+    return Rows(start, vectors.vectors(np.arange(start, min(start + of.size, of.total))))
 
 
-def _nearest(about: tuple[_Blocks, Band], block: pa.Table, vectors: MappedRows) -> pa.Table:
-    of, band = about
-    [start] = block.column("start").to_pylist()
-    queries = Rows(start, vectors.vectors(_numbers(of, start)))
+def _start(block: pa.Table) -> int:
+    return block.column("start").to_pylist()[0]
+
+
+def _nearest(about: tuple[_Blocks, _Blocks, Band], block: pa.Table, vectors: MappedRows) -> pa.Table:
+    of, keys, band = about
+    queries = _rows(of, _start(block), vectors)
     # Rows that are all there are have each product made once.
-    return _table(nearest_in_shards(queries, [queries] if of.total <= of.size else _shards(vectors), band))
+    return _table(nearest_in_shards(queries, [queries] if of.total <= of.size else _shards(keys, vectors), band))
 
 
 def _trained(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRows) -> pa.Table:
@@ -90,18 +94,16 @@ def _trained(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRo
 
 
 def _cells(of: _Blocks, block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray) -> pa.Table:
-    [start] = block.column("start").to_pylist()
-    return cells_of(vectors.vectors(_numbers(of, start)), centroids_CD)
+    return cells_of(_rows(of, _start(block), vectors).vectors_ND, centroids_CD)
 
 
 def _probed(
-    about: tuple[_Blocks, InvertedFile, Band], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray,
-    cell_N: np.ndarray,
+    about: tuple[_Blocks, _Blocks, InvertedFile, Band], block: pa.Table, vectors: MappedRows,
+    centroids_CD: np.ndarray, cell_N: np.ndarray,
 ) -> pa.Table:  # fmt: skip
-    of, inverted, band = about
-    [start] = block.column("start").to_pylist()
-    queries = Rows(start, vectors.vectors(_numbers(of, start)))
-    return _table(probed(inverted, queries, _shards(vectors), band, centroids_CD, cell_N))
+    of, keys, inverted, band = about
+    queries = _rows(of, _start(block), vectors)
+    return _table(probed(inverted, queries, _shards(keys, vectors), band, centroids_CD, cell_N))
 
 
 def _table(found: Neighbours) -> pa.Table:
