@@ -81,16 +81,17 @@ def recall(options: argparse.Namespace) -> None:
     print(f"{size} vectors, {len(queries.vectors_ND)} queries: exact {len(exact)} neighbours, {exact_s:.1f} s CPU")
     all_ND = np.concatenate([shard.vectors_ND for shard in shards])
     started = time.process_time()
-    inverted = InvertedFile(1)
+    inverted = InvertedFile(max(options.probes))
     trained = inverted_file.centroids_of(inverted, all_ND[inverted.sample(size)], size)
     centroids_CD = vectors_of(trained.column("centroid"))
     trained_s, started = time.process_time() - started, time.process_time()
-    cell_N = inverted_file.cells_of(all_ND, centroids_CD).column("cell").to_numpy()
+    cells = inverted_file.cells_of(inverted, all_ND, centroids_CD).column("cells")
     assigned_s = time.process_time() - started
     print(f"{len(centroids_CD)} cells: trained in {trained_s:.1f} s, assigned in {assigned_s:.1f} s CPU")
     for probes in options.probes:
         started = time.process_time()
-        found = keys_of(probed(InvertedFile(probes), queries, shards, BAND, centroids_CD, cell_N), size)
+        some = pa.chunked_array([as_vectors(vectors_of(cells)[:, :probes])])
+        found = keys_of(probed(queries, shards, BAND, centroids_CD, some), size)
         share = np.isin(exact, found).mean()
         print(f"{probes:4} probes: recall {share:.4f}, {time.process_time() - started:7.1f} s CPU", flush=True)
 

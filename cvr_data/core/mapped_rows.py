@@ -79,7 +79,7 @@ def mapped(flow: Flow, column: str) -> tuple[Side, int]:
         is_counted=False,
     )  # fmt: skip
     numbers = flow.run.rested(rows.then(step))
-    return Side(load_mapped, tuple(_bucket(each) for each in (rows, numbers))), rows.values
+    return Side(load_mapped, tuple(all_of(each) for each in (rows, numbers))), rows.values
 
 
 def load_mapped(rows: Bucket, numbers: Bucket) -> MappedRows:
@@ -92,17 +92,18 @@ def load_mapped(rows: Bucket, numbers: Bucket) -> MappedRows:
 
 
 def as_vectors(rows_ND: np.ndarray) -> pa.Array:
-    """Return float32 rows as a column."""
-    flat = pa.array(np.ascontiguousarray(rows_ND, np.float32).ravel())
+    """Return rows as a column."""
+    flat = pa.array(np.ascontiguousarray(rows_ND).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, max(rows_ND.shape[1], 1))
 
 
 def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
-    """Return the (N, D) float32 rows of a column, which are not copied where they are of one file."""
+    """Return the (N, D) rows of a column, which are not copied where they are of one file."""
     return column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)
 
 
-def _bucket(flow: Flow) -> Bucket:
+def all_of(flow: Flow) -> Bucket:
+    """Return where all rows of a flow lie that rests."""
     [first] = flow.parts[0].rows
     assert isinstance(first, Bucket)
     return Bucket(first.folder, range(len(flow.parts)))

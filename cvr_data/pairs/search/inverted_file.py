@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import as_vectors, vectors_of
-from cvr_data.core.parts import Bucket, bucket_table
+from cvr_data.core.parts import Bucket, bucket_table, read_bucket
 from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, best_of, cosines, joined
 
 SEED = 0
@@ -28,7 +28,7 @@ TRAINING = 262_144
 """Vectors that are clustered, at most: they are in memory at once."""
 OF_EACH = 39
 """Vectors of a centroid in training, at most: FAISS asks for so many at least, and more take longer for little."""
-ROUNDS = 10
+ROUNDS = 6
 """Of k-means."""
 FURTHER = 32
 """Candidates beyond k, as those above the band take places until they are left out."""
@@ -80,36 +80,38 @@ def load_centroids(bucket: Bucket) -> np.ndarray:
     return vectors_of(bucket_table(bucket).column("centroid"))
 
 
-def cells_of(rows_ND: np.ndarray, centroids_CD: np.ndarray) -> pa.Table:
-    """Return the cell of each vector."""
-    cells_N1, _ = _nearest_cells(rows_ND, centroids_CD, 1)
-    return pa.table({"cell": cells_N1[:, 0].astype(np.int32)})
+def cells_of(inverted: InvertedFile, rows_ND: np.ndarray, centroids_CD: np.ndarray) -> pa.Table:
+    """Return the cells that each vector looks into, the nearest first: that one it belongs to."""
+    quantizer = _quantizer(centroids_CD)
+    _, cells_NP = quantizer.search(rows_ND, min(inverted.probes, len(centroids_CD)))
+    return pa.table({"cells": as_vectors(cells_NP.astype(np.int32))})
 
 
-def load_cells(bucket: Bucket) -> np.ndarray:
-    """Return the cells that lie there."""
-    return bucket_table(bucket).column("cell").to_numpy()
+def load_cells(bucket: Bucket) -> pa.ChunkedArray:
+    """Return the cells that lie there, which are read where they lie."""
+    return pa.concat_tables(read_bucket(bucket)).column("cells")
 
 
 def probed(
-    inverted: InvertedFile, queries: Rows, shards: Iterable[Rows], band: Band, centroids_CD: np.ndarray,
-    cell_N: np.ndarray,
-) -> Neighbours:  # fmt: skip
+    queries: Rows, shards: Iterable[Rows], band: Band, centroids_CD: np.ndarray, cells: pa.ChunkedArray
+) -> Neighbours:
     """Return at most k neighbours in the band of each query, of those in the cells that it looks into.
 
     Args:
-        inverted: how many cells.
         queries: whose neighbours are looked for.
         shards: all vectors, some at a time.
         band: what a neighbour must be.
         centroids_CD: of the cells.
-        cell_N: cell of each vector.
+        cells: of all vectors, as `cells_of` gives them.
     """
-    cells_QP, near_QP = _nearest_cells(queries.vectors_ND, centroids_CD, inverted.probes)
+    cells_QP = _cells_of(cells, queries).astype(np.int64)
     best = joined([])
     for shard in shards:
-        cells = cell_N[shard.start : shard.start + len(shard.vectors_ND)]
-        candidates = _search(shard.vectors_ND, cells, centroids_CD, queries.vectors_ND, (cells_QP, near_QP), band.k)
+        index = _filled(shard.vectors_ND, _cells_of(cells, shard)[:, 0].astype(np.int64), centroids_CD)
+        index.nprobe = cells_QP.shape[1]
+        most = min(band.k + FURTHER, len(shard.vectors_ND))
+        unused_QP = np.zeros(cells_QP.shape, np.float32)  # how near the centroids are
+        candidates = index.search_preassigned(queries.vectors_ND, most, cells_QP, unused_QP)
         best = best_of(joined([best, _in_band(queries, shard, *candidates, band)]), band.k)
     return best
 
@@ -121,29 +123,24 @@ def _faiss() -> Any:
     return faiss
 
 
-def _nearest_cells(rows_ND: np.ndarray, centroids_CD: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cells whose centroids are nearest to each row, and how near they are."""
+def _quantizer(centroids_CD: np.ndarray) -> Any:
     quantizer = _faiss().IndexFlatIP(centroids_CD.shape[1])
     quantizer.add(centroids_CD)
-    near, cells = quantizer.search(rows_ND, min(most, len(centroids_CD)))
-    return cells, near
+    return quantizer
 
 
-def _search(
-    rows_ND: np.ndarray, cells: np.ndarray, centroids_CD: np.ndarray, queries_QD: np.ndarray,
-    probes: tuple[np.ndarray, np.ndarray], k: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Return score and row of the best candidates of each query in a shard; -1 where there are no more."""
-    faiss, dim = _faiss(), rows_ND.shape[1]
-    quantizer = faiss.IndexFlatIP(dim)
-    quantizer.add(centroids_CD)
-    index = faiss.IndexIVFFlat(quantizer, dim, len(centroids_CD), faiss.METRIC_INNER_PRODUCT)
+def _cells_of(cells: pa.ChunkedArray, rows: Rows) -> np.ndarray:
+    return vectors_of(cells.slice(rows.start, len(rows.vectors_ND)))
+
+
+def _filled(rows_ND: np.ndarray, cell_N: np.ndarray, centroids_CD: np.ndarray) -> Any:
+    """Return an index of vectors whose cells are known."""
+    faiss, quantizer = _faiss(), _quantizer(centroids_CD)
+    index = faiss.IndexIVFFlat(quantizer, rows_ND.shape[1], len(centroids_CD), faiss.METRIC_INNER_PRODUCT)
     index.is_trained = True
-    cell_ids = np.ascontiguousarray(cells, np.int64)
     numbers = np.arange(len(rows_ND), dtype=np.int64)
-    index.add_core(len(rows_ND), *(faiss.swig_ptr(each) for each in (rows_ND, numbers, cell_ids)))
-    index.nprobe = probes[0].shape[1]
-    return index.search_preassigned(queries_QD, min(k + FURTHER, len(rows_ND)), probes[0], probes[1])
+    index.add_core(len(rows_ND), *(faiss.swig_ptr(each) for each in (rows_ND, numbers, cell_N)))
+    return index
 
 
 def _in_band(queries: Rows, shard: Rows, scores_QK: np.ndarray, rows_QK: np.ndarray, band: Band) -> Neighbours:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.mapped_rows import MappedRows
+from cvr_data.core.mapped_rows import MappedRows, all_of
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.pairs.search.inverted_file import InvertedFile, cells_of, centroids_of, load_cells, load_centroids, probed
@@ -50,9 +50,9 @@ def neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: I
         return _blocks(run, queries).then(found)
     train = Step(name="train", run=_trained, config=(inverted, total), sides=(vectors,), **_RENEWS)
     centroids = run.side(_blocks(run, _Blocks(total, total)).then(train), load_centroids)
-    assign = Step(name="cells", run=_cells, config=keys, sides=(vectors, centroids), **_RENEWS)
-    cells = run.side(_blocks(run, keys).then(assign), load_cells)
-    about = (queries, keys, inverted, band)
+    assign = Step(name="cells", run=_cells, config=(keys, inverted), sides=(vectors, centroids), **_RENEWS)
+    cells = Side(load_cells, (all_of(run.rested(_blocks(run, keys).then(assign), is_mapped=True)),))
+    about = (queries, keys, band)
     search = Step(name="search", run=_probed, config=about, sides=(vectors, centroids, cells), **_RENEWS)
     return _blocks(run, queries).then(search)
 
@@ -93,17 +93,20 @@ def _trained(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRo
     return centroids_of(inverted, vectors.vectors(inverted.sample(total)), total)
 
 
-def _cells(of: _Blocks, block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray) -> pa.Table:
-    return cells_of(_rows(of, _start(block), vectors).vectors_ND, centroids_CD)
+def _cells(
+    about: tuple[_Blocks, InvertedFile], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray
+) -> pa.Table:
+    of, inverted = about
+    return cells_of(inverted, _rows(of, _start(block), vectors).vectors_ND, centroids_CD)
 
 
 def _probed(
-    about: tuple[_Blocks, _Blocks, InvertedFile, Band], block: pa.Table, vectors: MappedRows,
-    centroids_CD: np.ndarray, cell_N: np.ndarray,
+    about: tuple[_Blocks, _Blocks, Band], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray,
+    cells: pa.ChunkedArray,
 ) -> pa.Table:  # fmt: skip
-    of, keys, inverted, band = about
+    of, keys, band = about
     queries = _rows(of, _start(block), vectors)
-    return _table(probed(inverted, queries, _shards(keys, vectors), band, centroids_CD, cell_N))
+    return _table(probed(queries, _shards(keys, vectors), band, centroids_CD, cells))
 
 
 def _table(found: Neighbours) -> pa.Table:

@@ -243,11 +243,11 @@ def by_faiss(vectors_ND, band, probes, shard, block):
     inverted = InvertedFile(probes)
     sample_ND = vectors_ND[inverted.sample(len(vectors_ND))]
     centroids_CD = vectors_of(inverted_file.centroids_of(inverted, sample_ND, len(vectors_ND)).column("centroid"))
-    cell_N = inverted_file.cells_of(vectors_ND, centroids_CD).column("cell").to_numpy()
+    cells = inverted_file.cells_of(inverted, vectors_ND, centroids_CD).column("cells")
     rows = range(0, len(vectors_ND), shard)
     shards = [_nearest.Rows(start, vectors_ND[start : start + shard]) for start in rows]
     blocks = [_nearest.Rows(start, vectors_ND[start : start + block]) for start in range(0, len(vectors_ND), block)]
-    found = [inverted_file.probed(inverted, each, shards, band, centroids_CD, cell_N) for each in blocks]
+    found = [inverted_file.probed(each, shards, band, centroids_CD, cells) for each in blocks]
     return _nearest.joined(found)
 
 
