@@ -39,7 +39,7 @@ class Config:
     k: int = composition.USUAL_K
     """A query counts as answered when a target is among so many best: what its label goes by."""
     seed: int = 0
-    """Of shuffled frames and of the bootstrap."""
+    """Of shuffled frames."""
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -65,12 +65,12 @@ def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
-        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k, config.seed)
+        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k)
         tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()
     found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
-    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks, config.seed)}
+    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks)}
     tables[TEMPORAL] = temporal.temporal_table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
     return Findings(record, tables)
