@@ -205,7 +205,7 @@ def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
 
 def _difference(first: pa.Table, second: pa.Table, measures: Measures) -> PairedDifference:
     clusters = clusters_of(first)
-    values = {name: [measures.values(table, name) for table in (first, second)] for name in measures.names()}
+    values = {name: (measures.values(first, name), measures.values(second, name)) for name in measures.names()}
     return PairedDifference(
         queries=first.num_rows,
         clusters=clusters.target_count,
