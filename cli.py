@@ -31,6 +31,9 @@ from cvr_data.core.plain_output import plain, plain_stdout
 from cvr_data.core.secrets_in_text import masked
 
 PACKAGES = ("cvr_data", "cvr_bench")
+OF_THE_SYSTEM = (2, 5, 13, 17, 20, 21, 24, 27, 28, 30, 36, 39, 40, 122)
+"""Numbers of errors that tell of a file or a disk and of no mistake in here: a name that is too long, a loop, ..."""
+LONGEST_PATH = 300
 SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
@@ -133,8 +136,9 @@ def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"{error.format_message()} See `{where} --help`.", 2
     if isinstance(error, click.ClickException):
         return error.format_message(), 2
-    if isinstance(error, OSError) and error.errno in (13, 20, 28, 30, 122):
-        return f"{error.filename or 'disk'}: {error.strerror}.", 2
+    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+        where = error.filename if isinstance(error.filename, str) else "disk"
+        return f"{where[:LONGEST_PATH]}: {error.strerror}.", 2
     from cvr_data.core.failure_report import told
 
     return told(error, arguments), 70

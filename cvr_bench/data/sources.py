@@ -4,7 +4,6 @@ A triplets folder names what it was made from, and that names what it was made f
 `videos` are found by following manifests, nearest first.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from cvr_bench.data.benchmark import benchmark_names, find_benchmark, is_benchma
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.remade import corpus_of, remake
-from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifact_files import MANIFEST, read_json_once
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
@@ -128,8 +127,8 @@ def _age(path: Path) -> tuple[str, int] | None:
     if not manifest.is_file():
         return None
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        content = read_json_once(manifest)
+    except CvrError:
         return None
-    is_triplets = isinstance(content, dict) and content.get("stage") in STAGES and "finished" in content
+    is_triplets = content["stage"] in STAGES
     return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None

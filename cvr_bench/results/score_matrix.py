@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
-from cvr_data.core.whole_files import parquet_bytes
+from cvr_data.core.reading import read_array
+from cvr_data.core.whole_files import parquet_bytes, read_parquet
 
 if TYPE_CHECKING:  # torch, which comparing saved scores does not need
     from cvr_bench.models.parts.frame_weights import FrameWeights
@@ -111,13 +111,13 @@ def read_scores(folder: Path) -> ScoreMatrix | None:
     """Return the matrix of a result; None if it was made without --save-scores."""
     if not (folder / SCORES).is_file():
         return None
-    queries = pq.read_table(folder / QUERIES)
+    queries = read_parquet(folder / QUERIES, ["query_id", "reference", "targets", "candidates"])
     candidates = queries.column("candidates")
     is_listed = candidates.null_count == 0
     return ScoreMatrix(
-        scores_QG=np.load(folder / SCORES, mmap_mode="r", allow_pickle=False),
+        scores_QG=read_array(folder / SCORES),
         query_ids=queries.column("query_id").to_pylist(),
-        item_ids=pq.read_table(folder / ITEMS).column("item_id").to_pylist(),
+        item_ids=read_parquet(folder / ITEMS, ["item_id"]).column("item_id").to_pylist(),
         references=queries.column("reference").to_numpy(),
         targets=[np.array(columns, dtype=np.int64) for columns in queries.column("targets").to_pylist()],
         candidates=[np.array(columns, dtype=np.int64) for columns in candidates.to_pylist()] if is_listed else None,
@@ -157,4 +157,4 @@ def _query_table(task: Task, gallery: Sequence[Item]) -> pa.Table:
 
 
 def _optional(path: Path) -> np.ndarray | None:
-    return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+    return read_array(path) if path.is_file() else None

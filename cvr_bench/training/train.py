@@ -28,6 +28,8 @@ from cvr_bench.training.loop import TrainingLoop
 from cvr_bench.training.optimizers import make_optimizer
 from cvr_bench.training.state import RESUME, MovingAverage, TrainingState, another_training
 from cvr_bench.training.step_log import LogRow
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.features.device import device_of as device_named
 from cvr_data.features.device import precision_of
@@ -132,7 +134,8 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
 
 
 def _finished(folder: Path, key: str) -> TrainReport:
-    content = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    if content["key"] != key:
+    content = read_json(folder / REPORT, dict)
+    if content.get("key") != key:
         raise another_training(folder)
-    return TrainReport(**content["report"])
+    with reading(folder / REPORT, "the report of a training; remove the folder"):
+        return TrainReport(**content["report"])

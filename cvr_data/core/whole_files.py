@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import reading
 
 if TYPE_CHECKING:  # those who write other files do not wait for Arrow
+    import numpy as np
     import pyarrow as pa
 
 
@@ -26,6 +28,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """Write an `.npy` file whole or not at all."""
+    import numpy as np
+
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def parquet_bytes(table: "pa.Table") -> bytes:
@@ -46,12 +56,16 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
-    """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
+    """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it.
+
+    Raises:
+        CvrError: it is missing, damaged, or lacks a column.
+    """
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(check_plain(path)) as file:
+    with reading(path, "Parquet"), pq.ParquetFile(path) as file:
         table = file.read(None if columns is None else list(columns))
-    return table if columns is None else table.select(list(columns))
+        return table if columns is None else table.select(list(columns))
 
 
 def json_bytes(value: Any) -> bytes:

@@ -4,8 +4,11 @@ import dataclasses
 import json
 import random
 import typing
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import pyarrow.parquet as pq
@@ -18,12 +21,16 @@ from cvr_data.videos.corpora import CORPORA
 from tests.attack import damage
 from tests.attack.damage import Damage
 from tests.attack.running import Case
-from tests.attack.world import COMMANDS, REFUSED
+from tests.attack.world import COMMANDS, WORDS
 
+MOST = 150
+"""Cases of a family: enough for each kind of damage to meet most commands."""
 OUTPUTS = ("--out", "-O", "--html", "--staging", "--drop-missing", "--cache", "--in")
 """Options that name what need not be there."""
 STAYS = ("stage", "version", "config", "inputs", "rows", "dropped", "files", "key", "seconds", "command", "versions")
 """Keys of every manifest."""
+SHOWING = ("trace", "data-status")
+"""Commands that show what a folder says of itself, whatever became of its files."""
 PATHS = (
     "a\0b", "x" * 5000, "y" * 300, "\udcff.csv", "", "corpora/captions.csv/below", "loop", "/dev/null", "corpora",
     "corpora/captions.csv", "nowhere/at/all", "new\nline",
@@ -37,7 +44,19 @@ def all_cases(world: Path) -> list[Case]:
     """Return the cases for the files of a world, the same ones for the same world."""
     made = [*_artifacts(world), *_files(world), *_samples(world), *_paths(world), *_values(world), *_components(),
             *_unfinished(), *_settings(world)]  # fmt: skip
-    return made
+    return sampled(made, MOST, seed=0)
+
+
+def sampled(cases: Sequence[Case], most: int, seed: int) -> list[Case]:
+    """Return at most so many cases of each family, by seed."""
+    of_family: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        of_family[case.family].append(case)
+    return [
+        case
+        for name, some in of_family.items()
+        for case in random.Random(f"{name} {seed}").sample(some, min(most, len(some)))
+    ]
 
 
 def command_lines(world: Path) -> list[tuple[str, ...]]:
@@ -46,7 +65,14 @@ def command_lines(world: Path) -> list[tuple[str, ...]]:
         "QUERY": pq.read_table(world / "results/sum-triplets/ranks.parquet").column("query_id")[0].as_py(),
         "TRIPLET": pq.read_table(world / "triplets/part-00000.parquet").column("triplet_id")[0].as_py(),
     }
-    return [tuple(ids.get(word, word) for word in line.split()) for line in COMMANDS.strip().splitlines()]
+    return [
+        tuple(ids.get(word, word) for word in line.split()) for line in COMMANDS.format(**WORDS).strip().splitlines()
+    ]
+
+
+def _paths_in(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that may be paths: `import triplets` and `download videos` name a format and a kind."""
+    return words[2:] if words[0] in ("import", "download") else words[1:]
 
 
 def _some(damages: typing.Sequence[Damage], count: int, *seed: object) -> list[Damage]:
@@ -54,30 +80,32 @@ def _some(damages: typing.Sequence[Damage], count: int, *seed: object) -> list[D
     return random.Random(repr(seed)).sample(list(damages), min(count, len(damages)))
 
 
-def _in(path: str, way: Damage, *, seal: bool = False) -> typing.Callable[[Path], None]:
+def _in(path: str, way: Damage, seal: str | None) -> typing.Callable[[Path], None]:
     def do(folder: Path) -> None:
         way.do(folder / path)
-        if seal:
-            damage.sealed((folder / path).parent)
+        if seal is not None:
+            damage.sealed(folder / seal)
 
     return do
 
 
-def _case(family: str, words: tuple[str, ...], path: str, way: Damage, *, seal: bool = False, may: bool = False) -> Case:
+def _case(
+    family: str, words: tuple[str, ...], path: str, way: Damage, *, seal: str | None = None, may: bool = False
+) -> Case:
+    """Return the case of a damaged file; `seal` is the artifact whose manifest then says that this is its file."""
     name = f"{path} {way.name}{', sealed' if seal else ''}"
-    # A command that is refused as it stands says so or says what is wrong with its file.
-    return Case(family, name, words, _in(path, way, seal=seal), may or way.harmless)
+    return Case(family, name, words, _in(path, way, seal), may or way.harmless)
 
 
 def _artifacts(world: Path) -> Iterator[Case]:
     """Manifests and files of the artifacts that commands are given, and of what those were made from."""
     for words in command_lines(world):
-        given = [word for word in words if (world / word / "manifest.json").is_file()]
+        given = [word for word in _paths_in(words) if (world / word / "manifest.json").is_file()]
         above = {path for word in given for path in _above(world, word)} - set(given)
         for folder in [*given, *_one(sorted(above), words)]:
             known = json.loads((world / folder / "manifest.json").read_bytes())
-            keyed = [*damage.in_json(STAYS, lambda key, _, value: _is_alike(known.get(key), value))]
-            is_above = folder not in given
+            keyed = [*damage.in_json(STAYS, partial(_is_alike, known))]
+            is_above = folder not in given or words[0] in SHOWING
             for way in [*_some(damage.WHOLE_JSON, 2, words, folder), *_some(keyed, 5 - 2 * is_above, words, folder)]:
                 yield _case("manifests", words, f"{folder}/manifest.json", way, may=is_above)
             parts = [name for name in known["files"] if name.startswith("part-") and name.endswith("parquet")]
@@ -85,12 +113,12 @@ def _artifacts(world: Path) -> Iterator[Case]:
                 for way in _some(damage.PARQUET, 3 - is_above, words, folder, name):
                     yield _case("parts", words, f"{folder}/{name}", way, may=is_above)
                 for way in _some(damage.PARQUET, 3, words, folder, name, "sealed"):
-                    yield _case("parts", words, f"{folder}/{name}", way, seal=True, may=True)
+                    yield _case("parts", words, f"{folder}/{name}", way, seal=folder, may=True)
             for name in sorted(known["files"].keys() - parts):
                 family = "results" if known["stage"] == "bench" else "other files"
-                for seal in (False, True):
+                for seal in (None, folder):
                     for way in _some(damage.of(Path(name)), 1, words, folder, name, seal):
-                        yield _case(family, words, f"{folder}/{name}", way, seal=seal, may=seal or is_above)
+                        yield _case(family, words, f"{folder}/{name}", way, seal=seal, may=bool(seal) or is_above)
 
 
 def _one(values: list[str], *seed: object) -> list[str]:
@@ -106,8 +134,9 @@ def _above(world: Path, folder: str) -> Iterator[str]:
             yield from _above(world, path.relative_to(world.resolve()).as_posix())
 
 
-def _is_alike(known: object, value: object) -> bool:
+def _is_alike(manifest: dict[str, Any], key: str, _: object, value: object) -> bool:
     """Whether a value is of the kind that stands there, so that nothing is wrong with its kind."""
+    known = manifest[key]
     if isinstance(known, bool) or isinstance(value, bool):
         return False
     if isinstance(known, float):
@@ -118,7 +147,7 @@ def _is_alike(known: object, value: object) -> bool:
 def _files(world: Path) -> Iterator[Case]:
     """Files of the user, and files in folders that are no artifacts."""
     for words in command_lines(world):
-        for word in words:
+        for word in _paths_in(words):
             word = word.partition("=")[2] if "=" in word else word
             found = [word] if (world / word).is_file() else []
             if (world / word).is_dir() and not (world / word / "manifest.json").exists():
@@ -210,9 +239,11 @@ def _paths(world: Path) -> Iterator[Case]:
                 for value in random.Random(repr((words, option.name))).sample(PATHS, 5):
                     may = is_output or value in ("", "corpora", "corpora/captions.csv")
                     if not (is_output and words[0] == "quickstart"):
-                        yield Case("paths", f"{option.name} {value[:20]!r}", _with_option(words, option, value), may_work=may)
+                        yield Case(
+                            "paths", f"{option.name} {value[:20]!r}", _with_option(words, option, value), may_work=may
+                        )
         for place, word in enumerate(words):
-            if place and (world / word).exists() and words[place - 1] not in OUTPUTS:
+            if word in _paths_in(words) and (world / word).exists() and words[place - 1] not in OUTPUTS:
                 for value in random.Random(repr((words, place))).sample(PATHS, 6):
                     given = (*words[:place], value, *words[place + 1 :])
                     yield Case("paths", f"argument {value[:20]!r}", given, may_work=value in ("", "corpora"))
@@ -256,7 +287,9 @@ def _components() -> Iterator[Case]:
             fields = [field for field in dataclasses.fields(config) if hints[field.name] is not str]
             for field in random.Random(name).sample(fields, min(4, len(fields))):
                 is_number = hints[field.name] in (int, float)
-                value = random.Random(f"{name} {field.name}").choice(["x", "nope", "1.5e", ""] if is_number else ["nope"])
+                value = random.Random(f"{name} {field.name}").choice(
+                    ["x", "nope", "1.5e", ""] if is_number else ["nope"]
+                )
                 words = line.format(name=name, option=f"{field.name}={value}").split()
                 may = not is_number and "Literal" not in str(hints[field.name]) and hints[field.name] is not bool
                 yield Case("components", f"{name} {field.name}={value}", tuple(words), may_work=may)
@@ -282,15 +315,18 @@ def _unfinished() -> Iterator[Case]:
             may = name.startswith(".") or (name == "running.json" and content == b"")
             for more in ((), ("--overwrite",)):
                 words = (*out, *more)
-                yield Case("unfinished", f"{name} {content[:24]!r}", words, left(name, content), may_work=may or bool(more))
+                yield Case(
+                    "unfinished", f"{name} {content[:24]!r}", words, left(name, content), may_work=may or bool(more)
+                )
 
 
 def _settings(world: Path) -> Iterator[Case]:
     """The settings file of the machine, the timings of a recipe, and variables that lead nowhere."""
-    contents = (b"x = ", b"[machine]\nroots = 3\n", b"[default]\nbatch_size = 'x'\n", damage.LATIN_1, b"\0", b"a = " + b"[" * 5000,
-                b"[default]\ndata = 3\n", b"[default]\nworkers = -1\n", b"default = 3\n")  # fmt: skip
+    contents = (b"x = ", b"[machine]\nroots = 3\n", b"[default]\nbatch_size = 'x'\n", damage.LATIN_1, b"\0",
+                b"a = " + b"[" * 5000, b"[default]\ndata = 3\n", b"[default]\nworkers = -1\n", b"default = 3\n")  # fmt: skip
     for content in contents:
         for words in (("data-status",), ("bench", "--model", "random", "--data", "cirr", "--out", "new")):
+
             def put(folder: Path, content: bytes = content) -> None:
                 (folder / "settings.toml").write_bytes(content)
 
@@ -298,4 +334,6 @@ def _settings(world: Path) -> Iterator[Case]:
     for value in ("corpora/captions.csv", "nowhere", "loop", "y" * 300, "/dev/null"):
         for variable in ("CVR_DATA", "CVR_CACHE"):
             for words in command_lines(world)[::9]:
-                yield Case("settings", f"{variable}={value[:20]}", words, may_work=True, environment=((variable, value),))
+                yield Case(
+                    "settings", f"{variable}={value[:20]}", words, may_work=True, environment=((variable, value),)
+                )

@@ -87,7 +87,10 @@ def _with(content: bytes, added: bytes) -> bytes:
 
 WHOLE_JSON = (
     *ANY,
-    *(Damage(f"is {text[:12]}", partial(replaced, content=text.encode())) for text in ("[]", "3", "null", '"x"', "[1]")),
+    *(
+        Damage(f"is {text[:12]}", partial(replaced, content=text.encode()))
+        for text in ("[]", "3", "null", '"x"', "[1]")
+    ),
     Damage("latin-1", lambda path: replaced(path, path.read_bytes().replace(b'"', b'"' + LATIN_1, 1))),
     Damage("deep lists", lambda path: replaced(path, b"[" * DEEP + b"]" * DEEP)),
     Damage("deep objects", lambda path: replaced(path, b'{"a":' * DEEP + b"1" + b"}" * DEEP)),

@@ -1,8 +1,10 @@
 """Runs a command on bad input, in a process that has all modules already, and says how it ended."""
 
+import gc
 import importlib
 import os
 import pkgutil
+import re
 import resource
 import shutil
 import signal
@@ -19,8 +21,10 @@ import cli
 LIMIT_S = 60
 MEMORY = 12 << 30
 """Bytes of address space: what asks for more is refused, and that is no way to end in one line either."""
-ENDS = ("one line", "works", "accepted", "several lines", "traceback", "hang", "altered")
+ENDS = ("one line", "works", "accepted", "several lines", "traceback", "hang", "altered", "undone")
 """How a command may end; `accepted` is what works and must not, `altered` one line after it changed or left a file."""
+PROGRESS = re.compile(r"\d+ s so far$")
+"""What a slow machine is told of meanwhile."""
 BAD = ENDS[2:]
 
 
@@ -59,14 +63,17 @@ def import_all() -> None:
             importlib.import_module(module.name)
     for name in ("pandas", "h5py", "scipy.stats", "safetensors.torch"):
         importlib.import_module(name)
+    gc.freeze()  # what a collection touches would have to be copied for each process
 
 
 def attempt(case: Case, world: Path, place: Path) -> End:
     """Run a case on a copy of the world that lies in `place` for so long."""
     folder = place / "w"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(world, folder, symlinks=True, copy_function=_linked)
-    case.damage(folder)
+    _restore(folder, world)
+    try:
+        case.damage(folder)
+    except Exception as error:
+        return End(case, "undone", repr(error))
     before = _states(folder)
     code = _wait(_fork(case, folder, place / "said"), LIMIT_S)
     said = (place / "said").read_text(errors="replace").replace(str(folder), ".")
@@ -75,6 +82,25 @@ def attempt(case: Case, world: Path, place: Path) -> End:
     if end == "one line" and (changed := _changed(before, _states(folder))):
         end, said = "altered", f"{said.rstrip()} [{changed}]"
     return End(case, end, said.strip())
+
+
+def _restore(folder: Path, world: Path) -> None:
+    """Make a folder a copy of the world again: what differs goes, and what is missing comes."""
+    known, found = _states(world), _states(folder) if folder.exists() else {}
+    for name in sorted(found, key=lambda name: name.count(os.sep), reverse=True):
+        if found[name] != known.get(name):
+            path = folder / name
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            del found[name]
+    folder.mkdir(exist_ok=True)
+    for name in sorted(known.keys() - found.keys(), key=lambda name: name.count(os.sep)):
+        source, target = world / name, folder / name
+        if source.is_dir() and not source.is_symlink():
+            target.mkdir(exist_ok=True)
+        elif source.is_symlink():
+            target.symlink_to(source.readlink())
+        elif not target.exists():
+            _linked(str(source), str(target))
 
 
 def _linked(source: str, target: str) -> None:
@@ -117,7 +143,7 @@ def _wait(process: int, seconds: float) -> int | None:
 
 
 def _end_of(code: int | None, said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in said.splitlines() if line.strip() and not PROGRESS.search(line)]
     if code is None:
         return "hang"
     if code == 0:

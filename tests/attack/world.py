@@ -35,13 +35,17 @@ build-triplets texts-rendered --out triplets-rendered
 mine-distractors triplets videos --embeddings embeddings --out distractors
 check-media triplets-rendered --out media-check
 bench --model sum --data triplets --embeddings embeddings --save-scores --out results
-bench --model combiner --data triplets --embeddings embeddings -o projection=4 -o hidden=4 -t epochs=1 --no-audit -O results
+bench --model combiner --data triplets --embeddings embeddings {small} -t epochs=1 --no-audit --out results
 encode-queries --model sum --data triplets --embeddings embeddings --out query-features
 score query-features --data triplets
 export-judgments review.sqlite --out judgments
 export triplets --format webvid-covr --out exported
 run recipe.yaml
 """
+WORDS = {
+    "small": "-o projection=4 -o hidden=4", "judge": "--judge-backend echo --judge-option text=correct",
+    "media": "--videos videos-rendered --licence-file corpora/licence.txt",
+}  # fmt: skip
 COMMANDS = """
 download videos mine --urls corpora/urls.csv --only-ids corpora/captions.csv --out new --dry-run
 download annotations corpora/source.yaml --out new --dry-run
@@ -68,7 +72,7 @@ generate-modifications pairs --llm rules --cache requests.sqlite --out new
 generate-modifications pairs --llm echo --prompt corpora/prompt.yaml --cache requests.sqlite --out new
 generate-modifications pairs --style paraphrase --from texts --llm echo --cache requests.sqlite --out new
 truth-modifications pairs --out new
-score-modifications texts --pairs pairs --cache requests.sqlite --judge-backend echo --judge-option text=correct --out new
+score-modifications texts --pairs pairs --cache requests.sqlite {judge} --out new
 build-triplets texts --pairs pairs --videos videos --embeddings embeddings --judgments judgments --out new
 frame-scores triplets --embeddings embeddings --out new
 mine-distractors triplets videos --embeddings embeddings --out new
@@ -76,10 +80,10 @@ review-report review.sqlite
 export-judgments review.sqlite --out new
 check-media triplets-rendered --videos videos-rendered --out media-check --drop-missing new
 export triplets-rendered --format huggingface --videos videos-rendered --out new
-publish triplets-rendered --repo me/mine --dry-run --with-videos --videos videos-rendered --licence-file corpora/licence.txt
+publish triplets-rendered --repo me/mine --dry-run --with-videos {media}
 bench --model sum --data triplets --embeddings embeddings --distractors distractors --no-audit --out new
-bench --model combiner --checkpoint results/combiner-triplets --data triplets -o projection=4 -o hidden=4 --no-audit -O new
-bench --model combiner --checkpoint corpora/weights.pt --data triplets -o projection=4 -o hidden=4 --no-audit -O new
+bench --model combiner --checkpoint results/combiner-triplets --data triplets {small} --no-audit -O new
+bench --model combiner --checkpoint corpora/weights.pt --data triplets {small} --no-audit -O new
 audit triplets --embeddings embeddings --out new
 audit results/sum-triplets
 compare results/sum-triplets results/combiner-triplets
@@ -129,7 +133,7 @@ def make_world(folder: Path) -> None:
     for line in STEPS.strip().splitlines():
         if line.startswith("export-judgments"):
             judge(folder)
-        if code := cli.run(line.split()):
+        if code := cli.run(line.format(**WORDS).split()):
             raise SystemExit(f"{line}: exit code {code}")
     shutil.rmtree(folder / "run")
     shutil.copytree(SAMPLES, folder / "samples")
@@ -144,7 +148,9 @@ def write_inputs(corpora: Path) -> None:
     for name, shade in (("a", 60), ("b", 180)):
         write_mp4(corpora / "clips" / f"{name}.mp4", np.full((2, 16, 16, 3), shade, np.uint8))
         Image.new("RGB", (8, 8), (shade, shade, shade)).save(corpora / f"{name}.png")
-    lines = [{"input": "a red ball", "edit": f"make it {after}", "output": f"a {after} ball"} for after in ("blue", "old")]
+    lines = [
+        {"input": "a red ball", "edit": f"make it {after}", "output": f"a {after} ball"} for after in ("blue", "old")
+    ]
     files = {
         "clips/captions.csv": "file,caption\na.mp4,a dog runs\nb.mp4,a cat runs\n",
         "captions.csv": "video_id,caption\nv1,a dog runs\nv2,a cat runs\nv3,\n",

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from cvr_data.core.torch_files import read_safetensors
+
 WIDTH, HEADS, LAYERS, HIDDEN = 384, 12, 6, 1536
 VOCABULARY, POSITIONS = 30522, 512
 EPS = 1e-12
@@ -74,10 +76,8 @@ def _attended(projected: Tensor, length: int) -> Tensor:
 
 def load_released(weights: Path) -> MiniLM:
     """Return the network with the weights of a BERT safetensors file, in evaluation mode."""
-    from safetensors.torch import load_file
-
     network = MiniLM()
-    network.load_state_dict(_renamed(load_file(weights)))
+    network.load_state_dict(_renamed(read_safetensors(weights)))
     return network.eval()
 
 
