@@ -107,6 +107,7 @@ def main(args: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
+        _check_words(arguments)
         with command(arguments), plain_stdout(sys.stdout):
             result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
         return result if isinstance(result, int) else 0
@@ -125,6 +126,13 @@ def run(arguments: list[str]) -> int:
         line, code = _line_of(error, arguments)
         click.echo(f"cvr: {plain(masked(' '.join(line.split())))}", err=True)
         return code
+
+
+def _check_words(arguments: list[str]) -> None:
+    """Refuse words that no manifest could hold, and no message either."""
+    for word in arguments:
+        if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise CvrError(f"{ascii(word)} is no text in UTF-8; rename the file, or leave the word out.")
 
 
 def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:

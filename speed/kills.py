@@ -18,7 +18,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -55,7 +55,7 @@ AT_WORK = ("spawn_main", "ray::cvr")
 """What the command lines of workers have."""
 
 
-def run(words: tuple[str, ...], folder: Path) -> int:
+def run(words: tuple[str, ...], folder: Path, prepare: Callable[[], None] = lambda: None) -> int:
     """Start a command in a folder, in a process of its own that has all modules, and return its id."""
     process = os.fork()
     if process:
@@ -66,6 +66,7 @@ def run(words: tuple[str, ...], folder: Path) -> int:
     os.dup2(log, 1)
     os.dup2(log, 2)
     code = 1
+    prepare()
     try:
         code = cli.run(list(words))
     finally:

@@ -1,9 +1,11 @@
 """Files that appear whole or not at all, and whose bytes follow from what is in them."""
 
+import errno
 import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +18,9 @@ from cvr_data.core.reading import reading
 if TYPE_CHECKING:  # those who write other files do not wait for Arrow
     import numpy as np
     import pyarrow as pa
+
+NEARLY_FULL = 1 << 20
+"""Bytes that are left on a disk of which a writer had one piece too few."""
 
 
 def file_sha256(path: Path) -> str:
@@ -73,6 +78,14 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
+def _is_of_a_full_disk(error: BaseException | None, folder: Path) -> bool:
+    """Whether the disk was the reason where a library does not say: NumPy, torch and HDF5 have errors of their own."""
+    if isinstance(error, OSError) and error.errno is None:  # "100 requested and 28 written"
+        return True
+    is_told = isinstance(error, OSError) or type(error).__name__ in ("CvrError", "KeyboardInterrupt")
+    return not is_told and shutil.disk_usage(folder).free < NEARLY_FULL
+
+
 class whole_file(AbstractContextManager[Path]):
     """Gives a temporary path beside the wanted one; syncs and renames it when the block succeeds."""
 
@@ -89,6 +102,8 @@ class whole_file(AbstractContextManager[Path]):
     ) -> None:
         if kind is not None:
             self.temporary.unlink(missing_ok=True)
+            if _is_of_a_full_disk(error, self.path.parent):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from None
             return
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import Part, read_part
 from cvr_data.core.reading import read_array
@@ -29,7 +30,7 @@ from cvr_data.features.embed import DROPPED, STORED, VideoPart, text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, VideoRow
 from cvr_data.features.layouts import LAYOUTS
-from cvr_data.features.store import STAGE, FeatureStore
+from cvr_data.features.store import EMBEDDINGS, STAGE, FeatureStore
 
 VERSION = 1
 

@@ -22,10 +22,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.reading import read_array
+from cvr_data.core.reading import check_kinds, read_array, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.index import STAGE, ItemIndex
@@ -58,6 +59,9 @@ Space = Literal["shared", "raw"]
 UNKNOWN_ENCODER = "imported"
 """What imported features are said to be made by where nobody says it."""
 
+WIDTHS = {"dim": int, "text_dim": int, "config": {"encoder": str, "options": dict}}
+"""What the manifest of an embeddings folder says beside the usual, and of which type."""
+
 
 class FeatureStore:
     """Features of videos and texts, read when they are asked for; raw ones go through the heads on the way."""
@@ -81,7 +85,10 @@ class FeatureStore:
         Raises:
             CvrError: not an embeddings artifact, or no heads were fitted and its spaces are two.
         """
-        store = cls(open_artifact(path, STAGE), None)
+        artifact = open_artifact(path, STAGE)
+        with reading(artifact.path / MANIFEST, "the manifest of features"):
+            check_kinds(artifact.manifest, WIDTHS)
+        store = cls(artifact, None)
         return store if space == "raw" else store.shared()
 
     def raw(self) -> "FeatureStore":

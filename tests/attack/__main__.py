@@ -22,6 +22,8 @@ from typing import TextIO
 os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1", NO_COLOR="1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import click
+
 from cvr_data.language.tagging import tagged
 from tests.attack.cases import all_cases, command_lines, sampled
 from tests.attack.running import Case, End, attempt, import_all, table
@@ -85,9 +87,9 @@ def main() -> None:
         ends = attempt_all(cases, world, Path(folder), options.jobs, log)
     bad = [end for end in ends if end.is_bad or _is_odd(end)]
     for end in ends if options.show else bad:
-        print(f"{end.end}: {_name(end.case)}\n    {end.said[-400:]}")
-    print(table(ends))
-    print(f"{len(bad)} of {len(ends)} ended as no command may")
+        click.echo(f"{end.end}: {_name(end.case)}\n    {end.said[-400:]}")
+    click.echo(table(ends))
+    click.echo(f"{len(bad)} of {len(ends)} ended as no command may")
     sys.exit(bool(bad))
 
 

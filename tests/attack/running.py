@@ -157,8 +157,8 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
     found = {}
     for root, folders, files in os.walk(folder):
         for name in [*files, *folders]:
-            path = os.path.join(root, name)
-            state = os.lstat(path)
+            path = Path(root, name)
+            state = path.lstat()
             is_file = name in files
             found[os.path.relpath(path, folder)] = (state.st_mtime_ns, state.st_size) if is_file else (0, 0)
     return found

@@ -9,6 +9,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.torch_files import load_torch_file, read_safetensors, within
 from cvr_data.core.whole_files import write_bytes
@@ -69,6 +71,8 @@ def load_weights(module: nn.Module, path: Path | None) -> None:
 
 
 def _find(path: Path) -> Path:
+    if (path / MANIFEST).exists():
+        open_artifact(path)
     for file in (path, path / WEIGHTS, path / TRAINING / WEIGHTS):
         if file.is_file():
             return file
