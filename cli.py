@@ -132,7 +132,7 @@ def _check_words(arguments: list[str]) -> None:
     """Refuse words that no manifest could hold, and no message either."""
     for word in arguments:
         if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise CvrError(f"{ascii(word)} is no text in UTF-8; rename the file, or leave the word out.")
+            raise CvrError(f"{word!a} is no text in UTF-8; rename the file, or leave the word out.")
 
 
 def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:

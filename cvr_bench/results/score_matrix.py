@@ -23,7 +23,7 @@ from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.core.reading import read_array
-from cvr_data.core.whole_files import parquet_bytes, read_parquet
+from cvr_data.core.whole_files import parquet_bytes, read_parquet, whole_file
 
 if TYPE_CHECKING:  # torch, which comparing saved scores does not need
     from cvr_bench.models.parts.frame_weights import FrameWeights
@@ -129,16 +129,14 @@ def read_scores(folder: Path) -> ScoreMatrix | None:
 def _write_matrix(path: Path, retriever: "Retriever", queries: Sequence[Query], width: int, label: str) -> None:
     from cvr_bench.scoring.blocks import score_matrix
 
-    part = path.with_suffix(".tmp")
-    rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(queries), width))
-    with Progress(label, len(queries), "queries") as progress:
+    with whole_file(path) as part, Progress(label, len(queries), "queries") as progress:
+        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(queries), width))
         for start in range(0, len(queries), CHUNK):
             chunk = queries[start : start + CHUNK]
             rows[start : start + len(chunk)] = score_matrix(retriever, chunk, width)
             progress.advance(len(chunk))
-    rows.flush()
-    del rows
-    part.replace(path)
+        rows.flush()
+        del rows
 
 
 def _query_table(task: Task, gallery: Sequence[Item]) -> pa.Table:

@@ -84,6 +84,8 @@ def train(
     key = training_key(made_by, retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
+        if is_first():
+            (folder / RESUME).unlink(missing_ok=True)  # of a run that was killed after it wrote the report
         load_weights(retriever.module, folder / WEIGHTS)
         return report
     accelerator = _accelerator(config)

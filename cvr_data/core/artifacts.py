@@ -168,11 +168,12 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if found is not None and key_of(found) != self.key and not self.overwrite:
             difference = _difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
-        shutil.rmtree(self.out / NEW, ignore_errors=True)
+        if not self._goes_on():
+            shutil.rmtree(self.out / NEW, ignore_errors=True)
         if (self.out / MANIFEST).exists():
             check_outside(self.out, self.inputs.values())
             self.path = self.out / NEW
-            self.path.mkdir()
+            self.path.mkdir(exist_ok=True)
         elif found is not None and self.overwrite:
             check_outside(self.path, self.inputs.values())
             clear_artifact(self.path)
@@ -183,8 +184,6 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and self.path != self.out:
-            shutil.rmtree(self.path, ignore_errors=True)  # what stood there stays
         self.held.close()
         with faults_of_disk(self.out):
             if isinstance(error, OSError):
@@ -261,6 +260,12 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             return None
         self._remove_leftovers()
         return artifact
+
+    def _goes_on(self) -> bool:
+        """Whether an earlier run of this very artifact began to replace what stands there."""
+        with suppress(CvrError, FileNotFoundError):
+            return key_of(identity_of(read_json_once(self.out / NEW / RUNNING))) == self.key
+        return False
 
     def _remove_leftovers(self) -> None:
         """Remove what a run left that was killed after it wrote the manifest."""

@@ -77,7 +77,7 @@ def attempt(case: Case, world: Path, place: Path) -> End:
     before = _states(folder)
     code = _wait(_fork(case, folder, place / "said"), LIMIT_S)
     said = (place / "said").read_text(errors="replace").replace(str(folder), ".")
-    end = _end_of(code, said)
+    end = end_of(code, said)
     end = "accepted" if end == "works" and not case.may_work else end
     if end == "one line" and (changed := _changed(before, _states(folder))):
         end, said = "altered", f"{said.rstrip()} [{changed}]"
@@ -142,7 +142,7 @@ def _wait(process: int, seconds: float) -> int | None:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def _end_of(code: int | None, said: str) -> str:
+def end_of(code: int | None, said: str) -> str:
     lines = [line for line in said.splitlines() if line.strip() and not PROGRESS.search(line)]
     if code is None:
         return "hang"
