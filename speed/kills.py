@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
@@ -60,15 +61,17 @@ def run(words: tuple[str, ...], folder: Path, prepare: Callable[[], None] = lamb
     process = os.fork()
     if process:
         return process
-    os.setsid()
-    os.chdir(folder)
-    log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     code = 1
-    prepare()
-    try:
+    try:  # whatever comes, this process ends here, and does not unwind what the one that started it has
+        os.setsid()
+        os.chdir(folder)
+        log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        prepare()
         code = cli.run(list(words))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)

@@ -177,3 +177,16 @@ def file_state(path: Path) -> tuple[int, ...]:
     """What differs once a file was written anew."""
     file = path.stat()
     return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
+
+
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Return in words in what two identities differ."""
+    for name in ("stage", "version"):
+        if found[name] != wanted[name]:
+            return f"{name} {found[name]!r}, not {wanted[name]!r}"
+    for part in ("config", "inputs"):
+        for name in sorted({*found[part], *wanted[part]}):
+            before, after = found[part].get(name), wanted[part].get(name)
+            if before != after:
+                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
+    return "same inputs, another key"

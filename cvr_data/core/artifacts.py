@@ -33,6 +33,7 @@ from cvr_data.core.artifact_files import (
     check_outside,
     clear_artifact,
     content_files,
+    difference,
     file_state,
     foreign_files,
     put_in_place,
@@ -166,7 +167,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _begin(self) -> None:
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
-            difference = _difference(found, self.identity)
+            difference = difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
         if not self._goes_on():
             shutil.rmtree(self.out / NEW, ignore_errors=True)
@@ -397,15 +398,3 @@ def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     for path in paths:
         counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
     return counts
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    for name in ("stage", "version"):
-        if found[name] != wanted[name]:
-            return f"{name} {found[name]!r}, not {wanted[name]!r}"
-    for part in ("config", "inputs"):
-        for name in sorted({*found[part], *wanted[part]}):
-            before, after = found[part].get(name), wanted[part].get(name)
-            if before != after:
-                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
-    return "same inputs, another key"

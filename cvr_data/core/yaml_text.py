@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import reading
 
 
@@ -36,4 +37,7 @@ def read_yaml(path: Path) -> Any:
         CvrError: it is missing, not UTF-8, or no YAML.
     """
     with reading(path, "YAML"):
-        return parse_yaml(path.read_text(encoding="utf-8"))
+        try:
+            return parse_yaml(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise CvrError(f"{path}: not valid YAML ({first_line(error)}).") from None

@@ -156,7 +156,7 @@ def test_a_file_that_is_gone_or_was_changed_is_refused_with_what_makes_it_again(
     with pytest.raises(CvrError, match=r"part-00000\.parquet is missing; make it again: .*--overwrite"):
         open_artifact(tmp_path / "a")
     with pytest.raises(CvrError, match="is missing"):
-        write(tmp_path / "a")
+        ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 3}).finished()
     assert open_artifact(write(tmp_path / "a", overwrite=True).path).manifest["rows"] == 3
 
 
