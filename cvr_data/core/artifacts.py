@@ -167,8 +167,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _begin(self) -> None:
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
-            difference = difference(found, self.identity)
-            raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
+            differs = difference(found, self.identity)
+            raise CvrError(f"{self.path} holds another artifact ({differs}); use --overwrite or another --out.")
         if not self._goes_on():
             shutil.rmtree(self.out / NEW, ignore_errors=True)
         if (self.out / MANIFEST).exists():

@@ -1,7 +1,7 @@
 """SQLite files of ours: looked at before anything is written into them, since another program's is a database too."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -13,8 +13,10 @@ FULL = ("full", "disk I/O error")
 """What SQLite says of a disk that takes no more."""
 
 
-def check_database(path: Path, kind: str, schema: str) -> None:
+def check_database(path: Path, kind: str, schema: str, added: Collection[str] = ()) -> None:
     """Refuse a file that is no database, or one with other tables than a schema makes; nothing is changed.
+
+    Tables of older versions may lack the columns `added` since.
 
     Raises:
         CvrError: it is, with what it should be.
@@ -27,7 +29,7 @@ def check_database(path: Path, kind: str, schema: str) -> None:
         ours = _columns(empty)
     with reading(path, kind), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         found = _columns(connection)
-    lacking = [name for name in found.keys() & ours.keys() if not ours[name] <= found[name]]
+    lacking = [name for name in found.keys() & ours.keys() if not ours[name] - {*added} <= found[name]]
     if lacking or (found and not found.keys() & ours.keys()):
         other = f"the table {lacking[0]!r} has other columns" if lacking else f"it has {', '.join(sorted(found)[:3])}"
         raise CvrError(f"{path} is a database, and not {kind}: {other}; name another file.")

@@ -26,11 +26,15 @@ def read(config: Config, source: Path) -> Features:
     path = source / FILE if source.is_dir() else source
     h5py = _h5py()
     names: list[str] = []
-    with reading(path, "HDF5"):
-        with h5py.File(path, "r") as file:
-            if config.group not in file:
-                raise CvrError(f"{path} has no group {config.group!r} (it has {', '.join(file) or 'none'}).")
-            file[config.group].visititems(lambda name, item: _collect(names, name, item, h5py))
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            names.append(name)
+
+    with reading(path, "HDF5"), h5py.File(path, "r") as file:
+        if config.group not in file:
+            raise CvrError(f"{path} has no group {config.group!r} (it has {', '.join(file) or 'none'}).")
+        file[config.group].visititems(collect)
     return Features([VideoRow(name, partial(_array, path, config.group, name)) for name in sorted(names)], iter(()))
 
 
@@ -44,11 +48,6 @@ def write(config: Config, export: Export, folder: Path) -> list[Path]:
         for video_id, frames_TD in export.frames():
             group.create_dataset(video_id, data=frames_TD)
     return [folder / FILE]
-
-
-def _collect(names: list[str], name: str, item: Any, h5py: Any) -> None:
-    if isinstance(item, h5py.Dataset):
-        names.append(name)
 
 
 def _array(path: Path, group: str, name: str) -> np.ndarray:
