@@ -40,7 +40,7 @@ from cvr_data.videos.synthetic.concepts import (  # fmt: skip
     UNSAID,
     VERBS,
     Concept,
-    word_meanings,
+    synthetic_word_meanings,
 )
 from cvr_data.videos.synthetic.truth import Truth, read_truth, true_changes
 
@@ -228,7 +228,7 @@ def said(value: str) -> str | None:
 
 def meanings(phrase: str) -> set[tuple[str, str]]:
     """Return what the words of a phrase name in the synthetic world."""
-    known = word_meanings()
+    known = synthetic_word_meanings()
     return {known[form] for word in phrase.split() for form in {word, *stems(word)} if form in known}
 
 

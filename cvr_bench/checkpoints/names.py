@@ -51,7 +51,7 @@ UNUSED: Mapping[Layout, re.Pattern[str]] = {
 """What no query or target depends on: buffers, the language head, and BLIP's momentum networks."""
 
 
-def renamed(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+def renamed_checkpoint(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
     """Return the weights under the names of transformers, without those that nothing depends on.
 
     Raises:

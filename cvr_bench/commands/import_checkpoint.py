@@ -14,7 +14,7 @@ from cvr_data.commands.options import PATH, out_option, overwrite_option
 @click.option("--tokenizer", help="Folder or hub id of its tokenizer.  [default: the base's, else BERT's]")
 @out_option("checkpoint")
 @overwrite_option
-def import_checkpoint(
+def import_checkpoint_command(
     file: Path, model: str, base: str | None, tokenizer: str | None, out: Path, overwrite: bool
 ) -> None:
     """Rename the weights in FILE (.ckpt, .pt, .pth or .safetensors) and write them as a folder of transformers.

@@ -11,7 +11,7 @@ from cvr_data.commands.options import PATH, out_option, overwrite_option
 @click.argument("review", type=PATH)
 @out_option("judgments")
 @overwrite_option
-def export_judgments(review: Path, out: Path, overwrite: bool) -> None:
+def export_judgments_command(review: Path, out: Path, overwrite: bool) -> None:
     """Write the judgments in the file REVIEW as Parquet, one row per annotator and item.
 
     Example: cvr export-judgments reviews/quickstart.sqlite && cvr build-triplets ... --judgments judgments

@@ -16,7 +16,7 @@ from cvr_data.core.errors import CvrError
 @option_option
 @overwrite_option
 @json_option
-def fit_heads(
+def fit_heads_command(
     embeddings: Path, videos: Path | None, source: Path | None, options: tuple[str, ...], overwrite: bool, as_json: bool
 ) -> None:
     """Fit two small heads to the train split of EMBEDDINGS, and report text-to-video R@K on the val split.

@@ -21,7 +21,7 @@ from cvr_data.commands.options import FOLDER, engine_options, json_option, optio
 @out_option("pairs")
 @overwrite_option
 @json_option
-def mine_pairs(
+def mine_pairs_command(
     videos: Path, strategy: str, options: tuple[str, ...], embeddings: Path | None, filters: tuple[str, ...], out: Path,
     overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, engine_options, json_option, overwrite_option, with_machine
+from cvr_data.commands.options import FOLDER, PATH, engine_options, json_option, options_with_machine, overwrite_option
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @engine_options
 @overwrite_option
 @json_option
-def score_modifications(
+def score_modifications_command(
     modifications: Path, out: Path | None, pairs: Path | None, judge_backend: str | None,
     judge_options: tuple[str, ...], judge_prompt: str, cache: Path | None, overwrite: bool, as_json: bool,
     **thresholds: Any,
@@ -44,7 +44,7 @@ def score_modifications(
 
     judge = None
     if judge_backend is not None:
-        options = with_machine(BACKENDS.get(judge_backend).Config, judge_options)
+        options = options_with_machine(BACKENDS.get(judge_backend).Config, judge_options)
         judge = JudgeConfig(backend=judge_backend, options=options, prompt=judge_prompt)
     out = out or modifications.with_name(f"{modifications.name}-scored")
     cache = cache or cache_folder() / "requests.sqlite"
