@@ -21,8 +21,9 @@ from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_texts, bl
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of_retriever
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import metric_clusters, paired_metric_bootstrap, recall_hits, recall_values
+from cvr_bench.scoring.metrics import recall_hits, recall_values
 from cvr_bench.tasks.task import Task
 
 USUAL_K = 10
@@ -101,19 +102,17 @@ def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) ->
     return made.append_column("label", pa.array(composition_labels(composed_Q, unimodals, k), pa.string()))
 
 
-def composition_record(
-    ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int
-) -> dict[str, Any]:
+def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
-    clusters = metric_clusters(ranks.column("target_ids").to_pylist())
+    clusters = clusters_of(ranks)
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
 
     def gap(metric: str) -> dict[str, Any]:
         """Composed minus the best with one input, which is chosen on the same queries."""
         best = max(unimodals, key=lambda found: float(audited_values(found.rank_Q, metric, ks).mean()))
         both = audited_values(composed_Q, metric, ks), audited_values(best.rank_Q, metric, ks)
-        return {"best": best.name, **audited_difference(*both, clusters, seed)}
+        return {"best": best.name, **vars(difference_interval(*both, clusters))}
 
     return {
         "k": k,
@@ -137,15 +136,6 @@ def audited_values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.nda
 def audited_recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
     """Return the recalls and their mean, in percent."""
     return {metric: float(audited_values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
-
-
-def audited_difference(
-    first_Q: np.ndarray, second_Q: np.ndarray, clusters: Sequence[str], seed: int
-) -> dict[str, float]:
-    """Return the mean of first minus second with its 95 % interval; equal values need no resampling."""
-    if (first_Q == second_Q).all():
-        return {"value": 0.0, "low": 0.0, "high": 0.0}
-    return vars(paired_metric_bootstrap(first_Q, second_Q, clusters, seed))
 
 
 def _count(found: Sequence[str]) -> dict[str, int]:

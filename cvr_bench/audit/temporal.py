@@ -22,11 +22,11 @@ from cvr_bench.audit.altered import (
     shuffled_frames,
     with_altered_features,
 )
-from cvr_bench.audit.composition import audited_difference, audited_recalls, audited_values
+from cvr_bench.audit.composition import audited_recalls, audited_values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import metric_names
-from cvr_bench.scoring.metrics import metric_clusters
 from cvr_bench.tasks.task import Task
 
 ALL = "all frames"
@@ -70,15 +70,15 @@ def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table
     return made
 
 
-def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
+def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int]) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
-    clusters = metric_clusters(ranks.column("target_ids").to_pylist())
+    clusters = clusters_of(ranks)
     names = metric_names(ks)
     losses = {
         name: {
-            metric: audited_difference(
-                audited_values(plain_Q, metric, ks), audited_values(rank_Q, metric, ks), clusters, seed
+            metric: vars(
+                difference_interval(audited_values(plain_Q, metric, ks), audited_values(rank_Q, metric, ks), clusters)
             )
             for metric in names
         }

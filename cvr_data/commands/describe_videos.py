@@ -51,10 +51,13 @@ def describe_videos_command(
 
     Example: cvr describe-videos videos --llm vllm -o model=VLM --encoder blip --encoder-option model=BLIP
     """
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.describe_videos import Config, describe_videos
 
+    if encoder_option and not chosen["encoder"]:
+        raise CvrError("--encoder-option belongs to --encoder.")
     options = options_with_machine(BACKENDS.get(llm).Config, options)
     config = Config(backend=llm, options=options, encoder_options=encoder_option, **chosen)
     artifact = describe_videos(
