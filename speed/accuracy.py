@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cvr_bench.results.result import Result, read_result
-from cvr_bench.scoring.metrics import metric_clusters, paired_metric_bootstrap, recall_values
+from cvr_bench.scoring.metrics import target_clusters, paired_bootstrap, recall_values
 
 KS = (1, 5, 10, 50)
 
@@ -94,8 +94,8 @@ def show(row: Row, results: list[Result], reference: list[Result] | None) -> Non
     line = f"{row.name:<24} " + " ".join(f"{value:6.2f}" for value in recalls.mean(axis=0))
     line += f"  {means.mean():6.2f} {np.ptp(means):7.2f}"
     if reference is not None and reference is not results:
-        clusters = metric_clusters(results[0].ranks.column("target_ids").to_pylist())
-        found = paired_metric_bootstrap(values_of(results), values_of(reference), clusters)
+        clusters = target_clusters(results[0].ranks.column("target_ids").to_pylist())
+        found = paired_bootstrap(values_of(results), values_of(reference), clusters)
         line += f"  {found.value:+6.2f} [{found.low:+.2f}, {found.high:+.2f}]"
     seconds = np.mean([result.record["seconds"].get("train", 0.0) for result in results])
     print(line + f"  {seconds:6.1f} s", flush=True)

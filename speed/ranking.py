@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.metrics import bootstrap_interval, paired_metric_permutation
+from cvr_bench.scoring.metrics import bootstrap_interval, paired_permutation
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
@@ -186,7 +186,7 @@ def statistics(queries: int = 2556) -> None:
         for how, shared in (("plain", 1), ("clustered by target", 3)):
             clusters = [str(row // shared) for row in range(queries)]
             interval_s, _ = timed(lambda v=values, c=clusters: bootstrap_interval(v, c))
-            exchange_s, _ = timed(lambda v=values, c=clusters: paired_metric_permutation(v, v[::-1], c))
+            exchange_s, _ = timed(lambda v=values, c=clusters: paired_permutation(v, v[::-1], c))
             print(f"  {kind + ', ' + how:<40} bootstrap {interval_s:6.3f} s   permutation {exchange_s:6.3f} s")
 
 

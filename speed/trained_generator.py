@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import cli
-from cvr_bench.scoring.metrics import bootstrap_interval, paired_metric_bootstrap
+from cvr_bench.scoring.metrics import bootstrap_interval, paired_bootstrap
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
@@ -121,7 +121,7 @@ def show(test: Part, texts: dict[str, list[str]], world: Path | None) -> None:
     print("  trained minus:")
     for system in SYSTEMS:
         pairs = [(measured[TRAINED][column], measured[system][column]) for column in columns]
-        found = [paired_metric_bootstrap(mine, theirs, clusters) for mine, theirs in pairs]
+        found = [paired_bootstrap(mine, theirs, clusters) for mine, theirs in pairs]
         cells = [f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in found]
         print(f"  {system:<22}" + "".join(f"{value:>25}" for value in cells), flush=True)
 
