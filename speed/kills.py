@@ -18,7 +18,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -70,19 +71,22 @@ AT_WORK = ("spawn_main", "ray::cvr")
 """What the command lines of workers have."""
 
 
-def run(words: tuple[str, ...], folder: Path) -> int:
+def run(words: tuple[str, ...], folder: Path, prepare: Callable[[], None] = lambda: None) -> int:
     """Start a command in a folder, in a process of its own that has all modules, and return its id."""
     process = os.fork()
     if process:
         return process
-    os.setsid()
-    os.chdir(folder)
-    log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     code = 1
-    try:
+    try:  # whatever comes, this process ends here, and does not unwind what the one that started it has
+        os.setsid()
+        os.chdir(folder)
+        log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        prepare()
         code = cli.run(list(words))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)

@@ -90,6 +90,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def __enter__(self) -> "StageRun":
         self.writer.__enter__()
+        self.out = self.writer.path.resolve()
         return self
 
     def __exit__(
@@ -236,6 +237,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
         written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
+        self.out = self.writer.out.resolve()
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
 

@@ -24,6 +24,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.reading import read_text
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.features.similarities import text_vectors
@@ -306,7 +307,7 @@ def _read_vocabulary(path: Path | None) -> list[Mention]:
         return []
     if not path.is_file():
         raise CvrError(f"No vocabulary at {path}; it has one concept a line.")
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     found = [told[0] for told in mentions(normalised(pa.array(lines, pa.string())).to_pylist()) if told]
     if not found:
         raise CvrError(f"{path} names no object, scene, attribute or action (it has {first_few(lines)}).")

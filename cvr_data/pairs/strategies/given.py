@@ -142,7 +142,7 @@ def _read_changes(value: Any) -> list[dict[str, Any]] | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return None
     if not isinstance(value, list) or not all(_is_change(change) for change in value):
         return None
