@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, LookUp
+from cvr_data.commands.options import PLACE, LookUp
 
 
 @click.command(cls=LookUp)
-@click.argument("folders", nargs=-1, required=True, type=PATH)
+@click.argument("folders", nargs=-1, required=True, type=PLACE)
 def verify(folders: tuple[Path, ...]) -> None:
     """Check every file of each of FOLDERS against the checksums in its manifest.
 

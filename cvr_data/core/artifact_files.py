@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.places import is_remote, names_below
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
@@ -22,26 +23,16 @@ def check_outside(folder: Path, paths: Iterable[Path]) -> None:
         CvrError: one does.
     """
     for path in paths:
-        if path.resolve().is_relative_to(folder.resolve()):
+        if is_remote(path) == is_remote(folder) and path.resolve().is_relative_to(folder.resolve()):
             where = "is" if path.resolve() == folder.resolve() else f"holds {path},"
             raise CvrError(f"{folder} {where} what this is made from, so it is not replaced; name another --out.")
 
 
 def content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
     """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
-    names = []
-    for root, folders, files in os.walk(folder):
-        at_top = Path(root) == folder
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not (Path(root) / name / MANIFEST).exists()
-        )
-        skipped = {MANIFEST, RUNNING} if at_top else set()
-        names += [
-            (Path(root) / name).relative_to(folder).as_posix()
-            for name in files
-            if not name.startswith(".") and name not in skipped
-        ]
-    return sorted(set(names) - set(foreign))
+    names = names_below(folder)
+    others = tuple(name.removesuffix(MANIFEST) for name in names if name.endswith(f"/{MANIFEST}"))
+    return [name for name in names if not name.startswith(others) and name not in {MANIFEST, RUNNING, *foreign}]
 
 
 def foreign_files(folder: Path) -> list[str]:
@@ -66,7 +57,7 @@ def clear_artifact(folder: Path) -> None:
     for path in [folder / MANIFEST, folder / RUNNING, *(folder / name for name in files)]:
         path.unlink(missing_ok=True)
     remove_temporary(folder, files)
-    for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
+    for root, _, _ in sorted(() if is_remote(folder) else os.walk(folder), reverse=True):  # those inside come first
         if Path(root) != folder and not any(Path(root).iterdir()):
             Path(root).rmdir()
 
@@ -74,7 +65,7 @@ def clear_artifact(folder: Path) -> None:
 def remove_temporary(folder: Path, names: Iterable[str]) -> None:
     """Remove what a killed run did not get to rename, in the folder and where its files lie."""
     for place in {folder, *((folder / name).parent for name in names)}:
-        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
+        for temporary in place.glob(".*.tmp") if not is_remote(place) and place.is_dir() else ():
             temporary.unlink()
 
 
@@ -85,18 +76,25 @@ def read_json_once(path: Path) -> dict[str, Any]:
         CvrError: it is damaged.
     """
     try:
-        return _parsed(os.path.realpath(path), file_state(path))
+        return _parsed(same_file(path), file_state(path))
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
 
 
 @lru_cache(maxsize=1024)
-def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
+def _parsed(path: Path, state: tuple[Any, ...]) -> dict[str, Any]:
     """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def file_state(path: Path) -> tuple[int, ...]:
+def same_file(path: Path) -> Path:
+    """The file that a path leads to, as its one name."""
+    return path.resolve() if is_remote(path) else Path(os.path.realpath(path))
+
+
+def file_state(path: Path) -> tuple[Any, ...]:
     """What differs once a file was written anew."""
+    if is_remote(path):
+        return (path.fs.ukey(path.path),)  # type: ignore[attr-defined]
     file = path.stat()
     return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size

@@ -8,8 +8,6 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 
 import hashlib
 import json
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_data.core.artifact_files import (
     MANIFEST,
@@ -35,10 +32,22 @@ from cvr_data.core.artifact_files import (
     foreign_files,
     read_json_once,
     remove_temporary,
+    same_file,
 )
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
+from cvr_data.core.folder_lock import LOCK, faults_of_disk, writer_lock
+from cvr_data.core.place_lock import place_lock
+from cvr_data.core.places import (
+    faults_of_place,
+    is_remote,
+    make_folder,
+    open_parquet,
+    path_from,
+    place_from,
+    place_of,
+    remove_folder,
+)
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
 
@@ -90,7 +99,7 @@ class Artifact:
         if entry is None:
             names = ", ".join(sorted(self.manifest["inputs"])) or "none"
             raise CvrError(f"{self.path} was not made from {name!r} (its inputs: {names}); pass --{name}.")
-        path = Path(os.path.normpath(self.path / entry["path"]))
+        path = place_from(self.path, entry["path"])
         if not path.exists():
             raise CvrError(f"{self.path} was made from {path}, which is gone; pass --{name} with its new place.")
         if entry["key"] != input_key(path):
@@ -121,25 +130,26 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         inputs: Mapping[str, Path] | None = None,
         overwrite: bool = False,
     ):
-        self.path = Path(path)
+        self.path = place_of(path)
         self.identity: dict[str, Any] = {
             "stage": stage,
             "version": version,
             "config": dict(config or {}),
-            "inputs": {name: input_key(Path(source)) for name, source in (inputs or {}).items()},
+            "inputs": {name: input_key(place_of(source)) for name, source in (inputs or {}).items()},
         }
         self.key = key_of(self.identity)
-        self.inputs = {name: Path(source) for name, source in (inputs or {}).items()}
+        self.inputs = {name: place_of(source) for name, source in (inputs or {}).items()}
         self.overwrite = overwrite
         self.foreign: list[str] = []
         """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
         self.started = time.monotonic()
         self.held = ExitStack()
+        self.lock: object = None
 
     def __enter__(self) -> "ArtifactWriter":
         self._identity_on_disk()  # what is no artifact is refused before anything is written
         with ExitStack() as held:
-            held.enter_context(folder_lock(self.path))
+            self.lock = held.enter_context(writer_lock(self.path))
             with faults_of_disk(self.path):
                 self._begin()
             self.held = held.pop_all()
@@ -153,7 +163,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
             check_outside(self.path, self.inputs.values())
             clear_artifact(self.path)
-            shutil.rmtree(self.path / WORK, ignore_errors=True)
+            remove_folder(self.path / WORK)
         self.foreign = foreign_files(self.path)
         write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
 
@@ -183,7 +193,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
 
     def write_file(self, name: str, content: bytes) -> None:
         """Write one more file of the artifact, whole or not at all."""
-        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+        make_folder((self.path / name).parent)
         write_bytes(self.path / name, content)
 
     def finish(self, written: Written | None = None, /, **extra: Any) -> Artifact:
@@ -207,16 +217,21 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **extra,
         }
+        self._check_held()
         write_bytes(self.path / MANIFEST, json_bytes(manifest))
         (self.path / RUNNING).unlink(missing_ok=True)
         return Artifact(self.path, manifest)
 
+    def _check_held(self) -> None:
+        if isinstance(self.lock, place_lock) and not self.lock.is_mine():
+            raise CvrError(f"{self.path} was taken by another process, as this one was not heard of for a while.")
+
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         clear_artifact(self.path)
-        shutil.rmtree(self.path / WORK, ignore_errors=True)
+        remove_folder(self.path / WORK)
         self.held.close()
-        if not any(self.path.iterdir()):
+        if not is_remote(self.path) and not any(self.path.iterdir()):
             self.path.rmdir()
 
     def finished(self) -> Artifact | None:
@@ -232,9 +247,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _remove_leftovers(self) -> None:
         """Remove what a run left that was killed after it wrote the manifest."""
         if any((self.path / name).exists() for name in (RUNNING, WORK, LOCK)):
-            with suppress(CvrError, OSError), folder_lock(self.path):  # another run is at it, or none may write here
+            with suppress(CvrError, OSError), writer_lock(self.path):  # another run is at it, or none may write here
                 (self.path / RUNNING).unlink(missing_ok=True)
-                shutil.rmtree(self.path / WORK, ignore_errors=True)
+                remove_folder(self.path / WORK)
 
     def _identity_on_disk(self) -> dict[str, Any] | None:
         if not self.path.exists():
@@ -252,11 +267,14 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _read_written(self) -> Written:
         parts = sorted(self.path.glob("part-*.parquet"))
         dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
-        return Written(sum(pq.read_metadata(part).num_rows for part in parts), dropped, {})
+        rows = 0
+        for part in parts:
+            with open_parquet(part) as file:
+                rows += file.metadata.num_rows
+        return Written(rows, dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
-        relative = os.path.relpath(self.inputs[name].resolve(), self.path.resolve())
-        return {"key": self.identity["inputs"][name], "path": Path(relative).as_posix()}
+        return {"key": self.identity["inputs"][name], "path": path_from(self.path, self.inputs[name])}
 
     def _file(self, name: str, index: int, suffix: str) -> Path:
         return self.path / f"{name}-{index:05d}.{suffix}"
@@ -268,8 +286,10 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
     Raises:
         CvrError: there is no such folder, it is unfinished, or another stage made it.
     """
-    folder = Path(path)
-    if not folder.exists():
+    folder = place_of(path)
+    with faults_of_place(folder):
+        is_there = folder.exists()
+    if not is_there:
         raise CvrError(f"{folder} does not exist.")
     if not (folder / MANIFEST).exists():
         state = (
@@ -316,7 +336,7 @@ def input_key(path: Path) -> str:
         return open_artifact(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
-    return _digest(os.path.realpath(path), file_state(path))
+    return _digest(same_file(path), file_state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:
@@ -327,7 +347,8 @@ def is_made_by(folder: Path, *stages: str) -> bool:
 def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
     if not paths:
         return pa.table({})
-    names = pq.read_schema(paths[0]).names if columns is not None else []
+    with open_parquet(paths[0]) as file:
+        names = file.schema_arrow.names
     for column in columns or ():
         if column not in names:
             raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
@@ -335,9 +356,9 @@ def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Pat
 
 
 @lru_cache(maxsize=1024)
-def _digest(path: str, state: tuple[int, ...]) -> str:
+def _digest(path: Path, state: tuple[Any, ...]) -> str:
     """The sha256 of a file, worked out once for as long as it stays the same."""
-    return file_sha256(Path(path))
+    return file_sha256(path)
 
 
 def _count_reasons(paths: Sequence[Path]) -> Counter[str]:

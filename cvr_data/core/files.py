@@ -8,6 +8,7 @@ caption in another encoding costs one row and not the file. What is odd about a 
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.places import open_parquet, opened
 
 SLICE = 4096
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -60,7 +62,8 @@ def column_names(path: Path) -> list[str]:
     if suffix in JSON_LINES:
         return _json_names(path)
     if suffix == ".parquet":
-        return _open_parquet(path).schema_arrow.names
+        with _parquet(path) as file:
+            return file.schema_arrow.names
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return next(filter(None, csv.reader(file, delimiter=DELIMITERS.get(suffix, ","))), [])
 
@@ -75,7 +78,8 @@ def read_table(path: Path, columns: Iterable[str] | None = None, required: Itera
     _check_names(path, names, required)
     wanted = [name for name in dict.fromkeys(names if columns is None else columns) if name in names]
     if path.suffix.lower() == ".parquet":
-        return _open_parquet(path).read(wanted).select(wanted)
+        with _parquet(path) as file:
+            return file.read(wanted).select(wanted)
     if path.suffix.lower() in JSON_LINES:
         rows = [row for batch in _json_batches(path, wanted) for row in batch]
         if bad := [place for place, row in enumerate(rows) if not isinstance(row, dict)]:
@@ -130,9 +134,10 @@ def _row_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     if suffix in JSON_LINES:
         yield from _json_batches(path, columns)
     elif suffix == ".parquet":
-        for batch in _open_parquet(path).iter_batches(SLICE, columns=columns):
-            table = pa.Table.from_batches([batch.select(columns)])
-            yield table.cast(_as_bytes(table.schema)).to_pylist()
+        with _parquet(path) as file:
+            for batch in file.iter_batches(SLICE, columns=columns):
+                table = pa.Table.from_batches([batch.select(columns)])
+                yield table.cast(_as_bytes(table.schema)).to_pylist()
     else:
         broken: list[pc.InvalidRow] = []
         for batch in _csv_batches(path, columns, broken):
@@ -149,15 +154,18 @@ def _csv_batches(path: Path, columns: Sequence[str], broken: list[pc.InvalidRow]
 
     delimiter = DELIMITERS.get(path.suffix.lower(), ",")
     try:
-        yield from pc.open_csv(
-            path,
-            read_options=pc.ReadOptions(use_threads=False),  # only then does a broken row know its number
-            parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=remember),
-            convert_options=pc.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.binary()), include_columns=columns, strings_can_be_null=False,
-                check_utf8=False,
-            ),
-        )  # fmt: skip
+        with opened(path) as file:
+            yield from pc.open_csv(
+                file,
+                read_options=pc.ReadOptions(use_threads=False),  # only then does a broken row know its number
+                parse_options=pc.ParseOptions(
+                    delimiter=delimiter, newlines_in_values=True, invalid_row_handler=remember
+                ),
+                convert_options=pc.ConvertOptions(
+                    column_types=dict.fromkeys(columns, pa.binary()), include_columns=columns,
+                    strings_can_be_null=False, check_utf8=False,
+                ),
+            )  # fmt: skip
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise CvrError(f"{path}: cannot be read as CSV ({first_line(error)}).") from None
 
@@ -210,9 +218,11 @@ def _json_values(line: bytes) -> dict[str, Any] | str | UnicodeDecodeError:
     return values if isinstance(values, dict) else "not a JSON object"
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        return pq.ParquetFile(path)
+        with open_parquet(path) as file:
+            yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise CvrError(f"{path}: cannot be read as Parquet ({first_line(error)}).") from None
 

@@ -4,12 +4,14 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cvr_data.core.places import is_remote, open_parquet, put_whole
 from cvr_data.core.plain_paths import check_plain
 
 if TYPE_CHECKING:  # those who write other files do not wait for Arrow
@@ -47,9 +49,7 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
     """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(check_plain(path)) as file:
+    with open_parquet(check_plain(path)) as file:
         table = file.read(None if columns is None else list(columns))
     return table if columns is None else table.select(list(columns))
 
@@ -60,11 +60,12 @@ def json_bytes(value: Any) -> bytes:
 
 
 class whole_file(AbstractContextManager[Path]):
-    """Gives a temporary path beside the wanted one; syncs and renames it when the block succeeds."""
+    """Gives a temporary path; when the block succeeds, it is synced and renamed, or put to an address in one PUT."""
 
     def __init__(self, path: Path):
         self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")  # of one process of one machine
+        folder = Path(tempfile.gettempdir()) if is_remote(path) else path.parent
+        self.temporary = folder / f".{path.name}.{os.urandom(6).hex()}.tmp"  # of one process of one machine
 
     def __enter__(self) -> Path:
         check_plain(self.path)
@@ -75,6 +76,12 @@ class whole_file(AbstractContextManager[Path]):
     ) -> None:
         if kind is not None:
             self.temporary.unlink(missing_ok=True)
+            return
+        if is_remote(self.path):
+            try:
+                put_whole(self.temporary, self.path)
+            finally:
+                self.temporary.unlink(missing_ok=True)
             return
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())

@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,6 +25,8 @@ from torch import Tensor
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.places import local_file
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.index import STAGE, ItemIndex
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
@@ -217,12 +218,13 @@ class FeatureStore:
         if file.name not in self._arrays:
             if not file.exists():
                 raise CvrError(f"{file} is missing; run the command in the manifest of {self.artifact.path} again.")
-            self._arrays[file.name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            with local_file(file) as here:  # what is mapped stays, though a copy of an address goes
+                self._arrays[file.name] = np.load(here, mmap_mode="r", allow_pickle=False)
         return self._arrays[file.name]
 
 
 def _read_ids(part: int, path: Path) -> pa.Table:
     """The id table of a part, with its number and the place of each item in it."""
-    table = check_columns(pq.read_table(path), EMBEDDINGS, str(path)).drop_columns("sha256")
+    table = check_columns(read_parquet(path), EMBEDDINGS, str(path)).drop_columns("sha256")
     table = table.append_column("part", pa.repeat(pa.scalar(part, pa.int32()), table.num_rows))
     return table.append_column("item", pa.array(np.arange(table.num_rows, dtype=np.int32))).select(_COLUMNS.names)

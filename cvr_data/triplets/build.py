@@ -182,7 +182,7 @@ def joined(
     for step in others:
         flow = flow.then(step)
     if sources.embeddings is not None:
-        encoder = Side(_encoder, (str(sources.embeddings),))
+        encoder = Side(_encoder, (sources.embeddings,))
         flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
     return flow.then(Step(name="columns", run=_without_own, is_counted=False))
 
@@ -290,7 +290,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple({Path(folder).resolve(): Path(folder) for folder in folders}.values())
+    return tuple({folder.resolve(): folder for folder in folders}.values())
 
 
 def all_videos(sources: DatasetParts) -> tuple[Path, ...]:
@@ -298,7 +298,7 @@ def all_videos(sources: DatasetParts) -> tuple[Path, ...]:
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 
 
-def _encoder(embeddings: str) -> Any:
+def _encoder(embeddings: Path) -> Any:
     return ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
 
 

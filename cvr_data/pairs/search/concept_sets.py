@@ -199,7 +199,7 @@ def mentions_in_frames(
     from cvr_data.features.store import FeatureStore
 
     store = FeatureStore.open(embeddings)
-    texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
+    texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
     words = list({mention.key: mention for mention in reversed(vocabulary)}.values())[::-1]
     words_WD = texts.encode_texts([mention.phrase for mention in words]).pooled_BD
     seen = []
