@@ -11,7 +11,7 @@ import click
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine, component_options, load_machine
-from cvr_data.core.places import check_scheme, faults_of_place, is_remote, place_of
+from cvr_data.core.places import check_address, faults_of_place, is_remote, place_of
 from cvr_data.core.plain_paths import check_plain
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -32,7 +32,7 @@ class PlainPath(click.Path):
         """
         if "\0" in str(value):
             raise CvrError(f"{value!r} is no path: it holds a NUL.")
-        check_scheme(str(value))
+        check_address(str(value))
         place = place_of(value)
         if not is_remote(place):
             check_plain(place)
@@ -42,7 +42,7 @@ class PlainPath(click.Path):
                 f"{value}: this command reads and writes it on disks only; docs/scale.md lists those that do not."
             )
         with faults_of_place(place):
-            if not self.file_okay and place.is_file():
+            if place.exists() and place.is_file() and not self.file_okay:
                 raise CvrError(f"{place} is a file, where a folder is needed.")
         return place
 

@@ -332,10 +332,12 @@ def identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def input_key(path: Path) -> str:
     """Return the key of an artifact folder, or the sha256 of a file."""
+    with faults_of_place(path):
+        is_there = path.exists()
+    if not is_there:
+        raise CvrError(f"{path} does not exist.")
     if path.is_dir():
         return open_artifact(path).key
-    if not path.exists():
-        raise CvrError(f"{path} does not exist.")
     return _digest(same_file(path), file_state(path))
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.places import create_exclusively, faults_of_place, scheme_of
+from cvr_data.core.places import check_address, create_exclusively, faults_of_place, read_at_once, scheme_of
 
 LOCK = ".lock"
 BEAT_S = 10.0
@@ -50,6 +50,7 @@ class place_lock(AbstractContextManager["place_lock"]):
                 f"{self.folder} can be read, not written, as each file would be a commit: "
                 "write elsewhere, then `cvr publish`."
             )
+        check_address(str(self.folder))
         with faults_of_place(self.folder):
             self._take()
         self.thread = threading.Thread(target=self._beat, daemon=True)
@@ -117,7 +118,7 @@ def _is_dead(path: Path) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_at_once(path))
     except (FileNotFoundError, ValueError):
         return {}
 

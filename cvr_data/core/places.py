@@ -61,13 +61,15 @@ def place_of(given: Path | str) -> Path:
     return UPath(f"{scheme}://{rest.rstrip('/')}", use_listings_cache=False)  # type: ignore[return-value]
 
 
-def check_scheme(text: str) -> None:
-    """Refuse what looks like an address, and of no store that is known here.
+def check_address(text: str) -> None:
+    """Refuse what looks like an address, and is of no store that is known here or means many files to its library.
 
     Raises:
         CvrError: it is one.
     """
-    scheme, found, _ = text.partition("://")
+    scheme, found, rest = text.partition("://")
+    if scheme in STORES and set(rest) & set("*?[]{}"):
+        raise CvrError(f"{text}: *, ?, brackets and braces mean many files here; an address has none.")
     if found and scheme not in STORES and re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme):
         raise CvrError(f"{scheme}:// is no kind of address that is known here. {did_you_mean(scheme, STORES)}")
 
@@ -153,8 +155,13 @@ def create_exclusively(place: Path, content: bytes) -> bool:
     try:
         place.fs.pipe_file(place.path, content, mode="create")  # type: ignore[attr-defined]
     except FileExistsError:
-        return place.read_bytes() == content  # a PUT whose answer was lost was sent again
+        return read_at_once(place) == content  # a PUT whose answer was lost was sent again
     return True
+
+
+def read_at_once(place: Path) -> bytes:
+    """Return the bytes at an address in one request: those of one moment, though others write it anew meanwhile."""
+    return place.fs.cat_file(place.path)  # type: ignore[attr-defined]
 
 
 def make_folder(place: Path) -> None:

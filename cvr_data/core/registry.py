@@ -24,7 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.places import check_scheme, is_place, is_remote, place_of
+from cvr_data.core.places import check_address, is_place, is_remote, place_of
 from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
@@ -214,7 +214,7 @@ def _parse_choice(text: str, choices: tuple[Any, ...], where: str) -> Any:
 
 def _parse_scalar(text: str, kind: type, where: str) -> Any:
     if kind is Path and "\0" not in text:
-        check_scheme(text)
+        check_address(text)
         return check_plain(place_of(text))
     try:
         return kind(text)
