@@ -25,9 +25,9 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.jobs import map_jobs
+from cvr_data.core.jobs import current_engine, map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
-from cvr_data.core.places import make_folder, place_of, remove_folder
+from cvr_data.core.places import make_folder, place_of, remove_folder, scheme_of
 from cvr_data.core.progress import Progress, watched
 from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
@@ -89,6 +89,8 @@ class StageRun(AbstractContextManager["StageRun"]):
         return self.writer.finished()
 
     def __enter__(self) -> "StageRun":
+        if scheme_of(self.out) == "memory" and not current_engine().is_here:
+            raise CvrError(f"{self.out} is in the memory of this process, which workers do not share.")
         self.writer.__enter__()
         return self
 

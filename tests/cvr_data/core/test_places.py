@@ -92,6 +92,12 @@ def test_a_command_for_disks_says_so_and_makes_no_folder(one_line_error, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_workers_are_not_given_what_only_one_process_has(one_line_error, tmp_path):
+    (tmp_path / "t.csv").write_text("video_id,caption\na,b\n")
+    words = ("import", "table", tmp_path / "t.csv", "-O", "memory://bucket/here", "--workers", "2")
+    assert "which workers do not share" in one_line_error(*words)
+
+
 def test_a_file_is_one_put_and_one_that_fails_is_none(folder, monkeypatch):
     calls = []
     store = type(folder.fs)

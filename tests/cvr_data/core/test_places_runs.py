@@ -126,3 +126,24 @@ def test_the_commands_write_and_read_addresses(cvr, folder, tmp_path):
         made[-1] += [*stages, files_of(home / "triplets", without=("README.md",))]
     assert made[0] == made[1]
     assert "10 rows" in told[3].out and str(folder / "table.csv") in told[3].out
+
+
+def test_stages_with_media_and_features_read_and_write_addresses(cvr, tmp_path):
+    made = []
+    for home in (tmp_path, place_of("memory://bucket/world")):
+        for words in (
+            ("import", "synthetic", "-O", home / "videos", "-o", "train=8", "-o", "test=4", "-o", "val=0"),
+            ("embed", home / "videos", "--encoder", "hash", "-O", home / "features"),
+            ("split", home / "videos", "--embeddings", home / "features", "-O", home / "split"),
+            ("mine-pairs", home / "split", "--embeddings", home / "features", "-f", "none", "-O", home / "pairs"),
+            ("truth-modifications", home / "pairs", "-O", home / "texts"),
+            ("build-triplets", home / "texts", "--embeddings", home / "features", "-O", home / "set", "--name", "x"),
+            ("frame-scores", home / "set", "--embeddings", home / "features", "-O", home / "scored"),
+            ("mine-distractors", home / "set", home / "split", "--embeddings", home / "features", "-O", home / "more"),
+        ):
+            options = ["-o", "workers=1"] if words[0] == "import" else []
+            outcome = cvr(*words, *options)
+            assert outcome.code == 0, outcome.err
+        names = ("videos", "features", "split", "pairs", "texts", "set", "scored", "more")
+        made.append({name: files_of(home / name, without=("README.md",)) for name in names})
+    assert made[0] == made[1]
