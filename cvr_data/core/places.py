@@ -3,7 +3,7 @@
 A place is a `pathlib.Path` or, for an address, a `upath.UPath`, which has its methods; hints say `Path` for both. It is
 no `os.PathLike`: who takes it for a file of this machine gets a TypeError, and no folder named `s3:`. What the two do
 not share is here: a file on a store appears by one PUT and not by a rename, there are no folders to make or to lock,
-and Arrow reads a file object where it would open or map a path. Nothing is listed from a cache, as others write too.
+and Arrow reads a file object where it would open or map a path. Nothing is listed from a cache where others write too.
 
 Source: https://github.com/fsspec/universal_pathlib
 """

@@ -16,6 +16,7 @@ from cvr_data.core.jobs import use_engine
 from cvr_data.core.places import names_below, place_of
 from tests.cvr_data.core import test_runner
 from tests.cvr_data.core.test_runner import rows_of, write
+from tests.hub_server import HubServer
 from tests.s3_server import BUCKET, s3_server
 
 pytestmark = pytest.mark.slow
@@ -147,3 +148,32 @@ def test_stages_with_media_and_features_read_and_write_addresses(cvr, tmp_path):
         names = ("videos", "features", "split", "pairs", "texts", "set", "scored", "more")
         made.append({name: files_of(home / name, without=("README.md",)) for name in names})
     assert made[0] == made[1]
+
+
+OF_THE_HUB = """
+import sys, cli
+from huggingface_hub import HfApi
+hub, home = HfApi(), sys.argv[1]
+hub.create_repo("user/name", repo_type="dataset")
+there = "hf://datasets/user/name"
+assert cli.run(["import", "table", f"{home}/table.csv", "-O", f"{home}/videos"]) == 0
+hub.upload_folder(folder_path=home, repo_id="user/name", repo_type="dataset", allow_patterns=["table.csv", "videos/*"])
+assert cli.run(["import", "table", f"{there}/table.csv", "-O", f"{home}/again"]) == 0
+assert cli.run(["verify", f"{there}/videos"]) == 0
+assert cli.run(["mine-pairs", f"{there}/videos", "--filter", "none", "-O", f"{home}/pairs"]) == 0
+assert cli.run(["mine-pairs", f"{there}/videos", "--filter", "none", "-O", f"{there}/pairs"]) == 2
+"""
+
+
+def test_what_lies_on_the_hub_is_read_by_its_address(tmp_path):
+    (tmp_path / "table.csv").write_text("video_id,caption\na,a dog runs\nb,a cat runs\n")
+    with HubServer() as hub:
+        environment = {**os.environ, **hub.environment(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+        command = [sys.executable, "-c", OF_THE_HUB, str(tmp_path)]
+        ran = subprocess.run(
+            command, env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=300
+        )
+    assert ran.returncode == 0, ran.stderr
+    assert "hf://datasets/user/name/videos: import-table, 1 files, good" in ran.stdout
+    assert files_of(tmp_path / "again")["part-00000.parquet"] == files_of(tmp_path / "videos")["part-00000.parquet"]
+    assert "2 pairs" in ran.stdout and "can be read, not written" in ran.stderr
