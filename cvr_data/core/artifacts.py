@@ -171,8 +171,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.held.close()
-        with faults_of_disk(self.path):
-            if isinstance(error, OSError):
+        remote = next((place for place in (self.path, *self.inputs.values()) if is_remote(place)), None)
+        with faults_of_disk(self.path if remote is None else remote):
+            if error is not None and (remote is not None or isinstance(error, OSError)):
                 raise error
 
     def write_part(

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from cvr_data.core import place_lock as locks
 from cvr_data.core import places
@@ -196,6 +197,18 @@ def test_without_credentials_or_a_server_it_is_one_line(names, values, said, s3,
         forget_connections()
     assert said in line and "hunter2" not in line
     assert f"{BUCKET}/pairs cannot be reached" in line
+
+
+def test_a_store_that_is_gone_in_the_middle_of_a_run_is_one_line(tmp_path):
+    there = place_of("memory://bucket/gone")
+    (there / "table.csv").write_text("a")
+    gone = EndpointConnectionError(endpoint_url="https://s3")
+    for out, inputs in ((there / "out", {}), (tmp_path / "out", {"table": there / "table.csv"})):
+        with pytest.raises(CvrError, match=r"memory://bucket/gone/\w+(\.csv)? cannot be reached: Could not connect"):
+            with ArtifactWriter(out, stage="numbers", inputs=inputs):
+                raise gone
+    with pytest.raises(ValueError, match="ours"), ArtifactWriter(there / "out", stage="numbers"):
+        raise ValueError("a mistake of ours")
 
 
 def test_what_is_of_the_hub_is_read_and_not_written(tmp_path):

@@ -53,10 +53,9 @@ def both(folder, tmp_path):
     return folder, files_of(tmp_path / "out")
 
 
-@pytest.mark.parametrize("engine", [Engine(), Engine("local", 2)], ids=["here", "two"])
-def test_a_run_at_an_address_writes_the_bytes_of_one_on_a_disk(engine, both):
+def test_workers_at_an_address_write_the_bytes_of_a_run_on_a_disk(both):
     folder, expected = both
-    with use_engine(engine):
+    with use_engine(Engine("local", 2)):
         test_runner.run(folder / "out", folder / "in")
     assert files_of(folder / "out") == expected
     assert verify(folder / "out") == []
@@ -82,13 +81,12 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("notes", [1, 6])
-def test_a_run_at_an_address_that_is_killed_goes_on_to_the_same_bytes(notes, both):
+def test_a_run_at_an_address_that_is_killed_goes_on_to_the_same_bytes(both):
     folder, expected = both
     root = str(Path(__file__).parents[3])
     command = [sys.executable, "-c", COMMAND.format(root=root), str(folder / "out"), str(folder / "in")]
     process = subprocess.Popen(command)
-    while process.poll() is None and sum(name.endswith(".json") for name in folder.fs.find(folder.path)) < notes + 2:
+    while process.poll() is None and sum(name.endswith(".json") for name in folder.fs.find(folder.path)) < 6:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
