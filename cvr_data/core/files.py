@@ -8,17 +8,18 @@ caption in another encoding costs one row and not the file. What is odd about a 
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.places import open_parquet, opened
+from cvr_data.core.reading import reading
+from cvr_data.core.whole_files import read_parquet
 
 SLICE = 4096
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -62,9 +63,9 @@ def column_names(path: Path) -> list[str]:
     if suffix in JSON_LINES:
         return _json_names(path)
     if suffix == ".parquet":
-        with _parquet(path) as file:
-            return file.schema_arrow.names
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        with reading(path, "Parquet"), open_parquet(path) as table:
+            return table.schema_arrow.names
+    with reading(path, "a table"), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return next(filter(None, csv.reader(file, delimiter=DELIMITERS.get(suffix, ","))), [])
 
 
@@ -78,8 +79,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None, required: Itera
     _check_names(path, names, required)
     wanted = [name for name in dict.fromkeys(names if columns is None else columns) if name in names]
     if path.suffix.lower() == ".parquet":
-        with _parquet(path) as file:
-            return file.read(wanted).select(wanted)
+        return read_parquet(path, wanted)
     if path.suffix.lower() in JSON_LINES:
         rows = [row for batch in _json_batches(path, wanted) for row in batch]
         if bad := [place for place, row in enumerate(rows) if not isinstance(row, dict)]:
@@ -134,10 +134,7 @@ def _row_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     if suffix in JSON_LINES:
         yield from _json_batches(path, columns)
     elif suffix == ".parquet":
-        with _parquet(path) as file:
-            for batch in file.iter_batches(SLICE, columns=columns):
-                table = pa.Table.from_batches([batch.select(columns)])
-                yield table.cast(_as_bytes(table.schema)).to_pylist()
+        yield from _parquet_batches(path, columns)
     else:
         broken: list[pc.InvalidRow] = []
         for batch in _csv_batches(path, columns, broken):
@@ -211,20 +208,24 @@ def _json_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
 def _json_values(line: bytes) -> dict[str, Any] | str | UnicodeDecodeError:
     try:
         values = json.loads(line)
-    except json.JSONDecodeError as error:
-        return f"not valid JSON: {error}"
     except UnicodeDecodeError as error:
         return error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in lists
+        return f"not valid JSON: {first_line(error)}"
     return values if isinstance(values, dict) else "not a JSON object"
 
 
-@contextmanager
-def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
-    try:
-        with open_parquet(path) as file:
-            yield file
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CvrError(f"{path}: cannot be read as Parquet ({first_line(error)}).") from None
+def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
+    with ExitStack() as held:
+        with reading(path, "Parquet"):
+            batches = held.enter_context(open_parquet(path)).iter_batches(SLICE, columns=columns)
+        while True:
+            with reading(path, "Parquet"):
+                if (batch := next(batches, None)) is None:
+                    return
+                table = pa.Table.from_batches([batch.select(columns)])
+                rows = table.cast(_as_bytes(table.schema)).to_pylist()
+            yield rows
 
 
 def _as_bytes(schema: pa.Schema) -> pa.Schema:

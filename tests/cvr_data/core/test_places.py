@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from cvr_data.core import place_lock as locks
 from cvr_data.core import places
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifacts import ArtifactWriter, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.core.place_lock import place_lock
 from cvr_data.core.places import create_exclusively, names_below, path_from, place_from, place_of
@@ -136,6 +136,18 @@ def test_a_second_writer_is_refused_in_one_line_and_the_first_leaves_nothing(fol
         assert "\n" not in str(refused.value)
         writer.finish()
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+
+
+def test_what_is_replaced_stays_until_the_new_one_is_whole(folder):
+    for config, names in (({}, ["a.txt", "b.txt"]), ({"n": 1}, ["b.txt", "sub/c.txt"])):
+        with ArtifactWriter(folder, stage="numbers", config=config, overwrite=True) as writer:
+            for name in names:
+                writer.write_file(name, str(config).encode())
+            before = names_below(folder)
+            writer.finish()
+    assert before == ["a.txt", "b.txt", "manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["b.txt", "manifest.json", "sub"]
+    assert names_below(folder) == ["b.txt", "manifest.json", "sub/c.txt"] and verify(folder) == []
 
 
 def lock_of(folder, **said):
