@@ -2,14 +2,18 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.places import is_remote, make_folder, names_below, remove_folder
+from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, remove_folder
 from cvr_data.core.reading import check_kinds, reading
+from cvr_data.core.whole_files import read_parquet
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
@@ -87,7 +91,7 @@ def put_in_place(folder: Path) -> None:
     names = content_files(new)
     kept = set(json.loads((new / MANIFEST).read_bytes())["files"])
     if (folder / MANIFEST).exists():
-        (folder / MANIFEST).replace(new / OLD)
+        move(folder / MANIFEST, new / OLD)
     if (new / OLD).exists():
         for name in INSIDE:
             if (folder / name / MANIFEST).exists():
@@ -97,10 +101,10 @@ def put_in_place(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
     for name in names:
         make_folder((folder / name).parent)
-        (new / name).replace(folder / name)
+        move(new / name, folder / name)
     remove_temporary(folder, names)
     _remove_empty(folder)
-    (new / MANIFEST).replace(folder / MANIFEST)
+    move(new / MANIFEST, folder / MANIFEST)
     remove_folder(new)
 
 
@@ -187,3 +191,33 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
             if before != after:
                 return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
     return "same inputs, another key"
+
+
+def read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
+    """Return all parts of an artifact, or columns of them, as one table.
+
+    Raises:
+        CvrError: a part cannot be read, or lacks a column.
+    """
+    if not paths:
+        return pa.table({})
+    with reading(paths[0], "Parquet"), open_parquet(paths[0]) as file:
+        names = file.schema_arrow.names
+    for column in columns or ():
+        if column not in names:
+            raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
+    return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a Parquet file has."""
+    with reading(path, "Parquet"), open_parquet(path) as file:
+        return file.metadata.num_rows
+
+
+def count_reasons(paths: Sequence[Path]) -> Counter[str]:
+    """Return how many rows of files of removed ones have each reason."""
+    counts: Counter[str] = Counter()
+    for path in paths:
+        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
+    return counts

@@ -9,7 +9,6 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
@@ -30,11 +29,14 @@ from cvr_data.core.artifact_files import (
     check_outside,
     clear_artifact,
     content_files,
+    count_reasons,
+    count_rows,
     difference,
     file_state,
     foreign_files,
     put_in_place,
     read_json_once,
+    read_parts,
     remove_temporary,
     same_file,
 )
@@ -46,14 +48,13 @@ from cvr_data.core.places import (
     faults_of_place,
     is_remote,
     make_folder,
-    open_parquet,
     path_from,
     place_from,
     place_of,
     remove_folder,
 )
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, write_array, write_bytes, write_parquet
+from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, write_bytes, write_parquet
 
 OTHER_KEY = "manifest.json: the key does not belong to its stage, config and inputs"
 WORK = ".work"
@@ -93,7 +94,7 @@ class Artifact:
         Raises:
             CvrError: a part cannot be read, a column is not there, or there are other rows than the manifest counts.
         """
-        table = _read_parts(self.part_paths, columns, self.path)
+        table = read_parts(self.part_paths, columns, self.path)
         if self.part_paths and table.num_rows != self.manifest["rows"]:
             rows = self.manifest["rows"]
             raise CvrError(
@@ -103,7 +104,7 @@ class Artifact:
 
     def dropped(self) -> pa.Table:
         """Return the removed rows with their `drop_reason`; a table without columns when nothing was removed."""
-        return _read_parts(self._listed("dropped"), None, self.path)
+        return read_parts(self._listed("dropped"), None, self.path)
 
     def input_path(self, name: str) -> Path:
         """Return where the input of that name lies.
@@ -243,16 +244,13 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **extra,
         }
-        self._check_held()
+        if isinstance(self.lock, place_lock) and not self.lock.is_mine():
+            raise CvrError(f"{self.out} was taken by another process, as this one was not heard of for a while.")
         write_bytes(self.path / MANIFEST, json_bytes(manifest))
         (self.path / RUNNING).unlink(missing_ok=True)
         self.path = self.out
         put_in_place(self.out)
         return Artifact(self.out, manifest)
-
-    def _check_held(self) -> None:
-        if isinstance(self.lock, place_lock) and not self.lock.is_mine():
-            raise CvrError(f"{self.out} was taken by another process, as this one was not heard of for a while.")
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
@@ -306,13 +304,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         return None
 
     def _read_written(self) -> Written:
-        parts = sorted(self.path.glob("part-*.parquet"))
-        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
-        rows = 0
-        for part in parts:
-            with open_parquet(part) as file:
-                rows += file.metadata.num_rows
-        return Written(rows, dropped, {})
+        dropped = count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+        return Written(sum(map(count_rows, sorted(self.path.glob("part-*.parquet")))), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
         return {"key": self.identity["inputs"][name], "path": path_from(self.out, self.inputs[name])}
@@ -400,25 +393,7 @@ def is_made_by(folder: Path, *stages: str) -> bool:
     return (folder / MANIFEST).is_file() and manifest_of(folder).stage in stages
 
 
-def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
-    if not paths:
-        return pa.table({})
-    with open_parquet(paths[0]) as file:
-        names = file.schema_arrow.names
-    for column in columns or ():
-        if column not in names:
-            raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
-    return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
-
-
 @lru_cache(maxsize=1024)
 def _digest(path: Path, state: tuple[Any, ...]) -> str:
     """The sha256 of a file, worked out once for as long as it stays the same."""
     return file_sha256(path)
-
-
-def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for path in paths:
-        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
-    return counts

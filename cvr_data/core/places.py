@@ -150,6 +150,15 @@ def put_whole(file: Path, place: Path) -> None:
     place.fs.put_file(str(file), place.path, **at_once)  # type: ignore[attr-defined]
 
 
+def move(place: Path, target: Path) -> None:
+    """Put a file in the place of another; at an address a copy that is whole or absent, and then the first goes."""
+    if not is_remote(place):
+        place.replace(target)
+        return
+    place.fs.cp_file(place.path, target.path)  # type: ignore[attr-defined]
+    place.fs.rm_file(place.path)  # type: ignore[attr-defined]
+
+
 def create_exclusively(place: Path, content: bytes) -> bool:
     """Put what lies nowhere yet to an address, on condition that nothing is there; return whether it is this now."""
     try:
