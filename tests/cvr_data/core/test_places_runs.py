@@ -40,7 +40,8 @@ def files_of(folder, *, without=()):
     """Name -> bytes of the files of an artifact, of its manifest what does not differ from run to run."""
     files = {name: (folder / name).read_bytes() for name in names_below(folder) if name not in without}
     manifest = {key: value for key, value in json.loads(files["manifest.json"]).items() if key not in VARYING}
-    manifest["files"] = {name: value for name, value in manifest["files"].items() if name not in without}
+    for entry in ("files", "bytes"):
+        manifest[entry] = {name: value for name, value in manifest[entry].items() if name not in without}
     return {**files, "manifest.json": manifest}
 
 
