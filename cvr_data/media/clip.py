@@ -27,10 +27,11 @@ class Clip:
         return self.start_s is None and self.end_s is None
 
     def __str__(self) -> str:
+        path = str(self.path).encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")
         if self.is_whole:
-            return str(self.path)
+            return path
         start, end = (time if time is None else f"{time:g} s" for time in (self.start_s, self.end_s))
-        return f"{self.path} from {start or 'its start'} to {end or 'its end'}"
+        return f"{path} from {start or 'its start'} to {end or 'its end'}"
 
     def sha256(self, file_sha256: str) -> str:
         """Return what tells the clip's content: the file's own sha256, or one of that and the two times."""

@@ -1,0 +1,80 @@
+"""What a process of `cvr_data.media.decoders` does: wait for a file, decode it within the limits, answer."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvr_data.media.clip import Clip
+from cvr_data.media.limits import Limits, Work
+from cvr_data.media.reading import look, read
+from cvr_data.media.verdict import UnreadableVideo
+
+HEADER = 8
+
+
+def main() -> None:
+    """Answer until the socket is closed: `argv` has its number and the limits."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    limits = Limits(**json.loads(sys.argv[2]))
+    _be_quiet()
+    _bound_memory(limits)
+    parent = os.getppid()
+
+    def tick() -> None:
+        signal.setitimer(signal.ITIMER_REAL, limits.silent_s)  # whose signal ends the process
+        if os.getppid() != parent:
+            os._exit(0)
+
+    work = Work(limits, tick)
+    while (question := _received(connection)) is not None:
+        tick()
+        answer, frames = _answer(question, work)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        content = json.dumps(answer).encode()
+        connection.sendall(len(content).to_bytes(HEADER, "big") + content)
+        for frame in frames:
+            connection.sendall(memoryview(np.ascontiguousarray(frame)).cast("B"))
+
+
+def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[np.ndarray]]:
+    clip = Clip(Path(os.fsdecode(bytes.fromhex(question["path"]))), question["start_s"], question["end_s"])
+    try:
+        if "count" not in question:
+            return {"info": asdict(look(clip, work))}, []
+        frames, note = read(clip, question["count"], question["sampler"], question["size"], work)
+        return {"note": note, "shape": [len(frames), *frames[0].shape]}, frames
+    except UnreadableVideo as error:
+        return {"error": str(error), "verdict": error.verdict}, []
+    except PermissionError:
+        return {"error": "no permission to read it", "verdict": "forbidden"}, []
+
+
+def _received(connection: socket.socket) -> dict[str, Any] | None:
+    header = connection.recv(HEADER, socket.MSG_WAITALL)
+    if len(header) < HEADER:
+        return None
+    return json.loads(connection.recv(int.from_bytes(header, "big"), socket.MSG_WAITALL))
+
+
+def _be_quiet() -> None:
+    """Let FFmpeg's threads log without Python, whose lock they would wait for, and leave no core behind."""
+    import av.logging
+
+    av.logging.restore_default_callback()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _bound_memory(limits: Limits) -> None:
+    """Bound the addresses of the process: those it has now, and as many as one file may take."""
+    statm = Path("/proc/self/statm")
+    if statm.is_file():  # elsewhere the bound on pixels has to do
+        most = int(statm.read_text().split()[0]) * resource.getpagesize() + limits.memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))

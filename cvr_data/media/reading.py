@@ -1,0 +1,63 @@
+"""Reads one file, whatever it is: pictures by Pillow, films by FFmpeg. It runs in a process that may be killed."""
+
+import struct
+
+import numpy as np
+
+from cvr_data.core.errors import first_line
+from cvr_data.media.clip import Clip
+from cvr_data.media.film import look_at_film, read_film
+from cvr_data.media.limits import Work
+from cvr_data.media.opening import plain_head
+from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
+from cvr_data.media.suffixes import IMAGE_SUFFIXES
+from cvr_data.media.verdict import UnreadableVideo, VideoInfo
+
+
+def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> tuple[list[np.ndarray], str | None]:
+    """Return the sampled pictures, uint8 RGB (H, W, 3), at least one, and what is to be said of the file.
+
+    Raises:
+        UnreadableVideo: there is none.
+    """
+    try:
+        if _is_picture(clip, work):
+            return read_pictures(clip, count, sampler, size, work), None
+        return read_film(clip, count, sampler, size, work)
+    except (UnreadableVideo, PermissionError):
+        raise
+    except Exception as error:  # a broken file may raise anything: it costs its own row and no other
+        raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
+
+
+def look(clip: Clip, work: Work) -> VideoInfo:
+    """Return what there is of a file, of which one frame at least is decoded.
+
+    Raises:
+        UnreadableVideo: there is none.
+    """
+    try:
+        if _is_picture(clip, work):
+            return look_at_pictures(clip, work)
+        return look_at_film(clip, work)
+    except (UnreadableVideo, PermissionError):
+        raise
+    except Exception as error:
+        raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
+
+
+def _is_picture(clip: Clip, work: Work) -> bool:
+    head = plain_head(clip.path)
+    if head.startswith(b"GIF8") and len(head) > 10:  # which FFmpeg does not look at before it decodes
+        width, height = struct.unpack("<2H", head[6:10])
+        if width * height > work.limits.pixels:
+            raise UnreadableVideo(f"too_large: its pictures are {width} x {height} pixels", "too_large")
+    return is_picture(head, clip.path.suffix.lower(), IMAGE_SUFFIXES)
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or first_line(error)).rstrip(".")
+
+
+def _verdict(error: Exception) -> str:
+    return "too_large" if isinstance(error, MemoryError) else "unreadable"
