@@ -151,8 +151,6 @@ class Decoders:
         asked = {**question, "path": path, "start_s": clip.start_s, "end_s": clip.end_s}
         answer, frames = self._asked_twice(clip, asked)
         if answer.get("error") is not None:
-            if answer["verdict"] == "forbidden":
-                raise PermissionError(answer["error"])
             raise UnreadableVideo(f"{clip}: {answer['error']}.", answer["verdict"])
         return answer, frames
 

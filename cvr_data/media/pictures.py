@@ -44,7 +44,8 @@ class Converter:
         if about.convert is not None:
             picture = about.convert(frame)
         else:
-            picture = self.reformatter.reformat(frame, *about.shape, "rgb24", interpolation="BICUBIC", threads=1)
+            how = "BICUBIC" if about.shape[0] else None
+            picture = self.reformatter.reformat(frame, *about.shape, "rgb24", interpolation=how, threads=1)
         return upright(picture.to_ndarray(), matrix)
 
     def shown_size(self, frame: "VideoFrame") -> tuple[int, int]:
@@ -135,6 +136,7 @@ def _graph(frame: "VideoFrame", width: int, height: int) -> Callable[["VideoFram
     from av.filter import Graph
 
     graph = Graph()
+    graph.threads = 1
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1_000_000)
     )

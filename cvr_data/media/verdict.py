@@ -6,15 +6,29 @@ damaged     parts cannot be decoded; what can be is used
 audio_only  only sound
 cover_only  only sound and a picture of its cover
 too_large   beyond `cvr_data.media.limits`
+forbidden   there is no permission to read it
+missing     there is no such file
+unreadable  whatever else
 
-The last three, and the first two where too little is left, are no videos: their row is dropped as `unreadable_video`.
+The last six, and the first two where too little is left, are no videos: their row is dropped as `unreadable_video`.
 """
 
 from dataclasses import dataclass
 
 from cvr_data.core.errors import CvrError
 
-VERDICTS = ("ok", "still", "truncated", "damaged", "audio_only", "cover_only", "too_large", "unreadable")
+VERDICTS = (
+    "ok",
+    "still",
+    "truncated",
+    "damaged",
+    "audio_only",
+    "cover_only",
+    "too_large",
+    "forbidden",
+    "missing",
+    "unreadable",
+)
 
 
 class UnreadableVideo(CvrError):

@@ -7,6 +7,9 @@ its own (`cvr_data.media.decoders`).
 
 import fractions
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
     "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "jpeg_bytes",
-    "probe", "read_frames", "read_noted", "sample_indices", "write_mp4",
+    "noting", "probe", "read_frames", "read_noted", "sample_indices", "write_mp4",
 ]  # fmt: skip
 DECODING = 2
 """Raised with whatever changes the frames of some file: features are known by it."""
@@ -48,6 +51,20 @@ class Video:
         return Clip(self.path, self.start_s, self.end_s)
 
 
+_NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Give a list to which `read_frames` of this thread adds what is to be said of files, whoever calls it."""
+    notes: list[str] = []
+    token = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(token)
+
+
 @dataclass(frozen=True)
 class Frames:
     """Frames of a video, uint8 RGB (T, H, W, 3)."""
@@ -63,7 +80,11 @@ def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", s
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    return read_noted(medium, count, sampler, size).pixels
+    frames = read_noted(medium, count, sampler, size)
+    notes = _NOTES.get()
+    if notes is not None and frames.note:
+        notes.append(frames.note)
+    return frames.pixels
 
 
 def read_noted(medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None) -> Frames:
