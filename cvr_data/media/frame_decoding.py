@@ -140,7 +140,7 @@ def decode_frames(clip: Clip, indices: Sequence[int], listing: Listing, work: Wo
 
 
 def decode_all(clip: Clip, listing: Listing, take: Callable[[int, "VideoFrame"], bool], work: Work) -> None:
-    """Give each frame that can be decoded to `take`, with its number, until that returns false.
+    """Give each frame that can be decoded to `take`, with its number in the listing, until that returns false.
 
     One thread decodes: those of one video, which is decoded beside others, would take the network's cores, and on some
     damaged files they wait for each other for ever.
@@ -153,8 +153,6 @@ def decode_all(clip: Clip, listing: Listing, take: Callable[[int, "VideoFrame"],
     with open_video(clip.path, work.limits) as opened:
         context = opened.stream.codec_context
         context.thread_count = 1
-        if listing.sought is not None:
-            opened.container.seek(listing.sought, stream=opened.stream)
         count = 0
         for packet in chain(Packets(opened.container.demux(opened.stream), work), [None]):
             try:

@@ -52,7 +52,7 @@ def plain_head(path: Path) -> bytes:
     except Exception as error:  # a name that no system takes, a loop of links, a device: whatever is wrong with it
         raise UnreadableVideo(str(getattr(error, "strerror", None) or first_line(error)).rstrip(".")) from None
     if not head:
-        raise UnreadableVideo("the file is empty")
+        raise UnreadableVideo("cannot be opened (it is empty)")
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<?xml"):
         start = start.partition(b"?>")[2].lstrip()

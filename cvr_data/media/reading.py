@@ -43,7 +43,7 @@ def look(clip: Clip, work: Work) -> VideoInfo:
     except (UnreadableVideo, PermissionError):
         raise
     except Exception as error:
-        raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
+        raise UnreadableVideo(f"cannot be opened ({_reason(error)})", _verdict(error)) from error
 
 
 def _is_picture(clip: Clip, work: Work) -> bool:
