@@ -1,6 +1,8 @@
 """Small odd media like those of public bug reports, written by PyAV and Pillow: every case is one of a kind."""
 
 import struct
+import zlib
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,8 +28,9 @@ def drawn(frames: int, width: int = 96, height: int = 64) -> list[np.ndarray]:
 
 
 def add_film(container, pictures, *, codec="libx264", pix="yuv420p", fps=12, options=None):
-    """Add a stream and return it with the packets of its pictures, numbered by `pts`."""
-    stream = container.add_stream(codec, rate=fps, options=H264 if options is None and codec == "libx264" else options or {})
+    """Add a stream for pictures and return it."""
+    usual = H264 if codec == "libx264" else {}
+    stream = container.add_stream(codec, rate=fps, options=usual if options is None else options)
     stream.height, stream.width = pictures[0].shape[:2]
     stream.pix_fmt = pix
     stream.codec_context.time_base = Fraction(1, fps)
@@ -36,7 +39,8 @@ def add_film(container, pictures, *, codec="libx264", pix="yuv420p", fps=12, opt
 
 def mux_film(container, stream, pictures, pts=None):
     for number, picture in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(format=stream.pix_fmt)
+        form = "rgb24" if picture.shape[2] == 3 else "rgba"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=form).reformat(format=stream.pix_fmt)
         frame.pts = number if pts is None else pts[number]
         frame.time_base = stream.codec_context.time_base
         container.mux(stream.encode(frame))
@@ -46,7 +50,8 @@ def mux_film(container, stream, pictures, pts=None):
 def write_film(path, pictures=None, *, pts=None, container_options=None, form=None, metadata=None, sar=None, **stream):
     """Write a film and return its path."""
     pictures = drawn(24) if pictures is None else pictures
-    with av.open(str(path) if isinstance(path, Path) else path, "w", format=form, options=container_options or {}) as out:
+    target = str(path) if isinstance(path, Path) else path
+    with av.open(target, "w", format=form, options=container_options or {}) as out:
         out.metadata.update(metadata or {})
         added = add_film(out, pictures, **stream)
         if sar is not None:
@@ -103,6 +108,9 @@ class NoSeek:
     def write(self, content: bytes) -> int:
         return self.file.write(content)
 
+    def close(self) -> None:
+        self.file.close()
+
 
 def write_odd_media(folder: Path) -> Path:
     """Write all of them into a folder and return it."""
@@ -155,8 +163,11 @@ def _write_codecs(folder: Path) -> None:
     write_film(folder / "vp8.webm", codec="libvpx")
     write_film(folder / "gif.gif", codec="gif", pix="rgb8")
     write_film(folder / "mpeg2.mpg", codec="mpeg2video", fps=25)
-    write_film(folder / "clear.mkv", [np.dstack([drawn(1)[0]])] * 4, codec="ffv1", pix="bgra")
-    write_film(NoSeek(folder / "no_duration.webm"), codec="libvpx", form="webm", container_options={"live": "1"})
+    clear = np.dstack([drawn(1)[0], np.full((64, 96), 255, np.uint8)])
+    clear[:, 48:, 3] = 0
+    write_film(folder / "clear.mkv", [clear] * 4, codec="ffv1", pix="bgra")
+    with closing(NoSeek(folder / "no_duration.webm")) as file:
+        write_film(file, codec="libvpx", form="webm", container_options={"live": "1"})
     write_film(folder / "no_times.h264")
 
 
@@ -170,7 +181,8 @@ def _write_images(folder: Path) -> None:
     Image.fromarray(hidden).save(folder / "alpha.png")
     Image.fromarray(np.linspace(0, 65535, 96 * 64).reshape(64, 96).astype(np.uint16)).save(folder / "gray16.png")
     moved = [Image.fromarray(np.roll(picture, step, 1)) for step in (0, 20, 40)]
-    moved[0].save(folder / "anim.webp", save_all=True, append_images=moved[1:], duration=[100, 100, 1800], lossless=True)
+    lasting = {"duration": [100, 100, 1800], "lossless": True}
+    moved[0].save(folder / "anim.webp", save_all=True, append_images=moved[1:], **lasting)
     jpeg = (folder / "exif6.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
 
@@ -186,6 +198,7 @@ def _write_no_media(folder: Path, plain: Path) -> None:
     (folder / "bomb.gif").write_bytes(head + b"," + bytes(4) + 2 * side + b"\0\2\2\x44\1\0;")
     png = bytearray((folder / "alpha.png").read_bytes())
     png[16:24] = struct.pack(">2I", 13_400, 13_400)  # 179 megapixels, says the header
+    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
     (folder / "large.png").write_bytes(bytes(png))
     broken = bytearray((folder / "alpha.png").read_bytes())
     broken[37:41] = b"\xff\xff\xff\xff"

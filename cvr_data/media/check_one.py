@@ -24,8 +24,10 @@ from cvr_data.core.http_client import (
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
 from cvr_data.media.clip import Clip
+from cvr_data.media.limits import LIMITS
 from cvr_data.media.look import FileHashes
 from cvr_data.media.names import is_file, what_is_there
+from cvr_data.media.opening import open_video
 from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe
 
@@ -139,14 +141,12 @@ class UrlChecker:
 
 
 def _probe(file: RemoteFile) -> VideoInfo:
+    """What the header says: all of the file is not fetched for it."""
     import av
 
-    # Whitelisting no protocol that reaches anything: a playlist may not lead the decoder elsewhere.
     try:
-        with av.open(file, "r", options={"protocol_whitelist": "data"}, metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise UnreadableVideo("no video stream")
-            stream = container.streams.video[0]
+        with open_video(file, LIMITS) as opened:
+            container, stream = opened.container, opened.stream
             duration_s = float(container.duration / av.time_base) if container.duration else 0.0
             size = stream.codec_context.width, stream.codec_context.height
             return VideoInfo(duration_s, float(stream.average_rate or 0), stream.frames, *size)

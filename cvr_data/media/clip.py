@@ -27,7 +27,7 @@ class Clip:
         return self.start_s is None and self.end_s is None
 
     def __str__(self) -> str:
-        path = str(self.path).encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")
+        path = printable(self.path)
         if self.is_whole:
             return path
         start, end = (time if time is None else f"{time:g} s" for time in (self.start_s, self.end_s))
@@ -38,6 +38,11 @@ class Clip:
         if self.is_whole:
             return file_sha256
         return hashlib.sha256(json.dumps([file_sha256, self.start_s, self.end_s]).encode()).hexdigest()
+
+
+def printable(path: Path) -> str:
+    """Return a path as text that can be printed and stored: bytes that are not UTF-8 as `\\xe9`."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def as_clip(medium: Path | Clip) -> Clip:

@@ -10,6 +10,8 @@ import numpy as np
 from cvr_data.core.errors import CvrError, did_you_mean
 
 SAMPLERS = ("uniform", "middle", "first", "per-second")
+LONG_LAST = 2.0
+"""Times that the last frame may be shown longer than others: containers often say something else of it."""
 RATES_AGREE = 0.02
 """A rate that the header tells is believed where timestamps tell it too, up to their rounding."""
 
@@ -57,8 +59,8 @@ def sample_shown(
     if total < 2 or sampler == "first":
         return sample_indices(total, count, sampler, fps or 1.0)
     length_s = times_s[-1] - times_s[0]
-    if np.array_equal(_shown_at(times_s, (even + 0.5) * length_s / (total - 1)), even):
-        rate = (total - 1) / length_s
+    rate = (total - 1) / length_s
+    if last_s * rate <= LONG_LAST and np.array_equal(_shown_at(times_s, (even + 0.5) / rate), even):
         return sample_indices(total, count, sampler, fps if fps and abs(fps / rate - 1) < RATES_AGREE else rate)
     length_s += last_s
     if sampler == "per-second":
