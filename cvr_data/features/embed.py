@@ -173,7 +173,9 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
     parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
     told = dict(sorted(run.told.items()))
     if odd := [f"{count} {name}" for name, count in told.items() if name in ("truncated", "damaged")]:
-        logger.warning("%s media are used as far as they can be decoded: column media_note", " and ".join(odd))
+        logger.warning(
+            "%s media: what can be decoded is used where it is enough (column media_note)", " and ".join(odd)
+        )
     counts = {"videos": videos, "texts": run.written - videos, **({"media": told} if told else {})}
     return run.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 

@@ -41,7 +41,7 @@ class Clip:
 
 
 def printable(path: Path) -> str:
-    """Return a path as text that can be printed and stored: bytes that are not UTF-8 as `\\xe9`."""
+    """Return a path as text that can be printed and stored: bytes that are not UTF-8 as their escapes."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

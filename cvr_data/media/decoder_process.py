@@ -82,3 +82,7 @@ def _bound_memory(limits: Limits) -> None:
     if statm.is_file():  # elsewhere the bound on pixels has to do
         most = int(statm.read_text().split()[0]) * resource.getpagesize() + limits.memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,6 @@ HEADER = 8
 """Bytes that tell how long a message is."""
 MOST_MESSAGE = 1 << 24
 PACKAGE = Path(__file__).resolve().parent.parent.parent
-START = "from cvr_data.media.decoder_process import main; main()"
 
 
 class _Ended(Exception):
@@ -50,8 +49,9 @@ class Decoder:
             **os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
         with theirs:
+            command = [sys.executable, "-m", f"{__package__}.decoder_process", str(theirs.fileno())]
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, str(theirs.fileno()), json.dumps(asdict(self.limits))],
+                [*command, json.dumps(asdict(self.limits))],
                 pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip

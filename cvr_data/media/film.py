@@ -8,17 +8,21 @@ sampler spreads over them, by the times at which they are shown.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.frame_decoding import decode_all, decode_frames, find_frames
+from cvr_data.media.frame_decoding import Found, decode_all, decode_frames, find_frames
 from cvr_data.media.limits import LEAST_SHARE, Work
 from cvr_data.media.listing import ClipFrames, Listing, Packets
 from cvr_data.media.opening import Opened, open_video
 from cvr_data.media.pictures import Converter, proportion_of
 from cvr_data.media.timeline import sample_shown
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 TELL_DURATION = ("matroska", "mov", "avi", "flv", "asf")
 """Containers whose header says how long the film is; of others it is a guess from their bytes."""
@@ -47,6 +51,11 @@ class Film:
     """Of a pixel, its width by its height."""
     note: str | None = None
 
+    @property
+    def said(self) -> str | None:
+        """Return what is to be said of it."""
+        return self.note or ("still: one frame" if len(self.numbers) == 1 else None)
+
     def sampled(self, count: int, sampler: str) -> list[int]:
         """Return the numbers that a sampler takes, some perhaps twice.
 
@@ -72,17 +81,17 @@ def read_film(
     film = examine(clip, work)
     wanted = film.sampled(count, sampler)
     _check_size(len(wanted), size * size if size else film.pixels, work)
-    found = decode_frames(clip, sorted(set(wanted)), film.listing, work)
-    if len(found) < len(set(wanted)):
-        film = decoded_film(film, work)
-        wanted = film.sampled(count, sampler)
-        found = decode_frames(clip, sorted(set(wanted)), replace(film.listing, is_unsound=True), work)
+    there, found = _decoded(film, wanted, work)
+    if there is not film:
+        wanted = there.sampled(count, sampler)
+        if not found.keys() >= set(wanted):
+            _, found = decoded_film(film, wanted, work)
     converter = Converter(film.proportion, size)
     pictures = {}
-    for number, frame in found.items():
+    for number in sorted(set(wanted)):
         work.tick()
-        pictures[number] = converter(frame)
-    return _of_one_size([pictures[number] for number in wanted if number in pictures]), film.note
+        pictures[number] = converter(found[number])
+    return _of_one_size([pictures[number] for number in wanted]), there.said
 
 
 def look_at_film(clip: Clip, work: Work) -> VideoInfo:
@@ -94,16 +103,18 @@ def look_at_film(clip: Clip, work: Work) -> VideoInfo:
         ValueError: nothing tells when frames are shown.
     """
     film = examine(clip, work)
-    if film.listing.is_unsound or not film.listing.is_checked:
-        film = decoded_film(film, work)
-    found = decode_frames(clip, [film.numbers[0]], film.listing, work)
-    if not found:
-        film = decoded_film(film, work)
-        found = decode_frames(clip, [film.numbers[0]], replace(film.listing, is_unsound=True), work)
+    film, found = _decoded(film, film.numbers[:1], work)
     width, height = Converter(film.proportion, None).shown_size(next(iter(found.values())))
-    frames = len(film.numbers)
-    note = film.note or ("still: one frame" if frames == 1 else None)
-    return VideoInfo(film.duration_s, film.fps, frames, width, height, note)
+    return VideoInfo(film.duration_s, film.fps, len(film.numbers), width, height, film.said)
+
+
+def _decoded(film: Film, wanted: Sequence[int], work: Work) -> tuple[Film, Found]:
+    """The wanted frames; all are decoded where only that tells which there are."""
+    if not film.listing.is_unsound and film.listing.is_checked:
+        found = decode_frames(film.clip, sorted(set(wanted)), film.listing, work)
+        if len(found) == len(set(wanted)):
+            return film, found
+    return decoded_film(film, wanted, work)
 
 
 def examine(clip: Clip, work: Work) -> Film:
@@ -137,27 +148,35 @@ def examine(clip: Clip, work: Work) -> Film:
     )
 
 
-def decoded_film(film: Film, work: Work) -> Film:
-    """Return the film with the frames that can be decoded.
+def decoded_film(film: Film, wanted: Sequence[int], work: Work) -> tuple[Film, Found]:
+    """Return the film with the frames that can be decoded, of which are kept the first and the wanted ones.
 
     Raises:
         UnreadableVideo: they are far fewer than there should be.
     """
     there: set[int] = set()
-    decode_all(film.clip, film.listing, lambda number, _: there.add(number) is None, work)
+    found: Found = {}
+    first, last = film.numbers[0], film.numbers[-1]
+
+    def take(number: int, frame: "VideoFrame") -> bool:
+        if first <= number <= last:
+            if number in wanted or not there:
+                found[number] = frame
+            there.add(number)
+        return number < last
+
+    decode_all(film.clip, film.listing, take, work)
     kept = [place for place, number in enumerate(film.numbers) if number in there]
     listed = len(film.numbers)
     if len(kept) == listed:
-        return film
-    is_silent = (
-        film.listing.pts is None and not film.listing.is_unsound
-    )  # such a codec may have packets without a frame
-    note = film.note if is_silent else f"damaged: {len(kept)} of {listed} frames can be decoded"
-    if len(kept) < (1 if is_silent else max(1, LEAST_SHARE * listed)):
-        raise UnreadableVideo(f"damaged: {len(kept)} of {listed} frames can be decoded", "damaged")
+        return film, found
+    lost = f"damaged: {len(kept)} of {listed} frames can be decoded"
+    may_be_silent = film.listing.pts is None and not film.listing.is_unsound  # such a codec has packets without a frame
+    if len(kept) < (1 if may_be_silent else max(1, LEAST_SHARE * listed)):
+        raise UnreadableVideo(lost, "damaged")
+    said = film.note if may_be_silent else lost if film.note is None else f"{film.note}; {lost}"
     numbers = [film.numbers[place] for place in kept]
-    said = note if film.note is None or is_silent else f"{film.note}; {note}"
-    return replace(film, numbers=numbers, times_s=film.times_s[kept], note=said)
+    return replace(film, numbers=numbers, times_s=film.times_s[kept], note=said), found
 
 
 def _times_s(opened: Opened, found: ClipFrames, fps: float) -> tuple[np.ndarray, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.clip import Clip
-from cvr_data.media.names import what_is_there
+from cvr_data.media.names import exists, what_is_there
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe
 
 THREADS = 4
@@ -87,7 +87,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def _look_at_one(clip: Clip, file_sha256: FileHashes) -> Look:
-    if not os.path.lexists(clip.path) or clip.path.is_dir():
+    if not exists(clip.path):
         return Look(drop_reason="missing_file", detail=f"{Clip(clip.path)}: no such file{what_is_there(clip.path)}")
     try:
         info = probe(clip)

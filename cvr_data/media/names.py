@@ -26,6 +26,16 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def exists(path: Path) -> bool:
+    """Return whether a path leads to anything but a folder; a loop of links leads nowhere."""
+    try:
+        return path.exists() and not path.is_dir()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
 def found_file(path: Path) -> Path:
     """Return the file that a path means; the path itself where there is none, or several."""
     if is_file(path):

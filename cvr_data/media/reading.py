@@ -22,7 +22,7 @@ def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> 
     """
     try:
         if _is_picture(clip, work):
-            return read_pictures(clip, count, sampler, size, work), None
+            return read_pictures(clip, count, sampler, size, work)
         return read_film(clip, count, sampler, size, work)
     except (UnreadableVideo, PermissionError):
         raise

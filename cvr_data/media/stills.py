@@ -17,6 +17,7 @@ from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+STILL = "still: an image"
 ANIMATED = frozenset({"WEBP", "PNG", "GIF", "AVIF"})
 """Formats whose further pictures are shown one after another; those of others are previews, pages or depth maps."""
 MOST_FRAMES = 100_000
@@ -33,8 +34,10 @@ def is_picture(head: bytes, suffix: str, suffixes: frozenset[str]) -> bool:
     return is_known or (suffix in suffixes and not is_film)
 
 
-def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> list[np.ndarray]:
-    """Return an image, or the sampled pictures of an animation, uint8 RGB.
+def read_pictures(
+    clip: Clip, count: int, sampler: str, size: int | None, work: Work
+) -> tuple[list[np.ndarray], str | None]:
+    """Return an image, or the sampled pictures of an animation, uint8 RGB, and what is to be said of it.
 
     Raises:
         UnreadableVideo: it has too many pixels, or no picture between the clip's times.
@@ -48,7 +51,7 @@ def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: 
             work.tick()
             image.seek(number)
             pictures[number] = _resized(picture_of(image), size)
-    return [pictures[number] for number in wanted]
+    return [pictures[number] for number in wanted], STILL if len(numbers) == 1 else None
 
 
 def look_at_pictures(clip: Clip, work: Work) -> VideoInfo:
@@ -63,7 +66,7 @@ def look_at_pictures(clip: Clip, work: Work) -> VideoInfo:
         image.seek(numbers[0])
         height, width = picture_of(image).shape[:2]
     if len(numbers) == 1:
-        return VideoInfo(0.0, 0.0, 1, width, height, "still: an image")
+        return VideoInfo(0.0, 0.0, 1, width, height, STILL)
     duration_s = float(times_s[-1] - times_s[0]) + last_s
     return VideoInfo(round(duration_s, 6), len(numbers) / duration_s, len(numbers), width, height)
 

@@ -13,6 +13,7 @@ unreadable  whatever else
 The last six, and the first two where too little is left, are no videos: their row is dropped as `unreadable_video`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cvr_data.core.errors import CvrError
@@ -60,3 +61,10 @@ class VideoInfo:
 def verdict_of(note: str | None) -> str:
     """Return the word that a note begins with, `ok` where there is none."""
     return note.partition(":")[0] if note else "ok"
+
+
+def what_is_odd(verdicts: Mapping[str, int]) -> str:
+    """Return a line about the media of these verdicts that are not as they should be; empty where all are."""
+    odd = [f"{verdicts[name]} {name}" for name in ("truncated", "damaged") if verdicts.get(name)]
+    used = "what can be decoded is used where it is enough (column media_note)"
+    return f"{' and '.join(odd)} media: {used}" if odd else ""

@@ -68,7 +68,8 @@ def _with_plain_names(entry: Entry) -> Entry:
     if any("\0" in name or not _is_utf8(name) for name in names):
         told = [name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode() for name in names]
         entry.video_id, entry.path = told[0], None
-        entry.drop("bad_name", f"{told[1] or told[0]}: a name that is not UTF-8, or has a NUL")
+        entry.drop_reason = entry.drop_reason or "bad_name"
+        entry.detail = f"{told[1] or told[0]}: a name that is not UTF-8, or has a NUL"
     return entry
 
 

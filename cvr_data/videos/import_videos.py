@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from cvr_data.language.normalise import clean_columns
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import look_at, media_files
 from cvr_data.media.names import is_file
-from cvr_data.media.verdict import VERDICTS
+from cvr_data.media.verdict import VERDICTS, what_is_odd
 from cvr_data.media.video import DECODING
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
@@ -76,20 +76,14 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             run.writer.discard()
             raise
         told = {name: count for name, count in sorted(run.told.items()) if name in VERDICTS}
-        _say(told)
+        if odd := what_is_odd(told):
+            logger.warning(odd)
         return run.finish(**({"media": told} if told else {}))
 
 
 def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
     """What makes another import of media: their names and sizes, and how they are decoded."""
     return {"media_files": listing(folder, names), "decoding": DECODING}
-
-
-def _say(verdicts: Mapping[str, int]) -> None:
-    """Say what is not as it should be, and is kept."""
-    odd = [f"{count} {name}" for name, count in verdicts.items() if name in ("truncated", "damaged")]
-    if odd:
-        logger.warning("%s media are used as far as they can be decoded: column media_note", " and ".join(odd))
 
 
 def listing(folder: Path, names: Iterable[str]) -> str:

@@ -165,7 +165,7 @@ def media_finder(media: Path | None) -> Callable[[str], Path | None]:
     for name in media_files(media):
         known.setdefault(Path(name).stem, media / name)
         alike.setdefault(plain_name(Path(name).stem), media / name)
-    return lambda video_id: known.get(video_id) or alike.get(plain_name(video_id))
+    return lambda name: known.get(name) or (alike.get(plain_name(name)) if name else None)
 
 
 def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
