@@ -42,7 +42,7 @@ from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.places import videos_of
-from cvr_data.media.verdict import verdict_of
+from cvr_data.media.verdict import verdict_of, what_is_odd
 from cvr_data.media.video import DECODING, UnreadableVideo, Video, noting
 from cvr_data.tables import text_id
 
@@ -172,10 +172,8 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
         raise CvrError(f"None of the {found.videos} videos of {run.writer.inputs['videos']} can be read: {detail}")
     parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
     told = dict(sorted(run.told.items()))
-    if odd := [f"{count} {name}" for name, count in told.items() if name in ("truncated", "damaged")]:
-        logger.warning(
-            "%s media: what can be decoded is used where it is enough (column media_note)", " and ".join(odd)
-        )
+    if odd := what_is_odd(told):
+        logger.warning(odd)
     counts = {"videos": videos, "texts": run.written - videos, **({"media": told} if told else {})}
     return run.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 

@@ -66,8 +66,8 @@ class Converter:
     def _kind(self, frame: "VideoFrame") -> "_Kind":
         parts = frame.format.components
         width, height = self.size, self.size
-        if self.size is None and self.ratio != 1:
-            width, height = max(1, round(frame.width * self.ratio)), frame.height
+        if self.size is None and (wide := max(1, round(frame.width * self.ratio))) != frame.width:
+            width, height = wide, frame.height
         may_be_transparent = frame.format.has_palette or any(part.is_alpha for part in parts)
         is_deep = any(part.bits > 8 for part in parts)
         is_cut = any(frame.width % part.width or frame.height % part.height for part in parts)
