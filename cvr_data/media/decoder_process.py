@@ -57,8 +57,6 @@ def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[
         return {"note": note, "shape": [len(frames), *frames[0].shape]}, frames
     except UnreadableVideo as error:
         return {"error": str(error), "verdict": error.verdict}, []
-    except PermissionError:
-        return {"error": "no permission to read it", "verdict": "forbidden"}, []
 
 
 def _received(connection: socket.socket) -> dict[str, Any] | None:

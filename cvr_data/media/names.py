@@ -60,7 +60,8 @@ def what_is_there(path: Path) -> str:
         alike = [name for end in sorted(SUFFIXES) for name in names.get(stem + end, ())]
     if not alike and len(names) <= SEARCHED:
         alike = [names[key][0] for key in get_close_matches(_key(path.name), names, n=3, cutoff=0.8)]
-    return f"; there is {', '.join(map(repr, alike[:3]))}" if alike else ""
+    others = [repr(name) for name in alike if name != path.name]
+    return f"; there is {', '.join(others[:3])}" if others else ""
 
 
 def _found_folder(folder: Path) -> Path:

@@ -48,7 +48,7 @@ def plain_head(path: Path) -> bytes:
     except UnreadableVideo:
         raise
     except PermissionError:
-        raise
+        raise UnreadableVideo("no permission to read it", "forbidden") from None
     except Exception as error:  # a name that no system takes, a loop of links, a device: whatever is wrong with it
         raise UnreadableVideo(str(getattr(error, "strerror", None) or first_line(error)).rstrip(".")) from None
     if not head:

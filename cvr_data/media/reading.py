@@ -24,7 +24,7 @@ def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> 
         if _is_picture(clip, work):
             return read_pictures(clip, count, sampler, size, work)
         return read_film(clip, count, sampler, size, work)
-    except (UnreadableVideo, PermissionError):
+    except UnreadableVideo:
         raise
     except Exception as error:  # a broken file may raise anything: it costs its own row and no other
         raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
@@ -40,7 +40,7 @@ def look(clip: Clip, work: Work) -> VideoInfo:
         if _is_picture(clip, work):
             return look_at_pictures(clip, work)
         return look_at_film(clip, work)
-    except (UnreadableVideo, PermissionError):
+    except UnreadableVideo:
         raise
     except Exception as error:
         raise UnreadableVideo(f"cannot be opened ({_reason(error)})", _verdict(error)) from error
