@@ -59,7 +59,8 @@ def what_is_there(path: Path) -> str:
         stem = _key(path.name).removesuffix(path.suffix.lower())
         alike = [name for end in sorted(SUFFIXES) for name in names.get(stem + end, ())]
     if not alike and len(names) <= SEARCHED:
-        alike = [names[key][0] for key in get_close_matches(_key(path.name), names, n=3, cutoff=0.8)]
+        folded = {key.casefold(): found[0] for key, found in names.items()}
+        alike = [folded[key] for key in get_close_matches(_key(path.name).casefold(), folded, n=1, cutoff=0.8)]
     others = [repr(name) for name in alike if name != path.name]
     return f"; there is {', '.join(others[:3])}" if others else ""
 
