@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cvr_data.media.limits import Work
 from cvr_data.media.opening import Opened
-from cvr_data.media.soundness import packet_check
+from cvr_data.media.soundness import Check, packet_check
 from cvr_data.media.verdict import UnreadableVideo
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 ONE_FRAME_PER_PACKET = frozenset({"av1", "h264", "hevc", "mjpeg", "vp9"})
 """Codecs, as FFmpeg names them, in which each timestamp of a packet is that of one shown frame."""
+
+
+SIGNS = 64
+"""Packets from one sign of life to the next, which is a call of the system."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,9 @@ class Packets:
         import av
 
         try:
-            for packet in self.packets:
-                self.work.tick()
+            for number, packet in enumerate(self.packets):
+                if not number % SIGNS:
+                    self.work.tick()
                 if packet.size:
                     yield packet
         except av.FFmpegError:
@@ -107,22 +112,34 @@ class _Seen:
     keyframes: list[int] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
     corrupt: list[int] = field(default_factory=list)
-    latest: int | None = None
     last: int = 0
     is_sound: bool = True
 
-    def add(self, packet: "Packet") -> None:
-        position = len(self.pts)
-        if packet.is_keyframe:
-            self.keyframes.append(position)
-        if packet.is_discard:
-            self.hidden.append(position)
-        if packet.is_corrupt:
-            self.corrupt.append(position)
-        pts = packet.pts
-        if pts is not None and (self.latest is None or pts > self.latest):
-            self.latest, self.last = pts, packet.duration or 0
-        self.pts.append(pts)
+    def add_all(self, packets: Iterator["Packet"], end: int | None, check: Check | None, most: int) -> None:
+        """Take packets, up to the first that is decoded at timestamp `end` or later; a loop of microseconds.
+
+        Raises:
+            UnreadableVideo: there are more than `most`.
+        """
+        taken, latest, last, is_sound = self.pts, None, 0, True
+        for packet in packets:
+            if end is not None and packet.dts is not None and packet.dts >= end:
+                break
+            if packet.is_keyframe:
+                self.keyframes.append(len(taken))
+            if packet.is_discard:
+                self.hidden.append(len(taken))
+            if packet.is_corrupt:
+                self.corrupt.append(len(taken))
+            elif check is not None and is_sound:
+                is_sound = check(memoryview(packet))
+            pts = packet.pts
+            if pts is not None and (latest is None or pts > latest):
+                latest, last = pts, packet.duration or 0
+            taken.append(pts)
+            if len(taken) > most:
+                raise UnreadableVideo(f"too_large: more than {most} frames", "too_large")
+        self.last, self.is_sound = last, is_sound
 
     def without_last(self) -> None:
         """Forget the last packet, which the file does not hold whole."""
@@ -144,14 +161,7 @@ def listing_of(opened: Opened, packets: Iterator["Packet"], end: int | None, wor
     check = packet_check(context)
     seen = _Seen()
     read = Packets(packets, work)
-    for packet in read:
-        if end is not None and packet.dts is not None and packet.dts >= end:
-            break
-        seen.add(packet)
-        if check is not None and seen.is_sound and not packet.is_corrupt:
-            seen.is_sound = check(memoryview(packet))
-        if len(seen.pts) > work.limits.frames:
-            raise UnreadableVideo(f"too_large: more than {work.limits.frames} frames", "too_large")
+    seen.add_all(iter(read), end, check, work.limits.frames)
     is_cut = bool(seen.pts) and seen.corrupt[-1:] == [len(seen.pts) - 1]
     if is_cut:
         seen.without_last()

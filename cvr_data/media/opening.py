@@ -23,6 +23,8 @@ PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff", "gif", "jpeg2
 SCRIPTS = (b"ffconcat", b"#EXTM3U", b"[playlist]", b"<MPD", b"<smil", b"v=0\r\n", b"v=0\n", b";FFMETADATA")
 """How files begin that name others."""
 HEAD = 4096
+COVER, DEFAULT = 0x400 | 0x800, 0x1
+"""Bits of FFmpeg's disposition: an attached picture or a thumbnail, and what is meant to be shown."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,7 @@ def _video_of(container: "InputContainer") -> "VideoStream":
 
 
 def _is_marked_cover(stream: "VideoStream") -> bool:
-    from av.stream import Disposition
-
-    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+    return bool(stream.disposition.value & COVER)
 
 
 def _is_picture(stream: "VideoStream") -> bool:
@@ -153,8 +153,6 @@ def _has_two_frames(container: "InputContainer", stream: "VideoStream") -> bool:
 
 def _rank(stream: "VideoStream") -> tuple[bool, int]:
     """As the ffmpeg program ranks streams: those that are meant to be shown, then the largest."""
-    from av.stream import Disposition
-
     context = stream.codec_context
     pixels = context.width * context.height if context is not None else 0
-    return bool(stream.disposition & Disposition.default), pixels
+    return bool(stream.disposition.value & DEFAULT), pixels

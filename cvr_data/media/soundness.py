@@ -1,11 +1,13 @@
 """Whether packets look like what their codec writes, without decoding them: a hole in a file is seen at once."""
 
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
+LENGTH = struct.Struct(">I").unpack_from
 Check = Callable[[memoryview], bool]
 
 
@@ -37,7 +39,7 @@ def _starts_with_start_code(data: memoryview) -> bool:
 def _is_chain_of_units(data: memoryview, size: int) -> bool:
     at, end = 0, len(data)
     while end - at >= 4:  # FFmpeg passes over less
-        length = int.from_bytes(data[at : at + size], "big")
+        length = LENGTH(data, at)[0] if size == 4 else int.from_bytes(data[at : at + size], "big")
         if not length:
             return False
         at += size + length
