@@ -148,7 +148,7 @@ def report(table: pa.Table) -> dict[str, Any]:
     return {
         "media": len(rows),
         "statuses": dict(sorted(Counter(row["status"] for row in rows).items())),
-        "verdicts": dict(sorted(Counter(row["verdict"] for row in rows if row["verdict"] is not None).items())),
+        "verdicts": dict(sorted(Counter(row["verdict"] for row in rows if row["verdict"]).items())),
         "places": [
             {"source": source, "host": host, "media": counts.total(), **{name: counts[name] for name in sorted(counts)}}
             for (source, host), counts in sorted(places.items())

@@ -156,11 +156,11 @@ def decoded_film(film: Film, wanted: Sequence[int], work: Work) -> tuple[Film, F
     """
     there: set[int] = set()
     found: Found = {}
-    first, last = film.numbers[0], film.numbers[-1]
+    first, last, asked = film.numbers[0], film.numbers[-1], frozenset(wanted)
 
     def take(number: int, frame: "VideoFrame") -> bool:
         if first <= number <= last:
-            if number in wanted or not there:
+            if number in asked or not there:
                 found[number] = frame
             there.add(number)
         return number < last
