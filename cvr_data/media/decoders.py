@@ -77,10 +77,10 @@ class Decoder:
             if int(np.prod(shape, dtype=np.float64)) > self.limits.returned_bytes:
                 raise _Ended
             frames = np.empty(shape, np.uint8)
-            self._receive(memoryview(frames).cast("B"))
+            self._receive(frames.data.cast("B"))
         except TimeoutError:
             raise
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError, AttributeError):  # whatever a process sends that is no longer its own
             raise _Ended from None
         return answer, frames
 

@@ -12,6 +12,8 @@ from cvr_data.media.limits import Limits
 from cvr_data.media.video import UnreadableVideo, read_frames
 from tests.odd_media import drawn, write_film
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):

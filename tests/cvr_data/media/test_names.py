@@ -58,6 +58,7 @@ def test_a_folder_whose_name_differs_in_its_form_is_found(tmp_path):
     assert what_is_there(tmp_path / "other" / "a.mp4") == f"; there is no folder {tmp_path / 'other'}"
 
 
+@pytest.mark.slow
 def test_an_import_finds_names_of_other_forms_and_says_what_lies_beside_those_it_does_not(cvr, tmp_path):
     media = tmp_path / "media"
     media.mkdir()
