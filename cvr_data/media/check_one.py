@@ -24,10 +24,9 @@ from cvr_data.core.http_client import (
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
 from cvr_data.media.clip import Clip
-from cvr_data.media.limits import LIMITS
+from cvr_data.media.decoders import OPENERS
 from cvr_data.media.look import FileHashes
 from cvr_data.media.names import is_file, what_is_there
-from cvr_data.media.opening import open_video
 from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe
 
@@ -105,7 +104,7 @@ class UrlChecker:
         if found.status != "ok" or not self.is_opening:
             return found
         try:
-            info = _probe(RemoteFile(self.client, address, headers, found.bytes))
+            info = OPENERS.header(RemoteFile(self.client, address, headers, found.bytes))
         except UnreadableVideo as error:
             return Found(status="gone", reason=f"cannot be opened ({error})", http_status=found.http_status)
         except httpx2.HTTPError as error:
@@ -138,20 +137,6 @@ class UrlChecker:
             _, _, total = response.headers.get("Content-Range", "").rpartition("/")
             length = response.headers.get("Content-Length", "") if response.status_code == 200 else total
             return Found(status="ok", http_status=code, bytes=whole_number(length))
-
-
-def _probe(file: RemoteFile) -> VideoInfo:
-    """What the header says: all of the file is not fetched for it."""
-    import av
-
-    try:
-        with open_video(file, LIMITS) as opened:
-            container, stream = opened.container, opened.stream
-            duration_s = float(container.duration / av.time_base) if container.duration else 0.0
-            size = stream.codec_context.width, stream.codec_context.height
-            return VideoInfo(duration_s, float(stream.average_rate or 0), stream.frames, *size)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(error.strerror or type(error).__name__) from None
 
 
 def _with_info(

@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import Limits, Work
-from cvr_data.media.reading import look, read
+from cvr_data.media.reading import look, look_at_header, read
 from cvr_data.media.verdict import UnreadableVideo
 
 HEADER = 8
+PIECE = 1 << 18
 
 
 def main() -> None:
@@ -36,10 +38,12 @@ def main() -> None:
     work = Work(limits, alive)
     while (question := _received(connection)) is not None:
         alive()
-        answer, frames = _answer(question, work)
+        if "path" in question:
+            answer, frames = _answer(question, work)
+        else:
+            answer, frames = _answer_about(AskedFile(connection, question["size"], alive), work), []
         signal.setitimer(signal.ITIMER_REAL, 0)
-        content = json.dumps(answer).encode()
-        connection.sendall(len(content).to_bytes(HEADER, "big") + content)
+        _send(connection, answer)
         for frame in frames:
             connection.sendall(memoryview(np.ascontiguousarray(frame)).cast("B"))
 
@@ -53,6 +57,51 @@ def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[
         return {"note": note, "shape": [len(frames), *frames[0].shape]}, frames
     except UnreadableVideo as error:
         return {"error": str(error), "verdict": error.verdict}, []
+
+
+class AskedFile:
+    """A file on a server, the pieces of which are asked for: this process does not go to the network."""
+
+    def __init__(self, connection: socket.socket, size: int | None, alive: Callable[[], None]):
+        self.connection, self.size, self.alive = connection, size, alive
+        self.place = 0
+
+    def read(self, count: int = -1) -> bytes:
+        """Return up to so many bytes, none at the end."""
+        self.alive()
+        _send(self.connection, {"read": PIECE if count < 0 else count, "at": self.place})
+        size = int.from_bytes(self.connection.recv(HEADER, socket.MSG_WAITALL), "big")
+        piece = self.connection.recv(size, socket.MSG_WAITALL) if size else b""
+        self.alive()
+        self.place += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place and return it."""
+        if whence == 2 and self.size is None:
+            raise UnreadableVideo("its size is unknown")
+        self.place = offset + (0, self.place, self.size or 0)[whence]
+        return self.place
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self.place
+
+    def seekable(self) -> bool:
+        """Return whether the end can be found."""
+        return self.size is not None
+
+
+def _answer_about(file: AskedFile, work: Work) -> dict[str, Any]:
+    try:
+        return {"info": asdict(look_at_header(file, work))}
+    except UnreadableVideo as error:
+        return {"error": str(error), "verdict": error.verdict}
+
+
+def _send(connection: socket.socket, answer: dict[str, Any]) -> None:
+    content = json.dumps(answer).encode()
+    connection.sendall(len(content).to_bytes(HEADER, "big") + content)
 
 
 def _received(connection: socket.socket) -> dict[str, Any] | None:

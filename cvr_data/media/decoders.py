@@ -22,6 +22,7 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import LIMITS, Limits
+from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 HEADER = 8
@@ -49,28 +50,32 @@ class Decoder:
             **os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
         with theirs:
-            command = [sys.executable, "-m", f"{__package__}.decoder_process", str(theirs.fileno())]
+            # -P: what lies in the folder that the command runs in is not imported
+            command = [sys.executable, "-P", "-m", f"{__package__}.decoder_process", str(theirs.fileno())]
             self.process = subprocess.Popen(
                 [*command, json.dumps(asdict(self.limits))],
                 pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 
-    def ask(self, question: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Return the answer and its frames, if it has some.
+    def ask(
+        self, question: Mapping[str, Any], file: RemoteFile | None = None
+    ) -> tuple[dict[str, Any], np.ndarray | None]:
+        """Return the answer and its frames, if it has some; pieces of a file on a server are read for it.
 
         Raises:
             TimeoutError: it takes too long.
             _Ended: the process ended.
+            Exception: what reading a piece raises.
         """
-        content = json.dumps(question).encode()
         try:
             self.link.settimeout(self.limits.work_s)
-            self.link.sendall(len(content).to_bytes(HEADER, "big") + content)
-            size = int.from_bytes(self._received(HEADER), "big")
-            if size > MOST_MESSAGE:
-                raise _Ended
-            answer = json.loads(bytes(self._received(size)))
+            self._send(json.dumps(question).encode())
+            answer = self._message()
+            while file is not None and "read" in answer:
+                file.seek(int(answer["at"]))
+                self._send(file.read(min(MOST_MESSAGE, int(answer["read"]))))
+                answer = self._message()
             shape = answer.get("shape")
             if shape is None:
                 return answer, None
@@ -96,6 +101,15 @@ class Decoder:
             return self.process.wait(timeout=5) == -signal.SIGALRM
         except subprocess.TimeoutExpired:
             return False
+
+    def _send(self, content: bytes) -> None:
+        self.link.sendall(len(content).to_bytes(HEADER, "big") + content)
+
+    def _message(self) -> dict[str, Any]:
+        size = int.from_bytes(self._received(HEADER), "big")
+        if size > MOST_MESSAGE:
+            raise _Ended
+        return json.loads(bytes(self._received(size)))
 
     def _received(self, size: int) -> bytearray:
         content = bytearray(size)
@@ -138,6 +152,18 @@ class Decoders:
         """
         return VideoInfo(**self._answer(clip, {})[0]["info"])
 
+    def header(self, file: RemoteFile) -> VideoInfo:
+        """Return what the header of a file on a server says of its video.
+
+        Raises:
+            UnreadableVideo: it has none, or cannot be opened.
+            httpx2.HTTPError: the server fails.
+        """
+        answer, _ = self._asked_twice("it", {"size": file.size}, file)
+        if answer.get("error") is not None:
+            raise UnreadableVideo(answer["error"], answer["verdict"])
+        return VideoInfo(**answer["info"])
+
     def close(self) -> None:
         """End the processes that wait."""
         while self.free:
@@ -149,32 +175,34 @@ class Decoders:
         except UnicodeError:
             raise UnreadableVideo(f"{clip}: no such file.") from None
         asked = {**question, "path": path, "start_s": clip.start_s, "end_s": clip.end_s}
-        answer, frames = self._asked_twice(clip, asked)
+        answer, frames = self._asked_twice(str(clip), asked)
         if answer.get("error") is not None:
             raise UnreadableVideo(f"{clip}: {answer['error']}.", answer["verdict"])
         return answer, frames
 
-    def _asked_twice(self, clip: Clip, asked: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
+    def _asked_twice(
+        self, name: str, asked: Mapping[str, Any], file: RemoteFile | None = None
+    ) -> tuple[dict[str, Any], np.ndarray | None]:
         with self.places:
             for _ in range(2):
                 decoder = self._free_one()
                 try:
-                    answer = decoder.ask(asked)
+                    answer = decoder.ask(asked, file)
                 except TimeoutError:
                     decoder.close()
-                    raise _late(clip, self.limits.work_s) from None
+                    raise _late(name, self.limits.work_s) from None
                 except _Ended:
                     was_late = decoder.was_late()
                     decoder.close()
                     if was_late:
-                        raise _late(clip, self.limits.silent_s) from None
+                        raise _late(name, self.limits.silent_s) from None
                     continue
                 except BaseException:
                     decoder.close()
                     raise
                 self.free.append(decoder)
                 return answer
-        raise UnreadableVideo(f"{clip}: ends the process that decodes it.")
+        raise UnreadableVideo(f"{name}: ends the process that decodes it.")
 
     def _free_one(self) -> Decoder:
         try:
@@ -188,10 +216,13 @@ class Decoders:
         self.places = threading.BoundedSemaphore(self.most)
 
 
-def _late(clip: Clip, seconds: float) -> UnreadableVideo:
-    return UnreadableVideo(f"{clip}: cannot be decoded within {seconds:g} s.", "too_large")
+def _late(name: str, seconds: float) -> UnreadableVideo:
+    return UnreadableVideo(f"{name}: cannot be decoded within {seconds:g} s.", "too_large")
 
 
 DECODERS = Decoders()
-atexit.register(DECODERS.close)
-os.register_at_fork(after_in_child=DECODERS.forget)
+OPENERS = Decoders(most=8)
+"""For files on servers, which are mostly waited for."""
+for each in (DECODERS, OPENERS):
+    atexit.register(each.close)
+    os.register_at_fork(after_in_child=each.forget)

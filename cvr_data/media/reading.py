@@ -1,6 +1,7 @@
 """Reads one file, whatever it is: pictures by Pillow, films by FFmpeg. It runs in a process that may be killed."""
 
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from cvr_data.core.errors import first_line
 from cvr_data.media.clip import Clip
 from cvr_data.media.film import look_at_film, read_film
 from cvr_data.media.limits import Work
-from cvr_data.media.opening import plain_head
+from cvr_data.media.opening import open_video, plain_head
 from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
 from cvr_data.media.suffixes import IMAGE_SUFFIXES
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
@@ -44,6 +45,24 @@ def look(clip: Clip, work: Work) -> VideoInfo:
         raise
     except Exception as error:
         raise UnreadableVideo(f"cannot be opened ({_reason(error)})", _verdict(error)) from error
+
+
+def look_at_header(file: Any, work: Work) -> VideoInfo:
+    """Return what the header of an object that reads like a file says: all of it is not fetched for this.
+
+    Raises:
+        UnreadableVideo: it has no video, or cannot be opened.
+    """
+    try:
+        with open_video(file, work.limits) as opened:
+            duration_s = (opened.container.duration or 0) / 1_000_000
+            context = opened.stream.codec_context
+            fps = float(opened.stream.average_rate or 0)
+            return VideoInfo(duration_s, fps, opened.stream.frames, context.width, context.height)
+    except UnreadableVideo:
+        raise
+    except Exception as error:
+        raise UnreadableVideo(_reason(error), _verdict(error)) from error
 
 
 def _is_picture(clip: Clip, work: Work) -> bool:

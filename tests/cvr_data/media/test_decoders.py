@@ -99,6 +99,14 @@ def test_a_process_ends_when_nobody_is_left_to_ask_it(decoders_of, film):
     assert decoder.process.wait(timeout=60) == 0
 
 
+def test_a_process_imports_nothing_from_the_folder_it_is_started_in(decoders_of, film, tmp_path, monkeypatch):
+    (tmp_path / "cvr_data").mkdir()
+    (tmp_path / "cvr_data" / "__init__.py").write_text("raise SystemExit")
+    (tmp_path / "json.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    assert decoders_of().info(Clip(film)).frames == 24
+
+
 def test_many_threads_share_a_few_processes(decoders_of, tmp_path):
     decoders = decoders_of()
     paths = [write_film(tmp_path / f"{number}.mp4", drawn(4 + number)) for number in range(6)]
