@@ -88,12 +88,12 @@ def write_with_cover(path, *, film: bool):
     return path
 
 
-def rotate(source: Path, target: Path, matrix: tuple[int, int, int, int]) -> Path:
+def rotate(source: Path, target: Path, matrix: tuple[float, float, float, float]) -> Path:
     """Copy an MP4 file with another display matrix in its track header: what phones write."""
     content = bytearray(source.read_bytes())
     start = content.find(b"tkhd") + 4
     start += 4 + (32 if content[start] else 20) + 16
-    a, b, c, d = (value << 16 for value in matrix)
+    a, b, c, d = (round(value * (1 << 16)) for value in matrix)
     content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     target.write_bytes(bytes(content))
     return target

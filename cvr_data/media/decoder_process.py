@@ -45,7 +45,7 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         _send(connection, answer)
         for frame in frames:
-            connection.sendall(memoryview(np.ascontiguousarray(frame)).cast("B"))
+            connection.sendall(np.ascontiguousarray(frame).data.cast("B"))
 
 
 def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[np.ndarray]]:

@@ -162,7 +162,7 @@ def decode_all(clip: Clip, listing: Listing, take: Callable[[int, "VideoFrame"],
             except av.FFmpegError:
                 continue
             for frame in frames:
-                number = count if by_pts is None else by_pts.get(frame.pts)
+                number = count if by_pts is None else None if frame.pts is None else by_pts.get(frame.pts)
                 count += 1
                 if number is not None and not take(number, frame):
                     return

@@ -125,9 +125,8 @@ def _video_of(container: "InputContainer") -> "VideoStream":
         raise UnreadableVideo("cover_only: no video stream, only sound and a cover", "cover_only")
     among = moving or films or list(streams.video)
     best = streams.best("video")
-    if any(best is stream or best.index == stream.index for stream in among):
-        return next(stream for stream in among if stream.index == best.index)
-    return max(among, key=_rank)
+    chosen = [stream for stream in among if best is not None and stream.index == best.index]
+    return chosen[0] if chosen else max(among, key=_rank)
 
 
 def _is_marked_cover(stream: "VideoStream") -> bool:

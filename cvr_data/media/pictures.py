@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -114,14 +114,14 @@ def _is_opaque(frame: "VideoFrame") -> bool:
     if frame.format.name not in ("bgra", "rgba"):
         return False
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
     return bool((rows[: frame.height, 3 : 4 * frame.width : 4] == 255).all())
 
 
 def _matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
     from av.sidedata.sidedata import Type
 
-    found = frame.side_data.get(Type.DISPLAYMATRIX) if len(frame.side_data) else None
+    found = frame.side_data.get(Type.DISPLAYMATRIX) if len(frame.side_data) else None  # type: ignore[call-overload]
     if found is None or len(bytes(found)) < 20:
         return None
     a, b, _, c, d = struct.unpack("<5i", bytes(found)[:20])
@@ -149,6 +149,6 @@ def _graph(frame: "VideoFrame", width: int, height: int) -> Callable[["VideoFram
 
     def convert(each: "VideoFrame") -> "VideoFrame":
         graph.push(each)
-        return graph.pull()
+        return cast("VideoFrame", graph.pull())
 
     return convert
