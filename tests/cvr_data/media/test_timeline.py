@@ -1,4 +1,4 @@
-"""timeline: a constant rate gives the numbers that published samplers give, however it is rounded; others go by time."""
+"""timeline: constant rates give the numbers that published samplers give, however rounded; others go by time."""
 
 import numpy as np
 import pytest
