@@ -30,7 +30,7 @@ from cvr_data.media.video import DECODING
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 from cvr_data.videos.entries import SCHEMA
-from cvr_data.videos.repeated import refuse_repeated, repeated_step
+from cvr_data.videos.repeated import refuse_repeated_videos, repeated_videos_step
 
 logger = logging.getLogger(__name__)
 PART_ROWS = 65_536
@@ -62,8 +62,8 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     with run:
         try:
             rows = run.made("read", partial(_parts, corpus, config, run.out))
-            videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
-            refuse_repeated(videos, where)
+            videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
+            refuse_repeated_videos(videos, where)
             videos = (
                 videos.then(Step(name="look", run=_looked, tells=True)) if getattr(config, "check", False) else videos
             )
@@ -83,10 +83,10 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
 
 def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
     """What makes another import of media: their names and sizes, and how they are decoded."""
-    return {"media_files": listing(folder, names), "decoding": DECODING}
+    return {"media_files": _listing(folder, names), "decoding": DECODING}
 
 
-def listing(folder: Path, names: Iterable[str]) -> str:
+def _listing(folder: Path, names: Iterable[str]) -> str:
     """Return how many of the named files are in a folder, and the hash of their names and sizes.
 
     Not of their times, which differ between two copies of a folder, nor of their bytes, which take hours to read.

@@ -18,8 +18,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import inside, media_files
 from cvr_data.media.names import found_file
-from cvr_data.videos.entries import Entry, tables_of
-from cvr_data.videos.published import entry_of_row, unknown_count
+from cvr_data.videos.entries import Entry, video_tables
+from cvr_data.videos.published import corpus_entry_of_row, unknown_corpus_count
 
 VERSION = 2
 
@@ -61,11 +61,11 @@ def media(config: Config) -> tuple[Path, list[str]]:
     return config.path, media_files(config.path)
 
 
-count = unknown_count
+count = unknown_corpus_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    yield from tables_of(_entries(config), "folder", config.repeated)
+    yield from video_tables(_entries(config), "folder", config.repeated)
 
 
 def _columns(config: Config) -> set[str]:
@@ -86,7 +86,7 @@ def _entries(config: Config) -> Iterator[Entry]:
 
 def _entry(config: Config, row: Row) -> Entry:
     named = {"licence": row.values.get(config.licence or ""), "split": row.values.get(config.split or "")}
-    entry = entry_of_row(row, config.file, config.caption, named)
+    entry = corpus_entry_of_row(row, config.file, config.caption, named)
     if entry.video_id and "\0" in entry.video_id:
         entry.drop("bad_name", f"row {row.number}: a name with a NUL")
     elif entry.video_id:
