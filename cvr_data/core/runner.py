@@ -266,6 +266,8 @@ class StageRun(AbstractContextManager["StageRun"]):
         about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
         done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
         self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        for each in done:
+            self.told.update(each.counts[0].told)
         self._remove_leftovers()
         self.written = sum(each.rows for each in done)
         return [each.rows for each in done]

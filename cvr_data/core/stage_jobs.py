@@ -44,6 +44,8 @@ class MadeFiles:
     """Name -> array of `NAME-00000.npy`."""
     without: Sequence[Path] = ()
     """Files that gave nothing: once one is there, or is another, the part is made again."""
+    told: Mapping[str, int] = field(default_factory=dict)
+    """What is counted beside the rows."""
 
 
 Maker = Callable[[int, pa.Table], MadeFiles]
@@ -134,7 +136,9 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
         paths += _write_dropped(of, index, [files.dropped] if lost else [])
         paths.append(of.out / f"part-{index:05d}.parquet")
         write_parquet(paths[-1], files.table)
-        count = StepCount(rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)))
+        count = StepCount(
+            rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)), Counter(files.told)
+        )
         without = {str(path): _size(path) for path in files.without}
         return Done((count,), files.table.num_rows, rows.num_rows, _said_of(of, paths), without=without)
 
