@@ -30,27 +30,55 @@ import click
 import psutil
 
 import cli
-from cvr_data.core import parts, runner, stages
+from cvr_data.core import parts, runner, stage_jobs
+from cvr_data.features import embed_source, frame_scores, similarities
 from cvr_data.language.tagging import tagged
-from cvr_data.pairs.strategies import one_word
+from cvr_data.modifications import asked, describe_videos, lookup
+from cvr_data.modifications.checking import score
+from cvr_data.pairs import distractors
+from cvr_data.pairs.search import concept_mentions, nearest
+from cvr_data.pairs.strategies import neighbors, one_phrase, one_word
+from cvr_data.triplets import judgments
+from cvr_data.videos import entries, import_videos, repeated
 
 PAIRS_OPTIONS = ("--filter", "min-words", "--filter", "caption-cap:most=3", "--filter", "caption-pair-cap")
+WORLD_OPTIONS = ("-o", "train=20", "-o", "val=4", "-o", "test=30", "-o", "render=false")
+NEAR = ("--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=3", "--filter", "min-words")
+GIVEN = ("--strategy", "given", "-o", "path=given.csv")
 STAGES = {
     "import": ("import", "table", "clips.jsonl", "-o", "id=clip", "-o", "caption=text", "-O", "videos"),
+    "import-world": ("import", "synthetic", *WORLD_OPTIONS, "-O", "world"),
     "embed": ("embed", "videos", "--encoder", "hash", "-O", "embeddings"),
-    "mine-pairs": ("mine-pairs", "videos", *PAIRS_OPTIONS, "-O", "pairs"),
+    "split": ("split", "videos", "--embeddings", "embeddings", "-o", "test=0.5", "-O", "videos-split"),
+    "mine-pairs": ("mine-pairs", "videos-split", *PAIRS_OPTIONS, "-O", "pairs"),
+    "one-phrase": ("mine-pairs", "videos", "--strategy", "one-phrase", *PAIRS_OPTIONS, "-O", "pairs-phrase"),
+    "concept": ("mine-pairs", "videos", "--strategy", "concept", "--filter", "none", "-O", "pairs-concept"),
+    "neighbors": ("mine-pairs", "videos", *NEAR, "-O", "pairs-near"),
+    "given": ("mine-pairs", "videos", *GIVEN, *PAIRS_OPTIONS, "-O", "pairs-given"),
+    "world-pairs": ("mine-pairs", "world", *PAIRS_OPTIONS, "-O", "pairs-world"),
     "generate-modifications": (
         "generate-modifications", "pairs", "--style", "short", "--llm", "rules", "-O", "modifications"
     ),
+    "score-modifications": ("score-modifications", "modifications", "--min-gain", "0.02", "-O", "modifications-scored"),
+    "truth-modifications": ("truth-modifications", "pairs-world", "-O", "modifications-true"),
+    "describe-videos": ("describe-videos", "world", "--llm", "echo", "--replace", "-O", "videos-described"),
     "build-triplets": ("build-triplets", "modifications", "-O", "triplets"),
+    "frame-scores": ("frame-scores", "triplets", "--embeddings", "embeddings", "-O", "triplets-scored"),
+    "mine-distractors": ("mine-distractors", "triplets", "videos", "-O", "distractors"),
 }  # fmt: skip
 """In an order in which each finds what it reads."""
 SMALL = (
-    (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stages, "PART_ROWS", 100),
-    (one_word, "BUCKET_VALUES", 60),
+    (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stage_jobs, "PART_ROWS", 100),
+    (one_word, "BUCKET_VALUES", 60), (one_phrase, "BUCKET_VALUES", 60), (neighbors, "ENCODED", 64),
+    (concept_mentions, "CHUNK", 64), (similarities, "CHUNK", 64), (nearest, "QUERY_SHARD", 64),
+    (nearest, "KEY_SHARD", 90), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
+    (embed_source, "VIDEOS_PER_PART", 60), (embed_source, "TEXTS_PER_PART", 60), (asked, "ROWS", 60),
+    (score, "ROWS", 60), (lookup, "BUCKET", 60), (describe_videos, "ROWS", 12), (frame_scores, "ROWS", 60),
+    (distractors, "BUCKET_VALUES", 60), (distractors, "ROWS", 60), (judgments, "BUCKET", 60), (repeated, "_BUCKET", 60),
 )  # fmt: skip
 """What makes many jobs of few rows; the process that hands them out alone reads it."""
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
+OUTLIVES_S = 30.0
 AT_WORK = ("spawn_main", "ray::cvr")
 """What the command lines of workers have."""
 
@@ -111,6 +139,21 @@ def hit(process: int, at_workers: bool) -> str | None:
     return "command"
 
 
+def check_alone(command: int) -> None:
+    """Stop here if a worker outlives its command by more than a while."""
+    workers = [each for each in psutil.process_iter() if is_of(each, command)]
+    left = psutil.wait_procs(workers, timeout=OUTLIVES_S)[1]
+    if left:
+        raise SystemExit(f"Processes {[each.pid for each in left]} outlived the command that was killed.")
+
+
+def is_of(process: psutil.Process, command: int) -> bool:
+    """Whether it runs and was started by this command, which has a session of its own."""
+    with suppress(psutil.Error, ProcessLookupError):
+        return os.getsid(process.pid) == command and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 RAY: list[int] = []
 """The process that has the nodes of Ray, while there is one."""
 
@@ -152,6 +195,7 @@ class Kills:
                     self.hits[struck] += 1
                 if struck == "command":
                     os.waitpid(process, 0)
+                    check_alone(process)
                     if sum(self.hits.values()) < wanted:
                         continue
                     process = run(self.words, folder)
@@ -178,10 +222,14 @@ class Kills:
 
 
 def write_clips(path: Path) -> None:
-    """Write captions that have each other for pairs."""
+    """Write captions that have each other for pairs, and a file of pairs of them."""
     captions = [" ".join(words) for words in product(*WORDS)]
     rows = [{"clip": f"c{number:03d}", "text": text} for number, text in enumerate(captions * 3)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    names = [row["clip"] for row in rows]
+    given = zip(names, names[1:] + names[:1], strict=True)
+    lines = ["reference_id,target_id", *(f"{reference},{target}" for reference, target in given)]
+    path.with_name("given.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def takes_engine(name: str) -> bool:
