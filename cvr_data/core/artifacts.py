@@ -37,7 +37,7 @@ from cvr_data.core.artifact_files import (
     remove_temporary,
 )
 from cvr_data.core.command_line import running_command
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
@@ -220,12 +220,17 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             self.path.rmdir()
 
     def finished(self) -> Artifact | None:
-        """Return the artifact if this very one already stands there, whole."""
+        """Return the artifact if this very one already stands there.
+
+        Raises:
+            CvrError: its files are gone, cut off, or have other numbers of rows.
+        """
         if self.overwrite or not (self.path / MANIFEST).exists():
             return None
         artifact = open_artifact(self.path)
         if artifact.key != self.key:
             return None
+        _check_whole(artifact)
         self._remove_leftovers()
         return artifact
 
@@ -297,6 +302,25 @@ def verify(path: Path) -> list[str]:
     if key_of(identity) != artifact.key:
         problems.append("manifest.json: the key does not belong to its stage, config and inputs")
     return problems
+
+
+def _check_whole(artifact: Artifact) -> None:
+    """Refuse what a look at the ends of its files shows to be damaged; `verify` reads all of them."""
+    names = artifact.manifest["files"]
+    found = [name for name in names if not (artifact.path / name).exists()]
+    wanted = {"part": artifact.manifest["rows"], "dropped": sum(artifact.manifest["dropped"].values())}
+    for kind, rows in wanted.items():
+        paths = [artifact.path / name for name in names if name.startswith(f"{kind}-") and name.endswith(".parquet")]
+        try:
+            if not found and paths and (there := sum(pq.read_metadata(path).num_rows for path in paths)) != rows:
+                found.append(f"{kind}-*.parquet have {there} rows, not {rows}")
+        except (pa.ArrowInvalid, OSError) as error:
+            found.append(f"a {kind}-*.parquet cannot be read, {first_line(error)}")
+    if found:
+        raise CvrError(
+            f"{artifact.path} is damaged ({first_few(found)}): `cvr verify {artifact.path}` tells more, --overwrite "
+            "makes it again."
+        )
 
 
 def key_of(identity: Mapping[str, Any]) -> str:

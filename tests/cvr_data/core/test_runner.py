@@ -243,16 +243,8 @@ def test_a_full_disk_is_one_line_on_every_engine(tmp_path):
     source = write(tmp_path / "in", rows_of(0), 60)
     full = Step(name="full", run=runner_steps.fill_the_disk)
     for engine in (Engine(), Engine("local", 2)):
-        with use_engine(engine), pytest.raises(CvrError, match="The disk is full: cannot write"):
+        with use_engine(engine), pytest.raises(CvrError, match=r"The disk is full, .*: cannot write"):
             run(tmp_path / "out", source, (full,), with_letters=False)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
-    source = write(tmp_path / "in", rows_of(0), 60)
-    (tmp_path / "shut").mkdir(mode=0o500)
-    with pytest.raises(CvrError, match="cannot be written"):
-        run(tmp_path / "shut" / "out", source)
 
 
 def test_two_runs_in_one_folder_are_refused_in_one_line(tmp_path):
