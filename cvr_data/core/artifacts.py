@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -66,7 +67,12 @@ class Artifact:
     @property
     def part_paths(self) -> list[Path]:
         """The Parquet parts, in order."""
-        return sorted(self.path.glob("part-*.parquet"))
+        return self._parts("part")
+
+    def _parts(self, kind: str) -> list[Path]:
+        """Its Parquet files of a kind, in order; one that came into the folder by hand is none of them."""
+        names = [name for name in self.manifest["files"] if fnmatch(name, f"{kind}-*.parquet")]
+        return [self.path / name for name in sorted(names)]
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all parts as one table.
@@ -78,7 +84,7 @@ class Artifact:
 
     def dropped(self) -> pa.Table:
         """Return the removed rows with their `drop_reason`; a table without columns when nothing was removed."""
-        return _read_parts(sorted(self.path.glob("dropped-*.parquet")), None, self.path)
+        return _read_parts(self._parts("dropped"), None, self.path)
 
     def input_path(self, name: str) -> Path:
         """Return where the input of that name lies.
@@ -310,7 +316,7 @@ def _check_whole(artifact: Artifact) -> None:
     found = [name for name in names if not (artifact.path / name).exists()]
     wanted = {"part": artifact.manifest["rows"], "dropped": sum(artifact.manifest["dropped"].values())}
     for kind, rows in wanted.items():
-        paths = [artifact.path / name for name in names if name.startswith(f"{kind}-") and name.endswith(".parquet")]
+        paths = artifact._parts(kind)
         try:
             if not found and paths and (there := sum(pq.read_metadata(path).num_rows for path in paths)) != rows:
                 found.append(f"{kind}-*.parquet have {there} rows, not {rows}")

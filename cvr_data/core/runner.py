@@ -351,7 +351,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Remove parts that a run cut another way left behind."""
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
-            if is_part and path.name not in self.files:
+            if is_part and path.name not in self.files and path.name not in self.writer.foreign:
                 path.unlink()
 
 

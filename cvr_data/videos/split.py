@@ -18,7 +18,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.places import moved_media
+from cvr_data.media.places import moved_media, refuse_arrived, told_missing
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.kin import Kin, kin_of, names_of, store_sides
 from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, split_videos
@@ -45,7 +45,7 @@ def split_artifact(
     inputs = {name: folder for name, folder in named.items() if folder is not None}
     run = StageRun(out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
-        return done
+        return refuse_arrived(done, videos)
     if config.need_features and embeddings is None:
         raise CvrError("split: need_features asks for --embeddings.")
     with run:
@@ -60,7 +60,7 @@ def split_artifact(
             flows.append(earlier.then(Step(name="kept", run=_earlier, sides=(kin,), is_counted=False)))
         assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
         run.write_parts(run.meet(flows, assigned))
-        return run.finish(**_counted(run, kin))
+        return run.finish(**_counted(run, kin), **(told_missing(videos) if embeddings is None else {}))
 
 
 _KEPT = ("video_id", "split", "group_id")
