@@ -16,49 +16,25 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
+from cvr_data.core.counts import Counts
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.jobs import map_jobs
+from cvr_data.core.flow import Flow, all_together, buckets_of
 from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
-from cvr_data.core.progress import Progress, watched
 from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
-from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
 
 BUCKET_VALUES = 500_000
 """Rows of a bucket, on average."""
 CLAIMS = 4_000_000
 """Claims of a bucket, on average: they are a few numbers each."""
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Rows on their way through the steps: parts as they lie on disk, and the steps that wait for the next pass."""
-
-    run: "StageRun"
-    parts: tuple[Part, ...]
-    values: int
-    """Rows of the parts, or items of their lists where these are more."""
-    columns: tuple[str, ...] | None = None
-    """What is read of an artifact."""
-    steps: tuple[Step, ...] = ()
-    rows: int | None = None
-    """Rows of the parts, where an earlier pass counted them."""
-
-    def then(self, step: Step) -> "Flow":
-        """Return the flow with one more step; a pass is run first if the step's rows have to meet."""
-        if isinstance(step, ClaimStep):
-            return self.run.claimed(self, step)
-        if isinstance(step, KeyedStep):
-            return self.run.meet([self], step)
-        return replace(self, steps=(*self.steps, step))
 
 
 class StageRun(AbstractContextManager["StageRun"]):
@@ -77,12 +53,8 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.passes = 0
         self.dropping = 0
         self.written = 0
-        self.counted: list[tuple[Step, StepCount]] = []
-        self.files: dict[str, str] = {}
-        self.told: Counter[str] = Counter()
-        """What steps counted beside their rows, over all parts."""
-        self.told_now: Counter[str] = Counter()
-        """The same, over the parts that an earlier run had not finished."""
+        self.counts = Counts()
+        self.told, self.told_now = self.counts.told, self.counts.told_now
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
@@ -150,14 +122,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         flows = [self._sized(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
         most = step.bucket_values or BUCKET_VALUES
-        buckets = _number(values, most)
+        buckets = buckets_of(values, most)
         made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
         done = [each for _, dones in made for each in dones]
         parts = []
         for number, sizes in enumerate(zip(*(each.sizes for each in done), strict=True)):
             # Keys that many rows share may fall into one bucket: then jobs share its keys.
-            shares = _number(sum(sizes), most) if sum(sizes) > 2 * most else 1
+            shares = buckets_of(sum(sizes), most) if sum(sizes) > 2 * most else 1
             for share in range(shares):
                 parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
         return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
@@ -169,7 +141,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """
         flow = self._sized(flow)
         claims = flow.values * step.per_value + (among.values if among else 0)
-        buckets = _number(claims, step.bucket_values or CLAIMS)
+        buckets = buckets_of(claims, step.bucket_values or CLAIMS)
         keeps = any(each.is_counted or isinstance(each, ClaimStep) for each in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         folders = [(made.folder, range(len(flow.parts)))]
@@ -179,7 +151,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             folders.append((offered.folder, range(len(among.parts))))
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
         jobs = [(tuple(Bucket(*files, number) for files in folders), number) for number in range(buckets)]
-        done = self._map(settle_job, jobs, (settling, step), f"settle {step.name}")
+        done = self.counts.done(settle_job, jobs, (settling, step), f"settle {step.name}")
         rows = [
             (Bucket(made.rows_folder(), range(number, number + 1)),) if keeps else part.rows
             for number, part in enumerate(flow.parts)
@@ -234,7 +206,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
-        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
+        written = Written(self.written, dict(sorted(self.dropped().items())), self.counts.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
@@ -260,42 +232,35 @@ class StageRun(AbstractContextManager["StageRun"]):
         For a stage whose parts have arrays and take a network: it counts as one step.
         """
         about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
-        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
-        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        done = self.counts.done(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counts.add([Step(name=name, run=make)], done)
         self._remove_leftovers()
         self.written = sum(each.rows for each in done)
         return [each.rows for each in done]
 
     def rested(self, flow: Flow) -> Flow:
         """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
-        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+        made, done = self._pass(flow, "rows", deal_for=all_together("rows"))
         parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
         rows = sum(each.rows for each in done)
         return Flow(self, parts, rows, rows=rows)
 
     def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
-        together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
-        found, _ = self._pass(flow, load.__name__, deal_for=together)
+        found, _ = self._pass(flow, load.__name__, deal_for=all_together(load.__name__))
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
 
     def dropped(self) -> Counter[str]:
         """Return how many rows were dropped so far for each reason."""
-        return sum((count.dropped for _, count in self.counted), Counter[str]())
+        return self.counts.dropped()
+
+    def funnel(self) -> list[dict[str, Any]]:
+        """Return the counts of every step so far, as manifests have them."""
+        return self.counts.funnel()
 
     def part_paths(self) -> list[Path]:
         """Return the parts of the artifact that are written, in order."""
         return sorted(self.out.glob("part-*.parquet"))
-
-    def funnel(self) -> list[dict[str, Any]]:
-        """Return the counts of every step so far, as manifests have them."""
-        return [
-            {
-                "step": step.name, "in": None if step.makes_rows else count.rows_in, "out": count.rows_out,
-                "dropped": dict(sorted(count.dropped.items())),
-            }
-            for step, count in self.counted
-        ]  # fmt: skip
 
     def _sized(self, flow: Flow) -> Flow:
         """Return the flow with its rows counted, where steps that wait make another number of them."""
@@ -308,38 +273,17 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Run the steps that wait on every part."""
         made = Pass(
             key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
-            first_counted=len(self.counted), first_dropped=self.dropping, **about,
+            first_counted=len(self.counts.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
         on_gpu = any(step.on_gpu for step in flow.steps)
-        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, counting, on_gpu=on_gpu)
+        done = self.counts.done(run_job, list(enumerate(flow.parts)), (made,), name, counting, on_gpu=on_gpu)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
-        for number, step in enumerate(steps):
-            self.counted.append((step, _summed(done, number)))
-            for each in done:
-                self.told.update(each.counts[number].told)
-                self.told_now.update({} if each.is_kept else each.counts[number].told)
+        self.counts.add(steps, done)
         return made, done
-
-    def _map(
-        self, function: Any, jobs: list[tuple], shared: tuple, name: str,
-        counting: tuple[int | None, str] = (None, ""), *, on_gpu: bool = False,
-    ) -> list[Done]:  # fmt: skip
-        total, unit = counting
-        done: list[Done] = [Done((), 0)] * len(jobs)
-        count = Progress(name, len(jobs), "parts") if total is None else Progress(name, total, unit)
-        units = 0
-        with count, watched(None if total is None else count):
-            for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
-                done[index] = result
-                for file, (_, digest) in result.files.items():
-                    self.files[file] = digest
-                units += 1 if total is None else result.rows
-                (count.skip if result.is_kept else count.advance)(units - count.done)
-        return done
 
     def _folder(self, name: str) -> Path:
         self.passes += 1
@@ -351,24 +295,5 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Remove parts that a run cut another way left behind."""
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
-            if is_part and path.name not in self.files and path.name not in self.writer.foreign:
+            if is_part and path.name not in self.counts.files and path.name not in self.writer.foreign:
                 path.unlink()
-
-
-def _summed(done: Iterable[Done], number: int) -> StepCount:
-    total = StepCount()
-    for each in done:
-        total.add(each.counts[number])
-    return total
-
-
-def _number(values: int, most: int) -> int:
-    return max(1, -(-values // most))
-
-
-def _one_key(config: Any, table: pa.Table) -> np.ndarray:
-    return np.zeros(table.num_rows, np.uint64)
-
-
-def _as_it_is(config: Any, table: pa.Table) -> pa.Table:
-    return table

@@ -12,7 +12,7 @@ import pytest
 
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
-from cvr_data.core.jobs import current_engine, map_jobs, pool_unless_given, use_engine
+from cvr_data.core.jobs import current_engine, map_jobs, use_engine
 from tests.cvr_data.core.job_functions import (
     always_die,
     die_once,
@@ -112,7 +112,7 @@ def test_workers_that_always_die_are_one_line():
 def test_processes_stay_from_one_pass_to_the_next_and_end_with_the_block():
     with use_engine(POOL):
         passes = [{pid for _, pid in map_jobs(worker_id, [()] * 4)} for _ in range(3)]
-        with use_engine(pool_unless_given(2)):  # the same engine, so the same processes
+        with use_engine(Engine("local", 2)):  # the same engine, so the same processes
             passes.append({pid for _, pid in map_jobs(worker_id, [()] * 4)})
     assert len(set.union(*passes)) == 2
     assert not any(psutil.pid_exists(pid) for pid in passes[0])
