@@ -74,7 +74,8 @@ SMALL = (
     (nearest, "KEY_SHARD", 90), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
     (embed_source, "VIDEOS_PER_PART", 60), (embed_source, "TEXTS_PER_PART", 60), (asked, "ROWS", 60),
     (score, "ROWS", 60), (lookup, "BUCKET", 60), (describe_videos, "ROWS", 12), (frame_scores, "ROWS", 60),
-    (distractors, "BUCKET_VALUES", 400), (distractors, "ROWS", 400), (judgments, "BUCKET", 60), (repeated, "_BUCKET", 60),
+    (distractors, "BUCKET_VALUES", 400), (distractors, "ROWS", 400), (judgments, "BUCKET", 60),
+    (repeated, "_BUCKET", 60),
 )  # fmt: skip
 """What makes many jobs of few rows; the process that hands them out alone reads it."""
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])

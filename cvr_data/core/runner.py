@@ -13,10 +13,9 @@ of values, never from the workers. The process that calls this hands out jobs an
 """
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,16 +24,38 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
 from cvr_data.core.counts import Counts
-from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.flow import Flow, all_together, buckets_of
-from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
+from cvr_data.core.errors import CvrError
+from cvr_data.core.parts import Bucket, Part, buckets_of, chosen_columns, cut_rows, parts_of
 from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
-from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, all_together
 
 BUCKET_VALUES = 500_000
 """Rows of a bucket, on average."""
 CLAIMS = 4_000_000
 """Claims of a bucket, on average: they are a few numbers each."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Rows on their way through the steps: parts as they lie on disk, and the steps that wait for the next pass."""
+
+    run: "StageRun"
+    parts: tuple[Part, ...]
+    values: int
+    """Rows of the parts, or items of their lists where these are more."""
+    columns: tuple[str, ...] | None = None
+    """What is read of an artifact."""
+    steps: tuple[Step, ...] = ()
+    rows: int | None = None
+    """Rows of the parts, where an earlier pass counted them."""
+
+    def then(self, step: Step) -> "Flow":
+        """Return the flow with one more step; a pass is run first if the step's rows have to meet."""
+        if isinstance(step, ClaimStep):
+            return self.run.claimed(self, step)
+        if isinstance(step, KeyedStep):
+            return self.run.meet([self], step)
+        return replace(self, steps=(*self.steps, step))
 
 
 class StageRun(AbstractContextManager["StageRun"]):
@@ -106,13 +127,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         Raises:
             CvrError: a file cannot be read, or a required column is missing.
         """
-        names = column_names(paths[0])
-        for column in required:
-            if column not in names:
-                raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
-        wanted = names if columns is None else [name for name in columns if name in names]
+        wanted = chosen_columns(paths[0], columns, required, where)
         found = parts_of(paths, wanted, part_values) if part_rows is None else cut_rows(paths, part_rows)
-        return Flow(self, found.parts, found.values, tuple(wanted))
+        return Flow(self, found.parts, found.values, wanted)
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
         """Run what waits, deal the rows of all flows by the step's key, and return the buckets, where the step waits.
@@ -163,18 +180,10 @@ class StageRun(AbstractContextManager["StageRun"]):
             return Flow(self, parts, values, steps=(step,), rows=kept)
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
-    def write(
-        self,
-        flow: Flow,
-        schema: pa.Schema | None = None,
-        *,
-        sort_by: Sequence[str] = (),
-        also: Also | None = None,
-        **extra: Any,
-    ) -> Artifact:
-        """Write all parts of the artifact (`write_parts`) and its manifest, with `extra`; return the artifact."""
-        self.write_parts(flow, schema, sort_by=sort_by, also=also)
-        return self.finish(**extra)
+    def write(self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = ()) -> Artifact:
+        """Write all parts of the artifact (`write_parts`) and its manifest, and return the artifact."""
+        self.write_parts(flow, schema, sort_by=sort_by)
+        return self.finish()
 
     def write_parts(
         self,
@@ -206,8 +215,8 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
-        written = Written(self.written, dict(sorted(self.dropped().items())), self.counts.files)
-        artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
+        written = Written(self.written, dict(sorted(self.counts.dropped().items())), self.counts.files)
+        artifact = self.writer.finish(written, **{"funnel": self.counts.funnel(), **extra})
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
 
@@ -249,14 +258,6 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
         found, _ = self._pass(flow, load.__name__, deal_for=all_together(load.__name__))
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
-
-    def dropped(self) -> Counter[str]:
-        """Return how many rows were dropped so far for each reason."""
-        return self.counts.dropped()
-
-    def funnel(self) -> list[dict[str, Any]]:
-        """Return the counts of every step so far, as manifests have them."""
-        return self.counts.funnel()
 
     def part_paths(self) -> list[Path]:
         """Return the parts of the artifact that are written, in order."""

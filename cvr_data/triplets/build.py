@@ -244,13 +244,13 @@ def write_dataset(
 
 
 def _own_steps(run: StageRun) -> list[FunnelStep]:
-    return [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
+    return [FunnelStep.from_json(entry, run.stage) for entry in run.counts.funnel()]
 
 
 def _require_triplets(run: StageRun) -> None:
     if run.written:
         return
-    dropped = {reason: count for step in run.funnel() for reason, count in step["dropped"].items()}
+    dropped = {reason: count for step in run.counts.funnel() for reason, count in step["dropped"].items()}
     run.discard()
     listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
     raise CvrError(f"No triplet is left of {sum(dropped.values())} texts (dropped: {listed or 'there was no text'}).")

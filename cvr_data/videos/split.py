@@ -119,7 +119,7 @@ def _counted(run: StageRun, kin: Side) -> dict[str, Any]:
     splits: Counter[str] = Counter()
     for path in run.part_paths():
         splits.update(read_parquet(path, ["split"]).column("split").to_pylist())
-    rows = run.written + sum(run.dropped().values())
+    rows = run.written + sum(run.counts.dropped().values())
     _, sizes = np.unique(kin.load(*kin.arguments).group, return_counts=True)
     return {
         "splits": {name: splits[name] for name in reversed(SPLITS)},
