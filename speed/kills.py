@@ -222,6 +222,15 @@ class Kills:
         return folder
 
 
+def needed(names: list[str]) -> list[str]:
+    """Return these stages and those whose folders they read, in the order of `STAGES`."""
+    wanted = set(names)
+    for name, words in reversed(STAGES.items()):
+        if any(words[-1] in STAGES[other][:-1] for other in wanted):
+            wanted.add(name)
+    return [name for name in STAGES if name in wanted]
+
+
 def write_clips(path: Path) -> None:
     """Write captions that have each other for pairs, and a file of pairs of them."""
     captions = [" ".join(words) for words in product(*WORDS)]
@@ -292,8 +301,8 @@ def main() -> None:
         world = Path(folder) / "world"
         world.mkdir()
         write_clips(world / "clips.jsonl")
-        for words in STAGES.values():
-            wait_for(run(words, world), world)
+        for name in needed(options.stages):
+            wait_for(run(STAGES[name], world), world)
         for on in options.on:
             with engine_of(on) as engine:
                 for name in options.stages:

@@ -16,7 +16,7 @@ from cvr_data.core.artifacts import Artifact, ArtifactWriter, identity_of, open_
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.whole_files import read_parquet
+from cvr_data.core.whole_files import read_parquet, whole_file
 from cvr_data.features.store import STAGE
 
 COPIED = ("dim", "text_dim", "stored", "frame_token_dim")
@@ -115,6 +115,5 @@ def _copy(shard: Path, out: Path) -> None:
     """Copy the files of a shard; the Parquet part last, as a writer does, so that its presence means the part."""
     names = [path.name for path in shard.iterdir() if path.name != MANIFEST and not path.name.startswith(".")]
     for name in sorted(names, key=lambda name: (name.startswith("part-") and name.endswith(".parquet"), name)):
-        temporary = out / f".{name}.tmp"
-        shutil.copyfile(shard / name, temporary)
-        temporary.replace(out / name)
+        with whole_file(out / name) as temporary:
+            shutil.copyfile(shard / name, temporary)

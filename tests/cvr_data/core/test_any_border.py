@@ -21,7 +21,7 @@ from cvr_data.videos import entries, import_videos, repeated
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
 
-WORDS = (["a", "one"], ["red", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
+WORDS = (["a"], ["red", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPS = ("--filter", "min-words", "--filter", "caption-cap:most=3", "--filter", "caption-pair-cap",
         "--filter", "direction:keep=both")  # fmt: skip
 MINE = ("mine-pairs", "IN/videos-split", *CAPS)
@@ -55,9 +55,9 @@ TOLD = ("rows", "dropped", "status", "reasons", "splits", "groups", "largest_gro
 def write_clips(folder):
     """Each caption twice, some clips of one id, and a file of pairs some of which are no pairs."""
     texts = [" ".join(words) for words in product(*WORDS)]
-    rows = [{"clip": f"c{number % 90:03d}", "text": text} for number, text in enumerate(texts * 2)]
+    rows = [{"clip": f"c{number % 44:03d}", "text": text} for number, text in enumerate(texts * 2)]
     (folder / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    ids = [f"c{number:03d}" for number in range(92)]
+    ids = [f"c{number:03d}" for number in range(46)]
     both = [(a, b) for number, a in enumerate(ids) for b in (ids[number - 1], ids[number - 3])]
     lines = [f"{a},{b}" for a, b in [*both, *((b, a) for a, b in both)]]
     (folder / "given.csv").write_text("\n".join(["reference_id,target_id", *lines]))
@@ -75,7 +75,7 @@ def world(tmp_path_factory):
     write_clips(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        small = ("-o", "train=8", "-o", "val=2", "-o", "test=14", "-o", "render=false")
+        small = ("-o", "train=4", "-o", "val=2", "-o", "test=10", "-o", "render=false")
         run(("import", "synthetic", *small), folder, "world")
         run(("mine-pairs", "world", *CAPS), folder, "world-pairs")
         run(STAGES["import"], folder, "videos")
@@ -112,14 +112,13 @@ def funnel_of(folder):
 
 
 @pytest.mark.parametrize("name", STAGES)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_borders_change_no_row_no_verdict_and_no_count(name, seed, world, tmp_path, monkeypatch):
-    at = random.Random(f"{name}-{seed}")
+def test_borders_change_no_row_no_verdict_and_no_count(name, world, tmp_path, monkeypatch):
+    at = random.Random(name)
     monkeypatch.chdir(world)
     for word in {word[3:] for word in STAGES[name] if word.startswith("IN/")}:
         cut(world / word, tmp_path / word, at)
     for module, size in SIZES:
-        monkeypatch.setattr(module, size, at.choice([3, 11, 40]))
+        monkeypatch.setattr(module, size, at.choice([5, 11, 30]))
     run(STAGES[name], tmp_path, tmp_path / "out")
     whole, made = open_artifact(world / name), open_artifact(tmp_path / "out")
     assert len(made.part_paths) > 1 or name == "distractors"
