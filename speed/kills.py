@@ -91,6 +91,7 @@ def run(words: tuple[str, ...], folder: Path) -> int:
         return process
     os.setsid()
     os.chdir(folder)
+    del sys.modules["__main__"].__file__  # or every worker would import all of this
     log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
