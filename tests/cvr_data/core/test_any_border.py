@@ -118,7 +118,7 @@ def test_borders_change_no_row_no_verdict_and_no_count(name, world, tmp_path, mo
     for word in {word[3:] for word in STAGES[name] if word.startswith("IN/")}:
         cut(world / word, tmp_path / word, at)
     for module, size in SIZES:
-        monkeypatch.setattr(module, size, at.choice([5, 11, 30]))
+        monkeypatch.setattr(module, size, at.choice([7, 16]) * (9 if module is distractors else 1))
     run(STAGES[name], tmp_path, tmp_path / "out")
     whole, made = open_artifact(world / name), open_artifact(tmp_path / "out")
     assert len(made.part_paths) > 1 or name == "distractors"
