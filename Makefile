@@ -23,7 +23,7 @@ TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test test-fast test-engines check bench bench-engines real install lock sbom clean
+.PHONY: quickstart test test-fast test-engines check bench bench-engines real install lock pins sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -76,6 +76,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 # The newest versions with UPGRADE=--upgrade; without, what is locked stays and what pyproject.toml asks for is added.
 lock: $(TOOLS)/.installed
 	$(TOOLS)/bin/python .ci/lock.py $(UPGRADE)
+
+# The newest commits of the Hub's repositories, written into the sources of `cvr download`; asks the Hub.
+pins: $(VENV)/.installed
+	$(BIN)/python .ci/pin.py
 
 # What is installed in .venv, with versions and licences, in CycloneDX.
 sbom: $(VENV)/.installed $(TOOLS)/.installed

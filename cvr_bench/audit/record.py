@@ -39,7 +39,7 @@ class Config:
     k: int = composition.USUAL_K
     """A query counts as answered when a target is among so many best: what its label goes by."""
     seed: int = 0
-    """Of shuffled frames and of the bootstrap."""
+    """Of shuffled frames."""
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -56,15 +56,7 @@ class Findings:
 
 
 def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table) -> Findings:
-    """Return the unimodal and temporal audits of a model whose own ranks are known.
-
-    Args:
-        config: how.
-        retriever: the model, made with `encoder`.
-        encoder: where it gets its features from.
-        task: what it was scored on.
-        ranks: rows of ranks.parquet, in the order of the task's queries.
-    """
+    """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
     plain_Q = ranks.column("rank").to_numpy()
@@ -73,12 +65,12 @@ def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
-        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k, config.seed)
+        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k)
         tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()
     found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
-    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks, config.seed)}
+    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks)}
     tables[TEMPORAL] = temporal.temporal_table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
     return Findings(record, tables)
@@ -96,11 +88,7 @@ def write_audit(writer: ArtifactWriter, findings: Findings, about: Mapping[str, 
 
 
 def read_audit(folder: Path) -> dict[str, Any]:
-    """Return audit.json of an audit folder.
-
-    Raises:
-        CvrError: no audit is there.
-    """
+    """Return audit.json of an audit folder. Raises CvrError: no audit is there."""
     artifact = open_artifact(folder, STAGE)
     if not (artifact.path / AUDIT).exists():
         raise CvrError(f"{folder}: {AUDIT} is missing; run cvr audit again with --overwrite.")

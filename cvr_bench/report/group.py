@@ -23,8 +23,8 @@ from cvr_bench.report.scores import (
     recall_curves,
     slice_names,
 )
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import Interval
 from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_data.pages.funnel import in_words
 
@@ -122,7 +122,7 @@ class Group:
 
 def group(entries: list[ScoredModel], seed: int) -> Group:
     """Return the part of the page about these entries, which are best first."""
-    found = differences(entries, seed)
+    found = differences(entries)
     return Group(
         title=entries[0].result.record["task"]["name"],
         entries=entries,
@@ -215,7 +215,7 @@ def _headline(entries: Sequence[ScoredModel], found: Sequence[Gain]) -> list[str
 
 def _verdict(row: Gain, interval: Interval) -> str:
     bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
-    if not interval.excludes_zero:
+    if not row.clear[MEAN]:
         line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
     else:
         side = "above" if interval.value > 0 else "below"

@@ -21,7 +21,7 @@ from cvr_bench.report.group import Group, group
 from cvr_bench.report.paper import to_tex
 from cvr_bench.report.scores import groups
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.metrics import Interval
+from cvr_bench.scoring.intervals import Interval
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage

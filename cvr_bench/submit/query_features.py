@@ -84,11 +84,8 @@ def encode_queries(
 def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
     """Write the recalls of each file of query features in a folder, and return them.
 
-    Args:
-        folder: what `encode_queries` wrote, or files of the same names with rows in the order of the benchmark's file.
-        task: the queries with their targets.
-        annotation: name of the benchmark's file, which the recalls carry.
-        keep_self: rank a query's own reference too; the files are then called ..._ss.json.
+    `encode_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`, which the
+    recalls name. With `keep_self` a query's own reference is ranked too, and the files are called ..._ss.json.
 
     Raises:
         CvrError: a file is missing, cannot be read, or has other queries or rows than the task.

@@ -43,11 +43,7 @@ def write_log(path: Path, rows: Sequence[LogRow]) -> None:
 class StepLog(AbstractContextManager["StepLog"]):
     """Takes the numbers of steps and epochs; processes but the first write nothing.
 
-    Args:
-        folder: of the training.
-        config: how often, and where to.
-        done: steps before a resume; rows of later ones, which are run again, are dropped.
-        steps_per_epoch: to put the numbers of an epoch at its last step.
+    After a resume, rows of steps beyond `done`, which are run again, are dropped. An epoch is put at its last step.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, *, done: int, steps_per_epoch: int):

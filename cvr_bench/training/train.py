@@ -59,15 +59,9 @@ class TrainReport:
 
 
 def train(
-    retriever: TrainableRetriever,
-    training_set: TrainingSet,
-    validation_task: Task | None,
-    config: TrainConfig,
-    encoder: Encoder,
-    out: Path,
-    *,
-    made_by: MadeBy,
-) -> TrainReport:
+    retriever: TrainableRetriever, training_set: TrainingSet, validation_task: Task | None, config: TrainConfig,
+    encoder: Encoder, out: Path, *, made_by: MadeBy,
+) -> TrainReport:  # fmt: skip
     """Train the model and leave it with the weights that were best on validation (without one: the last).
 
     A training that already ended in `out` with the same key (`cvr_bench.training.key`) is loaded instead; `made_by` is

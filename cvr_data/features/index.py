@@ -75,11 +75,7 @@ def _hashes(ids: Sequence[str]) -> np.ndarray:
 
 
 def stored_video_ids(path: Path | str) -> set[str]:
-    """Return the ids of the videos of an embeddings folder.
-
-    Raises:
-        CvrError: it is none.
-    """
+    """Return the ids of the videos of an embeddings folder. Raises CvrError: it is none."""
     found: set[str] = set()
     for part in open_artifact(path, STAGE).part_paths:
         table = pq.read_table(part, columns=["item_id"], filters=[("kind", "=", "video")])

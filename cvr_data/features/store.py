@@ -137,11 +137,7 @@ class FeatureStore:
         return self._index["text"].find([text_id(text) for text in texts]) >= 0
 
     def frames(self, video_ids: Sequence[str]) -> VideoFeatures:
-        """Return the frame embeddings of the videos, in the order asked for.
-
-        Raises:
-            CvrError: an id is not stored.
-        """
+        """Return the frame embeddings of the videos, in the order asked for. Raises CvrError: an id is not stored."""
         features = VideoFeatures(*pad_rows(self._rows(self._places("video", video_ids))))
         return self.heads.videos(features) if self.heads else features
 

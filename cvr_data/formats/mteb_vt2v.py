@@ -143,7 +143,6 @@ def read(config: Config, path: Path) -> pa.Table:
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
-    """Return the videos of the corpus."""
     corpus = _read_config(path, "corpus", ["id"], config.split)
     return to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
 

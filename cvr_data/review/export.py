@@ -40,12 +40,5 @@ def judgments_table(store: ReviewStore) -> pa.Table:
     items = {item.item_id: item for item in store.items()}
     rows = []
     for made in store.judgments():
-        item = items[made.item_id]
-        rows.append(
-            {"judgment_id": made.request_id, "item_id": made.item_id, "reference_id": item.reference_id,
-             "target_id": item.target_id, "style": item.style, "texts": list(item.texts), "split": item.split,
-             "answer": item.answer, "annotator": made.annotator, "decision": made.decision, "reason": made.reason,
-             "note": made.note, "chosen": made.chosen, "modification": made.modification,
-             "also_correct": list(made.also_correct), "seconds": made.seconds, "judged_at": made.judged_at}
-        )  # fmt: skip
+        rows.append({**vars(items[made.item_id]), **vars(made), "judgment_id": made.request_id})
     return pa.Table.from_pylist(rows, schema=JUDGMENTS)

@@ -18,11 +18,7 @@ JudgmentRow = dict[str, Any]
 
 
 def review_report(review: Path) -> dict[str, Any]:
-    """Return the numbers of a review.
-
-    Raises:
-        CvrError: there is no such review.
-    """
+    """Return the numbers of a review. Raises CvrError: there is no such review."""
     with ReviewStore(review, must_exist=True) as store:
         rows = judgments_table(store).to_pylist()
         invited, settings = store.annotators(), store.settings()
@@ -143,10 +139,7 @@ def krippendorff_alpha(units: Sequence[Mapping[str, Hashable]]) -> float | None:
 
     Source: Krippendorff, Content Analysis, nominal data with missing values.
 
-    None where it is undefined: no unit was rated twice, or only one answer was ever given.
-
-    Args:
-        units: rater -> answer of each item.
+    None where it is undefined: no unit (rater -> answer) was rated twice, or only one answer was ever given.
     """
     coincidences: Counter[tuple[Hashable, Hashable]] = Counter()
     for unit in units:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,10 +48,6 @@ CREATE UNIQUE INDEX IF NOT EXISTS once_by_annotator ON judgments (annotator, ite
 CREATE UNIQUE INDEX IF NOT EXISTS once_by_anybody ON judgments (item_id) WHERE NOT undone AND NOT is_shared;
 """
 _ITEM_COLUMNS = ("item_id", "reference_id", "target_id", "style", "split", "texts", "answer")
-_COLUMNS = (
-    "request_id", "annotator", "item_id", "is_shared", "decision", "reason", "note", "chosen", "modification",
-    "also_correct", "seconds", "judged_at",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +70,9 @@ class Judgment:
     also_correct: tuple[str, ...] = ()
     """Further videos that answer the query."""
     seconds: float | None = None
+
+
+_COLUMNS = tuple(field.name for field in fields(Judgment))
 
 
 class AlreadyJudged(Exception):

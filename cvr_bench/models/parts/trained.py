@@ -39,11 +39,7 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
 
 
 def dense_model(retriever: Retriever, model: str) -> DenseRetriever:
-    """Return the model if it embeds queries and gallery.
-
-    Raises:
-        CvrError: it scores pairs as a whole.
-    """
+    """Return the model if it embeds queries and gallery. Raises CvrError: it scores pairs as a whole."""
     if not isinstance(retriever, DenseRetriever):
         raise CvrError(f"{model} gives scores and no embeddings, so there are no query features to write.")
     return retriever

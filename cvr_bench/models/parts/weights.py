@@ -43,11 +43,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
 
 
 def load_weights(module: nn.Module, path: Path | None) -> None:
-    """Load weights into a module.
-
-    Args:
-        module: what they are for; every weight must be there, of the same shape.
-        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote; None changes nothing.
+    """Load weights, all that a module has, from a file or a folder of `cvr bench` or training; None changes nothing.
 
     Raises:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
@@ -106,11 +102,7 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
 
 
 def load_checkpoint(retriever: Retriever, path: Path) -> None:
-    """Load trained weights into a model made with the options it was trained with.
-
-    Args:
-        retriever: the model.
-        path: a result folder, a training folder, or a weights file (ours or a published one).
+    """Load trained weights into a model made with the options it was trained with; `path` as `load_weights` has it.
 
     Raises:
         CvrError: the model has none, there are none, or they are of another model.

@@ -26,11 +26,16 @@ def read(config: Config, source: Path) -> Features:
     if not path.is_file():
         raise CvrError(f"{path} does not exist.")
     names: list[str] = []
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            names.append(name)
+
     try:
         with h5py.File(path, "r") as file:
             if config.group not in file:
                 raise CvrError(f"{path} has no group {config.group!r} (it has {', '.join(file) or 'none'}).")
-            file[config.group].visititems(lambda name, item: _collect(names, name, item, h5py))
+            file[config.group].visititems(collect)
     except OSError as error:
         raise CvrError(f"{path} is no HDF5 file ({first_line(error)}).") from None
     return Features([VideoRow(name, partial(_array, path, config.group, name)) for name in sorted(names)], iter(()))
@@ -46,11 +51,6 @@ def write(config: Config, export: Export, folder: Path) -> list[Path]:
         for video_id, frames_TD in export.frames():
             group.create_dataset(video_id, data=frames_TD)
     return [folder / FILE]
-
-
-def _collect(names: list[str], name: str, item: Any, h5py: Any) -> None:
-    if isinstance(item, h5py.Dataset):
-        names.append(name)
 
 
 def _array(path: Path, group: str, name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ or SIGKILL loses at most the requests in flight.
 
 import sqlite3
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,8 @@ from cvr_data.modifications.asking.request import Answer
 
 _SCHEMAS = (
     """CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, model TEXT NOT NULL, text TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, text TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER,
+    is_cut INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS runs (
     model TEXT NOT NULL, prompt TEXT NOT NULL, requests INTEGER, tokens_in INTEGER, tokens_out INTEGER, seconds REAL
@@ -47,8 +48,16 @@ class RequestCache(AbstractContextManager["RequestCache"]):
             self.connection.execute("PRAGMA synchronous=NORMAL")
             for schema in _SCHEMAS:
                 self.connection.execute(schema)
+            self._add_column()
         except (sqlite3.DatabaseError, FileExistsError, NotADirectoryError) as error:
             raise CvrError(f"{path}: cannot be used as the request cache ({error}).") from None
+
+    def _add_column(self) -> None:
+        """Let a cache of an older version say of new answers whether they were cut off."""
+        columns = {row[1] for row in self.connection.execute("PRAGMA table_info(answers)")}
+        if "is_cut" not in columns:
+            with suppress(sqlite3.OperationalError):  # another process was first
+                self.connection.execute("ALTER TABLE answers ADD COLUMN is_cut INTEGER NOT NULL DEFAULT 0")
 
     def get(self, keys: Iterable[str]) -> dict[str, Answer]:
         """Return the answers that are there, by key."""
@@ -57,15 +66,15 @@ class RequestCache(AbstractContextManager["RequestCache"]):
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             marks = ",".join("?" * len(batch))
-            query = f"SELECT key, text, tokens_in, tokens_out FROM answers WHERE key IN ({marks})"
-            for key, text, tokens_in, tokens_out in self.connection.execute(query, batch):
-                found[key] = Answer(text=text, tokens_in=tokens_in, tokens_out=tokens_out)
+            query = f"SELECT key, text, tokens_in, tokens_out, is_cut FROM answers WHERE key IN ({marks})"
+            for key, text, tokens_in, tokens_out, is_cut in self.connection.execute(query, batch):
+                found[key] = Answer(text=text, tokens_in=tokens_in, tokens_out=tokens_out, is_cut=bool(is_cut))
         return found
 
     def put(self, key: str, model: str, answer: Answer) -> Answer:
         """Store an answer at once and return the one under the key: the first one stays, whichever process had it."""
-        row = (key, model, answer.text, answer.tokens_in, answer.tokens_out)
-        stored = self.connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+        row = (key, model, answer.text, answer.tokens_in, answer.tokens_out, answer.is_cut)
+        stored = self.connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
         return answer if stored.rowcount else self.get([key])[key]
 
     def add_run(self, model: str, prompt: str, run: History) -> None:

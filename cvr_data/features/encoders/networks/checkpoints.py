@@ -25,11 +25,7 @@ def check_keys(where: str, *, missing: Collection[str], unexpected: Collection[s
 
 
 def load_model(kind: str, model: str) -> Any:
-    """Return a model class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
-
-    Args:
-        kind: name of the class in transformers.
-        model: folder, or id on the hub.
+    """Return a model of a class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
 
     Raises:
         CvrError: nothing is there, it cannot be reached, or its weights are another model's.
