@@ -17,11 +17,13 @@ import pytest
 
 from cvr_data.core import parts, runner
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.counts import Counts
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import use_engine
 from cvr_data.core.runner import StageRun
-from cvr_data.core.stages import Side, Step
+from cvr_data.core.stage_jobs import Done
+from cvr_data.core.stages import Side, Step, StepCount
 from tests.cvr_data.core import runner_steps
 from tests.cvr_data.core.runner_steps import CAPPED, LONG, REPEATED, ROWS
 
@@ -237,6 +239,13 @@ def test_a_step_that_loses_a_row_is_named(tmp_path):
     source = write(tmp_path / "in", rows_of(0), 60)
     with pytest.raises(RuntimeError, match=r"The step 'lose' was given \d+ rows and returned \d+"):
         run(tmp_path / "out", source, (LONG, Step(name="lose", run=runner_steps.lose_one)), with_letters=False)
+
+
+def test_counts_that_do_not_add_up_stop_the_run():
+    counts = Counts()
+    counts.add([LONG, REPEATED], [Done((StepCount(3, 2, Counter(long_word=1)), StepCount(2, 1)), 1)])
+    with pytest.raises(RuntimeError, match="The step 'repeated' got 2 rows, kept 1 and dropped 0"):
+        counts.funnel()
 
 
 def test_a_full_disk_is_one_line_on_every_engine(tmp_path):
