@@ -49,6 +49,8 @@ SIZES = (
     (lookup, "BUCKET"), (describe_videos, "ROWS"), (frame_scores, "ROWS"), (distractors, "BUCKET_VALUES"),
     (distractors, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),
 )  # fmt: skip
+SLOW = (distractors, one_phrase)
+"""Of many jobs: one encodes in each, the other has hundreds of claims of a caption."""
 TOLD = ("rows", "dropped", "status", "reasons", "splits", "groups", "largest_group", "cycle_gain")
 
 
@@ -94,7 +96,7 @@ def cut(source, out, at):
         ends = sorted(at.choices(range(table.num_rows + 1), k=at.randint(1, 9)))
         for index, (start, end) in enumerate(pairwise([0, *ends, table.num_rows])):
             writer.write_part(index, table.slice(start, end - start))
-        writer.finish()
+        writer.finish(funnel=made.manifest["funnel"])
 
 
 def verdicts(folder):
@@ -118,7 +120,7 @@ def test_borders_change_no_row_no_verdict_and_no_count(name, world, tmp_path, mo
     for word in {word[3:] for word in STAGES[name] if word.startswith("IN/")}:
         cut(world / word, tmp_path / word, at)
     for module, size in SIZES:
-        monkeypatch.setattr(module, size, at.choice([7, 16]) * (9 if module is distractors else 1))
+        monkeypatch.setattr(module, size, at.choice([6, 13]) * (20 if module in SLOW else 1))
     run(STAGES[name], tmp_path, tmp_path / "out")
     whole, made = open_artifact(world / name), open_artifact(tmp_path / "out")
     assert len(made.part_paths) > 1 or name == "distractors"
@@ -135,7 +137,7 @@ def test_a_pair_and_its_reverse_share_their_fate(name, world):
     made = open_artifact(world / name)
     names = ["reference_id", "target_id", "reference_caption", "target_caption"]
     fate = {tuple(row[key] for key in names): None for row in made.read(names).to_pylist()}
-    lost = [row for row in made.dropped().to_pylist() if row.get("reference_caption") and row.get("target_id")]
+    lost = [row for row in made.dropped().to_pylist() if row["drop_step"] > 0]  # by filters: of these it is promised
     fate |= {tuple(row[key] for key in names): row["drop_reason"] for row in lost}
     back = {(b, a, d, c): reason for (a, b, c, d), reason in fate.items()}
     assert {pair: reason for pair, reason in fate.items() if pair in back and back[pair] != reason} == {}
