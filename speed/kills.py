@@ -18,7 +18,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -30,21 +31,21 @@ import click
 import psutil
 
 import cli
-from cvr_data.core import parts, runner, stage_jobs
+from cvr_data.core import files, parts, runner, stage_jobs
 from cvr_data.features import embed_source, frame_scores, similarities
 from cvr_data.language.tagging import tagged
 from cvr_data.modifications import asked, describe_videos, lookup
 from cvr_data.modifications.checking import score
 from cvr_data.pairs import distractors
-from cvr_data.pairs.search import concept_mentions, nearest
-from cvr_data.pairs.strategies import neighbors, one_phrase, one_word
+from cvr_data.pairs.search import neighbour_jobs
+from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
 from cvr_data.triplets import judgments
 from cvr_data.videos import entries, import_videos, repeated
 
 PAIRS_OPTIONS = ("--filter", "min-words", "--filter", "caption-cap:most=3", "--filter", "caption-pair-cap")
 WORLD_OPTIONS = ("-o", "train=20", "-o", "val=4", "-o", "test=30", "-o", "render=false")
-NEAR = ("--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=3", "--filter", "min-words")
-GIVEN = ("--strategy", "given", "-o", "path=given.csv")
+NEAR = ("--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=4")
+GIVEN = ("--strategy", "given", "-o", "path=given.jsonl")
 STAGES = {
     "import": ("import", "table", "clips.jsonl", "-o", "id=clip", "-o", "caption=text", "-O", "videos"),
     "import-world": ("import", "synthetic", *WORLD_OPTIONS, "-O", "world"),
@@ -52,9 +53,12 @@ STAGES = {
     "split": ("split", "videos", "--embeddings", "embeddings", "-o", "test=0.5", "-O", "videos-split"),
     "mine-pairs": ("mine-pairs", "videos-split", *PAIRS_OPTIONS, "-O", "pairs"),
     "one-phrase": ("mine-pairs", "videos", "--strategy", "one-phrase", *PAIRS_OPTIONS, "-O", "pairs-phrase"),
-    "concept": ("mine-pairs", "videos", "--strategy", "concept", "--filter", "none", "-O", "pairs-concept"),
-    "neighbors": ("mine-pairs", "videos", *NEAR, "-O", "pairs-near"),
-    "given": ("mine-pairs", "videos", *GIVEN, *PAIRS_OPTIONS, "-O", "pairs-given"),
+    "given": ("mine-pairs", "videos", *GIVEN, *PAIRS_OPTIONS, "-O", "given"),
+    "neighbors": ("mine-pairs", "videos", *NEAR, *PAIRS_OPTIONS, "-O", "neighbors"),
+    "faiss": (
+        "mine-pairs", "videos", *NEAR, "-o", "exact_up_to=0", "-o", "probes=3", *PAIRS_OPTIONS, "-O", "faiss"
+    ),
+    "concept": ("mine-pairs", "videos", "--strategy", "concept", "-o", "neighbours=5", *PAIRS_OPTIONS, "-O", "concept"),
     "world-pairs": ("mine-pairs", "world", *PAIRS_OPTIONS, "-O", "pairs-world"),
     "generate-modifications": (
         "generate-modifications", "pairs", "--style", "short", "--llm", "rules", "-O", "modifications"
@@ -69,9 +73,10 @@ STAGES = {
 """In an order in which each finds what it reads."""
 SMALL = (
     (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stage_jobs, "PART_ROWS", 100),
-    (one_word, "BUCKET_VALUES", 60), (one_phrase, "BUCKET_VALUES", 60), (neighbors, "ENCODED", 64),
-    (concept_mentions, "CHUNK", 64), (similarities, "CHUNK", 64), (nearest, "QUERY_SHARD", 64),
-    (nearest, "KEY_SHARD", 90), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
+    (one_word, "BUCKET_VALUES", 60), (one_phrase, "BUCKET_VALUES", 60), (neighbors, "CAPTIONS", 30),
+    (neighbors, "FOUND", 100), (concept, "CAPTIONS", 60), (concept, "FOUND", 200), (neighbour_jobs, "QUERIES", 30),
+    (neighbour_jobs, "KEYS", 40), (neighbour_jobs, "PROBING", 30), (given, "SLICES", 1), (files, "SLICE", 50),
+    (similarities, "CHUNK", 64), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
     (embed_source, "VIDEOS_PER_PART", 60), (embed_source, "TEXTS_PER_PART", 60), (asked, "ROWS", 60),
     (score, "ROWS", 60), (lookup, "BUCKET", 60), (describe_videos, "ROWS", 12), (frame_scores, "ROWS", 60),
     (distractors, "BUCKET_VALUES", 400), (distractors, "ROWS", 400), (judgments, "BUCKET", 60),
@@ -84,20 +89,23 @@ AT_WORK = ("spawn_main", "ray::cvr")
 """What the command lines of workers have."""
 
 
-def run(words: tuple[str, ...], folder: Path) -> int:
+def run(words: tuple[str, ...], folder: Path, prepare: Callable[[], None] = lambda: None) -> int:
     """Start a command in a folder, in a process of its own that has all modules, and return its id."""
     process = os.fork()
     if process:
         return process
-    os.setsid()
-    os.chdir(folder)
-    del sys.modules["__main__"].__file__  # or every worker would import all of this
-    log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     code = 1
-    try:
+    try:  # whatever comes, this process ends here, and does not unwind what the one that started it has
+        os.setsid()
+        os.chdir(folder)
+        vars(sys.modules["__main__"]).pop("__file__", None)  # or every worker would import all of this
+        log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        prepare()
         code = cli.run(list(words))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)
@@ -232,15 +240,13 @@ def needed(names: list[str]) -> list[str]:
     return [name for name in STAGES if name in wanted]
 
 
-def write_clips(path: Path) -> None:
-    """Write captions that have each other for pairs, and a file of pairs of them."""
+def write_clips(world: Path) -> None:
+    """Write captions that have each other for pairs, and a file of pairs."""
     captions = [" ".join(words) for words in product(*WORDS)]
-    rows = [{"clip": f"c{number:03d}", "text": text} for number, text in enumerate(captions * 3)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    names = [row["clip"] for row in rows]
-    given = zip(names, names[1:] + names[:1], strict=True)
-    lines = ["reference_id,target_id", *(f"{reference},{target}" for reference, target in given)]
-    path.with_name("given.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    clips = [{"clip": f"c{number:03d}", "text": text} for number, text in enumerate(captions * 3)]
+    pairs = [{"reference_id": f"c{n:03d}", "target_id": f"c{7 * n % 230:03d}"} for n in range(len(clips))]
+    for name, rows in (("clips.jsonl", clips), ("given.jsonl", pairs)):
+        (world / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def takes_engine(name: str) -> bool:
@@ -301,7 +307,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
         world.mkdir()
-        write_clips(world / "clips.jsonl")
+        write_clips(world)
         for name in needed(options.stages):
             wait_for(run(STAGES[name], world), world)
         for on in options.on:

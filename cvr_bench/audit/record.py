@@ -6,7 +6,6 @@
 Result and triplets stay as they are: an audit is a folder of its own, that can be made at any time.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
 from cvr_bench.tasks.task import Task
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 STAGE = "audit"
@@ -90,9 +89,7 @@ def write_audit(writer: ArtifactWriter, findings: Findings, about: Mapping[str, 
 def read_audit(folder: Path) -> dict[str, Any]:
     """Return audit.json of an audit folder. Raises CvrError: no audit is there."""
     artifact = open_artifact(folder, STAGE)
-    if not (artifact.path / AUDIT).exists():
-        raise CvrError(f"{folder}: {AUDIT} is missing; run cvr audit again with --overwrite.")
-    return json.loads((artifact.path / AUDIT).read_text(encoding="utf-8"))
+    return read_json(artifact.path / AUDIT, dict)
 
 
 def audit_of(result: Result) -> dict[str, Any] | None:

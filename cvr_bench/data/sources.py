@@ -5,7 +5,6 @@ A triplets folder names what it was made from, and that names what it was made f
 made again, has them made once, about a minute for the sample, and kept in the cache folder.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from cvr_bench.benchmarks.triplets import STAGES, check_triplets
 from cvr_bench.data.benchmark import benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
 from cvr_bench.data.opened import Sources
-from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifact_files import MANIFEST, read_json_once
 from cvr_data.core.artifacts import key_of, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
@@ -130,10 +129,10 @@ def _age(path: Path) -> tuple[str, int] | None:
     if not manifest.is_file():
         return None
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        content = read_json_once(manifest)
+    except CvrError:
         return None
-    is_triplets = isinstance(content, dict) and content.get("stage") in STAGES and "finished" in content
+    is_triplets = content["stage"] in STAGES
     return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None
 
 

@@ -1,7 +1,6 @@
 """The part of a report about models that were scored on the same queries: tables, drawings and single queries."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,8 @@ from cvr_bench.report.scores import (
 )
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_data.core.files import read_table
+from cvr_data.core.reading import reading
 from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_data.pages.funnel import in_words
 
@@ -145,8 +146,11 @@ def learning_curves(result: Path) -> list[str]:
     found = next((result / name for name in TRAINING if (result / name).exists()), None)
     if found is None:
         return []
-    with found.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with reading(found, "a log of a training"):
+        return _drawn(read_table(found).to_pylist())
+
+
+def _drawn(rows: Sequence[Mapping[str, str]]) -> list[str]:
     names = [name for name in (rows[0] if rows else {}) if name not in NOT_DRAWN]
     recalls = [name for name in names if name.startswith("R@") or name == MEAN]
     losses = [name for name in names if name not in recalls]

@@ -5,7 +5,6 @@
 `ranks.parquet` has one row per query; every metric can be worked out from it again.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from cvr_bench.scoring.metrics import chance_recall
 from cvr_bench.tasks.coverage import recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import json_bytes, parquet_bytes, read_parquet
 from cvr_data.tables import content_id
 
@@ -32,6 +32,13 @@ if TYPE_CHECKING:  # torch, which those who read a result do not need
 
 STAGE = "bench"
 RESULT, PROTOCOL, RANKS = "result.json", "protocol.json", "ranks.parquet"
+NUMBER = int | float
+RECORD = {
+    "model": str, "options": dict, "queries": int, "seed": int, "clusters": int, "command": str, "slices": dict,
+    "MdR": NUMBER, "MnR": NUMBER, "chance": dict, "ties": {"queries": int}, "data": {"path": str, "split": str},
+    "metrics": dict, "task": {"name": str, "gallery": int, "ks": list}, "protocol_key": str,
+}  # fmt: skip
+"""Keys of result.json that readers of results go by, and of which type."""
 RANK_COLUMNS = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -227,11 +234,16 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
 def read_result(path: Path) -> Result:
     """Return the result of a folder. Raises CvrError: no result is there, or it is damaged."""
     artifact = open_artifact(path, STAGE)
-    for name in (RESULT, PROTOCOL, RANKS):
-        if not (path / name).exists():
-            raise CvrError(f"{path}: {name} is missing; run its command again with --overwrite.")
-    fields = json.loads((path / PROTOCOL).read_text(encoding="utf-8"))
+    path = artifact.path
+    fields = read_json(path / PROTOCOL, dict)
     fields.pop("key", None)
+    with reading(path / PROTOCOL, "a protocol"):
+        protocol = Protocol.from_json(fields)
     table = check_columns(read_parquet(path / RANKS), RANK_COLUMNS, str(path / RANKS))
-    record = json.loads((path / RESULT).read_text(encoding="utf-8"))
-    return Result(artifact.path, record, Protocol.from_json(fields), table)
+    record = read_json(path / RESULT, dict)
+    with reading(path / RESULT, "a result"):
+        check_kinds(record, RECORD)
+        for interval in record["metrics"].values():
+            Interval(**interval)
+        list(map(int, record["task"]["ks"]))
+    return Result(artifact.path, record, protocol, table)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cvr_bench.models.parts.processes import is_first
 from cvr_bench.training.config import TrainConfig
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
 
 if TYPE_CHECKING:
@@ -103,6 +104,6 @@ def _open(folder: Path, config: TrainConfig) -> list["GeneralTracker"]:
 def _rows_before(path: Path, done: int) -> list[LogRow]:
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with reading(path, "a log of steps; remove it"), path.open(encoding="utf-8", newline="") as file:
         rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
     return [row for row in rows if row["step"] <= done]

@@ -83,6 +83,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def __enter__(self) -> "StageRun":
         self.writer.__enter__()
+        self.out = self.writer.path.resolve()
         return self
 
     def __exit__(
@@ -217,13 +218,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
         written = Written(self.written, dict(sorted(self.counts.dropped().items())), self.counts.files)
         artifact = self.writer.finish(written, **{"funnel": self.counts.funnel(), **extra})
+        self.out = self.writer.out.resolve()
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
-
-    def discard(self) -> None:
-        """Remove what was written, and the folder: for a run that no second try can finish."""
-        shutil.rmtree(self.out / WORK, ignore_errors=True)
-        self.writer.discard()
 
     def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
         """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
@@ -247,9 +244,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.written = sum(each.rows for each in done)
         return [each.rows for each in done]
 
-    def rested(self, flow: Flow) -> Flow:
-        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
-        made, done = self._pass(flow, "rows", deal_for=all_together("rows"))
+    def rested(self, flow: Flow, *, is_mapped: bool = False) -> Flow:
+        """Run what waits and return its rows as they lie on disk, counted; mapped ones are for `core.mapped_rows`."""
+        made, done = self._pass(flow, "rows", deal_for=all_together("rows"), is_mapped=is_mapped)
         parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
         rows = sum(each.rows for each in done)
         return Flow(self, parts, rows, rows=rows)

@@ -102,6 +102,7 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
         CvrError: `source` has no heads, or its features are of other widths.
     """
     store = FeatureStore.open(embeddings, space="raw")
+    open_artifact(source)
     heads = load_heads(source / HEADS_FOLDER)
     widths = (heads.frame_head.linear.in_features, heads.token_head.linear.in_features)
     if widths != (store.dim, store.text_dim):

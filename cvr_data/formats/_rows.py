@@ -202,7 +202,7 @@ def parsed(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path
     for row, cell in enumerate(cells):
         try:
             values.append(None if cell is None or cell == "" else parse(cell))
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             raise CvrError(f"{path}: row {row} (counted from 0), column {name!r}: cannot read {cell!r}.") from None
     return values
 
@@ -213,7 +213,7 @@ def literal(cell: Any) -> Any:
         return cell
     try:
         return json.loads(cell)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return ast.literal_eval(cell)
 
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError
-from cvr_data.review.store import ReviewStore
+from cvr_data.core.reading import reading
+from cvr_data.review.store import KIND, ReviewStore
 from cvr_data.tables import JUDGMENTS
 
 VERSION = 1
@@ -21,7 +22,7 @@ def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Art
     Raises:
         CvrError: there is no such review, or none was judged.
     """
-    with ReviewStore(review, must_exist=True) as store:
+    with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
         settings, table = store.settings(), judgments_table(store)
     if not table.num_rows:
         raise CvrError(f"{review} holds no judgment yet.")

@@ -17,8 +17,10 @@ from types import TracebackType
 from typing import Any
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.sqlite_files import check_database
 from cvr_data.review.items import ReviewItem
 
+KIND = "a file of judgments"
 DECISIONS = ("accept", "edit", "reject", "skip")
 REASONS = {
     "bad_text": "the text is wrong or unclear",
@@ -86,6 +88,7 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
         self.path = path
         if must_exist and not path.is_file():
             raise CvrError(f"{path} does not exist; cvr review writes it.")
+        check_database(path, KIND, _SCHEMA)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

@@ -242,7 +242,7 @@ def _require_triplets(run: StageRun) -> None:
     if run.written:
         return
     dropped = {reason: count for step in run.counts.funnel() for reason, count in step["dropped"].items()}
-    run.discard()
+    run.writer.discard()
     listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
     raise CvrError(f"No triplet is left of {sum(dropped.values())} texts (dropped: {listed or 'there was no text'}).")
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
+from cvr_data.core.reading import read_text
 from cvr_data.media.look import media_files
 from cvr_data.videos.entries import Entry, tables_of
 
@@ -145,7 +146,7 @@ def listed_splits(folder: Path) -> dict[str, str]:
     for split in ("train", "val", "test"):
         listed = folder / f"{split}_list.txt"
         if listed.is_file():
-            splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
+            splits |= dict.fromkeys(read_text(listed).split(), split)
     return splits
 
 

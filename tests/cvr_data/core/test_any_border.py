@@ -8,14 +8,14 @@ from itertools import pairwise, product
 import pytest
 
 import cli
-from cvr_data.core import parts, runner, stage_jobs
+from cvr_data.core import files, parts, runner, stage_jobs
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.features import frame_scores, similarities
 from cvr_data.modifications import asked, describe_videos, lookup
 from cvr_data.modifications.checking import score
 from cvr_data.pairs import distractors
-from cvr_data.pairs.search import concept_mentions
-from cvr_data.pairs.strategies import neighbors, one_phrase, one_word
+from cvr_data.pairs.search import neighbour_jobs
+from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
 from cvr_data.triplets import judgments
 from cvr_data.videos import entries, import_videos, repeated
 
@@ -44,7 +44,9 @@ STAGES = {
 """`IN/` is the folder of what earlier ones wrote, whole or cut."""
 SIZES = (
     (parts, "PART_VALUES"), (runner, "CLAIMS"), (runner, "BUCKET_VALUES"), (stage_jobs, "PART_ROWS"),
-    (one_word, "BUCKET_VALUES"), (one_phrase, "BUCKET_VALUES"), (neighbors, "ENCODED"), (concept_mentions, "CHUNK"),
+    (one_word, "BUCKET_VALUES"), (one_phrase, "BUCKET_VALUES"), (neighbors, "CAPTIONS"),
+    (neighbors, "FOUND"), (concept, "CAPTIONS"), (concept, "FOUND"), (neighbour_jobs, "QUERIES"),
+    (neighbour_jobs, "KEYS"), (given, "SLICES"), (files, "SLICE"),
     (similarities, "CHUNK"), (entries, "SLICE"), (import_videos, "PART_ROWS"), (asked, "ROWS"), (score, "ROWS"),
     (lookup, "BUCKET"), (describe_videos, "ROWS"), (frame_scores, "ROWS"), (distractors, "BUCKET_VALUES"),
     (distractors, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),

@@ -113,7 +113,7 @@ def test_a_finished_artifact_that_was_damaged_is_not_taken_for_whole(damage, kin
     path = next(path for path in sorted((tmp_path / "out").glob(f"{kind}-*")) if pq.read_metadata(path).num_rows)
     damage(path)
     again = StageRun(tmp_path / "out", stage="steps", version=1, config={}, inputs={"rows": source}, overwrite=False)
-    with pytest.raises(CvrError, match=rf"out is damaged \(.*{kind}.*\): `cvr verify .*out` tells more, --overwrite"):
+    with pytest.raises(CvrError, match=rf"{path.name} (is missing|has changed since it was written); make it again"):
         again.finished()
     run(tmp_path / "out", source, overwrite=True)
     assert files_of(tmp_path / "out") == whole

@@ -18,11 +18,12 @@ KILLS = Path(__file__).parents[3] / "speed" / "kills.py"
 @pytest.mark.parametrize(
     ("kills", "words"),
     [
-        (12, ["--kills", "3", "--stages", "import", "mine-pairs", "generate-modifications", "build-triplets"]),
+        (14, ["--kills", "2", "--stages", "import", "mine-pairs", "given", "neighbors", "concept",
+              "generate-modifications", "build-triplets"]),
         (4, ["--kills", "4", "--on", "two", "--stages", "mine-pairs", "--seed", "1"]),
     ],
     ids=["here", "two"],
-)
+)  # fmt: skip
 def test_kills_of_shipped_stages_lose_nothing_and_leave_no_worker(kills, words):
     ran = subprocess.run([sys.executable, str(KILLS), *words], capture_output=True, text=True, timeout=900)
     assert ran.returncode == 0, ran.stdout + ran.stderr
