@@ -134,8 +134,9 @@ def test_borders_change_no_row_no_verdict_and_no_count(name, world, tmp_path, mo
         assert made.manifest.get(told) == whole.manifest.get(told), told
 
 
-@pytest.mark.parametrize("name", ["one-word", "one-phrase", "concept", "neighbors", "given"])
+@pytest.mark.parametrize("name", ["one-word", "one-phrase", "neighbors", "given"])
 def test_a_pair_and_its_reverse_share_their_fate(name, world):
+    """Where the strategy gives both ways of every pair; concept drops one way of some before any filter."""
     made = open_artifact(world / name)
     names = ["reference_id", "target_id", "reference_caption", "target_caption"]
     fate = {tuple(row[key] for key in names): None for row in made.read(names).to_pylist()}
