@@ -51,8 +51,8 @@ SIZES = (
     (lookup, "BUCKET"), (describe_videos, "ROWS"), (frame_scores, "ROWS"), (distractors, "BUCKET_VALUES"),
     (distractors, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),
 )  # fmt: skip
-SLOW = (distractors, one_phrase)
-"""Of many jobs: one encodes in each, the other has hundreds of claims of a caption."""
+SLOW = (distractors, given, one_phrase)
+"""Smaller ones would be very many jobs."""
 TOLD = ("rows", "dropped", "status", "reasons", "splits", "groups", "largest_group", "cycle_gain")
 
 
