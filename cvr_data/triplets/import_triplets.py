@@ -25,7 +25,7 @@ from cvr_data.core.stages import ClaimStep, Step
 from cvr_data.formats import FORMATS, ReadsVideos
 from cvr_data.language.normalise import clean_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
-from cvr_data.triplets.join import drop_claimed
+from cvr_data.triplets.join import drop_claimed_triplets
 
 STAGE = "triplets"
 VERSION = 2
@@ -43,7 +43,7 @@ class ImportRequest:
     videos: Path | None = None
 
 
-def parse(options: Sequence[str]) -> ImportRequest:
+def parse_triplet_options(options: Sequence[str]) -> ImportRequest:
     """Return what `-o` options ask for: `path`, `format` and `videos` are ours, the rest is the layout's.
 
     Raises:
@@ -87,7 +87,9 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
             raise CvrError(f"{wanted.source} holds no triplet.")
         stored = read.then(Step(name="as stored", run=_as_stored, is_counted=False))
         once = stored.then(
-            ClaimStep(name="duplicates", run=partial(drop_claimed, "duplicate"), claims=_claims, settle=_repeated)
+            ClaimStep(
+                name="duplicates", run=partial(drop_claimed_triplets, "duplicate"), claims=_claims, settle=_repeated
+            )
         )
         return run.write(once, TRIPLETS)
 
