@@ -22,7 +22,7 @@ from cvr_data.modifications.describe_videos import describe_videos
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.near_duplicates import Config as SplitConfig
-from cvr_data.videos.split import split_artifact
+from cvr_data.videos.split import split_video_artifact
 
 ROWS = [("here", "here.mp4"), ("came", "came.mp4"), ("none", None)]
 
@@ -50,7 +50,7 @@ def described(videos, out, **options):
 
 STAGES = {
     "embed": lambda videos, out, **options: embed(videos, "hash", hash.Config(dim=4), out, **options),
-    "split": lambda videos, out, **options: split_artifact(videos, None, SplitConfig(), out, **options),
+    "split": lambda videos, out, **options: split_video_artifact(videos, None, SplitConfig(), out, **options),
     "describe-videos": described,
 }
 
@@ -103,14 +103,14 @@ def test_a_table_that_was_edited_makes_another_artifact(cvr, one_line_error, tmp
 
 def test_files_of_others_are_neither_rows_nor_removed(videos, tmp_path):
     out = tmp_path / "out"
-    first = split_artifact(videos, None, SplitConfig(), out)
+    first = split_video_artifact(videos, None, SplitConfig(), out)
     rows = first.read()
     foreign = {"part-00009.parquet": rows, "dropped-00009.parquet": rows}
     for name, table in foreign.items():
         pq.write_table(table, out / name)
     (out / "notes.txt").write_text("mine")
     assert open_artifact(out).read().num_rows == rows.num_rows and open_artifact(out).dropped().num_rows == 0
-    again = split_artifact(videos, None, SplitConfig(seed=1), out, overwrite=True)
+    again = split_video_artifact(videos, None, SplitConfig(seed=1), out, overwrite=True)
     assert sorted(again.manifest["files"]) == ["part-00000.parquet"]
     assert all(pq.read_table(out / name).equals(table) for name, table in foreign.items())
     assert (out / "notes.txt").read_text() == "mine" and verify(out) == []
@@ -120,12 +120,12 @@ def test_files_of_others_are_neither_rows_nor_removed(videos, tmp_path):
 def test_nothing_that_is_read_is_replaced(place, videos, tmp_path):
     """The input is the folder itself, or lies in it."""
     out = tmp_path / "out"
-    split_artifact(videos, None, SplitConfig(), out)
+    split_video_artifact(videos, None, SplitConfig(), out)
     source = tmp_path / place
     if source != out:
         shutil.copytree(videos, source)
     files = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     with pytest.raises(CvrError, match="what this is made from, so it is not replaced"):
-        split_artifact(source, None, replace(SplitConfig(), seed=1), out, overwrite=True)
+        split_video_artifact(source, None, replace(SplitConfig(), seed=1), out, overwrite=True)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
     assert json.loads((out / "manifest.json").read_bytes())["stage"] == "split"
