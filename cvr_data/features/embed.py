@@ -32,7 +32,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
 from cvr_data.core.memory import keep_freed_memory
 from cvr_data.core.parts import Part, read_part
-from cvr_data.core.registry import config_dict
+from cvr_data.core.registry import config_dict, paths_in
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
@@ -41,7 +41,7 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
-from cvr_data.media.places import videos_of
+from cvr_data.media.places import refuse_arrived, told_missing, videos_of
 from cvr_data.media.verdict import verdict_of, what_is_odd
 from cvr_data.media.video import DECODING, UnreadableVideo, Video, noting
 from cvr_data.tables import text_id
@@ -100,7 +100,7 @@ def embed(
     chosen = selection or Selection()
     run = _run(source, encoder_name, encoder_config, out, chosen, overwrite)
     if (done := run.finished()) is not None:
-        return done
+        return refuse_arrived(done, source)
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
     if encoder.dim and not isinstance(encoder, FrameEncoder):
         raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
@@ -143,6 +143,7 @@ def _run(
     if chosen.num_shards > 1:
         config["shard"] = chosen.shard
     inputs = {"videos" if chosen.column is None else "source": source}
+    inputs |= {f"encoder_{name}": path for name, path in paths_in(encoder_config).items()}
     if chosen.only is not None:
         inputs["only"] = chosen.only
     return StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
@@ -169,6 +170,7 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
     if odd := what_is_odd(told):
         logger.warning(odd)
     counts = {"videos": videos, "texts": run.written - videos, **({"media": told} if told else {})}
+    counts |= told_missing(run.writer.inputs["videos"]) if found.videos else {}
     return run.finish(**_encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
