@@ -38,18 +38,18 @@ def one_family(kind: str) -> Family:
     return Family(PACKAGES[kind])
 
 
-def recipe_files() -> dict[str, Path]:
+def family_recipe_files() -> dict[str, Path]:
     """Return name -> file of the built-in recipes."""
     return built_in_recipes(import_module(RECIPES).RECIPE_FOLDERS)
 
 
-def file_summaries(kind: str) -> dict[str, str]:
+def family_file_summaries(kind: str) -> dict[str, str]:
     """Return name -> summary of the built-in prompts or recipes, or of published checkpoints."""
     if kind == "checkpoints":
         return import_module(CHECKPOINTS).summaries()
     if kind == "prompts":
         return {name: prompt_summary(name) for name in prompt_names()}
-    return {name: load_recipe(path).summary for name, path in recipe_files().items()}
+    return {name: load_recipe(path).summary for name, path in family_recipe_files().items()}
 
 
 def find_component(name: str) -> list[tuple[str, Family]]:
@@ -57,6 +57,6 @@ def find_component(name: str) -> list[tuple[str, Family]]:
     found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
     if not found:
         everything = {known for family in families().values() for known in family.names()}
-        everything |= {*prompt_names(), *recipe_files()}  # `cvr show` takes those too
+        everything |= {*prompt_names(), *family_recipe_files()}  # `cvr show` takes those too
         raise CvrError(f"Unknown component {name!r}. {did_you_mean(name, everything)}")
     return found

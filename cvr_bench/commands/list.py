@@ -15,11 +15,11 @@ def list_command(family: str | None, as_json: bool) -> None:
 
     Example: cvr list models
     """
-    from cvr_bench.families import FILES, families, file_summaries, one_family
+    from cvr_bench.families import FILES, families, family_file_summaries, one_family
 
     chosen = {} if family in FILES else {family: one_family(family)} if family else families()
     table = {kind: {name: members.summary(name) for name in members.names()} for kind, members in chosen.items()}
-    table |= {kind: file_summaries(kind) for kind in FILES if family in (None, kind)}
+    table |= {kind: family_file_summaries(kind) for kind in FILES if family in (None, kind)}
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return

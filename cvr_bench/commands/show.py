@@ -10,14 +10,14 @@ def show_command(name: str) -> None:
 
     Example: cvr show one-word
     """
-    from cvr_bench.families import find_component, recipe_files
+    from cvr_bench.families import family_recipe_files, find_component
     from cvr_data.modifications.prompts import prompt_names, prompt_text
 
     if name in prompt_names():
         click.echo(prompt_text(name))
         return
-    if name in recipe_files():
-        click.echo(recipe_files()[name].read_text(encoding="utf-8").rstrip())
+    if name in family_recipe_files():
+        click.echo(family_recipe_files()[name].read_text(encoding="utf-8").rstrip())
         return
     for kind, family in find_component(name):
         click.secho(f"{name} ({kind})", bold=True)

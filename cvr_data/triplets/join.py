@@ -13,6 +13,7 @@ triplets are dropped as `not_of_test_source`, and those that use a video of a te
 `shares_test_video`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import starmap
@@ -118,46 +119,26 @@ def triplet_steps(config: Config, *, has_tests: bool) -> list[Step]:
             name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
         ),
         Step(name="texts", run=_drop_unusable),
-        ClaimStep(
-            name="splits",
-            run=partial(drop_claimed_triplets, "straddles_splits"),
-            claims=_video_claims,
-            settle=_less_protected,
-            per_value=2,
-        ),
-        ClaimStep(
-            name="duplicates",
-            run=partial(drop_claimed_triplets, "duplicate"),
-            claims=_triplet_claims,
-            settle=_repeated,
-            per_value=2,
-        ),
+        _claims("splits", "straddles_splits", _video_claims, _less_protected),
+        _claims("duplicates", "duplicate", _triplet_claims, _repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
-            found.append(
-                ClaimStep(
-                    name=cap.reason,
-                    run=partial(drop_claimed_triplets, cap.reason),
-                    config=cap,
-                    claims=_cap_claims,
-                    settle=_over_cap,
-                    per_value=4,
-                )
-            )
+            found.append(_claims(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
     if has_tests:
         found.append(Step(name="test source", run=_drop_other_tests))
-        found.append(
-            ClaimStep(
-                name="test videos",
-                run=partial(drop_claimed_triplets, "shares_test_video"),
-                claims=_test_claims,
-                settle=_of_test_videos,
-                per_value=4,
-            )
-        )
+        found.append(_claims("test videos", "shares_test_video", _test_claims, _of_test_videos, per_value=4))
     return found
+
+
+def _claims(
+    name: str, reason: str, claims: Callable[..., pa.Table], settle: Callable[[Any, pa.Table], pa.Table], *,
+    config: Any = None, per_value: int = 2,
+) -> ClaimStep:  # fmt: skip
+    """The step that drops, with a reason, the rows of claims that do not hold."""
+    run = partial(drop_claimed_triplets, reason)
+    return ClaimStep(name=name, run=run, config=config, claims=claims, settle=settle, per_value=per_value)
 
 
 def join_triplets(config: Config, bucket: pa.Table) -> pa.Table:
