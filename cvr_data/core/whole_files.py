@@ -107,4 +107,8 @@ class whole_file(AbstractContextManager[Path]):
             return
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())
-        self.temporary.replace(self.path)
+        try:
+            self.temporary.replace(self.path)
+        except OSError:  # a folder is there
+            self.temporary.unlink(missing_ok=True)
+            raise
