@@ -30,9 +30,6 @@ POINTS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
 MORE = {
     "split": ("split", "videos", "-O", "videos-split"),
     "score-modifications": ("score-modifications", "modifications", "--cache", "requests.sqlite", "-O", "scored"),
-    "mine-distractors": ("mine-distractors", "triplets", "videos", "-o", "split=train", "-O", "distractors"),
-    "export": ("bench", "--model", "random", "--data", "triplets", "--embeddings", "embeddings", "--split", "train",
-               "--no-audit", "-O", "results"),
 }  # fmt: skip
 REPLACED = {
     "replace": ("build-triplets", "modifications", "-o", "max_per_target=1", "--overwrite", "-O", "triplets"),

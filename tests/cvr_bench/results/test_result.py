@@ -170,7 +170,7 @@ def test_a_slice_cannot_take_the_place_of_a_column(tmp_path):
 
 def test_a_damaged_result_is_one_line(good, tmp_path):
     (good.path / "protocol.json").unlink()
-    with pytest.raises(CvrError, match=r"protocol\.json is missing; run its command again"):
+    with pytest.raises(CvrError, match=r"protocol\.json is missing; make it again"):
         read_result(good.path)
     with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs") as writer:
         writer.write_part(0, pa.table({"x": [1]}))
