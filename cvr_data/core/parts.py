@@ -191,17 +191,19 @@ def dealt_file(folder: Path, number: int) -> Path:
     return folder / f"{number:05d}.arrow"
 
 
-def write_dealt(path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int) -> tuple[int, ...]:
+def write_dealt(
+    path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int, *, is_mapped: bool = False
+) -> tuple[int, ...]:
     """Write the rows of a table as one batch per bucket, whole or not at all; return how many rows are in each.
 
-    Rows of a bucket stay in their order.
+    Rows of a bucket stay in their order. What is to be mapped into memory is not compressed.
     """
     kind = np.uint8 if buckets <= 256 else np.uint16 if buckets <= 65_536 else np.int64
     order = np.argsort(bucket_of_row.astype(kind), kind="stable")  # by radix where the numbers are small
     starts = np.append(0, np.cumsum(np.bincount(bucket_of_row, minlength=buckets)))
     dealt = table.combine_chunks().take(pa.array(order))
     with whole_file(path) as temporary:
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        options = pa.ipc.IpcWriteOptions(compression=None if is_mapped else "lz4")
         with pa.ipc.new_file(str(temporary), dealt.schema, options=options) as writer:
             for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
                 writer.write_batch(_one_batch(dealt.slice(start, end - start)))

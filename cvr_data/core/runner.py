@@ -268,9 +268,13 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.written = sum(each.rows for each in done)
         return [each.rows for each in done]
 
-    def rested(self, flow: Flow) -> Flow:
-        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
-        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+    def rested(self, flow: Flow, *, is_mapped: bool = False) -> Flow:
+        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice.
+
+        Rows that are mapped are read where they lie, and only those that are looked at (`core.mapped_rows`).
+        """
+        as_one = KeyedStep(name="rows", run=_as_it_is, key=_one_key)
+        made, done = self._pass(flow, "rows", deal_for=as_one, is_mapped=is_mapped)
         parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
         rows = sum(each.rows for each in done)
         return Flow(self, parts, rows, rows=rows)

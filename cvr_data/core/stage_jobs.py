@@ -71,6 +71,8 @@ class Pass:
     buckets: int = 1
     keeps_rows: bool = False
     """Also write the rows that claims were made of."""
+    is_mapped: bool = False
+    """Write what is dealt so that it is read where it lies."""
     schema: pa.Schema | None = None
     """Of the artifact's parts."""
     sort_by: tuple[str, ...] = ()
@@ -277,7 +279,7 @@ def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) ->
     if of.keeps_rows:
         of.rows_folder().mkdir(exist_ok=True)
         write_dealt(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
-    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets)
+    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets, is_mapped=of.is_mapped)
 
 
 def _finished(of: Pass, table: pa.Table) -> pa.Table:
