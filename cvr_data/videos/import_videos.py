@@ -56,6 +56,8 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     with run:
         try:
             rows = run.made("read", partial(_parts, corpus, config, run.out))
+            if not rows.parts:
+                raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
             refuse_repeated(videos, where)
             videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos

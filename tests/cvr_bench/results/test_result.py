@@ -189,6 +189,7 @@ def test_numbers_that_do_not_follow_from_the_ranks_are_found(good, cvr, one_line
     content = json.dumps(record).encode()
     (good.path / "result.json").write_bytes(content)
     manifest["files"]["result.json"] = hashlib.sha256(content).hexdigest()
+    manifest["bytes"]["result.json"] = len(content)
     (good.path / "manifest.json").write_text(json.dumps(manifest))
     assert verify(good.path) == []  # the checksums were forged as well
     assert "Damaged" in one_line_error("verify", good.path)
