@@ -11,7 +11,7 @@ and made again if files that were missing are there when an interrupted run goes
 import hashlib
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -36,17 +36,18 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.features.embed_source import EmbedInputs, Wanted, check_wanted, embed_inputs, source_schema
+from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_source, embed_inputs, embed_source_schema
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.places import videos_of
-from cvr_data.media.video import UnreadableVideo, Video
+from cvr_data.media.verdict import verdict_of, what_is_odd
+from cvr_data.media.video import DECODING, UnreadableVideo, Video, noting
 from cvr_data.tables import text_id
 
 logger = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 TEXTS_PER_CALL = 512
 VIDEOS_PER_CALL = 32
 """Videos whose frames go to the network at once: a few dozen megabytes of pixels."""
@@ -106,7 +107,7 @@ def embed(
     if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
         raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")
     wanted = _wanted(source, encoder, chosen)
-    check_wanted(source_schema(source), wanted)
+    check_embed_source(embed_source_schema(source), wanted)
     with run:
         try:
             found = embed_inputs(run, source, wanted)
@@ -123,7 +124,7 @@ def embed(
         return _finish(run, encoder, found, chosen, dict(zip(mine, rows, strict=True)))
 
 
-def encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
+def _encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
     """Return what the manifest of an embeddings folder says of its encoder."""
     widths = {"dim": encoder.dim, "text_dim": encoder.text_dim, "runs_on": encoder.runs_on}
     tokens = {"frame_token_dim": encoder.frame_token_dim} if all_tokens else {}  # type: ignore[attr-defined]
@@ -135,6 +136,8 @@ def _run(
 ) -> StageRun:
     options = config_dict(encoder_config)
     config: dict[str, Any] = {"encoder": encoder_name, "options": options, "column": chosen.column}
+    if chosen.column is None:
+        config["decoding"] = DECODING
     if chosen.all_tokens:
         config["all_tokens"] = True
     if chosen.num_shards > 1:
@@ -162,8 +165,11 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
         detail = read_parquet(first, ["detail"]).column("detail")[0].as_py()
         raise CvrError(f"None of the {found.videos} videos of {run.writer.inputs['videos']} can be read: {detail}")
     parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
-    counts = {"videos": videos, "texts": run.written - videos}
-    return run.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
+    told = dict(sorted(run.told.items()))
+    if odd := what_is_odd(told):
+        logger.warning(odd)
+    counts = {"videos": videos, "texts": run.written - videos, **({"media": told} if told else {})}
+    return run.finish(**_encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
 @dataclass
@@ -229,7 +235,7 @@ def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
         features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
-    table = text_table(texts, [len(rows) for rows in tokens])
+    table = embedded_text_table(texts, [len(rows) for rows in tokens])
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
     return MadeFiles(table, DROPPED.empty_table(), half)
@@ -246,15 +252,20 @@ class VideoPart:
     tokens: list[np.ndarray]
     without: list[Path] = field(default_factory=list)
     """Files that gave no frame."""
+    notes: list[str | None] = field(default_factory=list)
+    told: Counter[str] = field(default_factory=Counter)
+    """Verdict -> files."""
 
     def files(self, dim: int) -> MadeFiles:
         """Return the files of the part; `dim` is the width of a frame."""
-        return MadeFiles(self.table(), pa.Table.from_pylist(self.dropped, DROPPED), self.arrays(dim), self.without)
+        dropped = pa.Table.from_pylist(self.dropped, DROPPED)
+        return MadeFiles(self.table(), dropped, self.arrays(dim), self.without, self.told)
 
     def table(self) -> pa.Table:
         """Return the id table of the part."""
-        table = id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
-        return with_column(table, "perceptual_hash", pa.array(self.hashes, pa.string()))
+        table = _id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
+        table = with_column(table, "perceptual_hash", pa.array(self.hashes, pa.string()))
+        return with_column(table, "media_note", pa.array(self.notes, pa.string()))
 
     def arrays(self, dim: int) -> dict[str, np.ndarray]:
         """Return the frame rows and the unit mean of each video's."""
@@ -274,6 +285,8 @@ def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens
     part = VideoPart([], [], [], [], [])
     waiting: list[np.ndarray] = []
     for each in decoded:
+        if each.video.path is not None:
+            part.told[each.said] += 1
         if each.frames is None:
             reason = "no_media" if each.video.path is None else "unreadable_video"
             part.dropped.append({"video_id": each.video.video_id, "drop_reason": reason, "detail": each.error})
@@ -281,6 +294,7 @@ def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens
         else:
             part.ids.append(each.video.video_id)
             part.hashes.append(each.perceptual_hash)
+            part.notes.append(each.note)
             waiting.append(each.frames)
         if len(waiting) == VIDEOS_PER_CALL:
             _encode(encoder, waiting, part, all_tokens)
@@ -308,17 +322,26 @@ class Decoded:
     frames: np.ndarray | None
     perceptual_hash: str = ""
     error: str = ""
+    verdict: str = ""
+    note: str | None = None
+    """What is to be said of its file."""
+
+    @property
+    def said(self) -> str:
+        """Return the verdict of its file."""
+        return verdict_of(self.note) if self.frames is not None else self.verdict
 
 
 def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decoded, None, None]:
     """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
 
     def read(video: Video) -> Decoded:
-        try:
-            frames = encoder.read_video(video)
-        except UnreadableVideo as error:
-            return Decoded(video, None, error=str(error))
-        return Decoded(video, frames, perceptual_hash(frames))
+        with noting() as notes:
+            try:
+                frames = encoder.read_video(video)
+            except UnreadableVideo as error:
+                return Decoded(video, None, error=str(error), verdict=error.verdict)
+        return Decoded(video, frames, perceptual_hash(frames), note=notes[0] if notes else None)
 
     waited_s, count = 0.0, 0
     with ThreadPoolExecutor(DECODERS) as pool:
@@ -338,17 +361,17 @@ def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decode
             logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
 
 
-def text_table(texts: list[str], counts: list[int]) -> pa.Table:
+def embedded_text_table(texts: list[str], counts: list[int]) -> pa.Table:
     """Return the id table of texts whose rows lie one after another."""
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = id_table([text_id(text) for text in texts], "text", counts)
+    table = _id_table([text_id(text) for text in texts], "text", counts)
     return with_column(table, "sha256", pa.array(hashes, pa.string()))
 
 
-def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
+def _id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
     """Return the id table of items whose rows lie one after another."""
     starts = np.cumsum([0, *counts])[:-1]
     columns = {"item_id": ids, "kind": [kind] * len(ids), "row_start": starts, "row_count": counts}
     filled = {name: pa.array(values, EMBEDDINGS.field(name).type) for name, values in columns.items()}
-    nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash")}
+    nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash", "media_note")}
     return pa.table({**filled, **nulls}, schema=EMBEDDINGS)

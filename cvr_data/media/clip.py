@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvr_data.core.places import place_of
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -27,10 +29,11 @@ class Clip:
         return self.start_s is None and self.end_s is None
 
     def __str__(self) -> str:
+        path = printable(self.path)
         if self.is_whole:
-            return str(self.path)
+            return path
         start, end = (time if time is None else f"{time:g} s" for time in (self.start_s, self.end_s))
-        return f"{self.path} from {start or 'its start'} to {end or 'its end'}"
+        return f"{path} from {start or 'its start'} to {end or 'its end'}"
 
     def sha256(self, file_sha256: str) -> str:
         """Return what tells the clip's content: the file's own sha256, or one of that and the two times."""
@@ -39,9 +42,14 @@ class Clip:
         return hashlib.sha256(json.dumps([file_sha256, self.start_s, self.end_s]).encode()).hexdigest()
 
 
+def printable(path: Path) -> str:
+    """Return a path as text that can be printed and stored: bytes that are not UTF-8 as their escapes."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def as_clip(medium: Path | Clip) -> Clip:
     """Return a clip as it is, and a file as the clip of all of it."""
-    return medium if isinstance(medium, Clip) else Clip(Path(medium))
+    return medium if isinstance(medium, Clip) else Clip(place_of(medium))
 
 
 def bad_times(start_s: float | None, end_s: float | None) -> str | None:

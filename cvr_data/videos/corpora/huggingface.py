@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.places import is_remote
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, corpus, entry_of, texts
+from cvr_data.videos.published import Published, corpus_entry, corpus_texts, video_corpus
 
 VERSION = 2
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
@@ -45,6 +46,8 @@ def _inputs(config: Config) -> dict[str, Path]:
 def _open(config: Config) -> Any:
     import datasets
 
+    if is_remote(config.path):
+        raise CvrError(f"{config.path}: name the dataset as USER/NAME of the hub, or a folder on a disk.")
     try:
         if (config.path / "dataset_dict.json").is_file():
             return datasets.load_from_disk(str(config.path))[config.split]
@@ -62,9 +65,11 @@ def _entries(config: Config) -> Iterator[Entry]:
                 raise CvrError(f"{config.path}: column {column!r} is missing. {did_you_mean(column, row)}")
         value = row[config.id]
         url = row[config.url] if config.url else None
-        entry = entry_of(None if value is None else str(value), texts(row[config.caption]), f"row {number}", url=url)
+        entry = corpus_entry(
+            None if value is None else str(value), corpus_texts(row[config.caption]), f"row {number}", url=url
+        )
         entry.values["split"] = SPLITS.get(config.split)
         yield entry
 
 
-inputs, count, load = corpus("huggingface", _inputs, _entries)
+inputs, count, load = video_corpus("huggingface", _inputs, _entries)
