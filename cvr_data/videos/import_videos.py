@@ -63,6 +63,8 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     with run:
         try:
             rows = run.made("read", partial(_parts, corpus, config, run.out))
+            if not rows.parts:
+                raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
             refuse_repeated_videos(videos, where)
             videos = (

@@ -30,6 +30,17 @@ def test_kills_of_shipped_stages_lose_nothing_and_leave_no_worker(kills, words):
     assert f"{kills} of {kills} kills lost nothing" in ran.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.engine
+def test_kills_where_files_change_lose_nothing_and_what_is_replaced_stays_until_the_end():
+    words = ["--stages", "import", "replace", "--step", "20"]
+    ran = subprocess.run(
+        [sys.executable, str(KILLS.with_name("kill_points.py")), *words], capture_output=True, text=True, timeout=600
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "times the old one was whole" in ran.stdout and "kills at" in ran.stdout.splitlines()[-1]
+
+
 def test_a_kill_after_the_manifest_leaves_nothing_behind_once_the_command_runs_again(tmp_path):
     with ArtifactWriter(tmp_path / "out", stage="numbers") as writer:
         writer.finish()
