@@ -201,12 +201,16 @@ def read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path
     """
     if not paths:
         return pa.table({})
-    with reading(paths[0], "Parquet"), open_parquet(paths[0]) as file:
-        names = file.schema_arrow.names
-    for column in columns or ():
-        if column not in names:
-            raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
-    return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
+    tables = []
+    for path in paths:
+        with reading(path, "Parquet"), open_parquet(path) as file:
+            names = file.schema_arrow.names
+            table = file.read(None if columns is None else [name for name in columns if name in names])
+        for column in columns or ():
+            if column not in names:
+                raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
+        tables.append(table if columns is None else table.select(list(columns)))
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def count_rows(path: Path) -> int:
