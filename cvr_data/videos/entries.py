@@ -8,11 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.language.words import clean_text
 from cvr_data.media.clip import bad_times
 from cvr_data.tables import VIDEOS
 
 SLICE = 4096
-SCHEMA = pa.schema([*VIDEOS, ("drop_reason", pa.string()), ("detail", pa.string())])
+ROWS = "rows"
+"""Column of how many rows of the source are in a row: those of one id may be one video; null is one."""
+SCHEMA = pa.schema([*VIDEOS, ("drop_reason", pa.string()), ("detail", pa.string()), (ROWS, pa.int64())])
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Entry:
     path: Path | None = None
     drop_reason: str | None = None
     detail: str | None = None
+    rows: int = 1
+    """How many rows of the source it was."""
 
     def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
         """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
@@ -52,8 +57,16 @@ def tables_of(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[
     Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
     """
     entries = iter(entries)
-    while batch := list(islice(entries, SLICE)):
+    while batch := [_named(entry) for entry in islice(entries, SLICE)]:
         yield _table(_with_all_captions(batch) if repeated == "captions" else batch, source)
+
+
+def _named(entry: Entry) -> Entry:
+    """The entry with its id in the one form of texts, so that no two ids look alike."""
+    entry.video_id = clean_text(entry.video_id).strip()
+    if not entry.video_id:
+        entry.drop("no_id", "nothing of the id can be seen")
+    return entry
 
 
 def more_captions(known: list[str], others: Sequence[str]) -> list[str]:
@@ -67,6 +80,7 @@ def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
         known = first.setdefault(number if entry.drop_reason else entry.video_id, entry)
         if known is not entry:
             known.captions = more_captions(known.captions, entry.captions)
+            known.rows += entry.rows
     return list(first.values())
 
 
@@ -78,6 +92,7 @@ def _table(entries: Sequence[Entry], source: str) -> pa.Table:
         "path": [entry.path and str(entry.path.resolve()) for entry in entries],
         "drop_reason": [entry.drop_reason for entry in entries],
         "detail": [entry.detail for entry in entries],
+        ROWS: [entry.rows for entry in entries],
     }
     for name in {name for entry in entries for name in entry.values} - {*told}:
         told[name] = [entry.values.get(name) for entry in entries]

@@ -25,10 +25,14 @@ from cvr_data.media.look import look_at, media_files
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 from cvr_data.videos.entries import SCHEMA
-from cvr_data.videos.repeated import refuse_repeated, repeated_step
+from cvr_data.videos.repeated import READ, refuse_repeated, repeated_step
 
 PART_ROWS = 65_536
 """Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
+
+
+MAX_CAPTION = 1_000_000
+"""Characters that a parser takes at once; a caption of more is a broken file."""
 
 
 def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
@@ -61,13 +65,11 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos
             videos = videos.then(Step(name="caption", run=_cleaned))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
-            if not run.written:
-                raise CvrError(f"{where}: no row can be used.")
         except CvrError:
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
             raise
-        return run.finish()
+        return run.finish(**{READ: run.told[READ]})
 
 
 def listing(folder: Path, names: Iterable[str]) -> str:
@@ -122,13 +124,16 @@ def _looked(config: None, videos: pa.Table) -> pa.Table:
 
 
 def _cleaned(config: None, videos: pa.Table) -> pa.Table:
-    """The videos with their texts as they are stored; one whose captions are all empty is dropped."""
-    table = clean_columns(videos, WRITTEN_COLUMNS)
+    """The videos with their texts as they are stored; one whose captions are all empty, or one endless, is dropped."""
+    table = clean_columns(videos, WRITTEN_COLUMNS, decode=True)
     captions = table.column("captions").combine_chunks()
     rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
     numbers = np.arange(table.num_rows)
-    has_empty, has_other = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in (is_empty, pc.invert(is_empty)))
-    return mark(table, pa.array(has_empty & ~has_other), "no_caption")
+    is_long = pc.greater(pc.utf8_length(pc.list_flatten(captions)), MAX_CAPTION)
+    masks = (is_empty, pc.invert(is_empty), is_long)
+    has_empty, has_other, has_long = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in masks)
+    table = mark(table, pa.array(has_empty & ~has_other), "no_caption")
+    return mark(table, pa.array(has_long), "caption_too_long")
 
 
 def _without_detail(config: None, videos: pa.Table) -> pa.Table:

@@ -5,6 +5,8 @@ path, and a row whose file gives no frame is dropped. A corpus of clips tells re
 `Entry.of_recording`; a file named after the clip is taken for cut, one named after the recording is read between them.
 """
 
+import ast
+import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +14,8 @@ from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
-from cvr_data.core.errors import CvrError
-from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.files import SUFFIXES, Row, check_file, id_text, read_rows
 from cvr_data.media.look import media_files
 from cvr_data.videos.entries import Entry, tables_of
 
@@ -181,8 +183,11 @@ def texts(value: Any) -> list[str]:
 
 def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
     """Return an entry, dropped with its reason where the id or every caption is missing."""
-    entry = Entry(video_id if isinstance(video_id, str) else "", captions, values)
-    if not entry.video_id:
+    found = id_text(video_id)
+    entry = Entry(found or "", captions, values)
+    if found is None:
+        entry.drop("bad_id", f"{where}: {video_id!r} is no id")
+    if not found:
         entry.drop("no_id", f"{where}: no id")
     if not captions:
         entry.drop("no_caption", f"{where}: no caption")
@@ -191,36 +196,66 @@ def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> E
 
 def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
-    value = row.values.get(column)
-    entry = Entry(
-        video_id="" if value is None else str(value),
-        captions=captions,
-        values={"split": split_of(file)},
-        drop_reason=row.drop_reason,
-        detail=row.detail,
-    )
-    if not entry.video_id:
-        entry.drop("no_id", f"{file.name} row {row.number}: no value in column {column!r}")
+    entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_of(file)})
     if not captions:
-        entry.drop("no_caption", f"{file.name} row {row.number}: no caption")
+        entry.drop("no_caption", f"{file.name} {row.where}: no caption")
     return entry
 
 
 def entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
     """Return the entry of a row of a table of one's own, whose caption may be a list of captions."""
-    captions = row.values.get(caption_column)
-    listed = captions if isinstance(captions, list) else [captions]
-    entry = Entry(
-        video_id=str(row.values.get(id_column) or ""),
-        captions=[str(caption) for caption in listed if caption is not None],
-        values=values,
-        drop_reason=row.drop_reason,
-        detail=row.detail,
-    )
-    if not entry.video_id:
-        entry.drop("no_id", f"row {row.number}: no value in column {id_column!r}")
-    if not entry.captions:
-        entry.drop("no_caption", f"row {row.number}: no value in column {caption_column!r}")
+    given = row.values.get(caption_column)
+    captions = caption_texts(given)
+    entry = _entry_in(row, id_column, captions or [], row.where, values)
+    if captions is None:
+        entry.drop(
+            "bad_caption", f"{row.where}: column {caption_column!r} holds {_kind(given)}, no text or list of texts"
+        )
+    if not captions:
+        entry.drop("no_caption", f"{row.where}: no value in column {caption_column!r}")
+    return entry
+
+
+def caption_texts(value: Any) -> list[str] | None:
+    """Return the captions of a text, of a list of texts, or of a text that is such a list; None where it is neither.
+
+    CSV has no lists, so tables of several captions in a cell hold them as JSON or as Python prints them.
+    """
+    if isinstance(value, str) and value[:1] + value[-1:] in ("[]", "{}"):
+        value = _literal(value)
+    listed = [value] if value is None or isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(item is None or isinstance(item, str) for item in listed):
+        return None
+    return [item.strip() for item in listed if item and item.strip()]
+
+
+def _literal(text: str) -> Any:
+    """Return the list or object that a text is in JSON or in Python, or the text itself: `[music]` is a caption."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return value if isinstance(value, list | dict) else text
+    return text
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"an object of {first_few(value)}"
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list that is not of texts"}
+    return names.get(type(value), "an object" if isinstance(value, str) else type(value).__name__)
+
+
+def _entry_in(row: Row, column: str, captions: list[str], where: str, values: dict[str, Any]) -> Entry:
+    """Return the entry of a table's row, dropped with its reason where the row or its id cannot be used."""
+    value = row.values.get(column)
+    found = id_text(value)
+    entry = Entry(found or "", captions, values, drop_reason=row.drop_reason, detail=row.detail)
+    if found is None:
+        entry.drop("bad_id", f"{where}: {value!r} in column {column!r} is no id")
+    if not found:
+        entry.drop("no_id", f"{where}: no value in column {column!r}")
     return entry
 
 

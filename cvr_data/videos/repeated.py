@@ -4,6 +4,8 @@ Rows claim their ids, so those of one id are found wherever they are read, and e
 """
 
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +17,11 @@ from cvr_data.core.parts import hashes_of, read_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep
-from cvr_data.videos.entries import SCHEMA, more_captions
+from cvr_data.videos.entries import ROWS, SCHEMA, more_captions
 
 _CAPTIONS = "captions"
+READ = "rows_read"
+"""What the manifest calls the rows of the source."""
 _SETTLED = pa.schema(
     [("row", pa.int64()), SCHEMA.field("video_id"), (_CAPTIONS, pa.list_(pa.string())), (PIECE, pa.int32())]
 )
@@ -31,10 +35,10 @@ def repeated_step(policy: str) -> ClaimStep:
     Args:
         policy: captions makes rows of one id one video with all their captions; drop and error keep the first.
     """
-    run = _merged if policy == _CAPTIONS else _marked
+    run = partial(_counted, _merged if policy == _CAPTIONS else _marked)
     return ClaimStep(
         name="read", run=run, config=policy, claims=_claims, settle=_settled, makes_rows=policy == _CAPTIONS,
-        bucket_values=_BUCKET,
+        bucket_values=_BUCKET, tells=True,
     )  # fmt: skip
 
 
@@ -81,6 +85,14 @@ def _settled(policy: str, claims: pa.Table) -> pa.Table:
                 first[_CAPTIONS] = more_captions(first[_CAPTIONS], row[_CAPTIONS])
             found.append(first)
     return pa.Table.from_pylist(found, _SETTLED)
+
+
+def _counted(
+    change: Callable[..., pa.Table], policy: str, rows: pa.Table, settled: pa.Table
+) -> tuple[pa.Table, dict[str, int]]:
+    """The rows that are left, and of how many rows of the source they, and those dropped, are."""
+    given = pc.sum(pc.fill_null(rows.column(ROWS), 1)).as_py() or 0
+    return change(policy, rows, settled).drop_columns([ROWS]), {READ: given}
 
 
 def _marked(policy: str, rows: pa.Table, settled: pa.Table) -> pa.Table:

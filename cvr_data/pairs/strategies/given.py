@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.files import Row, check_file, read_rows
+from cvr_data.core.files import Row, check_file, id_text, read_rows
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
@@ -89,17 +89,19 @@ def _columns(config: Config) -> set[str]:
 
 
 def _named(config: Config, row: Row) -> dict[str, Any]:
-    ids = {name: str(row.values.get(getattr(config, name)) or "") for name in ("reference_id", "target_id")}
+    ids = {
+        name: clean_text(id_text(row.values.get(getattr(config, name))) or "") for name in ("reference_id", "target_id")
+    }
     texts = {
         name: clean_text(str(row.values.get(getattr(config, name) or "") or "")) or None
         for name in ("reference_caption", "target_caption")
     }
-    found: dict[str, Any] = {**ids, **texts, "drop_reason": row.drop_reason, "detail": row.detail, "number": row.number}
+    found: dict[str, Any] = {**ids, **texts, "drop_reason": row.drop_reason, "detail": row.detail, "where": row.where}
     changes = row.values.get(config.changes or "")
     if found["drop_reason"] is None and changes:
         found["changes"] = _read_changes(changes)
         if found["changes"] is None:
-            found |= {"drop_reason": "bad_changes", "detail": f"row {row.number}: {changes!r} is no list of changes"}
+            found |= {"drop_reason": "bad_changes", "detail": f"{row.where}: {changes!r} is no list of changes"}
     return found
 
 
@@ -137,7 +139,7 @@ def _is_change(change: Any) -> bool:
 
 def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]) -> dict[str, Any]:
     """Return a row of the result."""
-    reference, target, number = row["reference_id"], row["target_id"], row.pop("number")
+    reference, target, where = row["reference_id"], row["target_id"], row.pop("where")
     for side in ("reference", "target"):
         said = captions.get(row[f"{side}_id"])
         row[f"{side}_caption"] = row[f"{side}_caption"] or (said[0] if said else None)
@@ -145,7 +147,7 @@ def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]
     row["strategy"] = NAME
     problem = None if row["drop_reason"] else _problem(row, captions, seen)
     if problem:
-        row |= {"drop_reason": problem[0], "detail": f"row {number}: {problem[1]}"}
+        row |= {"drop_reason": problem[0], "detail": f"{where}: {problem[1]}"}
     elif row["drop_reason"] is None:
         seen.add(row["pair_id"])
         row.setdefault("changes", differences(words_of(row["reference_caption"]), words_of(row["target_caption"])))

@@ -30,7 +30,7 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     entry = entry_from(row, "narration_id", texts(row.values.get("narration")), file)
     start_s, stop_s = (seconds(row.values.get(name)) for name in ("start_timestamp", "stop_timestamp"))
     if start_s is None or stop_s is None:
-        entry.drop("bad_times", f"{file.name} row {row.number}: start_timestamp or stop_timestamp is no time")
+        entry.drop("bad_times", f"{file.name} {row.where}: start_timestamp or stop_timestamp is no time")
     else:
         entry.of_recording(row.values.get("video_id"), start_s, stop_s)
         entry.values["duration_s"] = round(stop_s - start_s, 3)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, corpus, entry_of, texts
+from cvr_data.videos.published import Published, corpus, entry_of_row
 
 VERSION = 2
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
@@ -60,11 +61,8 @@ def _entries(config: Config) -> Iterator[Entry]:
         for column in (config.id, config.caption, config.url):
             if column and column not in row:
                 raise CvrError(f"{config.path}: column {column!r} is missing. {did_you_mean(column, row)}")
-        value = row[config.id]
-        url = row[config.url] if config.url else None
-        entry = entry_of(None if value is None else str(value), texts(row[config.caption]), f"row {number}", url=url)
-        entry.values["split"] = SPLITS.get(config.split)
-        yield entry
+        values = {"url": row[config.url] if config.url else None, "split": SPLITS.get(config.split)}
+        yield entry_of_row(Row(f"row {number}", row), config.id, config.caption, values)
 
 
 inputs, count, load = corpus("huggingface", _inputs, _entries)

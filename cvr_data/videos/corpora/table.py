@@ -110,7 +110,7 @@ def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
     if config.video and (name := row.values.get(config.video)):
         entry.path = with_suffix(inside(config.media or config.path.parent, str(name)))
     elif config.video:
-        entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
+        entry.drop("no_media", f"{row.where}: no value in column {config.video!r}")
     return entry
 
 
@@ -118,7 +118,7 @@ def _seconds(row: Row, column: str | None, what: str, entry: Entry) -> float | N
     value = row.values.get(column) if column else None
     found = None if value is None else seconds(value)
     if value is not None and found is None:
-        entry.drop(f"bad_{what}", f"row {row.number}: {column} {value!r} is not a number of seconds")
+        entry.drop(f"bad_{what}", f"{row.where}: {column} {value!r} is not a number of seconds")
     return found
 
 
