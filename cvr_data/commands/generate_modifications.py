@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import (
     FOLDER,
     PATH,
@@ -102,6 +103,8 @@ def generate_modifications(
     out = out or Path("modifications") / f"{load_prompt(config.prompt).name}-{llm}"
     artifact = generate(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
+    if not as_json:
+        tell_nothing_left(out, artifact.manifest)
 
 
 def _summary(artifact: "Artifact") -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import (
     PATH,
     engine_options,
@@ -68,3 +69,7 @@ def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> N
     click.echo(f"{folder}: {manifest['rows']} {rows}, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count} {reason}")
+    given = manifest.get("rows_read", 0) - sum(manifest["dropped"].values())
+    if given > manifest["rows"]:
+        click.echo(f"  {given} rows of the source are captions of these")
+    tell_nothing_left(folder, manifest)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
 
 
@@ -36,3 +37,4 @@ def split(
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")
+    tell_nothing_left(out, manifest)

@@ -208,7 +208,9 @@ def _closes_at(of: _Marks, text: bytes, start: int) -> int | None:
 
 
 def _are_rows(of: _Marks, lines: Sequence[bytes], width: int) -> bool:
-    """Whether each line of a record is a row of its own, and begins like the first: with an id, not amid a sentence."""
+    """Whether lines with two quotes in all are a row each, and begin like the first: not amid a sentence."""
+    if width < 2 or sum(line.count(b'"') for line in lines) != 2:
+        return False
     begins = [line.split(of.separator, 1)[0].strip() for line in lines]
     is_alike = b" " in begins[0] or not any(b" " in begin for begin in begins)
-    return width > 1 and is_alike and all(line.count(of.separator) == width - 1 for line in lines)
+    return is_alike and all(line.count(of.separator) == width - 1 for line in lines)

@@ -212,12 +212,12 @@ def write_dataset(
         sort_by: columns that the rows of each part are sorted by.
         coverage_of: what the statistics say of those before, where this is a dataset of which some was dropped.
 
-    Raises:
-        CvrError: no triplet is left.
+    A dataset of no triplet has its parts and manifest alone.
     """
     rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
     made_of = replace(made_of, funnel=[*made_of.funnel, *_own_steps(run)])
-    _require_triplets(run)
+    if not run.written:
+        return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
     numbers, sources = count_triplets(run, rows, videos)
     extra = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
@@ -245,15 +245,6 @@ def write_dataset(
 
 def _own_steps(run: StageRun) -> list[FunnelStep]:
     return [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
-
-
-def _require_triplets(run: StageRun) -> None:
-    if run.written:
-        return
-    dropped = {reason: count for step in run.funnel() for reason, count in step["dropped"].items()}
-    run.discard()
-    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
-    raise CvrError(f"No triplet is left of {sum(dropped.values())} texts (dropped: {listed or 'there was no text'}).")
 
 
 def _write_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:

@@ -101,9 +101,9 @@ def test_empty_scores_are_no_scores(tmp_path):
     [
         (b"", "is empty"),
         (b"pth1,edit\na,x\n", "column 'pth2' is missing"),
-        (b"pth1,pth2,edit\na,b,c\na,b\n", r"rows 1 \(counted from 0\): 2 values where the header has 3"),
+        (b"pth1,pth2,edit\na,b,c\na,b\n", r"line 3: 2 values where the header has 3"),
         (b"pth1,pth2,edit\na,,x\n", "column 'pth2' is empty in rows 0"),
-        (b"pth1,pth2,edit\na,b,\xff\xfe\n", "row 0 .*'edit': not UTF-8"),
+        (b"pth1,pth2,edit\na,b,\xff\xfe\n", "line 2, .*'edit': not UTF-8"),
         (b"pth1,pth2,edit,sim_txt\na,b,x,high\n", "row 0 .*'sim_txt': cannot read 'high'"),
         (b'pth1,pth2,edit,scores\na,b,x,"[1, what]"\n', "row 0 .*'scores': cannot read"),
         (b'pth1,pth2,edit,scores\na,b,x,"0.5"\n', "row 0 .*'scores': cannot read"),
