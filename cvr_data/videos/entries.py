@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.errors import CvrError
+from cvr_data.core.split_names import SPLIT_OF_WORD
 from cvr_data.language.words import clean_text
 from cvr_data.media.clip import bad_times
-from cvr_data.tables import VIDEOS
+from cvr_data.tables import SPLITS, VIDEOS
 
 SLICE = 4096
 ROWS = "rows"
@@ -62,10 +64,14 @@ def tables_of(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[
 
 
 def _named(entry: Entry) -> Entry:
-    """The entry with its id in the one form of texts, so that no two ids look alike."""
+    """The entry with its id in the one form of texts, so that no two look alike, and with the split that is meant."""
     entry.video_id = clean_text(entry.video_id).strip()
     if not entry.video_id:
         entry.drop("no_id", "nothing of the id can be seen")
+    if (split := entry.values.get("split")) is not None:
+        entry.values["split"] = SPLIT_OF_WORD.get(str(split).strip().lower())
+        if entry.values["split"] is None:
+            raise CvrError(f"{entry.video_id}: the split {split!r} is none of {', '.join(SPLITS)}.")
     return entry
 
 
@@ -74,12 +80,26 @@ def more_captions(known: list[str], others: Sequence[str]) -> list[str]:
     return known + [caption for caption in others if caption not in known]
 
 
+def one_split(video_id: str, splits: Iterable[str | None]) -> str | None:
+    """Return the one split that rows of an id give; None where they give none.
+
+    Raises:
+        CvrError: they give two.
+    """
+    found = sorted({split for split in splits if split is not None}, key=SPLITS.index)
+    if len(found) > 1:
+        raise CvrError(f"{video_id} is in the splits {' and '.join(found)}; a video is in one.")
+    return found[0] if found else None
+
+
 def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
     first: dict[Any, Entry] = {}
     for number, entry in enumerate(entries):
         known = first.setdefault(number if entry.drop_reason else entry.video_id, entry)
         if known is not entry:
             known.captions = more_captions(known.captions, entry.captions)
+            splits = known.values.get("split"), entry.values.get("split")
+            known.values["split"] = one_split(entry.video_id, splits)
             known.rows += entry.rows
     return list(first.values())
 

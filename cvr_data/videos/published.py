@@ -10,18 +10,16 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import SUFFIXES, Row, check_file, id_text, read_rows
+from cvr_data.core.split_names import split_in_name
 from cvr_data.media.look import media_files
+from cvr_data.tables import SPLITS
 from cvr_data.videos.entries import Entry, tables_of
-
-Split = Literal["train", "val", "test"]
-SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
-
 
 Inputs = Callable[[Any], dict[str, Path]]
 Entries = Callable[[Any], Iterator[Entry]]
@@ -135,19 +133,19 @@ def table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path
             yield from ((row, file) for row in rows)
 
 
-def split_of(path: Path) -> Split | None:
-    """Return the split that a file's name tells: train, val (or dev) or test; None if it tells none or several."""
-    found = {split for word, split in SPLIT_WORDS.items() if word in path.name.lower()}
-    return found.pop() if len(found) == 1 else None
-
-
 def listed_splits(folder: Path) -> dict[str, str]:
-    """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are."""
+    """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are.
+
+    Raises:
+        CvrError: an id is in two of them.
+    """
     splits: dict[str, str] = {}
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         listed = folder / f"{split}_list.txt"
         if listed.is_file():
-            splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
+            for video_id in listed.read_text(encoding="utf-8").split():
+                if splits.setdefault(video_id, split) != split:
+                    raise CvrError(f"{folder}: {video_id!r} is in {splits[video_id]}_list.txt and in {split}_list.txt.")
     return splits
 
 
@@ -196,7 +194,7 @@ def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> E
 
 def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
-    entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_of(file)})
+    entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_in_name(file.stem)})
     if not captions:
         entry.drop("no_caption", f"{file.name} {row.where}: no caption")
     return entry

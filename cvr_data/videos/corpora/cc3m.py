@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.split_names import split_in_name
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, corpus, entry_of, source_files, split_of, texts
+from cvr_data.videos.published import Published, corpus, entry_of, source_files, texts
 
 VERSION = 2
 SUFFIX = ".tsv"
@@ -53,7 +54,9 @@ def _entries(config: Config) -> Iterator[Entry]:
 def _entry(line: bytes, row: int, path: Path) -> Entry:
     where = f"{path.name} row {row + 1}"
     caption, tab, rest = line.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
-    entry = entry_of(f"{row:09d}", texts(caption), where, url=rest.split("\t")[0] or None, split=split_of(path))
+    entry = entry_of(
+        f"{row:09d}", texts(caption), where, url=rest.split("\t")[0] or None, split=split_in_name(path.stem)
+    )
     if "\ufffd" in caption:
         entry.drop("not_utf8", f"{where}: not UTF-8")
     if not tab:

@@ -13,12 +13,12 @@ from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.core.files import Row
+from cvr_data.core.split_names import split_in_name
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus, entry_of_row
 
 VERSION = 2
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
-SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def _entries(config: Config) -> Iterator[Entry]:
         for column in (config.id, config.caption, config.url):
             if column and column not in row:
                 raise CvrError(f"{config.path}: column {column!r} is missing. {did_you_mean(column, row)}")
-        values = {"url": row[config.url] if config.url else None, "split": SPLITS.get(config.split)}
+        values = {"url": row[config.url] if config.url else None, "split": split_in_name(config.split)}
         yield entry_of_row(Row(f"row {number}", row), config.id, config.caption, values)
 
 

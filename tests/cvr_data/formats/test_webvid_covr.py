@@ -86,13 +86,13 @@ def test_an_index_column_and_unknown_columns_are_ignored(tmp_path):
 
 
 def test_rows_that_share_a_query_have_one_query_id(tmp_path):
-    path = write_text(tmp_path / "x.csv", "pth1,pth2,edit\na,b,make it blue\na,c,make it blue\n")
+    path = write_text(tmp_path / "x_train.csv", "pth1,pth2,edit\na,b,make it blue\na,c,make it blue\n")
     ids = read(Config(), path).column("query_id").to_pylist()
     assert ids[0] == ids[1]
 
 
 def test_empty_scores_are_no_scores(tmp_path):
-    path = write_text(tmp_path / "x.csv", "pth1,pth2,edit,scores\na,b,make it blue,[]\n")
+    path = write_text(tmp_path / "x_train.csv", "pth1,pth2,edit,scores\na,b,make it blue,[]\n")
     assert read(Config(), path).column("frame_scores").to_pylist() == [None]
 
 

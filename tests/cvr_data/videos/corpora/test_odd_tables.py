@@ -9,6 +9,8 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.split_names import split_in_name
+from cvr_data.formats import FORMATS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
 
@@ -146,3 +148,55 @@ def test_where_no_row_can_be_used_it_says_why_and_what_to_try(tmp_path, cvr):
     outcome = cvr("split", tmp_path / "out", "--out", tmp_path / "split")
     assert (outcome.code, outcome.err) == (0, "")
     assert "nothing is left: none came in from videos ../out; try: see the step before" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("EPIC_latest.csv", None),
+        ("EPIC_100_train.csv", "train"),
+        ("EPIC_100_validation.csv", "val"),
+        ("vatex_public_test_english_v1.1.json", "test"),
+        ("Train_GCC-training.tsv", "train"),
+        ("cap.rc2.test1.json", "test"),
+        ("train_val_videodatainfo.json", None),
+        ("contested_devices.csv", None),
+    ],
+)
+def test_whole_words_of_a_name_tell_its_split(name, split):
+    assert split_in_name(name) == split
+
+
+@pytest.mark.parametrize("policy", ["captions", "drop"])
+@pytest.mark.parametrize("apart", [1, 5000])
+def test_an_id_in_two_splits_is_refused_with_both(tmp_path, policy, apart):
+    path = tmp_path / "t.csv"
+    rows = [f"v,x,{split}\n" + "".join(f"{split}{k},x,\n" for k in range(apart)) for split in ("test", "train")]
+    path.write_text("video_id,caption,part\n" + "".join(rows))
+    with pytest.raises(CvrError, match="v is in the splits train and test; a video is in one"):
+        imported(path, split="part", repeated=policy)
+
+
+def test_a_row_without_a_split_has_that_of_other_rows_of_its_id(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("video_id,caption,part\nv,x,\n" + "".join(f"w{k},x,\n" for k in range(5000)) + "v,y,dev\n")
+    rows = imported(path, split="part", repeated="captions").read(["video_id", "split"]).to_pylist()
+    assert {row["split"] for row in rows if row["video_id"] == "v"} == {"val"}
+
+
+def test_a_split_of_another_name_is_refused_before_anything_is_written(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("video_id,caption,part\nv,x,public\n")
+    with pytest.raises(CvrError, match="v: the split 'public' is none of train, val, test"):
+        imported(path, split="part")
+    assert not path.with_suffix(".out").exists()
+
+
+def test_a_published_test_file_is_test_and_one_of_another_name_is_asked_for(tmp_path):
+    for name in ("test_set.csv", "covr_test_dense.csv"):
+        (tmp_path / name).write_text("pth1,pth2,edit\na,b,x\n")
+        read = FORMATS.get("webvid-covr").read(FORMATS.config("webvid-covr", {}), tmp_path / name)
+        assert read.column("split").to_pylist() == ["test"]
+    (tmp_path / "mine.csv").write_text("pth1,pth2,edit\na,b,x\n")
+    with pytest.raises(CvrError, match="its name tells no split; say which it is with -o split="):
+        FORMATS.get("webvid-covr").read(FORMATS.config("webvid-covr", {}), tmp_path / "mine.csv")
