@@ -2,6 +2,7 @@
 
 CoVR's band 0.60 to 0.96 is of CLIP's text encoder (https://arxiv.org/abs/2308.14746). With MiniLM it would lose 13.7 %
 of the WebVid-CoVR test pairs that people kept; their 1st and 99th percentile, the default here, keep all but 2 %.
+A band is of one encoder: another needs its own, which `cvr calibrate` finds on pairs that people kept.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.text_bands import check_band
 from cvr_data.filters._columns import BandConfig, explain_outside, mark_outside
 
 NEEDS = "text_similarity"
@@ -21,6 +23,12 @@ class Config(BandConfig):
     """Less similar captions are dropped (cosine)."""
     high: float = 0.976
     """More similar captions are dropped (cosine)."""
+    encoder: str = "minilm"
+    """Encoder of texts that the similarity is by, and that low and high are calibrated for."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_band(self.encoder, (self.low, self.high), "text-similarity")
 
 
 EXAMPLE = [

@@ -41,6 +41,7 @@ from cvr_data.tables import CHANGE, PAIRS, pair_id
 
 VERSION = 3
 NAME = "concept"
+NEIGHBOURS = "neighbours"
 
 EXAMPLE = {
     "a red car drives by": ["a blue car drives by"],

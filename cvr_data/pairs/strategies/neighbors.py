@@ -29,6 +29,7 @@ from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table
 
 VERSION = 2
 NAME = "neighbors"
+NEIGHBOURS = "k"
 
 EXAMPLE = {
     "a dog runs on the beach": ["a puppy is running at the beach"],
