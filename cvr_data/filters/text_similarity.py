@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.text_bands import check_band
-from cvr_data.filters._columns import BandConfig, explain_outside, mark_outside
+from cvr_data.core.text_bands import MINILM, check_band
+from cvr_data.filters._columns import FOREIGN, BandConfig, explain_outside, mark_foreign, mark_outside
 
+VERSION = 2
 NEEDS = "text_similarity"
 
 
@@ -35,14 +36,22 @@ EXAMPLE = [
     {"text_similarity": 0.1, "drop_reason": "text_too_different"},
     {"text_similarity": 0.99, "drop_reason": "text_too_similar"},
     {"text_similarity": 0.8, "drop_reason": None},
+    {"text_similarity": 0.99, "reference_caption": "\u72d7\u5728\u8dd1", "drop_reason": "not_english"},
 ]
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "text_too_different" or "text_too_similar" outside the band."""
+    """Return the table with `drop_reason` "text_too_different" or "text_too_similar" outside the band.
+
+    Captions of another script are "not_english" where the encoder is MiniLM, to which they are all alike.
+    """
+    if config.encoder == MINILM:
+        table = mark_foreign(table)
     return mark_outside(config, table, NEEDS, "text")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the similarity of a dropped row against the bound it is beyond."""
+    """Return the similarity of a dropped row against the bound it is beyond, or why it says nothing."""
+    if row["drop_reason"] == FOREIGN:
+        return f"{MINILM} reads English; take another encoder, such as a multilingual one (docs/data.md)"
     return explain_outside(config, row, NEEDS)

@@ -119,8 +119,8 @@ def _gathered(told: Sequence[_Told]) -> list[str]:
     lines = []
     for found in sorted(kinds.values(), key=lambda found: found[0].verdict.startswith("not a pair")):
         best = max(found, key=lambda each: _shared(each.before, each.after))
-        count = f", as {len(found) - 1} more of their captions, or alike" if len(found) > 1 else ""
-        lines.append(f"{best.before!r} -> {best.after!r}{count}: {best.verdict}")
+        count = f" ({len(found) - 1} more of their captions likewise)" if len(found) > 1 else ""
+        lines.append(f"{best.before!r} -> {best.after!r}: {best.verdict}{count}")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
+from cvr_data.language.which_language import languages_of
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import look_at, media_files
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
@@ -31,6 +33,10 @@ PART_ROWS = 65_536
 """Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
 
 
+LOOKED_AT = 200
+"""Captions of a part whose language is guessed: half a millisecond each."""
+LONGEST_LOOK = 500
+"""Characters of a caption that tell its language."""
 MAX_CAPTION = 1_000_000
 """Characters that a parser takes at once; a caption of more is a broken file."""
 
@@ -63,13 +69,14 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
             refuse_repeated(videos, where)
             videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos
-            videos = videos.then(Step(name="caption", run=_cleaned))
+            videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
         except CvrError:
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
             raise
-        return run.finish(**{READ: run.told[READ]})
+        languages = {name: count for name, count in sorted(run.told.items()) if name != READ}
+        return run.finish(**{READ: run.told[READ], "languages": languages})
 
 
 def listing(folder: Path, names: Iterable[str]) -> str:
@@ -123,8 +130,11 @@ def _looked(config: None, videos: pa.Table) -> pa.Table:
     return videos
 
 
-def _cleaned(config: None, videos: pa.Table) -> pa.Table:
-    """The videos with their texts as they are stored; one whose captions are all empty, or one endless, is dropped."""
+def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
+    """The videos with their texts as they are stored, and what languages some of them seem to be in.
+
+    One whose captions are all empty, or one of them endless, is dropped.
+    """
     table = clean_columns(videos, WRITTEN_COLUMNS, decode=True)
     captions = table.column("captions").combine_chunks()
     rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
@@ -133,7 +143,10 @@ def _cleaned(config: None, videos: pa.Table) -> pa.Table:
     masks = (is_empty, pc.invert(is_empty), is_long)
     has_empty, has_other, has_long = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in masks)
     table = mark(table, pa.array(has_empty & ~has_other), "no_caption")
-    return mark(table, pa.array(has_long), "caption_too_long")
+    texts = pc.list_flatten(captions)
+    some = texts.take(pa.array(np.arange(0, len(texts), max(1, len(texts) // LOOKED_AT))))
+    languages = languages_of([text[:LONGEST_LOOK] for text in some.to_pylist()])
+    return mark(table, pa.array(has_long), "caption_too_long"), languages
 
 
 def _without_detail(config: None, videos: pa.Table) -> pa.Table:
