@@ -34,6 +34,7 @@ from cvr_data.triplets.card import Card, commands_of, example_rows, render_card
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
 from cvr_data.triplets.judgments import Verdicts, judged, read_verdicts
+from cvr_data.videos.kin import shared_kin
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
@@ -174,7 +175,8 @@ def joined(
     Raises:
         CvrError: judgments are of other texts.
     """
-    first, *others = join.steps(config, has_tests=sources.tests is not None)
+    tests_kin = shared_kin(run, all_videos(sources), sources.embeddings) if sources.tests else None
+    first, *others = join.steps(config, tests_kin=tests_kin)
     assert isinstance(first, KeyedStep)
     if verdicts is not None:
         texts_and_pairs = [judged(run, texts_and_pairs, verdicts, all_videos(sources))]

@@ -45,7 +45,7 @@ def join(pairs, texts, **options):
     """Rows in the order in which they are written."""
     source = SourceFolder(path="test", number=0)
     read = [as_texts(source, table(texts, MODIFICATIONS)), as_pairs(source, table(pairs, PAIRS))]
-    rows = apply_steps(steps(Config(**options), has_tests=False), pa.concat_tables(read, promote_options="permissive"))
+    rows = apply_steps(steps(Config(**options), tests_kin=None), pa.concat_tables(read, promote_options="permissive"))
     return rows.sort_by([(name, "ascending") for name in (*ORDER, "drop_reason")])
 
 
