@@ -6,7 +6,6 @@ so that one caption in another encoding costs one row and not the file. What is 
 here and in `core.delimited` alone.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,13 +18,12 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.delimited import check_start, header, lines_of, other_separator, records
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.json_lines import keys_of, object_of
 
 SLICE = 4096
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (*DELIMITERS, *JSON_LINES, ".parquet")
-KEYS_FROM = 1000
-"""Lines of JSON that are looked at for keys: not every object has every key."""
 EXACT = 2**53
 """Floats are whole numbers without gaps up to here."""
 
@@ -77,7 +75,7 @@ def column_names(path: Path) -> list[str]:
     if suffix == ".parquet":
         return _open_parquet(path).schema_arrow.names
     check_start(path)
-    return _json_names(path) if suffix in JSON_LINES else header(path, _separator(path))
+    return keys_of(path) if suffix in JSON_LINES else header(path, _separator(path))
 
 
 def read_table(path: Path, columns: Iterable[str] | None = None, required: Iterable[str] = ()) -> pa.Table:
@@ -216,48 +214,13 @@ def _json_rows(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
         if not line.strip():
             continue
         row = Row(f"line {number}")
-        values = _json_values(line)
+        values = object_of(line)
         if isinstance(values, dict):
             row.values = values if columns is None else {name: _text(values.get(name)) for name in columns}
         else:
             row.drop_reason, problem = values
             row.detail = f"{row.where}: {problem}"
         yield row
-
-
-def _json_values(line: bytes) -> dict[str, Any] | tuple[str, str]:
-    try:
-        values = json.loads(line, object_pairs_hook=_without_repeated)
-    except UnicodeDecodeError:
-        return "not_utf8", "not UTF-8"
-    except RecursionError:
-        return "bad_row", "not valid JSON: too many brackets in each other"
-    except ValueError as error:
-        return "bad_row", f"not valid JSON: {error}"
-    return values if isinstance(values, dict) else ("bad_row", "not a JSON object")
-
-
-def _without_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"the key {Counter(key for key, _ in pairs).most_common(1)[0][0]!r} comes twice")
-    return found
-
-
-def _json_names(path: Path) -> list[str]:
-    found: dict[str, None] = {}
-    first = b""
-    for line in islice(filter(bytes.strip, lines_of(path)), KEYS_FROM):
-        first = first or line
-        values = _json_values(line)
-        found |= dict.fromkeys(values if isinstance(values, dict) else ())
-    if not found:
-        is_list = first.lstrip().startswith(b"[")
-        raise CvrError(
-            f"{path}: no line is a JSON object"
-            + ("; it is a list, where each line should be an object." * is_list or ".")
-        )
-    return list(found)
 
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:

@@ -7,6 +7,7 @@ path, and a row whose file gives no frame is dropped. A corpus of clips tells re
 
 import ast
 import json
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -229,13 +230,20 @@ def caption_texts(value: Any) -> list[str] | None:
 
 def _literal(text: str) -> Any:
     """Return the list or object that a text is in JSON or in Python, or the text itself: `[music]` is a caption."""
-    for read in (json.loads, ast.literal_eval):
+    for read in (json.loads, _python_value):
         try:
             value = read(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         return value if isinstance(value, list | dict) else text
     return text
+
+
+def _python_value(text: str) -> Any:
+    """Return what Python prints so, or NumPy, which puts no commas: to Python two texts without one are one."""
+    value = ast.literal_eval(text)
+    texts = re.findall(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", text)
+    return [ast.literal_eval(each) for each in texts] if isinstance(value, list) and len(texts) > len(value) else value
 
 
 def _kind(value: Any) -> str:
