@@ -23,7 +23,7 @@ TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test test-fast test-engines check bench bench-engines real install lock pins sbom clean
+.PHONY: quickstart test test-fast test-engines attack check bench bench-engines real install lock pins sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -37,6 +37,11 @@ test-fast: $(VENV)/.installed-dev
 
 test-engines: $(VLLM)/.installed
 	$(VLLM)/bin/python -m pytest tests/engines
+
+# Every command on bad input of every kind, and every stage killed at each point at which files change.
+attack: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.attack
+	$(BIN)/python speed/kill_points.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -122,7 +122,7 @@ def assist(run: BenchRun, sources: Sources, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
     made = _make(run, sources, sources.encoder)
     if of_first(None):
-        _train(made, out)
+        _train(made, Path(of_first(str(out))))
         evaluate_spread(made.retriever, sources.task(run.split))
 
 
@@ -206,7 +206,7 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
     seen = check_generators(made.inputs().values(), task, allowed=run.allow_trained_generator)
     with writer:
         with clock.phase("train"):
-            training = _train(made, writer.path)
+            training = _train(made, Path(of_first(str(writer.path))))
         if training is not None:
             found = data_leaks(LeakConfig(), sources, run.split, made.training)
             training["leaks"] = None if found is None else found.summary

@@ -148,7 +148,7 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
     for slot, counts in typed.items():
         print(f"  {slot:<10}{counts.shown()}")
     ordered = videos.sort_by("video_id")
-    told = mentions_by_video(ordered, concept.Config().caption_share, 1)
+    told = mentions_by_video(ordered, concept.Config().caption_share)
     said = Counts()
     for video_id, mentions in zip(ordered.column("video_id").to_pylist(), told, strict=True):
         count_concepts(said, truth.concepts[video_id], mentions)

@@ -21,8 +21,9 @@ from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import hits, paired_bootstrap, recall_values, target_clusters
+from cvr_bench.scoring.metrics import hits, recall_values
 from cvr_bench.tasks.task import Task
 
 USUAL_K = 10
@@ -101,20 +102,25 @@ def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) ->
     return made.append_column("label", pa.array(labels(composed_Q, unimodals, k), pa.string()))
 
 
-def composition_record(
-    ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int
-) -> dict[str, Any]:
+def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
-    clusters = target_clusters(ranks.column("target_ids").to_pylist())
+    clusters = clusters_of(ranks)
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
+
+    def gap(metric: str) -> dict[str, Any]:
+        """Composed minus the best with one input, which is chosen on the same queries."""
+        best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
+        both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
+        return {"best": best.name, **vars(difference_interval(*both, clusters))}
+
     return {
         "k": k,
         "reads": sorted(
             LOST[found.modality] for found in unimodals if found.how == "masked" and (found.rank_Q != composed_Q).any()
         ),
         "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in rows.items()},
-        "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
+        "gap": {metric: gap(metric) for metric in metric_names(ks)},
         "labels": _count(labels(composed_Q, unimodals, k)),
         "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})},
     }
@@ -128,29 +134,6 @@ def values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:
 def recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
     """Return the recalls and their mean, in percent."""
     return {metric: float(values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
-
-
-def paired_difference(
-    first_Q: np.ndarray, second_Q: np.ndarray, clusters: Sequence[str], seed: int
-) -> dict[str, float]:
-    """Return the mean of first minus second with its 95 % interval; equal values need no resampling."""
-    if (first_Q == second_Q).all():
-        return {"value": 0.0, "low": 0.0, "high": 0.0}
-    return vars(paired_bootstrap(first_Q, second_Q, clusters, seed))
-
-
-def _gap(
-    metric: str,
-    composed_Q: np.ndarray,
-    unimodals: Sequence[Unimodal],
-    clusters: list[str],
-    ks: Sequence[int],
-    seed: int,
-) -> dict[str, Any]:
-    """Composed minus the best with one input, of this metric; that one is chosen on the same queries."""
-    best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
-    both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
-    return {"best": best.name, **paired_difference(*both, clusters, seed)}
 
 
 def _count(found: Sequence[str]) -> dict[str, int]:

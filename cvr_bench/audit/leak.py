@@ -109,14 +109,8 @@ def find_leaks(
 ) -> Leaks:
     """Return the pairs that what is learned from shares with what is scored.
 
-    Every pair is compared, block by block, so memory grows with the items, not with the pairs.
-
-    Args:
-        config: thresholds.
-        train: what is learned from.
-        test: what is scored.
-        store: raw features of videos; one that is not stored is compared by id and group only.
-        vectors_of: how captions and modifications become vectors.
+    Every pair is compared, block by block, so memory grows with the items, not with the pairs. A video without raw
+    features in `store` is compared by id and group only; `vectors_of` has a function for captions and modifications.
     """
     found = {"video": find_leak_pairs(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
     texts = {"caption": (test.captions, train.captions), "modification": (test.modifications, train.modifications)}

@@ -79,8 +79,10 @@ def audit_triplets(
     Raises:
         CvrError: the data cannot be scored, the model has to be trained, or another audit lies there.
     """
+    is_packaged = sample_folder().resolve() in sources.data.resolve().parents
+    beside = Path() if is_packaged else sources.data.parent
     writer = ArtifactWriter(
-        out or _audit_folder(sources.data),
+        out or beside / f"{task_name(sources.data)}-audit",
         stage=STAGE,
         version=VERSION,
         config={**vars(run), "k": config.k, "seed": config.seed, "leaks": config_dict(leak_config)},
@@ -103,17 +105,10 @@ def audit_triplets(
     return writer.path, read_audit(writer.path)
 
 
-def _audit_folder(data: Path) -> Path:
-    """Beside the triplets, or below the current folder for the packaged sample."""
-    is_packaged = sample_folder().resolve() in data.resolve().parents
-    return (Path() if is_packaged else data.parent) / f"{task_name(data)}-audit"
-
-
 def _sources_of(result: Result) -> Sources:
     """What a result was scored on, found by its manifest."""
     artifact = open_artifact(result.path)
     found = result.record["data"]
-    benchmark = _benchmark_of(result.record)
     inputs = artifact.manifest["inputs"]
     is_folder = "triplets" in inputs and "triplets-2" not in inputs and artifact.input_path("triplets").is_dir()
     return Sources(
@@ -122,7 +117,7 @@ def _sources_of(result: Result) -> Sources:
         videos=tuple(input_paths(artifact, "videos").values()),
         choice="what the result was scored on",
         distractors=tuple(input_paths(artifact, "distractors").values()),
-        benchmark=benchmark,
+        benchmark=_benchmark_of(result.record),
     )
 
 

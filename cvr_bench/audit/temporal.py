@@ -15,11 +15,11 @@ import pyarrow as pa
 from torch import Tensor
 
 from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, middle_frame, reversed_frames, shuffled_frames
-from cvr_bench.audit.composition import paired_difference, recalls, values
+from cvr_bench.audit.composition import recalls, values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import metric_names
-from cvr_bench.scoring.metrics import target_clusters
 from cvr_bench.tasks.task import Task
 
 ALL = "all frames"
@@ -63,14 +63,14 @@ def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table
     return made
 
 
-def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
+def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int]) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
-    clusters = target_clusters(ranks.column("target_ids").to_pylist())
+    clusters = clusters_of(ranks)
     names = metric_names(ks)
     losses = {
         name: {
-            metric: paired_difference(values(plain_Q, metric, ks), values(rank_Q, metric, ks), clusters, seed)
+            metric: vars(difference_interval(values(plain_Q, metric, ks), values(rank_Q, metric, ks), clusters))
             for metric in names
         }
         for name, rank_Q in found.items()

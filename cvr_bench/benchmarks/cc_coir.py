@@ -49,17 +49,14 @@ EXAMPLE = {"held_out=0.3": (4, 4), "split=val held_out=0.3": (2, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the file that `load` reads."""
     return [find_only(config.annotations, FILE, origin=ORIGIN)]
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return the file that `load_triplets` reads."""
     return files(config)
 
 
 def load(config: Config) -> Task:
-    """Return the task of a split."""
     table = load_triplets(config)
     rows = rows_of(table.filter(pc.equal(table.column("split"), config.split)))
     if not rows:

@@ -97,13 +97,8 @@ def _check_queries(config: Config, path: Path, found: int) -> None:
 
 
 def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> QueryRow:
-    return QueryRow(
-        query_id=str(row[QUERY_NUMBER]),
-        reference_id=row["reference_id"],
-        modification=row["modification"],
-        target_ids=target_ids,
-        slices=dict.fromkeys(row["semantic_aspects"] or (), "yes"),
-    )
+    slices = dict.fromkeys(row["semantic_aspects"] or (), "yes")
+    return QueryRow(str(row[QUERY_NUMBER]), row["reference_id"], row["modification"], target_ids, slices=slices)
 
 
 def _image_ids(config: Config, path: Path) -> list[str]:

@@ -50,7 +50,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     if config.split == "test1":
         raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
     captions, splits = files(config)
@@ -84,13 +83,9 @@ def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> 
 
 def _rows(queries: pa.Table) -> list[QueryRow]:
     return [
-        QueryRow(
-            query_id=str(row[QUERY_NUMBER]),
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],) if "target_id" in row else (),
-        )
+        QueryRow(str(row[QUERY_NUMBER]), row["reference_id"], row["modification"], targets)
         for row in queries.to_pylist()
+        for targets in [(row["target_id"],) if "target_id" in row else ()]
     ]
 
 

@@ -44,7 +44,6 @@ EXAMPLE = {"": (3, 3), "split=challenge-val": (3, 3)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     if config.split == "test":
         return [find_only(config.annotations, *layout.FILES, origin=ORIGIN)]
     if config.split == "challenge-val":
@@ -54,7 +53,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
     rows = rows_of(layout.read(layout.Config(split="test"), path))
     found = {"queries": len(rows), "gallery videos": len(targets_of_queries(rows))}
@@ -71,7 +69,7 @@ def load_blind(config: Config) -> Task:
     published = {"queries": PUBLISHED[config.split]["queries"]}
     check_counts(path, config.counts, {"queries": queries.num_rows}, published)
     rows = [
-        QueryRow(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
+        QueryRow(number, reference_id, text, (), description)
         for number, reference_id, text, description in zip(*queries.to_pydict().values(), strict=True)
     ]
     return composed_task(f"dense-webvid-covr-{config.split}", rows, [], Protocol(gallery="targets"))

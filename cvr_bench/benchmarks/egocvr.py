@@ -61,7 +61,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     annotations, clips = files(config)
     listed = layout.read_clips(clips)
     gallery = list(dict.fromkeys(clip.name for clip in listed))
@@ -91,13 +90,8 @@ def load(config: Config) -> Task:
 
 
 def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> QueryRow:
-    return QueryRow(
-        query_id=content_id(row["reference_id"], row["modification"], *sorted(target_ids)),
-        reference_id=row["reference_id"],
-        modification=(row[text] or "").strip(),
-        target_ids=target_ids,
-        description=row["reference_caption"],
-    )
+    query_id = content_id(row["reference_id"], row["modification"], *sorted(target_ids))
+    return QueryRow(query_id, row["reference_id"], (row[text] or "").strip(), target_ids, row["reference_caption"])
 
 
 def _listed_candidates(rows: Sequence[QueryRow], listed: Sequence[ListedClip], path: Path) -> dict[str, frozenset[str]]:

@@ -113,10 +113,5 @@ def _row(row: Mapping[str, Any], order: str, path: Path) -> QueryRow:
     both = captions if order == "given" else captions[::-1]
     # a text of ours is exported as one caption
     text = " and ".join(caption.strip() for caption in both) if captions[1] else captions[0].strip()
-    return QueryRow(
-        query_id=content_id(row["category"], reference_id, target_id, *captions),
-        reference_id=reference_id,
-        modification=text,
-        target_ids=(target_id,),
-        slices={"category": row["category"]},
-    )
+    query_id = content_id(row["category"], reference_id, target_id, *captions)
+    return QueryRow(query_id, reference_id, text, (target_id,), slices={"category": row["category"]})

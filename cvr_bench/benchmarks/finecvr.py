@@ -52,7 +52,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
     gallery: Sequence[str] = layout.read_names(maps[0]) if maps else videos_of_queries(rows)
@@ -61,13 +60,9 @@ def load(config: Config) -> Task:
 
 
 def _rows(triplets: pa.Table) -> list[QueryRow]:
-    return [
-        QueryRow(
-            query_id=f"row-{number}",
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],),
-            slices={name: row[column] for name, column in SLICES.items() if row[column]},
-        )
-        for number, row in enumerate(triplets.to_pylist())
-    ]
+    rows = []
+    for number, row in enumerate(triplets.to_pylist()):
+        slices = {name: row[column] for name, column in SLICES.items() if row[column]}
+        own = (row["reference_id"], row["modification"], (row["target_id"],))
+        rows.append(QueryRow(f"row-{number}", *own, slices=slices))
+    return rows

@@ -10,7 +10,7 @@ published train list has 1,199 lines where papers say 1,200.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
 from cvr_bench.tasks.text_video import Texts, listed
@@ -49,11 +49,11 @@ def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     video_ids = read_lines(listing)
     check_counts(listing, config.counts, {"videos": len(video_ids)}, PUBLISHED[split])
     captions = listed(read_pickle(path), video_ids, listing=listing, beside=CAPTIONS)
-    return CaptionedVideos({video_id: [_text(words) for words in texts] for video_id, texts in captions.items()})
-
-
-def _text(words: Any) -> str:
-    return words if isinstance(words, str) else " ".join(words)
+    joined = {
+        video_id: [words if isinstance(words, str) else " ".join(words) for words in texts]
+        for video_id, texts in captions.items()
+    }
+    return CaptionedVideos(joined)
 
 
 files, load, training_files, load_captions = of_captions("msvd-{split}", _files, _read)

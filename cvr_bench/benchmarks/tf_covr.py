@@ -34,20 +34,13 @@ EXAMPLE = {"": (3, 6), "gallery=named": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
     rows = [
-        QueryRow(
-            query_id=f"row-{number}",
-            reference_id=first["reference_id"],
-            modification=first["modification"],
-            target_ids=targets,
-        )
+        QueryRow(f"row-{number}", first["reference_id"], first["modification"], targets)
         for number, (first, targets) in enumerate(numbered(layout.read(layout.Config(split=config.split), path)))
     ]
     return task_of_targets("tf-covr", config, rows, ks=KS, map_ks=KS)

@@ -57,13 +57,11 @@ EXAMPLE = {"": (2, 4), "reference=keep": (2, 4), "split=val": (1, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return what `load` reads."""
     check_triplets(config.data)
     return [config.data]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split."""
     return task_of(read_triplets(config.data), config)
 
 
@@ -181,11 +179,7 @@ def _reader(path: Path) -> str | None:
 
 
 def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
-    """Return the rows of a split.
-
-    Raises:
-        CvrError: there is none; the splits that are there are named.
-    """
+    """Return the rows of a split. Raises CvrError: there is none; the splits that are there are named."""
     rows = triplets.filter(pc.equal(triplets.column("split"), split))
     if not rows.num_rows:
         counts = sorted(triplets.column("split").value_counts().to_pylist(), key=lambda entry: entry["values"])

@@ -37,12 +37,10 @@ EXAMPLE = {"": (4, 4), "gallery=named": (4, 7)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
     rows = rows_of(layout.read(layout.Config(split=config.split), path))
     found = {"queries": len(rows), "gallery videos": len(targets_of_queries(rows))}

@@ -54,14 +54,7 @@ class Given:
 
 
 def import_checkpoint(file: Path, model: str, out: Path, given: Given, *, overwrite: bool = False) -> Artifact:
-    """Return the folder.
-
-    Args:
-        file: a `.ckpt`, `.pt` or `.safetensors` file with the published names.
-        model: which model of ours it is for.
-        out: folder to write.
-        given: what the file lacks.
-        overwrite: replace another artifact there.
+    """Return the folder of a `.ckpt`, `.pt` or `.safetensors` file with published names, for a model of ours.
 
     Raises:
         CvrError: the file cannot be read or is of another model, or what it lacks is not given.

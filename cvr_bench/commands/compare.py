@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, LookUp, json_option, seed_option
+from cvr_data.commands.options import FOLDER, LookUp, json_option
 from cvr_data.core.errors import CvrError
 
 
@@ -13,15 +13,14 @@ from cvr_data.core.errors import CvrError
 @click.argument("results", nargs=-1, required=True, type=FOLDER)
 @click.option("--by", metavar="SLICE", help="Also compare within each kind, slot, backend, ... of queries.")
 @click.option("--protocols", is_flag=True, help="Show each result under every protocol its saved scores can answer.")
-@seed_option
 @json_option
-def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: int, as_json: bool) -> None:
+def compare(results: tuple[Path, ...], by: str | None, protocols: bool, as_json: bool) -> None:
     """Compare two RESULTS on the same queries, with a verdict; or show each under other protocols.
 
-    The difference is first minus second, with its 95 % interval of a paired bootstrap resampled by target and the p of
-    a paired permutation test, which exchanges the two within the queries of a target. Results of different protocols
-    are refused, and what differs is named; where their galleries differ because features are missing, and both were
-    made with --save-scores, both are ranked again on what they share.
+    The difference is first minus second, with its 95 % interval and p (queries that share a target or a reference are
+    one). The verdict goes by p adjusted for all metrics and slices (Holm). Results of different protocols are refused,
+    and what differs is named; where their galleries differ because features are missing, and both were made with
+    --save-scores, both are ranked again on what they share.
 
     Example: cvr compare results/fdca-quickstart results/text-only-quickstart --by backend
     """
@@ -35,7 +34,7 @@ def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: in
     from cvr_bench.results.compare import to_json
     from cvr_bench.results.result import read_result
 
-    comparison = compare_results(*(read_result(path) for path in results), by=by, seed=seed)
+    comparison = compare_results(*(read_result(path) for path in results), by=by)
     click.echo(json.dumps(to_json(comparison), indent=1) if as_json else format_comparison(comparison))
 
 

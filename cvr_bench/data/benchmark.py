@@ -59,11 +59,7 @@ def is_benchmark(data: str) -> bool:
 
 
 def find_benchmark(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
-    """Return the benchmark of that name.
-
-    Raises:
-        CvrError: there is none, an option is wrong, or a file is missing.
-    """
+    """Return the benchmark of that name. Raises CvrError: there is none, an option is wrong, or a file is missing."""
     given = split_options(options, name)
     fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name).Config)}
     if split is not None:

@@ -35,11 +35,7 @@ Captions = Mapping[str, Sequence[str]]
 
 
 def find_captions(name: str, component: HasCaptions, config: Any) -> "CaptionSource":
-    """Return the captions of a benchmark's training videos.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+    """Return the captions of a benchmark's training videos. Raises CvrError: a file is missing."""
     return CaptionSource(
         name=name,
         files=list(dict.fromkeys(component.training_files(config))),

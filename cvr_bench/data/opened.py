@@ -53,11 +53,7 @@ class Sources:
 
     @cached_property
     def triplets(self) -> pa.Table:
-        """The triplets that `data` holds, read once.
-
-        Raises:
-            CvrError: it holds none.
-        """
+        """The triplets that `data` holds, read once. Raises CvrError: it holds none."""
         return read_triplets(self.data)
 
     @cached_property
@@ -127,11 +123,7 @@ class Sources:
         return [] if self.benchmark is not None else query_bank(self.triplets, self.store)
 
     def config(self, split: str) -> Config:
-        """Return how a split of the triplets is read.
-
-        Raises:
-            CvrError: there is no such split.
-        """
+        """Return how a split of the triplets is read. Raises CvrError: there is no such split."""
         options = {
             "data": self.data, "embeddings": self.embeddings, "videos": self.videos, "distractors": self.distractors,
         }  # fmt: skip

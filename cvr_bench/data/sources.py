@@ -1,25 +1,30 @@
 """Which triplets to score, and where the features and the split of their videos lie.
 
 A triplets folder names what it was made from, and that names what it was made from in turn, so `embeddings` and
-`videos` are found by following manifests, nearest first.
+`videos` are found by following manifests, nearest first. A data set that ships without them, because its corpus can be
+made again, has them made once, about a minute for the sample, and kept in the cache folder.
 """
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cvr_data
 from cvr_bench.benchmarks.triplets import STAGES, check_triplets
 from cvr_bench.data.benchmark import benchmark_names, find_benchmark, is_benchmark
 from cvr_bench.data.hub import fetch_triplets, is_hub_name
 from cvr_bench.data.opened import Sources
-from cvr_bench.data.remade import corpus_of, remake
-from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifact_files import MANIFEST, read_json_once
+from cvr_data.core.artifacts import key_of, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.videos.corpora import CORPORA
+from cvr_data.videos.import_videos import import_videos
 
 FOLDER = "annotations"
 SAMPLE = "synthetic"
@@ -81,11 +86,7 @@ def choose_sources(
 
 
 def with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:
-    """Return the sources with distractors in their gallery.
-
-    Raises:
-        CvrError: a benchmark's gallery is its own.
-    """
+    """Return the sources with distractors in their gallery. Raises CvrError: a benchmark's gallery is its own."""
     if folders and sources.benchmark is not None:
         raise CvrError(f"{sources.benchmark.name} has a gallery of its own; --distractors belong to triplets of ours.")
     return replace(sources, distractors=tuple(folders))
@@ -128,8 +129,47 @@ def _age(path: Path) -> tuple[str, int] | None:
     if not manifest.is_file():
         return None
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        content = read_json_once(manifest)
+    except CvrError:
         return None
-    is_triplets = isinstance(content, dict) and content.get("stage") in STAGES and "finished" in content
+    is_triplets = content["stage"] in STAGES
     return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None
+
+
+@dataclass(frozen=True)
+class Remade:
+    """The folders of a corpus made again."""
+
+    videos: Path
+    embeddings: Path
+
+
+def corpus_of(data: Path) -> Mapping[str, Any] | None:
+    """Return the name and options of the corpus a data set can be made from again; None where it does not say.
+
+    A manifest says so, as the packaged sample's does: "corpus": {"name": "synthetic", "options": {"train": 400, ...}}.
+    """
+    return open_artifact(data).manifest.get("corpus") if (data / MANIFEST).is_file() else None
+
+
+def remade_folder(corpus: Mapping[str, Any], cache: Path) -> Path:
+    """Return where the videos and features of a corpus are kept."""
+    return cache / "corpora" / f"{corpus['name']}-{key_of(corpus)[:12]}"
+
+
+def remake(corpus: Mapping[str, Any], cache: Path, encoder: str = "embedded") -> Remade:
+    """Return the videos and features of a corpus, making what is not in the cache yet.
+
+    Raises:
+        CvrError: unknown corpus or options.
+    """
+    folder = remade_folder(corpus, cache)
+    config = CORPORA.config(corpus["name"], corpus["options"])
+    videos = import_videos(CORPORA.get(corpus["name"]), config, folder / "videos")
+    features = embed(videos.path, encoder, ENCODERS.config(encoder), folder / "embeddings")
+    manifest = open_artifact(features.path).manifest
+    if manifest["dim"] != manifest["text_dim"]:
+        from cvr_data.features.fit_heads import Config, fit_heads
+
+        fit_heads(features.path, videos.path, Config())
+    return Remade(videos=videos.path, embeddings=features.path)

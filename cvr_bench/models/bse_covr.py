@@ -43,7 +43,6 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     built = build_blip(config, encoder, with_prompt=True)
     built.network.vision_proj.requires_grad_(False)
     objective = Objective(config)

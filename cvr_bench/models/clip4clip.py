@@ -38,7 +38,6 @@ TINY = Config(header="seqTransf", positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "clip4clip")
     shared = {field.name: getattr(config, field.name) for field in fields(LateOptions)}
     options = DrlOptions(

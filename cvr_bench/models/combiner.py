@@ -46,7 +46,6 @@ TINY = Config(projection=4, hidden=4)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "combiner")
     with seeded(config.seed):
         module = Combiner(
@@ -60,15 +59,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 class Combiner(nn.Module):
-    """(video, text) -> query embedding.
-
-    Args:
-        dim: of both embeddings.
-        projection: width of either projection.
-        hidden: width of the hidden layers.
-        dropout: after both projections and the hidden layers.
-        temperature: where a learned one starts; None is a constant scale of 100.
-    """
+    """(video, text) -> query embedding; a `temperature` is learned, None is a constant scale of 100."""
 
     def __init__(self, dim: int, *, projection: int, hidden: int, dropout: float, temperature: float | None):
         super().__init__()

@@ -64,7 +64,6 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     if config.variant in ("avg", "late-fusion"):
         check_one_space(encoder, f"covr-blip: variant {config.variant}")
         return _retriever(config, encoder, *_of_embeddings(config, encoder))

@@ -84,7 +84,6 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
-    """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
     train_only_used(built, config.variant)
     load_weights(built.network, config.checkpoint)
@@ -207,23 +206,15 @@ class TrainingStep:
 class MaxOverTokens:
     """A retriever whose queries and videos are several tokens each: the best pair of tokens counts.
 
-    Memory is bounded by a block; the released code holds all pairs at once, 139 GB on CIRR's val split.
-
-    Args:
-        encode_queries: queries -> (Q, K, D).
-        encode_videos: videos -> one (T, D) each.
-        module: what is trained.
-        training_step: batch -> losses.
+    `encode_queries` gives (Q, K, D), `encode_videos` a (T, D) for each. Memory is bounded by a block; the released code
+    holds all pairs at once, 139 GB on CIRR's val split.
     """
 
     def __init__(
-        self,
-        encode_queries: Callable[[Sequence[Query]], Tensor],
-        encode_videos: Callable[[Sequence[Video]], list[Tensor]],
-        *,
-        module: nn.Module,
+        self, encode_queries: Callable[[Sequence[Query]], Tensor],
+        encode_videos: Callable[[Sequence[Video]], list[Tensor]], *, module: nn.Module,
         training_step: Callable[[TripletBatch], Losses],
-    ):
+    ):  # fmt: skip
         self.encode_queries, self.encode_videos = encode_queries, encode_videos
         self.module, self.training_step = module, training_step
         self.tokens_ND = torch.empty(0, 0)
@@ -231,11 +222,7 @@ class MaxOverTokens:
         self.size = 0
 
     def index(self, gallery: Sequence[Item]) -> None:
-        """Keep the tokens of the gallery.
-
-        Raises:
-            CvrError: an item is a text.
-        """
+        """Keep the tokens of the gallery. Raises CvrError: an item is a text."""
         videos, _ = videos_and_texts(gallery, ranks_texts=False)
         with evaluating(self.module):
             parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]

@@ -48,6 +48,5 @@ TINY = Config(positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "drl")
     return load_drl(config, encoder)

@@ -69,7 +69,6 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     is_fixed = not config.is_faithful
     built = build_blip(config, encoder, with_prompt=is_fixed)
     built.network.vision_proj.requires_grad_(False)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from cvr_bench.models.networks.fdca.faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
-from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca, masked_mean
+from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of, on_device, seeded
 from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities, triplet_margin
@@ -34,7 +34,7 @@ from cvr_bench.models.parts.pooled import pooled_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
 from cvr_bench.models.parts.weights import Start, load_weights
 from cvr_bench.tasks.task import Query, modifications, references
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,6 @@ TINY = Config(width=8, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "fdca")
     build = _faithful if config.mode == "faithful" else _fixed
     return build(config, encoder)
@@ -152,12 +151,9 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 def _retriever(
-    config: Config,
-    encoder: Encoder,
-    module: nn.Module,
-    encode: Callable[[VideoFeatures, TextFeatures], Tensor],
+    config: Config, encoder: Encoder, module: nn.Module, encode: Callable[[VideoFeatures, TextFeatures], Tensor],
     training_step: Callable[[TripletBatch], Losses],
-) -> DenseRetriever:
+) -> DenseRetriever:  # fmt: skip
     load_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
@@ -170,14 +166,7 @@ def _retriever(
 
 def _joined(batch: TripletBatch, composition: Composition) -> Composition:
     """The compositions of all parts of the batch."""
-    return dataclasses.replace(
-        composition,
-        video_BD=batch.joined(composition.video_BD),
-        query_BD=batch.joined(composition.query_BD),
-        query_token_BD=batch.joined(composition.query_token_BD),
-        query_negative_BD=batch.joined(composition.query_negative_BD),
-        retained_BD=batch.joined(composition.retained_BD),
-    )
+    return Composition(*(batch.joined(getattr(composition, field.name)) for field in dataclasses.fields(composition)))
 
 
 def _mean_frame(features: VideoFeatures) -> Tensor:

@@ -60,12 +60,10 @@ TINY = Config(backend="echo")
 
 
 def parts(config: Config) -> list[BackendModule]:
-    """Return what asks the language model."""
     return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "Judge":
-    """Return the model; it reads no features."""
     return Judge(config)
 
 
@@ -82,11 +80,7 @@ class Judge:
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:
-        """Remember the gallery, which is one of videos.
-
-        Raises:
-            CvrError: an item is a text.
-        """
+        """Remember the gallery, which is one of videos. Raises CvrError: an item is a text."""
         videos_and_texts(gallery, ranks_texts=False)
         self.gallery = gallery
 

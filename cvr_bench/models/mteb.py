@@ -58,7 +58,6 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model."""
     check_one_space(encoder, "mteb")
     joint = None if config.model is None else JointEncoder(config)
 

@@ -61,12 +61,10 @@ class Rescorer(Protocol):
 
 
 def parts(config: Config) -> list[ModelModule]:
-    """Return the two models."""
     return [MODELS.get(config.first), MODELS.get(config.second)]
 
 
 def load(config: Config, encoder: Encoder) -> "Reranker":
-    """Return the model."""
     from cvr_bench.models.parts.trained import scoring_model
 
     return Reranker(

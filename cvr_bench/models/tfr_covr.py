@@ -50,12 +50,10 @@ TINY = Config(backend="echo", neighbours=2)
 
 
 def parts(config: Config) -> list[BackendModule]:
-    """Return what asks the language model."""
     return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "TfrCovr":
-    """Return the model."""
     check_one_space(encoder, "tfr-covr")
     return TfrCovr(config, encoder)
 

@@ -44,7 +44,6 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     check_one_space(encoder, "tirg")
     is_faithful = config.mode == "faithful"
     with seeded(config.seed):
@@ -53,12 +52,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 class Tirg(nn.Module):
-    """(video, text) -> query embedding: a gated video plus a residual.
-
-    Args:
-        dim: of both embeddings.
-        scale: what similarities are multiplied by, at the start.
-    """
+    """(video, text) -> query embedding: a gated video plus a residual; `scale`, of similarities, is learned."""
 
     def __init__(self, dim: int, *, scale: float):
         super().__init__()

@@ -8,8 +8,8 @@ from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
 from cvr_bench.report.audit_tables import best_of, common_k, format_leak, interval_of
 from cvr_bench.report.scores import ScoredModel
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
-from cvr_bench.scoring.metrics import Interval
 
 
 @dataclass(frozen=True)

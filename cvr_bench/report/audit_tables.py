@@ -7,8 +7,8 @@ from cvr_bench.audit.composition import LABELS, USUAL_K
 from cvr_bench.audit.temporal import ALL
 from cvr_bench.report.scores import BASELINES
 from cvr_bench.results.text_table import aligned
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
-from cvr_bench.scoring.metrics import Interval
 
 Audit = Mapping[str, Any]
 """What audit.json holds."""

@@ -1,7 +1,6 @@
 """The part of a report about models that were scored on the same queries: tables, drawings and single queries."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +22,10 @@ from cvr_bench.report.scores import (
     recall_curves,
     slice_names,
 )
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import Interval
+from cvr_data.core.files import read_table
+from cvr_data.core.reading import reading
 from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
 from cvr_data.pages.funnel import in_words
 
@@ -122,7 +123,7 @@ class Group:
 
 def group(entries: list[ScoredModel], seed: int) -> Group:
     """Return the part of the page about these entries, which are best first."""
-    found = differences(entries, seed)
+    found = differences(entries)
     return Group(
         title=entries[0].result.record["task"]["name"],
         entries=entries,
@@ -145,8 +146,11 @@ def learning_curves(result: Path) -> list[str]:
     found = next((result / name for name in TRAINING if (result / name).exists()), None)
     if found is None:
         return []
-    with found.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with reading(found, "a log of a training"):
+        return _drawn(read_table(found).to_pylist())
+
+
+def _drawn(rows: Sequence[Mapping[str, str]]) -> list[str]:
     names = [name for name in (rows[0] if rows else {}) if name not in NOT_DRAWN]
     recalls = [name for name in names if name.startswith("R@") or name == MEAN]
     losses = [name for name in names if name not in recalls]
@@ -215,7 +219,7 @@ def _headline(entries: Sequence[ScoredModel], found: Sequence[Gain]) -> list[str
 
 def _verdict(row: Gain, interval: Interval) -> str:
     bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
-    if not interval.excludes_zero:
+    if not row.clear[MEAN]:
         line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
     else:
         side = "above" if interval.value > 0 else "below"

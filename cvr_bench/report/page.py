@@ -6,7 +6,6 @@
 The HTML needs nothing beside itself: style, script, drawings and clips are inside, and it may load nothing else.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from cvr_bench.report.group import Group, group
 from cvr_bench.report.paper import to_tex
 from cvr_bench.report.scores import groups
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.metrics import Interval
+from cvr_bench.scoring.intervals import Interval
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage
@@ -135,12 +135,10 @@ def _bounds(interval: Interval, form: str = ".1f") -> str:
 
 
 def _read_timings(path: Path) -> list[Bar]:
-    if not path.is_file():
-        raise CvrError(f"{path} does not exist.")
+    entries = read_json(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
         return [Bar(entry["command"], float(entry["seconds"]), f"{entry['seconds']:.1f} s") for entry in entries]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise CvrError(
             f'{path} should be a JSON list of {{"command": "...", "seconds": ...}}, as cvr run writes it.'
         ) from None

@@ -141,7 +141,7 @@ def _caption(result: Result) -> str:
     reference = "references left out" if result.protocol.reference == "exclude" else "references kept"
     return (
         f"{task['name']}: {record['queries']:,} queries, gallery of {task['gallery']:,}, {reference}. "
-        "In brackets the 95 % bootstrap interval, resampled by target."
+        "In brackets the 95 % interval (queries that share a target or a reference are one cluster)."
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from cvr_bench.results.compare import compare
 from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import Interval
 from cvr_data.pages.charts import Curve, Dot
 
 UNIMODAL = ("visual-only", "text-only")
@@ -70,6 +70,8 @@ class Gain:
     style: str
     queries: int
     intervals: dict[str, Interval]
+    clear: dict[str, bool]
+    """Metric -> whether the two differ, by the adjusted p."""
 
     @property
     def label(self) -> str:
@@ -160,7 +162,7 @@ def slice_title(name: str, value: str) -> str:
     return value
 
 
-def differences(entries: Sequence[ScoredModel], seed: int = 0) -> dict[str, list[Gain]]:
+def differences(entries: Sequence[ScoredModel]) -> dict[str, list[Gain]]:
     """Return what each composed model gains over each unimodal baseline: over all queries, and per source of text."""
     by = "backend" if "backend" in slice_names(entries) else None
     found: dict[str, list[Gain]] = {}
@@ -168,11 +170,12 @@ def differences(entries: Sequence[ScoredModel], seed: int = 0) -> dict[str, list
         for other in entries:
             if not entry.is_composed or other.result.model not in UNIMODAL:
                 continue
-            comparison = compare(entry.result, other.result, by=by, seed=seed)
+            comparison = compare(entry.result, other.result, by=by)
             parts = {f"Text by {slice_title('backend', value)}": part for value, part in comparison.slices.items()}
             for title, part in {ALL: comparison.whole, **parts}.items():
                 if title == ALL or part.queries >= SMALLEST_SLICE:
-                    row = Gain(entry.label, other.label, entry.style, part.queries, dict(part.intervals))
+                    clear = {name: part.is_clear(name) for name in part.intervals}
+                    row = Gain(entry.label, other.label, entry.style, part.queries, dict(part.intervals), clear)
                     found.setdefault(title, []).append(row)
     return found
 

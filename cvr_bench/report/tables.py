@@ -7,7 +7,7 @@ from cvr_bench.results.compare import Comparison
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import aligned
 from cvr_bench.results.under_protocols import ProtocolRow
-from cvr_bench.scoring.metrics import Interval
+from cvr_bench.scoring.intervals import Interval
 
 
 def format_results(results: Sequence[Result]) -> str:
@@ -49,7 +49,8 @@ def format_comparison(comparison: Comparison) -> str:
     rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
     rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
     rows.append(["difference", *(whole.intervals[name].text("+.2f") for name in names)])
-    rows.append(["p (permutation)", *(f"{whole.p_values[name]:.4f}" for name in names)])
+    rows.append(["p", *(f"{whole.p_values[name]:.4f}" for name in names)])
+    rows.append(["p adjusted", *(f"{whole.adjusted[name]:.4f}" for name in names)])
     lines = [_scope(comparison), aligned(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
@@ -76,20 +77,20 @@ def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
 
 def _slice_differences(comparison: Comparison) -> str:
     names = [next(iter(comparison.whole.intervals)), MEAN]
-    rows = [["slice", "queries", *(f"{name} difference" for name in names), f"p of {names[0]}", "verdict"]]
+    rows = [["slice", "queries", *(f"{name} difference" for name in names), f"adjusted p of {names[0]}", "verdict"]]
     for value, difference in comparison.slices.items():
         cells = [difference.intervals[name].text("+.2f") for name in names]
-        p_value = f"{difference.p_values[names[0]]:.4f}"
+        p_value = f"{difference.adjusted[names[0]]:.4f}"
         interval = difference.intervals[names[0]]
         verdict = f"{comparison.first if interval.value > 0 else comparison.second} is better"
-        verdict = verdict if interval.excludes_zero else "no clear difference"
+        verdict = verdict if difference.is_clear(names[0]) else "no clear difference"
         rows.append([value, str(difference.queries), *cells, p_value, verdict])
     return aligned(rows)
 
 
 def _scope(comparison: Comparison) -> str:
     whole = comparison.whole
-    scope = f"{whole.queries} queries, {whole.clusters} different targets, 95 % paired bootstrap resampled by target"
+    scope = f"{whole.queries} queries, {whole.clusters} different targets, 95 % intervals, p adjusted by Holm"
     lost = [
         f"{count} queries only in {name}"
         for count, name in ((comparison.only_first, comparison.first), (comparison.only_second, comparison.second))

@@ -81,12 +81,9 @@ class WithClip:
 
 
 def find_matches(text: str, clip: str, checkpoint: Path) -> Matches:
-    """Return the matches of a text and a clip under a trained model.
+    """Return the matches of a text and a clip under a model that `cvr bench --model drl` trained.
 
-    Args:
-        text: a caption.
-        clip: a video file, or the id of a video whose features the model was scored with.
-        checkpoint: a folder that `cvr bench --model drl` wrote.
+    The clip is a file, or the id of a video whose features the model was scored with.
 
     Raises:
         CvrError: the folder is of another model or interaction, or the clip is neither.

@@ -39,11 +39,7 @@ class Standing:
 
 
 def find_results(folders: Iterable[Path]) -> list[Path]:
-    """Return the result folders among and below the folders.
-
-    Raises:
-        CvrError: a folder holds none.
-    """
+    """Return the result folders among and below the folders. Raises CvrError: a folder holds none."""
     found: list[Path] = []
     for folder in folders:
         below = [path.parent for path in sorted(folder.glob(f"**/{RESULT}")) if (path.parent / MANIFEST).exists()]

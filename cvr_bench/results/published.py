@@ -87,11 +87,7 @@ def published_names() -> list[str]:
 
 @cache
 def published_tables(benchmark: str) -> tuple[PublishedTable, ...]:
-    """Return the published results of a benchmark.
-
-    Raises:
-        CvrError: none are known.
-    """
+    """Return the published results of a benchmark. Raises CvrError: none are known."""
     name = benchmark.replace("_", "-")
     if name not in published_names():
         raise CvrError(f"No published results of {benchmark!r} are known. {did_you_mean(name, published_names())}")

@@ -82,11 +82,7 @@ def presets(base: Protocol) -> dict[str, Protocol]:
 
 
 def side_by_side(result: Result) -> list[ProtocolRow]:
-    """Return the result's scores under every preset.
-
-    Raises:
-        CvrError: the result was made without --save-scores.
-    """
+    """Return the result's scores under every preset. Raises CvrError: the result was made without --save-scores."""
     if (matrix := read_scores(result.path)) is None:
         raise CvrError(f"{result.path} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
     rows = []

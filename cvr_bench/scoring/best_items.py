@@ -89,12 +89,7 @@ class Best:
 def best_items(best: Best, targets: Cells, target_scores: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Top:
     """Return the ten best of what was kept and of the targets, exactly.
 
-    Args:
-        best: after all blocks, in which `hidden` was -inf.
-        targets: the targets of each query, which were among the hidden.
-        target_scores: their exact scores.
-        hidden: what was not ranked.
-        scores: where the blocks came from.
+    `best` has seen all blocks of `scores`, in which the hidden cells, the targets among them, were -inf.
     """
     best.merge()
     queries = len(best.scores_QK)

@@ -74,13 +74,7 @@ def timed(retriever: AnyRetriever, clock: Clock) -> AnyRetriever | DenseRetrieve
 
 
 def cost_of(retriever: Retriever, seconds: Mapping[str, float], training: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the cost of a result as JSON values.
-
-    Args:
-        retriever: the model, after it was scored.
-        seconds: per phase.
-        training: what is recorded of its training; None for a model that was not trained here.
-    """
+    """Return the cost of a scored model as JSON values; `training` is what is recorded of it, if there was one."""
     module = module_of(retriever)
     parameters = list(module.parameters()) if module is not None else []
     gallery_GD = retriever.gallery_GD if isinstance(retriever, HasEmbeddings) else None

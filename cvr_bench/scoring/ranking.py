@@ -38,13 +38,7 @@ class Cells:
 
 
 class Counter:
-    """Counts, for each probe, the block entries that score above it and those that score the same.
-
-    Args:
-        probes: query and target, queries rising.
-        scores: exact score of each probe, float32.
-        source: where the blocks come from.
-    """
+    """Counts, for each probe (query and target, queries rising), what scores above it and what scores the same."""
 
     def __init__(self, probes: Cells, scores: np.ndarray, source: ScoreBlocks):
         self.probes = probes

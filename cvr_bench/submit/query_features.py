@@ -30,8 +30,11 @@ from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.tasks.task import Query, Task, part_of
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.media.video import Video
 
@@ -84,11 +87,8 @@ def encode_queries(
 def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
     """Write the recalls of each file of query features in a folder, and return them.
 
-    Args:
-        folder: what `encode_queries` wrote, or files of the same names with rows in the order of the benchmark's file.
-        task: the queries with their targets.
-        annotation: name of the benchmark's file, which the recalls carry.
-        keep_self: rank a query's own reference too; the files are then called ..._ss.json.
+    `encode_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`, which the
+    recalls name. With `keep_self` a query's own reference is ranked too, and the files are called ..._ss.json.
 
     Raises:
         CvrError: a file is missing, cannot be read, or has other queries or rows than the task.
@@ -158,12 +158,14 @@ def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
 
 def _read_ids(folder: Path) -> dict[str, Any] | None:
     path = folder / IDS
+    if (folder / MANIFEST).exists():
+        open_artifact(folder)
     if not path.is_file():
         return None
+    ids = read_json(path)
     try:
-        ids = json.loads(path.read_text(encoding="utf-8"))
         return {"task": ids["task"], "queries": list(ids["queries"]), "gallery": list(ids["gallery"])}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise CvrError(
             f"{path} should hold an object with task, queries and gallery, as cvr encode-queries writes it."
         ) from None
@@ -175,14 +177,9 @@ def read_features(path: Path) -> np.ndarray:
     Raises:
         CvrError: it is missing, or holds anything but finite rows of numbers.
     """
-    if not path.is_file():
-        raise CvrError(f"{path} is not there.")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
-        raise CvrError(f"{path} cannot be read as an .npy file.") from None
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise CvrError(f"{path} should hold rows of numbers, got {getattr(array, 'shape', 'an archive')}.")
+    array = read_array(path)
+    if array.ndim != 2:
+        raise CvrError(f"{path} should hold rows of numbers, got {array.shape}.")
     rows = array.astype(np.float32)
     if not np.isfinite(rows).all():
         raise CvrError(

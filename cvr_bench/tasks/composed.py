@@ -17,7 +17,7 @@ MEANS = {"meanR3": Mean(("R@1", "R@5", "R@10")), "meanR4": Mean(("R@1", "R@5", "
 """What CoVR's code writes beside its recalls."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class QueryRow:
     """One query as the benchmark lists it."""
 
@@ -47,16 +47,10 @@ def rows_of(triplets: pa.Table) -> list[QueryRow]:
     """Return one query per triplet, each with its own target; what tells of the reference at most describes it."""
     names = ["triplet_id", "reference_id", "modification", "target_id", "frame_scores"]
     told = "reference_description" if "reference_description" in triplets.column_names else "reference_caption"
+    columns = [triplets.column(name).to_pylist() for name in (*names, told)]
     return [
-        QueryRow(
-            query_id=row["triplet_id"],
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],),
-            description=row[told],
-            frame_scores=tuple(row["frame_scores"] or ()),
-        )
-        for row in triplets.select([*names, told]).to_pylist()
+        QueryRow(triplet, reference, text, (target,), description, tuple(scores or ()))
+        for triplet, reference, text, target, scores, description in zip(*columns, strict=True)
     ]
 
 
@@ -80,20 +74,12 @@ def targets_of_queries(rows: Iterable[QueryRow]) -> list[str]:
 
 
 def composed_task(
-    name: str,
-    rows: Sequence[QueryRow],
-    gallery: Sequence[str],
-    protocol: Protocol,
-    *,
-    ks: tuple[int, ...] = KS,
-    map_ks: tuple[int, ...] = (),
-    candidates: Mapping[str, frozenset[str]] | None = None,
-    subset: Mapping[str, frozenset[str]] | None = None,
-    subset_ks: tuple[int, ...] = (),
-    means: Mapping[str, Mean] | None = None,
-    left_out: Mapping[str, int] | None = None,
+    name: str, rows: Sequence[QueryRow], gallery: Sequence[str], protocol: Protocol, *, ks: tuple[int, ...] = KS,
+    map_ks: tuple[int, ...] = (), candidates: Mapping[str, frozenset[str]] | None = None,
+    subset: Mapping[str, frozenset[str]] | None = None, subset_ks: tuple[int, ...] = (),
+    means: Mapping[str, Mean] | None = None, left_out: Mapping[str, int] | None = None,
     slice_names: Sequence[str] = (),
-) -> Task:
+) -> Task:  # fmt: skip
     """Return the task of these queries; one whose only target is its own reference is left out and counted.
 
     Queries without targets make a task whose answers a server scores. Slices come in the order of `slice_names`, or of

@@ -158,11 +158,7 @@ def _only(values: Mapping[str, Value], names: Set[str]) -> dict[str, Value]:
 
 
 def references(queries: Sequence[Query]) -> list[Video]:
-    """Return the reference video of each query.
-
-    Raises:
-        CvrError: a query has none.
-    """
+    """Return the reference video of each query. Raises CvrError: a query has none."""
     videos = [query.reference.video if query.reference is not None else None for query in queries]
     lacking = [query.query_id for query, video in zip(queries, videos, strict=True) if video is None]
     if lacking:
@@ -171,11 +167,7 @@ def references(queries: Sequence[Query]) -> list[Video]:
 
 
 def modifications(queries: Sequence[Query]) -> list[str]:
-    """Return the modification text of each query.
-
-    Raises:
-        CvrError: a query has none.
-    """
+    """Return the modification text of each query. Raises CvrError: a query has none."""
     lacking = [query.query_id for query in queries if query.modification is None]
     if lacking:
         raise CvrError(f"This model needs a modification text; query {first_few(lacking)} has none.")

@@ -51,9 +51,7 @@ class Place:
 def given_place(environment: Mapping[str, str], world_size: int) -> Place | None:
     """Return the place that torchrun, `cvr` or Slurm gave this process; None where it is to start others.
 
-    Args:
-        environment: the variables.
-        world_size: processes wanted; 1 takes what torchrun says.
+    A `world_size` of 1 takes what torchrun says.
 
     Raises:
         CvrError: there are more or fewer.

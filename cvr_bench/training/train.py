@@ -28,6 +28,8 @@ from cvr_bench.training.loop import TrainingLoop
 from cvr_bench.training.optimizers import make_optimizer
 from cvr_bench.training.state import RESUME, MovingAverage, TrainingState, another_training
 from cvr_bench.training.step_log import LogRow
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.features.device import device_of as device_named
 from cvr_data.features.device import precision_of
@@ -59,15 +61,9 @@ class TrainReport:
 
 
 def train(
-    retriever: TrainableRetriever,
-    training_set: TrainingSet,
-    validation_task: Task | None,
-    config: TrainConfig,
-    encoder: Encoder,
-    out: Path,
-    *,
-    made_by: MadeBy,
-) -> TrainReport:
+    retriever: TrainableRetriever, training_set: TrainingSet, validation_task: Task | None, config: TrainConfig,
+    encoder: Encoder, out: Path, *, made_by: MadeBy,
+) -> TrainReport:  # fmt: skip
     """Train the model and leave it with the weights that were best on validation (without one: the last).
 
     A training that already ended in `out` with the same key (`cvr_bench.training.key`) is loaded instead; `made_by` is
@@ -82,6 +78,8 @@ def train(
     key = training_key(made_by, retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
+        if is_first():
+            (folder / RESUME).unlink(missing_ok=True)  # of a run that was killed after it wrote the report
         load_weights(retriever.module, folder / WEIGHTS)
         return report
     accelerator = _accelerator(config)
@@ -132,7 +130,8 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
 
 
 def _finished(folder: Path, key: str) -> TrainReport:
-    content = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    if content["key"] != key:
+    content = read_json(folder / REPORT, dict)
+    if content.get("key") != key:
         raise another_training(folder)
-    return TrainReport(**content["report"])
+    with reading(folder / REPORT, "the report of a training; remove the folder"):
+        return TrainReport(**content["report"])

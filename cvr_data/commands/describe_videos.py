@@ -51,11 +51,14 @@ def describe_videos(
 
     Example: cvr describe-videos videos --llm vllm -o model=VLM --encoder blip --encoder-option model=BLIP
     """
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.describe_videos import Config
     from cvr_data.modifications.describe_videos import describe_videos as describe
 
+    if encoder_option and not chosen["encoder"]:
+        raise CvrError("--encoder-option belongs to --encoder.")
     options = with_machine(BACKENDS.get(llm).Config, options)
     config = Config(backend=llm, options=options, encoder_options=encoder_option, **chosen)
     artifact = describe(videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite)

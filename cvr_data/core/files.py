@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from cvr_data.core.delimited import check_start, header, lines_of, other_separator, records
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.json_lines import keys_of, object_of
+from cvr_data.core.reading import reading
+from cvr_data.core.whole_files import read_parquet
 
 SLICE = 4096
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -90,7 +92,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None, required: Itera
     _refuse_repeated(path, names, wanted)
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return _open_parquet(path).read(wanted).select(wanted)
+        return read_parquet(path, wanted)
     if suffix not in JSON_LINES:
         return _csv_table(path, names, wanted)
     rows = list(_json_rows(path, None if columns is None else wanted))
@@ -239,10 +241,8 @@ def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _open_parquet(path: Path) -> pq.ParquetFile:
-    try:
+    with reading(path, "Parquet"):
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CvrError(f"{path}: cannot be read as Parquet ({first_line(error)}).") from None
 
 
 def _as_bytes(schema: pa.Schema) -> pa.Schema:

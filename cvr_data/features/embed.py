@@ -86,23 +86,17 @@ class Selection:
 
 
 def embed(
-    source: Path,
-    encoder_name: str,
-    encoder_config: Any,
-    out: Path,
-    *,
-    column: str | None = None,
-    selection: Selection | None = None,
+    source: Path, encoder_name: str, encoder_config: Any, out: Path, *, selection: Selection | None = None,
     overwrite: bool = False,
-) -> Artifact:
+) -> Artifact:  # fmt: skip
     """Return the artifact of raw features of a videos table, or of one text column of any table.
 
-    A table is an artifact, a Parquet file or a CSV file; `column` is short for a selection of that column.
+    A table is an artifact, a Parquet file or a CSV file.
 
     Raises:
         CvrError: the encoder takes no texts or gives no tokens, a column or id is missing, or no video can be read.
     """
-    chosen = selection or Selection(column=column)
+    chosen = selection or Selection()
     run = _run(source, encoder_name, encoder_config, out, chosen, overwrite)
     if (done := run.finished()) is not None:
         return done
@@ -192,11 +186,7 @@ class PartMaker:
     """Number of the part whose videos come next."""
 
     def __call__(self, number: int, rows: pa.Table) -> MadeFiles:
-        """Return the files of a part.
-
-        Raises:
-            CvrError: the encoder runs elsewhere than that of the command.
-        """
+        """Return the files of a part. Raises CvrError: the encoder runs elsewhere than that of the command."""
         encoder = self.encoder or _encoder_of_process(self.name, self.config)
         if encoder.runs_on != self.runs_on:
             raise CvrError(

@@ -21,15 +21,9 @@ from cvr_data.features.merge_shards import merge
 
 
 def embed_on_devices(
-    source: Path,
-    encoder: str,
-    options: Sequence[str],
-    out: Path,
-    devices: Sequence[str],
-    *,
-    selection: Selection,
+    source: Path, encoder: str, options: Sequence[str], out: Path, devices: Sequence[str], *, selection: Selection,
     overwrite: bool = False,
-) -> Artifact:
+) -> Artifact:  # fmt: skip
     """Return the same artifact as `embed` does, made by one process per device (`cuda:1`, `cpu:0`).
 
     Raises:
@@ -72,15 +66,9 @@ def device_place(name: str) -> tuple[str, str]:
 
 
 def _embed_shard(
-    source: Path,
-    encoder: str,
-    options: Sequence[str],
-    out: Path,
-    share: Selection,
-    overwrite: bool,
-    visible: str,
+    source: Path, encoder: str, options: Sequence[str], out: Path, share: Selection, overwrite: bool, visible: str,
     threads: int,
-) -> None:
+) -> None:  # fmt: skip
     if visible:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
     import torch

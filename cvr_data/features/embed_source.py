@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import SUFFIXES, read_table
-from cvr_data.core.parts import Part, hashes_of, read_part
+from cvr_data.core.parts import Part, hashes_of, read_part, read_schema
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.download.items import read_ids
@@ -84,7 +83,7 @@ def source_schema(source: Path) -> pa.Table:
     """
     if source.is_file():
         return read_source(source)[0].slice(0, 0)
-    return pq.read_schema(open_artifact(source).part_paths[0]).empty_table()
+    return read_schema(open_artifact(source).part_paths[0]).empty_table()
 
 
 def check_wanted(columns: pa.Table, wanted: Wanted) -> None:

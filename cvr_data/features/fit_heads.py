@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -80,21 +81,15 @@ def fit_heads(embeddings: Path, videos: Path, config: Config, *, overwrite: bool
         CvrError: no video of the train split has features, or the videos are not those of the embeddings.
     """
     store = FeatureStore.open(embeddings, space="raw")
-    writer = ArtifactWriter(
-        embeddings / HEADS_FOLDER,
-        stage=STAGE,
-        version=VERSION,
-        config=config_dict(config),
-        inputs={"embeddings": embeddings, "videos": videos},
-        overwrite=overwrite,
-    )
+    writer = _writer(embeddings, config_dict(config), {"videos": videos}, overwrite)
     if (done := writer.finished()) is not None:
         return done
     train, held_out, split = _splits(store, check_columns(open_artifact(videos).read(), VIDEOS, str(videos)), videos)
     with writer:
         heads = train_heads(store, train, config)
         report = {"split": split, **recall(store, heads, held_out)}
-        writer.write_file(WEIGHTS, _state_bytes(heads))
+        weights = {name: value.contiguous() for name, value in heads.state_dict().items()}
+        writer.write_file(WEIGHTS, safetensors.torch.save(weights))
         return writer.finish(report=report, trained_on={"videos": len(train.video_ids), "split": "train"})
 
 
@@ -107,6 +102,7 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
         CvrError: `source` has no heads, or its features are of other widths.
     """
     store = FeatureStore.open(embeddings, space="raw")
+    open_artifact(source)
     heads = load_heads(source / HEADS_FOLDER)
     widths = (heads.frame_head.linear.in_features, heads.token_head.linear.in_features)
     if widths != (store.dim, store.text_dim):
@@ -115,19 +111,18 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
             f"{(store.dim, store.text_dim)}; take heads fitted on features of the same encoders."
         )
     origin = open_artifact(source / HEADS_FOLDER, STAGE)
-    writer = ArtifactWriter(
-        embeddings / HEADS_FOLDER,
-        stage=STAGE,
-        version=VERSION,
-        config={},
-        inputs={"embeddings": embeddings, "heads": origin.path},
-        overwrite=overwrite,
-    )
+    writer = _writer(embeddings, {}, {"heads": origin.path}, overwrite)
     if (done := writer.finished()) is not None:
         return done
     with writer:
         writer.write_file(WEIGHTS, (origin.path / WEIGHTS).read_bytes())
         return writer.finish(report=origin.manifest["report"], trained_on=origin.manifest["trained_on"])
+
+
+def _writer(embeddings: Path, config: dict[str, Any], other: dict[str, Path], overwrite: bool) -> ArtifactWriter:
+    inputs = {"embeddings": embeddings, **other}
+    folder = embeddings / HEADS_FOLDER
+    return ArtifactWriter(folder, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
 
 
 def train_heads(store: FeatureStore, train: Captioned, config: Config) -> Heads:
@@ -286,9 +281,3 @@ def _rescaled(store: FeatureStore, heads: Heads, train: Captioned) -> Heads:
         head.linear.weight.div_(length)
         head.linear.bias.div_(length)
     return heads
-
-
-def _state_bytes(heads: Heads) -> bytes:
-    from safetensors.torch import save
-
-    return save({name: value.contiguous() for name, value in heads.state_dict().items()})

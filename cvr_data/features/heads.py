@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
+from cvr_data.core.torch_files import read_safetensors
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 STAGE = "fit-heads"
@@ -80,13 +82,12 @@ def load_heads(folder: Path, embeddings_key: str | None = None) -> Heads:
     Raises:
         CvrError: no such artifact, or it was fitted on other embeddings than those of `embeddings_key`.
     """
-    from safetensors.torch import load_file
-
     artifact = open_artifact(folder, STAGE)
-    if embeddings_key not in (None, artifact.manifest["inputs"]["embeddings"]["key"]):
+    if embeddings_key not in (None, identity_of(artifact.manifest)["inputs"].get("embeddings")):
         raise CvrError(f"{folder} was fitted on other embeddings; run cvr fit-heads with --overwrite.")
-    state = load_file(artifact.path / WEIGHTS)
-    dim, frame_dim = state["frame_head.linear.weight"].shape
-    heads = Heads(frame_dim, state["token_head.linear.weight"].shape[1], dim)
-    heads.load_state_dict(state)
+    state = read_safetensors(artifact.path / WEIGHTS)
+    with reading(artifact.path / WEIGHTS, "heads; fit them again with --overwrite"):
+        dim, frame_dim = state["frame_head.linear.weight"].shape
+        heads = Heads(frame_dim, state["token_head.linear.weight"].shape[1], dim)
+        heads.load_state_dict(state)
     return heads.eval().requires_grad_(False)

@@ -26,9 +26,7 @@ class VideoFeatures:
 
     def pooled_BD(self) -> Tensor:
         """Return the mean over frames that are not padding, unit length along D."""
-        weights_BT1 = self.mask_BT.unsqueeze(-1).to(self.frames_BTD.dtype)
-        mean_BD = (self.frames_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)
-        return torch.nn.functional.normalize(mean_BD, dim=-1)
+        return torch.nn.functional.normalize(masked_mean(self.frames_BTD, self.mask_BT), dim=-1)
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,12 @@ def by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
 def no_texts(width: int) -> TextFeatures:
     """Return the features of no text at all."""
     return TextFeatures(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
+
+
+def masked_mean(rows_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+    """Return the mean over the positions that are not padding, (B, D)."""
+    weights_BT1 = mask_BT.unsqueeze(-1).to(rows_BTD.dtype)
+    return (rows_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)
 
 
 def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER
 
 REQUIRED = ("pth1", "pth2", "edit")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.split_names import split_in_name
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.media.places import ids_of_clips
@@ -210,7 +210,7 @@ def parsed(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path
     for row, cell in enumerate(cells):
         try:
             values.append(None if cell is None or cell == "" else parse(cell))
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             raise CvrError(f"{path}: row {row} (counted from 0), column {name!r}: cannot read {cell!r}.") from None
     return values
 
@@ -221,16 +221,12 @@ def literal(cell: Any) -> Any:
         return cell
     try:
         return json.loads(cell)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return ast.literal_eval(cell)
 
 
 def texts_of(cell: Any) -> list[str]:
-    """Return the texts of a cell that holds a list of them.
-
-    Raises:
-        ValueError: it holds something else.
-    """
+    """Return the texts of a cell that holds a list of them. Raises ValueError: it holds something else."""
     values = literal(cell)
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ValueError("not a list of texts")
@@ -258,3 +254,18 @@ def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> 
 
 def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in MARKS) else cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfSplits:
+    """Options of layouts with a file per split; the Config of one inherits them."""
+
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self) -> None:
+        if self.split not in ("", *SPLITS):
+            hint = did_you_mean(self.split, SPLITS)
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")

@@ -38,5 +38,4 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
     return read_csv_files(config, path, COLUMNS)

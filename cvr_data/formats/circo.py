@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_entries
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 KINDS = {"shared_concept": pa.string(), "semantic_aspects": pa.list_(pa.string())}

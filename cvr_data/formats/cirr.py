@@ -27,7 +27,7 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
@@ -80,7 +80,6 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder."""
     files = _rows.files_of(path, FILES, config.split)
     return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
 

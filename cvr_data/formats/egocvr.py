@@ -21,7 +21,7 @@ import pyarrow as pa
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 QUERIES = ("video_clip_id", "target_clip_ids", "video_clip_narration", "target_clip_narration", "instruction",

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import SPLITS
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
@@ -67,7 +67,6 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder."""
     return _rows.concat([_read_file(config, file) for file in _files(config, path)])
 
 

@@ -24,7 +24,7 @@ from cvr_data.core.annotation_files import read_json, read_tab_separated
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 KINDS = {"video_source": pa.string(), "class_id": pa.string()}

@@ -25,6 +25,7 @@ import yaml
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_statistics
 from cvr_data.formats._rows import by_split, gallery_of, queries_of, refuse_clips, to_triplets, to_videos, values_of
@@ -143,7 +144,6 @@ def read(config: Config, path: Path) -> pa.Table:
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
-    """Return the videos of the corpus."""
     corpus = _read_config(path, "corpus", ["id"], config.split)
     return to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
 
@@ -242,13 +242,19 @@ def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> p
     return pa.concat_tables([read_table(file, columns, columns) for file in files])
 
 
+def _videos(file: Path) -> list[Any]:
+    """The entries of a column of videos, without their bytes."""
+    with reading(file, "Parquet"):
+        return pq.read_table(file, columns=["video.path"])["video"].to_pylist()
+
+
 def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, str]:
     if (path / "excluded_references").is_dir():
         rows = _read_config(path, "excluded_references", EXCLUDED.names, config.split).to_pylist()
         references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
     else:
         files = sorted((path / "queries").glob(f"{config.split}*.parquet"))
-        stored = [entry for file in files for entry in pq.read_table(file, columns=["video.path"])["video"].to_pylist()]
+        stored = [entry for file in files for entry in _videos(file)]
         pairs = zip(names, stored, strict=True)
         references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}
     if missing := [name for name in names if name not in references]:

@@ -35,6 +35,5 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a Parquet file, or of all `triplets-*.parquet` of a folder."""
     files = files_of(path, FILES, "", otherwise=SPLITS[0]).values()  # rows have their own
     return concat([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])

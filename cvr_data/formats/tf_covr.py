@@ -24,7 +24,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 PAIRS = ("query_video", "target_video", "label1", "label2", "modification")

@@ -61,5 +61,4 @@ def csv_bytes(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> 
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content."""
     return read_csv_files(config, path, COLUMNS)

@@ -49,11 +49,7 @@ def with_clips(body: str, clips: ClipShelf) -> str:
 
 
 def write_page(content: str, out: Path, option: str = "--out") -> None:
-    """Write the page, whole or not at all.
-
-    Raises:
-        CvrError: `out` is a folder.
-    """
+    """Write the page, whole or not at all. Raises CvrError: `out` is a folder."""
     if out.is_dir():
         raise CvrError(f"{out} is a folder; {option} is the file to write, such as {out / 'report.html'}.")
     out.parent.mkdir(parents=True, exist_ok=True)

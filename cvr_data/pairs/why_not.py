@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.reading import reading
 from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.language.words import words_of
 from cvr_data.pairs.strategies import STRATEGIES, ComparesNeighbours, DropsGroups
@@ -185,7 +186,7 @@ def _read(artifact: Artifact, name: str, wanted: Mapping[str, Iterable[str]], ne
     rows = []
     values = {column: pa.array(list(some), pa.string()) for column, some in wanted.items()}
     for path in sorted(artifact.path.glob(f"{name}-*.parquet")):
-        with pq.ParquetFile(path) as part:
+        with reading(path, "Parquet"), pq.ParquetFile(path) as part:
             has_all = {*values, *filter(None, [needed])} <= set(part.schema_arrow.names)
             for number in range(part.num_row_groups if has_all else 0):
                 asked = part.read_row_group(number, columns=list(values))

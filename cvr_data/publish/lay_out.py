@@ -9,7 +9,7 @@ and urls only. `cvr_data.publish.push` uploads it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
+from cvr_data.core.lineage import input_paths, lineage
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.formats import webvid_covr
 from cvr_data.media.places import ids_of_clips
@@ -37,7 +36,7 @@ from cvr_data.publish.papers import citation, copy_licence_files, licences_text,
 from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, commands_of, examples, render_card, sources_of
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, recorded_funnel
 from cvr_data.triplets.shortcuts import shortcuts_of
 from cvr_data.triplets.statistics import statistics
 
@@ -113,7 +112,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
     for number, made in enumerate(card.lineage, start=1):
         write_bytes(folder / "manifests" / f"{number:02d}-{made.stage}.json", json_bytes(made.manifest))
-    files = {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}
+    files = {medium.name: medium.path for medium in sorted(uploaded.values(), key=lambda medium: medium.name)}
     of_media = {name: file_sha256(path) for name, path in files.items()}
     if len(of_media) > LISTED_MEDIA:
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
@@ -127,11 +126,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
 
 
 def check_repo(repo: str, option: str = "--repo") -> None:
-    """Check the name of a repository.
-
-    Raises:
-        CvrError: it is malformed.
-    """
+    """Check the name of a repository. Raises CvrError: it is malformed."""
     if not REPO.fullmatch(repo):
         raise CvrError(f"{option} {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
 
@@ -157,8 +152,9 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
     artifacts = lineage([dataset.artifact.path])
     return Card(
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
-        numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
-        sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
+        numbers=statistics(part.triplets, part.videos), funnel=recorded_funnel(dataset.artifact, artifacts),
+        lineage=artifacts, sources=sources_of(part.videos, part.used), configs={},
+        versions=dataset.artifact.manifest["versions"],
         clips=0 if part.videos is None else len(part.used & ids_of_clips(part.videos)),
         commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
         coverage=dataset.artifact.manifest.get("coverage"),
@@ -186,11 +182,7 @@ def _write_thumbnails(part: Publishable, media: Mapping[str, PublishedMedium], f
 
 
 def connect() -> "HfApi":
-    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN.
-
-    Raises:
-        CvrError: there is no token.
-    """
+    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN. Raises CvrError: there is no token."""
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.utils import disable_progress_bars, logging
 
@@ -220,14 +212,3 @@ def _write_shards(triplets: pa.Table, folder: Path) -> dict[str, dict[str, str]]
                     configs.setdefault(name, {})[split] = f"data/{name}/{split}-*.parquet"
     configs["default"] = {split: configs["default"][split] for split in SPLITS if split in configs["default"]}
     return configs
-
-
-def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelStep]:
-    recorded = dataset.artifact.manifest.get("funnel")
-    if recorded is None:
-        return funnel_of(artifacts)
-    return [FunnelStep.from_json(entry) for entry in recorded]
-
-
-def _name(medium: PublishedMedium) -> str:
-    return medium.name

@@ -53,11 +53,7 @@ def publishable_media(part: Publishable, folders: Sequence[Path]) -> tuple[dict[
 
 
 def check_media(media: Mapping[str, PublishedMedium], elsewhere: Mapping[str, Path]) -> None:
-    """Refuse to upload what lies elsewhere, or shows no picture.
-
-    Raises:
-        CvrError: names the first of them.
-    """
+    """Refuse to upload what lies elsewhere, or shows no picture. Raises CvrError: names the first of them."""
     if elsewhere:
         told = first_few(f"{video_id} ({path})" for video_id, path in elsewhere.items())
         raise CvrError(

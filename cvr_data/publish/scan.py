@@ -51,14 +51,9 @@ def _in_table(path: Path) -> Iterator[str]:
             for batch in file.iter_batches()
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
             for texts in _texts(column)
-            for kind in _kinds(texts)
+            for kind in found_in("\n".join(filter(None, pc.unique(texts).to_pylist())))
         }
     yield from (f", column {name}: {kind}" for name, kind in sorted(found))
-
-
-def _kinds(texts: pa.Array) -> Iterator[str]:
-    distinct = "\n".join(filter(None, pc.unique(texts).to_pylist()))
-    yield from found_in(distinct)
 
 
 def _texts(column: pa.Array) -> Iterator[pa.Array]:

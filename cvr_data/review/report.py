@@ -10,20 +10,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cvr_data.core.reading import reading
 from cvr_data.review.export import judgments_table
-from cvr_data.review.store import DECISIONS, ReviewStore
+from cvr_data.review.store import DECISIONS, KIND, ReviewStore
 from cvr_data.triplets.judgments import KEPT, verdicts_of
 
 JudgmentRow = dict[str, Any]
 
 
 def review_report(review: Path) -> dict[str, Any]:
-    """Return the numbers of a review.
-
-    Raises:
-        CvrError: there is no such review.
-    """
-    with ReviewStore(review, must_exist=True) as store:
+    """Return the numbers of a review. Raises CvrError: there is no such review."""
+    with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
         rows = judgments_table(store).to_pylist()
         invited, settings = store.annotators(), store.settings()
         items = {item.item_id: item.answer for item in store.items()}
@@ -143,10 +140,7 @@ def krippendorff_alpha(units: Sequence[Mapping[str, Hashable]]) -> float | None:
 
     Source: Krippendorff, Content Analysis, nominal data with missing values.
 
-    None where it is undefined: no unit was rated twice, or only one answer was ever given.
-
-    Args:
-        units: rater -> answer of each item.
+    None where it is undefined: no unit (rater -> answer) was rated twice, or only one answer was ever given.
     """
     coincidences: Counter[tuple[Hashable, Hashable]] = Counter()
     for unit in units:

@@ -98,11 +98,7 @@ def others_log_in() -> bool:
 
 
 def read_sources(sources: ReviewSources, settings: Settings) -> Reviewed:
-    """Return what is to be judged.
-
-    Raises:
-        CvrError: nothing to review, or the overlap is no share.
-    """
+    """Return what is to be judged. Raises CvrError: nothing to review, or the overlap is no share."""
     if not 0 <= settings.overlap <= 1:
         raise CvrError(f"--overlap should be between 0 and 1, got {settings.overlap:g}.")
     return read_reviewed(sources.reviewed, pairs=sources.pairs, splits=sources.splits, gold=sources.gold)

@@ -205,19 +205,14 @@ def write_dataset(
 ) -> Artifact:  # fmt: skip
     """Write parts, CSVs, statistics and the card of an open run, and finish it.
 
-    Args:
-        run: that the triplets are of.
-        triplets: as they will be written.
-        name: of the dataset.
-        videos: folders that tell of the triplets' videos.
-        made_of: for the card and the manifest; the steps of this run are added.
-        sort_by: columns that the rows of each part are sorted by.
-        coverage_of: what the statistics say of those before, where this is a dataset of which some was dropped.
+    The steps of this run are added to `made_of`; `coverage_of` compares its numbers with those of the dataset before,
+    where this is one of which some was dropped.
 
     A dataset of no triplet has its parts and manifest alone.
     """
     rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
-    made_of = replace(made_of, funnel=[*made_of.funnel, *_own_steps(run)])
+    own = [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
+    made_of = replace(made_of, funnel=[*made_of.funnel, *own])
     if not run.written:
         return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
     numbers, sources = count_triplets(run, rows, videos)
@@ -226,7 +221,7 @@ def write_dataset(
     _write_csvs(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
     examples = run.side(
-        rows.then(Step(name="examples", run=_example_rows, makes_rows=True, is_counted=False)), bucket_table
+        rows.then(Step(name="examples", run=example_rows, makes_rows=True, is_counted=False)), bucket_table
     )
     card = Card(
         name=name,
@@ -243,10 +238,6 @@ def write_dataset(
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
-
-
-def _own_steps(run: StageRun) -> list[FunnelStep]:
-    return [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
 
 
 def _write_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:
@@ -271,10 +262,6 @@ def _csv_lines(config: Any, triplets: pa.Table) -> pa.Table:
             lines[split, start] = csv_bytes(rows.slice(start, CSV_ROWS)).split(b"\n", 1)[1]
     columns = {"split": pa.array([split for split, _ in lines], pa.string())}
     return pa.table({**columns, "text": pa.array(lines.values(), pa.large_binary())})
-
-
-def _example_rows(config: Any, triplets: pa.Table) -> pa.Table:
-    return example_rows(triplets)
 
 
 def _digests(folder: Path) -> dict[str, str]:

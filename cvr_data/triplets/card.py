@@ -114,26 +114,26 @@ def front_matter(card: Card) -> dict[str, Any]:
     }
 
 
-def examples(triplets: pa.Table, count: int = EXAMPLES) -> list[dict[str, Any]]:
+def examples(triplets: pa.Table) -> list[dict[str, Any]]:
     """Return rows drawn by their content hash, in turn from each split and style; the same for the same dataset."""
-    queues = _queues(triplets, count)
-    chosen = [queue[place] for place in range(count) for queue in queues if place < len(queue)][:count]
+    queues = _queues(triplets)
+    chosen = [queue[place] for place in range(EXAMPLES) for queue in queues if place < len(queue)][:EXAMPLES]
     return triplets.select(EXAMPLE_COLUMNS).take(pa.array(chosen, pa.int64())).to_pylist()
 
 
-def example_rows(triplets: pa.Table, count: int = EXAMPLES) -> pa.Table:
+def example_rows(config: Any, triplets: pa.Table) -> pa.Table:
     """Return the rows of a part of the triplets that can be among the examples of all."""
-    rows = [row for queue in _queues(triplets, count) for row in queue]
+    rows = [row for queue in _queues(triplets) for row in queue]
     return triplets.select(EXAMPLE_COLUMNS).take(pa.array(rows, pa.int64()))
 
 
-def _queues(triplets: pa.Table, count: int) -> list[list[int]]:
-    """Return the first rows of each split and style by content hash, at most `count` of each."""
+def _queues(triplets: pa.Table) -> list[list[int]]:
+    """Return the first rows of each split and style by content hash, at most as many as there are examples."""
     order = pc.sort_indices(triplets.column("triplet_id"))
     queues: dict[tuple[str, str], list[int]] = defaultdict(list)
     kinds = list(zip(triplets.column("split").to_pylist(), triplets.column("style").to_pylist(), strict=True))
     for row in order.to_pylist():
-        if len(queues[kinds[row]]) < count:
+        if len(queues[kinds[row]]) < EXAMPLES:
             queues[kinds[row]].append(row)
     return [queues[kind] for kind in sorted(queues)]
 

@@ -23,11 +23,7 @@ VIDEO_COLUMNS = ("video_id", "source", "licence", "duration_s")
 def count_triplets(
     run: StageRun, triplets: Flow, videos: Sequence[Path]
 ) -> tuple[dict[str, Any], list[SourceOfVideos]]:
-    """Return the statistics of triplets, and where their videos come from.
-
-    Raises:
-        CvrError: videos lack a column.
-    """
+    """Return the statistics of triplets, and where their videos come from. Raises CvrError: videos lack a column."""
     facts = [triplets.then(Step(name="facts", run=facts_of, makes_rows=True, is_counted=False))]
     for folder in videos:
         rows = run.read(folder, VIDEO_COLUMNS, ["video_id", "source"])

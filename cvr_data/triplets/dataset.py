@@ -1,6 +1,6 @@
 """A dataset folder opened for reading: its triplets and, where its manifest leads to them, its videos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import input_paths
+from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths
 from cvr_data.media.places import resolve_media
 from cvr_data.tables import TRIPLETS, VIDEOS
 
@@ -43,6 +43,12 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
         videos=pa.concat_tables(tables, promote_options="permissive") if tables else None,
         video_folders=tuple(folders),
     )
+
+
+def recorded_funnel(artifact: Artifact, artifacts: Sequence[Artifact]) -> list[FunnelStep]:
+    """Return the steps that a dataset was made by, as its manifest says or else those of the artifacts behind it."""
+    recorded = artifact.manifest.get("funnel")
+    return funnel_of(artifacts) if recorded is None else [FunnelStep.from_json(entry) for entry in recorded]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
+from cvr_data.core.lineage import input_paths, lineage
 from cvr_data.core.parts import bucket_table, hashes_of
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
@@ -27,7 +27,7 @@ from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.build import MadeOf, write_dataset
 from cvr_data.triplets.card import commands_of
 from cvr_data.triplets.counted import count_triplets
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, recorded_funnel
 
 STAGE = "drop-missing"
 VERSION = 1
@@ -51,11 +51,10 @@ def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = 
     )  # fmt: skip
     if (done := run.finished()) is not None:
         return done
-    before = source.manifest.get("funnel")
     artifacts = lineage([source.path])
     made_of = MadeOf(
         lineage=artifacts, versions=installed_versions(), commands=[*commands_of(artifacts), running_command()],
-        funnel=funnel_of(artifacts) if before is None else [FunnelStep.from_json(entry) for entry in before],
+        funnel=recorded_funnel(source, artifacts),
     )  # fmt: skip
     read = run.read(source.path)
     with run:

@@ -14,6 +14,7 @@ file or a clip of the same recording, whichever corpus it comes from, as `shares
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import starmap
 from typing import Any, Literal
 
@@ -121,20 +122,45 @@ def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
     found: list[Step] = [
         KeyedStep(name="join", run=join, key=by_pair, config=config, makes_rows=True, is_counted=False),
         Step(name="texts", run=drop_unusable),
-        ClaimStep(name="splits", run=_straddles, claims=_video_claims, settle=less_protected, per_value=2),
-        ClaimStep(name="duplicates", run=_repeats, claims=_triplet_claims, settle=repeated, per_value=2),
+        ClaimStep(
+            name="splits",
+            run=partial(drop_claimed, "straddles_splits"),
+            claims=_video_claims,
+            settle=less_protected,
+            per_value=2,
+        ),
+        ClaimStep(
+            name="duplicates",
+            run=partial(drop_claimed, "duplicate"),
+            claims=_triplet_claims,
+            settle=repeated,
+            per_value=2,
+        ),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
             found.append(
-                ClaimStep(name=cap.reason, run=_beyond, config=cap, claims=_cap_claims, settle=over_cap, per_value=4)
+                ClaimStep(
+                    name=cap.reason,
+                    run=partial(drop_claimed, cap.reason),
+                    config=cap,
+                    claims=_cap_claims,
+                    settle=over_cap,
+                    per_value=4,
+                )
             )
     if tests_kin is not None:
         found.append(Step(name="test source", run=drop_other_tests))
         found.append(Step(name="kin", run=_with_kin, sides=(tests_kin,), is_counted=False))
         found.append(
-            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=of_test_videos, per_value=4)
+            ClaimStep(
+                name="test videos",
+                run=_shares,
+                claims=_test_claims,
+                settle=of_test_videos,
+                per_value=4,
+            )
         )
     return found
 
@@ -168,11 +194,7 @@ def join(config: Config, bucket: pa.Table) -> pa.Table:
 
 
 def _checked_names(pairs: pa.Table) -> pa.Array:
-    """Return `pair_names` of pairs, of which the first of a name counts.
-
-    Raises:
-        CvrError: a pair is in two splits.
-    """
+    """Return `pair_names` of pairs, of which the first of a name counts. Raises CvrError: a pair is in two splits."""
     names = pair_names(pairs).combine_chunks()
     first = pairs.column("split").take(pc.index_in(names, names))
     splits = [pc.fill_null(column, "") for column in (first, pairs.column("split"))]
@@ -206,7 +228,8 @@ def _video_claims(config: Any, rows: pa.Table) -> pa.Table:
         is_grouped = pc.greater(pc.binary_length(pc.fill_null(groups, "")), 0)
         named = pc.if_else(is_grouped, _joined("group", groups), _joined("video", videos))
         keys.append(_apart(rows, hashes_of(named)))
-    return _claims(keys, rows, {"level": _levels(rows)})
+    level = pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
+    return _claims(keys, rows, {"level": level})
 
 
 def less_protected(config: Any, claims: pa.Table) -> pa.Table:
@@ -283,20 +306,13 @@ def of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
     return claims.select(["row", PIECE]).filter(pa.array(is_shared))
 
 
-def _straddles(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), "straddles_splits")
-
-
-def _repeats(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), "duplicate")
-
-
-def _beyond(cap: _Cap, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), cap.reason)
+def drop_claimed(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+    """Drop the rows whose claims came back."""
+    return mark_rows(rows, found.column("row").to_numpy(), reason)
 
 
 def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows.drop_columns([*_KIN]), found.column("row").to_numpy(), "shares_test_video")
+    return drop_claimed("shares_test_video", config, rows.drop_columns([*_KIN]), found)
 
 
 def _claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
@@ -319,10 +335,6 @@ def _ranked(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Table:
 def _apart(rows: pa.Table, keys: np.ndarray) -> np.ndarray:
     """Return the keys, other ones for rows of test sources."""
     return mixed(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
-
-
-def _levels(rows: pa.Table) -> np.ndarray:
-    return pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
 
 
 def _joined(kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

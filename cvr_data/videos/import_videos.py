@@ -65,7 +65,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     where = ", ".join(map(str, inputs.values())) or name
     with run:
         try:
-            rows = run.made("read", partial(_parts, corpus, config, out))
+            rows = run.made("read", partial(_parts, corpus, config, run.out))
             videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
             refuse_repeated(videos, where)
             videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import SUFFIXES, Row, check_file, id_text, read_rows
+from cvr_data.core.reading import read_text
 from cvr_data.core.split_names import split_in_name
 from cvr_data.media.look import media_files
 from cvr_data.tables import SPLITS
@@ -144,7 +145,7 @@ def listed_splits(folder: Path) -> dict[str, str]:
     for split in SPLITS:
         listed = folder / f"{split}_list.txt"
         if listed.is_file():
-            for video_id in listed.read_text(encoding="utf-8").split():
+            for video_id in read_text(listed).split():
                 if splits.setdefault(video_id, split) != split:
                     raise CvrError(f"{folder}: {video_id!r} is in {splits[video_id]}_list.txt and in {split}_list.txt.")
     return splits

@@ -79,13 +79,7 @@ class Recorded:
 
 
 class Replayed:
-    """A part that runs again, with the recorded rows of all others.
-
-    Args:
-        whole: what `merged` returned.
-        start: the first row of this part in it.
-        parts: how many there are.
-    """
+    """One of some parts that runs again, with the recorded rows of all others: in `whole`, its own begin at `start`."""
 
     def __init__(self, whole: Recorded, start: int, parts: int):
         self.whole, self.start, self.parts = whole, start, parts

@@ -44,13 +44,9 @@ def info_nce(logits_BB: Tensor, ignored_BB: Tensor | None = None, *, symmetric: 
 
 
 def hn_nce(
-    logits_BB: Tensor,
-    ignored_BB: Tensor | None = None,
-    *,
-    alpha: float = 1.0,
-    beta: float = 0.5,
+    logits_BB: Tensor, ignored_BB: Tensor | None = None, *, alpha: float = 1.0, beta: float = 0.5,
     reference_axis: bool = False,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Return a cross-entropy whose negatives weigh more the closer they are, summed over both directions.
 
     The weights of a row's negatives are a softmax of beta times their logits, times their number; beta 0 with alpha 1

@@ -51,14 +51,8 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
 def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
-    Args:
-        encoder: of the features.
-        module: what is trained.
-        checkpoint: its weights, or None.
-        as_released: whether the loss goes from queries to targets only, every other target being a negative.
-
-    Raises:
-        CvrError: the checkpoint does not fit.
+    The loss `as_released` goes from queries to targets only, every other target being a negative. A checkpoint that
+    does not fit is a CvrError.
     """
     load_weights(module, checkpoint)
 

@@ -94,15 +94,10 @@ class DenseRetriever:
     """
 
     def __init__(
-        self,
-        encode_queries: Callable[[Sequence[Query]], Tensor],
-        encode_videos: Callable[[Sequence[Video]], Tensor],
-        *,
-        encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
-        module: nn.Module | None = None,
-        training_step: Callable[[TripletBatch], Losses] | None = None,
-        clip_reader: ReadsAhead | None = None,
-    ):
+        self, encode_queries: Callable[[Sequence[Query]], Tensor], encode_videos: Callable[[Sequence[Video]], Tensor],
+        *, encode_texts: Callable[[Sequence[str]], Tensor] | None = None, module: nn.Module | None = None,
+        training_step: Callable[[TripletBatch], Losses] | None = None, clip_reader: ReadsAhead | None = None,
+    ):  # fmt: skip
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
         self.encode_texts = encode_texts
@@ -156,11 +151,7 @@ def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[lis
 
 
 def check_one_space(encoder: Encoder, model: str) -> None:
-    """Refuse an encoder whose videos and texts cannot be compared.
-
-    Raises:
-        CvrError: their widths differ.
-    """
+    """Refuse an encoder whose videos and texts cannot be compared. Raises CvrError: their widths differ."""
     if encoder.dim != encoder.text_dim:
         widths = f"{encoder.dim} and {encoder.text_dim} wide"
         raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")

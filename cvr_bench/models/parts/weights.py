@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import Retriever, module_of
-from cvr_data.core.errors import CvrError, first_few, first_line
-from cvr_data.core.torch_files import load_torch_file, within
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.torch_files import load_torch_file, read_safetensors, within
 from cvr_data.core.whole_files import write_bytes
 
 WEIGHTS = "model.safetensors"
@@ -43,11 +44,7 @@ def save_weights(module: nn.Module, path: Path) -> None:
 
 
 def load_weights(module: nn.Module, path: Path | None) -> None:
-    """Load weights into a module.
-
-    Args:
-        module: what they are for; every weight must be there, of the same shape.
-        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote; None changes nothing.
+    """Load weights, all that a module has, from a file or a folder of `cvr bench` or training; None changes nothing.
 
     Raises:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
@@ -70,6 +67,8 @@ def load_weights(module: nn.Module, path: Path | None) -> None:
 
 
 def _find(path: Path) -> Path:
+    if (path / MANIFEST).exists():
+        open_artifact(path)
     for file in (path, path / WEIGHTS, path / TRAINING / WEIGHTS):
         if file.is_file():
             return file
@@ -78,7 +77,7 @@ def _find(path: Path) -> Path:
 
 def read_extra(folder: Path) -> dict[str, Tensor]:
     """Return the weights beside those of a transformers model in a folder; none where there are none."""
-    return load_file(folder / EXTRA) if (folder / EXTRA).is_file() else {}
+    return read_safetensors(folder / EXTRA) if (folder / EXTRA).is_file() else {}
 
 
 def read_weights(file: Path) -> Mapping[str, Tensor]:
@@ -87,16 +86,13 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
     Raises:
         CvrError: it cannot be read, or holds none.
     """
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        if not zipfile.is_zipfile(file):
-            raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
-        content = within(load_torch_file(file), WRAPPERS)
-    except (SafetensorError, OSError) as error:
-        raise CvrError(f"Cannot read the checkpoint {file}: {first_line(error)}") from None
+    if file.suffix == ".safetensors":
+        return read_safetensors(file)
+    if not zipfile.is_zipfile(file):
+        raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
+    content = within(load_torch_file(file), WRAPPERS)
     weights = (
-        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
         if isinstance(content, Mapping)
         else {}
     )
@@ -106,11 +102,7 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
 
 
 def load_checkpoint(retriever: Retriever, path: Path) -> None:
-    """Load trained weights into a model made with the options it was trained with.
-
-    Args:
-        retriever: the model.
-        path: a result folder, a training folder, or a weights file (ours or a published one).
+    """Load trained weights into a model made with the options it was trained with; `path` as `load_weights` has it.
 
     Raises:
         CvrError: the model has none, there are none, or they are of another model.

@@ -41,7 +41,6 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder."""
     return TwoTowerEncoder("clip-openai", ClipTowers(config.model, config.tokenizer), config)
 
 

@@ -39,7 +39,6 @@ TINY = Config(dim=8, frames=2)
 
 
 def load(config: Config) -> "HashEncoder":
-    """Return the encoder."""
     return HashEncoder(config)
 
 

@@ -52,7 +52,6 @@ class Config(Frames):
 
 
 def load(config: Config) -> "MtebEncoder":
-    """Return the encoder."""
     return MtebEncoder(model_of(config.model, config.argument), config)
 
 

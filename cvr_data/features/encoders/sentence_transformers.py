@@ -45,7 +45,6 @@ class Config(Products):
 
 
 def load(config: Config) -> "SentenceEncoder":
-    """Return the encoder."""
     network = load_sentence_transformer(config.model, device_of(config.device))
     if config.max_tokens is not None:
         network.max_seq_length = config.max_tokens

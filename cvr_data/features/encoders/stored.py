@@ -35,7 +35,6 @@ class Config:
 
 
 def load(config: Config) -> "StoredEncoder":
-    """Return the encoder."""
     store = FeatureStore.open(config.embeddings, config.space)
     text_stores = [FeatureStore.open(folder, "raw") for folder in config.texts]
     for folder, text_store in zip(config.texts, text_stores, strict=True):
@@ -61,11 +60,7 @@ class StoredEncoder:
             self.text_dim = self._text_encoder.text_dim
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
-        """Return the stored frame embeddings.
-
-        Raises:
-            CvrError: a video is not stored.
-        """
+        """Return the stored frame embeddings. Raises CvrError: a video is not stored."""
         return self.store.frames([video.video_id for video in videos])
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:

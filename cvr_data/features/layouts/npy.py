@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.reading import read_array
+from cvr_data.core.whole_files import write_array
 from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts
 
 FRAMES = 8
@@ -52,10 +54,7 @@ def _features_folder(source: Path) -> Path:
 
 
 def _array(path: Path, frames: int) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise CvrError(f"{path} is no NumPy array ({first_line(error)}).") from None
+    array = read_array(path)
     if frames and (array.ndim < 2 or len(array) != frames):
         raise CvrError(f"{path} should have {frames} frames, found shape {array.shape}.")
     return array
@@ -82,7 +81,7 @@ def write_features(video_ids: Sequence[str], embeddings: Path, folder: Path) -> 
         for video_id, frames_TD, mask_T in zip(chunk, features.frames_BTD, features.mask_BT, strict=True):
             path = made / f"{video_id}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, eight_frames(frames_TD[mask_T].numpy()), allow_pickle=False)
+            write_array(path, eight_frames(frames_TD[mask_T].numpy()))
     return made
 
 

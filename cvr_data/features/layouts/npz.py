@@ -6,14 +6,15 @@ Rows of frames are `keys` (N,) or (N, k), the video first, and `feat` (N, C), pu
 
 # Shapes: N frames of all videos, T frames of one, C stored, D embedding.
 
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
+from cvr_data.core.whole_files import whole_file
 from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts
 
 
@@ -43,7 +44,8 @@ def write(config: Config, export: Export, folder: Path) -> list[Path]:
     arrays = dict(export.frames())
     if "file" in arrays:
         raise CvrError("NumPy cannot write an array called 'file'; use the layout h5 or pth.")
-    np.savez(folder / FILE, allow_pickle=False, **arrays)
+    with whole_file(folder / FILE) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     return [folder / FILE]
 
 
@@ -59,11 +61,9 @@ def one_file(source: Path, suffix: str) -> Path:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
-    try:
+    with reading(path, "an .npz file of plain arrays"):
         with np.load(path, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise CvrError(f"{path} is no .npz file of plain arrays ({first_line(error)}).") from None
 
 
 def _rows(config: Config, arrays: dict[str, np.ndarray], source: Path) -> list[VideoRow]:

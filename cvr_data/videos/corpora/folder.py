@@ -57,7 +57,6 @@ def inputs(config: Config) -> dict[str, Path]:
 
 
 def media(config: Config) -> tuple[Path, list[str]]:
-    """Return the folder and the media in it."""
     return config.path, media_files(config.path)
 
 
@@ -65,7 +64,6 @@ count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
     yield from tables_of(_entries(config), "folder", config.repeated)
 
 

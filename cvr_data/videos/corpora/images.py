@@ -38,11 +38,7 @@ class Config:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: the folder or the captions are not there.
-    """
+    """Return the files it reads. Raises CvrError: the folder or the captions are not there."""
     if not config.path.is_dir():
         raise CvrError(f"{config.path}: no such folder.")
     if config.captions is not None and not config.captions.is_file():
@@ -51,7 +47,6 @@ def inputs(config: Config) -> dict[str, Path]:
 
 
 def media(config: Config) -> tuple[Path, list[str]]:
-    """Return the folder and the media in it."""
     return config.path, media_files(config.path)
 
 
@@ -59,11 +54,7 @@ count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the images in slices.
-
-    Raises:
-        CvrError: the captions are of another shape.
-    """
+    """Yield the images in slices. Raises CvrError: the captions are of another shape."""
     yield from tables_of(_entries(config), "images", "error")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, listed_splits, texts
 
@@ -51,11 +52,8 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises:
         CvrError: it cannot be read, asks for code, or is of another shape.
     """
-    try:
-        with path.open("rb") as file:
-            content = _PlainUnpickler(file, encoding="utf-8").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError) as error:
-        raise CvrError(f"{path}: cannot be read as a pickle of captions ({error}).") from None
+    with reading(path, "a pickle of captions"), path.open("rb") as file:
+        content = _PlainUnpickler(file, encoding="utf-8").load()
     if not isinstance(content, dict):
         raise CvrError(f"{path}: not MSVD's captions: expected id to lists of words.")
     return content

@@ -64,12 +64,10 @@ TINY = Config(train=6, val=2, test=4, size=32, workers=1)
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads: none."""
     return {}
 
 
 def count(config: Config) -> int:
-    """Return how many rows `load` gives."""
     return config.train + config.val + config.test
 
 

@@ -88,7 +88,6 @@ count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
     named = [(column, header) for name, column in TEXT_COLUMNS.items() if (header := getattr(config, name))]
     entries = (_entry(config, named, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
     yield from tables_of(entries, config.source, config.repeated)

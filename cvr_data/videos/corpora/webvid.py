@@ -44,11 +44,7 @@ class Config:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: the file is missing, empty, or lacks a column.
-    """
+    """Return the files it reads. Raises CvrError: the file is missing, empty, or lacks a column."""
     files = table_files(config.path)
     for file in files:
         check_file(file, COLUMNS)
@@ -59,7 +55,6 @@ count = unknown_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
     if config.media is not None and not config.media.is_dir():
         raise CvrError(f"{config.media}: no such folder of media.")
     entries = (_entry(config, row) for row, _ in table_rows(config.path, COLUMNS))

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.language.edits import replaced, split_negated
 from cvr_data.language.words import folded, stems, words_of
 from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, word_meanings
@@ -60,7 +59,7 @@ def read_truth(videos: Path) -> Truth:
         if above is None:
             raise CvrError(f"{videos} has no {TRUTH_FILE}: the truth is known of `cvr import synthetic` only.")
         folder = Path(os.path.normpath(folder / above["path"]))
-    rows = pq.read_table(folder / TRUTH_FILE, columns=["video_id", "split", *SLOTS]).to_pylist()
+    rows = read_parquet(folder / TRUTH_FILE, ["video_id", "split", *SLOTS]).to_pylist()
     return Truth(
         concepts={row["video_id"]: Concept(**{slot: row[slot] for slot in SLOTS}) for row in rows},
         splits={row["video_id"]: row["split"] for row in rows},

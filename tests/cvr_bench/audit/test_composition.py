@@ -23,7 +23,7 @@ def audit(retriever, encoder, task, k=1):
     ranks = ranks_table(task, evaluate(retriever, task))
     unimodals = composition.unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
     table = composition.composition_table(ranks, unimodals, k)
-    return composition.composition_record(ranks, unimodals, task.ks, k, seed=0), table
+    return composition.composition_record(ranks, unimodals, task.ks, k), table
 
 
 def load(name, encoder):

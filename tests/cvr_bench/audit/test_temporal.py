@@ -20,7 +20,7 @@ RING = 12
 def audit(retriever, encoder, task):
     ranks = ranks_table(task, evaluate(retriever, task))
     found = temporal.variant_ranks(retriever, encoder, task, ranks.column("rank").to_numpy(), seed=0)
-    return temporal.temporal_record(ranks, found, task.ks, seed=0), temporal.temporal_table(ranks, found)
+    return temporal.temporal_record(ranks, found, task.ks), temporal.temporal_table(ranks, found)
 
 
 @pytest.fixture

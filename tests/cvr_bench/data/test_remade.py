@@ -5,8 +5,7 @@ import json
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
-from cvr_bench.data.remade import corpus_of, remade_folder, remake
-from cvr_bench.data.sources import find_sources
+from cvr_bench.data.sources import corpus_of, find_sources, remade_folder, remake
 from cvr_data.core.artifacts import open_artifact
 
 CORPUS = {"name": "synthetic", "options": {"train": 4, "val": 2, "test": 6, "size": 32, "workers": 1}}

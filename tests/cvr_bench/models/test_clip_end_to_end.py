@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.networks.clip import ClipNetwork, bytes_of, tiny_parts
+from cvr_bench.models.clip_end_to_end import ClipNetwork, bytes_of, tiny_parts
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.clip_loading import stacked
 from cvr_bench.scoring.evaluate import evaluate

@@ -70,15 +70,9 @@ class BlipNetwork(nn.Module):
     """
 
     def __init__(
-        self,
-        text_encoder: BlipTextModel,
-        vision_width: int,
-        dim: int,
-        *,
-        enc_id: int = 30523,
-        word_width: int = 0,
+        self, text_encoder: BlipTextModel, vision_width: int, dim: int, *, enc_id: int = 30523, word_width: int = 0,
         with_prompt: bool = False,
-    ):
+    ):  # fmt: skip
         super().__init__()
         width = text_encoder.config.hidden_size
         self.text_encoder = text_encoder

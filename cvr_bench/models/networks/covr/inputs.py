@@ -41,14 +41,7 @@ LONG = Limits(words=None, train_tokens=256, test_tokens=256)
 
 
 class Inputs:
-    """Texts and references -> what a network is given, where its weights are.
-
-    Args:
-        config: as released, or texts read to their end; where the tokens of references are stored.
-        encoder: of the features.
-        built: the network, with its tokenizer and the width of image tokens if it has them.
-        limits: how much is read as released.
-    """
+    """Texts and references -> what a network is given, where its weights are; `limits` say what is read as released."""
 
     def __init__(self, config: CovrConfig, encoder: Encoder, built: Built, limits: Limits = AS_PUBLISHED):
         self.encoder, self.built, self.folder = encoder, built, config.reference_tokens

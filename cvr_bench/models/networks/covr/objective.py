@@ -73,11 +73,7 @@ def in_parts(count: int, size: int, encode: Callable[[slice], Tensor]) -> Tensor
 
 
 def column(batch: TripletBatch, name: str, model: str, option: str) -> list[Any]:
-    """Return a column of the triplets that a loss needs.
-
-    Raises:
-        CvrError: the triplets lack it, or a row does.
-    """
+    """Return a column of the triplets that a loss needs. Raises CvrError: the triplets lack it, or a row does."""
     values = batch.extra.get(name)
     if values is None or any(value is None for value in values):
         raise CvrError(f"{model} needs the {name} of every triplet to train on; leave it out with -o {option}.")

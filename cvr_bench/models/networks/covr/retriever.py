@@ -22,15 +22,9 @@ Compose = Callable[[Sequence[Video], Sequence[str], Sequence[str | None], bool],
 
 
 def covr_retriever(
-    config: CovrConfig,
-    encoder: Encoder,
-    module: nn.Module | None,
-    compose: Compose,
-    losses: Callable[[Tensor, TripletBatch], Losses],
-    *,
-    reads_image: bool = True,
-    reads_text: bool = True,
-) -> DenseRetriever:
+    config: CovrConfig, encoder: Encoder, module: nn.Module | None, compose: Compose,
+    losses: Callable[[Tensor, TripletBatch], Losses], *, reads_image: bool = True, reads_text: bool = True,
+) -> DenseRetriever:  # fmt: skip
     """Return the model, with the weights of its checkpoint; without a module it is not trained.
 
     Raises:
@@ -62,16 +56,9 @@ def composed(
 
 
 def target_and_caption_losses(
-    model: str,
-    config: CovrConfig,
-    encoder: Encoder,
-    query_BD: Tensor,
-    target_BD: Tensor,
-    batch: TripletBatch,
-    *,
-    target_weight: float = 1.0,
-    caption_weight: float,
-) -> Losses:
+    model: str, config: CovrConfig, encoder: Encoder, query_BD: Tensor, target_BD: Tensor, batch: TripletBatch, *,
+    target_weight: float = 1.0, caption_weight: float,
+) -> Losses:  # fmt: skip
     """Return the losses against the targets and, if that weighs anything, against the frozen texts of their captions.
 
     Raises:

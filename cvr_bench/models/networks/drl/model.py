@@ -96,11 +96,7 @@ class DrlOptions(LateOptions):
 
 
 def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: a checkpoint does not fit.
-    """
+    """Return the model over frozen features. Raises CvrError: a checkpoint does not fit."""
     with seeded(options.seed):
         network = DrlNetwork(_architecture(options, encoder.dim))
     if options.clip is not None:
@@ -141,11 +137,7 @@ def _architecture(options: DrlOptions, dim: int) -> Architecture:
 
 
 def copy_text_layers(clip: str, network: DrlNetwork) -> None:
-    """Give the Transformer over frames, and xti's, the positions and first layers of a CLIP's text network.
-
-    Args:
-        clip: folder saved with save_pretrained, or id on the hub.
-        network: one without a Transformer is left as it is.
+    """Give the Transformers over frames and of xti the positions and first layers of a CLIP's text network.
 
     Raises:
         CvrError: the text network cannot be read, or is of another width or too shallow.

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.drl.transformer import Cross, FrameLstm, FrameTransformer, part_weights_head
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.losses import NEGLIGIBLE
+from cvr_data.features.encoders.networks.two_towers import end_tokens
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 Interaction = Literal["dp", "ti", "wti", "xti"]
@@ -83,7 +84,9 @@ class DrlNetwork(nn.Module):
         """Return the unit tokens of each text; for dp and xti its one vector."""
         if self.architecture.interaction in ("dp", "xti"):
             one_A1 = text.mask_BL.new_ones(len(text.mask_BL), 1)
-            vector_A1D = self._text_vector(text).unsqueeze(1)
+            last_token = self.architecture.last_token
+            vector_AD = end_tokens(text.tokens_BLD, text.mask_BL) if last_token else text.pooled_BD
+            vector_A1D = vector_AD.unsqueeze(1)
             if self.architecture.interaction == "dp":
                 vector_A1D = F.normalize(vector_A1D, dim=-1)
             return Parts(vector_A1D, one_A1, one_A1.to(vector_A1D.dtype))
@@ -104,12 +107,6 @@ class DrlNetwork(nn.Module):
     def pair_scores(self, text_BD: Tensor, frames_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """Return xti's score_B of a text with its video."""
         return self.similarity_dense(self.cross(text_BD, frames_BTD, mask_BT)).squeeze(-1)
-
-    def _text_vector(self, text: TextFeatures) -> Tensor:
-        if not self.architecture.last_token:
-            return text.pooled_BD
-        rows_A = torch.arange(len(text.mask_BL), device=text.mask_BL.device)
-        return text.tokens_BLD[rows_A, text.mask_BL.sum(dim=1) - 1]
 
     def _weighted(self, parts_BND: Tensor, mask_BN: Tensor, head: str) -> Parts:
         """Unit parts; their weights are equal for ti, and learned from the parts before normalisation for wti."""

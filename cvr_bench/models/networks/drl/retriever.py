@@ -33,22 +33,13 @@ VideoParts = Callable[[Sequence[Video]], Parts]
 class LateRetriever:
     """Keeps the parts of the gallery, and compares them with those of the queries block by block.
 
-    Args:
-        module: what is trained; it is in eval mode while it indexes and scores.
-        text_parts: texts -> their parts.
-        video_parts: videos -> their parts.
-        training_step: batch -> losses.
-        block: tiles -> the scores of all their pairs; None is the token-wise interaction.
+    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction.
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        text_parts: TextParts,
-        video_parts: VideoParts,
-        training_step: Callable[[TripletBatch], Losses],
-        block: BlockScores | None = None,
-    ):
+        self, module: nn.Module, text_parts: TextParts, video_parts: VideoParts,
+        training_step: Callable[[TripletBatch], Losses], block: BlockScores | None = None,
+    ):  # fmt: skip
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
         self.block = block or BestMatches()
@@ -73,11 +64,7 @@ class LateRetriever:
             self.gallery = self._videos(videos)
 
     def score(self, queries: Sequence[Query]) -> Tensor:
-        """Return scores_QG.
-
-        Raises:
-            CvrError: a query lacks the text or, where texts are ranked, the video.
-        """
+        """Return scores_QG. Raises CvrError: a query lacks the text or, where texts are ranked, the video."""
         if self.gallery is None:
             raise ValueError("index(gallery) comes before score(queries).")
         with evaluating(self.module):

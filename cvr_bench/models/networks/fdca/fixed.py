@@ -14,20 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_mean
 
 RETAINED, INJECTED, EXCLUDED = range(3)
 MAX_SCALE = 100.0
 
 
 class Attention(nn.Module):
-    """Multi-head attention; keys have no bias, because a softmax cannot see one.
-
-    Args:
-        width: of queries, keys and output; a multiple of `heads`.
-        heads: how many parts attend on their own.
-        dropout: share of attention weights dropped in training.
-    """
+    """Multi-head attention; keys have no bias, because a softmax cannot see one."""
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
@@ -81,31 +75,15 @@ class Composed:
 
 
 class FixedFdca(nn.Module):
-    """Frames and tokens -> query embedding in the space of the gallery's mean frames.
+    """Frames and tokens, both `dim` wide -> query embedding in the space of the gallery's mean frames.
 
-    Args:
-        dim: of the embeddings of frames and tokens.
-        width: inside the model, a multiple of `heads`.
-        depth: layers of each of the two fusions.
-        heads: of every attention.
-        dropout: where roles are found.
-        fusion_dropout: in the fusions and behind them.
-        temperature: at the start; it is learned.
-        token_branch: whether the query has it.
+    The other arguments are options of the model `fdca`, which tells what they mean.
     """
 
     def __init__(
-        self,
-        dim: int,
-        *,
-        width: int,
-        depth: int,
-        heads: int,
-        dropout: float,
-        fusion_dropout: float,
-        temperature: float,
-        token_branch: bool,
-    ):
+        self, dim: int, *, width: int, depth: int, heads: int, dropout: float, fusion_dropout: float,
+        temperature: float, token_branch: bool,
+    ):  # fmt: skip
         super().__init__()
         self.token_branch = token_branch
         self.frame_in, self.token_in = nn.Linear(dim, width), nn.Linear(dim, width)
@@ -174,9 +152,3 @@ def with_positions(values_BNW: Tensor) -> Tensor:
     rates_F = torch.exp(torch.arange(0, width, 2) * (-math.log(1000.0) / width))
     angles_NF = torch.arange(count)[:, None] * rates_F
     return values_BNW + torch.cat([angles_NF.sin(), angles_NF.cos()], dim=-1).to(values_BNW)
-
-
-def masked_mean(values_BTW: Tensor, mask_BT: Tensor) -> Tensor:
-    """Return the mean over the positions that are not padding, (B, W)."""
-    weights_BT1 = mask_BT.unsqueeze(-1).to(values_BTW.dtype)
-    return (values_BTW * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)

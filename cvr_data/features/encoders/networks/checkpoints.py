@@ -1,11 +1,11 @@
 """Checkpoints of the transformers library by hub id or folder, with one clear line where one cannot be used."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_few, first_line
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ def check_keys(where: str, *, missing: Collection[str], unexpected: Collection[s
 
 
 def load_model(kind: str, model: str) -> Any:
-    """Return a model class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
-
-    Args:
-        kind: name of the class in transformers.
-        model: folder, or id on the hub.
+    """Return a model of a class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
 
     Raises:
         CvrError: nothing is there, it cannot be reached, or its weights are another model's.
@@ -104,7 +100,7 @@ def published_preprocessing(model: str) -> dict[str, Any]:
     for name in ("preprocessor_config.json", "processor_config.json"):
         found = _file(model, name)
         if found is not None:
-            settings = json.loads(found.read_text(encoding="utf-8"))
+            settings = read_json(found, dict)
             if name == "preprocessor_config.json" or "image_processor" in settings:
                 return settings
     return {}

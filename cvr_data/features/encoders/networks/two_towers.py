@@ -49,13 +49,7 @@ class Towers(Protocol):
 
 
 class HubTowers:
-    """A model of transformers and its tokenizer: what is the same in every kind of them.
-
-    Args:
-        kind: name of the model's class.
-        model: folder, or id on the hub.
-        defaults: of `Preprocessing`, where the checkpoint does not say.
-    """
+    """A model of transformers and its tokenizer; where a checkpoint does not say, `defaults` prepare its frames."""
 
     length: int
     """Tokens that longer texts are cut to."""
