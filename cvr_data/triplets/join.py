@@ -13,6 +13,7 @@ triplets are dropped as `not_of_test_source`, and those that use a video of a te
 file or a clip of the same recording, whichever corpus it comes from, as `shares_test_video`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import starmap
@@ -109,6 +110,10 @@ def pair_names(rows: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(rows.column(IS_TEST).cast(pa.string()), rows.column("pair_id"), " ")
 
 
+def _claiming(name: str, reason: str, claims: Callable[..., pa.Table], settle: Callable[..., pa.Table]) -> ClaimStep:
+    return ClaimStep(name=name, run=partial(drop_claimed, reason), claims=claims, settle=settle, per_value=2)
+
+
 def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
     """Return the steps from texts and pairs that met to triplets; the first is the join.
 
@@ -122,20 +127,8 @@ def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
     found: list[Step] = [
         KeyedStep(name="join", run=join, key=by_pair, config=config, makes_rows=True, is_counted=False),
         Step(name="texts", run=drop_unusable),
-        ClaimStep(
-            name="splits",
-            run=partial(drop_claimed, "straddles_splits"),
-            claims=_video_claims,
-            settle=less_protected,
-            per_value=2,
-        ),
-        ClaimStep(
-            name="duplicates",
-            run=partial(drop_claimed, "duplicate"),
-            claims=_triplet_claims,
-            settle=repeated,
-            per_value=2,
-        ),
+        _claiming("splits", "straddles_splits", _video_claims, less_protected),
+        _claiming("duplicates", "duplicate", _triplet_claims, repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
@@ -154,13 +147,7 @@ def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
         found.append(Step(name="test source", run=drop_other_tests))
         found.append(Step(name="kin", run=_with_kin, sides=(tests_kin,), is_counted=False))
         found.append(
-            ClaimStep(
-                name="test videos",
-                run=_shares,
-                claims=_test_claims,
-                settle=of_test_videos,
-                per_value=4,
-            )
+            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=of_test_videos, per_value=4)
         )
     return found
 

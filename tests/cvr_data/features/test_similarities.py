@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.features.embed import embed
+from cvr_data.features.embed import Selection, embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.similarities import text_similarities
 from cvr_data.filters.text_similarity import Config
@@ -20,7 +20,13 @@ PAIRS = pa.table(
 def stored(tmp_path):
     """Features by `hash` of some of the captions."""
     pq.write_table(pa.table({"text": ["a red ball", "sun"]}), tmp_path / "texts.parquet")
-    embed(tmp_path / "texts.parquet", "hash", ENCODERS.config("hash"), tmp_path / "stored", column="text")
+    embed(
+        tmp_path / "texts.parquet",
+        "hash",
+        ENCODERS.config("hash"),
+        tmp_path / "stored",
+        selection=Selection(column="text"),
+    )
     return tmp_path / "stored"
 
 
