@@ -17,7 +17,7 @@ from cvr_data.videos.corpora._charades import COLUMNS, described
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, checked_tables, corpus, source_files, table_rows
 
-VERSION = 2
+VERSION = 3
 TINY = {"path": "action-genome", "charades": "charades"}
 
 

@@ -21,7 +21,7 @@ from cvr_data.core.split_names import split_in_name
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, texts
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
 
-VERSION = 2
+VERSION = 3
 COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
 
 

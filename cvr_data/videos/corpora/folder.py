@@ -20,7 +20,7 @@ from cvr_data.media.look import inside, media_files
 from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, unknown_count
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from cvr_data.core.split_names import split_in_name
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus, entry_of_row
 
-VERSION = 2
+VERSION = 3
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
 
 

@@ -21,7 +21,7 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, entry_of, file_corpus, texts
 from cvr_data.videos.recordings import youtube_id
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from cvr_data.media.look import inside, with_suffix
 from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import entry_of_row, seconds, unknown_count
 
-VERSION = 2
+VERSION = 3
 TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 

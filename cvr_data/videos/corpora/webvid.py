@@ -23,7 +23,7 @@ from cvr_data.media.look import inside
 from cvr_data.videos.entries import Entry, tables_of
 from cvr_data.videos.published import table_files, table_rows, unknown_count
 
-VERSION = 3
+VERSION = 4
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
 LICENCE = "WebVid terms: non-commercial research"
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
