@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import FOLDER, engine_options, option_option, overwrite_option
 from cvr_data.commands.publish import publish
 from cvr_data.core.errors import CvrError
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command("build-triplets")
@@ -59,6 +59,7 @@ def build_triplets(
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
     click.echo(f"{folder}: {artifact.manifest['rows']} triplets, dropped: {counts_text(artifact.manifest['dropped'])}")
-    tell_nothing_left(folder, artifact.manifest)
+    for line in nothing_left(folder, artifact.manifest):
+        click.echo(line)
     if push is not None and artifact.manifest["rows"]:
         click.get_current_context().invoke(publish, triplets=folder, repo=push)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import (
     FOLDER,
     PATH,
@@ -20,6 +19,7 @@ from cvr_data.commands.options import (
     seed_option,
     with_machine,
 )
+from cvr_data.core.nothing_left import nothing_left
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -104,7 +104,8 @@ def generate_modifications(
     artifact = generate(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
     if not as_json:
-        tell_nothing_left(out, artifact.manifest)
+        for line in nothing_left(out, artifact.manifest):
+            click.echo(line)
 
 
 def _summary(artifact: "Artifact") -> str:

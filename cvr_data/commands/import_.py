@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import (
     PATH,
     engine_options,
@@ -16,6 +15,7 @@ from cvr_data.commands.options import (
     overwrite_option,
     with_machine,
 )
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command("import")
@@ -73,7 +73,8 @@ def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> N
     if given > manifest["rows"]:
         click.echo(f"  {given} rows of the source are captions of these")
     _tell_languages(manifest.get("languages", {}))
-    tell_nothing_left(folder, manifest)
+    for line in nothing_left(folder, manifest):
+        click.echo(line)
 
 
 def _tell_languages(languages: dict[str, int]) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import FOLDER, engine_options, json_option, option_option, out_option, overwrite_option
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command("mine-pairs")
@@ -43,4 +43,5 @@ def mine_pairs(
     for step in artifact.manifest["funnel"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
         click.echo(f"  {step['step']:<18}{step['out']:>10}  dropped: {reasons}")
-    tell_nothing_left(out, artifact.manifest)
+    for line in nothing_left(out, artifact.manifest):
+        click.echo(line)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.nothing_left import tell_nothing_left
 from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command()
@@ -37,4 +37,5 @@ def split(
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")
-    tell_nothing_left(out, manifest)
+    for line in nothing_left(out, manifest):
+        click.echo(line)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from cvr_data.core.whole_files import read_parquet
 
 HINTS = {
@@ -23,10 +21,10 @@ PROPOSES = (
 )
 
 
-def tell_nothing_left(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Print nothing of an artifact that has rows to go on with; else where all were lost, why, and what to try."""
+def nothing_left(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return one line where an artifact has no rows to go on with: where all were lost, why, and what to try."""
     if manifest["status"].get("ok") if "status" in manifest else manifest["rows"]:
-        return
+        return []
     at = next((step for step in manifest.get("funnel", ()) if step["out"] == 0), None)
     stage = str(at.get("stage", manifest["stage"]) if at else manifest["stage"])
     hint = next((text for begin, text in HINTS.items() if stage.startswith(begin)), "see the step before")
@@ -39,7 +37,7 @@ def tell_nothing_left(folder: Path, manifest: Mapping[str, Any]) -> None:
         told, hint = f"{at['step']!r} found none", PROPOSES
     else:
         told, hint = f"none came in from {_inputs(manifest)}", "see the step before"
-    click.echo(f"  nothing is left: {told}; try: {hint}")
+    return [f"  nothing is left: {told}; try: {hint}"]
 
 
 def _listed(reasons: Mapping[str, int]) -> str:
