@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
         if name not in files:
             return None
         module = import_module(files[name])
-        return getattr(module, name.replace("-", "_") + ("_" if name == "import" else ""))
+        return getattr(module, f"{name.replace('-', '_')}_command")
 
     def resolve_command(
         self, context: click.Context, args: list[str]

@@ -62,7 +62,7 @@ class Side:
     """query_id -> its reference and its targets."""
 
 
-def side_of(triplets: pa.Table) -> Side:
+def leak_side(triplets: pa.Table) -> Side:
     """Return what some triplets show."""
     groups: dict[str, str] = {}
     for end in ("reference", "target"):

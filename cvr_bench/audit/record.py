@@ -54,20 +54,22 @@ class Findings:
     """File name -> rows."""
 
 
-def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table) -> Findings:
+def audit_retriever(
+    config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table
+) -> Findings:
     """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
     plain_Q = ranks.column("rank").to_numpy()
     started = time.monotonic()
-    if (reason := composition.why_not_composed(task)) is not None:
+    if (reason := composition.why_not_auditable(task)) is not None:
         record["composition"] = {"skipped": reason}
     else:
-        unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
+        unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
         record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k)
         tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()
-    found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
+    found = temporal.temporal_variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
     record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks)}
     tables[TEMPORAL] = temporal.temporal_table(ranks, found)
@@ -116,7 +118,7 @@ def audit_result(
     )  # fmt: skip
     if writer.finished() is None:
         with writer:
-            findings = examine(config, retriever, encoder, task, result.ranks)
+            findings = audit_retriever(config, retriever, encoder, task, result.ranks)
             training = result.record["training"] or {}
             about = {"model": result.model, "data": task.name, "leaks": training.get("leaks")}
             write_audit(writer, findings, about, None)

@@ -66,7 +66,7 @@ def load(config: Config) -> Task:
 def load_blind(config: Config) -> Task:
     """Return the queries and images of a split; targets are not looked at."""
     captions, splits = files(config)
-    queries = layout.read_queries(captions)
+    queries = layout.read_cirr_queries(captions)
     images = _images(config, captions, splits, queries)
     is_subset = config.gallery == "subset"
     protocol = Protocol(gallery="candidates" if is_subset else "listed")
@@ -75,7 +75,7 @@ def load_blind(config: Config) -> Task:
 
 
 def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:
-    images = list(layout.read_images(splits))
+    images = list(layout.read_cirr_images(splits))
     found = {"queries": queries.num_rows, "images": len(images)}
     check_counts(captions, config.counts, found, PUBLISHED[config.split])
     return images

@@ -17,7 +17,7 @@ from typing import Literal
 import pyarrow as pa
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find
@@ -54,7 +54,7 @@ def files(config: Config) -> list[Path]:
 def load(config: Config) -> Task:
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
-    gallery: Sequence[str] = layout.read_names(maps[0]) if maps else videos_of_queries(rows)
+    gallery: Sequence[str] = layout.read_finecvr_names(maps[0]) if maps else task_videos(rows)
     protocol = Protocol(gallery="listed" if maps else "named", reference=config.reference)
     return composed_task(f"finecvr-{config.split}", rows, gallery, protocol)
 

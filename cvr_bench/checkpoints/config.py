@@ -20,7 +20,7 @@ CLASSES = {"blip": "BlipForImageTextRetrieval", "blip2": "Blip2ForImageTextRetri
 """Layout -> class of transformers."""
 
 
-def config_of(weights: Mapping[str, Tensor], layout: Layout, base: Any = None) -> Any:
+def checkpoint_config(weights: Mapping[str, Tensor], layout: Layout, base: Any = None) -> Any:
     """Return the configuration for weights under the names of transformers; heads are as many as the base's, if given.
 
     Raises:

@@ -26,16 +26,16 @@ from torch import Tensor, nn
 from cvr_bench.models.parts.augmentation import Augmentation
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.clip_loading import ClipPair, ClipReader, Clips
-from cvr_bench.models.parts.device import device_of, seeded
-from cvr_bench.models.parts.losses import info_nce, similarities
+from cvr_bench.models.parts.device import device_of_module, seeded
+from cvr_bench.models.parts.losses import info_nce, loss_similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
-from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.models.parts.weights import load_model_weights
+from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.hash import Config as HashConfig
 from cvr_data.features.encoders.hash import HashEncoder
 from cvr_data.features.encoders.networks.images import Preprocessing
-from cvr_data.features.encoders.networks.two_towers import end_tokens
+from cvr_data.features.encoders.networks.two_towers import end_token_features
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import Video
@@ -85,9 +85,9 @@ TINY = Config(tiny=True, frames=2, workers=1)
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     with seeded(config.seed):
-        parts = tiny_parts() if config.tiny else clip_parts(str(config.clip))
+        parts = tiny_clip_parts() if config.tiny else _clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)
-    load_weights(module, config.checkpoint)
+    load_model_weights(module, config.checkpoint)
     tokens = _Tokens(parts.tokenize)
     reader = _clip_reader(config, parts)
 
@@ -99,11 +99,11 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         if all(query.modification is None for query in queries):
-            return encode_videos(references(queries))
-        text_BD = encode_texts(modifications(queries))
+            return encode_videos(task_references(queries))
+        text_BD = encode_texts(task_modifications(queries))
         if config.query == "text" or all(query.reference is None for query in queries):
             return text_BD
-        return module.compose(encode_videos(references(queries)), text_BD)
+        return module.compose(encode_videos(task_references(queries)), text_BD)
 
     def training_step(batch: TripletBatch) -> Losses:
         clips: ClipPair = batch.clips
@@ -111,8 +111,8 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
         if clips.reference is not None:
             query_BD = module.compose(module.videos(clips.reference), query_BD)
         target_BD = batch.joined(module.videos(clips.target))
-        logits_BB = module.scale * similarities(batch.joined(query_BD), target_BD)
-        return {"loss": info_nce(logits_BB, batch.ignored().to(device_of(module)))}
+        logits_BB = module.scale * loss_similarities(batch.joined(query_BD), target_BD)
+        return {"loss": info_nce(logits_BB, batch.ignored().to(device_of_module(module)))}
 
     return DenseRetriever(
         encode_queries,
@@ -212,14 +212,14 @@ class ClipNetwork(nn.Module):
         device = self.text_share.device
         mask_BL = mask_BL.to(device)
         states_BLW = self.clip.text_model(input_ids=ids_BL.to(device), attention_mask=mask_BL.long()).last_hidden_state
-        return F.normalize(self.clip.text_projection(end_tokens(states_BLW, mask_BL)).float(), dim=-1)
+        return F.normalize(self.clip.text_projection(end_token_features(states_BLW, mask_BL)).float(), dim=-1)
 
     def compose(self, video_BD: Tensor, text_BD: Tensor) -> Tensor:
         """Return the query of video and text: their weighted sum, with a learned weight, unit length."""
         return F.normalize(torch.lerp(video_BD, text_BD, self.text_share.sigmoid()), dim=-1)
 
 
-def clip_parts(model: str) -> ClipParts:
+def _clip_parts(model: str) -> ClipParts:
     """Return a CLIP of the transformers library, by hub id or folder.
 
     Raises:
@@ -231,7 +231,7 @@ def clip_parts(model: str) -> ClipParts:
     return ClipParts(towers.network, towers.tokenize, towers.preprocessing)
 
 
-def tiny_parts() -> ClipParts:
+def tiny_clip_parts() -> ClipParts:
     """Return a tiny CLIP with random weights, drawn from torch's generator, that reads the bytes of texts."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -244,10 +244,10 @@ def tiny_parts() -> ClipParts:
             projection_dim=32,
         )
     )
-    return ClipParts(network.eval(), bytes_of, Preprocessing(size=TINY_SIDE, fit="square"))
+    return ClipParts(network.eval(), clip_network_bytes, Preprocessing(size=TINY_SIDE, fit="square"))
 
 
-def bytes_of(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def clip_network_bytes(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return (ids_BL, mask_BL) of the bytes of texts, cut to the tiny network's length."""
     rows = [[START, *text.encode("utf-8", "replace")[: TINY_LENGTH - 2], END] for text in texts]
     longest = max(len(row) for row in rows)

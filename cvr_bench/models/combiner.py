@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.models.parts.weights import Start
 from cvr_data.features.protocol import Encoder
 
@@ -46,7 +46,7 @@ TINY = Config(projection=4, hidden=4)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    check_one_space(encoder, "combiner")
+    check_retriever_space(encoder, "combiner")
     with seeded(config.seed):
         module = Combiner(
             encoder.dim,

@@ -133,7 +133,7 @@ def _times_before() -> dict[str, float]:
         return {str(entry["command"]): float(entry["seconds"]) for entry in entries}
 
 
-def totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
+def recipe_totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
     """Return the seconds of this run and, where steps took less than when they did the work, those of then as well."""
     fewer = sum(timing.seconds < timing.made for timing in timings)
     then = f"when the work was done; {fewer} of {len(timings)} steps took less now"
@@ -141,7 +141,7 @@ def totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
     return [*whole, (sum(timing.made for timing in timings), then)] if fewer else whole
 
 
-def run_here(recipe: Recipe, folder: Path) -> list[Timing]:
+def run_recipe_here(recipe: Recipe, folder: Path) -> list[Timing]:
     """Run the steps of a recipe with the `cvr` that is running, saying on stderr which one is at work."""
     context = click.get_current_context()
     group: Any = context.find_root().command

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
-from cvr_bench.results.under_protocols import matrix_ranks
+from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
+from cvr_bench.results.under_protocols import result_ranks_under
 from cvr_bench.scoring.intervals import LEVEL, Interval, clusters_of, difference_interval, holm, p_of_difference
 from cvr_bench.scoring.measures import Measures
 from cvr_data.core.columns import with_column
@@ -68,7 +68,7 @@ class Comparison:
     """Gallery items that both have, where both were ranked again on these; None where their galleries are the same."""
 
 
-def compare(first: Result, second: Result, *, by: str | None = None) -> Comparison:
+def compare_results(first: Result, second: Result, *, by: str | None = None) -> Comparison:
     """Return the paired differences of all recalls, of all queries and per value of slice `by`.
 
     Raises:
@@ -99,7 +99,7 @@ def compare(first: Result, second: Result, *, by: str | None = None) -> Comparis
     )
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def compared_results_json(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as JSON values."""
     names = (comparison.first, comparison.second)
     return {
@@ -147,7 +147,7 @@ def _check_comparable(first: Result, second: Result) -> list[str]:
 
 def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
     """Both ranked again, on the items and queries they share; and how many items these are."""
-    matrices = [matrix for result in (first, second) if (matrix := read_scores(result.path)) is not None]
+    matrices = [matrix for result in (first, second) if (matrix := read_result_scores(result.path)) is not None]
     if len(matrices) < 2:
         raise CvrError(
             f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}. Score both with "
@@ -179,7 +179,7 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     row_of = {name: row for row, name in enumerate(result.ranks.column("query_id").to_pylist())}
     table = result.ranks.take([row_of[name] for name in matrix.query_ids])
     targets = [[matrix.item_ids[column] for column in columns] for columns in matrix.targets]
-    rank = matrix_ranks(matrix, result.protocol).rank.astype(np.int64)
+    rank = result_ranks_under(matrix, result.protocol).rank.astype(np.int64)
     for name, values in (("rank", pa.array(rank)), ("target_ids", pa.array(targets, pa.list_(pa.string())))):
         table = with_column(table, name, values)
     return table

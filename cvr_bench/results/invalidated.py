@@ -49,7 +49,7 @@ def find_results(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def standings(results: Iterable[Path], before: Dataset, after: Dataset) -> list[Standing]:
+def result_standings(results: Iterable[Path], before: Dataset, after: Dataset) -> list[Standing]:
     """Return how the results on the first version stand; results on anything else are left out."""
     found = []
     for path in results:

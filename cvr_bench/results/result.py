@@ -17,7 +17,7 @@ import pyarrow as pa
 from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
 from cvr_bench.scoring.measures import MEAN, Measures
 from cvr_bench.scoring.metrics import chance_recall
-from cvr_bench.tasks.coverage import recall_bounds
+from cvr_bench.tasks.coverage import task_recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import read_json
@@ -99,7 +99,7 @@ class Result:
         return Interval(**self.record["metrics"][metric])
 
 
-def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
+def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     """Return the rows of ranks.parquet, in the order of the task's queries."""
     columns = {
         "query_id": ranks.query_ids,
@@ -125,7 +125,7 @@ def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     return table
 
 
-def rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
+def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
@@ -143,11 +143,11 @@ def rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     }
 
 
-def coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
+def _coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
     """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
     ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
     partial = table.column("is_partial").to_numpy()
-    bounds = {f"R@{k}": recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
+    bounds = {f"R@{k}": task_recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
     means = [float(np.mean([bound[end] for bound in bounds.values()])) for end in (0, 1)]
     return {
         "queries": table.num_rows,
@@ -157,18 +157,18 @@ def coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, 
     }
 
 
-def problems_of(result: "Result") -> list[str]:
+def problems_of_result(result: "Result") -> list[str]:
     """Return one line per number of result.json that ranks.parquet does not give again; none if all do.
 
     Ends of intervals that were made in another way are not compared.
     """
     is_other = result.record.get("intervals") != METHOD
     found: dict[str, Any] = {
-        **rank_statistics(result.ranks, result.measures),
-        "slices": slice_statistics(result.ranks, result.measures),
+        **_rank_statistics(result.ranks, result.measures),
+        "slices": _slice_statistics(result.ranks, result.measures),
     }
     if (stored := result.record.get("coverage")) is not None:
-        found["coverage"] = coverage_record(result.ranks, result.ks, stored["lost_queries"])
+        found["coverage"] = _coverage_record(result.ranks, result.ks, stored["lost_queries"])
     lines, numbers = [], _flat(result.record)
     for name, value in _flat(found).items():
         if is_other and name.endswith((".low", ".high")):
@@ -191,14 +191,14 @@ def _flat(value: Any, name: str = "") -> dict[str, float]:
     return {name.removeprefix("."): float(value)} if is_number else {}
 
 
-def slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
+def _slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its statistics."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     statistics: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         statistics[name] = {
-            value: rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
+            value: _rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
             for value in sorted({value for value in values if value is not None})
         }
     return statistics
@@ -206,7 +206,7 @@ def slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str,
 
 def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
-    table, measures = ranks_table(task, ranks), Measures.of_task(task)
+    table, measures = result_ranks_table(task, ranks), Measures.of_task(task)
     record = {
         **about,
         "task": {
@@ -221,9 +221,9 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "protocol_key": task.protocol.key,
         "seed": seed,
         "intervals": METHOD,
-        **rank_statistics(table, measures),
-        "coverage": coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
-        "slices": slice_statistics(table, measures),
+        **_rank_statistics(table, measures),
+        "coverage": _coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
+        "slices": _slice_statistics(table, measures),
     }
     writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))

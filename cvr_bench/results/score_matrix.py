@@ -78,7 +78,7 @@ class ScoreMatrix:
         )
 
 
-def save_scores(
+def save_result_scores(
     writer: ArtifactWriter, retriever: "Retriever", task: Task, bank: Sequence[Query], encoder: "FrameWeights"
 ) -> None:
     """Write the matrices of a task into the folder of its result.
@@ -87,27 +87,27 @@ def save_scores(
         CvrError: they would be larger than 16 GiB.
         ValueError: a score is NaN or infinite.
     """
-    from cvr_bench.models.parts.frame_weights import pooled_items
-    from cvr_bench.scoring.caption_sets import over_sets
+    from cvr_bench.models.parts.frame_weights import frame_weighted_items
+    from cvr_bench.scoring.caption_sets import score_caption_sets
 
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     if (size := 4 * len(task.queries) * len(gallery)) > MOST_BYTES:
         raise CvrError(f"{task.name}: its score matrix would take {size / 2**30:.0f} GiB; leave --save-scores out.")
-    retriever = over_sets(retriever, gallery)
+    retriever = score_caption_sets(retriever, gallery)
     retriever.index(gallery)
     _write_matrix(writer.path / SCORES, retriever, task.queries, len(gallery), "scores")
     if bank:
         _write_matrix(writer.path / BANK, retriever, bank[:BANK_QUERIES], len(gallery), "query bank")
     if task.target_frame_weights:
         with encoder.weighted(task.target_frame_weights):
-            retriever.index(pooled_items(task))
+            retriever.index(frame_weighted_items(task))
             _write_matrix(writer.path / POOLED, retriever, task.queries, len(task.queries), "query-pooled scores")
     items = pa.table({"item_id": pa.array([item.item_id for item in gallery], pa.string())})
     for name, table in ((ITEMS, items), (QUERIES, _query_table(task, gallery))):
         writer.write_file(name, parquet_bytes(table))
 
 
-def read_scores(folder: Path) -> ScoreMatrix | None:
+def read_result_scores(folder: Path) -> ScoreMatrix | None:
     """Return the matrix of a result; None if it was made without --save-scores."""
     if not (folder / SCORES).is_file():
         return None

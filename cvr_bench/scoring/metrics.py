@@ -9,19 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def hits(ranks: np.ndarray, k: int) -> np.ndarray:
+def recall_hits(ranks: np.ndarray, k: int) -> np.ndarray:
     """Return 100.0 for each query whose best target is among the K best, else 0.0."""
     return np.where(np.asarray(ranks) <= k, 100.0, 0.0)
 
 
 def recall(ranks: np.ndarray, k: int) -> float:
     """Return R@K in percent."""
-    return float(hits(ranks, k).mean())
+    return float(recall_hits(ranks, k).mean())
 
 
 def recall_values(ranks: np.ndarray, ks: Sequence[int]) -> np.ndarray:
     """Return, per query, the mean over `ks` of its hits: their mean is the mean recall."""
-    return np.mean([hits(ranks, k) for k in ks], axis=0)
+    return np.mean([recall_hits(ranks, k) for k in ks], axis=0)
 
 
 def mean_recall(ranks: np.ndarray, ks: Sequence[int]) -> float:

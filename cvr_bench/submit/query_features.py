@@ -25,11 +25,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_videos
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_videos, with_altered_features
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
-from cvr_bench.tasks.task import Query, Task, part_of
+from cvr_bench.tasks.task import Query, Task, part_of_task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
@@ -56,7 +56,7 @@ class Scored:
     recalls: Mapping[str, Any]
 
 
-def encode_queries(
+def encode_submitted_queries(
     retriever: DenseRetriever, features: AlteredFeatures, task: Task, writer: ArtifactWriter
 ) -> dict[str, tuple[int, ...]]:
     """Write the features of a task and return file -> shape.
@@ -64,7 +64,7 @@ def encode_queries(
     Raises:
         CvrError: the model cannot encode a query or an item.
     """
-    text_only = altered(retriever, features, Alteration(videos=blank_videos))
+    text_only = with_altered_features(retriever, features, Alteration(videos=blank_videos))
     assert isinstance(text_only, DenseRetriever)
     retriever.index(task.gallery)
     assert retriever.gallery_GD is not None
@@ -74,7 +74,7 @@ def encode_queries(
         GALLERY: retriever.gallery_GD,
     }
     for name, array in arrays.items():
-        writer.write_file(name, npy_bytes(array.numpy()))
+        writer.write_file(name, submitted_npy_bytes(array.numpy()))
     ids = {
         "task": task.name,
         "queries": [query.query_id for query in task.queries],
@@ -84,18 +84,19 @@ def encode_queries(
     return {name: tuple(array.shape) for name, array in arrays.items()}
 
 
-def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
+def score_submitted_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
     """Write the recalls of each file of query features in a folder, and return them.
 
-    `encode_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`, which the
-    recalls name. With `keep_self` a query's own reference is ranked too, and the files are called ..._ss.json.
+    `encode_submitted_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`,
+    which the recalls name. With `keep_self` a query's own reference is ranked too, and the files are called
+    ..._ss.json.
 
     Raises:
         CvrError: a file is missing, cannot be read, or has other queries or rows than the task.
     """
     if not (folder / QUERIES).is_file():
         raise CvrError(f"{folder} has no {QUERIES}; cvr encode-queries writes it.")
-    gallery_GD = torch.from_numpy(read_features(folder / GALLERY))
+    gallery_GD = torch.from_numpy(read_submitted_features(folder / GALLERY))
     task = _within(task, _read_ids(folder))
     if keep_self:
         task = dataclasses.replace(task, protocol=dataclasses.replace(task.protocol, reference="keep"))
@@ -110,7 +111,7 @@ def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool
 
 
 def _recalls(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[str, float]:
-    queries_QD, ids = torch.from_numpy(read_features(folder / name)), _read_ids(folder)
+    queries_QD, ids = torch.from_numpy(read_submitted_features(folder / name)), _read_ids(folder)
     query_ids = ids["queries"] if ids else [query.query_id for query in task.queries]
     item_ids = ids["gallery"] if ids else [item.item_id for item in task.gallery]
     for file, rows, names, what in (
@@ -153,7 +154,7 @@ def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
     queries = [query for query in task.queries if query.query_id in names]
     if lost := [query.query_id for query in queries if task.targets[query.query_id].isdisjoint(items)]:
         raise CvrError(f"{IDS} lists no target of query {first_few(lost)}.")
-    return part_of(task, queries, items)
+    return part_of_task(task, queries, items)
 
 
 def _read_ids(folder: Path) -> dict[str, Any] | None:
@@ -171,7 +172,7 @@ def _read_ids(folder: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def read_features(path: Path) -> np.ndarray:
+def read_submitted_features(path: Path) -> np.ndarray:
     """Return the rows of an .npy file, float32.
 
     Raises:
@@ -188,7 +189,7 @@ def read_features(path: Path) -> np.ndarray:
     return rows
 
 
-def npy_bytes(rows: np.ndarray) -> bytes:
+def submitted_npy_bytes(rows: np.ndarray) -> bytes:
     """Return the rows as the bytes of an .npy file, float32."""
     buffer = io.BytesIO()
     np.save(buffer, rows.astype(np.float32))

@@ -31,11 +31,11 @@ def cirr_submission(
 ) -> dict[str, Any]:
     """Return what CIRR's server takes for a metric. Raises CvrError: the server would refuse it."""
     submission = {"version": CIRR_VERSION, "metric": metric, **{name: list(ids) for name, ids in best.items()}}
-    check_cirr(submission, task)
+    check_cirr_submission(submission, task)
     return submission
 
 
-def check_cirr(submission: Submission, task: Task) -> None:
+def check_cirr_submission(submission: Submission, task: Task) -> None:
     """Refuse what CIRR's server would refuse, or an image outside the split or, for recall_subset, the set.
 
     Raises:
@@ -58,7 +58,7 @@ def circo_submission(best: Mapping[str, Sequence[str]], task: Task) -> dict[str,
     return {name: [int(image_id) for image_id in ids] for name, ids in best.items()}
 
 
-def check_circo(submission: Submission, task: Task) -> None:
+def check_circo_submission(submission: Submission, task: Task) -> None:
     """Refuse what CIRCO's server would refuse. Raises CvrError: the queries, or the ids of a query are wrong."""
     texts = [name for name, ids in submission.items() if not all(type(image_id) is int for image_id in ids)]
     if texts:

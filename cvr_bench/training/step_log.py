@@ -31,7 +31,7 @@ LogRow = dict[str, float]
 """epoch, loss, loss_<part>, lr, seconds, triplets_per_s and, where validated, mean and R@K."""
 
 
-def write_log(path: Path, rows: Sequence[LogRow]) -> None:
+def write_training_log(path: Path, rows: Sequence[LogRow]) -> None:
     """Write all rows; a value that a row lacks is empty, and the file appears whole."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
@@ -64,7 +64,7 @@ class StepLog(AbstractContextManager["StepLog"]):
     def epoch(self, row: LogRow) -> None:
         """Take the numbers of an epoch, and write the steps before it."""
         if self.rows:
-            write_log(self.path, self.rows)
+            write_training_log(self.path, self.rows)
         self._log("epoch/", row, int(row["epoch"]) * self.steps_per_epoch)
 
     def __exit__(

@@ -17,10 +17,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.device import device_of, seeded
+from cvr_bench.models.parts.device import device_of_module, seeded
 from cvr_bench.models.parts.processes import is_first, of_first, process_number, share_weights, wait_for_all
 from cvr_bench.models.parts.retriever import TrainableRetriever
-from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_weights
+from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_weights
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.config import TrainConfig
 from cvr_bench.training.key import MadeBy, training_key
@@ -80,7 +80,7 @@ def train(
         report = _finished(folder, key)
         if is_first():
             (folder / RESUME).unlink(missing_ok=True)  # of a run that was killed after it wrote the report
-        load_weights(retriever.module, folder / WEIGHTS)
+        load_model_weights(retriever.module, folder / WEIGHTS)
         return report
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
@@ -100,7 +100,7 @@ def train(
         write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
         (folder / RESUME).unlink()
     wait_for_all()
-    load_weights(retriever.module, folder / WEIGHTS)
+    load_model_weights(retriever.module, folder / WEIGHTS)
     return report
 
 
@@ -123,7 +123,7 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
         stopped_early=len(history) < loop.config.epochs,
         seconds=seconds,
         triplets_per_s=sum(row["seconds"] * row["triplets_per_s"] for row in history) / max(seconds, 1e-9),
-        device=str(device_of(loop.retriever.module)),
+        device=str(device_of_module(loop.retriever.module)),
         precision=precision,
         history=history,
     )

@@ -5,30 +5,34 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, option_option, overwrite_option
-from cvr_data.commands.publish import publish
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, overwrite_option
+from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.nothing_left import nothing_left
 
 
-@click.command("build-triplets")
-@click.argument("modifications", nargs=-1, required=True, type=FOLDER)
-@click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: annotations/<name>]")
+@click.command()
+@click.argument("modifications", nargs=-1, required=True, type=FOLDER_PLACE)
+@click.option("--out", "-O", type=FOLDER_PLACE, help="Folder to write.  [default: annotations/<name>]")
 @click.option("--name", help="Name of the dataset.  [default: that of the videos]")
-@click.option("--pairs", type=FOLDER, help="The pairs, if the manifest of the texts no longer leads to them.")
-@click.option("--videos", type=FOLDER, help="The videos, if the manifest of the pairs no longer leads to them.")
+@click.option("--pairs", type=FOLDER_PLACE, help="The pairs, if the manifest of the texts no longer leads to them.")
+@click.option("--videos", type=FOLDER_PLACE, help="The videos, if the manifest of the pairs no longer leads to them.")
 @click.option(
-    "--test-from", "test_from", multiple=True, type=FOLDER, metavar="MODIFICATIONS",
+    "--test-from", "test_from", multiple=True, type=FOLDER_PLACE, metavar="MODIFICATIONS",
     help="Texts of another corpus that alone give the test triplets; repeatable.",
 )  # fmt: skip
-@click.option("--embeddings", type=FOLDER, help="Embeddings with fitted heads: gives each triplet its frame_scores.")
-@click.option("--judgments", type=FOLDER, help="Judgments (cvr export-judgments) that keep, drop and reword texts.")
+@click.option(
+    "--embeddings", type=FOLDER_PLACE, help="Embeddings with fitted heads: gives each triplet its frame_scores."
+)
+@click.option(
+    "--judgments", type=FOLDER_PLACE, help="Judgments (cvr export-judgments) that keep, drop and reword texts."
+)
 @click.option("--judged-only", is_flag=True, help="Drop texts nobody judged, in splits where others were judged.")
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @option_option
 @overwrite_option
 @engine_options
-def build_triplets(
+def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
     judgments: Path | None, judged_only: bool, push: str | None, options: tuple[str, ...], overwrite: bool,
     **given: Path | None,
@@ -42,24 +46,26 @@ def build_triplets(
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """
     from cvr_data.core.registry import parse_config
-    from cvr_data.publish.lay_out import check_repo
+    from cvr_data.publish.lay_out import check_published_repo
     from cvr_data.triplets import build as building
     from cvr_data.triplets.join import Config
-    from cvr_data.triplets.statistics import counts_text
+    from cvr_data.triplets.statistics import triplet_counts_text
 
     if push is not None:
-        check_repo(push, "--push")
+        check_published_repo(push, "--push")
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
     config = parse_config(Config, options, where="build-triplets")
-    sources = building.find_parts(modifications, **given)
-    sources = building.with_tests(sources, test_from) if test_from else sources
+    sources = building.find_triplet_parts(modifications, **given)
+    sources = building.triplets_with_tests(sources, test_from) if test_from else sources
     sources = replace(sources, judgments=judgments, judged_only=judged_only)
-    chosen = name or (out.name if out else building.default_name(sources))
+    chosen = name or (out.name if out else building.default_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
-    click.echo(f"{folder}: {artifact.manifest['rows']} triplets, dropped: {counts_text(artifact.manifest['dropped'])}")
+    click.echo(
+        f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
+    )
     for line in nothing_left(folder, artifact.manifest):
         click.echo(line)
     if push is not None and artifact.manifest["rows"]:
-        click.get_current_context().invoke(publish, triplets=folder, repo=push)
+        click.get_current_context().invoke(publish_command, triplets=folder, repo=push)

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
 from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command()
-@click.argument("videos", type=FOLDER, default="videos")
-@click.option("--embeddings", type=FOLDER, help="Stored features; without them only equal frames are grouped.")
-@click.option("--keep", type=FOLDER, help="An earlier output: its videos stay in their splits and groups.")
+@click.argument("videos", type=FOLDER_PLACE, default="videos")
+@click.option("--embeddings", type=FOLDER_PLACE, help="Stored features; without them only equal frames are grouped.")
+@click.option("--keep", type=FOLDER_PLACE, help="An earlier output: its videos stay in their splits and groups.")
 @option_option
 @engine_options
-@out_option("videos-split")
+@out_option("videos-split", anywhere=True)
 @overwrite_option
-def split(
+def split_command(
     videos: Path, embeddings: Path | None, keep: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:
     """Write VIDEOS again with `group_id` and `split`; a split that the corpus gave wins.
@@ -28,10 +28,10 @@ def split(
     """
     from cvr_data.core.registry import parse_config
     from cvr_data.videos.near_duplicates import SPLITS, Config
-    from cvr_data.videos.split import split_artifact
+    from cvr_data.videos.split import split_video_artifact
 
     config = parse_config(Config, options, where="split")
-    artifact = split_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)
+    artifact = split_video_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)
     manifest = artifact.manifest
     counts = ", ".join(f"{manifest['splits'][name]} {name}" for name in reversed(SPLITS))
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")

@@ -8,17 +8,18 @@ here and in `core.delimited` alone.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_data.core.delimited import check_start, header, lines_of, other_separator, records
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.json_lines import keys_of, object_of
+from cvr_data.core.places import open_parquet
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import read_parquet
 
@@ -75,7 +76,8 @@ def column_names(path: Path) -> list[str]:
     if not path.is_file():
         raise CvrError(f"{path}: no such file.")
     if suffix == ".parquet":
-        return _open_parquet(path).schema_arrow.names
+        with reading(path, "Parquet"), open_parquet(path) as table:
+            return table.schema_arrow.names
     check_start(path)
     return keys_of(path) if suffix in JSON_LINES else header(path, _separator(path))
 
@@ -227,22 +229,25 @@ def _json_rows(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     number = 0
-    file = _open_parquet(path)
-    try:
-        for batch in file.iter_batches(SLICE, columns=list(columns)):
-            table = pa.Table.from_batches([batch.select(list(columns))])
-            for values in table.cast(_as_bytes(table.schema)).to_pylist():
-                number += 1
-                row = Row(f"row {number}")
-                _take(row, list(values.items()))
-                yield row
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path}: cannot be read after row {number} ({first_line(error)}).") from None
+    for rows in _parquet_batches(path, list(columns)):
+        for values in rows:
+            number += 1
+            row = Row(f"row {number}")
+            _take(row, list(values.items()))
+            yield row
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
-    with reading(path, "Parquet"):
-        return pq.ParquetFile(path)
+def _parquet_batches(path: Path, columns: list[str]) -> Iterator[list[dict[str, Any]]]:
+    with ExitStack() as held:
+        with reading(path, "Parquet"):
+            batches = held.enter_context(open_parquet(path)).iter_batches(SLICE, columns=columns)
+        while True:
+            with reading(path, "Parquet"):
+                if (batch := next(batches, None)) is None:
+                    return
+                table = pa.Table.from_batches([batch.select(columns)])
+                rows = table.cast(_as_bytes(table.schema)).to_pylist()
+            yield rows
 
 
 def _as_bytes(schema: pa.Schema) -> pa.Schema:

@@ -26,7 +26,7 @@ from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.download.items import read_ids
-from cvr_data.features.embed import DROPPED, STORED, VideoPart, text_table
+from cvr_data.features.embed import DROPPED, STORED, VideoPart, embedded_text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, VideoRow
 from cvr_data.features.layouts import LAYOUTS
@@ -264,4 +264,4 @@ def _text_part(rows: pa.Table) -> MadeFiles:
     chosen = vectors.flatten().to_numpy().reshape(len(texts), vectors.type.list_size)
     unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
     arrays = {"part": chosen.astype(np.float16), "pooled": unit.astype(np.float16)}
-    return MadeFiles(text_table(texts, [1] * len(texts)), DROPPED.empty_table(), arrays)
+    return MadeFiles(embedded_text_table(texts, [1] * len(texts)), DROPPED.empty_table(), arrays)

@@ -22,7 +22,7 @@ COPIED = ("dim", "text_dim", "stored", "frame_token_dim")
 """Manifest entries that all shards share."""
 
 
-def merge(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> Artifact:
+def merge_embeddings(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> Artifact:
     """Return the artifact of all shards of one run.
 
     Raises:

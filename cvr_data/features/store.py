@@ -26,11 +26,12 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.places import local_file
 from cvr_data.core.reading import check_kinds, read_array, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.index import STAGE, ItemIndex
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.tables import text_id
 
 HEADS_FOLDER = "heads"
@@ -146,7 +147,7 @@ class FeatureStore:
 
     def frames(self, video_ids: Sequence[str]) -> VideoFeatures:
         """Return the frame embeddings of the videos, in the order asked for. Raises CvrError: an id is not stored."""
-        features = VideoFeatures(*pad_rows(self._rows(self._places("video", video_ids))))
+        features = VideoFeatures(*pad_features(self._rows(self._places("video", video_ids))))
         return self.heads.videos(features) if self.heads else features
 
     def frame_tokens(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -157,7 +158,7 @@ class FeatureStore:
         """
         if "frame_token_dim" not in self.artifact.manifest:
             raise CvrError(f"{self.artifact.path} has no frame tokens; make it with: cvr embed --all-tokens")
-        return pad_rows(self._rows(self._places("video", video_ids), "tokens"))
+        return pad_features(self._rows(self._places("video", video_ids), "tokens"))
 
     def pooled(self, video_ids: Sequence[str]) -> Tensor:
         """Return (B, D) float32, the mean over frames of each video, unit length.
@@ -181,7 +182,7 @@ class FeatureStore:
         if missing := [text for text, row in zip(texts, found_B, strict=True) if row < 0]:
             raise CvrError(f"{self.artifact.path} has no features of {first_few(map(repr, missing))}.")
         places = self._index["text"].columns.take(found_B)
-        tokens_BLD, mask_BL = pad_rows(self._rows(places))
+        tokens_BLD, mask_BL = pad_features(self._rows(places))
         return self.project_texts(
             TextFeatures(tokens_BLD, mask_BL, F.normalize(self._pooled(places, "text_dim"), dim=-1))
         )
@@ -224,7 +225,8 @@ class FeatureStore:
 
     def _read_array(self, file: Path, name: str) -> np.ndarray:
         """The rows of a file, as wide and as many as the table says."""
-        array, manifest = read_array(file), self.artifact.manifest
+        with reading(file, "an .npy file"), local_file(file) as here:  # what is mapped stays, though a copy goes
+            array, manifest = read_array(here), self.artifact.manifest
         widths = {manifest[key] for key in ("dim", "text_dim", "frame_token_dim") if key in manifest}
         if array.ndim < 2 or array.shape[-1] not in widths:
             wide = " or ".join(map(str, sorted(widths)))

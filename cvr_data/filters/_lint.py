@@ -24,15 +24,15 @@ class Config:
     """No options: of the checks that have none."""
 
 
-def drop_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
+def drop_linted_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
     """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
-    reasons = pa.chunked_array([pa.array([reason(row) for row in rows_of(table)], pa.string())])
+    reasons = pa.chunked_array([pa.array([reason(row) for row in _rows_of(table)], pa.string())])
     if "drop_reason" in table.column_names:
         reasons = pc.coalesce(table.column("drop_reason"), reasons)
     return with_column(table, "drop_reason", reasons)
 
 
-def rows_of(table: pa.Table) -> Iterator[LintRow]:
+def _rows_of(table: pa.Table) -> Iterator[LintRow]:
     """Yield the rows as dicts of the columns that lint reads; text is never None, changes is a list."""
     absent = [name for name in COLUMNS if name not in table.column_names]
     for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():
@@ -43,7 +43,7 @@ def rows_of(table: pa.Table) -> Iterator[LintRow]:
         yield row
 
 
-def changes_of(row: LintRow) -> list[dict[str, str]]:
+def linted_changes(row: LintRow) -> list[dict[str, str]]:
     """Return the changes that the style is about: static and action texts leave out the other kind."""
     kind = row["style"]
     alike = [change for change in row["changes"] if change["kind"] == kind]

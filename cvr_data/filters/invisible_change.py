@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.filters._changes import changed_words
-from cvr_data.filters._columns import FOREIGN, mark_foreign
+from cvr_data.filters._changes import filter_changed_words
+from cvr_data.filters._columns import FOREIGN, mark_filter_foreign
 
 VERSION = 2
 NEEDS = "change_reasons"
@@ -41,7 +41,7 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with the reason of the first change as `drop_reason` where no change of a pair counts."""
-    table = mark_foreign(table)
+    table = mark_filter_foreign(table)
     found = [_reason(config, reasons or []) for reasons in table.column(NEEDS).to_pylist()]
     reasons = pa.chunked_array([pa.array(found, pa.string())])
     return with_column(table, "drop_reason", pc.coalesce(table.column("drop_reason"), reasons))
@@ -56,4 +56,4 @@ def _reason(config: Config, reasons: Sequence[str | None]) -> str | None:
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the words of a dropped row."""
     told = "this filter knows English alone; leave it out for other captions: " if row["drop_reason"] == FOREIGN else ""
-    return told + changed_words(row)
+    return told + filter_changed_words(row)

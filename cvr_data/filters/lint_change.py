@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where, linted_changes
 from cvr_data.language.edits import Sides, split_negated
 from cvr_data.language.words import mentions, words_of
 
@@ -39,10 +39,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def reason(row: LintRow) -> str | None:
         sides = split_negated(row["modification"])
-        missed = [change for change in changes_of(row) if change["after"] and not _asks_for(change, sides)]
+        missed = [change for change in linted_changes(row) if change["after"] and not _asks_for(change, sides)]
         return "misses_change" if missed and not _in_other_words(row, config, missed, sides) else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)
 
 
 def _in_other_words(row: LintRow, config: Config, missed: list[dict[str, str]], sides: Sides) -> bool:

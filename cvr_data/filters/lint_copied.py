@@ -5,7 +5,7 @@ Such a text says nothing about what changes; a text that merely holds most of th
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where
 from cvr_data.language.words import words_of
 
 _ARTICLES = {"a", "an", "the"}
@@ -25,7 +25,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         captions = (_without_articles(row["reference_caption"]), _without_articles(row["target_caption"]))
         return "copied_caption" if text and text in captions else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)
 
 
 def _without_articles(text: str) -> list[str]:

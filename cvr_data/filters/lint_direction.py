@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where, linted_changes
 from cvr_data.language.edits import phrases_of, replaced, split_negated
 from cvr_data.language.stop_words import EDIT_WORDS
 from cvr_data.language.words import content_words, has_word, mentions, words_of
@@ -42,7 +42,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "wrong_direction" or "changes_something_else"."""
 
     def reason(row: LintRow) -> str | None:
-        changes = [change for change in changes_of(row) if change["before"] and change["after"]]
+        changes = [change for change in linted_changes(row) if change["before"] and change["after"]]
         sides = replaced(row["modification"])
         if sides is not None and any(_is_backwards(change, *sides) for change in changes):
             return "wrong_direction"
@@ -53,7 +53,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
                 return "changes_something_else"
         return None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)
 
 
 def _is_backwards(change: dict[str, str], old: list[str], new: list[str]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where, linted_changes
 from cvr_data.language.edits import split_negated
 from cvr_data.language.words import mentions
 
@@ -35,7 +35,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         if row["style"] not in config.styles:
             return None
         negated = split_negated(row["modification"]).negated
-        excluded = [change["before"] for change in changes_of(row) if change["before"]]
+        excluded = [change["before"] for change in linted_changes(row) if change["before"]]
         return None if all(mentions(negated, concept) for concept in excluded) else "excluded_not_negated"
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where
 from cvr_data.language.stop_words import EDIT_WORDS
 from cvr_data.language.words import content_words, has_word, words_of
 
@@ -34,4 +34,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         text = [word for word in content_words(words_of(row["modification"])) if word not in EDIT_WORDS]
         return "foreign_words" if sum(not has_word(known, word) for word in text) > config.max_words else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

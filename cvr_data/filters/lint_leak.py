@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, changes_of, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where, linted_changes
 from cvr_data.language.words import content_words, has_word, words_of
 
 
@@ -41,7 +41,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "leaks_target" where the text repeats too much of the target caption."""
 
     def reason(row: LintRow) -> str | None:
-        changed = [word for change in changes_of(row) for word in words_of(change["after"] or "")]
+        changed = [word for change in linted_changes(row) for word in words_of(change["after"] or "")]
         shown = row["target_description"] or row["target_caption"]
         unchanged = {word for word in content_words(words_of(shown)) if word not in changed}
         text = words_of(row["modification"])
@@ -49,4 +49,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         leaks = repeated >= config.min_repeated and repeated > config.max_share * len(unchanged)
         return "leaks_target" if leaks else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

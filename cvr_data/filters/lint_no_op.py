@@ -4,7 +4,7 @@ import re
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where
 from cvr_data.language.edits import replaced, split_negated
 from cvr_data.language.words import content_words, folded, has_word, mentions, same_word, words_of
 
@@ -29,7 +29,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         )
         return "no_op" if is_no_op else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)
 
 
 def _into_itself(text: str) -> bool:

@@ -12,7 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.text_bands import MINILM, check_band
-from cvr_data.filters._columns import FOREIGN, BandConfig, explain_outside, mark_foreign, mark_outside
+from cvr_data.filters._columns import (
+    FOREIGN,
+    BandConfig,
+    explain_filter_band,
+    mark_filter_foreign,
+    mark_outside_filter_band,
+)
 
 VERSION = 2
 NEEDS = "text_similarity"
@@ -46,12 +52,12 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     Captions of another script are "not_english" where the encoder is MiniLM, to which they are all alike.
     """
     if config.encoder == MINILM:
-        table = mark_foreign(table)
-    return mark_outside(config, table, NEEDS, "text")
+        table = mark_filter_foreign(table)
+    return mark_outside_filter_band(config, table, NEEDS, "text")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the similarity of a dropped row against the bound it is beyond, or why it says nothing."""
     if row["drop_reason"] == FOREIGN:
         return f"{MINILM} reads English; take another encoder, such as a multilingual one (docs/data.md)"
-    return explain_outside(config, row, NEEDS)
+    return explain_filter_band(config, row, NEEDS)

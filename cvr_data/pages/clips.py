@@ -37,7 +37,7 @@ class ClipShelf:
                 self.unreadable[video_id] = "no media file is known"
                 return False
             try:
-                self.uris[video_id] = data_uri(clip)
+                self.uris[video_id] = clip_data_uri(clip)
                 found = probe(clip)
                 self.ratios[video_id] = round(min(16 / 9, max(1.0, found.width / found.height)), 3)
             except UnreadableVideo as error:
@@ -45,7 +45,7 @@ class ClipShelf:
         return video_id in self.uris
 
 
-def data_uri(medium: Path | Clip) -> str:
+def clip_data_uri(medium: Path | Clip) -> str:
     """Return an MP4 file as a data URI; one that is large, no MP4, or a part of a file, is sampled and scaled down.
 
     Raises:
@@ -57,11 +57,11 @@ def data_uri(medium: Path | Clip) -> str:
         probe(path)
         content = path.read_bytes()
     else:
-        content = small_mp4(clip)
+        content = small_mp4_for_page(clip)
     return f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
 
 
-def small_mp4(clip: Clip) -> bytes:
+def small_mp4_for_page(clip: Clip) -> bytes:
     """Return the clip as a small MP4 file. Raises UnreadableVideo: the file is missing, broken or has no frame."""
     from PIL import Image
 

@@ -23,7 +23,7 @@ def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Art
         CvrError: there is no such review, or none was judged.
     """
     with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
-        settings, table = store.settings(), judgments_table(store)
+        settings, table = store.settings(), reviewed_judgments(store)
     if not table.num_rows:
         raise CvrError(f"{review} holds no judgment yet.")
     content = json.dumps(table.to_pylist(), sort_keys=True).encode("utf-8", "surrogatepass")
@@ -36,7 +36,7 @@ def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Art
         return writer.finish()
 
 
-def judgments_table(store: ReviewStore) -> pa.Table:
+def reviewed_judgments(store: ReviewStore) -> pa.Table:
     """Return the live judgments in the order made."""
     items = {item.item_id: item for item in store.items()}
     rows = []

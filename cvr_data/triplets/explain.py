@@ -12,7 +12,7 @@ from cvr_data.core.lineage import input_names
 from cvr_data.pairs.why_not import shown_pair
 
 
-def story(dataset: Path, triplet_id: str) -> list[str]:
+def triplet_story(dataset: Path, triplet_id: str) -> list[str]:
     """Return the lines that tell how a triplet, kept or dropped, came to be; its id may be cut while it is unique.
 
     Raises:

@@ -19,13 +19,14 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
+from cvr_data.core.places import place_of
 from cvr_data.core.registry import config_dict, split_options
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import ClaimStep, Step
 from cvr_data.formats import FORMATS, ReadsVideos
 from cvr_data.language.normalise import clean_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
-from cvr_data.triplets.join import drop_claimed
+from cvr_data.triplets.join import drop_claimed_triplets
 
 STAGE = "triplets"
 VERSION = 2
@@ -43,7 +44,7 @@ class ImportRequest:
     videos: Path | None = None
 
 
-def parse(options: Sequence[str]) -> ImportRequest:
+def parse_triplet_options(options: Sequence[str]) -> ImportRequest:
     """Return what `-o` options ask for: `path`, `format` and `videos` are ours, the rest is the layout's.
 
     Raises:
@@ -55,8 +56,8 @@ def parse(options: Sequence[str]) -> ImportRequest:
     if "format" not in given:
         raise CvrError(f"import triplets: name its layout with -o format=NAME, one of {', '.join(FORMATS.names())}.")
     rest = {name: value for name, value in given.items() if name not in ("path", *OWN)}
-    videos = Path(given["videos"]) if "videos" in given else None
-    return ImportRequest(source=Path(given["path"]), format=given["format"], options=rest, videos=videos)
+    videos = place_of(given["videos"]) if "videos" in given else None
+    return ImportRequest(source=place_of(given["path"]), format=given["format"], options=rest, videos=videos)
 
 
 def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False) -> Artifact:
@@ -87,7 +88,9 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
             raise CvrError(f"{wanted.source} holds no triplet.")
         stored = read.then(Step(name="as stored", run=_as_stored, is_counted=False))
         once = stored.then(
-            ClaimStep(name="duplicates", run=partial(drop_claimed, "duplicate"), claims=_claims, settle=_repeated)
+            ClaimStep(
+                name="duplicates", run=partial(drop_claimed_triplets, "duplicate"), claims=_claims, settle=_repeated
+            )
         )
         return run.write(once, TRIPLETS)
 

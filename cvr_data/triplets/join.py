@@ -69,7 +69,7 @@ class SourceFolder:
     is_test: bool = False
 
 
-def as_texts(source: SourceFolder, part: pa.Table) -> pa.Table:
+def texts_to_join(source: SourceFolder, part: pa.Table) -> pa.Table:
     """Return modifications as what meets pairs."""
     texts = check_columns(part, pa.schema([MODIFICATIONS.field(name) for name in TEXT_COLUMNS]), source.path)
     texts = texts.select(TEXT_COLUMNS)
@@ -77,21 +77,21 @@ def as_texts(source: SourceFolder, part: pa.Table) -> pa.Table:
     return texts.append_column(IS_TEST, _all(texts, source.is_test))
 
 
-def as_pairs(source: SourceFolder, part: pa.Table) -> pa.Table:
+def pairs_to_join(source: SourceFolder, part: pa.Table) -> pa.Table:
     """Return pairs as what meets texts."""
     pairs = check_columns(part, PAIRS, source.path)
     if source.is_test:
         pairs = with_column(pairs, PAIRS.field("split"), ["test"] * pairs.num_rows)
-    return packed(pairs, _all(pairs, source.is_test))
+    return packed_pairs_to_join(pairs, _all(pairs, source.is_test))
 
 
-def packed(pairs: pa.Table, is_test: pa.Array | pa.ChunkedArray) -> pa.Table:
+def packed_pairs_to_join(pairs: pa.Table, is_test: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return pairs with columns that none of texts' has the name of, but for those that they meet by."""
     named = pairs.rename_columns([OF_PAIR + name for name in pairs.column_names])
     return named.append_column("pair_id", pairs.column("pair_id")).append_column(IS_TEST, is_test)
 
 
-def texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
+def joined_texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the texts and the pairs that met, pairs under their own names and with IS_TEST."""
     is_text = pc.is_valid(bucket.column(FOLDER))
     pairs = bucket.filter(pc.invert(is_text))
@@ -100,21 +100,22 @@ def texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
     return bucket.filter(is_text).select([*TEXT_COLUMNS, FOLDER, IS_TEST]), unpacked
 
 
-def by_pair(config: Any, rows: pa.Table) -> np.ndarray:
+def triplets_join_key(config: Any, rows: pa.Table) -> np.ndarray:
     """Return what texts and pairs meet by."""
     return hashes_of(rows.column("pair_id"))
 
 
-def pair_names(rows: pa.Table) -> pa.ChunkedArray:
+def _pair_names(rows: pa.Table) -> pa.ChunkedArray:
     """Return the pair of each row, those of test sources apart."""
     return pc.binary_join_element_wise(rows.column(IS_TEST).cast(pa.string()), rows.column("pair_id"), " ")
 
 
 def _claiming(name: str, reason: str, claims: Callable[..., pa.Table], settle: Callable[..., pa.Table]) -> ClaimStep:
-    return ClaimStep(name=name, run=partial(drop_claimed, reason), claims=claims, settle=settle, per_value=2)
+    run = partial(drop_claimed_triplets, reason)
+    return ClaimStep(name=name, run=run, claims=claims, settle=settle, per_value=2)
 
 
-def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
+def triplet_steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
     """Return the steps from texts and pairs that met to triplets; the first is the join.
 
     Args:
@@ -125,10 +126,12 @@ def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
     source of texts.
     """
     found: list[Step] = [
-        KeyedStep(name="join", run=join, key=by_pair, config=config, makes_rows=True, is_counted=False),
-        Step(name="texts", run=drop_unusable),
-        _claiming("splits", "straddles_splits", _video_claims, less_protected),
-        _claiming("duplicates", "duplicate", _triplet_claims, repeated),
+        KeyedStep(
+            name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
+        ),
+        Step(name="texts", run=_drop_unusable),
+        _claiming("splits", "straddles_splits", _video_claims, _less_protected),
+        _claiming("duplicates", "duplicate", _triplet_claims, _repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
@@ -136,34 +139,34 @@ def steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
             found.append(
                 ClaimStep(
                     name=cap.reason,
-                    run=partial(drop_claimed, cap.reason),
+                    run=partial(drop_claimed_triplets, cap.reason),
                     config=cap,
                     claims=_cap_claims,
-                    settle=over_cap,
+                    settle=_over_cap,
                     per_value=4,
                 )
             )
     if tests_kin is not None:
-        found.append(Step(name="test source", run=drop_other_tests))
+        found.append(Step(name="test source", run=_drop_other_tests))
         found.append(Step(name="kin", run=_with_kin, sides=(tests_kin,), is_counted=False))
         found.append(
-            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=of_test_videos, per_value=4)
+            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=_of_test_videos, per_value=4)
         )
     return found
 
 
-def join(config: Config, bucket: pa.Table) -> pa.Table:
+def join_triplets(config: Config, bucket: pa.Table) -> pa.Table:
     """Return the columns of a triplet for every text; those of an unknown pair are null.
 
     Raises:
         CvrError: a pair is in two splits, or in one that is none.
     """
-    texts, pairs = texts_and_pairs(bucket)
+    texts, pairs = joined_texts_and_pairs(bucket)
     is_further = pc.equal(pairs.column("strategy"), FURTHER)
     mined, further = pairs.filter(pc.invert(is_further)), pairs.filter(is_further)
     pairs = pa.concat_tables([mined, further])
-    names = pa.concat_arrays([_checked_names(mined), pair_names(further).combine_chunks()])
-    found = pairs.take(pc.index_in(pair_names(texts), names))
+    names = pa.concat_arrays([_checked_names(mined), _pair_names(further).combine_chunks()])
+    found = pairs.take(pc.index_in(_pair_names(texts), names))
     split = pc.fill_null(found.column("split"), config.default_split)
     if unknown := sorted(set(split.to_pylist()) - set(SPLITS)):
         raise CvrError(f"pairs: unknown split {first_few(map(repr, unknown))}; allowed: {', '.join(SPLITS)}.")
@@ -181,8 +184,8 @@ def join(config: Config, bucket: pa.Table) -> pa.Table:
 
 
 def _checked_names(pairs: pa.Table) -> pa.Array:
-    """Return `pair_names` of pairs, of which the first of a name counts. Raises CvrError: a pair is in two splits."""
-    names = pair_names(pairs).combine_chunks()
+    """Return `_pair_names` of pairs, of which the first of a name counts. Raises CvrError: a pair is in two splits."""
+    names = _pair_names(pairs).combine_chunks()
     first = pairs.column("split").take(pc.index_in(names, names))
     splits = [pc.fill_null(column, "") for column in (first, pairs.column("split"))]
     for row in np.flatnonzero(pc.not_equal(*splits).to_numpy())[:1].tolist():
@@ -191,7 +194,7 @@ def _checked_names(pairs: pa.Table) -> pa.Array:
     return names
 
 
-def drop_unusable(config: Any, rows: pa.Table) -> pa.Table:
+def _drop_unusable(config: Any, rows: pa.Table) -> pa.Table:
     """Drop texts that are not ok, say nothing, or whose pair is not there or none."""
     status = rows.column("status").combine_chunks()
     bad = np.flatnonzero(pc.not_equal(status, "ok").to_numpy(zero_copy_only=False))
@@ -219,7 +222,7 @@ def _video_claims(config: Any, rows: pa.Table) -> pa.Table:
     return _claims(keys, rows, {"level": level})
 
 
-def less_protected(config: Any, claims: pa.Table) -> pa.Table:
+def _less_protected(config: Any, claims: pa.Table) -> pa.Table:
     """Return the claims on what a more protected split uses too."""
     _, codes = np.unique(claims.column("key").to_numpy(), return_inverse=True)
     level = claims.column("level").to_numpy()
@@ -233,7 +236,7 @@ def _triplet_claims(config: Any, rows: pa.Table) -> pa.Table:
     return _claims([_apart(rows, hashes_of(rows.column("triplet_id")))], rows, {n: rows.column(n) for n in names})
 
 
-def repeated(config: Any, claims: pa.Table) -> pa.Table:
+def _repeated(config: Any, claims: pa.Table) -> pa.Table:
     """Return all claims of a triplet but the first."""
     ranked = _ranked(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
     return ranked.filter(pc.greater(ranked.column("place"), 0)).select(["row", PIECE])
@@ -256,14 +259,14 @@ def _cap_claims(cap: _Cap, rows: pa.Table) -> pa.Table:
     return _claims([_apart(rows, key)], rows, {"similarity": similarity, **ids})
 
 
-def over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
+def _over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
     """Return the claims that so many better ones come before."""
     order = (("similarity", "descending"), ("pair_id", "ascending"), ("modification_id", "ascending"))
     ranked = _ranked(claims, order)
     return ranked.filter(pc.greater_equal(ranked.column("place"), cap.most)).select(["row", PIECE])
 
 
-def drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
+def _drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
     """Drop test triplets that no test source gave."""
     is_other = pc.and_(pc.invert(rows.column(IS_TEST)), pc.equal(rows.column("split"), "test"))
     return mark(rows, is_other, "not_of_test_source")
@@ -285,7 +288,7 @@ def _test_claims(config: Any, rows: pa.Table) -> pa.Table:
     return claims.filter(pa.array(np.concatenate(is_known)))
 
 
-def of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
+def _of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
     """Return the claims of others on what a test triplet uses."""
     is_test = claims.column("is_test").to_numpy()
     keys = claims.column("key").to_numpy()
@@ -293,13 +296,13 @@ def of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
     return claims.select(["row", PIECE]).filter(pa.array(is_shared))
 
 
-def drop_claimed(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+def drop_claimed_triplets(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
     """Drop the rows whose claims came back."""
     return mark_rows(rows, found.column("row").to_numpy(), reason)
 
 
 def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return drop_claimed("shares_test_video", config, rows.drop_columns([*_KIN]), found)
+    return drop_claimed_triplets("shares_test_video", config, rows.drop_columns([*_KIN]), found)
 
 
 def _claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:

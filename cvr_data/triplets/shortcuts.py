@@ -27,7 +27,7 @@ class Shortcuts:
     """That was asked."""
 
 
-def shortcuts_of(folder: Path, triplets: pa.Table) -> Shortcuts:
+def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     """Return the shares of an audit folder, or of the result folder that it lies in.
 
     Of an input that was tried in several ways (the model without its other input, a baseline), the best counts.

@@ -53,7 +53,7 @@ class Entry:
             self.drop_reason, self.detail = reason, detail
 
 
-def tables_of(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[pa.Table]:
+def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[pa.Table]:
     """Yield the table in slices; entries of one id that are its captions are one row where they are in one slice.
 
     Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
@@ -75,12 +75,12 @@ def _named(entry: Entry) -> Entry:
     return entry
 
 
-def more_captions(known: list[str], others: Sequence[str]) -> list[str]:
+def more_video_captions(known: list[str], others: Sequence[str]) -> list[str]:
     """Return the captions of a video, and after them those of another row that it has not."""
     return known + [caption for caption in others if caption not in known]
 
 
-def one_split(video_id: str, splits: Iterable[str | None]) -> str | None:
+def one_video_split(video_id: str, splits: Iterable[str | None]) -> str | None:
     """Return the one split that rows of an id give; None where they give none.
 
     Raises:
@@ -97,9 +97,9 @@ def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
     for number, entry in enumerate(entries):
         known = first.setdefault(number if entry.drop_reason else entry.video_id, entry)
         if known is not entry:
-            known.captions = more_captions(known.captions, entry.captions)
+            known.captions = more_video_captions(known.captions, entry.captions)
             splits = known.values.get("split"), entry.values.get("split")
-            known.values["split"] = one_split(entry.video_id, splits)
+            known.values["split"] = one_video_split(entry.video_id, splits)
             known.rows += entry.rows
     return list(first.values())
 

@@ -16,6 +16,7 @@ from cvr_data.core.artifact_files import check_outside
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
+from cvr_data.core.places import place_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
@@ -27,7 +28,7 @@ from cvr_data.media.look import look_at, media_files
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 from cvr_data.videos.entries import SCHEMA
-from cvr_data.videos.repeated import READ, refuse_repeated, repeated_step
+from cvr_data.videos.repeated import READ, refuse_repeated_videos, repeated_videos_step
 
 PART_ROWS = 65_536
 """Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
@@ -56,7 +57,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config={**config_dict(config), **({} if found is None else {"media_files": listing(*found)})},
+        config={**config_dict(config), **({} if found is None else {"media_files": _listing(*found)})},
         inputs=inputs,
         overwrite=overwrite,
     )
@@ -66,8 +67,8 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     with run:
         try:
             rows = run.made("read", partial(_parts, corpus, config, run.out))
-            videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
-            refuse_repeated(videos, where)
+            videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
+            refuse_repeated_videos(videos, where)
             videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos
             videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
@@ -79,7 +80,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         return run.finish(**{READ: run.told[READ], "languages": languages})
 
 
-def listing(folder: Path, names: Iterable[str]) -> str:
+def _listing(folder: Path, names: Iterable[str]) -> str:
     """Return how many of the named files are in a folder, and the hash of their names and sizes.
 
     Not of their times, which differ between two copies of a folder, nor of their bytes, which take hours to read.
@@ -121,7 +122,7 @@ def _looked(config: None, videos: pa.Table) -> pa.Table:
     names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]
-    looks = look_at([Clip(Path(row["path"]), row["start_s"], row["end_s"]) for row in found])
+    looks = look_at([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
         row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
         row["duration_s"] = look.duration_s if row["duration_s"] is None else row["duration_s"]

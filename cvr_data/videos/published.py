@@ -21,7 +21,7 @@ from cvr_data.core.reading import read_text
 from cvr_data.core.split_names import split_in_name
 from cvr_data.media.look import media_files
 from cvr_data.tables import SPLITS
-from cvr_data.videos.entries import Entry, tables_of
+from cvr_data.videos.entries import Entry, video_tables
 
 Inputs = Callable[[Any], dict[str, Path]]
 Entries = Callable[[Any], Iterator[Entry]]
@@ -42,7 +42,7 @@ class Published:
     repeated: ClassVar[str] = "captions"
 
 
-def corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
+def video_corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
     """Return `inputs`, `count` and `load` of a corpus: its videos come in slices, rows of one id are its captions.
 
     Each has the file of `media` whose name without suffix is its id, if there is one. A clip that no file is named
@@ -50,13 +50,13 @@ def corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, 
     """
 
     def load(config: Any, out: Path | None) -> Iterator[pa.Table]:
-        find = media_finder(config.media)
-        return tables_of((_with_media(entry, find) for entry in entries(config)), name, config.repeated)
+        find = _media_finder(config.media)
+        return video_tables((_with_media(entry, find) for entry in entries(config)), name, config.repeated)
 
-    return inputs, unknown_count, load
+    return inputs, unknown_corpus_count, load
 
 
-def unknown_count(config: Any) -> int | None:
+def unknown_corpus_count(config: Any) -> int | None:
     """Return how many rows `load` gives: that is not known without reading."""
     return None
 
@@ -68,10 +68,10 @@ def table_corpus(
 
     A file that is missing, empty or lacks a column is refused before anything is read.
     """
-    return corpus(
+    return video_corpus(
         name,
-        lambda config: checked_tables(config.path, columns),
-        lambda config: (entry(config, row, file) for row, file in table_rows(config.path, columns)),
+        lambda config: checked_corpus_tables(config.path, columns),
+        lambda config: (entry(config, row, file) for row, file in corpus_table_rows(config.path, columns)),
     )
 
 
@@ -79,14 +79,14 @@ def file_corpus(
     name: str, suffixes: tuple[str, ...], entries: Callable[[Any, Path], Iterator[Entry]]
 ) -> tuple[Inputs, Count, Load]:
     """Return `inputs`, `count` and `load` of a corpus whose files, by the end of their names, hold entries each."""
-    return corpus(
+    return video_corpus(
         name,
-        lambda config: {file.name: file for file in source_files(config.path, *suffixes)},
-        lambda config: (entry for file in source_files(config.path, *suffixes) for entry in entries(config, file)),
+        lambda config: {file.name: file for file in corpus_files(config.path, *suffixes)},
+        lambda config: (entry for file in corpus_files(config.path, *suffixes) for entry in entries(config, file)),
     )
 
 
-def source_files(path: Path, *suffixes: str) -> list[Path]:
+def corpus_files(path: Path, *suffixes: str) -> list[Path]:
     """Return the file, or the files of a folder that end in one of `suffixes`, sorted.
 
     Raises:
@@ -102,7 +102,7 @@ def source_files(path: Path, *suffixes: str) -> list[Path]:
     return found
 
 
-def table_files(path: Path) -> list[Path]:
+def corpus_table_files(path: Path) -> list[Path]:
     """Return the table, or the partitions in a folder and those below it, sorted.
 
     Raises:
@@ -116,26 +116,26 @@ def table_files(path: Path) -> list[Path]:
     return found
 
 
-def checked_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
-    """Return the tables of `table_files` by name, once the start of each was looked at.
+def checked_corpus_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
+    """Return the tables of `corpus_table_files` by name, once the start of each was looked at.
 
     Raises:
         CvrError: a file is missing, empty, or lacks a column.
     """
-    files = table_files(path)
+    files = corpus_table_files(path)
     for file in files:
         check_file(file, columns)
     return {file.name: file for file in files}
 
 
-def table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
-    """Yield each row of the tables of `table_files`, with its file."""
-    for file in table_files(path):
+def corpus_table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
+    """Yield each row of the tables of `corpus_table_files`, with its file."""
+    for file in corpus_table_files(path):
         for rows in read_rows(file, columns):
             yield from ((row, file) for row in rows)
 
 
-def listed_splits(folder: Path) -> dict[str, str]:
+def corpus_listed_splits(folder: Path) -> dict[str, str]:
     """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are.
 
     Raises:
@@ -151,7 +151,7 @@ def listed_splits(folder: Path) -> dict[str, str]:
     return splits
 
 
-def media_finder(media: Path | None) -> Callable[[str], Path | None]:
+def _media_finder(media: Path | None) -> Callable[[str], Path | None]:
     """Return a function that gives the media file of an id, if there is one, in a folder or below it.
 
     Raises:
@@ -175,13 +175,13 @@ def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
     return entry
 
 
-def texts(value: Any) -> list[str]:
+def corpus_texts(value: Any) -> list[str]:
     """Return the texts of a value that should be a text or a list of them, without blanks around and none empty."""
     listed = value if isinstance(value, list) else [value]
     return [item.strip() for item in listed if isinstance(item, str) and item.strip()]
 
 
-def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
+def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
     """Return an entry, dropped with its reason where the id or every caption is missing."""
     found = id_text(video_id)
     entry = Entry(found or "", captions, values)
@@ -194,7 +194,7 @@ def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> E
     return entry
 
 
-def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
+def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
     entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_in_name(file.stem)})
     if not captions:
@@ -202,7 +202,7 @@ def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     return entry
 
 
-def entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
+def corpus_entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
     """Return the entry of a row of a table of one's own, whose caption may be a list of captions."""
     given = row.values.get(caption_column)
     captions = caption_texts(given)
@@ -266,7 +266,7 @@ def _entry_in(row: Row, column: str, captions: list[str], where: str, values: di
     return entry
 
 
-def seconds(value: Any) -> float | None:
+def corpus_seconds(value: Any) -> float | None:
     """Return the seconds of a number or of a time such as 00:01:02.50; None if it is neither."""
     total = 0.0
     for part in str(value).split(":"):

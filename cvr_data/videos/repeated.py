@@ -17,7 +17,7 @@ from cvr_data.core.parts import hashes_of, read_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep
-from cvr_data.videos.entries import ROWS, SCHEMA, more_captions, one_split
+from cvr_data.videos.entries import ROWS, SCHEMA, more_video_captions, one_video_split
 
 _CAPTIONS = "captions"
 READ = "rows_read"
@@ -35,7 +35,7 @@ _BUCKET = 1_000_000
 """Claims of a bucket, on average: each has the captions of its video."""
 
 
-def repeated_step(policy: str) -> ClaimStep:
+def repeated_videos_step(policy: str) -> ClaimStep:
     """Return the step that also drops what the reader marked: first come rows as they were read, last each id once.
 
     Args:
@@ -48,7 +48,7 @@ def repeated_step(policy: str) -> ClaimStep:
     )  # fmt: skip
 
 
-def refuse_repeated(videos: Flow, where: str) -> None:
+def refuse_repeated_videos(videos: Flow, where: str) -> None:
     """Refuse ids that come again where that is a mistake.
 
     Raises:
@@ -89,11 +89,11 @@ def _settled(policy: str, claims: pa.Table) -> pa.Table:
         of_id[row["video_id"]].append(row)
     found = []
     for first, *others in of_id.values():
-        first["split"] = one_split(first["video_id"], [first["split"], *(row["split"] for row in others)])
+        first["split"] = one_video_split(first["video_id"], [first["split"], *(row["split"] for row in others)])
         found += [{**row, _CAPTIONS: None} for row in others]
         if policy == _CAPTIONS and others:
             for row in others:
-                first[_CAPTIONS] = more_captions(first[_CAPTIONS], row[_CAPTIONS])
+                first[_CAPTIONS] = more_video_captions(first[_CAPTIONS], row[_CAPTIONS])
             found.append(first)
     return pa.Table.from_pylist(found, _SETTLED)
 

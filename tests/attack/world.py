@@ -176,7 +176,7 @@ def judge(folder: Path) -> None:
     settings = Settings(annotators=("ann", "ben"), overlap=0.5)
     sources = serve.ReviewSources(reviewed=folder / "triplets", splits=("test",))
     with ReviewStore(folder / "review.sqlite") as store:
-        session = serve.open_session(sources, serve.read_sources(sources, settings), store, settings)
+        session = serve.open_review_session(sources, serve.read_review_sources(sources, settings), store, settings)
         for number in range(4):
             item = session.state(settings.annotators[number % 2])["item"]
             said = {"item_id": item["item_id"], "decision": "accept", "request_id": str(number)}

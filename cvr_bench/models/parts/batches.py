@@ -10,7 +10,7 @@ import pyarrow as pa
 from torch import Tensor
 
 from cvr_bench.models.parts.joining import Joining, Whole
-from cvr_bench.models.parts.losses import false_negatives
+from cvr_bench.models.parts.losses import loss_false_negatives
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
@@ -54,7 +54,7 @@ class TripletBatch:
 
     def ignored(self) -> Tensor:
         """Return ignored_BB of all parts, bool: True where query i and target j are no negatives of each other."""
-        return false_negatives(self.joined_ids(self.target_ids), self.joined_ids(self.target_group_ids))
+        return loss_false_negatives(self.joined_ids(self.target_ids), self.joined_ids(self.target_group_ids))
 
 
 class ReadsAhead(Protocol):

@@ -100,7 +100,7 @@ def merged(records: Sequence[Recorded]) -> Recorded:
     Raises:
         CvrError: they asked for nothing.
     """
-    check_joined(len(records[0].tensors))
+    check_model_joined(len(records[0].tensors))
     tensors = []
     for parts in zip(*(record.tensors for record in records), strict=True):
         longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
@@ -128,7 +128,7 @@ class _Counted(torch.autograd.Function):
         return grads[0] * ctx.times, None
 
 
-def check_joined(count: int) -> None:
+def check_model_joined(count: int) -> None:
     """Refuse a model that has joined no tensor.
 
     Raises:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable
-from cvr_bench.models.parts.weights import load_checkpoint
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable_retriever
+from cvr_bench.models.parts.weights import load_model_checkpoint
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import check_kinds, reading
@@ -29,11 +29,11 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
     with stored() if checkpoint is not None else nullcontext():
         config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
         retriever = component.load(config, encoder)
-    is_trained = is_trainable(retriever)
+    is_trained = is_trainable_retriever(retriever)
     if checkpoint is not None:
         if not is_trained:
             raise CvrError(f"{model} has no parameters, so --checkpoint has nothing to load into.")
-        load_checkpoint(retriever, checkpoint)
+        load_model_checkpoint(retriever, checkpoint)
     elif is_trained:
         raise CvrError(f"{model} has to be trained; pass --checkpoint, such as a result folder of cvr bench.")
     return retriever

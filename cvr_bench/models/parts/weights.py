@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import Retriever, module_of
+from cvr_bench.models.parts.retriever import Retriever, module_of_retriever
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
@@ -36,14 +36,14 @@ class Start:
     """Of the first weights."""
 
 
-def save_weights(module: nn.Module, path: Path) -> None:
+def save_model_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     write_bytes(path, save(weights))
 
 
-def load_weights(module: nn.Module, path: Path | None) -> None:
+def load_model_weights(module: nn.Module, path: Path | None) -> None:
     """Load weights, all that a module has, from a file or a folder of `cvr bench` or training; None changes nothing.
 
     Raises:
@@ -52,8 +52,8 @@ def load_weights(module: nn.Module, path: Path | None) -> None:
     if path is None:
         return
     file = _find(path)
-    weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
-    weights |= read_extra(file.parent)
+    weights = {name: tensor for name, tensor in read_model_weights(file).items() if not name.startswith(FROZEN)}
+    weights |= read_extra_weights(file.parent)
     expected = module.state_dict()
     lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     for what, names in (("lacks", lacking), ("also holds", surplus)):
@@ -75,12 +75,12 @@ def _find(path: Path) -> Path:
     raise CvrError(f"There is no checkpoint at {path}: neither a file nor a folder with {TRAINING}/{WEIGHTS}.")
 
 
-def read_extra(folder: Path) -> dict[str, Tensor]:
+def read_extra_weights(folder: Path) -> dict[str, Tensor]:
     """Return the weights beside those of a transformers model in a folder; none where there are none."""
     return read_safetensors(folder / EXTRA) if (folder / EXTRA).is_file() else {}
 
 
-def read_weights(file: Path) -> Mapping[str, Tensor]:
+def read_model_weights(file: Path) -> Mapping[str, Tensor]:
     """Return the weights in a `.safetensors` file or one of torch.save, which is never unpickled freely.
 
     Raises:
@@ -101,13 +101,13 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def load_checkpoint(retriever: Retriever, path: Path) -> None:
-    """Load trained weights into a model made with the options it was trained with; `path` as `load_weights` has it.
+def load_model_checkpoint(retriever: Retriever, path: Path) -> None:
+    """Load trained weights into a model made with the options of that training; `path` as `load_model_weights` has it.
 
     Raises:
         CvrError: the model has none, there are none, or they are of another model.
     """
-    module = module_of(retriever)
+    module = module_of_retriever(retriever)
     if module is None:
         raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
-    load_weights(module, path)
+    load_model_weights(module, path)

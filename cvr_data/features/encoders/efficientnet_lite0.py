@@ -20,7 +20,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.options import Frames, OnDevice, Products
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames
 from cvr_data.media.video import Video, read_frames
 
 BATCH_NORM_EPS = 1e-3
@@ -90,7 +90,7 @@ class EfficientNetLite0Encoder(OnDevice):
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        return by_frames(self, videos)
+        return encode_by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Refuse: this network knows no text."""
@@ -106,7 +106,7 @@ class EfficientNetLite0Encoder(OnDevice):
 
     @cached_property
     def _network(self) -> "EfficientNetLite0":
-        network = load_released(str(model_path("efficientnet-lite0"))).to(self.device)
+        network = load_released_efficientnet(str(model_path("efficientnet-lite0"))).to(self.device)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -176,7 +176,7 @@ class SameConv2d(nn.Conv2d):
         return F.conv2d(padded, self.weight, self.bias, self.stride, 0, 1, self.groups)
 
 
-def fold_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
+def fold_encoder_norms(network: EfficientNetLite0) -> EfficientNetLite0:
     """Return the network in evaluation mode with each normalisation folded into the convolution before it."""
     network.eval()
     _fold(network, "_conv_stem", "_bn0")
@@ -204,8 +204,8 @@ def _blocks() -> list[Block]:
     return blocks
 
 
-def load_released(weights: str) -> EfficientNetLite0:
+def load_released_efficientnet(weights: str) -> EfficientNetLite0:
     """Return the network with the released weights, in evaluation mode and folded."""
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    return fold_batch_norms(network)
+    return fold_encoder_norms(network)

@@ -21,7 +21,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.options import OnDevice, Products
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features, pad_features
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class MiniLMEncoder(OnDevice):
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text; batches hold texts of like length."""
         if not texts:
-            return no_texts(WIDTH)
+            return no_text_features(WIDTH)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         by_length = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
         batches = _batches([ids[index] for index in by_length])
@@ -75,7 +75,7 @@ class MiniLMEncoder(OnDevice):
         tokens: list[Tensor] = [torch.empty(0)] * len(ids)
         for index, tokens_LD in zip(by_length, chain.from_iterable(encoded), strict=True):
             tokens[index] = tokens_LD
-        tokens_BLD, mask_BL = pad_rows(tokens)
+        tokens_BLD, mask_BL = pad_features(tokens)
         pooled_BD = torch.stack([tokens_LD.mean(dim=0) for tokens_LD in tokens])
         return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
 
@@ -93,7 +93,7 @@ class MiniLMEncoder(OnDevice):
 
     @cached_property
     def _network(self) -> "MiniLM":
-        return load_released(model_path("minilm") / "model.safetensors").to(self.device)
+        return _load_released(model_path("minilm") / "model.safetensors").to(self.device)
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
@@ -175,7 +175,7 @@ def _attended(projected: Tensor, length: int) -> Tensor:
     return attended.transpose(1, 2).reshape(-1, WIDTH)
 
 
-def load_released(weights: Path) -> MiniLM:
+def _load_released(weights: Path) -> MiniLM:
     """Return the network with the weights of a BERT safetensors file, in evaluation mode."""
     from safetensors.torch import load_file
 

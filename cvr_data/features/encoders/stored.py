@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import stored
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_features
 from cvr_data.features.store import UNKNOWN_ENCODER, FeatureStore, Space
 from cvr_data.media.video import Video
 
@@ -79,7 +79,7 @@ class StoredEncoder:
         store_of = self._stores_of(texts)
         self._encode_missing([text for text in texts if text not in store_of], set(texts))
         found = [store_of[text].texts([text]) if text in store_of else self._encoded[text] for text in texts]
-        tokens_BLD, mask_BL = pad_rows([each.tokens_BLD[0] for each in found])
+        tokens_BLD, mask_BL = pad_features([each.tokens_BLD[0] for each in found])
         pooled_BD = torch.cat([each.pooled_BD for each in found]) if found else torch.empty(0, self.text_dim)
         return self.store.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD))
 

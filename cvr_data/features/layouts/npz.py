@@ -15,7 +15,7 @@ import numpy as np
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import whole_file
-from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts
+from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts_in_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ FILE = "features.npz"
 
 def read(config: Config, source: Path) -> Features:
     """Return the features of the file, or of the one such file in a folder."""
-    arrays = _load(one_file(source, ".npz"))
+    arrays = _load(_one_file(source, ".npz"))
     if {"keys", "feat"} <= set(arrays):
         return Features(_rows(config, arrays, source), iter(()))
     return Features([VideoRow(config.prefix + name, partial(arrays.__getitem__, name)) for name in arrays], iter(()))
@@ -39,7 +39,7 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write features.npz, one float32 (T, D) array per video id; return its path."""
-    refuse_texts("npz", export.texts)
+    refuse_texts_in_layout("npz", export.texts)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = dict(export.frames())
     if "file" in arrays:
@@ -49,7 +49,7 @@ def write(config: Config, export: Export, folder: Path) -> list[Path]:
     return [folder / FILE]
 
 
-def one_file(source: Path, suffix: str) -> Path:
+def _one_file(source: Path, suffix: str) -> Path:
     """Return the file itself, or the one file of that kind in a folder."""
     if source.is_file():
         return source

@@ -13,9 +13,10 @@ from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.core.files import Row, column_names
+from cvr_data.core.places import is_remote
 from cvr_data.core.split_names import split_in_name
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, corpus, entry_of_row
+from cvr_data.videos.published import Published, corpus_entry_of_row, video_corpus
 
 VERSION = 3
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
@@ -45,6 +46,8 @@ def _inputs(config: Config) -> dict[str, Path]:
 def _open(config: Config) -> Any:
     import datasets
 
+    if is_remote(config.path):
+        raise CvrError(f"{config.path}: name the dataset as USER/NAME of the hub, or a folder on a disk.")
     try:
         if (config.path / "dataset_dict.json").is_file():
             return datasets.load_from_disk(str(config.path))[config.split]
@@ -77,7 +80,7 @@ def _entries(config: Config) -> Iterator[Entry]:
             if column and column not in row:
                 raise CvrError(f"{config.path}: column {column!r} is missing. {did_you_mean(column, row)}")
         values = {"url": row[config.url] if config.url else None, "split": split_in_name(config.split)}
-        yield entry_of_row(Row(f"row {number}", row), config.id, config.caption, values)
+        yield corpus_entry_of_row(Row(f"row {number}", row), config.id, config.caption, values)
 
 
-inputs, count, load = corpus("huggingface", _inputs, _entries)
+inputs, count, load = video_corpus("huggingface", _inputs, _entries)

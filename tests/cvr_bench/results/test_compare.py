@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cvr_bench.report.tables import format_comparison
-from cvr_bench.results.compare import compare, to_json
+from cvr_bench.report.tables import report_comparison_table
+from cvr_bench.results.compare import compare_results, compared_results_json
 from cvr_bench.results.result import read_result
 
 
@@ -17,24 +17,24 @@ def two(cvr, world, tmp_path):
 
 
 def test_p_does_not_depend_on_the_order_and_is_1_for_a_result_and_itself(two):
-    there, back = compare(*two).whole, compare(*two[::-1]).whole
+    there, back = compare_results(*two).whole, compare_results(*two[::-1]).whole
     assert there.p_values == back.p_values
-    assert set(compare(two[0], two[0]).whole.p_values.values()) == {1.0}
+    assert set(compare_results(two[0], two[0]).whole.p_values.values()) == {1.0}
 
 
 def test_p_is_printed_in_the_table_its_slices_and_json(two):
-    comparison = compare(*two, by="backend")
-    text = format_comparison(comparison)
+    comparison = compare_results(*two, by="backend")
+    text = report_comparison_table(comparison)
     row = next(line for line in text.splitlines() if line.startswith("p  "))
     assert f"{comparison.whole.p_values['R@5']:.4f}" in row
     assert "adjusted p of R@1" in text
-    found = json.loads(json.dumps(to_json(comparison)))
+    found = json.loads(json.dumps(compared_results_json(comparison)))
     assert found["difference"]["R@5"]["p"] == comparison.whole.p_values["R@5"]
     assert "p" in found["slices"]["rules"]["difference"]["mean"]
 
 
 def test_the_verdict_goes_by_p_adjusted_for_all_metrics_and_slices(two):
-    comparison = compare(*two, by="backend")
+    comparison = compare_results(*two, by="backend")
     parts = [comparison.whole, *comparison.slices.values()]
     lowest = min(p for part in parts for p in part.p_values.values())
     count = sum(len(part.p_values) for part in parts)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.metrics import average_precision, chance_recall, hits, mean_recall, recall
+from cvr_bench.scoring.metrics import average_precision, chance_recall, mean_recall, recall, recall_hits
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
@@ -65,7 +65,7 @@ def test_average_precision_and_recall_are_those_of_trec_eval():
         places = ranks.target_ranks[row].as_py()
         assert average_precision(places, 60) == pytest.approx(100 * found[query_id]["map_cut_60"])
         for k in (1, 5, 10):
-            assert 100 * found[query_id][f"success_{k}"] == hits(ranks.rank[[row]], k)[0]
+            assert 100 * found[query_id][f"success_{k}"] == recall_hits(ranks.rank[[row]], k)[0]
 
 
 class GivenScores:

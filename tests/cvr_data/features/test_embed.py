@@ -15,7 +15,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features import embed as embed_module
 from cvr_data.features import embed_source
 from cvr_data.features.embed import Selection, embed
-from cvr_data.features.embed_source import distinct_texts
+from cvr_data.features.embed_source import texts_to_embed
 from cvr_data.features.encoders import ENCODERS, hash
 from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
@@ -163,7 +163,7 @@ def test_a_column_of_any_table_is_embedded(tmp_path):
 
 def test_texts_of_lists_are_taken_apart():
     table = pa.table({"captions": [["b", "a"], [], None, ["a", None]], "description": [None, "c", "b", "c"]})
-    assert distinct_texts(table, ["captions", "description"], "here") == ["a", "b", "c"]
+    assert texts_to_embed(table, ["captions", "description"], "here") == ["a", "b", "c"]
 
 
 def test_repeated_video_ids_are_named(tmp_path):

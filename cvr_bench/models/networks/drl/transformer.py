@@ -94,7 +94,7 @@ class Cross(nn.Module):
     def forward(self, text_BD: Tensor, frames_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """Return joint_BD."""
         joint_BND = torch.cat([text_BD.unsqueeze(1), frames_BTD], dim=1)
-        joint_BND = self.drop(joint_BND + first_positions(self.embeddings.position_embeddings, joint_BND.shape[1]))
+        joint_BND = self.drop(joint_BND + _first_positions(self.embeddings.position_embeddings, joint_BND.shape[1]))
         mask_BN = torch.cat([mask_BT.new_ones(len(mask_BT), 1), mask_BT], dim=1)
         return self.pooler(self.transformer(joint_BND, mask_BN))
 
@@ -122,7 +122,7 @@ class FrameTransformer(nn.Module):
 
     def forward(self, frames_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """Return frames_BTD."""
-        placed_BTD = frames_BTD + first_positions(self.frame_position_embeddings, frames_BTD.shape[1])
+        placed_BTD = frames_BTD + _first_positions(self.frame_position_embeddings, frames_BTD.shape[1])
         return frames_BTD + self.transformerClip(placed_BTD, mask_BT)
 
 
@@ -134,7 +134,7 @@ def part_weights_head(dim: int, layers: int) -> nn.Module:
     return nn.Sequential(*hidden, _linear(dim, 1))
 
 
-def first_positions(table: nn.Embedding, count: int) -> Tensor:
+def _first_positions(table: nn.Embedding, count: int) -> Tensor:
     """Return the first rows of a table of positions. Raises CvrError: it has fewer."""
     if count > table.num_embeddings:
         raise CvrError(

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvr_bench.models.networks.fdca.clustering import TokenClustering
-from cvr_bench.models.parts.losses import info_nce, similarities, triplet_margin
+from cvr_bench.models.parts.losses import info_nce, loss_similarities, triplet_margin
 
 HEADS = 8
 SHARPNESS = 10.0
@@ -230,9 +230,9 @@ class FaithfulLosses:
         video_BD = F.normalize(composition.video_BD.float(), dim=-1)
         margin = triplet_margin(target_BD, composition.query_BD, composition.query_negative_BD, margin=0.2)
         return cls(
-            logits_BB=LOGIT_SCALE * similarities(composition.query_BD, target_BD),
-            logits_token_BB=LOGIT_SCALE * similarities(composition.query_token_BD, target_BD),
-            logits_retained_BB=similarities(composition.retained_BD, video_BD),
+            logits_BB=LOGIT_SCALE * loss_similarities(composition.query_BD, target_BD),
+            logits_token_BB=LOGIT_SCALE * loss_similarities(composition.query_token_BD, target_BD),
+            logits_retained_BB=loss_similarities(composition.retained_BD, video_BD),
             triplet=TRIPLET_WEIGHT * margin,
         )
 

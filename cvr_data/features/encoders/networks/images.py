@@ -70,7 +70,7 @@ class Preprocessing:
         return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
 
 
-def preprocessing_of(published: Mapping[str, Any], defaults: Preprocessing, where: str) -> Preprocessing:
+def image_preprocessing(published: Mapping[str, Any], defaults: Preprocessing, where: str) -> Preprocessing:
     """Return what a checkpoint's preprocessor_config.json asks for; what it leaves out is the family's default.
 
     Raises:

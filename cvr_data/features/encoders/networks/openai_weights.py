@@ -46,7 +46,7 @@ UNREADABLE = (
 """What readers raise on files that are cut, made by hand or of another kind."""
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_openai_weights(path: Path) -> dict[str, Tensor]:
     """Return name -> float32 tensor of an archive, a state dict or a safetensors file.
 
     Raises:

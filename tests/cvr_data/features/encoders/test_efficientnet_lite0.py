@@ -12,8 +12,8 @@ from cvr_data.features.encoders import efficientnet_lite0
 from cvr_data.features.encoders.efficientnet_lite0 import (
     EfficientNetLite0,
     SameConv2d,
-    fold_batch_norms,
-    load_released,
+    fold_encoder_norms,
+    load_released_efficientnet,
 )
 from cvr_data.media.video import UnreadableVideo, Video, write_mp4
 
@@ -35,7 +35,7 @@ def images_NCHW():
 @pytest.mark.engine
 @torch.no_grad()
 def test_features_are_those_of_the_reference_implementation(images_NCHW):
-    network = load_released(str(model_path("efficientnet-lite0")))
+    network = load_released_efficientnet(str(model_path("efficientnet-lite0")))
     features_ND = network(images_NCHW)
     for features_D, largest, mean in zip(features_ND, LARGEST, MEANS, strict=True):
         assert set(features_D.topk(6).indices.tolist()) == set(largest)
@@ -56,7 +56,7 @@ def test_folding_the_normalisations_changes_nothing(images_NCHW):
             module.running_var.uniform_(0.5, 2)
     images = images_NCHW[:, :, :64, :64]
     expected = network.eval()(images)
-    assert_close(fold_batch_norms(network)(images), expected, atol=1e-4, rtol=1e-4)
+    assert_close(fold_encoder_norms(network)(images), expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [7, 8, 13])
