@@ -38,7 +38,7 @@ SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
         "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
-        "describe-videos", "fit-heads", "mine-pairs", "train-generator", "generate-modifications",
+        "describe-videos", "fit-heads", "calibrate", "mine-pairs", "train-generator", "generate-modifications",
         "truth-modifications", "score-modifications", "build-triplets", "frame-scores", "mine-distractors", "review",
         "review-report", "export-judgments", "check-media", "export", "publish",
     ),

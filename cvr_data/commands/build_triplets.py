@@ -8,6 +8,7 @@ import click
 from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, overwrite_option
 from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command()
@@ -64,5 +65,7 @@ def build_triplets_command(
     click.echo(
         f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
     )
-    if push is not None:
+    for line in nothing_left(folder, artifact.manifest):
+        click.echo(line)
+    if push is not None and artifact.manifest["rows"]:
         click.get_current_context().invoke(publish_command, triplets=folder, repo=push)

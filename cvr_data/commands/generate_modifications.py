@@ -20,6 +20,7 @@ from cvr_data.commands.options import (
     overwrite_option,
     seed_option,
 )
+from cvr_data.core.nothing_left import nothing_left
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -105,6 +106,9 @@ def generate_modifications_command(
     out = out or Path("modifications") / f"{load_prompt(config.prompt).name}-{llm}"
     artifact = generate_modifications(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
+    if not as_json:
+        for line in nothing_left(out, artifact.manifest):
+            click.echo(line)
 
 
 def _summary(artifact: "Artifact") -> str:

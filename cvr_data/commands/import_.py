@@ -15,6 +15,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command()
@@ -68,3 +69,21 @@ def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> N
     click.echo(f"{folder}: {manifest['rows']} {rows}, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count} {reason}")
+    given = manifest.get("rows_read", 0) - sum(manifest["dropped"].values())
+    if given > manifest["rows"]:
+        click.echo(f"  {given} rows of the source are captions of these")
+    _tell_languages(manifest.get("languages", {}))
+    for line in nothing_left(folder, manifest):
+        click.echo(line)
+
+
+def _tell_languages(languages: dict[str, int]) -> None:
+    """Say how many captions seem not to be English, which is what the models and rules here know."""
+    others = {name: count for name, count in languages.items() if name != "en"}
+    total, found = sum(languages.values()), sum(others.values())
+    if found > total / 200:
+        listed = ", ".join(f"{name} {count / total:.1%}" for name, count in others.items())
+        click.echo(
+            f"  {found / total:.1%} of {total} captions looked at seem not to be English ({listed}); what reads "
+            "English only, and what to do: docs/data.md"
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
+from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command()
@@ -36,3 +37,5 @@ def split_command(
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")
+    for line in nothing_left(out, manifest):
+        click.echo(line)

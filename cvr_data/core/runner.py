@@ -184,10 +184,12 @@ class StageRun(AbstractContextManager["StageRun"]):
             return Flow(self, parts, values, steps=(step,), rows=kept)
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
-    def write(self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = ()) -> Artifact:
-        """Write all parts of the artifact (`write_parts`) and its manifest, and return the artifact."""
+    def write(
+        self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = (), **extra: Any
+    ) -> Artifact:
+        """Write all parts of the artifact (`write_parts`) and its manifest, with `extra`; return the artifact."""
         self.write_parts(flow, schema, sort_by=sort_by)
-        return self.finish()
+        return self.finish(**extra)
 
     def write_parts(
         self,

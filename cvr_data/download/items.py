@@ -13,7 +13,7 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
-from cvr_data.core.files import read_table
+from cvr_data.core.files import id_text, read_table
 from cvr_data.core.reading import read_text
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address
 
@@ -139,7 +139,7 @@ def _read_table(path: Path) -> dict[str, list[str]]:
     """Columns of a file or artifact as text; a missing value is an empty text."""
     table = open_artifact(path).read() if path.is_dir() and (path / MANIFEST).exists() else read_table(path)
     return {
-        name: ["" if value is None else str(value) for value in table.column(name).to_pylist()]
+        name: ["" if value is None else id_text(value) or str(value) for value in table.column(name).to_pylist()]
         for name in table.column_names
     }
 

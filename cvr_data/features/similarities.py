@@ -1,7 +1,8 @@
 """Cosine similarity of the captions and of the videos of pairs, computed once per distinct text or video."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
+from cvr_data.core.text_bands import MINILM
 from cvr_data.features.encode_texts import Encode, encoded_slices
 
 Reader = Callable[[Sequence[Sequence[str]]], Iterable[np.ndarray]]
@@ -20,34 +23,62 @@ ROWS = 100_000
 """Pairs whose two vectors are in memory at once."""
 
 
-def text_similarities(pairs: pa.Table, embeddings: Path | None) -> pa.Array:
-    """Return float32 cosines of reference and target caption by the MiniLM sentence encoder.
+_TEXTS_BY = {"embedded": MINILM}
+"""Encoders of frames and texts -> the one whose their raw texts are."""
 
-    Captions whose features are stored in `embeddings` are read; the others are encoded here.
+
+def text_encoder_of(embeddings: Path) -> str:
+    """Return the name of the encoder that made the raw texts of stored features."""
+    name = str(open_artifact(embeddings).manifest["config"]["encoder"])
+    return _TEXTS_BY.get(name, name)
+
+
+def text_similarities(pairs: pa.Table, embeddings: Path | None, encoder: str = MINILM) -> pa.Array:
+    """Return float32 cosines of reference and target caption by one encoder of texts.
+
+    Captions are read where `embeddings` has them by this very encoder; all others are encoded by it here.
+
+    Raises:
+        CvrError: the encoder takes no texts.
     """
-    return _similarities(pairs, "reference_caption", "target_caption", _text_reader(embeddings), "texts")
+    return _similarities(pairs, "reference_caption", "target_caption", _text_reader(embeddings, encoder), "texts")
 
 
-def text_vectors(texts: pa.Array, embeddings: Path | None) -> np.ndarray:
-    """Return (N, D) unit vectors of texts by the same encoder; sorted distinct texts give the same in any company."""
-    return _vectors(texts, _text_reader(embeddings), "texts")
+def text_vectors(texts: pa.Array, embeddings: Path | None, encoder: str = MINILM) -> np.ndarray:
+    """Return (N, D) unit vectors of texts by one encoder; sorted distinct texts give the same in any company."""
+    return _vectors(texts, _text_reader(embeddings, encoder), "texts")
 
 
-def _text_reader(embeddings: Path | None) -> Reader:
-    return partial(encoded_slices, _text_encoder, (embeddings, embeddings and open_artifact(embeddings).key))
+def _text_reader(embeddings: Path | None, encoder: str) -> Reader:
+    about = (embeddings, embeddings and open_artifact(embeddings).key, encoder)
+    return partial(encoded_slices, _text_encoder, about)
 
 
-def _text_encoder(embeddings: Path | None, key: str | None) -> Encode:
+def _text_encoder(embeddings: Path | None, key: str | None, name: str) -> Encode:
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.features.store import FeatureStore
 
-    store = FeatureStore.open(embeddings, space="raw") if embeddings else None
-    encoder = ENCODERS.get("minilm").load(ENCODERS.config("minilm"))
+    is_same = embeddings is not None and text_encoder_of(embeddings) == name
+    store = FeatureStore.open(embeddings, space="raw") if embeddings and is_same else None
+
+    @cache
+    def network() -> Encode:
+        loaded = ENCODERS.get(name).load(ENCODERS.config(name))
+        if not loaded.text_dim:
+            raise CvrError(f"The encoder {name!r} takes no texts; choose another.")
+        return lambda texts: loaded.encode_texts(texts).pooled_BD.numpy()
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        if store is not None and store.has_texts(texts).all():
-            return store.texts(texts).pooled_BD.numpy()
-        return encoder.encode_texts(texts).pooled_BD.numpy()
+        is_known = np.zeros(len(texts), bool) if store is None else np.asarray(store.has_texts(texts))
+        known, others = ([*compress(texts, mask)] for mask in (is_known, ~is_known))
+        if store is None or not known:
+            return network()(texts)
+        found = store.texts(known).pooled_BD.numpy()
+        vectors_ND = np.empty((len(texts), found.shape[1]), np.float32)
+        vectors_ND[is_known] = found
+        if others:
+            vectors_ND[~is_known] = network()(others)
+        return vectors_ND
 
     return encode
 

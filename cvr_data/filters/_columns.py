@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import mark
 from cvr_data.language.normalise import word_counts
 
+FOREIGN = "not_english"
+"""Drop reason of captions that what looks at them cannot read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BandConfig:
@@ -30,6 +33,16 @@ def mark_outside_filter_band(band: BandConfig, table: pa.Table, column: str, wha
     similarity = table.column(column)
     table = mark(table, pc.less(similarity, band.low), f"{what}_too_different")
     return mark(table, pc.greater(similarity, band.high), f"{what}_too_similar")
+
+
+def mark_filter_foreign(table: pa.Table) -> pa.Table:
+    """Return the table with `drop_reason` "not_english" where most letters of a caption are of another script."""
+    for side in ("reference", "target"):
+        patterns = (r"[^\p{Latin}\P{L}]", r"\p{Latin}")
+        captions = table.column(f"{side}_caption")
+        foreign, latin = (pc.count_substring_regex(captions, letters) for letters in patterns)
+        table = mark(table, pc.greater(foreign, latin), FOREIGN)
+    return table
 
 
 def explain_filter_band(band: BandConfig, row: Mapping[str, Any], column: str) -> str:

@@ -3,7 +3,7 @@
 The reason says why no change of the pair counts: `synonym`, `same_verb_class` (talks, explains), `same_lemma`,
 `spelling`, `word_order`, `function_words`; `topic` (of talk) and `not_visible`; `only_added` and `only_removed`, as
 what a caption does not say may be there all the same; `more_general` and `more_special` (poppy, flower), `number`,
-`nobody` ("someone") and `film`, which are weak.
+`nobody` ("someone") and `film`, which are weak. It knows English; captions in another script are `not_english`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.filters._changes import filter_changed_words
+from cvr_data.filters._columns import FOREIGN, mark_filter_foreign
 
+VERSION = 2
 NEEDS = "change_reasons"
 GENERAL = ("more_general", "more_special")
 
@@ -32,16 +34,17 @@ EXAMPLE = [
     {"reference_caption": "a poppy here", "target_caption": "a flower here", "change_reasons": ["more_general"],
      "drop_reason": "more_general"},
     {"reference_caption": "a dog here", "target_caption": "a cat here", "change_reasons": [None], "drop_reason": None},
+    {"reference_caption": "\u72d7\u5728\u8dd1", "target_caption": "\u732b\u5728\u8dd1", "change_reasons": ["spelling"],
+     "drop_reason": "not_english"},
 ]  # fmt: skip
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with the reason of the first change as `drop_reason` where no change of a pair counts."""
+    table = mark_filter_foreign(table)
     found = [_reason(config, reasons or []) for reasons in table.column(NEEDS).to_pylist()]
     reasons = pa.chunked_array([pa.array(found, pa.string())])
-    if "drop_reason" in table.column_names:
-        reasons = pc.coalesce(table.column("drop_reason"), reasons)
-    return with_column(table, "drop_reason", reasons)
+    return with_column(table, "drop_reason", pc.coalesce(table.column("drop_reason"), reasons))
 
 
 def _reason(config: Config, reasons: Sequence[str | None]) -> str | None:
@@ -52,4 +55,5 @@ def _reason(config: Config, reasons: Sequence[str | None]) -> str | None:
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the words of a dropped row."""
-    return filter_changed_words(row)
+    told = "this filter knows English alone; leave it out for other captions: " if row["drop_reason"] == FOREIGN else ""
+    return told + filter_changed_words(row)

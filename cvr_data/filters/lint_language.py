@@ -12,23 +12,8 @@ import pyarrow as pa
 
 from cvr_data.filters._lint import Config, LintRow, drop_linted_where
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
+from cvr_data.language.which_language import FOREIGN
 from cvr_data.language.words import words_of
-
-_GERMAN = (
-    "der das und ein eine einen einem mit nicht statt durch ersetze ersetzen mache den dem auf ist wird sind aus im"
-)
-_FRENCH = "le les une et avec pas dans du des remplace remplacer par est au sur lieu mettre changer changez rendre"
-_SPANISH = "el los las una y con por reemplaza reemplazar cambia cambiar lugar hacer haz pon en poner"
-_ITALIAN = "il lo gli di della sostituisci sostituire invece cambiare metti che"
-_PORTUGUESE = "os uma com troque trocar substitua substituir mude mudar vez da"
-_DUTCH = "het een met niet vervang vervangen door van maak plaats zijn wordt"
-_FOREIGN = frozenset(
-    word
-    for words in (_GERMAN, _FRENCH, _SPANISH, _ITALIAN, _PORTUGUESE, _DUTCH)
-    for word in words.split()
-    if word not in SMALL_WORDS and word not in EDIT_WORDS
-)
-
 
 EXAMPLE = [
     {"modification": "mache den Ball blau, nicht rot", "drop_reason": "not_english"},
@@ -41,7 +26,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def reason(row: LintRow) -> str | None:
         words = words_of(row["modification"])
-        if row["modification"].isascii() and _FOREIGN.isdisjoint(words):
+        if row["modification"].isascii() and FOREIGN.isdisjoint(words):
             return None
         names = ("reference_caption", "target_caption", "reference_description", "target_description")
         known = set(words_of(" ".join(row[name] for name in names)))
@@ -50,7 +35,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         names_of_letters = (unicodedata.name(letter, "") for letter in letters)
         if not all(name.startswith("LATIN") for name in names_of_letters):
             return "not_english"
-        foreign = sum(word in _FOREIGN for word in words)
+        foreign = sum(word in FOREIGN for word in words)
         english = sum(word in SMALL_WORDS or word in EDIT_WORDS for word in words)
         return "not_english" if foreign > english else None
 

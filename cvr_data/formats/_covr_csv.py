@@ -67,7 +67,7 @@ def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> p
         return _rows.concat_file_tables([read_csv_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
-    split = config.split or _rows.split_in_file_name(path.stem)
+    split = config.split or _rows.split_in_file_name(path)
     return _rows.file_to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
 
 

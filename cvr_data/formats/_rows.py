@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.split_names import split_in_name
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.media.places import ids_of_clips
 from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
@@ -164,24 +165,29 @@ def refuse_clips_in_format(videos: pa.Table | None, video_ids: Iterable[str], na
         )
 
 
-def split_in_file_name(stem: str) -> str:
-    """Return the split that a file's name ends with, else train."""
-    return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
-
-
-def files_by_split(
-    path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train"
-) -> dict[str, Path]:
-    """Return split -> file: of a folder the first wanted name it has, in its published subfolder or not.
-
-    A file is itself, of the split whose name it has, else `otherwise`. A `split` that is not empty is the only one.
+def split_in_file_name(path: Path, otherwise: str = "") -> str:
+    """Return the split that a word of a file's name tells, else `otherwise`.
 
     Raises:
-        CvrError: the folder has none of them.
+        CvrError: the name tells none, and `otherwise` is empty: a test that is taken for train is trained on.
+    """
+    if found := split_in_name(path.stem) or otherwise:
+        return found
+    raise CvrError(f"{path}: its name tells no split; say which it is with -o split={', '.join(SPLITS)}.")
+
+
+def files_by_split(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "") -> dict[str, Path]:
+    """Return split -> file: of a folder the first wanted name it has, in its published subfolder or not.
+
+    A file is itself, of the split whose name it has or which its name tells, else `otherwise`. A `split` that is not
+    empty is the only one.
+
+    Raises:
+        CvrError: the folder has none of them, or the name of a file tells no split.
     """
     if not path.is_dir():
         named = (name for name, names in wanted.items() if path.name in {Path(file).name for file in names})
-        return {split or next(named, otherwise): path}
+        return {split or next(named, "") or split_in_file_name(path, otherwise): path}
     places = {
         name: [path / place for file in names for place in (file, Path(file).name)]
         for name, names in wanted.items()

@@ -46,7 +46,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
-    files = _rows.files_by_split(path, names, config.split, otherwise=_rows.split_in_file_name(path.stem))
+    files = _rows.files_by_split(path, names, config.split)
     return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
 
 

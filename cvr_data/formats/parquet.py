@@ -35,5 +35,5 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    files = files_by_split(path, FILES, "").values()
+    files = files_by_split(path, FILES, "", otherwise=SPLITS[0]).values()  # rows have their own
     return concat_file_tables([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])

@@ -61,8 +61,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target."""
-    named = next((split for split in SPLITS if path.stem.lower().startswith(split)), "train")
-    files = _rows.files_by_split(path, FILES, config.split, otherwise=named)
+    files = _rows.files_by_split(path, FILES, config.split)
     return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
 
 

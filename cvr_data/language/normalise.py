@@ -5,7 +5,9 @@ that accents, scripts, capitals and signs are as written. Every text that is imp
 model writes, passes `clean_text`. The words are those of `cvr_data.language.words`, found in bytes.
 """
 
-from collections.abc import Iterator, Sequence
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,31 +20,49 @@ from cvr_data.language.words import clean_text, words_of
 
 BLOCK = 16_384
 """Texts looked at together: what is made of them fits a processor's cache."""
+_ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
 _TO_CLEAN = r"[\x00-\x08\x0e-\x1f\x7f]|[^\x00-\x7f]"
 
 
 def clean_texts(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return each text as it is stored; null stays null."""
+    return _changed(texts, _TO_CLEAN, clean_text)
+
+
+def decode_entities(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return each text with the entities of HTML in it as the signs they stand for, once: `&amp;lt;` is `&lt;`."""
+    return _changed(texts, _ENTITY, lambda text: re.sub(_ENTITY, lambda found: html.unescape(found[0]), text))
+
+
+def _changed(texts: pa.Array | pa.ChunkedArray, pattern: str, change: Callable[[str], str]) -> pa.Array:
+    """Return the texts with those changed that the pattern is found in."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    needs = pc.fill_null(pc.match_substring_regex(whole, _TO_CLEAN), False)
+    needs = pc.fill_null(pc.match_substring_regex(whole, pattern), False)
     if not pc.any(needs).as_py():
         return whole
-    cleaned = [clean_text(text) for text in whole.filter(needs).to_pylist()]
-    return pc.replace_with_mask(whole, needs, pa.array(cleaned, whole.type))
+    changed = [change(text) for text in whole.filter(needs).to_pylist()]
+    return pc.replace_with_mask(whole, needs, pa.array(changed, whole.type))
 
 
-def clean_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Return the table with these columns, of texts or of lists of texts, as they are stored; an absent one is none."""
+def clean_columns(table: pa.Table, names: Sequence[str], *, decode: bool = False) -> pa.Table:
+    """Return the table with these columns, of texts or of lists of texts, as they are stored; an absent one is none.
+
+    Args:
+        table: with the columns or without.
+        names: of the columns.
+        decode: also decode entities of HTML: done once, where texts come in.
+    """
+    clean = (lambda texts: clean_texts(decode_entities(texts))) if decode else clean_texts
     for name in (name for name in names if name in table.column_names):
         column = table.column(name).combine_chunks()
         if pa.types.is_list(column.type):
             lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
             offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
             column = pa.ListArray.from_arrays(
-                offsets, clean_texts(pc.list_flatten(column)), type=column.type, mask=pc.is_null(column)
+                offsets, clean(pc.list_flatten(column)), type=column.type, mask=pc.is_null(column)
             )
         else:
-            column = clean_texts(column)
+            column = clean(column)
         table = with_column(table, table.schema.field(name), column)
     return table
 

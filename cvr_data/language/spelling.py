@@ -9,8 +9,20 @@ SWAPPED = 5
 ENDS = ("", "s", "es", "ed", "d", "ing", "er", "r", "ly")
 
 
+_LOOK_ALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u03bf\u03c1\u03bd\u03b1\u03b9",
+    "aeopcyxijshdqwopvai",
+)
+"""Letters of Cyrillic and Greek -> those of Latin that look like them."""
+
+
 def is_misspelling(one: str, other: str) -> bool:
-    """Whether one of two words is no word and differs from the other by one letter or two letters swapped."""
+    """Whether one of two words is no word and differs from the other by one letter or two letters swapped.
+
+    Words that look the same, in letters of two scripts, are one too.
+    """
+    if one.translate(_LOOK_ALIKES) == other.translate(_LOOK_ALIKES):
+        return one != other
     lexicon = read_lexicon()
     if sorted(one) == sorted(other) and len(one) > SWAPPED and 0 in (_tally(one, lexicon), _tally(other, lexicon)):
         return is_one_slip(one, other)  # "preforms" is listed, and never meant

@@ -44,6 +44,8 @@ class Prompt:
     summary: str
     source: str
     """Where the style and the wording come from."""
+    languages: str = "en"
+    """Languages of captions that its wording, its examples and its lint know."""
     task: str = "change"
     """What is asked for: the text of a change; a description of frames; a verdict on a text; a text in other words, or
     for the way back; a caption as a text edits it; how well a candidate answers a query."""

@@ -15,6 +15,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.core.parts import Bucket, hashes_of, read_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.text_bands import MINILM
 from cvr_data.features.similarities import text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
 from cvr_data.pairs.changes import type_changes
@@ -43,18 +44,24 @@ class WordUses(NamedTuple):
     uses: np.ndarray
 
 
-def column_step(name: str, embeddings: Path | None, uses: Side | None) -> Step:
+def column_step(name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM) -> Step:
     """Return the step that adds what `name` in SHOWN_BY stands for, unless the strategy gave it.
 
     Args:
         name: what a filter needs.
         embeddings: stored features; without them a visual similarity is null, and captions are encoded.
         uses: of words, for their counts.
+        encoder: of the text similarity.
     """
     sides = (uses,) if name == "change_counts" and uses else ()
     is_network = name == "text_similarity"
     return Step(
-        name=name, run=_with_column, config=(name, embeddings), sides=sides, is_counted=False, on_gpu=is_network
+        name=name,
+        run=_with_column,
+        config=(name, embeddings, encoder),
+        sides=sides,
+        is_counted=False,
+        on_gpu=is_network,
     )
 
 
@@ -122,13 +129,11 @@ def summed(config: None, counts: pa.Table) -> pa.Table:
     return sums.rename_columns(["word", "uses"])
 
 
-def _with_column(about: tuple[str, Path | None], pairs: pa.Table, *sides: WordUses) -> pa.Table:
-    name, embeddings = about
+def _with_column(about: tuple[str, Path | None, str], pairs: pa.Table, *sides: WordUses) -> pa.Table:
+    name, embeddings, encoder = about
+    if name == "text_similarity" and name not in pairs.column_names:
+        return with_column(pairs, name, text_similarities(pairs, embeddings, encoder))
     return pairs if SHOWN_BY[name] in pairs.column_names else _ADDERS[name](embeddings, pairs, *sides)
-
-
-def _add_text(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
-    return with_column(pairs, "text_similarity", text_similarities(pairs, embeddings))
 
 
 def _add_visual(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
@@ -150,6 +155,6 @@ def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.
 
 
 _ADDERS: Mapping[str, Callable[..., pa.Table]] = {
-    "text_similarity": _add_text, "visual_similarity": _add_visual, "change_words": _add_words,
+    "visual_similarity": _add_visual, "change_words": _add_words,
     "change_counts": _add_counts, "change_reasons": _add_reasons,
 }  # fmt: skip

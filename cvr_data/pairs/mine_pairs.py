@@ -20,13 +20,15 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
+from cvr_data.core.text_bands import MINILM, check_band
+from cvr_data.features.similarities import text_encoder_of
 from cvr_data.filters import FILTERS, ClaimsPlaces, FilterModule, HasVersion, MeetsInGroups, NeedsColumns
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
 from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 4
+VERSION = 5
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
     "caption-pair-cap",
@@ -99,14 +101,37 @@ def mine_pairs(
     if (done := run.finished()) is not None:
         return done
     needs = [_need(chosen) for chosen in filters]
+    encoder = _text_encoder(strategy, filters, embeddings)
     read = _Read("segments" in needs, str(videos))
     with run:
         corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
         pairs = strategy.module.mined(strategy.config, corpus, embeddings)
-        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses))
+        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder))
         pairs = pairs.then(Step(name="changes", run=_typed, is_counted=False))
-        return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"))
+        return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
+
+
+def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Path | None) -> str:
+    """Return the encoder that the text similarity is by: the strategy's where it searches by one, else the filter's.
+
+    Raises:
+        CvrError: a band is of another encoder.
+    """
+    wanted = next((chosen.config.encoder for chosen in filters if chosen.name == "text-similarity"), None)
+    if (searched := getattr(strategy.config, "text_encoder", None)) is None:
+        return wanted or MINILM
+    searched = text_encoder_of(embeddings) if embeddings else searched
+    try:
+        check_band(searched, (strategy.config.low, strategy.config.high), strategy.name)
+    except ValueError as error:
+        raise CvrError(str(error)) from None
+    if wanted not in (None, searched):
+        raise CvrError(
+            f"{strategy.name} searches by {searched}, and the band of the filter text-similarity is of {wanted}; give "
+            f"--filter text-similarity:encoder={searched},low=LOW,high=HIGH, which `cvr calibrate` finds."
+        )
+    return searched
 
 
 @dataclass
@@ -115,6 +140,8 @@ class _Columns:
 
     embeddings: Path | None
     uses: Side | None
+    text_encoder: str
+    """Of the text similarity: one for the whole column."""
     known: tuple[str, ...] = OF_VIDEOS
 
     def with_column(self, pairs: Flow, name: str | None) -> Flow:
@@ -122,7 +149,7 @@ class _Columns:
         if name is None or name in self.known:
             return pairs
         self.known = (*self.known, name)
-        return pairs.then(column_step(name, self.embeddings, self.uses))
+        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder))
 
 
 def _need(chosen: Filter) -> str | None:

@@ -1,12 +1,15 @@
-"""Why two videos are or are not a pair: read from the pairs artifact where it says, else asked of the strategy.
+"""Why two videos are or are not a pair, in at most 20 lines: read from the pairs artifact, else asked of the strategy.
 
 A dropped row names its step, and holds the values the filter saw: the filter's `explain` only puts them into words. A
-pair that no file has was in a group that was dropped whole, or was never proposed: the strategy's `explain` says why.
+pair that no file has was in a group that was dropped whole, was never among the neighbours that were looked at, or was
+never proposed: the strategy's `explain` says why of each two captions, and those of one answer are one line. No model
+is loaded for it: what a search found lies in the rows.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,22 +19,36 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.reading import reading
 from cvr_data.filters import FILTERS, ExplainsDrops
-from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
+from cvr_data.language.words import words_of
+from cvr_data.pairs.strategies import STRATEGIES, ComparesNeighbours, DropsGroups
+
+MOST = 20
+"""Lines of an answer."""
+_SIMILARITIES = ("neighbour_similarity", "text_similarity")
 
 
 def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
-    """Return one line per verdict.
+    """Return at most 20 lines, each a verdict on two captions of the videos, or on several that are alike.
 
     Raises:
         CvrError: no such artifact, or a video is not in the corpus it was mined from.
     """
     artifact = open_artifact(pairs, "mine-pairs")
     is_pair = {"reference_id": [reference_id], "target_id": [target_id]}
-    kept, dropped = (_read(artifact, name, "reference_id", is_pair) for name in ("part", "dropped"))
+    kept, dropped = (_read(artifact, name, is_pair) for name in ("part", "dropped"))
     passed = ", ".join(step["step"] for step in artifact.manifest.get("funnel", [])[1:])
     lines = [f"kept: {shown_pair(row)}" + (f"; passed {passed}" if passed else "") for row in kept]
-    lines += [f"{_dropped_by(artifact, row)}{shown_pair(row)}" for row in dropped]
-    return lines or _explained(artifact, reference_id, target_id)
+    by_reason: dict[Any, list[dict[str, Any]]] = {}
+    for row in dropped:
+        by_reason.setdefault((row.get("drop_step"), row["drop_reason"]), []).append(row)
+    for rows in by_reason.values():
+        more = f"; so are {len(rows) - 1} more of their captions" if len(rows) > 1 else ""
+        lines.append(f"{_dropped_by(artifact, rows[0])}{shown_pair(rows[0])}{more}")
+    return _at_most(lines or _explained(artifact, reference_id, target_id))
+
+
+def _at_most(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= MOST else [*lines[: MOST - 1], f"and {len(lines) - MOST + 1} more"]
 
 
 def shown_pair(row: dict[str, Any]) -> str:
@@ -65,52 +82,116 @@ def _options(component: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return str(options.pop("name")), options
 
 
+class _Told(NamedTuple):
+    """A verdict on two captions."""
+
+    before: str
+    after: str
+    verdict: str
+
+
 def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[str]:
     if reference_id == target_id:
         return ["not a pair: a video is not paired with itself"]
     captions = _captions(artifact.input_path("videos"), (reference_id, target_id))
     name, options = _options(artifact.manifest["config"]["strategy"])
     strategy, config = STRATEGIES.get(name), STRATEGIES.config(name, options)
+    if isinstance(strategy, ComparesNeighbours):
+        most = getattr(config, strategy.NEIGHBOURS)
+        return _not_near(artifact, name, most, (reference_id, target_id))
+    told = []
+    both = [(before, after) for before in captions[reference_id] for after in captions[target_id]]
+    texts = {pair: strategy.group_texts(*pair) if isinstance(strategy, DropsGroups) else [] for pair in both}
+    groups = _groups(artifact, sorted({text for found in texts.values() for text in found}))
+    for pair in both:
+        group = next((groups[text] for text in texts[pair] if text in groups), None)
+        said = group or strategy.explain(config, *pair)
+        told.append(
+            _Told(*pair, said if group or said.startswith("not a pair") else f"never proposed by {name}: {said}")
+        )
+    return _gathered(told)
+
+
+def _gathered(told: Sequence[_Told]) -> list[str]:
+    """One line for verdicts that differ in numbers and quoted words alone, with the captions that are most alike."""
+    kinds: dict[str, list[_Told]] = {}
+    for each in told:
+        kinds.setdefault(re.sub(r"\d+|'[^']*'", "#", each.verdict), []).append(each)
     lines = []
-    for before in captions[reference_id]:
-        for after in captions[target_id]:
-            group = _group(artifact, strategy.group_texts(before, after)) if isinstance(strategy, DropsGroups) else None
-            told = group or strategy.explain(config, before, after)
-            told = told if group or told.startswith("not a pair") else f"never proposed by {name}: {told}"
-            lines.append(f"{before!r} -> {after!r}: {told}")
+    for found in sorted(kinds.values(), key=lambda found: found[0].verdict.startswith("not a pair")):
+        best = max(found, key=lambda each: _shared(each.before, each.after))
+        count = f" ({len(found) - 1} more of their captions likewise)" if len(found) > 1 else ""
+        lines.append(f"{best.before!r} -> {best.after!r}: {best.verdict}{count}")
     return lines
 
 
-def _group(artifact: Artifact, texts: list[str]) -> str | None:
-    """Return what became of the group that held the pair, if one was dropped whole."""
-    groups = _read(artifact, "dropped", "n_captions", {"reference_caption": texts})
-    for row in groups:
-        if row["n_captions"] is not None:
-            size = f"{row['n_captions']} captions of {row['n_videos']} videos"
-            return f"dropped by {row['drop_reason']}: {row['reference_caption']!r} ({size})"
-    return None
+def _shared(before: str, after: str) -> float:
+    """The share of words that two captions have in common."""
+    one, other = set(words_of(before)), set(words_of(after))
+    return len(one & other) / max(len(one | other), 1)
+
+
+def _not_near(artifact: Artifact, name: str, most: int, ids: tuple[str, str]) -> list[str]:
+    """Why a strategy that looks at neighbours did not look at these two: from the rows of those it looked at."""
+    lines = []
+    for video_id, other in (ids, ids[::-1]):
+        found = [_read(artifact, part, {"reference_id": [video_id]}) for part in ("part", "dropped")]
+        rows = [row for some in found for row in some]
+        whole = next((row for row in rows if row.get("drop_reason") and not row.get("target_id")), None)
+        near = {row["target_id"]: _similarity(row) for row in rows if row.get("target_id")}
+        if whole is not None:
+            lines.append(f"dropped by {name} ({whole['drop_reason']}): {video_id}")
+            continue
+        reach = ""
+        if near:
+            last = min(near, key=near.__getitem__)
+            reach = f"; {len(near)} others are, from {max(near.values()):.3f} down to {near[last]:.3f} ({last})"
+        lines.append(f"never compared by {name}: {other} is not among the {most} nearest of {video_id}{reach}")
+    return lines
+
+
+def _similarity(row: Mapping[str, Any]) -> float:
+    return next((row[name] for name in _SIMILARITIES if row.get(name) is not None), 0.0)
+
+
+def _groups(artifact: Artifact, texts: Sequence[str]) -> dict[str, str]:
+    """Return what became of each of the groups that held the pair and were dropped whole."""
+    rows = _read(artifact, "dropped", {"reference_caption": texts}, needed="n_captions") if texts else []
+    return {
+        row["reference_caption"]: f"dropped by {row['drop_reason']}: {row['reference_caption']!r} "
+        f"({row['n_captions']} captions of {row['n_videos']} videos)"
+        for row in rows
+        if row["n_captions"] is not None
+    }
 
 
 def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
-    table = open_artifact(videos).read(["video_id", "captions"])
-    rows = table.filter(pc.is_in(table.column("video_id"), pa.array(ids, pa.string()))).to_pylist()
+    artifact = open_artifact(videos)
+    rows = _read(artifact, "part", {"video_id": ids})
     found = {row["video_id"]: row["captions"] for row in rows}
     for video_id in ids:
         if video_id not in found:
-            hint = did_you_mean(video_id, table.column("video_id").to_pylist()) if table.num_rows < 10_000 else ""
+            names = artifact.read(["video_id"]).column(0).to_pylist() if artifact.manifest["rows"] < 10_000 else []
+            hint = did_you_mean(video_id, names)
             hint = hint if hint.startswith("Did you mean") else ""  # not a list of thousands
             raise CvrError(f"{videos} has no video {video_id!r}. {hint}".rstrip())
     return found
 
 
-def _read(artifact: Artifact, name: str, needed: str, wanted: Mapping[str, list[str]]) -> list[dict[str, Any]]:
-    """Return the rows of the parts of that name that have one of the wanted values in each column named."""
+def _read(artifact: Artifact, name: str, wanted: Mapping[str, Iterable[str]], needed: str = "") -> list[dict[str, Any]]:
+    """Return the rows of the parts of that name that have one of the wanted values in each column named.
+
+    Of most row groups the columns that are asked for are all that is read.
+    """
     rows = []
+    values = {column: pa.array(list(some), pa.string()) for column, some in wanted.items()}
     for path in sorted(artifact.path.glob(f"{name}-*.parquet")):
         with reading(path, "Parquet"), pq.ParquetFile(path) as part:
-            for number in range(part.num_row_groups if needed in part.schema_arrow.names else 0):
-                group = part.read_row_group(number)
-                for column, values in wanted.items():
-                    group = group.filter(pc.is_in(group.column(column), value_set=pa.array(values)))
-                rows += group.to_pylist()
+            has_all = {*values, *filter(None, [needed])} <= set(part.schema_arrow.names)
+            for number in range(part.num_row_groups if has_all else 0):
+                asked = part.read_row_group(number, columns=list(values))
+                masks = [pc.is_in(asked.column(column), value_set=some) for column, some in values.items()]
+                mask = masks[0] if len(masks) == 1 else pc.and_(*masks)
+                if pc.any(mask).as_py():
+                    rows += part.read_row_group(number).filter(mask).to_pylist()
     return rows

@@ -34,6 +34,7 @@ from cvr_data.triplets.card import Card, card_commands, card_example_rows, rende
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
 from cvr_data.triplets.judgments import Verdicts, read_triplet_verdicts, triplets_as_judged
+from cvr_data.videos.kin import shared_video_kin
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
@@ -174,7 +175,8 @@ def _joined(
     Raises:
         CvrError: judgments are of other texts.
     """
-    first, *others = join.triplet_steps(config, has_tests=sources.tests is not None)
+    tests_kin = shared_video_kin(run, _all_videos(sources), sources.embeddings) if sources.tests else None
+    first, *others = join.triplet_steps(config, tests_kin=tests_kin)
     assert isinstance(first, KeyedStep)
     if verdicts is not None:
         texts_and_pairs = [triplets_as_judged(run, texts_and_pairs, verdicts, _all_videos(sources))]
@@ -206,13 +208,13 @@ def write_dataset(
     The steps of this run are added to `made_of`; `coverage_of` compares its numbers with those of the dataset before,
     where this is one of which some was dropped.
 
-    Raises:
-        CvrError: no triplet is left.
+    A dataset of no triplet has its parts and manifest alone.
     """
     rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
     own = [FunnelStep.from_json(entry, run.stage) for entry in run.counts.funnel()]
     made_of = replace(made_of, funnel=[*made_of.funnel, *own])
-    _require_triplets(run)
+    if not run.written:
+        return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
     numbers, sources = count_triplets(run, rows, videos)
     extra = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
@@ -236,15 +238,6 @@ def write_dataset(
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
-
-
-def _require_triplets(run: StageRun) -> None:
-    if run.written:
-        return
-    dropped = {reason: count for step in run.counts.funnel() for reason, count in step["dropped"].items()}
-    run.writer.discard()
-    listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
-    raise CvrError(f"No triplet is left of {sum(dropped.values())} texts (dropped: {listed or 'there was no text'}).")
 
 
 def _write_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:

@@ -9,8 +9,8 @@ one query with several targets. A text of two sources, word for word the same fo
 it stays with the folder that comes first, there with the lowest modification_id.
 
 Where some folders alone give the test triplets, all their pairs are test, whatever split they had. Of the others, test
-triplets are dropped as `not_of_test_source`, and those that use a video of a test triplet, or a near-duplicate, as
-`shares_test_video`.
+triplets are dropped as `not_of_test_source`, and those that use a video of a test triplet, a near-duplicate, the same
+file or a clip of the same recording, whichever corpus it comes from, as `shares_test_video`.
 """
 
 from collections.abc import Callable
@@ -27,11 +27,13 @@ from cvr_data.core.columns import check_columns, mark, mark_rows, with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.stage_jobs import PIECE
-from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
+from cvr_data.videos.kin import Kin
 
-VERSION = 3
+VERSION = 4
 TEXT_COLUMNS = ("modification_id", "pair_id", "modification", "style", "backend", "model", "status", "reasons")
+_KIN = ("_reference_kin", "_target_kin")
 FOLDER, IS_TEST = "folder", "is_test_source"
 """Columns of texts: the number of their folder, and whether it alone gives test triplets. Dropped rows keep them."""
 FURTHER = "review"
@@ -108,8 +110,12 @@ def _pair_names(rows: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(rows.column(IS_TEST).cast(pa.string()), rows.column("pair_id"), " ")
 
 
-def triplet_steps(config: Config, *, has_tests: bool) -> list[Step]:
+def triplet_steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
     """Return the steps from texts and pairs that met to triplets; the first is the join.
+
+    Args:
+        config: the caps.
+        tests_kin: where some folders alone give the tests, a side of which videos of all corpora are kin.
 
     Caps keep the visually most similar pairs first, then the lowest pair_id, so that they keep the same pairs of every
     source of texts.
@@ -126,9 +132,12 @@ def triplet_steps(config: Config, *, has_tests: bool) -> list[Step]:
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
             found.append(_dropping(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
-    if has_tests:
+    if tests_kin is not None:
         found.append(Step(name="test source", run=_drop_other_tests))
-        found.append(_dropping("test videos", "shares_test_video", _test_claims, _of_test_videos, per_value=4))
+        found.append(Step(name="kin", run=_with_kin, sides=(tests_kin,), is_counted=False))
+        found.append(
+            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=_of_test_videos, per_value=4)
+        )
     return found
 
 
@@ -258,10 +267,17 @@ def _drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
     return mark(rows, is_other, "not_of_test_source")
 
 
+def _with_kin(config: Any, rows: pa.Table, kin: Kin) -> pa.Table:
+    for name in ("reference", "target"):
+        _, of_each = kin.of(hashes_of(rows.column(f"{name}_id")))
+        rows = rows.append_column(f"_{name}_kin", pa.array(mixed(of_each)))
+    return rows
+
+
 def _test_claims(config: Any, rows: pa.Table) -> pa.Table:
-    """Return a claim of each row on its videos and their groups."""
-    names = ("reference_id", "target_id", "reference_group_id", "target_group_id")
-    keys = [hashes_of(rows.column(name)) for name in names]
+    """Return a claim of each row on its videos, their groups, and their kin in all corpora."""
+    names = ("reference_id", "target_id", "reference_group_id", "target_group_id", *_KIN)
+    keys = [rows.column(name).to_numpy() if name in _KIN else hashes_of(rows.column(name)) for name in names]
     claims = _claims(keys, rows, {"is_test": rows.column(IS_TEST)})
     is_known = [pc.is_valid(rows.column(name)).to_numpy() for name in names]
     return claims.filter(pa.array(np.concatenate(is_known)))
@@ -278,6 +294,10 @@ def _of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
 def drop_claimed_triplets(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
     """Drop the rows whose claims came back."""
     return mark_rows(rows, found.column("row").to_numpy(), reason)
+
+
+def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+    return drop_claimed_triplets("shares_test_video", config, rows.drop_columns([*_KIN]), found)
 
 
 def _claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:

@@ -9,11 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.errors import CvrError
+from cvr_data.core.split_names import SPLIT_OF_WORD
+from cvr_data.language.words import clean_text
 from cvr_data.media.clip import bad_times
-from cvr_data.tables import VIDEOS
+from cvr_data.tables import SPLITS, VIDEOS
 
 SLICE = 4096
-SCHEMA = pa.schema([*VIDEOS, ("drop_reason", pa.string()), ("detail", pa.string())])
+ROWS = "rows"
+"""Column of how many rows of the source are in a row: those of one id may be one video; null is one."""
+SCHEMA = pa.schema([*VIDEOS, ("drop_reason", pa.string()), ("detail", pa.string()), (ROWS, pa.int64())])
 
 
 @dataclass
@@ -27,6 +32,8 @@ class Entry:
     path: Path | None = None
     drop_reason: str | None = None
     detail: str | None = None
+    rows: int = 1
+    """How many rows of the source it was."""
 
     def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
         """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
@@ -53,8 +60,20 @@ def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterat
     Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
     """
     entries = map(_with_plain_names, entries)
-    while batch := list(islice(entries, SLICE)):
+    while batch := [_named(entry) for entry in islice(entries, SLICE)]:
         yield _table(_with_all_captions(batch) if repeated == "captions" else batch, source)
+
+
+def _named(entry: Entry) -> Entry:
+    """The entry with its id in the one form of texts, so that no two look alike, and with the split that is meant."""
+    entry.video_id = clean_text(entry.video_id).strip()
+    if not entry.video_id:
+        entry.drop("no_id", "nothing of the id can be seen")
+    if (split := entry.values.get("split")) is not None:
+        entry.values["split"] = SPLIT_OF_WORD.get(str(split).strip().lower())
+        if entry.values["split"] is None:
+            raise CvrError(f"{entry.video_id}: the split {split!r} is none of {', '.join(SPLITS)}.")
+    return entry
 
 
 def more_video_captions(known: list[str], others: Sequence[str]) -> list[str]:
@@ -81,12 +100,27 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
+def one_video_split(video_id: str, splits: Iterable[str | None]) -> str | None:
+    """Return the one split that rows of an id give; None where they give none.
+
+    Raises:
+        CvrError: they give two.
+    """
+    found = sorted({split for split in splits if split is not None}, key=SPLITS.index)
+    if len(found) > 1:
+        raise CvrError(f"{video_id} is in the splits {' and '.join(found)}; a video is in one.")
+    return found[0] if found else None
+
+
 def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
     first: dict[Any, Entry] = {}
     for number, entry in enumerate(entries):
         known = first.setdefault(number if entry.drop_reason else entry.video_id, entry)
         if known is not entry:
             known.captions = more_video_captions(known.captions, entry.captions)
+            splits = known.values.get("split"), entry.values.get("split")
+            known.values["split"] = one_video_split(entry.video_id, splits)
+            known.rows += entry.rows
     return list(first.values())
 
 
@@ -98,6 +132,7 @@ def _table(entries: Sequence[Entry], source: str) -> pa.Table:
         "path": [entry.path and os.path.realpath(entry.path) for entry in entries],
         "drop_reason": [entry.drop_reason for entry in entries],
         "detail": [entry.detail for entry in entries],
+        ROWS: [entry.rows for entry in entries],
     }
     for name in {name for entry in entries for name in entry.values} - {*told}:
         told[name] = [entry.values.get(name) for entry in entries]

@@ -23,6 +23,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
+from cvr_data.language.which_language import languages_of
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import look_at, media_files
 from cvr_data.media.names import is_file
@@ -31,11 +32,19 @@ from cvr_data.media.video import DECODING
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 from cvr_data.videos.entries import SCHEMA
-from cvr_data.videos.repeated import refuse_repeated_videos, repeated_videos_step
+from cvr_data.videos.repeated import READ, refuse_repeated_videos, repeated_videos_step
 
 logger = logging.getLogger(__name__)
 PART_ROWS = 65_536
 """Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
+
+
+LOOKED_AT = 200
+"""Captions of a part whose language is guessed: half a millisecond each."""
+LONGEST_LOOK = 500
+"""Characters of a caption that tell its language."""
+MAX_CAPTION = 1_000_000
+"""Characters that a parser takes at once; a caption of more is a broken file."""
 
 
 def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
@@ -67,21 +76,20 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
                 raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
             refuse_repeated_videos(videos, where)
-            videos = (
-                videos.then(Step(name="look", run=_looked, tells=True)) if getattr(config, "check", False) else videos
-            )
-            videos = videos.then(Step(name="caption", run=_cleaned))
+            is_looked_at = getattr(config, "check", False)
+            videos = videos.then(Step(name="look", run=_looked, tells=True)) if is_looked_at else videos
+            videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
-            if not run.written:
-                raise CvrError(f"{where}: no row can be used.")
         except CvrError:
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
             raise
-        told = {name: count for name, count in sorted(run.told.items()) if name in VERDICTS}
-        if odd := what_is_odd(told):
+        told = dict(sorted(run.told.items()))
+        media = {name: told.pop(name) for name in VERDICTS if name in told}
+        if odd := what_is_odd(media):
             logger.warning(odd)
-        return run.finish(**({"media": told} if told else {}))
+        rows_read = told.pop(READ, 0)
+        return run.finish(**{READ: rows_read, "languages": told}, **({"media": media} if media else {}))
 
 
 def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
@@ -141,14 +149,23 @@ def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     return videos, dict(Counter(look.verdict for look in looks))
 
 
-def _cleaned(config: None, videos: pa.Table) -> pa.Table:
-    """The videos with their texts as they are stored; one whose captions are all empty is dropped."""
-    table = clean_columns(videos, WRITTEN_COLUMNS)
+def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
+    """The videos with their texts as they are stored, and what languages some of them seem to be in.
+
+    One whose captions are all empty, or one of them endless, is dropped.
+    """
+    table = clean_columns(videos, WRITTEN_COLUMNS, decode=True)
     captions = table.column("captions").combine_chunks()
     rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
     numbers = np.arange(table.num_rows)
-    has_empty, has_other = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in (is_empty, pc.invert(is_empty)))
-    return mark(table, pa.array(has_empty & ~has_other), "no_caption")
+    is_long = pc.greater(pc.utf8_length(pc.list_flatten(captions)), MAX_CAPTION)
+    masks = (is_empty, pc.invert(is_empty), is_long)
+    has_empty, has_other, has_long = (np.isin(numbers, rows.filter(mask).to_numpy()) for mask in masks)
+    table = mark(table, pa.array(has_empty & ~has_other), "no_caption")
+    texts = pc.list_flatten(captions)
+    some = texts.take(pa.array(np.arange(0, len(texts), max(1, len(texts) // LOOKED_AT))))
+    languages = languages_of([text[:LONGEST_LOOK] for text in some.to_pylist()])
+    return mark(table, pa.array(has_long), "caption_too_long"), languages
 
 
 def _without_detail(config: None, videos: pa.Table) -> pa.Table:

@@ -84,6 +84,22 @@ def kin_of_videos(run: StageRun, videos: Path, embeddings: Path | None, threshol
     return run.side(edges, _load_kin)
 
 
+def shared_video_kin(run: StageRun, folders: Sequence[Path], embeddings: Path | None) -> Side:
+    """Return a side of the `Kin` of several videos tables together: what several corpora have of one another.
+
+    Videos are kin that are one file, clips of one recording, or of equal perceptual hash where that is stored. Nothing
+    is decoded.
+    """
+    flows = []
+    for folder in folders:
+        sides = video_store_sides(embeddings)
+        step = Step(name="signs", run=_stored_signs, config=_Source(folder, embeddings), sides=sides,
+                    makes_rows=True, is_counted=False)  # fmt: skip
+        flows.append(run.read(folder, _READ).then(step))
+    alike = KeyedStep(name="shared", run=video_kin_edges, key=_by_sign, makes_rows=True, is_counted=False)
+    return run.side(run.meet(flows, alike), _load_kin)
+
+
 def video_store_sides(embeddings: Path | None) -> tuple[Side, ...]:
     """Return the side of the feature store, where there is one."""
     return () if embeddings is None else (Side(_open_store, (embeddings,)),)
@@ -152,12 +168,24 @@ def _signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Tabl
     videos = check_columns(videos, pa.schema([VIDEOS.field(name) for name in _READ]), str(about.videos))
     ids = hashes_of(videos.column("video_id"))
     recordings = segments(videos).column("recording")
+    return _signed(ids, ((_perceptual_hashes(about, videos, stores), True), (recordings, False)))
+
+
+def _stored_signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:
+    """Each video with the hash of its file and its recording, and with its perceptual hash where that is stored."""
+    videos = check_columns(videos, pa.schema([VIDEOS.field(name) for name in _READ]), str(about.videos))
+    files = pc.if_else(pc.is_null(videos.column("start_s")), videos.column("content_sha256"), None)
+    signs = [(files, True), (segments(videos).column("recording"), False)]
+    signs += [(_perceptual_hashes(about, videos, stores), True)] if stores else []
+    return _signed(hashes_of(videos.column("video_id")), signs)
+
+
+def _signed(ids: np.ndarray, signs: Sequence[tuple[pa.ChunkedArray, bool]]) -> pa.Table:
     found = []
-    for values, is_alike in ((_perceptual_hashes(about, videos, stores), True), (recordings, False)):
+    for values, is_alike in signs:
         has_sign = pc.fill_null(pc.not_equal(values, ""), False).to_numpy()
         keys = hashes_of(values)[has_sign]
-        keys = keys if is_alike else mixed(keys ^ _RECORDING)
-        found.append(_sign_table(keys, ids[has_sign], is_alike))
+        found.append(_sign_table(keys if is_alike else mixed(keys ^ _RECORDING), ids[has_sign], is_alike))
     return pa.concat_tables(found)
 
 

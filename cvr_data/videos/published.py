@@ -5,23 +5,24 @@ path, and a row whose file gives no frame is dropped. A corpus of clips tells re
 `Entry.of_recording`; a file named after the clip is taken for cut, one named after the recording is read between them.
 """
 
+import ast
+import json
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from cvr_data.core.errors import CvrError
-from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.files import SUFFIXES, Row, check_file, id_text, read_rows
 from cvr_data.core.reading import read_text
+from cvr_data.core.split_names import split_in_name
 from cvr_data.media.look import media_files
 from cvr_data.media.names import plain_name
+from cvr_data.tables import SPLITS
 from cvr_data.videos.entries import Entry, video_tables
-
-Split = Literal["train", "val", "test"]
-SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
-
 
 Inputs = Callable[[Any], dict[str, Path]]
 Entries = Callable[[Any], Iterator[Entry]]
@@ -135,19 +136,19 @@ def corpus_table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Ro
             yield from ((row, file) for row in rows)
 
 
-def corpus_split(path: Path) -> Split | None:
-    """Return the split that a file's name tells: train, val (or dev) or test; None if it tells none or several."""
-    found = {split for word, split in SPLIT_WORDS.items() if word in path.name.lower()}
-    return found.pop() if len(found) == 1 else None
-
-
 def corpus_listed_splits(folder: Path) -> dict[str, str]:
-    """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are."""
+    """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are.
+
+    Raises:
+        CvrError: an id is in two of them.
+    """
     splits: dict[str, str] = {}
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         listed = folder / f"{split}_list.txt"
         if listed.is_file():
-            splits |= dict.fromkeys(read_text(listed).split(), split)
+            for video_id in read_text(listed).split():
+                if splits.setdefault(video_id, split) != split:
+                    raise CvrError(f"{folder}: {video_id!r} is in {splits[video_id]}_list.txt and in {split}_list.txt.")
     return splits
 
 
@@ -185,8 +186,11 @@ def corpus_texts(value: Any) -> list[str]:
 
 def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
     """Return an entry, dropped with its reason where the id or every caption is missing."""
-    entry = Entry(video_id if isinstance(video_id, str) else "", captions, values)
-    if not entry.video_id:
+    found = id_text(video_id)
+    entry = Entry(found or "", captions, values)
+    if found is None:
+        entry.drop("bad_id", f"{where}: {video_id!r} is no id")
+    if not found:
         entry.drop("no_id", f"{where}: no id")
     if not captions:
         entry.drop("no_caption", f"{where}: no caption")
@@ -195,36 +199,73 @@ def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) 
 
 def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
-    value = row.values.get(column)
-    entry = Entry(
-        video_id="" if value is None else str(value),
-        captions=captions,
-        values={"split": corpus_split(file)},
-        drop_reason=row.drop_reason,
-        detail=row.detail,
-    )
-    if not entry.video_id:
-        entry.drop("no_id", f"{file.name} row {row.number}: no value in column {column!r}")
+    entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_in_name(file.stem)})
     if not captions:
-        entry.drop("no_caption", f"{file.name} row {row.number}: no caption")
+        entry.drop("no_caption", f"{file.name} {row.where}: no caption")
     return entry
 
 
 def corpus_entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
     """Return the entry of a row of a table of one's own, whose caption may be a list of captions."""
-    captions = row.values.get(caption_column)
-    listed = captions if isinstance(captions, list) else [captions]
-    entry = Entry(
-        video_id=str(row.values.get(id_column) or ""),
-        captions=[str(caption) for caption in listed if caption is not None],
-        values=values,
-        drop_reason=row.drop_reason,
-        detail=row.detail,
-    )
-    if not entry.video_id:
-        entry.drop("no_id", f"row {row.number}: no value in column {id_column!r}")
-    if not entry.captions:
-        entry.drop("no_caption", f"row {row.number}: no value in column {caption_column!r}")
+    given = row.values.get(caption_column)
+    captions = caption_texts(given)
+    entry = _entry_in(row, id_column, captions or [], row.where, values)
+    if captions is None:
+        entry.drop(
+            "bad_caption", f"{row.where}: column {caption_column!r} holds {_kind(given)}, no text or list of texts"
+        )
+    if not captions:
+        entry.drop("no_caption", f"{row.where}: no value in column {caption_column!r}")
+    return entry
+
+
+def caption_texts(value: Any) -> list[str] | None:
+    """Return the captions of a text, of a list of texts, or of a text that is such a list; None where it is neither.
+
+    CSV has no lists, so tables of several captions in a cell hold them as JSON or as Python prints them.
+    """
+    if isinstance(value, str) and value[:1] + value[-1:] in ("[]", "{}"):
+        value = _literal(value)
+    listed = [value] if value is None or isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(item is None or isinstance(item, str) for item in listed):
+        return None
+    return [item.strip() for item in listed if item and item.strip()]
+
+
+def _literal(text: str) -> Any:
+    """Return the list or object that a text is in JSON or in Python, or the text itself: `[music]` is a caption."""
+    for read in (json.loads, _python_value):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return value if isinstance(value, list | dict) else text
+    return text
+
+
+def _python_value(text: str) -> Any:
+    """Return what Python prints so, or NumPy, which puts no commas: to Python two texts without one are one."""
+    value = ast.literal_eval(text)
+    texts = re.findall(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", text)
+    return [ast.literal_eval(each) for each in texts] if isinstance(value, list) and len(texts) > len(value) else value
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"an object of {first_few(value)}"
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list that is not of texts"}
+    return names.get(type(value), "an object" if isinstance(value, str) else type(value).__name__)
+
+
+def _entry_in(row: Row, column: str, captions: list[str], where: str, values: dict[str, Any]) -> Entry:
+    """Return the entry of a table's row, dropped with its reason where the row or its id cannot be used."""
+    value = row.values.get(column)
+    found = id_text(value)
+    entry = Entry(found or "", captions, values, drop_reason=row.drop_reason, detail=row.detail)
+    if found is None:
+        entry.drop("bad_id", f"{where}: {value!r} in column {column!r} is no id")
+    if not found:
+        entry.drop("no_id", f"{where}: no value in column {column!r}")
     return entry
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
-from cvr_data.core.files import column_names, read_rows
+from cvr_data.core.files import column_names, id_text, read_rows
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import clean_text
 from cvr_data.tables import MODIFICATIONS, PAIRS, content_id
@@ -106,8 +106,8 @@ def _from_file(path: Path) -> list[Example]:
         for row in rows:
             if row.drop_reason is not None:
                 raise CvrError(f"{path}: {row.detail}.")
-            texts = {name: _text(row.values[column], path, row.number, column) for name, column in columns.items()}
-            videos = {name: str(row.values[column] or "") for name, column in ids.items()}
+            texts = {name: _text(row.values[column], path, row.where, column) for name, column in columns.items()}
+            videos = {name: id_text(row.values[column]) or "" for name, column in ids.items()}
             examples.append(_example(texts, videos, path.name))
     return examples
 
@@ -137,9 +137,9 @@ def _first(names: Iterable[str], present: Sequence[str]) -> str | None:
     return next((name for name in names if name in present), None)
 
 
-def _text(value: Any, path: Path, row: int, column: str) -> str:
+def _text(value: Any, path: Path, where: str, column: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise CvrError(f"{path}: row {row}, column {column!r}: a text is needed, found {value!r}.")
+        raise CvrError(f"{path}: {where}, column {column!r}: a text is needed, found {value!r}.")
     return clean_text(" ".join(value.split()))
 
 

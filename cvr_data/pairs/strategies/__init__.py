@@ -54,4 +54,12 @@ class DropsGroups(Protocol):
         """Return what the groups that could hold a pair have as `reference_caption`."""
 
 
+@runtime_checkable
+class ComparesNeighbours(Protocol):
+    """A strategy that has a row for every two videos that it looks at, and looks at the nearest only."""
+
+    NEIGHBOURS: str
+    """Which option says how many."""
+
+
 STRATEGIES: Family[StrategyModule] = Family(__name__, StrategyModule)

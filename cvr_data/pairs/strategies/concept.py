@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
 VERSION = 3
 NAME = "concept"
+NEIGHBOURS = "neighbours"
 MEET_BY = "reference"
 CAPTIONS = 8192
 """Captions of a job that tags or encodes them."""

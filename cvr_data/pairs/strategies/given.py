@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.core.files import Row, check_file, read_rows
+from cvr_data.core.files import Row, check_file, id_text, read_rows
 from cvr_data.core.parts import Bucket, bucket_table, hashes_of
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
@@ -45,7 +46,13 @@ SCHEMA = pa.schema(
 """Columns of the result; a dropped row has what the file gave."""
 READ = pa.schema(
     [(name, pa.string()) for name in ("reference_id", "target_id", "reference_caption", "target_caption")]
-    + [("changes", pa.list_(CHANGE_PHRASES)), ("number", pa.int64()), ("reason", pa.string()), ("detail", pa.string())]
+    + [
+        ("changes", pa.list_(CHANGE_PHRASES)),
+        ("number", pa.int64()),
+        ("where", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
 )
 """Columns of what was read of a row, which is no result yet."""
 SLICES = 16
@@ -113,8 +120,10 @@ def _columns(config: Config) -> set[str]:
 def _parts(config: Config) -> Iterator[pa.Table]:
     """Yield what was read of the rows, in parts."""
     waiting: list[pa.Table] = []
+    number = count(1)
     for rows in read_rows(config.path, _columns(config)):
-        waiting.append(pa.Table.from_pylist([_named(config, row) for row in rows], schema=READ))
+        read = [{**_named(config, row), "number": next(number)} for row in rows]
+        waiting.append(pa.Table.from_pylist(read, schema=READ))
         if len(waiting) == SLICES:
             yield pa.concat_tables(waiting)
             waiting = []
@@ -123,17 +132,19 @@ def _parts(config: Config) -> Iterator[pa.Table]:
 
 
 def _named(config: Config, row: Row) -> dict[str, Any]:
-    ids = {name: str(row.values.get(getattr(config, name)) or "") for name in ("reference_id", "target_id")}
+    ids = {
+        name: clean_text(id_text(row.values.get(getattr(config, name))) or "") for name in ("reference_id", "target_id")
+    }
     texts = {
         name: clean_text(str(row.values.get(getattr(config, name) or "") or "")) or None
         for name in ("reference_caption", "target_caption")
     }
-    found: dict[str, Any] = {**ids, **texts, "reason": row.drop_reason, "detail": row.detail, "number": row.number}
+    found: dict[str, Any] = {**ids, **texts, "reason": row.drop_reason, "detail": row.detail, "where": row.where}
     changes = row.values.get(config.changes or "")
     if found["reason"] is None and changes:
         found["changes"] = _read_changes(changes)
         if found["changes"] is None:
-            found |= {"reason": "bad_changes", "detail": f"row {row.number}: {changes!r} is no list of changes"}
+            found |= {"reason": "bad_changes", "detail": f"{row.where}: {changes!r} is no list of changes"}
     return found
 
 
@@ -248,7 +259,7 @@ def _judged(row: dict[str, Any], seen: set[str]) -> dict[str, Any]:
     row |= {"strategy": NAME, "drop_reason": row["reason"]}
     problem = None if row["reason"] else _problem(row, seen)
     if problem:
-        row |= {"drop_reason": problem[0], "detail": f"row {row['number']}: {problem[1]}"}
+        row |= {"drop_reason": problem[0], "detail": f"{row['where']}: {problem[1]}"}
     elif row["reason"] is None:
         seen.add(row["pair_id"])
         if row["changes"] is None:

@@ -38,6 +38,7 @@ from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table,
 
 VERSION = 3
 NAME = "neighbors"
+NEIGHBOURS = "k"
 MEET_BY = "caption pair"
 
 EXAMPLE = {

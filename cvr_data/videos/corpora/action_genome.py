@@ -17,7 +17,7 @@ from cvr_data.videos.corpora._charades import COLUMNS, charades_video
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, checked_corpus_tables, corpus_files, corpus_table_rows, video_corpus
 
-VERSION = 2
+VERSION = 3
 TINY = {"path": "action-genome", "charades": "charades"}
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cvr_data.videos.corpora._charades import COLUMNS, charades_video
 from cvr_data.videos.published import Published, table_corpus
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

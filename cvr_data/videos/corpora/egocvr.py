@@ -20,7 +20,7 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry_from, corpus_texts, table_corpus
 from cvr_data.videos.recordings import times_in_video_id
 
-VERSION = 2
+VERSION = 3
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
 _TAG = re.compile(r"^#[A-Z]\s+(?:[A-Z]\s+)?")
 

@@ -15,7 +15,7 @@ from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry_from, corpus_seconds, corpus_texts, table_corpus
 
-VERSION = 2
+VERSION = 3
 COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
 
 
@@ -30,7 +30,7 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     entry = corpus_entry_from(row, "narration_id", corpus_texts(row.values.get("narration")), file)
     start_s, stop_s = (corpus_seconds(row.values.get(name)) for name in ("start_timestamp", "stop_timestamp"))
     if start_s is None or stop_s is None:
-        entry.drop("bad_times", f"{file.name} row {row.number}: start_timestamp or stop_timestamp is no time")
+        entry.drop("bad_times", f"{file.name} {row.where}: start_timestamp or stop_timestamp is no time")
     else:
         entry.of_recording(row.values.get("video_id"), start_s, stop_s)
         entry.values["duration_s"] = round(stop_s - start_s, 3)

@@ -21,7 +21,7 @@ from cvr_data.media.names import found_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, unknown_corpus_count
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def _entry(config: Config, row: Row) -> Entry:
     named = {"licence": row.values.get(config.licence or ""), "split": row.values.get(config.split or "")}
     entry = corpus_entry_of_row(row, config.file, config.caption, named)
     if entry.video_id and "\0" in entry.video_id:
-        entry.drop("bad_name", f"row {row.number}: a name with a NUL")
+        entry.drop("bad_name", f"{row.where}: a name with a NUL")
     elif entry.video_id:
         entry.path = found_file(inside(config.path, entry.video_id))
         entry.video_id = Path(entry.video_id).as_posix()

@@ -16,7 +16,7 @@ from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry_from, corpus_seconds, corpus_texts, table_corpus
 
-VERSION = 2
+VERSION = 3
 COLUMNS = {"Tags", "youtube_id", "time_start", "time_end"}
 
 
@@ -32,7 +32,7 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     if not entry.video_id:
         return entry
     if start_s is None or end_s is None:
-        entry.drop("bad_times", f"{file.name} row {row.number}: time_start or time_end is no time")
+        entry.drop("bad_times", f"{file.name} {row.where}: time_start or time_end is no time")
         return entry
     entry.values["url"] = f"https://www.youtube.com/watch?v={entry.video_id}"
     entry.values["duration_s"] = end_s - start_s

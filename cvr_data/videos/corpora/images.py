@@ -20,7 +20,7 @@ from cvr_data.media.video import IMAGE_SUFFIXES
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_texts, unknown_corpus_count
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,7 @@ from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_texts, file_corpus
 from cvr_data.videos.recordings import youtube_video_id
 
-VERSION = 2
-SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], wher
         where,
         url=url,
         duration_s=duration_s,
-        split=SPLITS.get(str(video.get("split"))),
+        split=video.get("split"),
     )
     is_timed = duration_s is not None and bad_times(start, end) is None
     entry.of_recording(youtube_video_id(url), *((start, end) if is_timed else (None, None)))

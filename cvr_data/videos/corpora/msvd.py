@@ -19,7 +19,7 @@ from cvr_data.core.reading import reading
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_listed_splits, corpus_texts, file_corpus
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

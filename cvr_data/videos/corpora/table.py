@@ -21,7 +21,7 @@ from cvr_data.media.names import found_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, corpus_seconds, unknown_corpus_count
 
-VERSION = 2
+VERSION = 3
 TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
 
@@ -111,11 +111,11 @@ def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
         times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
         entry.of_recording(entry.values.get("recording_id"), *times)
     if config.video and (name := row.values.get(config.video)) and "\0" in str(name):
-        entry.drop("bad_name", f"row {row.number}: {config.video} has a NUL")
+        entry.drop("bad_name", f"{row.where}: {config.video} has a NUL")
     elif config.video and name:
         entry.path = found_file(inside(config.media or config.path.parent, str(name)))
     elif config.video:
-        entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
+        entry.drop("no_media", f"{row.where}: no value in column {config.video!r}")
     return entry
 
 
@@ -123,7 +123,7 @@ def _seconds(row: Row, column: str | None, what: str, entry: Entry) -> float | N
     value = row.values.get(column) if column else None
     found = None if value is None else corpus_seconds(value)
     if value is not None and found is None:
-        entry.drop(f"bad_{what}", f"row {row.number}: {column} {value!r} is not a number of seconds")
+        entry.drop(f"bad_{what}", f"{row.where}: {column} {value!r} is not a number of seconds")
     return found
 
 

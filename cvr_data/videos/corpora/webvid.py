@@ -18,13 +18,13 @@ from typing import Literal
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.files import Row, check_file
+from cvr_data.core.files import Row, check_file, id_text
 from cvr_data.media.look import inside
 from cvr_data.media.names import found_file, is_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_table_files, corpus_table_rows, unknown_corpus_count
 
-VERSION = 3
+VERSION = 4
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
 LICENCE = "WebVid terms: non-commercial research"
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
@@ -74,7 +74,7 @@ def webvid_duration_s(text: str) -> float | None:
 def _entry(config: Config, row: Row) -> Entry:
     values = row.values
     entry = Entry(
-        video_id=str(values.get("videoid") or ""),
+        video_id=id_text(values.get("videoid")) or "",
         captions=[values["name"]] if values.get("name") else [],
         values={
             "url": values.get("contentUrl"),
@@ -86,9 +86,9 @@ def _entry(config: Config, row: Row) -> Entry:
         detail=row.detail,
     )
     if not entry.video_id:
-        entry.drop("no_id", f"row {row.number}: no videoid")
+        entry.drop("no_id", f"{row.where}: no videoid")
     if not entry.captions:
-        entry.drop("no_caption", f"row {row.number}: no name")
+        entry.drop("no_caption", f"{row.where}: no name")
     if config.media is not None:
         path = inside(config.media, f"{values.get('page_dir') or '.'}/{entry.video_id}.mp4")
         path = found_file(path)

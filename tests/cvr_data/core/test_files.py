@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.files import SLICE, SUFFIXES, column_names, read_columns, read_rows, read_table
+from cvr_data.core.files import SLICE, SUFFIXES, column_names, id_text, read_columns, read_rows, read_table
 
 ROWS = [{"id": "v1", "text": 'says "hi",\nthen goes'}, {"id": "v2", "text": "un café"}]
 
@@ -67,9 +67,9 @@ def test_blank_lines_before_the_header_and_between_rows_are_no_rows(tmp_path):
     ("name", "content", "message"),
     [
         ("t.csv", b"", "is empty"),
-        ("t.csv", b"id,text\nv1,a\nv2\nv3,b,c\n", r"rows 1, 2 \(counted from 0\): 1 values where the header has 2"),
-        ("t.csv", b"id,text\nv1,a\nv2,caf\xe9\n", r"row 1 \(counted from 0\), column 'text': not UTF-8"),
-        ("t.jsonl", b'{"id": "v1"}\n[1]\n', r"rows 1 \(counted from 0\): not a JSON object"),
+        ("t.csv", b"id,text\nv1,a\nv2\nv3,b,c\n", r"line 3: 1 value where the header has 2 and 1 more"),
+        ("t.csv", b"id,text\nv1,a\nv2,caf\xe9\n", r"line 3, column 'text': not UTF-8"),
+        ("t.jsonl", b'{"id": "v1"}\n[1]\n', r"line 2: not a JSON object"),
         ("t.jsonl", b"nonsense\n", "no line is a JSON object"),
         ("t.parquet", b"nonsense", "cannot be read as Parquet"),
         ("gone.csv", None, "no such file"),
@@ -89,14 +89,66 @@ def test_a_stream_keeps_what_it_cannot_read_with_the_reason(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"id,text\nv1,a\nv2,caf\xe9\nv3\nv4,d\n")
     rows = [row for rows in read_rows(path, ["id", "text"]) for row in rows]
-    assert [(row.values.get("id"), row.drop_reason) for row in rows] == [
-        ("v1", None),
-        ("v2", "not_utf8"),
-        ("v4", None),
-        (None, "bad_row"),
+    assert [(row.where, row.values.get("id"), row.drop_reason) for row in rows] == [
+        ("line 2", "v1", None),
+        ("line 3", "v2", "not_utf8"),
+        ("line 4", None, "bad_row"),
+        ("line 5", "v4", None),
     ]
 
 
 def test_a_stream_comes_in_slices(tmp_path):
     path = write(tmp_path / "t.csv", [{"id": number} for number in range(SLICE + 1)])
     assert [len(rows) for rows in read_rows(path, ["id"])] == [SLICE, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"video_id;caption\na;b\n", "separated by ';', and a .csv by ','"),
+        ("t.csv", b"video_id\tcaption\na\tb\n", "separated by tabs, .*or name it .tsv"),
+        ("t.tsv", b"video_id,caption\na,b\n", "separated by ',', and a .tsv by tabs"),
+        ("t.csv", b"video_id, caption\na, b\n", "the header has a space before caption"),
+        ("t.csv", b"video_id,Caption\na,b\n", "the header has 'Caption'"),
+        ("t.csv", "video_id,\u200bcaption\na,b\n".encode(), r"the header has '\\u200bcaption'"),
+        ("t.csv", b"a,a dog\nb,a cat\n", "is there a header.*'a, a dog'"),
+        ("t.csv", b"video_id,caption,caption\na,b,c\n", "2 columns are named 'caption'"),
+        ("t.jsonl", b'[{"video_id": 1, "caption": "x"}]\n', "it is a list, where each line should be an object"),
+    ],
+)
+def test_what_is_odd_about_a_header_is_said(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CvrError, match=message):
+        list(read_rows(path, ["video_id", "caption"]))
+
+
+def test_columns_of_one_name_are_no_matter_where_nobody_asks_for_them(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("n,id,n,\n1,a,2,\n")
+    assert read_columns(path, ["id"], ["id"]) == {"id": ["a"]}
+
+
+def test_keys_that_the_first_object_lacks_are_columns(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id": "a"}\n\n{"id": "b", "text": "x"}\n{"id": "c", "id": "d"}\n')
+    found = [row for rows in read_rows(path, ["id", "text"]) for row in rows]
+    assert [(row.where, row.values.get("text"), row.drop_reason) for row in found] == [
+        ("line 1", None, None),
+        ("line 3", "x", None),
+        ("line 4", None, "bad_row"),
+    ]
+
+
+def test_values_of_several_kinds_are_refused_whole_in_one_line(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id": "a"}\n{"id": 5}\n')
+    with pytest.raises(CvrError, match="the values of 'id' are not of one kind"):
+        read_table(path)
+
+
+def test_a_whole_number_is_an_id_and_what_is_none_is_not():
+    given = [0, 7, 101.0, 12345678901234567, "007", "nan", None, float("nan"), True, 1.5, {"a": 1}, ["x"], 1e300]
+    assert [id_text(value) for value in given] == [
+        "0", "7", "101", "12345678901234567", "007", "nan", "", None, None, None, None, None, None,
+    ]  # fmt: skip

@@ -86,13 +86,13 @@ def test_an_index_column_and_unknown_columns_are_ignored(tmp_path):
 
 
 def test_rows_that_share_a_query_have_one_query_id(tmp_path):
-    path = write_text(tmp_path / "x.csv", "pth1,pth2,edit\na,b,make it blue\na,c,make it blue\n")
+    path = write_text(tmp_path / "x_train.csv", "pth1,pth2,edit\na,b,make it blue\na,c,make it blue\n")
     ids = read(Config(), path).column("query_id").to_pylist()
     assert ids[0] == ids[1]
 
 
 def test_empty_scores_are_no_scores(tmp_path):
-    path = write_text(tmp_path / "x.csv", "pth1,pth2,edit,scores\na,b,make it blue,[]\n")
+    path = write_text(tmp_path / "x_train.csv", "pth1,pth2,edit,scores\na,b,make it blue,[]\n")
     assert read(Config(), path).column("frame_scores").to_pylist() == [None]
 
 
@@ -101,9 +101,9 @@ def test_empty_scores_are_no_scores(tmp_path):
     [
         (b"", "is empty"),
         (b"pth1,edit\na,x\n", "column 'pth2' is missing"),
-        (b"pth1,pth2,edit\na,b,c\na,b\n", r"rows 1 \(counted from 0\): 2 values where the header has 3"),
+        (b"pth1,pth2,edit\na,b,c\na,b\n", r"line 3: 2 values where the header has 3"),
         (b"pth1,pth2,edit\na,,x\n", "column 'pth2' is empty in rows 0"),
-        (b"pth1,pth2,edit\na,b,\xff\xfe\n", "row 0 .*'edit': not UTF-8"),
+        (b"pth1,pth2,edit\na,b,\xff\xfe\n", "line 2, .*'edit': not UTF-8"),
         (b"pth1,pth2,edit,sim_txt\na,b,x,high\n", "row 0 .*'sim_txt': cannot read 'high'"),
         (b'pth1,pth2,edit,scores\na,b,x,"[1, what]"\n', "row 0 .*'scores': cannot read"),
         (b'pth1,pth2,edit,scores\na,b,x,"0.5"\n', "row 0 .*'scores': cannot read"),

@@ -92,12 +92,13 @@ def test_a_moved_input_is_named_with_the_way_out(texts, tmp_path):
     assert find_triplet_parts([texts], videos=tmp_path / "elsewhere").videos == (tmp_path / "elsewhere",)
 
 
-def test_no_triplet_left_says_why(texts, tmp_path):
+def test_no_triplet_left_says_why(texts, tmp_path, cvr):
     rejected = open_artifact(texts).read().slice(3).to_pylist()
     bad = write_artifact(tmp_path / "bad", "generate-modifications", rejected, MODIFICATIONS, pairs=tmp_path / "pairs")
-    with pytest.raises(CvrError, match=r"No triplet is left of 1 texts \(dropped: copied 1\)"):
-        build(bad, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert build(bad, tmp_path / "out").manifest["rows"] == 0
+    outcome = cvr("build-triplets", bad, "--out", tmp_path / "other")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "nothing is left: 'texts' dropped all 1 rows that it got (1 copied); try: " in outcome.out
 
 
 def test_the_command_builds_where_it_says(texts, tmp_path, cvr, monkeypatch):
@@ -152,7 +153,7 @@ def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
         assert row["frame_scores"] == pytest.approx((frames_TD @ text_D).tolist(), abs=2e-3)  # stored as float16
 
 
-def write_test_corpus(folder, *, group=None):
+def write_test_corpus(folder, *, group=None, **about):
     """Write a corpus of two videos and a text for their pair; both are in its train split."""
     pair = {"reference_id": "t1", "target_id": "r2", "reference_caption": "a tin box", "target_caption": "a red box",
             "pair_id": "p" * 16, "strategy": "given", "split": "train", "reference_group_id": group or "t1",
@@ -160,7 +161,7 @@ def write_test_corpus(folder, *, group=None):
     text = {"modification_id": "m" * 16, "pair_id": "p" * 16, "modification": "make it red", "style": "short",
             "backend": "rules", "model": "rules", "prompt": "short", "prompt_sha256": "0", "seed": 0, "status": "ok",
             "reasons": []}  # fmt: skip
-    rows = [{"video_id": name, "captions": ["a box"], "source": "other"} for name in ("t1", "r2")]
+    rows = [{"video_id": name, "captions": ["a box"], "source": "other", **about} for name in ("t1", "r2")]
     videos = write_artifact(folder / "videos", "import-other", rows, VIDEOS)
     pairs = write_artifact(folder / "pairs", "mine-pairs", [pair], PAIRS, videos=videos)
     return write_artifact(folder / "texts", "generate-modifications", [text], MODIFICATIONS, pairs=pairs)
@@ -194,6 +195,29 @@ def test_training_triplets_that_share_a_video_or_group_with_the_test_are_dropped
     assert [row["split"] for row in artifact.read().to_pylist()] == ["test", "train"]
     shared = {("r1", "b1"): "shares_test_video", ("r2", "b2"): "shares_test_video", ("b2", "r2"): "copied"}
     assert reasons_by_ends(artifact) == shared
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"url": "https://youtu.be/9lZi22qLlEo"}, {"recording_id": "9lZi22qLlEo"}),
+        ({"content_sha256": "ab"}, {"content_sha256": "ab"}),
+    ],
+)
+def test_training_triplets_of_a_recording_or_file_of_the_test_are_dropped_whatever_corpus_they_are_of(
+    texts, tmp_path, ours, theirs
+):
+    rows = [
+        {**row, **(ours if row["video_id"] == "g1" else {})}
+        for row in open_artifact(tmp_path / "videos").read().to_pylist()
+    ]
+    videos = write_artifact(tmp_path / "told", "import-tiny", rows, VIDEOS)
+    sources = triplets_with_tests(
+        find_triplet_parts([texts], videos=videos), [write_test_corpus(tmp_path / "other", **theirs)]
+    )
+    found = reasons_by_ends(build_triplets(sources, tmp_path / "out", Config(), name="tiny"))
+    assert found[("r1", "g1")] == "shares_test_video"
+    assert ("r1", "b1") not in found
 
 
 def test_texts_cannot_be_training_and_test_source_at_once(texts):

@@ -46,7 +46,7 @@ def join(pairs, texts, **options):
     source = SourceFolder(path="test", number=0)
     read = [texts_to_join(source, table(texts, MODIFICATIONS)), pairs_to_join(source, table(pairs, PAIRS))]
     rows = apply_steps(
-        triplet_steps(Config(**options), has_tests=False), pa.concat_tables(read, promote_options="permissive")
+        triplet_steps(Config(**options), tests_kin=None), pa.concat_tables(read, promote_options="permissive")
     )
     return rows.sort_by([(name, "ascending") for name in (*ORDER, "drop_reason")])
 

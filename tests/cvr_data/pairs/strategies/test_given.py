@@ -68,13 +68,18 @@ def test_rows_are_checked_against_the_videos(file, videos):
     ]
     assert [row["pair_id"] for row in kept.to_pylist()] == [pair_id(*row) for row in found]
     reasons = {row["detail"]: row["drop_reason"] for row in dropped.to_pylist()}
+    unit, first = {".parquet": ("row", 0), ".jsonl": ("line", 0)}.get(file.suffix, ("line", 1))
+
+    def where(number):
+        return f"{unit} {number + first}"
+
     assert reasons == {
-        "row 4: an earlier row is the same pair": "repeated_pair",
-        "row 5: no video 'v9'": "unknown_reference",
-        "row 6: no video 'v8'": "unknown_target",
-        "row 7: no value in the column of target ids": "no_target",
-        "row 8: 'v1' is reference and target": "same_video",
-        "row 9: neither the file nor the video 'v4' has a caption": "no_caption",
+        f"{where(4)}: an earlier row is the same pair": "repeated_pair",
+        f"{where(5)}: no video 'v9'": "unknown_reference",
+        f"{where(6)}: no video 'v8'": "unknown_target",
+        f"{where(7)}: no value in the column of target ids": "no_target",
+        f"{where(8)}: 'v1' is reference and target": "same_video",
+        f"{where(9)}: neither the file nor the video 'v4' has a caption": "no_caption",
     }
 
 

@@ -77,7 +77,7 @@ def test_rows_without_usable_times_are_dropped(film, cvr):
     assert found.read()["duration_s"].to_pylist() == [1.0]  # the film is over after six seconds
     details = {row["video_id"]: row["detail"] for row in found.dropped().to_pylist()}
     assert details["a"] == "a: 3.0 to 2.0 s: the end does not come after the start"
-    assert details["b"] == "row 2: s 'noon' is not a number of seconds"
+    assert details["b"] == "line 3: s 'noon' is not a number of seconds"
     assert "from 9 s to 11 s" in details["c"]
 
 
@@ -212,4 +212,7 @@ def test_a_table_written_before_there_were_times_is_read_as_it_is(videos):
         .drop_columns(["start_s", "end_s", "recording_id", "recording_start_s", "recording_end_s"])
     )
     pq.write_table(old, videos / "part-00000.parquet")
+    manifest = json.loads((videos / "manifest.json").read_text())
+    del manifest["bytes"]  # which such a table has not either
+    (videos / "manifest.json").write_text(json.dumps(manifest))
     assert read_files(videos)["a"] == Video("a", Path("media/film.mp4").resolve())

@@ -96,7 +96,6 @@ def test_more_rows_than_one_slice_keep_their_order(cvr, folder):
         ("t.jsonl", "nonsense\n", "no line is a JSON object"),
         ("t.parquet", "nonsense", "cannot be read as Parquet"),
         ("t.docx", "nonsense", "unknown kind of table '.docx'"),
-        ("t.csv", "video_id,caption\n,\n,\n", "no row can be used"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_line_and_leaves_nothing(one_line_error, folder, name, content, expected):

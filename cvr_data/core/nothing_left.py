@@ -1,0 +1,62 @@
+"""Says of a stage that gave no row at which step all were lost, and what to try."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cvr_data.core.whole_files import read_parquet
+
+HINTS = {
+    "import": "name the columns with -o (`cvr show NAME` lists them), or mend the lines that dropped-*.parquet gives",
+    "split": "-o need_features=false keeps videos without features; a split that the corpus gives is never changed",
+    "mine-pairs": "loosen that filter (`cvr show NAME`, then --filter NAME:key=value), leave it out, or take another "
+    "--strategy; `cvr why-not A B` tells of two videos",
+    "generate-modifications": "another --style or --llm; `cvr sample` shows the answers that could not be used",
+    "build": "see the column `reasons` of the texts; -o default_split= places pairs whose videos have no split",
+}
+"""How a stage's name begins -> what can be tried."""
+PROPOSES = (
+    "more videos, since captions have to be alike but for one thing, or another --strategy (`cvr list strategies`); "
+    "`cvr why-not A B` tells of two videos"
+)
+
+
+def nothing_left(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return one line where an artifact has no rows to go on with: where all were lost, why, and what to try."""
+    if manifest["status"].get("ok") if "status" in manifest else manifest["rows"]:
+        return []
+    at = next((step for step in manifest.get("funnel", ()) if step["out"] == 0), None)
+    stage = str(at.get("stage", manifest["stage"]) if at else manifest["stage"])
+    hint = next((text for begin, text in HINTS.items() if stage.startswith(begin)), "see the step before")
+    if manifest["rows"]:
+        told = f"no text can be used ({_listed(manifest['reasons'])})"
+    elif at is not None and at["dropped"]:
+        count = sum(at["dropped"].values())
+        told = f"{at['step']!r} dropped all {count} rows that it got ({_listed(at['dropped'])}{_first_detail(folder)})"
+    elif at is not None and at["in"] is None:
+        told, hint = f"{at['step']!r} found none", PROPOSES
+    else:
+        told, hint = f"none came in from {_inputs(manifest)}", "see the step before"
+    return [f"  nothing is left: {told}; try: {hint}"]
+
+
+def _listed(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+
+
+def _first_detail(folder: Path) -> str:
+    """Return what the first dropped row says of itself."""
+    for path in sorted(folder.glob("dropped-*.parquet")):
+        for value in _column(path, "detail"):
+            if value:
+                return f": {value}"
+    return ""
+
+
+def _column(path: Path, name: str) -> Sequence[Any]:
+    table = read_parquet(path)
+    return table.column(name).slice(0, 100).to_pylist() if name in table.column_names else ()
+
+
+def _inputs(manifest: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {about['path']}" for name, about in manifest["inputs"].items()) or "nothing"
