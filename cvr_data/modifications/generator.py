@@ -19,7 +19,7 @@ from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request
 from cvr_data.modifications.backends import load_backend
-from cvr_data.modifications.checking.meaning import with_asked_similarity
+from cvr_data.modifications.checking.meaning import with_asked
 from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
 from cvr_data.modifications.pairs import shown_by, variables_of
 from cvr_data.modifications.prompts import Prompt, load_prompt
@@ -186,8 +186,9 @@ def lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
         CvrError: there is no such filter or option.
     """
     reasons: list[list[str]] = [[] for _ in range(table.num_rows)]
-    if table.num_rows and (checks.get("lint-change") or {}).get("min_similarity"):
-        table = with_asked_similarity(table)
+    asked = checks.get("lint-change") or {}
+    if table.num_rows and (asked.get("min_similarity") or asked.get("min_shift") is not None):
+        table = with_asked(table)
     for name, options in checks.items():
         checked = FILTERS.get(name).run(FILTERS.config(name, options or {}), table)
         for row, reason in enumerate(checked.column("drop_reason").to_pylist()):
