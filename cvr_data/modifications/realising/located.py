@@ -1,0 +1,348 @@
+"""A change with the words that say it: what goes and comes as phrases, whose it is, who does it, and where.
+
+    found = located({"slot": "attribute", "before": "red", "after": "blue"}, "a red car drives", "a blue car drives")
+    found.after.text, found.holder.text       # "blue", "the car"
+
+Forms are those of the captions: article, number and compound come from the words around the change.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cvr_data.language.changes import Phrase, alike, change_of
+from cvr_data.language.closed_words import FILM
+from cvr_data.language.frames import Event, Frame, Thing, frames_of
+from cvr_data.language.lexicon import Lexicon, read_lexicon
+from cvr_data.language.nouns import NOUN_TAGS
+from cvr_data.modifications.realising.forms import article, inflected
+
+UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
+"""Why a difference cannot be asked for."""
+MASS = (13, 19, 22, 26, 27)
+"""WordNet's files of what is not counted: food, phenomenon, process, state, substance."""
+ALIVE = ("person", "animal", "group")
+TIMES = ("season", "weather", "time")
+COUNTED = frozenset("a an one another each every".split())
+LEADING = frozenset("DT PRP$ IN TO WDT EX CC".split())
+LONGEST = 4
+"""Words from a qualifier to its noun."""
+AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
+
+
+@dataclass(frozen=True)
+class Side:
+    """What goes or comes: words as the caption has them, and as a phrase of its own."""
+
+    text: str
+    phrase: str
+    """With its article: "a piano", "apples", "blue"."""
+    is_plural: bool = False
+    is_noun: bool = False
+    is_main: bool = False
+    """Whether "it" can mean nothing else in the caption."""
+    is_alive: bool = False
+    preposition: str = ""
+    """Before a place: "in"."""
+    base: str = ""
+    """Of an action: "play the guitar"; empty if it is none."""
+    ing: str = ""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The thing that a trait is of, or who acts."""
+
+    text: str
+    """With "the"."""
+    pronoun: str
+    is_only: bool
+    """Whether a pronoun can mean nothing else in the reference."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """One change, ready to be said."""
+
+    slot: str
+    before: Side | None
+    after: Side | None
+    holder: Holder | None
+    axis: str = ""
+    """Of an attribute: count, colour ...; of a scene: time, season, weather or place."""
+    is_plural: bool = False
+    """Whether what has the trait is several."""
+    is_film: bool = False
+    """Whether what has the trait is the view: "aerial view"."""
+    old_whole: str = ""
+    new_whole: str = ""
+    """A qualifier with its noun and article: "the maple leaves", "oak leaves"; empty if it has none."""
+
+
+class CannotSay(ValueError):
+    """What differs cannot be asked for; the message is the reason, as a word."""
+
+
+def located(change: Mapping[str, str | None], reference: str, target: str) -> Located:
+    """Return a change (slot, before, after) between two captions with what its words need to be said.
+
+    Raises:
+        CannotSay: it is one of tense, articles, topics or the like.
+    """
+    frames = frames_of((reference, target))
+    ours, theirs = alike(frames[reference], frames[target])
+    before, after = change["before"] or "", change["after"] or ""
+    found = change_of(ours, theirs, before, after)
+    slot = change["slot"] or found.slot
+    if before and after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
+        raise CannotSay(found.reason or "not_visible")
+    heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
+    noun = _noun(theirs, heads[1]) if after else None
+    old, new = _wholes(theirs, found.after_phrase, heads[1], before)
+    return Located(
+        slot=slot,
+        before=_side(ours, found.before_phrase, before, heads[0], slot),
+        after=_side(theirs, found.after_phrase, after, heads[1], slot),
+        holder=_holder(ours, heads[0], slot) or _known(_holder(theirs, heads[1], slot), ours),
+        axis=_axis(theirs, heads[1], slot),
+        is_plural=_is_plural(theirs, heads[1]),
+        is_film=noun is not None and noun in FILM,
+        old_whole=old,
+        new_whole=new,
+    )
+
+
+def _is_plural(frame: Frame, head: int | None) -> bool:
+    noun = frame.noun_of(head) if head is not None else None
+    return noun is not None and frame.number(noun) == "plural"
+
+
+def _known(holder: Holder | None, reference: Frame) -> Holder | None:
+    """Return what the target tells a trait of if the reference has it, too."""
+    return holder if holder is not None and holder.text.split()[-1] in reference.sentence.words else None
+
+
+def _head(frame: Frame, phrase: Phrase, text: str) -> int | None:
+    """Return the number of the word that a side is about; None if its caption has it not."""
+    if not text:
+        return None
+    words = list(phrase.words) or _by_lemma(frame, text)
+    content = [word for word in words if frame.sentence.tags[word] not in LEADING]
+    if not content:
+        return words[-1] if words else None
+    verbs = [word for word in content if frame.roles[word] == "action" and frame.sentence.tags[word].startswith("VB")]
+    tops = [word for word in content if frame.sentence.heads[word] not in content or frame.sentence.heads[word] == word]
+    return (verbs or tops or content)[0] if verbs else (tops or content)[-1]
+
+
+def _by_lemma(frame: Frame, text: str) -> list[int]:
+    """Return where a concept stands, told as a lemma: "dog" in "two dogs"."""
+    wanted = text.split()
+    lemmas = list(frame.sentence.lemmas)
+    starts = (start for start in range(len(lemmas)) if lemmas[start : start + len(wanted)] == wanted)
+    start = next(starts, None)
+    return list(range(start, start + len(wanted))) if start is not None else []
+
+
+def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str) -> Side | None:
+    if not text:
+        return None
+    said = _bare(frame, phrase, text)
+    if head is None:
+        return Side(said, said)
+    sentence = frame.sentence
+    is_noun = sentence.tags[head] in NOUN_TAGS
+    is_plural = sentence.tags[head] in ("NNS", "NNPS")
+    base, ing = _verb_forms(frame, phrase, head) if slot == "action" else ("", "")
+    thing = frame.thing_of(head)
+    return Side(
+        text=said,
+        phrase=_with_article(frame, said, head) if is_noun and slot != "attribute" else said,
+        is_plural=is_plural,
+        is_noun=is_noun,
+        is_main=thing is not None and _is_main(frame, thing),
+        is_alive=is_noun
+        and not read_lexicon().classes(sentence.lemmas[head]).isdisjoint(("person", "animal", "group")),
+        preposition=frame.things[thing].preposition if thing is not None and frame.things[thing].head == head else "",
+        base=base,
+        ing=ing,
+    )
+
+
+def _is_main(frame: Frame, number: int) -> bool:
+    """Whether a thing is the first of its caption, or the only one that is no person and no place."""
+    others = [thing for thing in frame.things if thing is not frame.things[number] and thing.slot == "object"]
+    return number == 0 or all(thing.is_person for thing in others)
+
+
+def _bare(frame: Frame, phrase: Phrase, text: str) -> str:
+    """Return the words of a side without what only leads to it: articles, prepositions."""
+    words = [word for word in phrase.words if frame.sentence.tags[word] not in (",", ".", ":")]
+    while len(words) > 1 and frame.sentence.tags[words[0]] in LEADING:
+        words.pop(0)
+    said = " ".join(frame.sentence.words[word] for word in words).replace(" 's", "'s")
+    return said or text.lower()
+
+
+def _with_article(frame: Frame, said: str, head: int) -> str:
+    """Return a noun phrase as it comes in: "a piano", "apples", "coffee", "the sea"."""
+    sentence, lexicon = frame.sentence, read_lexicon()
+    noun = frame.noun_of(head)
+    noun = head if noun is None else noun
+    determiner = sentence.child(noun, "det", "poss", "nummod")
+    told = sentence.words[determiner] if determiner is not None else ""
+    if sentence.tags[noun] in ("NNS", "NNPS") or noun != head:
+        return said if noun == head else f"{article(said)} {said}"
+    if told == "the" and frame.roles[head] == "scene":
+        return f"the {said}"
+    is_known = lexicon.has(sentence.lemmas[head], "noun")
+    is_mass = lexicon.file_of_noun(sentence.lemmas[head]) in MASS or not is_known or said.endswith("ing")
+    if is_mass and told not in COUNTED:
+        return said
+    times = any(lexicon.is_a(sentence.lemmas[head], name) for name in TIMES)
+    return said if times and told not in COUNTED else f"{article(said)} {said}"
+
+
+def _verb_forms(frame: Frame, phrase: Phrase, head: int) -> tuple[str, str]:
+    """Return what is done as base and -ing, with particle and object: "close the door", "closing the door"."""
+    sentence, lexicon = frame.sentence, read_lexicon()
+    verb, rest = head, [word for word in phrase.words if word > head and sentence.deps[word] not in AUXILIARY]
+    if not sentence.tags[head].startswith("VB") and sentence.tags[sentence.heads[head]].startswith("VB"):
+        verb, rest = sentence.heads[head], [word for word in phrase.words if sentence.deps[word] not in AUXILIARY]
+    lemma = (
+        sentence.lemmas[verb] if sentence.tags[verb].startswith("VB") else lexicon.verb_of(sentence.words[verb]) or ""
+    )
+    if not lemma or not lexicon.has(lemma, "verb"):
+        return "", ""
+    event = next((event for event in frame.events if event.head == verb), None)
+    end = _object(frame, event, rest)
+    if event is not None and event.particle and event.particle not in [sentence.words[word] for word in rest]:
+        end.insert(0, event.particle)
+    if sentence.child(verb, "auxpass") is not None:
+        tail = [sentence.words[word] for word in rest]
+        return " ".join(["be", sentence.words[verb], *tail, *end]), " ".join(
+            ["being", sentence.words[verb], *tail, *end]
+        )
+    forms = (lemma, inflected(lemma, "VBG"))
+    tails = ([_joined_verb(frame, word, tag) for word in rest] for tag in ("VB", "VBG"))
+    base, ing = (" ".join([form, *tail, *end]) for form, tail in zip(forms, tails, strict=True))
+    return base, ing
+
+
+def _joined_verb(frame: Frame, word: int, tag: str) -> str:
+    """Return a word of what is done, verbs joined by "and" in the form of the first: "dance and sing"."""
+    sentence = frame.sentence
+    if not sentence.tags[word].startswith("VB") or sentence.deps[word] != "conj":
+        return sentence.words[word]
+    return sentence.lemmas[word] if tag == "VB" else inflected(sentence.lemmas[word], "VBG")
+
+
+def _object(frame: Frame, event: Event | None, said: Sequence[int]) -> list[str]:
+    """Return the object of a verb with its article, where the change does not hold it."""
+    if event is None or event.object is None:
+        return []
+    thing = frame.things[event.object]
+    if thing.head in said or thing.head < event.head:
+        return []
+    if any(thing.first <= word <= thing.last for word in said):
+        return [frame.sentence.words[word] for word in range(max(said) + 1, thing.last + 1)]
+    if thing.determiner or thing.number == "plural":
+        return [frame.sentence.words[word] for word in range(thing.first, thing.last + 1)]
+    return ["the", *_name(frame, thing).split()]
+
+
+def _name(frame: Frame, thing: Thing) -> str:
+    """Return the head of a thing as its caption has it, with what makes one thing with it."""
+    return " ".join([*thing.name.split()[:-1], frame.sentence.words[thing.head]])
+
+
+def _noun(frame: Frame, head: int | None) -> str | None:
+    noun = frame.noun_of(head) if head is not None else None
+    if noun is None and head is not None:
+        top = frame.sentence.heads[head]
+        noun = top if frame.sentence.tags[top] in NOUN_TAGS else None
+    return frame.sentence.words[noun] if noun is not None else None
+
+
+def _holder(frame: Frame, head: int | None, slot: str) -> Holder | None:
+    """Return what a trait is of, or who does an action; of other changes nothing."""
+    if head is None:
+        return None
+    if slot == "action":
+        number = _agent(frame, head)
+    elif slot == "attribute":
+        noun = frame.noun_of(head)
+        number = frame.thing_of(noun) if noun is not None and noun != head else None
+        if number is None and noun is not None and noun != head:
+            is_plural = frame.number(noun) == "plural"
+            return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
+    else:
+        number = next(_subjects(frame, head), None)
+    return _as_holder(frame, number) if number is not None else None
+
+
+def _agent(frame: Frame, head: int) -> int | None:
+    sentence = frame.sentence
+    event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
+    if event is not None and event.agent is not None:
+        return event.agent
+    subject = sentence.child(head, "nsubj", "nsubjpass") or sentence.child(sentence.heads[head], "nsubj", "nsubjpass")
+    return frame.thing_of(subject) if subject is not None else None
+
+
+def _subjects(frame: Frame, head: int) -> Iterator[int]:
+    """Yield the things that a place is about: all before it that are no places."""
+    for number, thing in enumerate(frame.things):
+        if thing.head < head and thing.slot == "object" and not thing.is_topic:
+            yield number
+
+
+def _as_holder(frame: Frame, number: int) -> Holder:
+    thing, lexicon = frame.things[number], read_lexicon()
+    others = [one for one in frame.things if one.slot == "object" and one is not thing]
+    if thing.number == "plural":
+        pronoun, rivals = "them", [one for one in others if one.number == "plural"]
+    elif thing.is_person:
+        pronoun, rivals = _gender(thing, lexicon), [one for one in others if one.is_person]
+    else:
+        pronoun, rivals = "it", [one for one in others if one.number == "singular" and not one.is_person]
+    joined = next((one for one in others if _is_joined(frame, thing, one)), None)
+    if joined is not None:
+        return Holder(f"the {_name(frame, thing)} and {_name(frame, joined)}", "them", len(others) == 1)
+    return Holder(f"the {_name(frame, thing)}", pronoun, bool(pronoun) and not rivals)
+
+
+def _is_joined(frame: Frame, thing: Thing, other: Thing) -> bool:
+    return frame.sentence.deps[other.head] == "conj" and frame.sentence.heads[other.head] == thing.head
+
+
+def _gender(thing: Thing, lexicon: Lexicon) -> str:
+    lemma = thing.name.split()[-1]
+    for pronoun, nouns in (("her", ("woman", "girl", "female")), ("him", ("man", "boy", "male"))):
+        if any(lemma == noun or lexicon.relation(lemma, noun, "noun") in ("same", "below") for noun in nouns[:2]):
+            return pronoun
+    return ""
+
+
+def _axis(frame: Frame, head: int | None, slot: str) -> str:
+    if head is None:
+        return ""
+    if slot == "scene":
+        lexicon, lemma = read_lexicon(), frame.sentence.lemmas[head]
+        if frame.sentence.tags[head].startswith("JJ"):
+            return "weather"
+        return next((name for name in TIMES if lexicon.is_a(lemma, name)), "place")
+    for thing in frame.things:
+        for attribute in thing.attributes:
+            if attribute.word == head:
+                return attribute.axis
+    return "kind" if frame.sentence.tags[head] in NOUN_TAGS else ""
+
+
+def _wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple[str, str]:
+    """Return what goes and comes with the noun that it qualifies in the target: "the maple leaves", "oak leaves"."""
+    noun = frame.noun_of(head) if head is not None else None
+    if not phrase.words or noun is None or not 0 < noun - phrase.words[-1] <= LONGEST:
+        return "", ""
+    words = frame.sentence.words
+    tail = " ".join(words[word] for word in range(phrase.words[-1] + 1, noun + 1))
+    return f"the {before.lower()} {tail}", _with_article(frame, f"{_bare(frame, phrase, '')} {tail}", noun)
