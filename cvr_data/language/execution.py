@@ -80,13 +80,13 @@ def executed(text: str, changes: Sequence[Change], reference: Frame, target: Fra
     reason = next((found for found in reasons if found), None) or _way_back(changes, operations, missed)
     if reason is None and any(_is_denied(change, gone, new) for change in changes):
         reason = "misses_change"
-    if reason is None and _says_the_same(reference, target):
+    if reason is None and says_the_same(reference, target):
         reason = "no_op"
     return Outcome(reason, missed, excluded, new, tuple(_foreign(operations, changes, reference, target)))
 
 
-def _says_the_same(reference: Frame, target: Frame) -> bool:
-    """Whether the captions differ in articles and in forms of verbs only: "is talking", "talks"."""
+def says_the_same(reference: Frame, target: Frame) -> bool:
+    """Return whether captions differ in articles and in forms of verbs only: "is talking", "talks"."""
     return reference.sentence.words != target.sentence.words and _told(reference) == _told(target)
 
 

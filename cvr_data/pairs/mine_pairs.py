@@ -27,7 +27,7 @@ from cvr_data.pairs.search.pairs import with_video_columns
 from cvr_data.pairs.strategies import STRATEGIES, InParts, InTables, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 4
+VERSION = 5
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
     "caption-pair-cap",

@@ -80,6 +80,8 @@ def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(5, f"show {whole} instead of {before.text}")
         yield Text(5, f"make it {whole}", gone=before.text)
         yield Text(3, f"have {whole}", gone=before.text)
+    elif after.is_noun and not whole and found.axis != "colour":
+        yield from _object(found, before, after)
     elif whole and (after.is_noun or found.is_film) and found.axis != "colour":
         yield Text(12, f"make it {whole}" if not found.is_plural else f"make them {whole}", gone=found.old_whole)
         yield Text(4, f"change {found.old_whole} to {whole}")
@@ -91,16 +93,19 @@ def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
 
 
 def _made(holder: Holder | None, after: Side, gone: str) -> Iterator[Text]:
-    """Yield the texts of a quality: "make the car blue"."""
+    """Yield the texts of a quality: "make the car blue", "make the man smile"."""
     if holder is None:
         yield Text(1, f"make it {after.text}", gone=gone)
         return
-    who, what = holder.text, after.text
+    who, what = holder.text, after.base or after.text
     yield Text(28, f"make {who} {what}", gone=gone)
     if holder.is_only and holder.pronoun:
         yield Text(35, f"make {holder.pronoun} {what}", gone=gone)
-    yield Text(5, f"turn {who} {what}" if _is_colour(after) else f"have {who} be {what}", gone=gone)
-    yield Text(4, f"show {who} {what}" if what.endswith("ing") else f"{who} should be {what}", gone=gone)
+    if after.base:
+        yield Text(10, f"have {who} {what}", gone=gone)
+    else:
+        yield Text(5, f"turn {who} {what}" if _is_colour(after) else f"have {who} be {what}", gone=gone)
+        yield Text(4, f"{who} should be {what}", gone=gone)
 
 
 def _is_colour(side: Side) -> bool:
@@ -108,6 +113,9 @@ def _is_colour(side: Side) -> bool:
 
 
 def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
+    if found.is_number:
+        yield from _number(after)
+        return
     old, new = f"the {before.text}", after.phrase
     yield Text(29, f"change {old} to {new}")
     yield Text(26, f"turn {old} into {new}")
@@ -152,18 +160,31 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     yield Text(1, f"show {after.text}", gone=before.text)
 
 
+def _number(after: Side) -> Iterator[Text]:
+    """Yield the texts of how many: "show several cows"."""
+    if after.is_plural:
+        yield Text(3, f"show several {after.text}")
+        yield Text(2, f"have more {after.text}")
+    else:
+        yield Text(1, f"show only one {after.text}")
+
+
 def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
-    if not after.base:
+    if after.is_state:
+        yield from _made(found.holder, after, before.text)
+    elif after.base:
+        verb, _, what = before.ing.partition(" ")
+        yield from _done(found, after, verb if what and after.base.endswith(f" {what}") else before.ing)
+    elif after.is_noun:
         yield from _object(found, before, after)
-        return
-    yield from _done(found, after, before.ing)
 
 
 def _done(found: Located, after: Side, gone: str) -> Iterator[Text]:
-    """Yield the texts of an action: "have the dogs sleep"."""
+    """Yield the texts of an action: "have the dogs sleep"; of who films "close the door"."""
     if found.holder is None:
         yield Text(2, f"show {after.ing}", gone=gone)
-        yield Text(1, f"change it to {after.ing}", gone=gone)
+        if " " in after.base:
+            yield Text(3, after.base, gone=gone)
         return
     who = [found.holder.text] + ([found.holder.pronoun] * 2 if found.holder.is_only else [])
     for name in filter(None, who):

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from cvr_data.language.changes import Phrase, alike, change_of
 from cvr_data.language.closed_words import FILM
+from cvr_data.language.execution import says_the_same
 from cvr_data.language.frames import Event, Frame, Thing, frames_of
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
+from cvr_data.language.parse import Sentence
 from cvr_data.modifications.realising.forms import article, inflected
 
 UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
@@ -38,6 +40,8 @@ class Side:
     """With its article: "a piano", "apples", "blue"."""
     is_plural: bool = False
     is_noun: bool = False
+    is_state: bool = False
+    """Whether a participle tells how something is: "looking bored"."""
     is_main: bool = False
     """Whether "it" can mean nothing else in the caption."""
     is_alive: bool = False
@@ -69,6 +73,8 @@ class Located:
     holder: Holder | None
     axis: str = ""
     """Of an attribute: count, colour ...; of a scene: time, season, weather or place."""
+    is_number: bool = False
+    """Whether only how many there are differs."""
     is_plural: bool = False
     """Whether what has the trait is several."""
     is_film: bool = False
@@ -93,6 +99,8 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     before, after = change["before"] or "", change["after"] or ""
     found = change_of(ours, theirs, before, after)
     slot = change["slot"] or found.slot
+    if says_the_same(ours, theirs):
+        raise CannotSay("same_lemma")
     if before and after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
         raise CannotSay(found.reason or "not_visible")
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
@@ -100,15 +108,22 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     old, new = _wholes(theirs, found.after_phrase, heads[1], before)
     return Located(
         slot=slot,
-        before=_side(ours, found.before_phrase, before, heads[0], slot),
-        after=_side(theirs, found.after_phrase, after, heads[1], slot),
+        before=_side(ours, found.before_phrase, before, heads[0], slot, theirs),
+        after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
         holder=_holder(ours, heads[0], slot) or _known(_holder(theirs, heads[1], slot), ours),
         axis=_axis(theirs, heads[1], slot),
+        is_number=None not in heads and _is_number(ours, theirs, heads),
         is_plural=_is_plural(theirs, heads[1]),
         is_film=noun is not None and noun in FILM,
         old_whole=old,
         new_whole=new,
     )
+
+
+def _is_number(reference: Frame, target: Frame, heads: Sequence[int | None]) -> bool:
+    one, other = (frame.sentence for frame in (reference, target))
+    words = [(one.lemmas[heads[0]], one.tags[heads[0]]), (other.lemmas[heads[1]], other.tags[heads[1]])]
+    return words[0][0] == words[1][0] and all(tag in NOUN_TAGS for _, tag in words)
 
 
 def _is_plural(frame: Frame, head: int | None) -> bool:
@@ -143,7 +158,7 @@ def _by_lemma(frame: Frame, text: str) -> list[int]:
     return list(range(start, start + len(wanted))) if start is not None else []
 
 
-def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str) -> Side | None:
+def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame) -> Side | None:
     if not text:
         return None
     said = _bare(frame, phrase, text)
@@ -152,13 +167,15 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str) 
     sentence = frame.sentence
     is_noun = sentence.tags[head] in NOUN_TAGS
     is_plural = sentence.tags[head] in ("NNS", "NNPS")
-    base, ing = _verb_forms(frame, phrase, head) if slot == "action" else ("", "")
+    is_verb = slot == "action" or sentence.tags[head] == "VBG"
+    base, ing = _verb_forms(frame, phrase, head, other) if is_verb else ("", "")
     thing = frame.thing_of(head)
     return Side(
         text=said,
         phrase=_with_article(frame, said, head) if is_noun and slot != "attribute" else said,
         is_plural=is_plural,
         is_noun=is_noun,
+        is_state=sentence.tags[head] == "VBN" and sentence.child(head, "auxpass", "dobj") is None,
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun
         and not read_lexicon().classes(sentence.lemmas[head]).isdisjoint(("person", "animal", "group")),
@@ -195,14 +212,16 @@ def _with_article(frame: Frame, said: str, head: int) -> str:
     if told == "the" and frame.roles[head] == "scene":
         return f"the {said}"
     is_known = lexicon.has(sentence.lemmas[head], "noun")
-    is_mass = lexicon.file_of_noun(sentence.lemmas[head]) in MASS or not is_known or said.endswith("ing")
+    is_food = any(lexicon.is_kind(sentence.lemmas[head], kind) for kind in ("fruit", "vegetable"))
+    is_mass = not is_food and (lexicon.file_of_noun(sentence.lemmas[head]) in MASS or said.endswith("ing"))
+    is_mass = is_mass or not is_known
     if is_mass and told not in COUNTED:
         return said
     times = any(lexicon.is_a(sentence.lemmas[head], name) for name in TIMES)
     return said if times and told not in COUNTED else f"{article(said)} {said}"
 
 
-def _verb_forms(frame: Frame, phrase: Phrase, head: int) -> tuple[str, str]:
+def _verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame) -> tuple[str, str]:
     """Return what is done as base and -ing, with particle and object: "close the door", "closing the door"."""
     sentence, lexicon = frame.sentence, read_lexicon()
     verb, rest = head, [word for word in phrase.words if word > head and sentence.deps[word] not in AUXILIARY]
@@ -211,10 +230,10 @@ def _verb_forms(frame: Frame, phrase: Phrase, head: int) -> tuple[str, str]:
     lemma = (
         sentence.lemmas[verb] if sentence.tags[verb].startswith("VB") else lexicon.verb_of(sentence.words[verb]) or ""
     )
-    if not lemma or not lexicon.has(lemma, "verb"):
+    if not lemma or not lexicon.has(lemma, "verb") or (lemma == "be" and not rest):
         return "", ""
     event = next((event for event in frame.events if event.head == verb), None)
-    end = _object(frame, event, rest)
+    end = _object(frame, event, rest, other)
     if event is not None and event.particle and event.particle not in [sentence.words[word] for word in rest]:
         end.insert(0, event.particle)
     if sentence.child(verb, "auxpass") is not None:
@@ -236,8 +255,8 @@ def _joined_verb(frame: Frame, word: int, tag: str) -> str:
     return sentence.lemmas[word] if tag == "VB" else inflected(sentence.lemmas[word], "VBG")
 
 
-def _object(frame: Frame, event: Event | None, said: Sequence[int]) -> list[str]:
-    """Return the object of a verb with its article, where the change does not hold it."""
+def _object(frame: Frame, event: Event | None, said: Sequence[int], other: Frame) -> list[str]:
+    """Return the object of a verb where the change does not hold it: "the door" if the other caption has it, too."""
     if event is None or event.object is None:
         return []
     thing = frame.things[event.object]
@@ -245,7 +264,8 @@ def _object(frame: Frame, event: Event | None, said: Sequence[int]) -> list[str]
         return []
     if any(thing.first <= word <= thing.last for word in said):
         return [frame.sentence.words[word] for word in range(max(said) + 1, thing.last + 1)]
-    if thing.determiner or thing.number == "plural":
+    is_shared = thing.determiner in ("a", "an") and frame.sentence.words[thing.head] in other.sentence.words
+    if (thing.determiner or thing.number == "plural") and not is_shared:
         return [frame.sentence.words[word] for word in range(thing.first, thing.last + 1)]
     return ["the", *_name(frame, thing).split()]
 
@@ -269,6 +289,9 @@ def _holder(frame: Frame, head: int | None, slot: str) -> Holder | None:
         return None
     if slot == "action":
         number = _agent(frame, head)
+        subject = _subject(frame.sentence, head)
+        if number is None and subject is not None and frame.sentence.words[subject] == "camera":
+            return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
         noun = frame.noun_of(head)
         number = frame.thing_of(noun) if noun is not None and noun != head else None
@@ -285,8 +308,16 @@ def _agent(frame: Frame, head: int) -> int | None:
     event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
     if event is not None and event.agent is not None:
         return event.agent
-    subject = sentence.child(head, "nsubj", "nsubjpass") or sentence.child(sentence.heads[head], "nsubj", "nsubjpass")
+    subject = _subject(sentence, head)
     return frame.thing_of(subject) if subject is not None else None
+
+
+def _subject(sentence: Sentence, verb: int) -> int | None:
+    """Return who does something: the subject of a verb or of the one it hangs on, or the noun that it tells of."""
+    if sentence.deps[verb] in ("relcl", "acl"):
+        return sentence.heads[verb]
+    subjects = (sentence.child(word, "nsubj", "nsubjpass") for word in (verb, sentence.heads[verb]))
+    return next((subject for subject in subjects if subject is not None), None)
 
 
 def _subjects(frame: Frame, head: int) -> Iterator[int]:
