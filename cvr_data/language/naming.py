@@ -42,11 +42,11 @@ def means(word: str, wanted: str) -> bool:
         return False
     if has_word([word], wanted) or _shares_stem(word, wanted):
         return True
-    heads = {wanted, _head_of(wanted)}, {word, _head_of(word)}
+    heads = {wanted, head_of(wanted)}, {word, head_of(word)}
     return any(one == other or _relation(other, one) not in UNRELATED for one in heads[0] for other in heads[1])
 
 
-def _head_of(word: str) -> str:
+def head_of(word: str) -> str:
     """Return the noun that a word written in one ends in: woman of "businesswoman"; another word itself."""
     lexicon = read_lexicon()
     cuts = (cut for cut in range(3, len(word) - 2) if lexicon.has(word[:cut], "noun"))

@@ -94,14 +94,15 @@ def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
 
 def _made(holder: Holder | None, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of a quality: "make the car blue", "make the man smile"."""
+    what = after.text if after.is_state else after.base or after.text
     if holder is None:
-        yield Text(1, f"make it {after.text}", gone=gone)
+        yield Text(1, f"make it {what}", gone=gone)
         return
-    who, what = holder.text, after.base or after.text
+    who = holder.text
     yield Text(28, f"make {who} {what}", gone=gone)
     if holder.is_only and holder.pronoun:
         yield Text(35, f"make {holder.pronoun} {what}", gone=gone)
-    if after.base:
+    if what == after.base:
         yield Text(10, f"have {who} {what}", gone=gone)
     else:
         yield Text(5, f"turn {who} {what}" if _is_colour(after) else f"have {who} be {what}", gone=gone)
@@ -113,8 +114,8 @@ def _is_colour(side: Side) -> bool:
 
 
 def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
-    if found.is_number:
-        yield from _number(after)
+    if found.is_number or not before.is_noun:
+        yield from _number(after) if found.is_number else (Text(1, f"make it {after.phrase}", gone=before.text),)
         return
     old, new = f"the {before.text}", after.phrase
     yield Text(29, f"change {old} to {new}")
@@ -132,6 +133,9 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
 def _scene(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if found.axis in ("time", "season", "weather"):
         yield from _time(found, before, after)
+        return
+    if _is_colour(after) or not before.is_noun:
+        yield Text(1, f"make {'the background' if _is_colour(after) else 'it'} {after.text}", gone=before.text)
         return
     who = found.holder.text if found.holder else "it"
     new = after.text if after.is_plural else f"{article(after.text)} {after.text}"
@@ -170,18 +174,20 @@ def _number(after: Side) -> Iterator[Text]:
 
 
 def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
+    gone = before.text if before.is_state else before.ing
     if after.is_state:
-        yield from _made(found.holder, after, before.text)
+        yield from _made(found.holder, after, gone)
     elif after.base:
         verb, _, what = before.ing.partition(" ")
-        yield from _done(found, after, verb if what and after.base.endswith(f" {what}") else before.ing)
+        is_shared = bool(what) and after.base.endswith(f" {what}")
+        yield from _done(found, after, verb if is_shared and not before.is_state else gone)
     elif after.is_noun:
         yield from _object(found, before, after)
 
 
 def _done(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of an action: "have the dogs sleep"; of who films "close the door"."""
-    if found.holder is None:
+    if found.holder is None or after.base.split()[-1] == found.holder.text.split()[-1]:
         yield Text(2, f"show {after.ing}", gone=gone)
         if " " in after.base:
             yield Text(3, after.base, gone=gone)

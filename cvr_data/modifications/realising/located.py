@@ -6,29 +6,30 @@
 Forms are those of the captions: article, number and compound come from the words around the change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cvr_data.language.changes import Phrase, alike, change_of
 from cvr_data.language.closed_words import FILM
 from cvr_data.language.execution import says_the_same
-from cvr_data.language.frames import Event, Frame, Thing, frames_of
-from cvr_data.language.lexicon import Lexicon, read_lexicon
+from cvr_data.language.frames import Frame, frames_of
+from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.naming import head_of
 from cvr_data.language.nouns import NOUN_TAGS
-from cvr_data.language.parse import Sentence
-from cvr_data.modifications.realising.forms import article, inflected
+from cvr_data.modifications.realising.forms import article
+from cvr_data.modifications.realising.holders import Holder, holder_of
+from cvr_data.modifications.realising.verbs import verb_forms
 
 UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
 """Why a difference cannot be asked for."""
-MASS = (13, 19, 22, 26, 27)
-"""WordNet's files of what is not counted: food, phenomenon, process, state, substance."""
+MASS = (7, 12, 13, 19, 22, 26, 27)
+"""WordNet's files of what is not counted: attribute, feeling, food, phenomenon, process, state, substance."""
 ALIVE = ("person", "animal", "group")
 TIMES = ("season", "weather", "time")
 COUNTED = frozenset("a an one another each every".split())
 LEADING = frozenset("DT PRP$ IN TO WDT EX CC".split())
 LONGEST = 4
 """Words from a qualifier to its noun."""
-AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,6 @@ class Side:
     base: str = ""
     """Of an action: "play the guitar"; empty if it is none."""
     ing: str = ""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The thing that a trait is of, or who acts."""
-
-    text: str
-    """With "the"."""
-    pronoun: str
-    is_only: bool
-    """Whether a pronoun can mean nothing else in the reference."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +100,7 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         slot=slot,
         before=_side(ours, found.before_phrase, before, heads[0], slot, theirs),
         after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
-        holder=_holder(ours, heads[0], slot) or _known(_holder(theirs, heads[1], slot), ours),
+        holder=holder_of(ours, heads[0], slot) or _known(holder_of(theirs, heads[1], slot), ours),
         axis=_axis(theirs, heads[1], slot),
         is_number=None not in heads and _is_number(ours, theirs, heads),
         is_plural=_is_plural(theirs, heads[1]),
@@ -168,14 +158,14 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
     is_noun = sentence.tags[head] in NOUN_TAGS
     is_plural = sentence.tags[head] in ("NNS", "NNPS")
     is_verb = slot == "action" or sentence.tags[head] == "VBG"
-    base, ing = _verb_forms(frame, phrase, head, other) if is_verb else ("", "")
+    base, ing = verb_forms(frame, phrase, head, other) if is_verb else ("", "")
     thing = frame.thing_of(head)
     return Side(
         text=said,
         phrase=_with_article(frame, said, head) if is_noun and slot != "attribute" else said,
         is_plural=is_plural,
         is_noun=is_noun,
-        is_state=sentence.tags[head] == "VBN" and sentence.child(head, "auxpass", "dobj") is None,
+        is_state=sentence.tags[head] in ("VBN", "VBD") and sentence.child(head, "auxpass", "dobj", "nsubj") is None,
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun
         and not read_lexicon().classes(sentence.lemmas[head]).isdisjoint(("person", "animal", "group")),
@@ -211,8 +201,8 @@ def _with_article(frame: Frame, said: str, head: int) -> str:
         return said if noun == head else f"{article(said)} {said}"
     if told == "the" and frame.roles[head] == "scene":
         return f"the {said}"
-    is_known = lexicon.has(sentence.lemmas[head], "noun")
-    is_food = any(lexicon.is_kind(sentence.lemmas[head], kind) for kind in ("fruit", "vegetable"))
+    is_known = lexicon.has(head_of(sentence.lemmas[head]), "noun")
+    is_food = any(lexicon.relation(sentence.lemmas[head], kind, "noun") == "below" for kind in ("fruit", "vegetable"))
     is_mass = not is_food and (lexicon.file_of_noun(sentence.lemmas[head]) in MASS or said.endswith("ing"))
     is_mass = is_mass or not is_known
     if is_mass and told not in COUNTED:
@@ -221,137 +211,12 @@ def _with_article(frame: Frame, said: str, head: int) -> str:
     return said if times and told not in COUNTED else f"{article(said)} {said}"
 
 
-def _verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame) -> tuple[str, str]:
-    """Return what is done as base and -ing, with particle and object: "close the door", "closing the door"."""
-    sentence, lexicon = frame.sentence, read_lexicon()
-    verb, rest = head, [word for word in phrase.words if word > head and sentence.deps[word] not in AUXILIARY]
-    if not sentence.tags[head].startswith("VB") and sentence.tags[sentence.heads[head]].startswith("VB"):
-        verb, rest = sentence.heads[head], [word for word in phrase.words if sentence.deps[word] not in AUXILIARY]
-    lemma = (
-        sentence.lemmas[verb] if sentence.tags[verb].startswith("VB") else lexicon.verb_of(sentence.words[verb]) or ""
-    )
-    if not lemma or not lexicon.has(lemma, "verb") or (lemma == "be" and not rest):
-        return "", ""
-    event = next((event for event in frame.events if event.head == verb), None)
-    end = _object(frame, event, rest, other)
-    if event is not None and event.particle and event.particle not in [sentence.words[word] for word in rest]:
-        end.insert(0, event.particle)
-    if sentence.child(verb, "auxpass") is not None:
-        tail = [sentence.words[word] for word in rest]
-        return " ".join(["be", sentence.words[verb], *tail, *end]), " ".join(
-            ["being", sentence.words[verb], *tail, *end]
-        )
-    forms = (lemma, inflected(lemma, "VBG"))
-    tails = ([_joined_verb(frame, word, tag) for word in rest] for tag in ("VB", "VBG"))
-    base, ing = (" ".join([form, *tail, *end]) for form, tail in zip(forms, tails, strict=True))
-    return base, ing
-
-
-def _joined_verb(frame: Frame, word: int, tag: str) -> str:
-    """Return a word of what is done, verbs joined by "and" in the form of the first: "dance and sing"."""
-    sentence = frame.sentence
-    if not sentence.tags[word].startswith("VB") or sentence.deps[word] != "conj":
-        return sentence.words[word]
-    return sentence.lemmas[word] if tag == "VB" else inflected(sentence.lemmas[word], "VBG")
-
-
-def _object(frame: Frame, event: Event | None, said: Sequence[int], other: Frame) -> list[str]:
-    """Return the object of a verb where the change does not hold it: "the door" if the other caption has it, too."""
-    if event is None or event.object is None:
-        return []
-    thing = frame.things[event.object]
-    if thing.head in said or thing.head < event.head:
-        return []
-    if any(thing.first <= word <= thing.last for word in said):
-        return [frame.sentence.words[word] for word in range(max(said) + 1, thing.last + 1)]
-    is_shared = thing.determiner in ("a", "an") and frame.sentence.words[thing.head] in other.sentence.words
-    if (thing.determiner or thing.number == "plural") and not is_shared:
-        return [frame.sentence.words[word] for word in range(thing.first, thing.last + 1)]
-    return ["the", *_name(frame, thing).split()]
-
-
-def _name(frame: Frame, thing: Thing) -> str:
-    """Return the head of a thing as its caption has it, with what makes one thing with it."""
-    return " ".join([*thing.name.split()[:-1], frame.sentence.words[thing.head]])
-
-
 def _noun(frame: Frame, head: int | None) -> str | None:
     noun = frame.noun_of(head) if head is not None else None
     if noun is None and head is not None:
         top = frame.sentence.heads[head]
         noun = top if frame.sentence.tags[top] in NOUN_TAGS else None
     return frame.sentence.words[noun] if noun is not None else None
-
-
-def _holder(frame: Frame, head: int | None, slot: str) -> Holder | None:
-    """Return what a trait is of, or who does an action; of other changes nothing."""
-    if head is None:
-        return None
-    if slot == "action":
-        number = _agent(frame, head)
-        subject = _subject(frame.sentence, head)
-        if number is None and subject is not None and frame.sentence.words[subject] == "camera":
-            return Holder("the camera", "", is_only=False)
-    elif slot == "attribute":
-        noun = frame.noun_of(head)
-        number = frame.thing_of(noun) if noun is not None and noun != head else None
-        if number is None and noun is not None and noun != head:
-            is_plural = frame.number(noun) == "plural"
-            return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
-    else:
-        number = next(_subjects(frame, head), None)
-    return _as_holder(frame, number) if number is not None else None
-
-
-def _agent(frame: Frame, head: int) -> int | None:
-    sentence = frame.sentence
-    event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
-    if event is not None and event.agent is not None:
-        return event.agent
-    subject = _subject(sentence, head)
-    return frame.thing_of(subject) if subject is not None else None
-
-
-def _subject(sentence: Sentence, verb: int) -> int | None:
-    """Return who does something: the subject of a verb or of the one it hangs on, or the noun that it tells of."""
-    if sentence.deps[verb] in ("relcl", "acl"):
-        return sentence.heads[verb]
-    subjects = (sentence.child(word, "nsubj", "nsubjpass") for word in (verb, sentence.heads[verb]))
-    return next((subject for subject in subjects if subject is not None), None)
-
-
-def _subjects(frame: Frame, head: int) -> Iterator[int]:
-    """Yield the things that a place is about: all before it that are no places."""
-    for number, thing in enumerate(frame.things):
-        if thing.head < head and thing.slot == "object" and not thing.is_topic:
-            yield number
-
-
-def _as_holder(frame: Frame, number: int) -> Holder:
-    thing, lexicon = frame.things[number], read_lexicon()
-    others = [one for one in frame.things if one.slot == "object" and one is not thing]
-    if thing.number == "plural":
-        pronoun, rivals = "them", [one for one in others if one.number == "plural"]
-    elif thing.is_person:
-        pronoun, rivals = _gender(thing, lexicon), [one for one in others if one.is_person]
-    else:
-        pronoun, rivals = "it", [one for one in others if one.number == "singular" and not one.is_person]
-    joined = next((one for one in others if _is_joined(frame, thing, one)), None)
-    if joined is not None:
-        return Holder(f"the {_name(frame, thing)} and {_name(frame, joined)}", "them", len(others) == 1)
-    return Holder(f"the {_name(frame, thing)}", pronoun, bool(pronoun) and not rivals)
-
-
-def _is_joined(frame: Frame, thing: Thing, other: Thing) -> bool:
-    return frame.sentence.deps[other.head] == "conj" and frame.sentence.heads[other.head] == thing.head
-
-
-def _gender(thing: Thing, lexicon: Lexicon) -> str:
-    lemma = thing.name.split()[-1]
-    for pronoun, nouns in (("her", ("woman", "girl", "female")), ("him", ("man", "boy", "male"))):
-        if any(lemma == noun or lexicon.relation(lemma, noun, "noun") in ("same", "below") for noun in nouns[:2]):
-            return pronoun
-    return ""
 
 
 def _axis(frame: Frame, head: int | None, slot: str) -> str:
