@@ -23,7 +23,7 @@ TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test test-fast test-engines check bench bench-engines real install lock sbom clean
+.PHONY: quickstart test test-fast test-engines attack check bench bench-engines real install lock pins sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -37,6 +37,11 @@ test-fast: $(VENV)/.installed-dev
 
 test-engines: $(VLLM)/.installed
 	$(VLLM)/bin/python -m pytest tests/engines
+
+# Every command on bad input of every kind, and every stage killed at each point at which files change.
+attack: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.attack
+	$(BIN)/python speed/kill_points.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -69,13 +74,17 @@ $(VENV)/.installed: pyproject.toml requirements.lock requirements-cpu.lock requi
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
-	@echo "Installing what tests and checks need: about 210 MB to download."
+	@echo "Installing what tests and checks need: about 230 MB to download."
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	touch $@
 
 # The newest versions with UPGRADE=--upgrade; without, what is locked stays and what pyproject.toml asks for is added.
 lock: $(TOOLS)/.installed
 	$(TOOLS)/bin/python .ci/lock.py $(UPGRADE)
+
+# The newest commits of the Hub's repositories, written into the sources of `cvr download`; asks the Hub.
+pins: $(VENV)/.installed
+	$(BIN)/python .ci/pin.py
 
 # What is installed in .venv, with versions and licences, in CycloneDX.
 sbom: $(VENV)/.installed $(TOOLS)/.installed

@@ -31,6 +31,9 @@ from cvr_data.core.plain_output import plain, plain_stdout
 from cvr_data.core.secrets_in_text import masked
 
 PACKAGES = ("cvr_data", "cvr_bench")
+OF_THE_SYSTEM = (2, 5, 13, 17, 20, 21, 24, 27, 28, 30, 36, 39, 40, 122)
+"""Numbers of errors that tell of a file or a disk and of no mistake in here: a name that is too long, a loop, ..."""
+LONGEST_PATH = 300
 SECTIONS = {
     "Start here": ("quickstart", "run"),
     "Build a dataset": (
@@ -63,7 +66,7 @@ class LazyGroup(click.Group):
         if name not in files:
             return None
         module = import_module(files[name])
-        return getattr(module, name.replace("-", "_") + ("_" if name == "import" else ""))
+        return getattr(module, f"{name.replace('-', '_')}_command")
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -104,6 +107,7 @@ def main(args: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
+        _check_words(arguments)
         with command(arguments), plain_stdout(sys.stdout):
             result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
         return result if isinstance(result, int) else 0
@@ -124,6 +128,13 @@ def run(arguments: list[str]) -> int:
         return code
 
 
+def _check_words(arguments: list[str]) -> None:
+    """Refuse words that no manifest could hold, and no message either."""
+    for word in arguments:
+        if "\0" in word or any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise CvrError(f"{word!a} is no text in UTF-8; rename the file, or leave the word out.")
+
+
 def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
     """What is said of an error, and the exit code: 2 for the user's mistakes, 70 for ours."""
     if isinstance(error, CvrError):
@@ -133,8 +144,9 @@ def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"{error.format_message()} See `{where} --help`.", 2
     if isinstance(error, click.ClickException):
         return error.format_message(), 2
-    if isinstance(error, OSError) and error.errno in (13, 20, 28, 30, 122):
-        return f"{error.filename or 'disk'}: {error.strerror}.", 2
+    if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+        where = error.filename if isinstance(error.filename, str) else "disk"
+        return f"{where[:LONGEST_PATH]}: {error.strerror}.", 2
     from cvr_data.core.failure_report import told
 
     return told(error, arguments), 70

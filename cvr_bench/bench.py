@@ -11,7 +11,7 @@ from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks
-from cvr_bench.audit.generators import check_generators
+from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
@@ -21,12 +21,12 @@ from cvr_bench.data.opened import Sources
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.processes import is_first, of_first
-from cvr_bench.models.parts.retriever import Retriever, is_trainable, module_of
-from cvr_bench.models.parts.source import source_digest
-from cvr_bench.models.parts.weights import WEIGHTS, load_checkpoint
+from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
+from cvr_bench.models.parts.source import model_source_digest
+from cvr_bench.models.parts.weights import WEIGHTS, load_model_checkpoint
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
-from cvr_bench.results.score_matrix import SCORES, save_scores
-from cvr_bench.scoring.cost import Clock, cost_of, forget_peak, timed
+from cvr_bench.results.score_matrix import SCORES, save_result_scores
+from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.training.key import MadeBy
 from cvr_data.core.artifact_files import MANIFEST
@@ -84,7 +84,7 @@ def bench_all(
     folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
     if not is_first():
         for run, folder in zip(runs, folders, strict=True):
-            assist(run, sources, folder)
+            _assist(run, sources, folder)
         return []
     return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
 
@@ -96,7 +96,7 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
         CvrError: the data lacks what the model needs, or `out` holds another result.
     """
     features, clock = AlteredFeatures(sources.encoder), Clock()
-    forget_peak()
+    forget_peak_memory()
     with clock.phase("load"):
         made = _make(run, sources, features)
     writer = ArtifactWriter(
@@ -113,16 +113,16 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
     has_own_eyes = isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
     if run.audit and not has_own_eyes and audit_of(result) is None:  # altered features would change nothing for such
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
-            load_checkpoint(made.retriever, run.checkpoint or out)
+            load_model_checkpoint(made.retriever, run.checkpoint or out)
         audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
     return result
 
 
-def assist(run: BenchRun, sources: Sources, out: Path) -> None:
+def _assist(run: BenchRun, sources: Sources, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
     made = _make(run, sources, sources.encoder)
     if of_first(None):
-        _train(made, out)
+        _train(made, Path(of_first(str(out))))
         evaluate_spread(made.retriever, sources.task(run.split))
 
 
@@ -152,7 +152,7 @@ class _Made:
             **({"benchmark": benchmark.identity()} if benchmark else {}),
             **({"train_data": self.training.identity()} if self.training and self.train_config else {}),
             **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
-            "source_sha256": source_digest(self.component, self.config),
+            "source_sha256": model_source_digest(self.component, self.config),
         }
 
     def made_by(self) -> MadeBy:
@@ -161,7 +161,7 @@ class _Made:
         return MadeBy(
             model=self.run.model,
             options=config_dict(self.config),
-            source=source_digest(self.component, self.config),
+            source=model_source_digest(self.component, self.config),
             features={name: input_key(path) for name, path in read.items()},
         )
 
@@ -203,28 +203,28 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
     """Train and score a model, and write its result."""
     run, sources, retriever = made.run, made.sources, made.retriever
     task = sources.task(run.split)
-    seen = check_generators(made.inputs().values(), task, allowed=run.allow_trained_generator)
+    seen = check_generator_leaks(made.inputs().values(), task, allowed=run.allow_trained_generator)
     with writer:
         with clock.phase("train"):
-            training = _train(made, writer.path)
+            training = _train(made, Path(of_first(str(writer.path))))
         if training is not None:
             found = data_leaks(LeakConfig(), sources, run.split, made.training)
             training["leaks"] = None if found is None else found.summary
             if found is not None:
                 writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
-        measured = timed(retriever, clock)
+        measured = timed_retriever(retriever, clock)
         with clock.phase("score"):
             ranks = evaluate_spread(measured, task)
-        cost = cost_of(measured, clock.seconds, training)
+        cost = cost_of_scoring(measured, clock.seconds, training)
         if run.save_scores:
-            save_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
+            save_result_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         write_result(writer, task, ranks, run.seed, about)
 
 
 def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, Any]:
-    module = module_of(retriever)
+    module = module_of_retriever(retriever)
     return {
         "parameters": sum(parameter.numel() for parameter in module.parameters()) if module is not None else 0,
         "data": {"path": str(sources.data), "embeddings": str(sources.embeddings), "split": run.split},
@@ -244,7 +244,7 @@ def _with_seed(config_class: type, options: Sequence[str], run: BenchRun) -> dic
 
 def _train_config(run: BenchRun, retriever: Retriever) -> Any:
     """The TrainConfig of a model that is to be trained; None for one that is scored as it is."""
-    if not is_trainable(retriever):
+    if not is_trainable_retriever(retriever):
         if run.checkpoint is not None:
             raise CvrError(f"{run.model} has no parameters, so --checkpoint has nothing to load into.")
         return None
@@ -260,7 +260,7 @@ def _train_config(run: BenchRun, retriever: Retriever) -> Any:
 def _train(made: _Made, out: Path) -> dict[str, Any] | None:
     """Train the model, or load its checkpoint; say how it was trained."""
     if made.run.checkpoint is not None:
-        load_checkpoint(made.retriever, made.run.checkpoint)
+        load_model_checkpoint(made.retriever, made.run.checkpoint)
     if made.train_config is None:
         return None
     from cvr_bench.training.train import train  # accelerate takes seconds to import

@@ -32,11 +32,7 @@ def families() -> dict[str, Family]:
 
 
 def one_family(kind: str) -> Family:
-    """Return a family by its kind.
-
-    Raises:
-        CvrError: there is no such family.
-    """
+    """Return a family by its kind. Raises CvrError: there is no such family."""
     if kind not in PACKAGES:
         raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, [*PACKAGES, *FILES])}")
     return Family(PACKAGES[kind])
@@ -57,11 +53,7 @@ def file_summaries(kind: str) -> dict[str, str]:
 
 
 def find_component(name: str) -> list[tuple[str, Family]]:
-    """Return (kind, family) of every family that has a component of that name.
-
-    Raises:
-        CvrError: none has.
-    """
+    """Return (kind, family) of every family that has a component of that name. Raises CvrError: none has."""
     found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
     if not found:
         everything = {known for family in families().values() for known in family.names()}

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cvr_bench.results.result import Result, read_result
-from cvr_bench.scoring.metrics import paired_bootstrap, recall_values, target_clusters
+from cvr_bench.scoring.metrics import target_clusters, paired_bootstrap, recall_values
 
 KS = (1, 5, 10, 50)
 

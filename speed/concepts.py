@@ -2,8 +2,7 @@
 
     python speed/concepts.py --data ../shared/data --captions 4000
 
-The same captions, distinct ones and repeated as in the corpus, in one run; model loading is not timed, the start of the
-second process is.
+The same captions, distinct ones and repeated as in the corpus, in one run and process; model loading is not timed.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from measuring import print_machine, seconds_of
 
 from cvr_data.core.model_packages import model_path
 from cvr_data.language.normalise import normalised
-from cvr_data.pairs.search import concept_mentions as _concept_mentions
+from cvr_data.pairs.search import concept_mentions
 
 CAPTIONS = Path("captions/captions.parquet")
 
@@ -32,15 +31,13 @@ def main() -> None:
     distinct = sorted(set(texts))
     language = spacy.load(model_path("spacy"))
     list(language.pipe(distinct[:10]))
-    _concept_mentions.mentions(distinct[:10])
+    concept_mentions.mentions(distinct[:10])
     print(f"{len(texts)} captions, {len(distinct)} distinct")
     print_machine()
     plain_s = seconds_of(lambda: list(language.pipe(texts)))
     print(f"nlp.pipe, all pipes        {len(texts) / plain_s:8.0f} captions/s")
-    for workers in (1, 2):
-        _concept_mentions.CHUNK = max(len(distinct) // 4, 1)
-        ours_s = seconds_of(lambda workers=workers: list(_concept_mentions.mentions_of_all(distinct, workers)))
-        print(f"concepts, {workers} process(es)    {len(texts) / ours_s:8.0f} captions/s   {plain_s / ours_s:.1f}x")
+    ours_s = seconds_of(lambda: list(concept_mentions.mentions_of_all(distinct)))
+    print(f"concepts                   {len(texts) / ours_s:8.0f} captions/s   {plain_s / ours_s:.1f}x")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class ReleasedProcedure:
         )
 
     def encode(self, reference_ids: list[str], texts: list[str]) -> Composition:
-        stripped = [fdca.without_negation_as_released(text) for text in texts]
+        stripped = [fdca.fdca_without_negation_as_released(text) for text in texts]
         return self.compose(self.frames(reference_ids).mean(dim=1), self.text(texts), self.text(stripped))
 
     def losses(self, reference_ids: list[str], texts: list[str], target_ids: list[str]) -> Tensor:

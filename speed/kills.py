@@ -18,7 +18,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
@@ -30,15 +31,28 @@ import click
 import psutil
 
 import cli
-from cvr_data.core import parts, runner, stages
+from cvr_data.core import files, parts, runner, stages
 from cvr_data.language.tagging import tagged
-from cvr_data.pairs.strategies import one_word
+from cvr_data.pairs.search import neighbour_jobs
+from cvr_data.pairs.strategies import concept, given, neighbors, one_word
 
 PAIRS_OPTIONS = ("--filter", "min-words", "--filter", "caption-cap:most=3", "--filter", "caption-pair-cap")
 STAGES = {
     "import": ("import", "table", "clips.jsonl", "-o", "id=clip", "-o", "caption=text", "-O", "videos"),
     "embed": ("embed", "videos", "--encoder", "hash", "-O", "embeddings"),
     "mine-pairs": ("mine-pairs", "videos", *PAIRS_OPTIONS, "-O", "pairs"),
+    "given": (
+        "mine-pairs", "videos", "--strategy", "given", "-o", "path=given.jsonl", *PAIRS_OPTIONS, "-O", "given"
+    ),
+    "neighbors": (
+        "mine-pairs", "videos", "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=4",
+        *PAIRS_OPTIONS, "-O", "neighbors"
+    ),
+    "faiss": (
+        "mine-pairs", "videos", "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=4",
+        "-o", "exact_up_to=0", "-o", "probes=3", *PAIRS_OPTIONS, "-O", "faiss"
+    ),
+    "concept": ("mine-pairs", "videos", "--strategy", "concept", "-o", "neighbours=5", *PAIRS_OPTIONS, "-O", "concept"),
     "generate-modifications": (
         "generate-modifications", "pairs", "--style", "short", "--llm", "rules", "-O", "modifications"
     ),
@@ -47,7 +61,9 @@ STAGES = {
 """In an order in which each finds what it reads."""
 SMALL = (
     (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stages, "PART_ROWS", 100),
-    (one_word, "BUCKET_VALUES", 60),
+    (one_word, "BUCKET_VALUES", 60), (neighbors, "CAPTIONS", 30), (neighbors, "FOUND", 100), (concept, "CAPTIONS", 60),
+    (concept, "FOUND", 200), (neighbour_jobs, "QUERIES", 30), (neighbour_jobs, "KEYS", 40),
+    (neighbour_jobs, "PROBING", 30), (given, "SLICES", 1), (files, "SLICE", 50),
 )  # fmt: skip
 """What makes many jobs of few rows; the process that hands them out alone reads it."""
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
@@ -55,19 +71,22 @@ AT_WORK = ("spawn_main", "ray::cvr")
 """What the command lines of workers have."""
 
 
-def run(words: tuple[str, ...], folder: Path) -> int:
+def run(words: tuple[str, ...], folder: Path, prepare: Callable[[], None] = lambda: None) -> int:
     """Start a command in a folder, in a process of its own that has all modules, and return its id."""
     process = os.fork()
     if process:
         return process
-    os.setsid()
-    os.chdir(folder)
-    log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     code = 1
-    try:
+    try:  # whatever comes, this process ends here, and does not unwind what the one that started it has
+        os.setsid()
+        os.chdir(folder)
+        log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        prepare()
         code = cli.run(list(words))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)
@@ -177,11 +196,13 @@ class Kills:
         return folder
 
 
-def write_clips(path: Path) -> None:
-    """Write captions that have each other for pairs."""
+def write_clips(world: Path) -> None:
+    """Write captions that have each other for pairs, and a file of pairs."""
     captions = [" ".join(words) for words in product(*WORDS)]
-    rows = [{"clip": f"c{number:03d}", "text": text} for number, text in enumerate(captions * 3)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    clips = [{"clip": f"c{number:03d}", "text": text} for number, text in enumerate(captions * 3)]
+    pairs = [{"reference_id": f"c{n:03d}", "target_id": f"c{7 * n % 230:03d}"} for n in range(len(clips))]
+    for name, rows in (("clips.jsonl", clips), ("given.jsonl", pairs)):
+        (world / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def takes_engine(name: str) -> bool:
@@ -242,7 +263,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
         world.mkdir()
-        write_clips(world / "clips.jsonl")
+        write_clips(world)
         for words in STAGES.values():
             wait_for(run(words, world), world)
         for on in options.on:

@@ -40,9 +40,10 @@ from cvr_data.videos.synthetic.concepts import (  # fmt: skip
     UNSAID,
     VERBS,
     Concept,
-    word_meanings,
+    synthetic_word_meanings,
 )
 from cvr_data.videos.synthetic.truth import Truth, read_truth, true_changes
+from tests.mined_pairs import mined as mined_pairs
 
 NO_CAP = 10**9
 SLOTS_OF_CHANGES = ("object", "attribute", "scene", "action")
@@ -148,7 +149,7 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
     for slot, counts in typed.items():
         print(f"  {slot:<10}{counts.shown()}")
     ordered = videos.sort_by("video_id")
-    told = mentions_by_video(ordered, concept.Config().caption_share, 1)
+    told = mentions_by_video(ordered, concept.Config().caption_share)
     said = Counts()
     for video_id, mentions in zip(ordered.column("video_id").to_pylist(), told, strict=True):
         count_concepts(said, truth.concepts[video_id], mentions)
@@ -163,7 +164,7 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
 
 def against_concepts(videos: pa.Table, truth: Truth, config: concept.Config, name: str) -> None:
     """Print how many changes of the mined pairs are those of the truth."""
-    mined, dropped = split_dropped(concept.run(config, videos))
+    mined, dropped = split_dropped(mined_pairs(concept, config, videos))
     changes = Counts()
     for row in mined.to_pylist():
         count_changes(changes, row["changes"], changes_of(truth, row))
@@ -228,7 +229,7 @@ def said(value: str) -> str | None:
 
 def meanings(phrase: str) -> set[tuple[str, str]]:
     """Return what the words of a phrase name in the synthetic world."""
-    known = word_meanings()
+    known = synthetic_word_meanings()
     return {known[form] for word in phrase.split() for form in {word, *stems(word)} if form in known}
 
 

@@ -21,9 +21,15 @@ from measuring import in_own_process, print_machine, seconds_of
 from torch import Tensor, nn
 
 from cvr_bench.models.networks.drl.losses import Cdcr, cdcr_loss
-from cvr_bench.models.networks.drl.network import Architecture, DrlNetwork, matches, with_floor
-from cvr_bench.models.parts.late_interaction import TEXT_ROWS, VIDEO_ROWS, Parts, late_scores, tiles
-from cvr_bench.scoring.cost import forget_peak, peak_memory
+from cvr_bench.models.networks.drl.network import Architecture, DrlNetwork, drl_matches, drl_with_floor
+from cvr_bench.models.parts.late_interaction import (
+    TEXT_ROWS,
+    VIDEO_ROWS,
+    Parts,
+    late_interaction_scores,
+    late_interaction_tiles,
+)
+from cvr_bench.scoring.cost import forget_peak_memory, peak_memory
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 DIM, TOKENS, FRAMES = 512, 32, 12
@@ -104,13 +110,14 @@ def our_scores(made: DrlNetwork, text: TextFeatures, video: VideoFeatures) -> Te
     """What the model does: weights and norms once, tiles, a product per block; padding as released."""
 
     def floored(parts: Parts) -> Parts:
-        return with_floor(parts, ~parts.mask_BN.all(dim=1))
+        return drl_with_floor(parts, ~parts.mask_BN.all(dim=1))
 
     texts = zip(text.tokens_BLD.split(BATCH), text.mask_BL.split(BATCH), strict=True)
     videos = zip(video.frames_BTD.split(BATCH), video.mask_BT.split(BATCH), strict=True)
     text_parts = (floored(made.text_parts(TextFeatures(*some, text.pooled_BD))) for some in texts)
     video_parts = (floored(made.video_parts(VideoFeatures(*some))) for some in videos)
-    return late_scores(tiles(text_parts, TEXT_ROWS), tiles(video_parts, VIDEO_ROWS))
+    tiles = late_interaction_tiles(text_parts, TEXT_ROWS), late_interaction_tiles(video_parts, VIDEO_ROWS)
+    return late_interaction_scores(*tiles)
 
 
 def wti(given: argparse.Namespace) -> None:
@@ -194,7 +201,7 @@ def measure_cdcr(
     video.frames_BTD.requires_grad_()
     texts, videos = made.text_parts(text), made.video_parts(video)
     with torch.no_grad():
-        own_BLT = torch.diagonal(matches(texts, videos, zero_mask=True), dim1=0, dim2=2).permute(2, 0, 1)
+        own_BLT = torch.diagonal(drl_matches(texts, videos, zero_mask=True), dim1=0, dim2=2).permute(2, 0, 1)
     losses: list[float] = []
 
     def step() -> None:
@@ -208,7 +215,7 @@ def measure_cdcr(
 
 def seconds_and_memory(call: Callable[[], Any], repeats: int) -> dict[str, float]:
     """The median time, and the peak of memory beyond what was held before."""
-    forget_peak()
+    forget_peak_memory()
     before, seconds = peak_memory(), seconds_of(call, repeats)
     return {"seconds": seconds, "mib": (peak_memory() - before) / 2**20}
 

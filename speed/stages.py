@@ -36,6 +36,7 @@ from cvr_data.core.stages import split_dropped
 from cvr_data.pairs import mine_pairs
 from cvr_data.pairs.columns import column_step
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, Filter, Strategy, parse_filter, strategy_of
+from cvr_data.pairs.search.pairs import with_video_columns
 
 ENGINES = {"here": Engine(), "two": Engine("local", 2), "ray": Engine("ray", 2)}
 MINED = {"one-word": (), "one-phrase": ("phrases=any",)}
@@ -54,7 +55,7 @@ def mined(stage: str, videos: Path, out: Path) -> int:
     strategy, filters = chosen(stage)
     read = mine_pairs._Read(False, str(videos))
     with StageRun(out, stage="measured", version=1, config={}, inputs={"videos": videos}, overwrite=False) as run:
-        pairs = mine_pairs._mined(mine_pairs._videos(run, videos, read), strategy, read, None)
+        pairs = strategy.module.mined(strategy.config, mine_pairs._videos(run, videos, read))
         pairs = mine_pairs._filtered(pairs, strategy, filters, mine_pairs._Columns(None, None))
         return run.write(pairs, sort_by=("reference_id", "target_id", "pair_id")).manifest["rows"]
 
@@ -64,7 +65,7 @@ def mined_in_memory(stage: str, videos: Path, out: Path) -> int:
     strategy, filters = chosen(stage)
     table = mine_pairs._read(mine_pairs._Read(False, str(videos)), open_artifact(videos).read())
     pairs, dropped = split_dropped(
-        mine_pairs.with_video_columns(strategy.module.run(strategy.config, table), table.drop_columns(["captions"]))
+        with_video_columns(strategy.module.run(strategy.config, table), table.drop_columns(["captions"]))
     )
     lost = [dropped]
     for each in filters:

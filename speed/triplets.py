@@ -100,14 +100,13 @@ def run(folder: Path, workers: int) -> dict[str, float]:
     """Build the dataset and return what it took."""
     from cvr_data.core.engine import Engine
     from cvr_data.core.jobs import use_engine
-    from cvr_data.triplets.build import build_triplets, find_parts
+    from cvr_data.triplets.build import build_triplets, find_triplet_parts
     from cvr_data.triplets.join import Config
 
     before = resident_bytes()
     with use_engine(Engine("local", workers)):
-        seconds, made = timed(
-            lambda: build_triplets(find_parts([folder / "texts"]), folder / f"out-{workers}", Config(), name="made-up")
-        )
+        texts, out = find_triplet_parts([folder / "texts"]), folder / f"out-{workers}"
+        seconds, made = timed(lambda: build_triplets(texts, out, Config(), name="made-up"))
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "rows": made.manifest["rows"], "seconds": seconds, "cpu": sum(each.ru_utime + each.ru_stime for each in usage),

@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.sources import sample_data_folder
 from cvr_bench.tasks.task import Task
 
-SAMPLES = sample_folder() / "samples"
+SAMPLES = sample_data_folder() / "samples"
 
 
 def sample_task(name: str, options: str = "", folder: Path | None = None) -> Task:

@@ -21,7 +21,7 @@ from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.versions import installed_versions
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config
 from cvr_data.videos.corpora import synthetic
 
@@ -56,7 +56,7 @@ def make_world(folder: Path, *, train: int = 12, val: int = 6, test: int = 40, s
     write_pairs(folder)
     texts = [write_texts(folder, backend) for backend in SENTENCES]
     out = folder / "annotations" / "small-world"
-    build_triplets(find_parts(texts), out, Config(max_per_target=4), name="small-world")
+    build_triplets(find_triplet_parts(texts), out, Config(max_per_target=4), name="small-world")
     return out
 
 

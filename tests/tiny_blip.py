@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, VideoFeatures, pad_rows
+from cvr_data.features.protocol import Encoder, VideoFeatures, pad_features
 from cvr_data.media.video import Video
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "make", "it", "red", "a", "dog", "cat", "instead", "of", "snow", "[ENC]"]
@@ -144,7 +144,7 @@ class TokenFeatures:
         """Return (B, T, 17, 24), or without a folder query tokens, (B, T, 4, 20)."""
         size = (17, 24) if folder else (4, DIM)
         counts = self.encode_videos(videos).mask_BT.sum(dim=1).tolist()
-        return VideoFeatures(*pad_rows([
+        return VideoFeatures(*pad_features([
             torch.randn(count, *size, generator=torch.Generator().manual_seed(crc32(video.video_id.encode())))
             for video, count in zip(videos, counts, strict=True)
         ]))  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.language.words import words_of
-from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, word_meanings
-from cvr_data.videos.synthetic.truth import Change, Truth, concepts_named, kind_of
+from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, synthetic_word_meanings
+from cvr_data.videos.synthetic.truth import Change, Truth, synthetic_concepts_named, synthetic_kind_of_change
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def _differences(truth: Truth, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _is_typed(changes: Sequence[Change], slot: str) -> bool:
-    return [(change["kind"], change["slot"]) for change in changes] == [(kind_of(slot), CHANGE_SLOTS[slot])]
+    return [(change["kind"], change["slot"]) for change in changes] == [
+        (synthetic_kind_of_change(slot), CHANGE_SLOTS[slot])
+    ]
 
 
 def _one_slot_pairs(truth: Truth, splits: Iterable[str]) -> set[tuple[str, str]]:
@@ -87,7 +89,7 @@ def _blanked(concept: Concept, slot: str) -> Concept:
 
 @cache
 def _first_value(slot: str) -> str:
-    return next(value for known, value in word_meanings().values() if known == slot)
+    return next(value for known, value in synthetic_word_meanings().values() if known == slot)
 
 
 def _clips_by_concept(truth: Truth) -> dict[Concept, list[str]]:
@@ -99,5 +101,5 @@ def _clips_by_concept(truth: Truth) -> dict[Concept, list[str]]:
 
 def _meaning(text: str) -> tuple[str, str] | None:
     """Return the one (slot, value) that the words of a change name."""
-    found = concepts_named(words_of(text))
+    found = synthetic_concepts_named(words_of(text))
     return next(iter(found)) if len(found) == 1 else None

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.processes import average_gradients, is_first, process_number
-from cvr_bench.training.launch import Place, join_group, leave_group
+from cvr_bench.training.launch import Place, join_training_group, leave_training_group
 from cvr_bench.training.loop import backward
 from cvr_data.features.encoders import ENCODERS
 
@@ -70,7 +70,7 @@ def gradients(retriever, groups, training_step=None):
 
 
 def main(rank: str, port: str, out: str) -> None:
-    join_group(Place(int(rank), 2, int(rank), "127.0.0.1", int(port)))
+    join_training_group(Place(int(rank), 2, int(rank), "127.0.0.1", int(port)))
     half = list(range(ROWS))[ROWS // 2 * process_number() :][: ROWS // 2]
     found = {}
     for number, (name, options) in enumerate(CASES):
@@ -78,7 +78,7 @@ def main(rank: str, port: str, out: str) -> None:
         found[f"{number} chunks"] = gradients(model(name, options), [half[:3], half[3:]])
     if is_first():
         torch.save(found, Path(out))
-    leave_group()
+    leave_training_group()
 
 
 if __name__ == "__main__":

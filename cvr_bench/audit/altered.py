@@ -2,7 +2,7 @@
 
 encoder = AlteredFeatures(stored)
 retriever = load(config, encoder)                                     # any model
-blind = altered(retriever, encoder, Alteration(videos=blank_videos))  # the same model without its reference
+blind = with_altered_features(retriever, encoder, Alteration(videos=blank_videos))  # the same without its reference
 """
 
 # Shapes: B videos or texts, T frames, L tokens, D embedding.
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_tokens
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 from cvr_data.tables import content_id
 
@@ -59,7 +59,7 @@ class AlteredFeatures:
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
         """Return what the other encoder gives, altered."""
-        features = video_tokens(self.encoder, videos, folder)
+        features = video_token_features(self.encoder, videos, folder)
         return self._alteration.videos(videos, features) if self._alteration.videos else features
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
@@ -68,7 +68,7 @@ class AlteredFeatures:
         return self._alteration.texts(features) if self._alteration.texts else features
 
 
-def altered(
+def with_altered_features(
     retriever: Retriever, encoder: AlteredFeatures, alteration: Alteration, *, gallery: bool = False
 ) -> Retriever:
     """Return the same model, whose queries (and gallery, if asked for) are made of altered features."""
@@ -118,7 +118,7 @@ def blank_texts(features: TextFeatures) -> TextFeatures:
     return TextFeatures(torch.zeros_like(tokens_BLD), mask_BL, torch.zeros_like(features.pooled_BD))
 
 
-def middle_frame(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
+def only_middle_frame(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
     """Return the frame in the middle of each video; of an even number, the later of the two."""
     middle_B1 = features.mask_BT.sum(dim=1, keepdim=True) // 2
     return _take(features, middle_B1)

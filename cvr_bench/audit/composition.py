@@ -17,12 +17,13 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_texts, blank_videos
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_texts, blank_videos, with_altered_features
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of_retriever
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import hits, paired_bootstrap, recall_values, target_clusters
+from cvr_bench.scoring.metrics import recall_hits, recall_values
 from cvr_bench.tasks.task import Task
 
 USUAL_K = 10
@@ -54,14 +55,14 @@ class Unimodal:
         return f"{self.modality} ({self.how})"
 
 
-def why_not_composed(task: Task) -> str | None:
+def why_not_auditable(task: Task) -> str | None:
     """Return why the queries of a task cannot be taken apart; None if they can."""
     if any(query.reference is None or query.reference.video is None for query in task.queries):
         return "its queries have no reference video"
     return "its queries have no text" if any(query.modification is None for query in task.queries) else None
 
 
-def unimodal_ranks(
+def audited_unimodal_ranks(
     retriever: Retriever, encoder: AlteredFeatures, task: Task, composed_Q: np.ndarray
 ) -> list[Unimodal]:
     """Return the ranks with one input each.
@@ -70,12 +71,12 @@ def unimodal_ranks(
     of a model that does not notice what is missing, because it does not read these features, only they are.
     """
     masked = [
-        Unimodal(modality, "masked", evaluate(altered(retriever, encoder, mask), task).rank)
+        Unimodal(modality, "masked", evaluate(with_altered_features(retriever, encoder, mask), task).rank)
         for modality, mask in MASKS.items()
         if _survives(retriever, encoder, mask, task)
     ]
     notices = any((found.rank_Q != composed_Q).any() for found in masked)
-    if notices and module_of(retriever) is None:
+    if notices and module_of_retriever(retriever) is None:
         return masked
     names: list[Modality] = ["visual-only", "text-only"] if encoder.dim == encoder.text_dim else ["visual-only"]
     models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
@@ -83,7 +84,7 @@ def unimodal_ranks(
     return (masked if notices else []) + baselines
 
 
-def labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> list[str]:
+def composition_labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> list[str]:
     """Return, per query, who finds a target among the K best: only the whole model, an input alone, or none."""
     is_shortcut_Q = np.any([found.rank_Q <= k for found in unimodals], axis=0)
     return np.where(is_shortcut_Q, SHORTCUT, np.where(composed_Q <= k, REQUIRED, UNRESOLVED)).tolist()
@@ -98,59 +99,43 @@ def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) ->
     for found in unimodals:
         name = f"{found.modality}_{found.how}_rank".replace("-", "_")
         made = made.append_column(name, pa.array(found.rank_Q))
-    return made.append_column("label", pa.array(labels(composed_Q, unimodals, k), pa.string()))
+    return made.append_column("label", pa.array(composition_labels(composed_Q, unimodals, k), pa.string()))
 
 
-def composition_record(
-    ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int, seed: int
-) -> dict[str, Any]:
+def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
-    clusters = target_clusters(ranks.column("target_ids").to_pylist())
+    clusters = clusters_of(ranks)
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
+
+    def gap(metric: str) -> dict[str, Any]:
+        """Composed minus the best with one input, which is chosen on the same queries."""
+        best = max(unimodals, key=lambda found: float(audited_values(found.rank_Q, metric, ks).mean()))
+        both = audited_values(composed_Q, metric, ks), audited_values(best.rank_Q, metric, ks)
+        return {"best": best.name, **vars(difference_interval(*both, clusters))}
+
     return {
         "k": k,
         "reads": sorted(
             LOST[found.modality] for found in unimodals if found.how == "masked" and (found.rank_Q != composed_Q).any()
         ),
-        "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in rows.items()},
-        "gap": {metric: _gap(metric, composed_Q, unimodals, clusters, ks, seed) for metric in metric_names(ks)},
-        "labels": _count(labels(composed_Q, unimodals, k)),
-        "labels_at": {str(at): _count(labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})},
+        "recalls": {name: audited_recalls(rank_Q, ks) for name, rank_Q in rows.items()},
+        "gap": {metric: gap(metric) for metric in metric_names(ks)},
+        "labels": _count(composition_labels(composed_Q, unimodals, k)),
+        "labels_at": {
+            str(at): _count(composition_labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})
+        },
     }
 
 
-def values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:
+def audited_values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:
     """Return, per query, R@K or the mean of the recalls, in percent."""
-    return recall_values(rank_Q, ks) if metric == MEAN else hits(rank_Q, int(metric.partition("@")[2]))
+    return recall_values(rank_Q, ks) if metric == MEAN else recall_hits(rank_Q, int(metric.partition("@")[2]))
 
 
-def recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
+def audited_recalls(rank_Q: np.ndarray, ks: Sequence[int]) -> dict[str, float]:
     """Return the recalls and their mean, in percent."""
-    return {metric: float(values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
-
-
-def paired_difference(
-    first_Q: np.ndarray, second_Q: np.ndarray, clusters: Sequence[str], seed: int
-) -> dict[str, float]:
-    """Return the mean of first minus second with its 95 % interval; equal values need no resampling."""
-    if (first_Q == second_Q).all():
-        return {"value": 0.0, "low": 0.0, "high": 0.0}
-    return vars(paired_bootstrap(first_Q, second_Q, clusters, seed))
-
-
-def _gap(
-    metric: str,
-    composed_Q: np.ndarray,
-    unimodals: Sequence[Unimodal],
-    clusters: list[str],
-    ks: Sequence[int],
-    seed: int,
-) -> dict[str, Any]:
-    """Composed minus the best with one input, of this metric; that one is chosen on the same queries."""
-    best = max(unimodals, key=lambda found: float(values(found.rank_Q, metric, ks).mean()))
-    both = values(composed_Q, metric, ks), values(best.rank_Q, metric, ks)
-    return {"best": best.name, **paired_difference(*both, clusters, seed)}
+    return {metric: float(audited_values(rank_Q, metric, ks).mean()) for metric in metric_names(ks)}
 
 
 def _count(found: Sequence[str]) -> dict[str, int]:
@@ -161,6 +146,6 @@ def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, 
     """Whether the model gives numbers at all for features of zeros; a private one may divide by their length."""
     if not isinstance(retriever, DenseRetriever):
         return True
-    one = altered(retriever, encoder, mask)
+    one = with_altered_features(retriever, encoder, mask)
     assert isinstance(one, DenseRetriever)
     return bool(one.embed(task.queries[:1]).isfinite().all())

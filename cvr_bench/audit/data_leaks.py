@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow.compute as pc
 
-from cvr_bench.audit.leak import Config, Leaks, Side, Vectors, find_leaks, side_of
-from cvr_bench.benchmarks.triplets import rows_of_split
+from cvr_bench.audit.leak import Config, Leaks, Side, Vectors, find_leaks, leak_side
+from cvr_bench.benchmarks.triplets import benchmark_rows_of_split
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.training import TrainingSource
@@ -40,14 +40,16 @@ def data_leaks(
         return None
     is_ours = sources.benchmark is None
     test = (
-        side_of(rows_of_split(sources.triplets, split, sources.data)) if is_ours else side_of_task(sources.task(split))
+        leak_side(benchmark_rows_of_split(sources.triplets, split, sources.data))
+        if is_ours
+        else _side_of_task(sources.task(split))
     )
     store, encoder = sources.store, sources.encoder
     vectors_of = {"caption": _vectors(encoder, store, 0), "modification": _vectors(encoder, store, MOST_ENCODED)}
-    return find_leaks(config, side_of(train), test, store, vectors_of)
+    return find_leaks(config, leak_side(train), test, store, vectors_of)
 
 
-def side_of_task(task: Task) -> Side:
+def _side_of_task(task: Task) -> Side:
     """Return the videos and texts of a benchmark; of its items that are texts, those that answer a query."""
     text_of = {item.item_id: item.text or " ".join(item.texts) for item in task.gallery if item.video is None}
     videos_of, texts = {}, set()

@@ -38,7 +38,7 @@ class Seen:
         }  # fmt: skip
 
 
-def seen_by_generators(paths: Iterable[Path], task: Task) -> list[Seen]:
+def leaks_to_generators(paths: Iterable[Path], task: Task) -> list[Seen]:
     """Return the generators behind some artifacts that saw a video or a query of the task.
 
     Raises:
@@ -54,13 +54,13 @@ def seen_by_generators(paths: Iterable[Path], task: Task) -> list[Seen]:
     return [seen for seen in found if seen.videos or seen.queries]
 
 
-def check_generators(paths: Iterable[Path], task: Task, *, allowed: bool) -> list[dict[str, Any]]:
+def check_generator_leaks(paths: Iterable[Path], task: Task, *, allowed: bool) -> list[dict[str, Any]]:
     """Return what generators behind the artifacts saw of the task, as JSON, where that is allowed.
 
     Raises:
         CvrError: one saw something and that is not allowed, or one is no longer where its texts say.
     """
-    found = seen_by_generators(paths, task)
+    found = leaks_to_generators(paths, task)
     if found and not allowed:
         seen = found[0]
         what = f"videos {first_few(seen.videos)}" if seen.videos else f"queries {first_few(seen.queries)}"

@@ -62,7 +62,7 @@ class Side:
     """query_id -> its reference and its targets."""
 
 
-def side_of(triplets: pa.Table) -> Side:
+def leak_side(triplets: pa.Table) -> Side:
     """Return what some triplets show."""
     groups: dict[str, str] = {}
     for end in ("reference", "target"):
@@ -109,14 +109,8 @@ def find_leaks(
 ) -> Leaks:
     """Return the pairs that what is learned from shares with what is scored.
 
-    Every pair is compared, block by block, so memory grows with the items, not with the pairs.
-
-    Args:
-        config: thresholds.
-        train: what is learned from.
-        test: what is scored.
-        store: raw features of videos; one that is not stored is compared by id and group only.
-        vectors_of: how captions and modifications become vectors.
+    Every pair is compared, block by block, so memory grows with the items, not with the pairs. A video without raw
+    features in `store` is compared by id and group only; `vectors_of` has a function for captions and modifications.
     """
     found = {"video": find_leak_pairs(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
     texts = {"caption": (test.captions, train.captions), "modification": (test.modifications, train.modifications)}

@@ -6,7 +6,6 @@
 Result and triplets stay as they are: an audit is a folder of its own, that can be made at any time.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
 from cvr_bench.tasks.task import Task
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
-from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 STAGE = "audit"
@@ -39,7 +38,7 @@ class Config:
     k: int = composition.USUAL_K
     """A query counts as answered when a target is among so many best: what its label goes by."""
     seed: int = 0
-    """Of shuffled frames and of the bootstrap."""
+    """Of shuffled frames."""
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -55,30 +54,24 @@ class Findings:
     """File name -> rows."""
 
 
-def examine(config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table) -> Findings:
-    """Return the unimodal and temporal audits of a model whose own ranks are known.
-
-    Args:
-        config: how.
-        retriever: the model, made with `encoder`.
-        encoder: where it gets its features from.
-        task: what it was scored on.
-        ranks: rows of ranks.parquet, in the order of the task's queries.
-    """
+def audit_retriever(
+    config: Config, retriever: Retriever, encoder: AlteredFeatures, task: Task, ranks: pa.Table
+) -> Findings:
+    """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
     plain_Q = ranks.column("rank").to_numpy()
     started = time.monotonic()
-    if (reason := composition.why_not_composed(task)) is not None:
+    if (reason := composition.why_not_auditable(task)) is not None:
         record["composition"] = {"skipped": reason}
     else:
-        unimodals = composition.unimodal_ranks(retriever, encoder, task, plain_Q)
-        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k, config.seed)
+        unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
+        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k)
         tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
     composed = time.monotonic()
-    found = temporal.variant_ranks(retriever, encoder, task, plain_Q, config.seed)
+    found = temporal.temporal_variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
-    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks, config.seed)}
+    record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks)}
     tables[TEMPORAL] = temporal.temporal_table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
     return Findings(record, tables)
@@ -96,15 +89,9 @@ def write_audit(writer: ArtifactWriter, findings: Findings, about: Mapping[str, 
 
 
 def read_audit(folder: Path) -> dict[str, Any]:
-    """Return audit.json of an audit folder.
-
-    Raises:
-        CvrError: no audit is there.
-    """
+    """Return audit.json of an audit folder. Raises CvrError: no audit is there."""
     artifact = open_artifact(folder, STAGE)
-    if not (artifact.path / AUDIT).exists():
-        raise CvrError(f"{folder}: {AUDIT} is missing; run cvr audit again with --overwrite.")
-    return json.loads((artifact.path / AUDIT).read_text(encoding="utf-8"))
+    return read_json(artifact.path / AUDIT, dict)
 
 
 def audit_of(result: Result) -> dict[str, Any] | None:
@@ -131,7 +118,7 @@ def audit_result(
     )  # fmt: skip
     if writer.finished() is None:
         with writer:
-            findings = examine(config, retriever, encoder, task, result.ranks)
+            findings = audit_retriever(config, retriever, encoder, task, result.ranks)
             training = result.record["training"] or {}
             about = {"model": result.model, "data": task.name, "leaks": training.get("leaks")}
             write_audit(writer, findings, about, None)

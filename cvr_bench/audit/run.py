@@ -1,7 +1,7 @@
 """Audit what is on disk: a result, whose model is asked again, or triplets, on which a model is asked anew.
 
 audit_saved_result(Config(), Path("results/fdca-quickstart"))
-audit_triplets(Config(), find_sources(Path("annotations/quickstart"), "--data"), AuditRun(model="sum"))
+audit_triplets(Config(), find_data_sources(Path("annotations/quickstart"), "--data"), AuditRun(model="sum"))
 """
 
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import data_leaks
-from cvr_bench.audit.generators import check_generators
+from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
-from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, examine, read_audit, write_audit
+from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, audit_retriever, read_audit, write_audit
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.benchmarks.triplets import task_name
+from cvr_bench.benchmarks.triplets import benchmark_task_name
 from cvr_bench.data.benchmark import Benchmark
 from cvr_bench.data.opened import Sources
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.sources import sample_data_folder
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import is_trainable
+from cvr_bench.models.parts.retriever import is_trainable_retriever
 from cvr_bench.results.result import STAGE as BENCH
-from cvr_bench.results.result import Result, ranks_table, read_result
+from cvr_bench.results.result import Result, read_result, result_ranks_table
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_data.core.artifacts import ArtifactWriter, is_made_by, open_artifact
 from cvr_data.core.errors import CvrError
@@ -40,7 +40,7 @@ class AuditRun:
     split: str = "test"
 
 
-def is_result(path: Path) -> bool:
+def is_audited_result(path: Path) -> bool:
     """Return whether a folder holds a result of `cvr bench`."""
     return is_made_by(path, BENCH)
 
@@ -58,12 +58,12 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
     features = AlteredFeatures(sources.encoder)
     with stored():
         retriever = component.load(MODELS.config(result.model, record["options"]), features)
-    if is_trainable(retriever):
-        from cvr_bench.models.parts.weights import load_checkpoint
+    if is_trainable_retriever(retriever):
+        from cvr_bench.models.parts.weights import load_model_checkpoint
 
         artifact = open_artifact(path)
         is_given = "checkpoint" in artifact.manifest["inputs"]
-        load_checkpoint(retriever, artifact.input_path("checkpoint") if is_given else path)
+        load_model_checkpoint(retriever, artifact.input_path("checkpoint") if is_given else path)
     task = sources.task(record["split"])
     if [query.query_id for query in task.queries] != result.ranks.column("query_id").to_pylist():
         raise CvrError(f"{path} was scored on other queries than {sources.data} has now; bench it again.")
@@ -79,8 +79,10 @@ def audit_triplets(
     Raises:
         CvrError: the data cannot be scored, the model has to be trained, or another audit lies there.
     """
+    is_packaged = sample_data_folder().resolve() in sources.data.resolve().parents
+    beside = Path() if is_packaged else sources.data.parent
     writer = ArtifactWriter(
-        out or _audit_folder(sources.data),
+        out or beside / f"{benchmark_task_name(sources.data)}-audit",
         stage=STAGE,
         version=VERSION,
         config={**vars(run), "k": config.k, "seed": config.seed, "leaks": config_dict(leak_config)},
@@ -90,30 +92,25 @@ def audit_triplets(
     if writer.finished() is None:
         features = AlteredFeatures(sources.encoder)
         retriever = MODELS.get(run.model).load(MODELS.config(run.model), features)
-        if is_trainable(retriever):
+        if is_trainable_retriever(retriever):
             raise CvrError(f"{run.model} has to be trained: audit its result instead, or name a model that has not.")
         task = sources.task(run.split)
         with writer:
-            findings = examine(config, retriever, features, task, ranks_table(task, evaluate(retriever, task)))
+            findings = audit_retriever(
+                config, retriever, features, task, result_ranks_table(task, evaluate(retriever, task))
+            )
             leaks = data_leaks(leak_config, sources, run.split)
             about: dict[str, Any] = {"model": run.model, "data": task.name, "split": run.split}
-            if seen := check_generators([sources.data], task, allowed=True):
+            if seen := check_generator_leaks([sources.data], task, allowed=True):
                 about |= {"generators": seen}
             write_audit(writer, findings, about, leaks)
     return writer.path, read_audit(writer.path)
-
-
-def _audit_folder(data: Path) -> Path:
-    """Beside the triplets, or below the current folder for the packaged sample."""
-    is_packaged = sample_folder().resolve() in data.resolve().parents
-    return (Path() if is_packaged else data.parent) / f"{task_name(data)}-audit"
 
 
 def _sources_of(result: Result) -> Sources:
     """What a result was scored on, found by its manifest."""
     artifact = open_artifact(result.path)
     found = result.record["data"]
-    benchmark = _benchmark_of(result.record)
     inputs = artifact.manifest["inputs"]
     is_folder = "triplets" in inputs and "triplets-2" not in inputs and artifact.input_path("triplets").is_dir()
     return Sources(
@@ -122,7 +119,7 @@ def _sources_of(result: Result) -> Sources:
         videos=tuple(input_paths(artifact, "videos").values()),
         choice="what the result was scored on",
         distractors=tuple(input_paths(artifact, "distractors").values()),
-        benchmark=benchmark,
+        benchmark=_benchmark_of(result.record),
     )
 
 

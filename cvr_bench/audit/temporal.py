@@ -14,12 +14,19 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, middle_frame, reversed_frames, shuffled_frames
-from cvr_bench.audit.composition import paired_difference, recalls, values
+from cvr_bench.audit.altered import (
+    Alteration,
+    AlteredFeatures,
+    only_middle_frame,
+    reversed_frames,
+    shuffled_frames,
+    with_altered_features,
+)
+from cvr_bench.audit.composition import audited_recalls, audited_values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import metric_names
-from cvr_bench.scoring.metrics import target_clusters
 from cvr_bench.tasks.task import Task
 
 ALL = "all frames"
@@ -27,22 +34,22 @@ ROUNDING = 1e-5
 """Of its length: embeddings that differ by less do so because a sum was taken in another order."""
 
 
-def variants(seed: int) -> dict[str, Alteration]:
+def temporal_variants(seed: int) -> dict[str, Alteration]:
     """Return the name of each variant and what it does to frames."""
     return {
-        "middle": Alteration(videos=middle_frame),
+        "middle": Alteration(videos=only_middle_frame),
         "shuffled": Alteration(videos=shuffled_frames(seed)),
         "reversed": Alteration(videos=reversed_frames),
     }
 
 
-def variant_ranks(
+def temporal_variant_ranks(
     retriever: Retriever, encoder: AlteredFeatures, task: Task, plain_Q: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
     """Return the ranks of each variant; those of a variant that changes no embedding are the model's own."""
     found = {}
-    for name, alteration in variants(seed).items():
-        other = altered(retriever, encoder, alteration, gallery=True)
+    for name, alteration in temporal_variants(seed).items():
+        other = with_altered_features(retriever, encoder, alteration, gallery=True)
         found[name] = plain_Q if _is_same(retriever, other, task) else evaluate(other, task).rank
     return found
 
@@ -63,21 +70,23 @@ def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table
     return made
 
 
-def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int], seed: int) -> dict[str, Any]:
+def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int]) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
-    clusters = target_clusters(ranks.column("target_ids").to_pylist())
+    clusters = clusters_of(ranks)
     names = metric_names(ks)
     losses = {
         name: {
-            metric: paired_difference(values(plain_Q, metric, ks), values(rank_Q, metric, ks), clusters, seed)
+            metric: vars(
+                difference_interval(audited_values(plain_Q, metric, ks), audited_values(rank_Q, metric, ks), clusters)
+            )
             for metric in names
         }
         for name, rank_Q in found.items()
     }
     best = {metric: min(losses, key=lambda name: losses[name][metric]["value"]) for metric in names}
     return {
-        "recalls": {name: recalls(rank_Q, ks) for name, rank_Q in {ALL: plain_Q, **found}.items()},
+        "recalls": {name: audited_recalls(rank_Q, ks) for name, rank_Q in {ALL: plain_Q, **found}.items()},
         "losses": losses,
         "gap": {metric: {"best": best[metric], **losses[best[metric]][metric]} for metric in names},
         "reads_order": any((found[name] != plain_Q).any() for name in ("shuffled", "reversed")),

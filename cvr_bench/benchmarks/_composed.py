@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.tasks.composed import QueryRow, Reference, composed_task, targets_of_queries, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, Reference, composed_task, task_targets, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import Counts
@@ -38,8 +38,8 @@ class RanksTargets(Composed):
     """targets: as published; named: the references are ranked too, as distractors."""
 
 
-def task_of_targets(name: str, config: RanksTargets, rows: Sequence[QueryRow], **options: Any) -> Task:
+def benchmark_of_targets(name: str, config: RanksTargets, rows: Sequence[QueryRow], **options: Any) -> Task:
     """Return the task of ranking the targets, or all that the queries name; `options` are those of `composed_task`."""
-    gallery = targets_of_queries(rows) if config.gallery == "targets" else videos_of_queries(rows)
+    gallery = task_targets(rows) if config.gallery == "targets" else task_videos(rows)
     protocol = Protocol(gallery=config.gallery, reference=config.reference)
     return composed_task(f"{name}-{config.split}", rows, gallery, protocol, **options)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.tasks.task import Task
-from cvr_bench.tasks.text_video import Direction, paragraphs, text_video_task
+from cvr_bench.tasks.text_video import Direction, task_paragraphs, text_video_task
 from cvr_data.core.annotation_files import Counts
 
 
@@ -41,7 +41,7 @@ Read = Callable[[Any, str, list[Path]], CaptionedVideos]
 """(config, split, its files) -> what they hold; files that cannot be read or are not whole are a CvrError."""
 
 
-def of_captions(
+def captions_benchmark(
     name: str, split_files: Files, read: Read
 ) -> tuple[
     Callable[[Any], list[Path]],
@@ -65,6 +65,6 @@ def of_captions(
 
     def load_captions(config: Any) -> Mapping[str, Sequence[str]]:
         captions = read(config, "train", training_files(config)).captions
-        return paragraphs(captions) if config.unit == "paragraph" else captions
+        return task_paragraphs(captions) if config.unit == "paragraph" else captions
 
     return files, load, training_files, load_captions

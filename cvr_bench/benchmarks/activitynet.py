@@ -11,7 +11,7 @@ val_ids.json, which is not needed, lists 4,925.
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
 from cvr_bench.tasks.text_video import Unit
 from cvr_data.core.annotation_files import check_counts, find, find_only, read_json
 from cvr_data.core.errors import CvrError, first_few
@@ -52,4 +52,4 @@ def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     return CaptionedVideos(captions)
 
 
-files, load, training_files, load_captions = of_captions("activitynet-{unit}", _files, _read)
+files, load, training_files, load_captions = captions_benchmark("activitynet-{unit}", _files, _read)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.tasks.composed import composed_task, rows_of, targets_of_queries
+from cvr_bench.tasks.composed import composed_task, task_rows, task_targets
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
@@ -49,23 +49,20 @@ EXAMPLE = {"held_out=0.3": (4, 4), "split=val held_out=0.3": (2, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the file that `load` reads."""
     return [find_only(config.annotations, FILE, origin=ORIGIN)]
 
 
 def training_files(config: Config) -> list[Path]:
-    """Return the file that `load_triplets` reads."""
     return files(config)
 
 
 def load(config: Config) -> Task:
-    """Return the task of a split."""
     table = load_triplets(config)
-    rows = rows_of(table.filter(pc.equal(table.column("split"), config.split)))
+    rows = task_rows(table.filter(pc.equal(table.column("split"), config.split)))
     if not rows:
         raise CvrError(f"cc-coir: none of {table.num_rows} triplets is in {config.split}; raise or lower held_out.")
     protocol = Protocol(gallery="targets", reference=config.reference)
-    return composed_task(f"cc-coir-{config.split}", rows, targets_of_queries(rows), protocol)
+    return composed_task(f"cc-coir-{config.split}", rows, task_targets(rows), protocol)
 
 
 def load_triplets(config: Config) -> pa.Table:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.tasks.composed import QueryRow, composed_task, numbered, video_item, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, numbered_task_queries, task_video_item, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts, find, read_json
@@ -59,9 +59,11 @@ def load(config: Config) -> Task:
     if config.split == "test":
         raise CvrError("circo: the targets of test are not published; its server scores it.")
     path, *images = files(config)
-    rows = [_row(first, targets) for first, targets in numbered(layout.read(layout.Config(split="val"), path))]
+    rows = [
+        _row(first, targets) for first, targets in numbered_task_queries(layout.read(layout.Config(split="val"), path))
+    ]
     _check_queries(config, path, len(rows))
-    gallery = _image_ids(config, images[0]) if images else videos_of_queries(rows)
+    gallery = _image_ids(config, images[0]) if images else task_videos(rows)
     protocol = Protocol(gallery="listed" if images else "named", reference=config.reference)
     return composed_task("circo-val", rows, gallery, protocol, ks=KS, map_ks=KS)
 
@@ -71,7 +73,7 @@ def load_blind(config: Config) -> Task:
     images = files(config)[1:]
     if not images:
         raise CvrError("circo: a submission ranks all images; gallery=named is for a quick look at val.")
-    gallery = [video_item(image_id) for image_id in _image_ids(config, images[0])]
+    gallery = [task_video_item(image_id) for image_id in _image_ids(config, images[0])]
     return dataclasses.replace(load_queries(config), gallery=gallery)
 
 
@@ -82,12 +84,12 @@ def load_queries(config: Config) -> Task:
         CvrError: the file is missing, cannot be read or is not whole.
     """
     (path,) = files(dataclasses.replace(config, gallery="named"))
-    rows = [_row(row, ()) for row in layout.read_queries(path).to_pylist()]
+    rows = [_row(row, ()) for row in layout.read_circo_queries(path).to_pylist()]
     _check_queries(config, path, len(rows))
     return composed_task(f"circo-{config.split}", rows, [], Protocol(gallery="listed"))
 
 
-def has_images(config: Config) -> bool:
+def has_circo_images(config: Config) -> bool:
     """Return whether COCO's list of images is at hand."""
     return any((config.annotations / name).is_file() for name in LISTS)
 
@@ -97,13 +99,8 @@ def _check_queries(config: Config, path: Path, found: int) -> None:
 
 
 def _row(row: Mapping[str, Any], target_ids: tuple[str, ...]) -> QueryRow:
-    return QueryRow(
-        query_id=str(row[QUERY_NUMBER]),
-        reference_id=row["reference_id"],
-        modification=row["modification"],
-        target_ids=target_ids,
-        slices=dict.fromkeys(row["semantic_aspects"] or (), "yes"),
-    )
+    slices = dict.fromkeys(row["semantic_aspects"] or (), "yes")
+    return QueryRow(str(row[QUERY_NUMBER]), row["reference_id"], row["modification"], target_ids, slices=slices)
 
 
 def _image_ids(config: Config, path: Path) -> list[str]:

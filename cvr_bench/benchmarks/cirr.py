@@ -50,7 +50,6 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     if config.split == "test1":
         raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
     captions, splits = files(config)
@@ -67,7 +66,7 @@ def load(config: Config) -> Task:
 def load_blind(config: Config) -> Task:
     """Return the queries and images of a split; targets are not looked at."""
     captions, splits = files(config)
-    queries = layout.read_queries(captions)
+    queries = layout.read_cirr_queries(captions)
     images = _images(config, captions, splits, queries)
     is_subset = config.gallery == "subset"
     protocol = Protocol(gallery="candidates" if is_subset else "listed")
@@ -76,7 +75,7 @@ def load_blind(config: Config) -> Task:
 
 
 def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:
-    images = list(layout.read_images(splits))
+    images = list(layout.read_cirr_images(splits))
     found = {"queries": queries.num_rows, "images": len(images)}
     check_counts(captions, config.counts, found, PUBLISHED[config.split])
     return images
@@ -84,13 +83,9 @@ def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> 
 
 def _rows(queries: pa.Table) -> list[QueryRow]:
     return [
-        QueryRow(
-            query_id=str(row[QUERY_NUMBER]),
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],) if "target_id" in row else (),
-        )
+        QueryRow(str(row[QUERY_NUMBER]), row["reference_id"], row["modification"], targets)
         for row in queries.to_pylist()
+        for targets in [(row["target_id"],) if "target_id" in row else ()]
     ]
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._composed import Counted, RanksTargets, task_of_targets
-from cvr_bench.tasks.composed import MEANS, QueryRow, composed_task, rows_of, targets_of_queries
+from cvr_bench.benchmarks._composed import Counted, RanksTargets, benchmark_of_targets
+from cvr_bench.tasks.composed import MEANS, QueryRow, composed_task, task_rows, task_targets
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts, find_only
@@ -44,7 +44,6 @@ EXAMPLE = {"": (3, 3), "split=challenge-val": (3, 3)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     if config.split == "test":
         return [find_only(config.annotations, *layout.FILES, origin=ORIGIN)]
     if config.split == "challenge-val":
@@ -54,12 +53,11 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
-    rows = rows_of(layout.read(layout.Config(split="test"), path))
-    found = {"queries": len(rows), "gallery videos": len(targets_of_queries(rows))}
+    rows = task_rows(layout.read(layout.Config(split="test"), path))
+    found = {"queries": len(rows), "gallery videos": len(task_targets(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
-    return task_of_targets("dense-webvid-covr", config, rows, means=MEANS)
+    return benchmark_of_targets("dense-webvid-covr", config, rows, means=MEANS)
 
 
 def load_blind(config: Config) -> Task:
@@ -67,11 +65,11 @@ def load_blind(config: Config) -> Task:
     if config.split not in QUERY_FILES:
         raise CvrError(f"dense-webvid-covr: {config.split} has published targets; only the challenge is blind.")
     path = find_only(config.annotations, QUERY_FILES[config.split], origin=CHALLENGE)
-    queries = layout.read_queries(path)
+    queries = layout.read_dense_webvid_covr_queries(path)
     published = {"queries": PUBLISHED[config.split]["queries"]}
     check_counts(path, config.counts, {"queries": queries.num_rows}, published)
     rows = [
-        QueryRow(query_id=number, reference_id=reference_id, modification=text, target_ids=(), description=description)
+        QueryRow(number, reference_id, text, (), description)
         for number, reference_id, text, description in zip(*queries.to_pydict().values(), strict=True)
     ]
     return composed_task(f"dense-webvid-covr-{config.split}", rows, [], Protocol(gallery="targets"))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
-from cvr_bench.tasks.text_video import Unit, listed
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
+from cvr_bench.tasks.text_video import Unit, listed_task_captions
 from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
 
 DATA = "https://github.com/LisaAnne/LocalizingMoments"
@@ -48,11 +48,11 @@ def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     texts_of: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         texts_of[entry["video"]].append(entry["description"].strip())
-    captions = listed(texts_of, read_lines(listing), listing=listing, beside=data.name)
+    captions = listed_task_captions(texts_of, read_lines(listing), listing=listing, beside=data.name)
     kept = sum(len(texts) for texts in captions.values())
     check_counts(listing, config.counts, {"videos": len(captions), "descriptions": kept}, PUBLISHED[split])
     unlisted = len(entries) - kept
     return CaptionedVideos(captions, {"descriptions of videos that are not listed": unlisted} if unlisted else {})
 
 
-files, load, training_files, load_captions = of_captions("didemo-{split}-{unit}", _files, _read)
+files, load, training_files, load_captions = captions_benchmark("didemo-{split}-{unit}", _files, _read)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.tasks.composed import QueryRow, composed_task, numbered
+from cvr_bench.tasks.composed import QueryRow, composed_task, numbered_task_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts, find
@@ -61,12 +61,11 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     annotations, clips = files(config)
-    listed = layout.read_clips(clips)
+    listed = layout.read_egocvr_clips(clips)
     gallery = list(dict.fromkeys(clip.name for clip in listed))
     triplets = layout.read(layout.Config(split="test"), annotations)
-    rows = [_row(first, TEXTS[config.text], targets) for first, targets in numbered(triplets)]
+    rows = [_row(first, TEXTS[config.text], targets) for first, targets in numbered_task_queries(triplets)]
     check_counts(annotations, config.counts, {"queries": len(rows), "clips": len(gallery)}, PUBLISHED)
     candidates = None
     if config.gallery == "local":
@@ -91,19 +90,14 @@ def load(config: Config) -> Task:
 
 
 def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> QueryRow:
-    return QueryRow(
-        query_id=content_id(row["reference_id"], row["modification"], *sorted(target_ids)),
-        reference_id=row["reference_id"],
-        modification=(row[text] or "").strip(),
-        target_ids=target_ids,
-        description=row["reference_caption"],
-    )
+    query_id = content_id(row["reference_id"], row["modification"], *sorted(target_ids))
+    return QueryRow(query_id, row["reference_id"], (row[text] or "").strip(), target_ids, row["reference_caption"])
 
 
 def _listed_candidates(rows: Sequence[QueryRow], listed: Sequence[ListedClip], path: Path) -> dict[str, frozenset[str]]:
     """What `local_idx` lists; that the targets are in it shows that its numbers are lines of the list of clips."""
     candidates = {}
-    for numbers, row in zip(layout.read_local(path), rows, strict=True):
+    for numbers, row in zip(layout.read_egocvr_local(path), rows, strict=True):
         beyond = [number for number in numbers if not 0 <= number < len(listed)]
         if beyond:
             raise CvrError(f"{path}: local_idx {first_few(beyond)} is no line of egocvr_data.csv.")

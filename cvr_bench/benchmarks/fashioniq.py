@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
 from cvr_data.core.annotation_files import check_counts, find
@@ -88,22 +88,22 @@ def _categories(config: Config) -> tuple[str, ...]:
     """The three published categories, or those of a folder that has none of them."""
     if config.category != "all":
         return (config.category,)
-    found = layout.categories(config.annotations, "val")
+    found = layout.fashioniq_categories(config.annotations, "val")
     return CATEGORIES if not found or set(found) & set(CATEGORIES) else found
 
 
 def _files(config: Config, category: str) -> list[Path]:
-    names = layout.file_names(category, "val")
+    names = layout.fashioniq_file_names(category, "val")
     return [find(config.annotations, name, origin=ORIGIN) for name in names]
 
 
 def _read(config: Config, category: str) -> _Category:
     captions, splits = _files(config, category)
-    triplets, images = layout.read(layout.Config(), captions), layout.read_images(splits)
+    triplets, images = layout.read(layout.Config(), captions), layout.read_fashioniq_images(splits)
     rows = [_row(row, config.order, captions) for row in triplets.to_pylist()]
-    found = {"queries": len(rows), "images": len(images), "named images": len(videos_of_queries(rows))}
+    found = {"queries": len(rows), "images": len(images), "named images": len(task_videos(rows))}
     check_counts(captions, config.counts, found, PUBLISHED.get(category, {}))
-    return _Category(rows=rows, gallery=images if config.gallery == "original" else videos_of_queries(rows))
+    return _Category(rows=rows, gallery=images if config.gallery == "original" else task_videos(rows))
 
 
 def _row(row: Mapping[str, Any], order: str, path: Path) -> QueryRow:
@@ -113,10 +113,5 @@ def _row(row: Mapping[str, Any], order: str, path: Path) -> QueryRow:
     both = captions if order == "given" else captions[::-1]
     # a text of ours is exported as one caption
     text = " and ".join(caption.strip() for caption in both) if captions[1] else captions[0].strip()
-    return QueryRow(
-        query_id=content_id(row["category"], reference_id, target_id, *captions),
-        reference_id=reference_id,
-        modification=text,
-        target_ids=(target_id,),
-        slices={"category": row["category"]},
-    )
+    query_id = content_id(row["category"], reference_id, target_id, *captions)
+    return QueryRow(query_id, reference_id, text, (target_id,), slices={"category": row["category"]})

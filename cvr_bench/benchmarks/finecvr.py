@@ -17,7 +17,7 @@ from typing import Literal
 import pyarrow as pa
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.tasks.composed import QueryRow, composed_task, videos_of_queries
+from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find
@@ -52,22 +52,17 @@ def files(config: Config) -> list[Path]:
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
-    gallery: Sequence[str] = layout.read_names(maps[0]) if maps else videos_of_queries(rows)
+    gallery: Sequence[str] = layout.read_finecvr_names(maps[0]) if maps else task_videos(rows)
     protocol = Protocol(gallery="listed" if maps else "named", reference=config.reference)
     return composed_task(f"finecvr-{config.split}", rows, gallery, protocol)
 
 
 def _rows(triplets: pa.Table) -> list[QueryRow]:
-    return [
-        QueryRow(
-            query_id=f"row-{number}",
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],),
-            slices={name: row[column] for name, column in SLICES.items() if row[column]},
-        )
-        for number, row in enumerate(triplets.to_pylist())
-    ]
+    rows = []
+    for number, row in enumerate(triplets.to_pylist()):
+        slices = {name: row[column] for name, column in SLICES.items() if row[column]}
+        own = (row["reference_id"], row["modification"], (row["target_id"],))
+        rows.append(QueryRow(f"row-{number}", *own, slices=slices))
+    return rows

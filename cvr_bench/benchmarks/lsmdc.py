@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
 from cvr_data.core.annotation_files import check_counts, find, find_only, read_tab_separated
 
 ORIGIN = "https://sites.google.com/site/describingmovies/download"
@@ -49,4 +49,4 @@ def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     return CaptionedVideos(captions)
 
 
-files, load, training_files, load_captions = of_captions("lsmdc-{split}", _files, _read)
+files, load, training_files, load_captions = captions_benchmark("lsmdc-{split}", _files, _read)

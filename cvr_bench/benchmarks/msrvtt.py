@@ -21,11 +21,11 @@ from typing import Literal
 
 from cvr_bench.benchmarks._text_video import TextVideo
 from cvr_bench.tasks.task import Task
-from cvr_bench.tasks.text_video import listed, text_video_task
+from cvr_bench.tasks.text_video import listed_task_captions, text_video_task
 from cvr_data.core.annotation_files import check_counts, find
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
-from cvr_data.videos.corpora.msrvtt import read_content
+from cvr_data.videos.corpora.msrvtt import read_msrvtt_content
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
 TEST_LIST = "MSRVTT_JSFUSION_test.csv"
@@ -105,7 +105,7 @@ def _captions(config: Config) -> Mapping[str, Sequence[str]]:
     if config.split == "1k-A":
         columns = read_columns(paths[0], TEST_COLUMNS, TEST_COLUMNS)
         return {video_id: [text] for video_id, text in zip(*columns.values(), strict=True)}
-    contents = [read_content(path) for path in paths if path.suffix != ".csv"]
+    contents = [read_msrvtt_content(path) for path in paths if path.suffix != ".csv"]
     of_video: dict[str, list[str]] = defaultdict(list)
     for content in contents:
         for row in content.rows:
@@ -116,4 +116,4 @@ def _captions(config: Config) -> Mapping[str, Sequence[str]]:
         wanted = "test" if config.split == "full" else "validate"
         videos = [video for content in contents for video in content.videos]
         video_ids = [video["video_id"] for video in videos if video["split"] == wanted]
-    return listed(of_video, video_ids, listing=paths[0], beside="the files beside it")
+    return listed_task_captions(of_video, video_ids, listing=paths[0], beside="the files beside it")

@@ -10,12 +10,12 @@ published train list has 1,199 lines where papers say 1,200.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
-from cvr_bench.tasks.text_video import Texts, listed
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
+from cvr_bench.tasks.text_video import Texts, listed_task_captions
 from cvr_data.core.annotation_files import check_counts, find, read_lines
-from cvr_data.videos.corpora.msvd import read_pickle
+from cvr_data.videos.corpora.msvd import read_msvd_pickle
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
 CAPTIONS = "raw-captions.pkl"
@@ -48,12 +48,12 @@ def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     listing, path = paths
     video_ids = read_lines(listing)
     check_counts(listing, config.counts, {"videos": len(video_ids)}, PUBLISHED[split])
-    captions = listed(read_pickle(path), video_ids, listing=listing, beside=CAPTIONS)
-    return CaptionedVideos({video_id: [_text(words) for words in texts] for video_id, texts in captions.items()})
+    captions = listed_task_captions(read_msvd_pickle(path), video_ids, listing=listing, beside=CAPTIONS)
+    joined = {
+        video_id: [words if isinstance(words, str) else " ".join(words) for words in texts]
+        for video_id, texts in captions.items()
+    }
+    return CaptionedVideos(joined)
 
 
-def _text(words: Any) -> str:
-    return words if isinstance(words, str) else " ".join(words)
-
-
-files, load, training_files, load_captions = of_captions("msvd-{split}", _files, _read)
+files, load, training_files, load_captions = captions_benchmark("msvd-{split}", _files, _read)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._composed import RanksTargets, task_of_targets
-from cvr_bench.tasks.composed import QueryRow, numbered
+from cvr_bench.benchmarks._composed import RanksTargets, benchmark_of_targets
+from cvr_bench.tasks.composed import QueryRow, numbered_task_queries
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find_only
 from cvr_data.formats import tf_covr as layout
@@ -34,20 +34,15 @@ EXAMPLE = {"": (3, 6), "gallery=named": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
     rows = [
-        QueryRow(
-            query_id=f"row-{number}",
-            reference_id=first["reference_id"],
-            modification=first["modification"],
-            target_ids=targets,
+        QueryRow(f"row-{number}", first["reference_id"], first["modification"], targets)
+        for number, (first, targets) in enumerate(
+            numbered_task_queries(layout.read(layout.Config(split=config.split), path))
         )
-        for number, (first, targets) in enumerate(numbered(layout.read(layout.Config(split=config.split), path)))
     ]
-    return task_of_targets("tf-covr", config, rows, ks=KS, map_ks=KS)
+    return benchmark_of_targets("tf-covr", config, rows, ks=KS, map_ks=KS)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.tasks.composed import QueryRow, composed_task, query_of, videos_of_queries
-from cvr_bench.tasks.coverage import within_features
+from cvr_bench.tasks.composed import QueryRow, composed_task, task_query, task_videos
+from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.artifact_files import MANIFEST
@@ -57,17 +57,15 @@ EXAMPLE = {"": (2, 4), "reference=keep": (2, 4), "split=val": (1, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return what `load` reads."""
-    check_triplets(config.data)
+    check_benchmark_triplets(config.data)
     return [config.data]
 
 
 def load(config: Config) -> Task:
-    """Return the task of one split."""
-    return task_of(read_triplets(config.data), config)
+    return benchmark_of_triplets(read_benchmark_triplets(config.data), config)
 
 
-def task_of(
+def benchmark_of_triplets(
     triplets: pa.Table, config: Config, store: "FeatureStore | None" = None, listed: pa.Table | None = None
 ) -> Task:
     """Return the task of one split of some triplets, whose `config.data` is only their name here.
@@ -77,30 +75,30 @@ def task_of(
     Raises:
         CvrError: there is no row of the split, or none that can be scored.
     """
-    rows = query_rows(rows_of_split(triplets, config.split, config.data))
-    listed = videos_with_splits(config.videos) if listed is None else listed
+    rows = _query_rows(benchmark_rows_of_split(triplets, config.split, config.data))
+    listed = benchmark_video_splits(config.videos) if listed is None else listed
     is_listed = listed.column("split").null_count < listed.num_rows
     of_split = listed.filter(pc.equal(listed.column("split"), config.split)).column("video_id").to_pylist()
-    gallery = sorted({*videos_of_queries(rows), *of_split, *gallery_videos(config.distractors)})
+    gallery = sorted({*task_videos(rows), *of_split, *gallery_videos(config.distractors)})
     protocol = Protocol(gallery=_gallery(config, is_listed=is_listed), reference=config.reference)
     names = list(dict.fromkeys(name for row in rows for name in row.slices))
-    task = composed_task(task_name(config.data), rows, gallery, protocol, slice_names=names)
+    task = composed_task(benchmark_task_name(config.data), rows, gallery, protocol, slice_names=names)
     store = store or _store(config)
-    return task if store is None else within_features(task, store)
+    return task if store is None else task_within_features(task, store)
 
 
-def videos_with_splits(folders: Sequence[Path]) -> pa.Table:
+def benchmark_video_splits(folders: Sequence[Path]) -> pa.Table:
     """Return the id and the split of all videos of some artifacts."""
     columns = pa.schema([VIDEOS.field("video_id"), VIDEOS.field("split")])
     tables = [check_columns(open_artifact(path).read(), VIDEOS, str(path)).select(columns.names) for path in folders]
     return pa.concat_tables([columns.empty_table(), *tables])
 
 
-def query_rows(triplets: pa.Table) -> list[QueryRow]:
+def _query_rows(triplets: pa.Table) -> list[QueryRow]:
     """Return the queries of triplets; rows that share `query_id` are one, with several targets."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     names = ("reference_id", "target_id", "modification", DESCRIPTION, "frame_scores", "style", "backend", "changes")
-    for row in with_description(triplets).select(["query_id", *names]).to_pylist():
+    for row in _with_description(triplets).select(["query_id", *names]).to_pylist():
         rows[row["query_id"]].append(row)
     return [
         QueryRow(
@@ -116,7 +114,7 @@ def query_rows(triplets: pa.Table) -> list[QueryRow]:
     ]
 
 
-def training_set_of(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> "TrainingSet":
+def benchmark_training_set(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> "TrainingSet":
     """Return the triplets of a split to learn from; those about videos without features are left out.
 
     `config.data` is only their name here, and `store` is that of `config.embeddings`, where it is open already.
@@ -126,23 +124,23 @@ def training_set_of(triplets: pa.Table, config: Config, store: "FeatureStore | N
     """
     from cvr_bench.models.parts.batches import TrainingSet
 
-    rows = rows_of_split(triplets, config.split, config.data)
+    rows = benchmark_rows_of_split(triplets, config.split, config.data)
     if store := store or _store(config):
         is_known = [store.has_videos(rows.column(name).to_pylist()) for name in ("reference_id", "target_id")]
         rows = rows.filter(pa.array(is_known[0] & is_known[1]))
-    rows = with_description(rows)
+    rows = _with_description(rows)
     columns = (DESCRIPTION, "target_caption", "frame_scores", "backend", "style")
     return TrainingSet.from_table(rows, extra=[name for name in columns if name in rows.column_names])
 
 
-def query_bank(triplets: pa.Table, store: "FeatureStore") -> list[Query]:
+def benchmark_query_bank(triplets: pa.Table, store: "FeatureStore") -> list[Query]:
     """Return the train queries whose references have features; none where the triplets have no such split."""
     rows = triplets.filter(pc.equal(triplets.column("split"), "train"))
     rows = rows.filter(pa.array(store.has_videos(rows.column("reference_id").to_pylist())))
-    return [query_of(row) for row in query_rows(rows)]
+    return [task_query(row) for row in _query_rows(rows)]
 
 
-def check_triplets(path: Path) -> None:
+def check_benchmark_triplets(path: Path) -> None:
     """Refuse a path that holds no triplets, without reading them.
 
     Raises:
@@ -158,13 +156,13 @@ def check_triplets(path: Path) -> None:
         raise CvrError(f"{path} holds no triplets: neither an artifact nor a {' or '.join(READERS)} file.")
 
 
-def read_triplets(path: Path) -> pa.Table:
+def read_benchmark_triplets(path: Path) -> pa.Table:
     """Return the triplets of a folder or file.
 
     Raises:
         CvrError: there is none, another artifact lies there, or a column is missing.
     """
-    check_triplets(path)
+    check_benchmark_triplets(path)
     name = _reader(path)
     if (path / MANIFEST).exists() and (name is None or any(path.glob("part-*.parquet"))):
         return check_columns(open_artifact(path).read(), TRIPLETS, str(path))
@@ -180,12 +178,8 @@ def _reader(path: Path) -> str | None:
     return None
 
 
-def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
-    """Return the rows of a split.
-
-    Raises:
-        CvrError: there is none; the splits that are there are named.
-    """
+def benchmark_rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
+    """Return the rows of a split. Raises CvrError: there is none; the splits that are there are named."""
     rows = triplets.filter(pc.equal(triplets.column("split"), split))
     if not rows.num_rows:
         counts = sorted(triplets.column("split").value_counts().to_pylist(), key=lambda entry: entry["values"])
@@ -194,7 +188,7 @@ def rows_of_split(triplets: pa.Table, split: str, where: Path) -> pa.Table:
     return rows
 
 
-def task_name(path: Path) -> str:
+def benchmark_task_name(path: Path) -> str:
     """Return what a data set is called in tables and folder names."""
     return path.resolve().stem if path.suffix in READERS else path.resolve().name
 
@@ -211,7 +205,7 @@ def _store(config: Config) -> "FeatureStore | None":
     return FeatureStore.open(config.embeddings, space="raw") if config.embeddings else None
 
 
-def with_description(rows: pa.Table) -> pa.Table:
+def _with_description(rows: pa.Table) -> pa.Table:
     """Return the rows with what describes the reference to models that read it: else its caption, else null."""
     captions = rows.column("reference_caption")
     known = rows.column(DESCRIPTION) if DESCRIPTION in rows.column_names else captions

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, of_captions
-from cvr_bench.tasks.text_video import Texts, listed
+from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
+from cvr_bench.tasks.text_video import Texts, listed_task_captions
 from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"
@@ -54,7 +54,7 @@ def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
         return CaptionedVideos(captions)
     video_ids = read_lines(listings[0])
     check_counts(listings[0], config.counts, {"videos": len(video_ids)}, {"videos": VIDEOS[split]})
-    return CaptionedVideos(listed(captions, video_ids, listing=listings[0], beside=FILE))
+    return CaptionedVideos(listed_task_captions(captions, video_ids, listing=listings[0], beside=FILE))
 
 
-files, load, training_files, load_captions = of_captions("vatex-{split}", _files, _read)
+files, load, training_files, load_captions = captions_benchmark("vatex-{split}", _files, _read)

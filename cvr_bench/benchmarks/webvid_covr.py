@@ -15,8 +15,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks._composed import Counted, RanksTargets, task_of_targets
-from cvr_bench.tasks.composed import MEANS, rows_of, targets_of_queries
+from cvr_bench.benchmarks._composed import Counted, RanksTargets, benchmark_of_targets
+from cvr_bench.tasks.composed import MEANS, task_rows, task_targets
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts, find, find_only
 from cvr_data.formats import webvid_covr as layout
@@ -37,17 +37,15 @@ EXAMPLE = {"": (4, 4), "gallery=named": (4, 7)}
 
 
 def files(config: Config) -> list[Path]:
-    """Return the files that `load` reads."""
     return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
-    """Return the task."""
     (path,) = files(config)
-    rows = rows_of(layout.read(layout.Config(split=config.split), path))
-    found = {"queries": len(rows), "gallery videos": len(targets_of_queries(rows))}
+    rows = task_rows(layout.read(layout.Config(split=config.split), path))
+    found = {"queries": len(rows), "gallery videos": len(task_targets(rows))}
     check_counts(path, config.counts, found, PUBLISHED[config.split])
-    return task_of_targets("webvid-covr", config, rows, means=MEANS)
+    return benchmark_of_targets("webvid-covr", config, rows, means=MEANS)
 
 
 def training_files(config: Config) -> list[Path]:

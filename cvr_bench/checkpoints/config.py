@@ -20,13 +20,8 @@ CLASSES = {"blip": "BlipForImageTextRetrieval", "blip2": "Blip2ForImageTextRetri
 """Layout -> class of transformers."""
 
 
-def config_of(weights: Mapping[str, Tensor], layout: Layout, base: Any = None) -> Any:
-    """Return the configuration; with a base model's, numbers of heads are the base's.
-
-    Args:
-        weights: under the names of transformers.
-        layout: blip or blip2.
-        base: configuration of a model of the same kind.
+def checkpoint_config(weights: Mapping[str, Tensor], layout: Layout, base: Any = None) -> Any:
+    """Return the configuration for weights under the names of transformers; heads are as many as the base's, if given.
 
     Raises:
         CvrError: a size cannot be told from the weights.

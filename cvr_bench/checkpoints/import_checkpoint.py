@@ -18,12 +18,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cvr_bench.checkpoints.config import CLASSES, config_of
-from cvr_bench.checkpoints.names import Layout, renamed
-from cvr_bench.models.parts.weights import EXTRA, FROZEN, WEIGHTS, read_weights
+from cvr_bench.checkpoints.config import CLASSES, checkpoint_config
+from cvr_bench.checkpoints.names import Layout, renamed_checkpoint
+from cvr_bench.models.parts.weights import EXTRA, FROZEN, WEIGHTS, read_model_weights
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
-from cvr_data.features.encoders.networks.checkpoints import load_config, load_hub_tokenizer, load_model, quiet_libraries
+from cvr_data.features.encoders.networks.checkpoints import (
+    load_encoder_config,
+    load_encoder_network,
+    load_encoder_tokenizer,
+    quiet_encoder_libraries,
+)
 
 STAGE = "checkpoint"
 VERSION = 1
@@ -54,14 +59,7 @@ class Given:
 
 
 def import_checkpoint(file: Path, model: str, out: Path, given: Given, *, overwrite: bool = False) -> Artifact:
-    """Return the folder.
-
-    Args:
-        file: a `.ckpt`, `.pt` or `.safetensors` file with the published names.
-        model: which model of ours it is for.
-        out: folder to write.
-        given: what the file lacks.
-        overwrite: replace another artifact there.
+    """Return the folder of a `.ckpt`, `.pt` or `.safetensors` file with published names, for a model of ours.
 
     Raises:
         CvrError: the file cannot be read or is of another model, or what it lacks is not given.
@@ -77,7 +75,7 @@ def import_checkpoint(file: Path, model: str, out: Path, given: Given, *, overwr
     )
     if (done := writer.finished()) is not None:
         return done
-    prepared = _prepare(renamed(read_weights(file), layout), layout, given, str(file))
+    prepared = _prepare(renamed_checkpoint(read_model_weights(file), layout), layout, given, str(file))
     with writer:
         prepared.write(writer.path)
     kept = [*prepared.weights.values(), *prepared.extra.values()]
@@ -95,7 +93,7 @@ class _Prepared:
 
     def write(self, folder: Path) -> None:
         """Write the files; the weights come last."""
-        with quiet_libraries():
+        with quiet_encoder_libraries():
             for setting in self.settings:
                 setting.save_pretrained(folder)
         if self.extra:
@@ -107,11 +105,11 @@ def _prepare(weights: dict[str, Tensor], layout: Layout, given: Given, where: st
     """Check the weights and what belongs to them."""
     if layout == "same":
         return _Prepared({name: weight for name, weight in weights.items() if not name.startswith(FROZEN)}, {})
-    base_config = load_config(given.base) if given.base else None
+    base_config = load_encoder_config(given.base) if given.base else None
     extra = {name: weights.pop(name) for name in sorted(weights) if name.startswith(EXTRAS)}
     if given.base:
-        weights = {**load_model(CLASSES[layout], given.base).state_dict(), **weights}
-    config = config_of(weights, layout, base_config)
+        weights = {**load_encoder_network(CLASSES[layout], given.base).state_dict(), **weights}
+    config = checkpoint_config(weights, layout, base_config)
     config.architectures = [CLASSES[layout]]
     return _Prepared(_checked(weights, config, layout, where), extra, [config, _tokenizer(given, config, layout)])
 
@@ -140,14 +138,14 @@ def _checked(weights: Mapping[str, Tensor], config: Any, layout: Layout, where: 
 
 def _tokenizer(given: Given, config: Any, layout: Layout) -> Any:
     if place := given.tokenizer or given.base:
-        return load_hub_tokenizer(place)
+        return load_encoder_tokenizer(place)
     words = (config.text_config if layout == "blip" else config.qformer_config).vocab_size
     if not BERT_WORDS <= words <= BERT_WORDS + 2:
         raise CvrError(f"Its vocabulary has {words} words, BERT's {BERT_WORDS}: name its tokenizer with --tokenizer.")
-    return bert_tokenizer()
+    return _bert_tokenizer()
 
 
-def bert_tokenizer() -> Any:
+def _bert_tokenizer() -> Any:
     """Return BERT's uncased tokenizer, which is MiniLM's, with the two tokens that BLIP adds."""
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast

@@ -1,6 +1,6 @@
 """Names of weights: those under which CoVR's and LAVIS' code saved them, brought to those of transformers.
 
-    renamed({"Qformer.bert.encoder.layer.0.attention.self.query.weight": weight}, "blip2")
+    renamed_checkpoint({"Qformer.bert.encoder.layer.0.attention.self.query.weight": weight}, "blip2")
     # {"qformer.encoder.layer.0.attention.attention.query.weight": weight}
 
 BLIP's text side has the same names in both. EVA, the vision network of BLIP-2, keeps the biases of query and value and
@@ -51,7 +51,7 @@ UNUSED: Mapping[Layout, re.Pattern[str]] = {
 """What no query or target depends on: buffers, the language head, and BLIP's momentum networks."""
 
 
-def renamed(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+def renamed_checkpoint(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
     """Return the weights under the names of transformers, without those that nothing depends on.
 
     Raises:

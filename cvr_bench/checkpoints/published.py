@@ -18,7 +18,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.registry import split_options
 from cvr_data.core.yaml_text import parse_yaml
 from cvr_data.download.source import SourceFile, load_source
-from cvr_data.features.encoders.networks.checkpoints import quiet_libraries
+from cvr_data.features.encoders.networks.checkpoints import quiet_encoder_libraries
 
 FILE = Path(__file__).with_suffix(".yaml")
 UNKNOWN = "unknown"
@@ -81,7 +81,7 @@ def summaries() -> dict[str, str]:
     return {name: checkpoint.summary() for name, checkpoint in published_checkpoints().items()}
 
 
-def published_folder(name: str, model: str, root: Root) -> Path:
+def _published_folder(name: str, model: str, root: Root) -> Path:
     """Return the folder of a checkpoint, fetching and importing it where that was not done before.
 
     Raises:
@@ -124,7 +124,7 @@ def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
         kind="checkpoints", name=checkpoint.source, root=root(checkpoint.source), split=checkpoint.split
     )
     config = DownloadConfig(attempts=1, retry_failed=True)  # the hub's client tries again by itself
-    with quiet_libraries():
+    with quiet_encoder_libraries():
         outcome = carry_out(make_plan(request, config), config)
     if not place.is_file():
         why = "; ".join(error.partition(". ")[0] for _, error in outcome.errors) or "not received"
@@ -145,7 +145,7 @@ def with_checkpoint(model: str, checkpoint: Path | None, options: Sequence[str],
     Names of published checkpoints stand wherever a path does, in the option `checkpoint=` too (to train on from it).
 
     Raises:
-        CvrError: what `published_folder` raises.
+        CvrError: what `_published_folder` raises.
     """
     given = split_options(options, model)
     if "checkpoint" in given:
@@ -162,4 +162,4 @@ def with_checkpoint(model: str, checkpoint: Path | None, options: Sequence[str],
 def _resolved(checkpoint: Path, model: str, root: Root) -> Path:
     # a path that is not there and resembles no name is left to those who read it, who say so
     resembles = get_close_matches(str(checkpoint), published_checkpoints())
-    return checkpoint if checkpoint.exists() or not resembles else published_folder(str(checkpoint), model, root)
+    return checkpoint if checkpoint.exists() or not resembles else _published_folder(str(checkpoint), model, root)

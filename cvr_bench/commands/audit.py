@@ -20,7 +20,7 @@ from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_optio
 @seed_option
 @overwrite_option
 @json_option
-def audit(
+def audit_command(
     target: Path, model: str | None, split: str | None, embeddings: Path | None, k: int, threshold: float | None,
     text_threshold: float | None, out: Path | None, seed: int, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -36,26 +36,26 @@ def audit(
     from cvr_bench.audit.leak import Config as LeakConfig
     from cvr_bench.audit.record import FOLDER as AUDIT_FOLDER
     from cvr_bench.audit.record import Config
-    from cvr_bench.audit.run import AuditRun, audit_saved_result, audit_triplets, is_result
-    from cvr_bench.data.sources import find_sources
-    from cvr_bench.report.audit_tables import format_audits
+    from cvr_bench.audit.run import AuditRun, audit_saved_result, audit_triplets, is_audited_result
+    from cvr_bench.data.sources import find_data_sources
+    from cvr_bench.report.audit_tables import report_audits_table
     from cvr_data.core.errors import CvrError
     from cvr_data.core.registry import parse_config
 
     config = Config(k=k, seed=seed)
-    if is_result(target):
+    if is_audited_result(target):
         of_triplets = (model, split, embeddings, threshold, text_threshold, out)
         if any(option is not None for option in of_triplets):
             raise CvrError(f"{target} is a result, which knows its model and data; only -k and --seed belong to it.")
         found, folder = audit_saved_result(config, target, overwrite=overwrite), target / AUDIT_FOLDER
     else:
-        sources = find_sources(target, "named", embeddings)
+        sources = find_data_sources(target, "named", embeddings)
         run = AuditRun(model=model or "sum", split=split or "test")
         given = {"threshold": threshold, "text_threshold": text_threshold}
         leaks = parse_config(
             LeakConfig, {name: value for name, value in given.items() if value is not None}, where="audit"
         )
         folder, found = audit_triplets(config, leaks, sources, run, out, overwrite=overwrite)
-    click.echo(json.dumps({"path": str(folder), **found}, indent=1) if as_json else format_audits([found]))
+    click.echo(json.dumps({"path": str(folder), **found}, indent=1) if as_json else report_audits_table([found]))
     if not as_json:
         click.echo(f"\n{folder}")

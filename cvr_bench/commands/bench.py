@@ -13,11 +13,11 @@ from cvr_data.commands.options import (
     FOLDER,
     PATH,
     json_option,
+    machine_of_command,
     option_option,
     out_option,
     overwrite_option,
     seed_option,
-    this_machine,
 )
 from cvr_data.core.errors import CvrError
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @seed_option
 @overwrite_option
 @json_option
-def bench(
+def bench_command(
     models: tuple[str, ...], data: tuple[str, ...], data_options: tuple[str, ...], embeddings: Path | None,
     split: str | None, train_data: tuple[str, ...], distractors: tuple[Path, ...], checkpoint: Path | None,
     options: tuple[str, ...], train_options: tuple[str, ...], devices: int, nodes: int, log_every: int | None,
@@ -76,18 +76,18 @@ def bench(
     """
     from cvr_bench.bench import BenchRun
     from cvr_bench.checkpoints.published import with_checkpoint
-    from cvr_bench.data.choose import choose_data, not_scored
-    from cvr_bench.data.sources import with_distractors
-    from cvr_bench.data.training import find_mixture
+    from cvr_bench.data.choose import choose_data, data_not_scored
+    from cvr_bench.data.sources import data_with_distractors
+    from cvr_bench.data.training import find_data_mixture
     from cvr_bench.models import MODELS
-    from cvr_bench.training.launch import first_goes_first, leave_group
+    from cvr_bench.training.launch import first_process_first, leave_training_group
 
     for model in models:
         MODELS.get(model)
     if (code := _spread(devices, nodes)) is not None:
         return code
-    machine = this_machine()
-    with first_goes_first():
+    machine = machine_of_command()
+    with first_process_first():
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
         if len(models) == 1 and (checkpoint or options):
             checkpoint, options = with_checkpoint(models[0], checkpoint, options, machine.root)
@@ -97,18 +97,18 @@ def bench(
         BenchRun(model=model, options=options, train_options=(*train_options, *logging), checkpoint=checkpoint, **how)
         for model in models
     ]
-    training = find_mixture(train_data, machine.root) if train_data else None
+    training = find_data_mixture(train_data, machine.root) if train_data else None
     found = []
     for one in chosen:
-        sources = replace(with_distractors(one.sources, distractors), training=training)
+        sources = replace(data_with_distractors(one.sources, distractors), training=training)
         try:
             found += _bench_one(runs, replace(one, sources=sources), out, overwrite=overwrite, as_json=as_json)
         except CvrError as error:
             if len(chosen) + len(lacking) == 1:
                 raise
-            lacking.append(not_scored(one.name, error))
+            lacking.append(data_not_scored(one.name, error))
     _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
-    leave_group()
+    leave_training_group()
     return None
 
 
@@ -131,32 +131,37 @@ def _bench_one(
 
 def _spread(devices: int, nodes: int) -> int | None:
     """Become one of several processes, or start them and return their exit code; None where there is work to do."""
-    from cvr_bench.training.launch import given_place, join_group, own_places, start_processes
+    from cvr_bench.training.launch import (
+        given_training_place,
+        join_training_group,
+        own_training_places,
+        start_training_processes,
+    )
 
-    place = given_place(os.environ, devices * nodes)
+    place = given_training_place(os.environ, devices * nodes)
     if place is not None and place.world_size > 1:
-        join_group(place)
+        join_training_group(place)
     elif place is None and devices * nodes > 1:
         arguments = click.get_current_context().find_root().obj
-        return start_processes(own_places(os.environ, devices, nodes), arguments)
+        return start_training_processes(own_training_places(os.environ, devices, nodes), arguments)
     return None
 
 
 def _show(results: "Sequence[Result]") -> None:
     """Print the tables of one data set."""
     from cvr_bench.audit.record import audit_of
-    from cvr_bench.report.audit_tables import format_audits
-    from cvr_bench.report.tables import format_results, format_slices
-    from cvr_bench.scoring.cost import cost_line
+    from cvr_bench.report.audit_tables import report_audits_table
+    from cvr_bench.report.tables import report_results_table, report_slices_table
+    from cvr_bench.scoring.cost import scoring_cost_line
 
-    click.echo("\n" + format_results(results))
-    slices = format_slices(results)
-    audits = format_audits([audited for result in results if (audited := audit_of(result)) is not None])
+    click.echo("\n" + report_results_table(results))
+    slices = report_slices_table(results)
+    audits = report_audits_table([audited for result in results if (audited := audit_of(result)) is not None])
     click.echo("\n" + "\n\n".join(part for part in (slices, audits) if part) + "\n")
     for result in results:
         click.echo(f"{result.model}: {result.path}")
         if "cost" in result.record:
-            click.echo(f"  {cost_line(result.record['cost'])}")
+            click.echo(f"  {scoring_cost_line(result.record['cost'])}")
 
 
 def _end(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, LookUp, json_option, seed_option
+from cvr_data.commands.options import FOLDER, LookUp, json_option
 from cvr_data.core.errors import CvrError
 
 
@@ -13,15 +13,14 @@ from cvr_data.core.errors import CvrError
 @click.argument("results", nargs=-1, required=True, type=FOLDER)
 @click.option("--by", metavar="SLICE", help="Also compare within each kind, slot, backend, ... of queries.")
 @click.option("--protocols", is_flag=True, help="Show each result under every protocol its saved scores can answer.")
-@seed_option
 @json_option
-def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: int, as_json: bool) -> None:
+def compare_command(results: tuple[Path, ...], by: str | None, protocols: bool, as_json: bool) -> None:
     """Compare two RESULTS on the same queries, with a verdict; or show each under other protocols.
 
-    The difference is first minus second, with its 95 % interval of a paired bootstrap resampled by target and the p of
-    a paired permutation test, which exchanges the two within the queries of a target. Results of different protocols
-    are refused, and what differs is named; where their galleries differ because features are missing, and both were
-    made with --save-scores, both are ranked again on what they share.
+    The difference is first minus second, with its 95 % interval and p (queries that share a target or a reference are
+    one). The verdict goes by p adjusted for all metrics and slices (Holm). Results of different protocols are refused,
+    and what differs is named; where their galleries differ because features are missing, and both were made with
+    --save-scores, both are ranked again on what they share.
 
     Example: cvr compare results/fdca-quickstart results/text-only-quickstart --by backend
     """
@@ -30,22 +29,25 @@ def compare(results: tuple[Path, ...], by: str | None, protocols: bool, seed: in
         return
     if len(results) != 2:
         raise CvrError(f"compare takes two results, got {len(results)}; with --protocols it takes any number.")
-    from cvr_bench.report.tables import format_comparison
-    from cvr_bench.results.compare import compare as compare_results
-    from cvr_bench.results.compare import to_json
+    from cvr_bench.report.tables import report_comparison_table
+    from cvr_bench.results.compare import compare_results, compared_results_json
     from cvr_bench.results.result import read_result
 
-    comparison = compare_results(*(read_result(path) for path in results), by=by, seed=seed)
-    click.echo(json.dumps(to_json(comparison), indent=1) if as_json else format_comparison(comparison))
+    comparison = compare_results(*(read_result(path) for path in results), by=by)
+    click.echo(
+        json.dumps(compared_results_json(comparison), indent=1) if as_json else report_comparison_table(comparison)
+    )
 
 
 def _show_protocols(results: tuple[Path, ...], as_json: bool) -> None:
-    from cvr_bench.report.tables import format_protocols
+    from cvr_bench.report.tables import report_protocols_table
     from cvr_bench.results.result import read_result
-    from cvr_bench.results.under_protocols import side_by_side, to_json
+    from cvr_bench.results.under_protocols import result_protocols_json, result_under_protocols
 
-    found = [(result, side_by_side(result)) for result in map(read_result, results)]
+    found = [(result, result_under_protocols(result)) for result in map(read_result, results)]
     if as_json:
-        click.echo(json.dumps({str(result.path): to_json(rows, result.ks) for result, rows in found}, indent=1))
+        click.echo(
+            json.dumps({str(result.path): result_protocols_json(rows, result.ks) for result, rows in found}, indent=1)
+        )
         return
-    click.echo("\n\n".join(format_protocols(result, rows) for result, rows in found))
+    click.echo("\n\n".join(report_protocols_table(result, rows) for result, rows in found))

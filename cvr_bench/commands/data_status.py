@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER, LookUp, json_option, this_machine
+from cvr_data.commands.options import FOLDER, LookUp, json_option, machine_of_command
 from cvr_data.core.machine import Machine, config_path
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ DETAIL_WIDTH = 100
 @click.argument("names", nargs=-1)
 @click.option("--embeddings", "-e", type=FOLDER, multiple=True, help="Count these features too; repeatable.")
 @json_option
-def data_status(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: bool) -> None:
+def data_status_command(names: tuple[str, ...], embeddings: tuple[Path, ...], as_json: bool) -> None:
     """Show the settings of this machine and what of the benchmarks NAMES (default: all) it has.
 
     Settings come from ~/.config/cvr/config.toml ($CVR_CONFIG) and `cvr --machine NAME`; data sets lie in $CVR_DATA.
 
     Example: cvr data-status cirr webvid-covr
     """
-    from cvr_bench.data.status import find_status
+    from cvr_bench.data.status import find_data_status
 
-    machine = this_machine()
-    statuses = find_status(names, machine, embeddings)
+    machine = machine_of_command()
+    statuses = find_data_status(names, machine, embeddings)
     if as_json:
         content = {"machine": dataclasses.asdict(machine), "benchmarks": [_as_json(status) for status in statuses]}
         click.echo(json.dumps(content, indent=1, sort_keys=True, default=str))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("after", type=FOLDER)
 @click.option("--results", multiple=True, type=FOLDER, help="Results on BEFORE, or a folder of them; repeatable.")
 @json_option
-def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) -> None:
+def diff_command(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) -> None:
     """Show what changed from BEFORE to AFTER, two folders of triplets: rows, texts, videos, splits.
 
     With --results, each result on BEFORE is said to hold for AFTER or not: its queries, targets, gallery and, of a
@@ -34,9 +34,9 @@ def diff(before: Path, after: Path, results: tuple[Path, ...], as_json: bool) ->
     found = dataset_difference(old, new)
     standing: Sequence[Standing] = []
     if results:
-        from cvr_bench.results.invalidated import find_results, standings
+        from cvr_bench.results.invalidated import find_results, result_standings
 
-        standing = standings(find_results(results), old, new)
+        standing = result_standings(find_results(results), old, new)
     if as_json:
         record = {**found.as_json(), "results": [one.as_json() for one in standing]}
         click.echo(json.dumps(record, indent=1, sort_keys=True))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, overwrite_option, this_machine
+from cvr_data.commands.options import FOLDER, PATH, machine_of_command, option_option, out_option, overwrite_option
 
 
 @click.command()
@@ -18,7 +18,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, o
 @option_option
 @out_option("features", "Folder to write.")
 @overwrite_option
-def encode_queries(
+def encode_queries_command(
     model: str, checkpoint: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, **data: Any
 ) -> None:
     """Write query_feat.npy, query_feat_txt_only.npy and gallery_feat.npy of a model; cvr score reads them.
@@ -29,10 +29,10 @@ def encode_queries(
     Example: cvr encode-queries --model sum --data dense-webvid-covr -e embeddings -O features
     """
     from cvr_bench.checkpoints.published import with_checkpoint
-    from cvr_bench.submit.encode import EncodeRun, encode
+    from cvr_bench.submit.encode import EncodeRun, encode_submission
 
-    checkpoint, options = with_checkpoint(model, checkpoint, options, this_machine().root)
+    checkpoint, options = with_checkpoint(model, checkpoint, options, machine_of_command().root)
     run = EncodeRun(model=model, options=options, checkpoint=checkpoint, **data)
-    shapes = encode(run, this_machine(), out, overwrite=overwrite)
+    shapes = encode_submission(run, machine_of_command(), out, overwrite=overwrite)
     for name, shape in shapes.items():
         click.echo(f"{out / name}: {' x '.join(map(str, shape))}")

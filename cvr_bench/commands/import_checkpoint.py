@@ -7,14 +7,14 @@ import click
 from cvr_data.commands.options import PATH, out_option, overwrite_option
 
 
-@click.command("import-checkpoint")
+@click.command()
 @click.argument("file", type=PATH)
 @click.option("--model", "-m", required=True, help="The model it is for, such as covr-blip.")
 @click.option("--base", help="Folder or hub id of a model that has what the file lacks, such as the image network.")
 @click.option("--tokenizer", help="Folder or hub id of its tokenizer.  [default: the base's, else BERT's]")
 @out_option("checkpoint")
 @overwrite_option
-def import_checkpoint(
+def import_checkpoint_command(
     file: Path, model: str, base: str | None, tokenizer: str | None, out: Path, overwrite: bool
 ) -> None:
     """Rename the weights in FILE (.ckpt, .pt, .pth or .safetensors) and write them as a folder of transformers.

@@ -7,10 +7,10 @@ import click
 from cvr_data.commands.options import json_option
 
 
-@click.command("list")
+@click.command()
 @click.argument("family", required=False)
 @json_option
-def list(family: str | None, as_json: bool) -> None:
+def list_command(family: str | None, as_json: bool) -> None:
     """List the components of FAMILY, or of every family; recipes, prompts and published checkpoints are families too.
 
     Example: cvr list models

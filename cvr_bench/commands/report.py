@@ -21,7 +21,7 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 )
 @click.option("--out", "-O", type=PATH, default="report.html", show_default=True, help="File to write.")
 @seed_option
-def report(results: tuple[Path, ...], kind: str | None, out: Path, **chosen: Any) -> None:
+def report_command(results: tuple[Path, ...], kind: str | None, out: Path, **chosen: Any) -> None:
     """Write a page about RESULTS, folders made by cvr bench, and about the triplets they were scored on.
 
     The HTML page holds its clips, drawings and style, and opens without a network. Published results of the same
@@ -29,11 +29,11 @@ def report(results: tuple[Path, ...], kind: str | None, out: Path, **chosen: Any
 
     Example: cvr report results/* --timings timings.json -O report.html
     """
-    from cvr_bench.report.page import build_report, to_html, to_latex, to_markdown
+    from cvr_bench.report.page import build_report, report_html, report_latex, report_markdown
     from cvr_data.pages.page import write_page
 
     page = build_report(results, **chosen)
-    renderers = {"html": to_html, "md": to_markdown, "tex": to_latex}
+    renderers = {"html": report_html, "md": report_markdown, "tex": report_latex}
     kind = kind or (out.suffix[1:] if out.suffix[1:] in renderers else "html")
     content = renderers[kind](page)
     write_page(content, out)

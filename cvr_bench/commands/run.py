@@ -12,13 +12,13 @@ from cvr_data.commands.options import FOLDER
 @click.option("--in", "folder", type=FOLDER, default=".", show_default=True, help="Folder to work in.")
 @click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
 @click.option("--dry-run", is_flag=True, help="Print what it says of itself and its command lines, and stop.")
-def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> None:
+def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> None:
     """Run the steps of RECIPE, a YAML file or the name of a built-in one (`cvr list recipes`).
 
     Example: cvr run recipe.yaml -o seed=1
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
-    from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_here, totals
+    from cvr_bench.recipes.recipe import find_recipe, load_recipe, recipe_totals, run_recipe_here
     from cvr_data.core.registry import split_options
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
@@ -28,6 +28,6 @@ def run(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bool) -> N
         for step in loaded.steps:
             click.echo("cvr " + " ".join(step))
         return
-    timings = run_here(loaded, folder)
-    spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in totals(timings))
+    timings = run_recipe_here(loaded, folder)
+    spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in recipe_totals(timings))
     click.echo(f"{loaded.name}: {len(timings)} steps, {spent}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, this_machine
+from cvr_data.commands.options import FOLDER, json_option, machine_of_command
 
 
 @click.command()
@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, json_option, this_machine
 @click.option("--split", help="Split that was encoded.  [default: test]")
 @click.option("--keep-self", is_flag=True, help="Rank a query's own reference too; writes ..._ss.json.")
 @json_option
-def score(
+def score_command(
     folder: Path, data: str | None, data_options: tuple[str, ...], split: str | None, keep_self: bool, as_json: bool
 ) -> None:
     """Write the recalls of the query features in FOLDER, made by cvr encode-queries, beside them.
@@ -25,11 +25,11 @@ def score(
 
     Example: cvr score features --data dense-webvid-covr
     """
-    from cvr_bench.submit.encode import task_to_score
-    from cvr_bench.submit.query_features import score_features
+    from cvr_bench.submit.encode import task_of_submission
+    from cvr_bench.submit.query_features import score_submitted_features
 
-    task, annotation = task_to_score(data, data_options, split, this_machine())
-    found = score_features(folder, task, annotation, keep_self=keep_self)
+    task, annotation = task_of_submission(data, data_options, split, machine_of_command())
+    found = score_submitted_features(folder, task, annotation, keep_self=keep_self)
     if as_json:
         click.echo(json.dumps({str(scored.path): scored.recalls for scored in found}, indent=1))
         return

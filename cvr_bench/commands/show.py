@@ -5,7 +5,7 @@ import click
 
 @click.command()
 @click.argument("name")
-def show(name: str) -> None:
+def show_command(name: str) -> None:
     """Show what the component, prompt or recipe NAME is for, its options, their defaults and meanings.
 
     Example: cvr show one-word

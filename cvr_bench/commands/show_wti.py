@@ -13,19 +13,19 @@ from cvr_data.commands.options import FOLDER, PATH, json_option
 @click.option("--checkpoint", type=FOLDER, required=True, help="A result of cvr bench --model drl, with wti or ti.")
 @click.option("--out", "-O", type=PATH, default="wti.png", show_default=True, help="The picture to write.")
 @json_option
-def show_wti(text: str, clip: str, checkpoint: Path, out: Path, as_json: bool) -> None:
+def show_wti_command(text: str, clip: str, checkpoint: Path, out: Path, as_json: bool) -> None:
     """Draw TEXT's tokens and the frames of CLIP (a file, or the id of a stored video) with weights and best matches.
 
     Example: cvr show-wti "a dog runs" dog.mp4 --checkpoint results/drl-msrvtt
     """
     import json
 
-    from cvr_bench.report.wti_matches import find_matches
-    from cvr_bench.report.wti_picture import draw_matches
+    from cvr_bench.report.wti_matches import find_wti_matches
+    from cvr_bench.report.wti_picture import draw_wti_matches
     from cvr_data.core.whole_files import write_bytes
 
-    found = find_matches(text, clip, checkpoint)
-    write_bytes(out, draw_matches(found))
+    found = find_wti_matches(text, clip, checkpoint)
+    write_bytes(out, draw_wti_matches(found))
     best_frames = (found.similarities_LT.argmax(dim=1) + 1).tolist()
     rows = [
         {"token": word, "weight": round(weight, 4), "best_frame": frame, "cosine": round(cosine, 4)}

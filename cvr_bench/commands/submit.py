@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, option_option, this_machine
+from cvr_data.commands.options import FOLDER, PATH, machine_of_command, option_option
 from cvr_data.core.errors import CvrError
 
 
@@ -17,7 +17,7 @@ from cvr_data.core.errors import CvrError
 @option_option
 @click.option("--out", "-O", type=PATH, help="File to write, such as cirr.json or challenge.npy.")
 @click.option("--check", type=PATH, metavar="FILE", help="Only check a file.")
-def submit(
+def submit_command(
     benchmark: str, model: str | None, checkpoint: Path | None, embeddings: Path | None, data_options: tuple[str, ...],
     options: tuple[str, ...], out: Path | None, check: Path | None,
 ) -> None:  # fmt: skip
@@ -28,9 +28,9 @@ def submit(
 
     Example: cvr submit cirr --model sum -e embeddings -O cirr.json
     """
-    from cvr_bench.submit.submit import check_submission, write_answers
+    from cvr_bench.submit.submit import check_submission, write_submission_answers
 
-    machine, name = this_machine(), benchmark.replace("_", "-")
+    machine, name = machine_of_command(), benchmark.replace("_", "-")
     data_options = (f"annotations={machine.root(name)}", *data_options)
     if check is not None:
         click.echo(f"{check}: {check_submission(benchmark, data_options, check)}; its server would take it.")
@@ -39,9 +39,9 @@ def submit(
         raise CvrError("submit takes --model and --out, or --check FILE.")
     from cvr_bench.checkpoints.published import with_checkpoint
     from cvr_bench.models.parts.trained import scoring_model
-    from cvr_bench.submit.encode import benchmark_features
+    from cvr_bench.submit.encode import features_to_submit
 
     checkpoint, options = with_checkpoint(model, checkpoint, options, machine.root)
-    retriever = scoring_model(model, options, checkpoint, benchmark_features(name, embeddings, machine))
-    for path in write_answers(benchmark, data_options, retriever, out):
+    retriever = scoring_model(model, options, checkpoint, features_to_submit(name, embeddings, machine))
+    for path in write_submission_answers(benchmark, data_options, retriever, out):
         click.echo(f"{path}: {check_submission(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

@@ -11,7 +11,7 @@ from cvr_data.commands.options import FOLDER, PATH, LookUp
 @click.argument("results", nargs=-1, type=FOLDER, required=True)
 @click.option("--format", "kind", type=click.Choice(["text", "md"]), default="text", show_default=True)
 @click.option("--out", "-O", type=PATH, help="Write the table to this file as well.")
-def two_way(results: tuple[Path, ...], kind: str, out: Path | None) -> None:
+def two_way_command(results: tuple[Path, ...], kind: str, out: Path | None) -> None:
     """Print recalls and ranks of RESULTS in both directions, with devices and hours of training.
 
     Results of one model in one folder make a row; the folders name the rows where there are several.
@@ -19,10 +19,10 @@ def two_way(results: tuple[Path, ...], kind: str, out: Path | None) -> None:
     Example: cvr two-way results/*/drl-msrvtt* --format md
     """
     from cvr_bench.results.result import read_result
-    from cvr_bench.results.two_way import format_two_way
+    from cvr_bench.results.two_way import format_two_way_results
     from cvr_data.core.whole_files import write_bytes
 
-    table = format_two_way([read_result(path) for path in results], markdown=kind == "md")
+    table = format_two_way_results([read_result(path) for path in results], markdown=kind == "md")
     click.echo(table)
     if out is not None:
         write_bytes(out, f"{table}\n".encode())

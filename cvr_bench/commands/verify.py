@@ -9,25 +9,27 @@ from cvr_data.commands.options import PATH, LookUp
 
 @click.command(cls=LookUp)
 @click.argument("folders", nargs=-1, required=True, type=PATH)
-def verify(folders: tuple[Path, ...]) -> None:
+@click.option("--deep", is_flag=True, help="Also all that they were made from, file by file.")
+def verify_command(folders: tuple[Path, ...], deep: bool) -> None:
     """Check every file of each of FOLDERS against the checksums in its manifest.
 
-    The metrics of a result are worked out again from ranks.parquet.
+    The metrics of a result are worked out again from ranks.parquet. With --deep, inputs that are gone, or are no longer
+    what was used, are told as well.
 
     Example: cvr verify pairs annotations/quickstart
     """
-    from cvr_data.core.artifacts import open_artifact
-    from cvr_data.core.artifacts import verify as damages_of
+    from cvr_data.core.artifacts import manifest_of, verify
     from cvr_data.core.errors import CvrError
+    from cvr_data.core.lineage import deep_problems
 
     damaged = []
     for folder in folders:
-        problems = damages_of(folder)
-        manifest = open_artifact(folder).manifest
+        problems = deep_problems(folder) if deep else verify(folder)
+        manifest = manifest_of(folder).manifest
         if manifest["stage"] == "bench" and not problems:
-            from cvr_bench.results.result import problems_of, read_result
+            from cvr_bench.results.result import problems_of_result, read_result
 
-            problems = problems_of(read_result(folder))
+            problems = problems_of_result(read_result(folder))
         state = "damaged" if problems else "good"
         click.echo(f"{folder}: {manifest['stage']}, {len(manifest['files'])} files, {state}")
         for problem in problems:

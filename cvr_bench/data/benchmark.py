@@ -1,6 +1,6 @@
 """A benchmark of the field as the data of a run: its name, its options, and the files it reads.
 
-find_benchmark("fashioniq", ["annotations=fashion-iq", "category=shirt"])
+find_benchmark_data("fashioniq", ["annotations=fashion-iq", "category=shirt"])
 """
 
 import dataclasses
@@ -48,22 +48,18 @@ class Benchmark:
         return BENCHMARKS.get(self.name).load(self.config)
 
 
-def benchmark_names() -> list[str]:
+def benchmark_data_names() -> list[str]:
     """Return the names that `--data` takes beside paths."""
     return [name for name in BENCHMARKS.names() if name != OWN]
 
 
-def is_benchmark(data: str) -> bool:
+def is_benchmark_data(data: str) -> bool:
     """Return whether `--data` names a benchmark; a path of that name goes first."""
-    return not Path(data).exists() and data.replace("_", "-") in benchmark_names()
+    return not Path(data).exists() and data.replace("_", "-") in benchmark_data_names()
 
 
-def find_benchmark(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
-    """Return the benchmark of that name.
-
-    Raises:
-        CvrError: there is none, an option is wrong, or a file is missing.
-    """
+def find_benchmark_data(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
+    """Return the benchmark of that name. Raises CvrError: there is none, an option is wrong, or a file is missing."""
     given = split_options(options, name)
     fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name).Config)}
     if split is not None:

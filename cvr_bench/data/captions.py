@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from cvr_bench.benchmarks import HasCaptions
 from cvr_bench.data.benchmark import FREE_OPTIONS
 from cvr_bench.models.parts.batches import TrainingData, TrainingSet
-from cvr_bench.tasks.coverage import within_features
+from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.text_video import text_video_task
 from cvr_data.core.errors import CvrError
@@ -34,12 +34,8 @@ Captions = Mapping[str, Sequence[str]]
 """video_id -> its captions."""
 
 
-def find_captions(name: str, component: HasCaptions, config: Any) -> "CaptionSource":
-    """Return the captions of a benchmark's training videos.
-
-    Raises:
-        CvrError: a file is missing.
-    """
+def find_caption_data(name: str, component: HasCaptions, config: Any) -> "CaptionSource":
+    """Return the captions of a benchmark's training videos. Raises CvrError: a file is missing."""
     return CaptionSource(
         name=name,
         files=list(dict.fromkeys(component.training_files(config))),
@@ -66,7 +62,7 @@ class CaptionSource:
     @cached_property
     def rows(self) -> pa.Table:
         """A row per caption, laid out as triplets; read once."""
-        return caption_rows(self.read_captions())
+        return caption_data_rows(self.read_captions())
 
     @property
     def table(self) -> pa.Table:
@@ -91,10 +87,10 @@ class CaptionSource:
         for row in held.select(["target_id", "modification"]).to_pylist():
             captions.setdefault(row["target_id"], []).append(row["modification"])
         task = text_video_task(f"{self.name}-held-out", captions, "text-to-video", "sentence")
-        return TrainingData(TrainingSet.from_table(train), within_features(task, store))
+        return TrainingData(TrainingSet.from_table(train), task_within_features(task, store))
 
 
-def caption_rows(captions: Captions) -> pa.Table:
+def caption_data_rows(captions: Captions) -> pa.Table:
     """Return a row per caption of train, laid out as triplets."""
     rows = [
         {

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.benchmarks.triplets import task_name
-from cvr_bench.data.benchmark import benchmark_names, is_benchmark
+from cvr_bench.benchmarks.triplets import benchmark_task_name
+from cvr_bench.data.benchmark import benchmark_data_names, is_benchmark_data
 from cvr_bench.data.opened import Sources
-from cvr_bench.data.sources import choose_sources
+from cvr_bench.data.sources import choose_data_sources
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
@@ -54,18 +54,18 @@ def choose_data(
         try:
             chosen.append(_choose(name, _options_of(name, data_options), embeddings, split, machine))
         except CvrError as error:
-            lacking.append(not_scored(name, error))
+            lacking.append(data_not_scored(name, error))
     if not chosen:
         raise CvrError(f"None of {len(wanted)} data sets can be scored. {lacking[0]} (cvr data-status lists all)")
     return chosen, lacking
 
 
-def not_scored(name: str | None, error: CvrError) -> str:
+def data_not_scored(name: str | None, error: CvrError) -> str:
     """Return the line that says why a data set is not scored."""
     return f"{name} is not scored: {error}"
 
 
-def stored_features(name: str, machine: Machine) -> Path | None:
+def embeddings_of_data(name: str, machine: Machine) -> Path | None:
     """Return the embeddings that this machine has for a benchmark; None if there are none.
 
     Raises:
@@ -79,9 +79,9 @@ def stored_features(name: str, machine: Machine) -> Path | None:
     return found[0] if found else None
 
 
-def with_root(data: str | None, data_options: Sequence[str], machine: Machine) -> tuple[str, ...]:
+def data_options_with_root(data: str | None, data_options: Sequence[str], machine: Machine) -> tuple[str, ...]:
     """Return the options of a benchmark, with the folder that this machine has for it before those that were given."""
-    if data is None or not is_benchmark(data):
+    if data is None or not is_benchmark_data(data):
         return tuple(data_options)
     return (f"annotations={machine.root(data.replace('_', '-'))}", *data_options)
 
@@ -89,25 +89,25 @@ def with_root(data: str | None, data_options: Sequence[str], machine: Machine) -
 def _choose(
     name: str | None, options: Sequence[str], embeddings: Path | None, split: str | None, machine: Machine
 ) -> Chosen:
-    if embeddings is None and name is not None and is_benchmark(name):
-        embeddings = stored_features(name.replace("_", "-"), machine)
-    sources = choose_sources(name, with_root(name, options, machine), embeddings, split)
+    if embeddings is None and name is not None and is_benchmark_data(name):
+        embeddings = embeddings_of_data(name.replace("_", "-"), machine)
+    sources = choose_data_sources(name, data_options_with_root(name, options, machine), embeddings, split)
     if sources.benchmark is not None:
         return Chosen(sources, sources.benchmark.split, sources.benchmark.label)
-    return Chosen(sources, split or "test", task_name(sources.data))
+    return Chosen(sources, split or "test", benchmark_task_name(sources.data))
 
 
 def _wanted(data: Sequence[str]) -> list[str | None]:
     """The data sets that were named, each once; None is the triplets built last."""
     if not data:
         return [None]
-    names = [benchmark_names() if name == ALL and not Path(ALL).exists() else [name] for name in data]
+    names = [benchmark_data_names() if name == ALL and not Path(ALL).exists() else [name] for name in data]
     return list(dict.fromkeys(name for some in names for name in some))
 
 
 def _options_of(name: str | None, data_options: Sequence[str]) -> tuple[str, ...]:
     """Those of the options that the data set has."""
-    if name is None or not is_benchmark(name):
+    if name is None or not is_benchmark_data(name):
         return ()
     fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name.replace("_", "-")).Config)}
     return tuple(

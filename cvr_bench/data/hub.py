@@ -25,14 +25,14 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
-def is_hub_name(data: str) -> bool:
+def is_hub_data_name(data: str) -> bool:
     """Return whether `--data` names a data set on the Hub: hf:user/name, or user/name where there is no such folder."""
     if data.startswith(PREFIX):
         return True
     return NAME.fullmatch(data) is not None and not Path(data).exists() and not Path(data).parent.exists()
 
 
-def fetch_triplets(data: str, cache: Path) -> Path:
+def fetch_hub_data(data: str, cache: Path) -> Path:
     """Return the artifact of the triplets of a data set on the Hub, reading what is not in the cache yet.
 
     Raises:

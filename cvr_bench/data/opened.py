@@ -1,6 +1,6 @@
 """The data of a run, each part opened once: triplets, features, the task, and what is learned from.
 
-sources = find_sources(Path("annotations/quickstart"), "--data")
+sources = find_data_sources(Path("annotations/quickstart"), "--data")
 sources.task("test") is sources.task("test")            # built from tables that all models of the run share
 """
 
@@ -13,20 +13,20 @@ import pyarrow as pa
 from cvr_bench.benchmarks import BENCHMARKS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
     Config,
-    query_bank,
-    read_triplets,
-    task_of,
-    training_set_of,
-    videos_with_splits,
+    benchmark_of_triplets,
+    benchmark_query_bank,
+    benchmark_training_set,
+    benchmark_video_splits,
+    read_benchmark_triplets,
 )
 from cvr_bench.data.benchmark import Benchmark
-from cvr_bench.data.captions import CaptionSource, find_captions
+from cvr_bench.data.captions import CaptionSource, find_caption_data
 from cvr_bench.data.remembering import RememberingEncoder
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
-from cvr_bench.tasks.coverage import within_features
+from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config
@@ -53,17 +53,13 @@ class Sources:
 
     @cached_property
     def triplets(self) -> pa.Table:
-        """The triplets that `data` holds, read once.
-
-        Raises:
-            CvrError: it holds none.
-        """
-        return read_triplets(self.data)
+        """The triplets that `data` holds, read once. Raises CvrError: it holds none."""
+        return read_benchmark_triplets(self.data)
 
     @cached_property
     def listed(self) -> pa.Table:
         """The id and split of all `videos`, read once."""
-        return videos_with_splits(self.videos)
+        return benchmark_video_splits(self.videos)
 
     @cached_property
     def store(self) -> FeatureStore:
@@ -87,9 +83,9 @@ class Sources:
         """
         if split not in self._tasks:
             if self.benchmark is not None:
-                self._tasks[split] = within_features(self.benchmark.load(), self.store)
+                self._tasks[split] = task_within_features(self.benchmark.load(), self.store)
             else:
-                self._tasks[split] = task_of(self.triplets, self.config(split), self.store, self.listed)
+                self._tasks[split] = benchmark_of_triplets(self.triplets, self.config(split), self.store, self.listed)
         return self._tasks[split]
 
     def training_of(self, model: str, component: ModelModule) -> TrainingSource | CaptionSource | None:
@@ -118,20 +114,16 @@ class Sources:
         """
         val = replace(self.config("val"), distractors=())
         return TrainingData(
-            training_set_of(self.triplets, self.config("train"), self.store),
-            task_of(self.triplets, val, self.store, self.listed),
+            benchmark_training_set(self.triplets, self.config("train"), self.store),
+            benchmark_of_triplets(self.triplets, val, self.store, self.listed),
         )
 
     def query_bank(self) -> list[Query]:
         """Return the train queries of the data; a benchmark that only tests has none."""
-        return [] if self.benchmark is not None else query_bank(self.triplets, self.store)
+        return [] if self.benchmark is not None else benchmark_query_bank(self.triplets, self.store)
 
     def config(self, split: str) -> Config:
-        """Return how a split of the triplets is read.
-
-        Raises:
-            CvrError: there is no such split.
-        """
+        """Return how a split of the triplets is read. Raises CvrError: there is no such split."""
         options = {
             "data": self.data, "embeddings": self.embeddings, "videos": self.videos, "distractors": self.distractors,
         }  # fmt: skip
@@ -142,7 +134,7 @@ class Sources:
         scored = BENCHMARKS.get(self.benchmark.name) if self.benchmark is not None else None
         if self.benchmark is None or not isinstance(scored, HasCaptions):
             return None
-        return find_captions(self.benchmark.name, scored, self.benchmark.config)
+        return find_caption_data(self.benchmark.name, scored, self.benchmark.config)
 
     @cached_property
     def _tasks(self) -> dict[str, Task]:

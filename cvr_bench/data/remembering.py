@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_tokens
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
 BUDGET_BYTES = 1 << 30
@@ -39,7 +39,7 @@ class RememberingEncoder:
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
         """Return every token of each frame, read anew: they are too large to keep."""
-        return video_tokens(self.encoder, videos, folder)
+        return video_token_features(self.encoder, videos, folder)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and one per text."""

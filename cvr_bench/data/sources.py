@@ -1,25 +1,30 @@
 """Which triplets to score, and where the features and the split of their videos lie.
 
 A triplets folder names what it was made from, and that names what it was made from in turn, so `embeddings` and
-`videos` are found by following manifests, nearest first.
+`videos` are found by following manifests, nearest first. A data set that ships without them, because its corpus can be
+made again, has them made once, about a minute for the sample, and kept in the cache folder.
 """
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cvr_data
-from cvr_bench.benchmarks.triplets import STAGES, check_triplets
-from cvr_bench.data.benchmark import benchmark_names, find_benchmark, is_benchmark
-from cvr_bench.data.hub import fetch_triplets, is_hub_name
+from cvr_bench.benchmarks.triplets import STAGES, check_benchmark_triplets
+from cvr_bench.data.benchmark import benchmark_data_names, find_benchmark_data, is_benchmark_data
+from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name
 from cvr_bench.data.opened import Sources
-from cvr_bench.data.remade import corpus_of, remake
-from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifact_files import MANIFEST, read_json_once
+from cvr_data.core.artifacts import key_of, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
+from cvr_data.features.embed import embed
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.videos.corpora import CORPORA
+from cvr_data.videos.import_videos import import_videos
 
 FOLDER = "annotations"
 SAMPLE = "synthetic"
@@ -28,15 +33,15 @@ DEPTH = 4
 """How far below the current folder an annotations folder is looked for."""
 
 
-def newest_triplets(root: Path) -> Path | None:
+def newest_data(root: Path) -> Path | None:
     """Return the triplets folder finished last, in `root`/annotations or another annotations folder below."""
-    packaged = (sample_folder() / SAMPLE).resolve()
+    packaged = (sample_data_folder() / SAMPLE).resolve()
     folders = [path for folder in _annotation_folders(root) for path in (folder, *sorted(folder.iterdir()))]
     found = [(key, path) for path in folders if path.resolve() != packaged and (key := _age(path))]
     return max(found)[1] if found else None
 
 
-def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sources:
+def find_data_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sources:
     """Return the triplets with the features and videos they were made from.
 
     Those of a data set that ships without them are made again, once.
@@ -44,12 +49,12 @@ def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sou
     Raises:
         CvrError: there are no triplets, or their features are not known.
     """
-    check_triplets(data)
-    corpus = corpus_of(data)
+    check_benchmark_triplets(data)
+    corpus = corpus_of_data(data)
     if corpus is not None:
         if embeddings is not None:
             return Sources(data=data, embeddings=embeddings, videos=follow(embeddings, "videos"), choice=choice)
-        remade = remake(corpus, cache_folder())
+        remade = remake_data(corpus, cache_folder())
         return Sources(data=data, embeddings=remade.embeddings, videos=(remade.videos,), choice=choice)
     found = (embeddings,) if embeddings else follow(data, "embeddings")
     if not found:
@@ -58,7 +63,7 @@ def find_sources(data: Path, choice: str, embeddings: Path | None = None) -> Sou
     return Sources(data=data, embeddings=found[0], videos=videos, choice=choice)
 
 
-def choose_sources(
+def choose_data_sources(
     data: str | None, data_options: Sequence[str], embeddings: Path | None, split: str | None = None
 ) -> Sources:
     """Return what `--data` names: a path, a benchmark or a data set on the Hub; without it the triplets built last.
@@ -66,26 +71,22 @@ def choose_sources(
     Raises:
         CvrError: it is neither, its options are wrong, or its features are not known.
     """
-    if data is not None and is_benchmark(data):
-        named = find_benchmark(data, data_options, split)
+    if data is not None and is_benchmark_data(data):
+        named = find_benchmark_data(data, data_options, split)
         if embeddings is None:
             raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
         place, choice = named.config.annotations, f"--data {named.name}"
         return Sources(data=place, embeddings=embeddings, videos=(), choice=choice, benchmark=named)
     if data_options:
-        raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_names())}.")
-    if data is not None and is_hub_name(data):
-        return find_sources(fetch_triplets(data, cache_folder()), f"--data {data}", embeddings)
+        raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_data_names())}.")
+    if data is not None and is_hub_data_name(data):
+        return find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
-    return find_sources(chosen, choice, embeddings)
+    return find_data_sources(chosen, choice, embeddings)
 
 
-def with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:
-    """Return the sources with distractors in their gallery.
-
-    Raises:
-        CvrError: a benchmark's gallery is its own.
-    """
+def data_with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:
+    """Return the sources with distractors in their gallery. Raises CvrError: a benchmark's gallery is its own."""
     if folders and sources.benchmark is not None:
         raise CvrError(f"{sources.benchmark.name} has a gallery of its own; --distractors belong to triplets of ours.")
     return replace(sources, distractors=tuple(folders))
@@ -97,16 +98,16 @@ def default_data(root: Path) -> tuple[Path, str]:
     Raises:
         CvrError: none were built and no sample is packaged.
     """
-    built = newest_triplets(root)
+    built = newest_data(root)
     if built is not None:
         return built, "the triplets built last"
-    sample = sample_folder() / SAMPLE
+    sample = sample_data_folder() / SAMPLE
     if not sample.exists():
         raise CvrError(f"There are no triplets below {root}; name some with --data, or make them: cvr quickstart")
     return sample, "the packaged sample, as no triplets were built here"
 
 
-def sample_folder() -> Path:
+def sample_data_folder() -> Path:
     """Return the folder of packaged annotations: inside the installed package, or of the checkout."""
     package = Path(cvr_data.__file__).resolve().parent
     packaged = package / FOLDER
@@ -128,8 +129,47 @@ def _age(path: Path) -> tuple[str, int] | None:
     if not manifest.is_file():
         return None
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        content = read_json_once(manifest)
+    except CvrError:
         return None
-    is_triplets = isinstance(content, dict) and content.get("stage") in STAGES and "finished" in content
+    is_triplets = content["stage"] in STAGES
     return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None
+
+
+@dataclass(frozen=True)
+class Remade:
+    """The folders of a corpus made again."""
+
+    videos: Path
+    embeddings: Path
+
+
+def corpus_of_data(data: Path) -> Mapping[str, Any] | None:
+    """Return the name and options of the corpus a data set can be made from again; None where it does not say.
+
+    A manifest says so, as the packaged sample's does: "corpus": {"name": "synthetic", "options": {"train": 400, ...}}.
+    """
+    return open_artifact(data).manifest.get("corpus") if (data / MANIFEST).is_file() else None
+
+
+def remade_data_folder(corpus: Mapping[str, Any], cache: Path) -> Path:
+    """Return where the videos and features of a corpus are kept."""
+    return cache / "corpora" / f"{corpus['name']}-{key_of(corpus)[:12]}"
+
+
+def remake_data(corpus: Mapping[str, Any], cache: Path, encoder: str = "embedded") -> Remade:
+    """Return the videos and features of a corpus, making what is not in the cache yet.
+
+    Raises:
+        CvrError: unknown corpus or options.
+    """
+    folder = remade_data_folder(corpus, cache)
+    config = CORPORA.config(corpus["name"], corpus["options"])
+    videos = import_videos(CORPORA.get(corpus["name"]), config, folder / "videos")
+    features = embed(videos.path, encoder, ENCODERS.config(encoder), folder / "embeddings")
+    manifest = open_artifact(features.path).manifest
+    if manifest["dim"] != manifest["text_dim"]:
+        from cvr_data.features.fit_heads import Config, fit_heads
+
+        fit_heads(features.path, videos.path, Config())
+    return Remade(videos=videos.path, embeddings=features.path)

@@ -8,13 +8,14 @@ import dataclasses
 import itertools
 import os
 import typing
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks import BENCHMARKS, BenchmarkModule, KeepsTargets
-from cvr_bench.data.benchmark import benchmark_names
+from cvr_bench.data.benchmark import benchmark_data_names
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
@@ -74,17 +75,17 @@ class Status:
     """Commands and steps that would fetch the rest."""
 
 
-def find_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
+def find_data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
     """Return what is here of the named benchmarks, or of all.
 
     Raises:
         CvrError: a name is no benchmark, or a folder of `embeddings` is none.
     """
     for name in names:
-        if name.replace("_", "-") not in benchmark_names():
-            raise CvrError(f"Unknown benchmark {name!r}. {did_you_mean(name, benchmark_names())}")
+        if name.replace("_", "-") not in benchmark_data_names():
+            raise CvrError(f"Unknown benchmark {name!r}. {did_you_mean(name, benchmark_data_names())}")
     stores = {path: stored_video_ids(path) for path in embeddings}
-    return [_status(name.replace("_", "-"), machine, stores) for name in names or benchmark_names()]
+    return [_status(name.replace("_", "-"), machine, stores) for name in names or benchmark_data_names()]
 
 
 def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status:
@@ -95,10 +96,7 @@ def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status
     media = [_coverage(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]
     features = [found for folder in machine.features_folders(name) for found in _features(folder, ids)]
     features += [Coverage(place=path, found=len(ids & known), wanted=len(ids)) for path, known in stores.items()]
-    asked: dict[str, int] = {}
-    for folder in media_folders:
-        for row in read_status(folder):
-            asked[row.status] = asked.get(row.status, 0) + 1
+    asked = Counter(row.status for folder in media_folders for row in read_status(folder))
     return Status(
         name=name,
         root=root,

@@ -22,9 +22,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import BENCHMARKS, HasCaptions, HasTriplets
-from cvr_bench.benchmarks.triplets import Config, check_triplets, read_triplets, task_name, task_of, training_set_of
-from cvr_bench.data.benchmark import is_benchmark
-from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_captions
+from cvr_bench.benchmarks.triplets import (
+    Config,
+    benchmark_of_triplets,
+    benchmark_task_name,
+    benchmark_training_set,
+    check_benchmark_triplets,
+    read_benchmark_triplets,
+)
+from cvr_bench.data.benchmark import is_benchmark_data
+from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_caption_data
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_data.core.columns import check_columns
@@ -63,8 +70,8 @@ class TrainingSource:
         """
         data, table = Path(self.name), self.triplets()
         return TrainingData(
-            training_set_of(table, Config(data=data, split="train"), store),
-            task_of(table, Config(data=data, split="val"), store),
+            benchmark_training_set(table, Config(data=data, split="train"), store),
+            benchmark_of_triplets(table, Config(data=data, split="val"), store),
         )
 
     def triplets(self) -> pa.Table:
@@ -85,7 +92,7 @@ class TrainingSource:
         return table
 
 
-def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
+def find_training_data(data: str, root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
     """Return the triplets that `--train-data` names: a path, else a benchmark whose files lie in `root` of its name.
 
     Those of a text-video benchmark are the captions of its training videos.
@@ -93,14 +100,14 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
     Raises:
         CvrError: it is neither, has nothing to train on, or a file is missing.
     """
-    if not is_benchmark(data):
+    if not is_benchmark_data(data):
         path = Path(data)
-        check_triplets(path)
-        return TrainingSource(name=task_name(path), files=[path], read=lambda: read_triplets(path))
+        check_benchmark_triplets(path)
+        return TrainingSource(name=benchmark_task_name(path), files=[path], read=lambda: read_benchmark_triplets(path))
     name = data.replace("_", "-")
     component = BENCHMARKS.get(name)
     if isinstance(component, HasCaptions):
-        return find_captions(name, component, BENCHMARKS.config(name, {"annotations": str(root(name))}))
+        return find_caption_data(name, component, BENCHMARKS.config(name, {"annotations": str(root(name))}))
     if not isinstance(component, HasTriplets):
         components = {found: BENCHMARKS.get(found) for found in BENCHMARKS.names()}
         known = ", ".join(found for found, each in components.items() if isinstance(each, HasTriplets | HasCaptions))
@@ -111,14 +118,14 @@ def find_training(data: str, root: Callable[[str], Path]) -> TrainingSource | Ca
     return TrainingSource(name=name, files=files, read=lambda: component.load_triplets(config), options=options)
 
 
-def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
+def find_data_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSource | CaptionSource:
     """Return what the `--train-data` options name, each a data set or `DATA=WEIGHT`.
 
     Raises:
-        CvrError: a weight is not above 0, captions are to be mixed, or what `find_training` raises.
+        CvrError: a weight is not above 0, captions are to be mixed, or what `find_training_data` raises.
     """
     named = [_weighted(text) for text in data]
-    found = [(find_training(name, root), weight) for name, weight in named]
+    found = [(find_training_data(name, root), weight) for name, weight in named]
     if len(found) == 1 and found[0][1] == 1:
         return found[0][0]
     parts: list[tuple[TrainingSource, float]] = []
@@ -126,10 +133,10 @@ def find_mixture(data: Sequence[str], root: Callable[[str], Path]) -> TrainingSo
         if isinstance(source, CaptionSource):
             raise CvrError(f"{source.name} has captions, which cannot be mixed; give one --train-data without weight.")
         parts.append((source, weight))
-    return mixture(parts)
+    return _mixture(parts)
 
 
-def mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
+def _mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
     """Return the triplets of all parts, with weights."""
 
     def read() -> pa.Table:

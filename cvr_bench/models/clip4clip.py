@@ -15,7 +15,7 @@ from typing import Literal
 from cvr_bench.models.networks.drl.model import DrlOptions, LateOptions, load_drl
 from cvr_bench.models.networks.drl.network import Aggregation
 from cvr_bench.models.networks.drl.retriever import LateRetriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_data.features.protocol import Encoder
 
 NEEDS_REFERENCE = False
@@ -38,8 +38,7 @@ TINY = Config(header="seqTransf", positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features."""
-    check_one_space(encoder, "clip4clip")
+    check_retriever_space(encoder, "clip4clip")
     shared = {field.name: getattr(config, field.name) for field in fields(LateOptions)}
     options = DrlOptions(
         interaction="xti" if config.header == "tightTransf" else "dp",

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.models.parts.weights import Start
 from cvr_data.features.protocol import Encoder
 
@@ -46,8 +46,7 @@ TINY = Config(projection=4, hidden=4)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
-    check_one_space(encoder, "combiner")
+    check_retriever_space(encoder, "combiner")
     with seeded(config.seed):
         module = Combiner(
             encoder.dim,
@@ -60,15 +59,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 class Combiner(nn.Module):
-    """(video, text) -> query embedding.
-
-    Args:
-        dim: of both embeddings.
-        projection: width of either projection.
-        hidden: width of the hidden layers.
-        dropout: after both projections and the hidden layers.
-        temperature: where a learned one starts; None is a constant scale of 100.
-    """
+    """(video, text) -> query embedding; a `temperature` is learned, None is a constant scale of 100."""
 
     def __init__(self, dim: int, *, projection: int, hidden: int, dropout: float, temperature: float | None):
         super().__init__()

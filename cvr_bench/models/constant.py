@@ -19,7 +19,6 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> "ConstantRetriever":
-    """Return the model; the encoder is not used."""
     return ConstantRetriever()
 
 

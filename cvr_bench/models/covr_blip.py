@@ -33,12 +33,12 @@ from torch import Tensor, nn
 
 from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip
 from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
-from cvr_bench.models.networks.covr.inputs import Inputs, middle
-from cvr_bench.models.networks.covr.objective import targets_of
-from cvr_bench.models.networks.covr.retriever import Compose, covr_retriever, target_and_caption_losses
+from cvr_bench.models.networks.covr.inputs import Inputs, covr_middle_frame
+from cvr_bench.models.networks.covr.objective import covr_targets
+from cvr_bench.models.networks.covr.retriever import Compose, covr_retriever, covr_target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, seeded
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.models.parts.device import device_of_module, seeded
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -64,16 +64,15 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     if config.variant in ("avg", "late-fusion"):
-        check_one_space(encoder, f"covr-blip: variant {config.variant}")
+        check_retriever_space(encoder, f"covr-blip: variant {config.variant}")
         return _retriever(config, encoder, *_of_embeddings(config, encoder))
     built = build_blip(config, encoder)
-    train_only_used(built, config.variant)
+    _train_only_used(built, config.variant)
     return _retriever(config, encoder, built.network, _network_query(config, encoder, built))
 
 
-def train_only_used(built: Built[BlipNetwork], variant: Variant) -> None:
+def _train_only_used(built: Built[BlipNetwork], variant: Variant) -> None:
     """Freeze what a variant does not use, and the projection of images, which the frozen targets went through."""
     network = built.network
     for name, parameter in network.named_parameters():
@@ -117,19 +116,19 @@ def _of_embeddings(config: Config, encoder: Encoder) -> "tuple[LateFusion | None
     def compose(
         videos: Sequence[Video], words: Sequence[str], described: Sequence[str | None], training: bool
     ) -> Tensor:
-        image_BD = F.normalize(middle(encoder.encode_videos(videos)), dim=-1)
+        image_BD = F.normalize(covr_middle_frame(encoder.encode_videos(videos)), dim=-1)
         text_BD = encoder.encode_texts(words).pooled_BD
         if fusion is None:
             return F.normalize((text_BD + image_BD) / 2, dim=-1)
-        return fusion(text_BD.to(device_of(fusion)), image_BD.to(device_of(fusion)))
+        return fusion(text_BD.to(device_of_module(fusion)), image_BD.to(device_of_module(fusion)))
 
     return fusion, compose
 
 
 def _retriever(config: Config, encoder: Encoder, module: nn.Module | None, compose: Compose) -> DenseRetriever:
     def losses(query_BD: Tensor, batch: TripletBatch) -> Losses:
-        target_BD, weight = targets_of(batch, config.pooling), config.caption_weight
-        return target_and_caption_losses(
+        target_BD, weight = covr_targets(batch, config.pooling), config.caption_weight
+        return covr_target_and_caption_losses(
             "covr-blip", config, encoder, query_BD, target_BD, batch, caption_weight=weight
         )
 

@@ -34,14 +34,14 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs, Limits
-from cvr_bench.models.networks.covr.objective import in_parts, pooled
+from cvr_bench.models.networks.covr.objective import covr_pooled, covr_queries_in_parts
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer
-from cvr_bench.models.networks.covr.retriever import composed, target_and_caption_losses
+from cvr_bench.models.networks.covr.retriever import covr_composed, covr_target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, evaluating, videos_and_texts
-from cvr_bench.models.parts.weights import load_weights
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, evaluating_module, retriever_videos_and_texts
+from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
+from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
 AS_PUBLISHED = Limits(words=30, train_tokens=32, test_tokens=64)
@@ -84,16 +84,15 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
-    """Return the model over frozen features."""
     built = build_qformer(config, encoder, config.queries)
-    train_only_used(built, config.variant)
-    load_weights(built.network, config.checkpoint)
+    _train_only_used(built, config.variant)
+    load_model_weights(built.network, config.checkpoint)
     composer, targets = QFormerComposer(config, encoder, built), Targets(config, encoder)
     step = TrainingStep(config, encoder, composer, targets)
 
     def tokens_of(queries: Sequence[Query]) -> Tensor:
         reads_image, reads_text = config.variant != "text-only", config.variant != "visual-only"
-        return composed(queries, composer, reads_image=reads_image, reads_text=reads_text)
+        return covr_composed(queries, composer, reads_image=reads_image, reads_text=reads_text)
 
     if config.scoring == "max":
         return MaxOverTokens(tokens_of, targets.tokens, module=built.network, training_step=step)
@@ -105,7 +104,7 @@ def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
     )
 
 
-def train_only_used(built: Built[QFormerNetwork], variant: Variant) -> None:
+def _train_only_used(built: Built[QFormerNetwork], variant: Variant) -> None:
     """Freeze what a variant does not use, and the projection of images, which the frozen targets went through."""
     for name, parameter in built.network.named_parameters():
         if variant == "visual-only":  # as released: the projection and the query tokens
@@ -151,16 +150,16 @@ class Targets:
     def means(self, videos: Sequence[Video]) -> Tensor:
         """Return target_BD of gallery videos: the mean of their query tokens."""
         if self.config.targets == "frames":
-            mean_BD = pooled(self.encoder.encode_videos(videos), self.config.pooling)
+            mean_BD = covr_pooled(self.encoder.encode_videos(videos), self.config.pooling)
         else:
-            tokens_BKD = pooled(video_tokens(self.encoder, videos), self.config.pooling)
+            tokens_BKD = covr_pooled(video_token_features(self.encoder, videos), self.config.pooling)
             mean_BD = F.normalize(tokens_BKD, dim=-1).mean(dim=1)
         return mean_BD if self.is_faithful else F.normalize(mean_BD, dim=-1)
 
     def tokens(self, videos: Sequence[Video]) -> list[Tensor]:
         """Return the tokens of each gallery video, of unit length: its query tokens, or its frames."""
         if self.config.targets == "tokens":
-            tokens_BKD = pooled(video_tokens(self.encoder, videos), self.config.pooling)
+            tokens_BKD = covr_pooled(video_token_features(self.encoder, videos), self.config.pooling)
             return list(F.normalize(tokens_BKD, dim=-1))
         features = self.encoder.encode_videos(videos)
         return [
@@ -172,9 +171,9 @@ class Targets:
         """Return target_BD to train against; as released, tokens averaged over frames keep the length they got."""
         features: VideoFeatures = batch.target
         if self.config.targets == "tokens":
-            features = video_tokens(self.encoder, [Video(target_id) for target_id in batch.target_ids])
+            features = video_token_features(self.encoder, [Video(target_id) for target_id in batch.target_ids])
         frame_scores = batch.extra.get("frame_scores") or [None] * len(batch.target_ids)
-        found = pooled(features, self.config.pooling, frame_scores)
+        found = covr_pooled(features, self.config.pooling, frame_scores)
         if self.config.targets == "tokens":
             found = (found if self.is_faithful else F.normalize(found, dim=-1)).mean(dim=1)
         return found if self.is_faithful else F.normalize(found, dim=-1)
@@ -192,7 +191,7 @@ class TrainingStep:
     def __call__(self, batch: TripletBatch) -> Losses:
         """Return the losses."""
         query_BD = self.composer.mean(self.composer(batch.references, batch.modifications, (), True))
-        return target_and_caption_losses(
+        return covr_target_and_caption_losses(
             "covr-blip2",
             self.config,
             self.encoder,
@@ -207,23 +206,15 @@ class TrainingStep:
 class MaxOverTokens:
     """A retriever whose queries and videos are several tokens each: the best pair of tokens counts.
 
-    Memory is bounded by a block; the released code holds all pairs at once, 139 GB on CIRR's val split.
-
-    Args:
-        encode_queries: queries -> (Q, K, D).
-        encode_videos: videos -> one (T, D) each.
-        module: what is trained.
-        training_step: batch -> losses.
+    `encode_queries` gives (Q, K, D), `encode_videos` a (T, D) for each. Memory is bounded by a block; the released code
+    holds all pairs at once, 139 GB on CIRR's val split.
     """
 
     def __init__(
-        self,
-        encode_queries: Callable[[Sequence[Query]], Tensor],
-        encode_videos: Callable[[Sequence[Video]], list[Tensor]],
-        *,
-        module: nn.Module,
+        self, encode_queries: Callable[[Sequence[Query]], Tensor],
+        encode_videos: Callable[[Sequence[Video]], list[Tensor]], *, module: nn.Module,
         training_step: Callable[[TripletBatch], Losses],
-    ):
+    ):  # fmt: skip
         self.encode_queries, self.encode_videos = encode_queries, encode_videos
         self.module, self.training_step = module, training_step
         self.tokens_ND = torch.empty(0, 0)
@@ -231,13 +222,9 @@ class MaxOverTokens:
         self.size = 0
 
     def index(self, gallery: Sequence[Item]) -> None:
-        """Keep the tokens of the gallery.
-
-        Raises:
-            CvrError: an item is a text.
-        """
-        videos, _ = videos_and_texts(gallery, ranks_texts=False)
-        with evaluating(self.module):
+        """Keep the tokens of the gallery. Raises CvrError: an item is a text."""
+        videos, _ = retriever_videos_and_texts(gallery, ranks_texts=False)
+        with evaluating_module(self.module):
             parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]
         rows = [tokens_TD.float().cpu() for part in parts for tokens_TD in part]
         self.size = len(rows)
@@ -246,7 +233,7 @@ class MaxOverTokens:
 
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG, the largest dot product of a token of the query and one of the video."""
-        with evaluating(self.module):
+        with evaluating_module(self.module):
             tokens_QKD = self.encode_queries(queries).float().cpu()
         at_once = max(1, BLOCK // max(1, tokens_QKD.shape[1] * len(self.tokens_ND)))
 
@@ -255,4 +242,4 @@ class MaxOverTokens:
             empty_QG = best_QN.new_full((len(best_QN), self.size), -torch.inf)
             return empty_QG.scatter_reduce(1, self.owners_N.expand_as(best_QN), best_QN, "amax")
 
-        return in_parts(len(queries), at_once, best)
+        return covr_queries_in_parts(len(queries), at_once, best)

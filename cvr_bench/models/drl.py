@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 from cvr_bench.models.networks.drl.model import DrlOptions, load_drl
 from cvr_bench.models.networks.drl.retriever import LateRetriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_data.features.protocol import Encoder
 
 NEEDS_REFERENCE = False
@@ -48,6 +48,5 @@ TINY = Config(positions=16)
 
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features."""
-    check_one_space(encoder, "drl")
+    check_retriever_space(encoder, "drl")
     return load_drl(config, encoder)

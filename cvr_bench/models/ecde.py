@@ -32,10 +32,10 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, Words, build_blip
 from cvr_bench.models.networks.covr.config import CovrConfig, Mode
 from cvr_bench.models.networks.covr.inputs import Inputs, Limits
-from cvr_bench.models.networks.covr.objective import Objective, column, targets_of
+from cvr_bench.models.networks.covr.objective import Objective, covr_loss_column, covr_targets
 from cvr_bench.models.networks.covr.retriever import covr_retriever
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.stored import StoredEncoder
 from cvr_data.features.protocol import Encoder
@@ -69,7 +69,6 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
     is_fixed = not config.is_faithful
     built = build_blip(config, encoder, with_prompt=is_fixed)
     built.network.vision_proj.requires_grad_(False)
@@ -82,12 +81,12 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
     def losses(query_BD: Tensor, batch: TripletBatch) -> Losses:
         parts = {space: objective(query_BD, targets(space, batch), batch) for space in spaces}
-        return {"loss": weighed(parts, uncertainty_S), **parts}
+        return {"loss": _weighed(parts, uncertainty_S), **parts}
 
     return covr_retriever(config, encoder, module, EcdeComposer(config, encoder, built), losses)
 
 
-def weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
+def _weighed(parts: dict[str, Tensor], uncertainty_S: Tensor | None) -> Tensor:
     """Return the sum of the losses of the spaces: exp(-s) loss + s with learned s, or with the released weights."""
     if uncertainty_S is None:
         return torch.stack([RELEASED[space] * loss for space, loss in parts.items()]).sum()
@@ -147,13 +146,13 @@ class Targets:
     def __call__(self, space: str, batch: TripletBatch) -> Tensor:
         """Return the targets of a batch in one space."""
         if space == "visual":
-            return targets_of(batch, self.config.pooling)
+            return covr_targets(batch, self.config.pooling)
         if space == "multimodal" and self.stored is not None:
             return self.stored.encode_videos([Video(target_id) for target_id in batch.target_ids]).pooled_BD()
-        check_one_space(self.encoder, f"ecde: space {space}")
-        captions = column(batch, "target_caption", "ecde", "spaces=visual")
+        check_retriever_space(self.encoder, f"ecde: space {space}")
+        captions = covr_loss_column(batch, "target_caption", "ecde", "spaces=visual")
         caption_BD = self.encoder.encode_texts(captions).pooled_BD
         if space == "text":
             return caption_BD
-        visual_BD = targets_of(batch, self.config.pooling)
+        visual_BD = covr_targets(batch, self.config.pooling)
         return F.normalize(visual_BD + caption_BD.to(visual_BD.device), dim=-1)

@@ -26,15 +26,15 @@ import torch
 from torch import Tensor, nn
 
 from cvr_bench.models.networks.fdca.faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
-from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca, masked_mean
+from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device, seeded
-from cvr_bench.models.parts.losses import false_negatives, info_nce, similarities, triplet_margin
+from cvr_bench.models.parts.device import device_of_module, on_device, seeded
+from cvr_bench.models.parts.losses import info_nce, loss_false_negatives, loss_similarities, triplet_margin
 from cvr_bench.models.parts.pooled import pooled_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_one_space
-from cvr_bench.models.parts.weights import Start, load_weights
-from cvr_bench.tasks.task import Query, modifications, references
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
+from cvr_bench.models.parts.weights import Start, load_model_weights
+from cvr_bench.tasks.task import Query, task_modifications, task_references
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_feature_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,7 @@ TINY = Config(width=8, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
-    check_one_space(encoder, "fdca")
+    check_retriever_space(encoder, "fdca")
     build = _faithful if config.mode == "faithful" else _fixed
     return build(config, encoder)
 
@@ -99,14 +98,14 @@ def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
         return module(reference, text).query_BD
 
     def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of(module))
+        batch = on_device(batch, device_of_module(module))
         composed = module(batch.reference, batch.modification)
-        changed = [row for row, text in enumerate(batch.modifications) if without_negation(text) != text]
+        changed = [row for row, text in enumerate(batch.modifications) if fdca_without_negation(text) != text]
         negative_BD = composed.query_BD.clone()
         if changed:
-            texts = encoder.encode_texts([without_negation(batch.modifications[row]) for row in changed])
+            texts = encoder.encode_texts([fdca_without_negation(batch.modifications[row]) for row in changed])
             reference = VideoFeatures(batch.reference.frames_BTD[changed], batch.reference.mask_BT[changed])
-            negative_BD[changed] = module(reference, on_device(texts, device_of(module))).query_BD
+            negative_BD[changed] = module(reference, on_device(texts, device_of_module(module))).query_BD
         return _fixed_losses(config, module.scale, composed, negative_BD, changed, batch)
 
     return _retriever(config, encoder, module, encode_queries, training_step)
@@ -122,12 +121,13 @@ def _fixed_losses(
     counted_B[changed] = True
     counted_B = batch.joined(counted_B)
     ignored_BB = batch.ignored().to(target_BD.device)
-    same_reference_BB = false_negatives(batch.joined_ids([video.video_id for video in batch.references]))
+    same_reference_BB = loss_false_negatives(batch.joined_ids([video.video_id for video in batch.references]))
     same_reference_BB = same_reference_BB.to(target_BD.device)
     parts = {
-        "query": info_nce(scale * similarities(query_BD, target_BD), ignored_BB),
-        "token": config.token_weight * info_nce(scale * similarities(token_BD, target_BD), ignored_BB),
-        "retained": config.retained_weight * info_nce(scale * similarities(retained_BD, video_BD), same_reference_BB),
+        "query": info_nce(scale * loss_similarities(query_BD, target_BD), ignored_BB),
+        "token": config.token_weight * info_nce(scale * loss_similarities(token_BD, target_BD), ignored_BB),
+        "retained": config.retained_weight
+        * info_nce(scale * loss_similarities(retained_BD, video_BD), same_reference_BB),
         "triplet": config.triplet_weight
         * triplet_margin(target_BD, query_BD, negative_BD, margin=config.margin, counted_B=counted_B),
     }
@@ -143,8 +143,8 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
         return module.encode_query(_mean_frame(reference), text.pooled_BD)
 
     def training_step(batch: TripletBatch) -> Losses:
-        stripped = encoder.encode_texts([without_negation_as_released(text) for text in batch.modifications])
-        batch, stripped = on_device(batch, device_of(module)), on_device(stripped, device_of(module))
+        stripped = encoder.encode_texts([fdca_without_negation_as_released(text) for text in batch.modifications])
+        batch, stripped = on_device(batch, device_of_module(module)), on_device(stripped, device_of_module(module))
         composition = module.compose(_mean_frame(batch.reference), _view(batch.modification), _view(stripped))
         return FaithfulLosses.of(_joined(batch, composition), batch.joined(_mean_frame(batch.target))).named()
 
@@ -152,36 +152,26 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 def _retriever(
-    config: Config,
-    encoder: Encoder,
-    module: nn.Module,
-    encode: Callable[[VideoFeatures, TextFeatures], Tensor],
+    config: Config, encoder: Encoder, module: nn.Module, encode: Callable[[VideoFeatures, TextFeatures], Tensor],
     training_step: Callable[[TripletBatch], Losses],
-) -> DenseRetriever:
-    load_weights(module, config.checkpoint)
+) -> DenseRetriever:  # fmt: skip
+    load_model_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device = device_of(module)
-        reference = on_device(encoder.encode_videos(references(queries)), device)
-        return encode(reference, on_device(encoder.encode_texts(modifications(queries)), device))
+        device = device_of_module(module)
+        reference = on_device(encoder.encode_videos(task_references(queries)), device)
+        return encode(reference, on_device(encoder.encode_texts(task_modifications(queries)), device))
 
     return pooled_retriever(encoder, encode_queries, module=module, training_step=training_step)
 
 
 def _joined(batch: TripletBatch, composition: Composition) -> Composition:
     """The compositions of all parts of the batch."""
-    return dataclasses.replace(
-        composition,
-        video_BD=batch.joined(composition.video_BD),
-        query_BD=batch.joined(composition.query_BD),
-        query_token_BD=batch.joined(composition.query_token_BD),
-        query_negative_BD=batch.joined(composition.query_negative_BD),
-        retained_BD=batch.joined(composition.retained_BD),
-    )
+    return Composition(*(batch.joined(getattr(composition, field.name)) for field in dataclasses.fields(composition)))
 
 
 def _mean_frame(features: VideoFeatures) -> Tensor:
-    return masked_mean(features.frames_BTD, features.mask_BT)
+    return masked_feature_mean(features.frames_BTD, features.mask_BT)
 
 
 def _view(features: TextFeatures) -> TextView:
@@ -204,13 +194,13 @@ AS_RELEASED = ("instead of", "not", "rather than")
 _WORDS = re.compile(rf"\b(?:{'|'.join(EXCLUDING)})\b|n['\u2019]t\b", re.IGNORECASE)
 
 
-def without_negation(text: str) -> str:
+def fdca_without_negation(text: str) -> str:
     """Return the text without its words of negation, in any case; `doesn't` keeps `does`; unchanged if none is left."""
     stripped = " ".join(_WORDS.sub(" ", text).split())
     return stripped if any(letter.isalnum() for letter in stripped) else text
 
 
-def without_negation_as_released(text: str) -> str:
+def fdca_without_negation_as_released(text: str) -> str:
     """Return the text as FDCA strips it: letters are deleted inside words too, so another becomes aher."""
     for letters in AS_RELEASED:
         text = text.replace(letters, "")

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
-from cvr_bench.models.parts.retriever import videos_and_texts
-from cvr_bench.tasks.task import Item, Query, modifications, references
+from cvr_bench.models.parts.retriever import retriever_videos_and_texts
+from cvr_bench.tasks.task import Item, Query, task_modifications, task_references
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import OUTSIDE
@@ -60,12 +60,10 @@ TINY = Config(backend="echo")
 
 
 def parts(config: Config) -> list[BackendModule]:
-    """Return what asks the language model."""
     return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "Judge":
-    """Return the model; it reads no features."""
     return Judge(config)
 
 
@@ -82,30 +80,26 @@ class Judge:
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:
-        """Remember the gallery, which is one of videos.
-
-        Raises:
-            CvrError: an item is a text.
-        """
-        videos_and_texts(gallery, ranks_texts=False)
+        """Remember the gallery, which is one of videos. Raises CvrError: an item is a text."""
+        retriever_videos_and_texts(gallery, ranks_texts=False)
         self.gallery = gallery
 
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG, 0 to 1; no number counts as 0."""
-        references(queries), modifications(queries)  # say so where there is none
+        task_references(queries), task_modifications(queries)  # say so where there is none
         item_ids = [item.item_id for item in self.gallery]
         return torch.stack([self.rescore(query, item_ids).nan_to_num(nan=0.0) for query in queries])
 
     def rescore(self, query: Query, item_ids: Sequence[str]) -> Tensor:
         """Return a score of 0 to 1 per item, NaN where the model gives no number."""
-        reference_id = references([query])[0].video_id
+        reference_id = task_references([query])[0].video_id
         known = {
             "reference_caption": query.description or self.captions.get(reference_id, UNKNOWN),
-            "modification": modifications([query])[0],
+            "modification": task_modifications([query])[0],
         }
         variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
-        return torch.tensor([rating(answer) for answer in answers])
+        return torch.tensor([judge_rating(answer) for answer in answers])
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -120,7 +114,7 @@ class Judge:
         return tuple(jpeg_bytes(frame) for frame in read_frames(video.clip, self.config.frames))
 
 
-def rating(answer: str | None) -> float:
+def judge_rating(answer: str | None) -> float:
     """Return the first number of an answer as a share of 10, at most 1; NaN where there is none."""
     found = NUMBER.search(answer or "")
     return min(float(found[0]), BEST) / BEST if found else float("nan")

@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.pooled import half_queries, pooled_texts, pooled_videos, untrained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.models.parts.pooled import pooled_half_queries, pooled_texts, pooled_videos, untrained_retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
+from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
@@ -58,15 +58,14 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model."""
-    check_one_space(encoder, "mteb")
+    check_retriever_space(encoder, "mteb")
     joint = None if config.model is None else JointEncoder(config)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if (half_BD := half_queries(encoder, queries)) is not None:
+        if (half_BD := pooled_half_queries(encoder, queries)) is not None:
             return half_BD
         if joint is not None:
-            return joint.encode(references(queries), modifications(queries))
+            return joint.encode(task_references(queries), task_modifications(queries))
         return F.normalize(pooled_videos(encoder, queries) + pooled_texts(encoder, queries), dim=-1)
 
     return untrained_retriever(encoder, encode_queries)
@@ -76,11 +75,11 @@ class JointEncoder:
     """Encodes frames together with a text, by a model that someone else runs."""
 
     def __init__(self, config: Config):
-        from cvr_data.features.encoders.mteb import model_of
+        from cvr_data.features.encoders.mteb import mteb_encoder_model
 
         assert config.model is not None and config.videos is not None
         self.config = config
-        self.model = model_of(config.model, config.argument)
+        self.model = mteb_encoder_model(config.model, config.argument)
         self.video_of = read_files(config.videos)
 
     def encode(self, videos: Sequence[Video], texts: Sequence[str]) -> Tensor:
@@ -111,13 +110,13 @@ class JointEncoder:
     def _encode(self, items: Sequence[tuple[Any, str]]) -> Tensor:
         from PIL import Image
 
-        from cvr_data.features.encoders.mteb import run_model
+        from cvr_data.features.encoders.mteb import run_mteb_encoder
 
         images, texts = [Image.fromarray(frame) for frame, _ in items], [text for _, text in items]
         pairs = [{"image": image, "text": text} for image, text in zip(images, texts, strict=True)]
         columns: dict[str, list[Any]] = {"image": images, "text": texts}
         where, size = f"mteb: {self.config.model}", self.config.batch_size
         try:
-            return run_model(self.model, "get_fused_embeddings", pairs, columns, size, where)
+            return run_mteb_encoder(self.model, "get_fused_embeddings", pairs, columns, size, where)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise CvrError(f"{where} does not encode an image with a text ({first_line(error)}).") from None

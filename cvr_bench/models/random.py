@@ -24,7 +24,6 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> "RandomRetriever":
-    """Return the model; the encoder is not used."""
     return RandomRetriever(config.seed)
 
 

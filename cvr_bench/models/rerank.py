@@ -20,7 +20,7 @@ from torch import Tensor
 
 from cvr_bench.models import MODELS, ModelModule
 from cvr_bench.models.parts.retriever import Retriever
-from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
+from cvr_bench.models.parts.two_stages import own_reference_columns, rerank_shortlist, reranked_scores
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.features.protocol import Encoder
 
@@ -61,12 +61,10 @@ class Rescorer(Protocol):
 
 
 def parts(config: Config) -> list[ModelModule]:
-    """Return the two models."""
     return [MODELS.get(config.first), MODELS.get(config.second)]
 
 
 def load(config: Config, encoder: Encoder) -> "Reranker":
-    """Return the model."""
     from cvr_bench.models.parts.trained import scoring_model
 
     return Reranker(
@@ -92,11 +90,11 @@ class Reranker:
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG: the shortlist above all else, in the second one's order."""
         first_QG = self.first.score(queries)
-        listed_QG = shortlist(first_QG, own_columns(queries, self.gallery), self.top)
+        listed_QG = rerank_shortlist(first_QG, own_reference_columns(queries, self.gallery), self.top)
         if not isinstance(self.second, Rescorer):
-            return reordered(first_QG, self.second.score(queries), listed_QG)
+            return reranked_scores(first_QG, self.second.score(queries), listed_QG)
         second_QG = torch.full_like(first_QG, torch.nan)
         for row, query in enumerate(queries):
             columns = listed_QG[row].nonzero().flatten()
             second_QG[row, columns] = self.second.rescore(query, [self.gallery[c].item_id for c in columns.tolist()])
-        return reordered(first_QG, second_QG.nan_to_num(nan=-torch.inf), listed_QG)
+        return reranked_scores(first_QG, second_QG.nan_to_num(nan=-torch.inf), listed_QG)

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.pooled import half_queries, pooled_texts, pooled_videos, untrained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.pooled import pooled_half_queries, pooled_texts, pooled_videos, untrained_retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.tasks.task import Query
 from cvr_data.features.protocol import Encoder
 
@@ -35,10 +35,10 @@ TINY = Config()
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     """Return the model: the cosine of the weighted sum and a video's mean frame embedding."""
-    check_one_space(encoder, "sum")
+    check_retriever_space(encoder, "sum")
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if (half_BD := half_queries(encoder, queries)) is not None:
+        if (half_BD := pooled_half_queries(encoder, queries)) is not None:
             return half_BD
         video_BD, text_BD = pooled_videos(encoder, queries), pooled_texts(encoder, queries)
         return F.normalize(torch.lerp(video_BD, text_BD, config.text_weight), dim=-1)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cvr_bench.models.parts.pooled import pooled_texts, untrained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_data.features.protocol import Encoder
 
 
@@ -17,5 +17,5 @@ TINY = Config()
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     """Return the model: the cosine of the text embedding and a video's mean frame embedding."""
-    check_one_space(encoder, "text-only")
+    check_retriever_space(encoder, "text-only")
     return untrained_retriever(encoder, lambda queries: pooled_texts(encoder, queries))

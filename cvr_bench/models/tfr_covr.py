@@ -20,9 +20,9 @@ from torch import Tensor
 
 from cvr_bench.models.parts.language_model import LanguageModel
 from cvr_bench.models.parts.pooled import pooled_retriever, pooled_videos
-from cvr_bench.models.parts.retriever import check_one_space
-from cvr_bench.models.parts.two_stages import own_columns, reordered, shortlist
-from cvr_bench.tasks.task import Item, Query, modifications
+from cvr_bench.models.parts.retriever import check_retriever_space
+from cvr_bench.models.parts.two_stages import own_reference_columns, rerank_shortlist, reranked_scores
+from cvr_bench.tasks.task import Item, Query, task_modifications
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.protocol import Encoder
 from cvr_data.modifications.backends import BACKENDS, BackendModule
@@ -50,13 +50,11 @@ TINY = Config(backend="echo", neighbours=2)
 
 
 def parts(config: Config) -> list[BackendModule]:
-    """Return what asks the language model."""
     return [BACKENDS.get(config.backend)]
 
 
 def load(config: Config, encoder: Encoder) -> "TfrCovr":
-    """Return the model."""
-    check_one_space(encoder, "tfr-covr")
+    check_retriever_space(encoder, "tfr-covr")
     return TfrCovr(config, encoder)
 
 
@@ -77,16 +75,16 @@ class TfrCovr:
 
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG."""
-        modifications(queries)  # says so where there is none
+        task_modifications(queries)  # says so where there is none
         visual_QG = self.videos.score(queries)
         assert self.videos.gallery_GD is not None
         text_QD = self.encoder.encode_texts(self.edited_captions(queries)).pooled_BD
-        listed_QG = shortlist(visual_QG, own_columns(queries, self.gallery), self.config.neighbours)
-        return reordered(visual_QG, text_QD @ self.videos.gallery_GD.T, listed_QG)
+        listed_QG = rerank_shortlist(visual_QG, own_reference_columns(queries, self.gallery), self.config.neighbours)
+        return reranked_scores(visual_QG, text_QD @ self.videos.gallery_GD.T, listed_QG)
 
     def edited_captions(self, queries: Sequence[Query]) -> list[str]:
         """Return what each target should look like, in words."""
-        texts = modifications(queries)
+        texts = task_modifications(queries)
         asked = [number for number, query in enumerate(queries) if query.description]
         answers = self.editor.answers(
             [

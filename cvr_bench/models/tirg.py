@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.models.parts.weights import Start
 from cvr_data.features.protocol import Encoder
 
@@ -44,8 +44,7 @@ TINY = Config()
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    """Return the model over frozen features."""
-    check_one_space(encoder, "tirg")
+    check_retriever_space(encoder, "tirg")
     is_faithful = config.mode == "faithful"
     with seeded(config.seed):
         module = Tirg(encoder.dim, scale=REFERENCE_SCALE if is_faithful else 1 / config.temperature)
@@ -53,12 +52,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 class Tirg(nn.Module):
-    """(video, text) -> query embedding: a gated video plus a residual.
-
-    Args:
-        dim: of both embeddings.
-        scale: what similarities are multiplied by, at the start.
-    """
+    """(video, text) -> query embedding: a gated video plus a residual; `scale`, of similarities, is learned."""
 
     def __init__(self, dim: int, *, scale: float):
         super().__init__()

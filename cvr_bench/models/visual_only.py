@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cvr_bench.models.parts.pooled import pooled_retriever, pooled_videos
-from cvr_bench.models.parts.retriever import DenseRetriever, check_one_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_data.features.protocol import Encoder
 
 
@@ -25,7 +25,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     """Return the model: the cosine of mean frame embeddings."""
 
     def encode_texts(texts: Sequence[str]) -> Tensor:
-        check_one_space(encoder, "visual-only")
+        check_retriever_space(encoder, "visual-only")
         return encoder.encode_texts(texts).pooled_BD
 
     return pooled_retriever(encoder, lambda queries: pooled_videos(encoder, queries), encode_texts=encode_texts)

@@ -11,7 +11,6 @@ Every command resumes what it finds finished, so a recipe that was stopped is si
 """
 
 import contextlib
-import json
 import shlex
 import string
 import time
@@ -21,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import command
-from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import json_bytes, write_bytes
-from cvr_data.core.yaml_text import parse_yaml
+from cvr_data.core.yaml_text import read_yaml
 
 TIMINGS = "timings.json"
 FIELDS = {"name", "summary", "variables", "steps"}
@@ -86,7 +86,8 @@ def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recip
         CvrError: the file is no recipe, or a variable is unknown.
     """
     content = _read_yaml(path)
-    defaults = {key: str(value) for key, value in (content.get("variables") or {}).items()}
+    with reading(path, "a recipe"):
+        defaults = {str(key): str(value) for key, value in (content.get("variables") or {}).items()}
     for key in variables or {}:
         if key not in defaults:
             raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")
@@ -107,8 +108,7 @@ def run_recipe(
     folder.mkdir(parents=True, exist_ok=True)
     timings: list[Timing] = []
     with contextlib.chdir(folder):
-        timed = json.loads(Path(TIMINGS).read_text(encoding="utf-8")) if Path(TIMINGS).exists() else []
-        before = {entry["command"]: entry["seconds"] for entry in timed}
+        before = _times_before()
         for number, step in enumerate(recipe.steps, 1):
             line = shlex.join(["cvr", *step])
             announce(f"[{number}/{len(recipe.steps)}] $ {line}")
@@ -123,7 +123,17 @@ def run_recipe(
     return timings
 
 
-def totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
+def _times_before() -> dict[str, float]:
+    """Seconds that the work of each step took in earlier runs."""
+    path = Path(TIMINGS)
+    if not path.exists():
+        return {}
+    entries = read_json(path, list)
+    with reading(path, "times of steps; remove it"):
+        return {str(entry["command"]): float(entry["seconds"]) for entry in entries}
+
+
+def recipe_totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
     """Return the seconds of this run and, where steps took less than when they did the work, those of then as well."""
     fewer = sum(timing.seconds < timing.made for timing in timings)
     then = f"when the work was done; {fewer} of {len(timings)} steps took less now"
@@ -131,7 +141,7 @@ def totals(timings: Sequence[Timing]) -> list[tuple[float, str]]:
     return [*whole, (sum(timing.made for timing in timings), then)] if fewer else whole
 
 
-def run_here(recipe: Recipe, folder: Path) -> list[Timing]:
+def run_recipe_here(recipe: Recipe, folder: Path) -> list[Timing]:
     """Run the steps of a recipe with the `cvr` that is running, saying on stderr which one is at work."""
     context = click.get_current_context()
     group: Any = context.find_root().command
@@ -144,10 +154,7 @@ def run_here(recipe: Recipe, folder: Path) -> list[Timing]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path}: not valid YAML ({first_line(error)}).") from None
+    content = read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or not content["steps"]:
         raise CvrError(f"{path}: a recipe needs a list of `steps`, each a command line such as `cvr import ...`.")
     for key in content:
@@ -160,7 +167,7 @@ def _step(line: object, values: Mapping[str, str], where: str) -> tuple[str, ...
     if not isinstance(line, str):
         raise CvrError(f"{where} should be a command line, got {line!r}.")
     try:
-        words = shlex.split(string.Template(line).substitute(values))
+        words = [string.Template(word).substitute(values) for word in shlex.split(line)]
     except KeyError as error:
         raise CvrError(f"{where}: no variable {error.args[0]!r}. {did_you_mean(str(error.args[0]), values)}") from None
     except ValueError as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
-from cvr_bench.report.audit_tables import best_of, common_k, format_leak, interval_of
+from cvr_bench.report.audit_tables import best_audit_report, report_leak_table, reported_common_k, reported_interval
 from cvr_bench.report.scores import ScoredModel
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
-from cvr_bench.scoring.metrics import Interval
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AuditPart:
     leaks: list[tuple[ScoredModel, str]]
 
 
-def audit_part(entries: Sequence[ScoredModel]) -> AuditPart | None:
+def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
     """Return the audits of the models that use both inputs, else of all; None where there are none."""
     chosen = [entry for entry in entries if entry.is_composed] or entries
     audits = [(entry, audit) for entry in chosen if (audit := audit_of(entry.result)) is not None]
@@ -58,7 +58,7 @@ def audit_part(entries: Sequence[ScoredModel]) -> AuditPart | None:
     first = audits[0][1]
     metric = f"R@{first['ks'][0]}"
     composed = [(entry, audit) for entry, audit in audits if "gap" in audit["composition"]]
-    k = common_k([audit for _, audit in composed])
+    k = reported_common_k([audit for _, audit in composed])
     return AuditPart(
         k=k,
         first=metric,
@@ -66,10 +66,12 @@ def audit_part(entries: Sequence[ScoredModel]) -> AuditPart | None:
         composition=[_composition(entry, audit, metric, k) for entry, audit in composed],
         variants=list(first["temporal"]["recalls"]),
         time=[
-            TimeRow(entry, [recalls[MEAN] for recalls in part["recalls"].values()], interval_of(part["gap"][MEAN]))
+            TimeRow(
+                entry, [recalls[MEAN] for recalls in part["recalls"].values()], reported_interval(part["gap"][MEAN])
+            )
             for entry, part in ((entry, audit["temporal"]) for entry, audit in audits)
         ],
-        leaks=[(entry, format_leak(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
+        leaks=[(entry, report_leak_table(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
     )
 
 
@@ -79,7 +81,7 @@ def _composition(entry: ScoredModel, audit: Mapping[str, Any], metric: str, k: i
     return CompositionRow(
         entry=entry,
         composed=part["recalls"]["composed"][MEAN],
-        unimodal=[best_of(part, modality) for modality in ("text-only", "visual-only")],
-        gaps=[interval_of(part["gap"][name]) for name in (metric, MEAN)],
+        unimodal=[best_audit_report(part, modality) for modality in ("text-only", "visual-only")],
+        gaps=[reported_interval(part["gap"][name]) for name in (metric, MEAN)],
         labels=[(counts[label], 100 * counts[label] / audit["queries"]) for label in LABELS],
     )

@@ -6,28 +6,28 @@ from typing import Any
 from cvr_bench.audit.composition import LABELS, USUAL_K
 from cvr_bench.audit.temporal import ALL
 from cvr_bench.report.scores import BASELINES
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
-from cvr_bench.scoring.metrics import Interval
 
 Audit = Mapping[str, Any]
 """What audit.json holds."""
 
 
-def format_audits(audits: Sequence[Audit]) -> str:
+def report_audits_table(audits: Sequence[Audit]) -> str:
     """Return the tables of the audited models; of baselines only where nothing else was audited, and none of none."""
     if not audits:
         return ""
     shown = [audit for audit in audits if audit["model"] not in BASELINES] or list(audits)
-    return "\n\n".join(part for part in (_composition(shown), _temporal(shown), "\n".join(leak_lines(shown))) if part)
+    return "\n\n".join(part for part in (_composition(shown), _temporal(shown), "\n".join(_leak_lines(shown))) if part)
 
 
-def leak_lines(audits: Sequence[Audit]) -> list[str]:
+def _leak_lines(audits: Sequence[Audit]) -> list[str]:
     """Return what train and scored split share, one line for all models that learned from the same."""
     found: dict[str, list[str]] = {}
     for audit in audits:
         if audit.get("leaks"):
-            found.setdefault(format_leak(audit["leaks"]), []).append(audit["model"])
+            found.setdefault(report_leak_table(audit["leaks"]), []).append(audit["model"])
     lines = [f"Leaks, train to test ({', '.join(models)}): {line}" for line, models in found.items()]
     generators = {seen["generator"]: seen for audit in audits for seen in audit.get("generators", ())}
     return lines + [
@@ -37,7 +37,7 @@ def leak_lines(audits: Sequence[Audit]) -> list[str]:
     ]
 
 
-def format_leak(leaks: Mapping[str, Any]) -> str:
+def report_leak_table(leaks: Mapping[str, Any]) -> str:
     """Return how many videos and texts are shared."""
     videos, captions, modifications = (leaks[name] for name in ("videos", "captions", "modifications"))
     verdict = f"none of {videos['test']} videos has a near-duplicate in train"
@@ -53,12 +53,12 @@ def format_leak(leaks: Mapping[str, Any]) -> str:
     )
 
 
-def interval_of(found: Mapping[str, Any]) -> Interval:
+def reported_interval(found: Mapping[str, Any]) -> Interval:
     """Return the interval of a gap."""
     return Interval(found["value"], found["low"], found["high"])
 
 
-def best_of(composition: Audit, modality: str) -> tuple[str, float]:
+def best_audit_report(composition: Audit, modality: str) -> tuple[str, float]:
     """Return how the better one of a modality was made and its mean recall; an empty name where there is none."""
     found = [
         (name.partition("(")[2].rstrip(")"), recalls[MEAN])
@@ -68,7 +68,7 @@ def best_of(composition: Audit, modality: str) -> tuple[str, float]:
     return max(found, key=lambda pair: pair[1], default=("", 0.0))
 
 
-def common_k(audits: Sequence[Audit]) -> int:
+def reported_common_k(audits: Sequence[Audit]) -> int:
     """Return the K that the labels of several audits go by: their own where it is one, else the usual one."""
     found = {audit["composition"]["k"] for audit in audits}
     return found.pop() if len(found) == 1 else USUAL_K
@@ -78,19 +78,19 @@ def _composition(audits: Sequence[Audit]) -> str:
     audits = [audit for audit in audits if "gap" in audit["composition"]]
     if not audits:
         return ""
-    k = common_k(audits)
+    k = reported_common_k(audits)
     metric = f"R@{audits[0]['ks'][0]}"
     labels = (f"{label.replace('_', ' ')} @{k}" for label in LABELS)
     rows = [["composition", "mean", "text only", "visual only", f"gap {metric}", "gap mean", *labels]]
     for audit in audits:
         part = audit["composition"]
-        best = [best_of(part, kind) for kind in ("text-only", "visual-only")]
+        best = [best_audit_report(part, kind) for kind in ("text-only", "visual-only")]
         unimodal = [f"{value:.2f} {how}" if how else "-" for how, value in best]
         counts = [(part["labels_at"][str(k)][label], audit["queries"]) for label in LABELS]
         shares = [f"{count} ({100 * count / whole:.0f} %)" for count, whole in counts]
-        gaps = [interval_of(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
+        gaps = [reported_interval(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
         rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *shares])
-    return aligned(rows)
+    return result_text_table(rows)
 
 
 def _temporal(audits: Sequence[Audit]) -> str:
@@ -100,5 +100,5 @@ def _temporal(audits: Sequence[Audit]) -> str:
         part = audit["temporal"]
         recalls = [f"{part['recalls'][name][MEAN]:.2f}" for name in names]
         frames = " to ".join(map(str, sorted(set(part["frames"].values())))) or "-"
-        rows.append([audit["model"], *recalls, interval_of(part["gap"][MEAN]).text("+.2f"), frames])
-    return aligned(rows)
+        rows.append([audit["model"], *recalls, reported_interval(part["gap"][MEAN]).text("+.2f"), frames])
+    return result_text_table(rows)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks.triplets import read_triplets, task_name
+from cvr_bench.benchmarks.triplets import benchmark_task_name, read_benchmark_triplets
 from cvr_bench.results.result import Result
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.pages.cards import TripletCard, captions_of, media_of, triplet_cards
+from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, random_page_cards
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure
 from cvr_data.triplets.dataset import open_dataset
-from cvr_data.triplets.statistics import counts_text, statistics
+from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
 SHOWN = 20
 """Triplets drawn at random."""
@@ -38,7 +38,7 @@ class DatasetPart:
     """video_id -> its first caption."""
 
 
-def scored_triplets(results: Sequence[Result]) -> Path | None:
+def reported_triplets(results: Sequence[Result]) -> Path | None:
     """Return the first triplets folder that a result was scored on; a plain file has no funnel and no clips."""
     for result in results:
         artifact = open_artifact(result.path)
@@ -47,47 +47,47 @@ def scored_triplets(results: Sequence[Result]) -> Path | None:
     return None
 
 
-def dataset_part(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
+def dataset_part_of_report(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
     """Return the part of the page about the triplets of a folder or file; only a folder has a funnel and clips.
 
     Raises:
         CvrError: there are none, or their videos have moved or changed.
     """
-    triplets, table = triplets_and_videos(path, videos=videos)
+    triplets, table = reported_triplets_and_videos(path, videos=videos)
     found = funnel_bars(path) if (path / MANIFEST).exists() else []
     return DatasetPart(
-        name=task_name(path),
+        name=benchmark_task_name(path),
         facts=_facts(triplets, table),
         bars=found,
         funnel=funnel_figure(found) if found else None,
-        cards=triplet_cards(triplets, count=SHOWN, seed=seed),
-        clips=ClipShelf(media_of(table)),
-        captions=captions_of(triplets, table),
+        cards=random_page_cards(triplets, count=SHOWN, seed=seed),
+        clips=ClipShelf(media_on_page(table)),
+        captions=captions_on_page(triplets, table),
     )
 
 
-def triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa.Table, pa.Table | None]:
+def reported_triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa.Table, pa.Table | None]:
     """Return the triplets of a folder or file, and the videos of a folder.
 
     Raises:
         CvrError: there are none, or their videos have moved or changed.
     """
     if not (path / MANIFEST).exists():
-        return read_triplets(path), None
+        return read_benchmark_triplets(path), None
     dataset = open_dataset(path, videos=videos)
     return dataset.triplets, dataset.videos
 
 
 def _facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:
-    numbers = statistics(triplets, videos)
+    numbers = triplet_statistics(triplets, videos)
     splits = {split: found["triplets"] for split, found in numbers["splits"].items()}
     whole = numbers["all"]
     return [
         ("Triplets", f"{whole['triplets']:,}"),
-        ("By split", counts_text(splits)),
+        ("By split", triplet_counts_text(splits)),
         ("Queries", f"{whole['queries']:,}"),
         ("Videos in triplets", f"{whole['videos']:,}"),
-        ("Sources of text", counts_text(whole["sources_of_text"])),
-        ("Changes", counts_text(whole["changes"]["slots"])),
-        ("Licences of the videos", counts_text(whole["licences"])),
+        ("Sources of text", triplet_counts_text(whole["sources_of_text"])),
+        ("Changes", triplet_counts_text(whole["changes"]["slots"])),
+        ("Licences of the videos", triplet_counts_text(whole["licences"])),
     ]

@@ -1,7 +1,7 @@
 """One query of a result, seen whole: reference, text, targets with their ranks, and the ten videos ranked best.
 
     query = explain_query(Path("results/fdca-quickstart"), "3f2a")
-    for line in lines(query): ...
+    for line in query_report_lines(query): ...
 
 Only files of the result and of the triplets it was scored on are read; nothing is scored again.
 """
@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from cvr_bench.report.dataset import scored_triplets, triplets_and_videos
+from cvr_bench.report.dataset import reported_triplets, reported_triplets_and_videos
 from cvr_bench.results.result import Result, read_result
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.pages.cards import captions_of, media_of
+from cvr_data.pages.cards import captions_on_page, media_on_page
 from cvr_data.pages.clips import ClipShelf
 
 
@@ -59,9 +59,9 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
     """
     found = read_result(result)
     row = _row(found, query)
-    data = scored_triplets([found])
-    triplets, table = (None, None) if data is None else triplets_and_videos(data, videos=videos)
-    captions = {} if triplets is None else captions_of(triplets, table)
+    data = reported_triplets([found])
+    triplets, table = (None, None) if data is None else reported_triplets_and_videos(data, videos=videos)
+    captions = {} if triplets is None else captions_on_page(triplets, table)
     scores = dict(zip(row["top"], row["top_scores"], strict=True))
     targets = set(row["target_ids"])
     return ExplainedQuery(
@@ -83,11 +83,11 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
             RankedVideo(place, name, scores.get(name), True, captions.get(name, ""))
             for name, place in zip(row["target_ids"], row["target_ranks"], strict=True)
         ],
-        clips=ClipShelf(media_of(table)),
+        clips=ClipShelf(media_on_page(table)),
     )
 
 
-def lines(query: ExplainedQuery) -> list[str]:
+def query_report_lines(query: ExplainedQuery) -> list[str]:
     """Return the query as lines of text."""
     slices = ", ".join(f"{name} {value}" for name, value in query.slices.items())
     width = max(len(item.video_id) for item in (*query.top, *query.targets))
@@ -108,7 +108,7 @@ def lines(query: ExplainedQuery) -> list[str]:
     ]
 
 
-def to_html(query: ExplainedQuery) -> str:
+def query_report_html(query: ExplainedQuery) -> str:
     """Return a page with the clips, which loads nothing from outside itself."""
     from cvr_bench.report.page import report_environment  # audits and torch, which the words on the screen do not need
 
@@ -117,7 +117,7 @@ def to_html(query: ExplainedQuery) -> str:
     return made.get_template("query.html.j2").render(query=query)
 
 
-def to_json(query: ExplainedQuery) -> str:
+def query_report_json(query: ExplainedQuery) -> str:
     """Return the query as JSON, without clips."""
     content: dict[str, Any] = {name: value for name, value in vars(query).items() if name != "clips"}
     for name in ("top", "targets"):

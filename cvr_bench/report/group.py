@@ -1,11 +1,10 @@
 """The part of a report about models that were scored on the same queries: tables, drawings and single queries."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_bench.report.audit import AuditPart, audit_part
+from cvr_bench.report.audit import AuditPart, audit_part_of_report
 from cvr_bench.report.paper import PaperTable, paper_table
 from cvr_bench.report.scores import (
     ALL,
@@ -14,19 +13,21 @@ from cvr_bench.report.scores import (
     QueryOutcome,
     ScoredModel,
     SlicePanel,
-    best_labels,
-    differences,
-    interval_dot,
-    leader,
-    outcomes,
-    panels,
-    recall_curves,
-    slice_names,
+    leader_of_report,
+    report_interval_dot,
+    report_recall_curves,
+    report_slice_panels,
+    reported_best_labels,
+    reported_differences,
+    reported_outcomes,
+    reported_slices,
 )
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import Interval
-from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, curves, dots
-from cvr_data.pages.funnel import in_words
+from cvr_data.core.files import read_table
+from cvr_data.core.reading import reading
+from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, dot_chart, line_chart
+from cvr_data.pages.funnel import words_on_page
 
 PANEL = 300.0
 TRAINING = ("training/training.csv", "training.csv")
@@ -120,33 +121,36 @@ class Group:
         return [video_id for of_one in ids for video_id in of_one]
 
 
-def group(entries: list[ScoredModel], seed: int) -> Group:
+def report_group(entries: list[ScoredModel], seed: int) -> Group:
     """Return the part of the page about these entries, which are best first."""
-    found = differences(entries, seed)
+    found = reported_differences(entries)
     return Group(
         title=entries[0].result.record["task"]["name"],
         entries=entries,
         metrics=metric_names(entries[0].result.ks),
-        best=best_labels(entries),
+        best=reported_best_labels(entries),
         headline=_headline(entries, found.get(ALL, [])),
         recall=_recall_figure(entries),
-        slices=[_slice_part(entries, name) for name in slice_names(entries)],
+        slices=[_slice_part(entries, name) for name in reported_slices(entries)],
         differences=_difference_parts(found),
-        audit=audit_part(entries),
-        learning=[(entry, drawn) for entry in entries if (drawn := learning_curves(entry.result.path))],
-        outcomes=[(entry, outcomes(entry.result, seed)) for entry in entries],
+        audit=audit_part_of_report(entries),
+        learning=[(entry, drawn) for entry in entries if (drawn := report_learning_curves(entry.result.path))],
+        outcomes=[(entry, reported_outcomes(entry.result, seed)) for entry in entries],
         facts=_facts(entries),
         paper=paper_table([(entry.label, entry.result) for entry in entries]),
     )
 
 
-def learning_curves(result: Path) -> list[str]:
+def report_learning_curves(result: Path) -> list[str]:
     """Return a drawing of the losses and one of the recalls of a training log; none where nothing was trained."""
     found = next((result / name for name in TRAINING if (result / name).exists()), None)
     if found is None:
         return []
-    with found.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with reading(found, "a log of a training"):
+        return _drawn(read_table(found).to_pylist())
+
+
+def _drawn(rows: Sequence[Mapping[str, str]]) -> list[str]:
     names = [name for name in (rows[0] if rows else {}) if name not in NOT_DRAWN]
     recalls = [name for name in names if name.startswith("R@") or name == MEAN]
     losses = [name for name in names if name not in recalls]
@@ -155,33 +159,33 @@ def learning_curves(result: Path) -> list[str]:
         lines = []
         for number, name in enumerate(wanted):
             points = [(float(row[STEP]), float(row[name])) for row in rows if row[name] not in ("", None)]
-            lines.append(Curve(in_words(name), points, f"s{number % 6 + 1}"))
+            lines.append(Curve(words_on_page(name), points, f"s{number % 6 + 1}"))
         if lines := [line for line in lines if line.points]:
-            drawn.append(curves(lines, size=Size(360, 230), title=f"{title} by epoch", x_label=STEP, y_label=title))
+            drawn.append(line_chart(lines, size=Size(360, 230), title=f"{title} by epoch", x_label=STEP, y_label=title))
     return drawn
 
 
 def _recall_figure(entries: Sequence[ScoredModel]) -> Figure:
-    lines = recall_curves(entries)
+    lines = report_recall_curves(entries)
     title = "R@K of each model for K from 1 to 50: " + ", ".join(
         f"{line.label} {line.points[0][1]:.1f} to {line.points[-1][1]:.1f} %" for line in lines
     )
     both = [
-        curves(lines, size=size, title=title, x_label="K (logarithmic)", y_label="R@K, %", log_x=True)
+        line_chart(lines, size=size, title=title, x_label="K (logarithmic)", y_label="R@K, %", log_x=True)
         for size in (Size(WIDE, 420), Size(NARROW, 340))
     ]
     return Figure(*both)
 
 
 def _slice_part(entries: Sequence[ScoredModel], name: str) -> SlicePart:
-    found = panels(entries, name)
+    found = report_slice_panels(entries, name)
     highest = max(dot.high for panel in found for dot in panel.dots)
     drawn = []
     for panel in found:
         values = ", ".join(f"{dot.label} {dot.value:.1f}" for dot in panel.dots)
         title = f"Mean recall on {panel.queries} queries of {panel.title}: {values}"
-        drawn.append((panel, dots(panel.dots, width=PANEL, title=title, domain=(0.0, max(highest, 1.0)))))
-    return SlicePart(SLICES.get(name, in_words(name).capitalize()), drawn)
+        drawn.append((panel, dot_chart(panel.dots, width=PANEL, title=title, domain=(0.0, max(highest, 1.0)))))
+    return SlicePart(SLICES.get(name, words_on_page(name).capitalize()), drawn)
 
 
 def _difference_parts(found: dict[str, list[Gain]]) -> list[DifferencePart]:
@@ -190,10 +194,10 @@ def _difference_parts(found: dict[str, list[Gain]]) -> list[DifferencePart]:
     domain = (min([0.0, *(one.low for one in intervals)]), max([0.0, *(one.high for one in intervals)]))
     parts = []
     for title, rows in found.items():
-        points = [interval_dot(row.label, row.intervals[MEAN], row.style) for row in rows]
+        points = [report_interval_dot(row.label, row.intervals[MEAN], row.style) for row in rows]
         name = f"{title}: " + ", ".join(f"{point.label} {point.value:+.1f}" for point in points)
         both = [
-            dots(points, width=width, title=name, domain=domain, axis="points of mean recall", zero=True)
+            dot_chart(points, width=width, title=name, domain=domain, axis="points of mean recall", zero=True)
             for width in (WIDE, NARROW)
         ]
         parts.append(DifferencePart(title, rows[0].queries, rows, Figure(*both)))
@@ -201,7 +205,7 @@ def _difference_parts(found: dict[str, list[Gain]]) -> list[DifferencePart]:
 
 
 def _headline(entries: Sequence[ScoredModel], found: Sequence[Gain]) -> list[str]:
-    best = leader(entries)
+    best = leader_of_report(entries)
     record = best.result.record
     metric = "R@1" if "R@1" in record["metrics"] else MEAN
     first = best.result.interval(metric)
@@ -215,7 +219,7 @@ def _headline(entries: Sequence[ScoredModel], found: Sequence[Gain]) -> list[str
 
 def _verdict(row: Gain, interval: Interval) -> str:
     bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
-    if not interval.excludes_zero:
+    if not row.clear[MEAN]:
         line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
     else:
         side = "above" if interval.value > 0 else "below"
@@ -233,6 +237,6 @@ def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
         *((what.capitalize(), f"{count:,}") for what, count in task["left_out"].items()),
     ]
     for name, value in result.protocol.to_json().items():
-        what, meanings = PROTOCOL.get(name, (in_words(name).capitalize(), {}))
+        what, meanings = PROTOCOL.get(name, (words_on_page(name).capitalize(), {}))
         facts.append((what, meanings.get(value, str(value))))
     return [*facts, ("Protocol key", result.protocol.key[:12])]

@@ -1,12 +1,11 @@
 """One page about a dataset and the models scored on it: self-contained HTML, Markdown, or tables in LaTeX.
 
     report = build_report([Path("results/fdca-quickstart")])
-    Path("report.html").write_text(to_html(report), encoding="utf-8")
+    Path("report.html").write_text(report_html(report), encoding="utf-8")
 
 The HTML needs nothing beside itself: style, script, drawings and clips are inside, and it may load nothing else.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +15,20 @@ from pathlib import Path
 import jinja2
 from markupsafe import escape
 
-from cvr_bench.report.dataset import DatasetPart, dataset_part, scored_triplets
-from cvr_bench.report.group import Group, group
-from cvr_bench.report.paper import to_tex
-from cvr_bench.report.scores import groups
+from cvr_bench.report.dataset import DatasetPart, dataset_part_of_report, reported_triplets
+from cvr_bench.report.group import Group, report_group
+from cvr_bench.report.paper import paper_latex
+from cvr_bench.report.scores import report_groups
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.metrics import Interval
+from cvr_bench.scoring.intervals import Interval
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage
 from cvr_data.core.versions import installed_versions
-from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bars
+from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bar_chart
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.pages.page import environment, show_clips, with_clips
+from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +68,10 @@ def build_report(
         CvrError: nothing to report, a folder that is no result, or triplets or videos that have moved or changed.
     """
     found = [read_result(path) for path in dict.fromkeys(results)]
-    data = triplets or scored_triplets(found)
+    data = triplets or reported_triplets(found)
     if not found and data is None:
         raise CvrError("There is nothing to report; name a result folder, or --triplets.")
-    dataset = dataset_part(data, videos=videos, seed=seed) if data is not None else None
+    dataset = dataset_part_of_report(data, videos=videos, seed=seed) if data is not None else None
     steps = _read_timings(timings) if timings else []
     seconds = "Seconds per step: " + ", ".join(f"{step.label} {step.note}" for step in steps)
     made = [artifact.manifest["command"] for artifact in lineage([data])] if data is not None else []
@@ -83,30 +83,30 @@ def build_report(
         seed=seed,
         versions=installed_versions(),
         dataset=dataset,
-        groups=[group(entries, seed) for entries in groups(found)],
+        groups=[report_group(entries, seed) for entries in report_groups(found)],
         timings=steps,
-        timings_figure=Figure(*(bars(steps, width=width, title=seconds) for width in (WIDE, NARROW)))
+        timings_figure=Figure(*(bar_chart(steps, width=width, title=seconds) for width in (WIDE, NARROW)))
         if steps
         else None,
         commands=list(dict.fromkeys([step.label for step in steps] or [*made, *scored])),
     )
 
 
-def to_html(report: Report) -> str:
+def report_html(report: Report) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
     made = report_environment(autoescape=True)
-    show_clips(made, report.clips, report.captions)
-    return with_clips(made.get_template("report.html.j2").render(report=report), report.clips)
+    show_clips_on_page(made, report.clips, report.captions)
+    return page_with_clips(made.get_template("report.html.j2").render(report=report), report.clips)
 
 
-def to_markdown(report: Report) -> str:
+def report_markdown(report: Report) -> str:
     """Return the tables and texts of the page as Markdown."""
     made = report_environment(autoescape=False)
     made.globals.update(caption_of=lambda video_id: report.captions.get(video_id, ""))
     return made.get_template("report.md.j2").render(report=report)
 
 
-def to_latex(report: Report) -> str:
+def report_latex(report: Report) -> str:
     """Return a LaTeX table of each group of results, with the published ones beside them.
 
     Raises:
@@ -114,12 +114,12 @@ def to_latex(report: Report) -> str:
     """
     if not report.groups:
         raise CvrError("LaTeX tables are of results; name a result folder.")
-    return f"% {report.made}, made by: {report.command}\n" + to_tex([group.paper for group in report.groups])
+    return f"% {report.made}, made by: {report.command}\n" + paper_latex([group.paper for group in report.groups])
 
 
 def report_environment(*, autoescape: bool) -> jinja2.Environment:
     """Return what renders the templates of this folder."""
-    made = environment(Path(__file__).parent / "templates", autoescape=autoescape)
+    made = page_environment(Path(__file__).parent / "templates", autoescape=autoescape)
     made.filters.update(cell=_cell, bounds=_bounds)
     return made
 
@@ -135,12 +135,10 @@ def _bounds(interval: Interval, form: str = ".1f") -> str:
 
 
 def _read_timings(path: Path) -> list[Bar]:
-    if not path.is_file():
-        raise CvrError(f"{path} does not exist.")
+    entries = read_json(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
         return [Bar(entry["command"], float(entry["seconds"]), f"{entry['seconds']:.1f} s") for entry in entries]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise CvrError(
             f'{path} should be a JSON list of {{"command": "...", "seconds": ...}}, as cvr run writes it.'
         ) from None

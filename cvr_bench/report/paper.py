@@ -1,13 +1,20 @@
 """Rows for a paper: our results with intervals, published ones marked, each with its source in a footnote.
 
 table = paper_table(results)
-print(to_tex([table]))
+print(paper_latex([table]))
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cvr_bench.results.published import NOT_REPORTED, RANKS, STANDINGS, PublishedRow, published_for, shown
+from cvr_bench.results.published import (
+    NOT_REPORTED,
+    RANKS,
+    STANDINGS,
+    PublishedRow,
+    published_result_text,
+    published_results_for,
+)
 from cvr_bench.results.result import Result
 
 DAGGER = "†"
@@ -73,7 +80,7 @@ def paper_table(results: Sequence[tuple[str, Result]]) -> PaperTable:
     first = results[0][1]
     task = first.record["task"]["name"]
     metrics = (*first.metric_names, *RANKS)
-    found = published_for(task)
+    found = published_results_for(task)
     rows = [row for row in found.rows if row.standing != NOT_REPORTED] if found is not None else []
     rows = [row for row in rows if any(metric in row.values for metric in metrics)]
     notes = {note: _letter(number) for number, note in enumerate(dict.fromkeys(map(_note, rows)))}
@@ -83,7 +90,12 @@ def paper_table(results: Sequence[tuple[str, Result]]) -> PaperTable:
         metrics=metrics,
         ours=tuple(_our_rows(results, metrics)),
         published=tuple(
-            PaperRow(row.method, row.setting, tuple(Cell(shown(row, metric)) for metric in metrics), notes[_note(row)])
+            PaperRow(
+                row.method,
+                row.setting,
+                tuple(Cell(published_result_text(row, metric)) for metric in metrics),
+                notes[_note(row)],
+            )
             for row in rows
         ),
         notes=tuple((letter, note) for note, letter in notes.items()),
@@ -91,12 +103,12 @@ def paper_table(results: Sequence[tuple[str, Result]]) -> PaperTable:
     )
 
 
-def to_tex(tables: Sequence[PaperTable]) -> str:
+def paper_latex(tables: Sequence[PaperTable]) -> str:
     r"""Return the tables in LaTeX; they need `\usepackage{booktabs}`."""
     return "% \\usepackage{booktabs}\n" + "\n".join(_tex(table) for table in tables)
 
 
-def escaped(text: str) -> str:
+def escaped_latex(text: str) -> str:
     """Return the text as LaTeX prints it."""
     return "".join(ESCAPES.get(sign, sign) for sign in text)
 
@@ -141,7 +153,7 @@ def _caption(result: Result) -> str:
     reference = "references left out" if result.protocol.reference == "exclude" else "references kept"
     return (
         f"{task['name']}: {record['queries']:,} queries, gallery of {task['gallery']:,}, {reference}. "
-        "In brackets the 95 % bootstrap interval, resampled by target."
+        "In brackets the 95 % interval (queries that share a target or a reference are one cluster)."
     )
 
 
@@ -149,10 +161,10 @@ def _tex(table: PaperTable) -> str:
     lines = [
         r"\begin{table}[t]",
         r"\centering",
-        rf"\caption{{{escaped(table.caption)}}}",
+        rf"\caption{{{escaped_latex(table.caption)}}}",
         rf"\begin{{tabular}}{{ll{'r' * len(table.metrics)}}}",
         r"\toprule",
-        " & ".join(["Method", "Setting", *map(escaped, table.metrics)]) + r" \\",
+        " & ".join(["Method", "Setting", *map(escaped_latex, table.metrics)]) + r" \\",
         r"\midrule",
         *map(_tex_row, table.ours),
         *([r"\midrule", *map(_tex_row, table.published)] if table.published else []),
@@ -166,13 +178,15 @@ def _tex(table: PaperTable) -> str:
 
 def _tex_row(row: PaperRow) -> str:
     mark = rf"$^{{\dag {row.mark}}}$" if row.is_published else ""
-    return " & ".join([escaped(row.method) + mark, escaped(row.setting), *map(_tex_cell, row.cells)]) + r" \\"
+    return (
+        " & ".join([escaped_latex(row.method) + mark, escaped_latex(row.setting), *map(_tex_cell, row.cells)]) + r" \\"
+    )
 
 
 def _tex_cell(cell: Cell) -> str:
-    number = "--" if cell.text == "-" else escaped(cell.text)
+    number = "--" if cell.text == "-" else escaped_latex(cell.text)
     number = rf"\textbf{{{number}}}" if cell.is_best else number
-    return number + (rf" {{\scriptsize [{escaped(cell.interval)}]}}" if cell.interval else "")
+    return number + (rf" {{\scriptsize [{escaped_latex(cell.interval)}]}}" if cell.interval else "")
 
 
 def _tex_notes(table: PaperTable) -> list[str]:
@@ -180,5 +194,5 @@ def _tex_notes(table: PaperTable) -> list[str]:
         return []
     lines = [r"\par\smallskip\footnotesize\raggedright", r"$^{\dag}$ Published, not measured here."]
     if table.cautions:
-        lines.append(f"Measured differently: {escaped('; '.join(table.cautions))}.")
-    return lines + [rf"$^{{{letter}}}$ {escaped(note)}." for letter, note in table.notes]
+        lines.append(f"Measured differently: {escaped_latex('; '.join(table.cautions))}.")
+    return lines + [rf"$^{{{letter}}}$ {escaped_latex(note)}." for letter, note in table.notes]

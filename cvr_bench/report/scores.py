@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cvr_bench.results.compare import compare
+from cvr_bench.results.compare import compare_results
 from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
+from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import Interval
 from cvr_data.pages.charts import Curve, Dot
 
 UNIMODAL = ("visual-only", "text-only")
@@ -70,6 +70,8 @@ class Gain:
     style: str
     queries: int
     intervals: dict[str, Interval]
+    clear: dict[str, bool]
+    """Metric -> whether the two differ, by the adjusted p."""
 
     @property
     def label(self) -> str:
@@ -102,7 +104,7 @@ class QueryOutcome:
     top: list[Candidate]
 
 
-def groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
+def report_groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     """Return the results that may stand in one table together, each group best model first."""
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
@@ -111,7 +113,7 @@ def groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     return [_styled(_labelled(members)) for members in alike.values()]
 
 
-def recall_curves(entries: Sequence[ScoredModel]) -> list[Curve]:
+def report_recall_curves(entries: Sequence[ScoredModel]) -> list[Curve]:
     """Return R@K of each model, and of chance."""
     lines = []
     for entry in entries:
@@ -124,23 +126,23 @@ def recall_curves(entries: Sequence[ScoredModel]) -> list[Curve]:
     return [*lines, Curve("chance", chance, "chance")]
 
 
-def slice_names(entries: Sequence[ScoredModel]) -> list[str]:
+def reported_slices(entries: Sequence[ScoredModel]) -> list[str]:
     """Return the slices that tell some queries of the task apart, in the order of the page."""
     found = entries[0].result.record["slices"]
     order = [*(name for name in SLICES if name in found), *(name for name in found if name not in SLICES)]
     return [name for name in order if sum(_is_large(value) for value in found[name].values()) > 1]
 
 
-def panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
+def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first."""
     values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
     slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
         SlicePanel(
-            slice_title(name, value),
+            _slice_title(name, value),
             values[value]["queries"],
             [
-                interval_dot(entry.label, Interval(**found[name][value]["metrics"][MEAN]), entry.style)
+                report_interval_dot(entry.label, Interval(**found[name][value]["metrics"][MEAN]), entry.style)
                 for entry, found in slices
             ],
         )
@@ -148,36 +150,37 @@ def panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
     ]
 
 
-def interval_dot(label: str, interval: Interval, style: str) -> Dot:
+def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:
     """Return the row of a dot chart that shows an interval."""
     return Dot(label, interval.value, interval.low, interval.high, style)
 
 
-def slice_title(name: str, value: str) -> str:
+def _slice_title(name: str, value: str) -> str:
     """Return how the page calls a value of a slice."""
     if name == "backend" and value in LANGUAGE_MODELS:
         return f"LLM ({value})"
     return value
 
 
-def differences(entries: Sequence[ScoredModel], seed: int = 0) -> dict[str, list[Gain]]:
+def reported_differences(entries: Sequence[ScoredModel]) -> dict[str, list[Gain]]:
     """Return what each composed model gains over each unimodal baseline: over all queries, and per source of text."""
-    by = "backend" if "backend" in slice_names(entries) else None
+    by = "backend" if "backend" in reported_slices(entries) else None
     found: dict[str, list[Gain]] = {}
     for entry in entries:
         for other in entries:
             if not entry.is_composed or other.result.model not in UNIMODAL:
                 continue
-            comparison = compare(entry.result, other.result, by=by, seed=seed)
-            parts = {f"Text by {slice_title('backend', value)}": part for value, part in comparison.slices.items()}
+            comparison = compare_results(entry.result, other.result, by=by)
+            parts = {f"Text by {_slice_title('backend', value)}": part for value, part in comparison.slices.items()}
             for title, part in {ALL: comparison.whole, **parts}.items():
                 if title == ALL or part.queries >= SMALLEST_SLICE:
-                    row = Gain(entry.label, other.label, entry.style, part.queries, dict(part.intervals))
+                    clear = {name: part.is_clear(name) for name in part.intervals}
+                    row = Gain(entry.label, other.label, entry.style, part.queries, dict(part.intervals), clear)
                     found.setdefault(title, []).append(row)
     return found
 
 
-def outcomes(result: Result, seed: int = 0) -> list[QueryOutcome]:
+def reported_outcomes(result: Result, seed: int = 0) -> list[QueryOutcome]:
     """Return one query that the model gets right and one that it gets wrong, each drawn at random of its kind.
 
     Right is a target at rank 1, else the best rank there is; wrong is no target among the ten best, else the worst.
@@ -191,12 +194,12 @@ def outcomes(result: Result, seed: int = 0) -> list[QueryOutcome]:
     return [_outcome(result, row) for row in rows]
 
 
-def leader(entries: Sequence[ScoredModel]) -> ScoredModel:
+def leader_of_report(entries: Sequence[ScoredModel]) -> ScoredModel:
     """Return the best composed model, or the best of all where none is composed."""
     return next((entry for entry in entries if entry.is_composed), entries[0])
 
 
-def best_labels(entries: Sequence[ScoredModel]) -> dict[str, set[str]]:
+def reported_best_labels(entries: Sequence[ScoredModel]) -> dict[str, set[str]]:
     """Return metric -> labels of the models with the best value."""
     best: dict[str, set[str]] = {}
     for metric in metric_names(entries[0].result.ks):

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from cvr_bench.report.scores import SLICES
 from cvr_bench.results.compare import Comparison
 from cvr_bench.results.result import MEAN, Result
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow
-from cvr_bench.scoring.metrics import Interval
+from cvr_bench.scoring.intervals import Interval
 
 
-def format_results(results: Sequence[Result]) -> str:
+def report_results_table(results: Sequence[Result]) -> str:
     """Return the table of results on one task: recalls in percent, 95 % intervals, ranks, ties and chance."""
     first = results[0]
     names = first.metric_names
@@ -21,10 +21,10 @@ def format_results(results: Sequence[Result]) -> str:
         rows.append([result.model, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
     chance = first.record["chance"]  # mAP has none
     rows.append(["(chance)", *(f"{chance[name]:.2f}" if name in chance else "" for name in names), "", ""])
-    return "\n".join([_header(first), aligned(rows), *_bounds(results)])
+    return "\n".join([_header(first), result_text_table(rows), *_bounds(results)])
 
 
-def format_slices(results: Sequence[Result]) -> str:
+def report_slices_table(results: Sequence[Result]) -> str:
     """Return R@1 of every model by what its queries are; empty where all queries are alike."""
     first = results[0]
     blocks = []
@@ -37,11 +37,11 @@ def format_slices(results: Sequence[Result]) -> str:
         for result in results:
             found = result.record["slices"].get(name, {})
             rows.append([result.model, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
-        blocks.append(aligned(rows))
+        blocks.append(result_text_table(rows))
     return "\n\n".join(blocks)
 
 
-def format_comparison(comparison: Comparison) -> str:
+def report_comparison_table(comparison: Comparison) -> str:
     """Return the differences, with intervals and a verdict per metric that the table leads with."""
     whole = comparison.whole
     names = list(whole.intervals)
@@ -49,15 +49,16 @@ def format_comparison(comparison: Comparison) -> str:
     rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
     rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
     rows.append(["difference", *(whole.intervals[name].text("+.2f") for name in names)])
-    rows.append(["p (permutation)", *(f"{whole.p_values[name]:.4f}" for name in names)])
-    lines = [_scope(comparison), aligned(rows)]
+    rows.append(["p", *(f"{whole.p_values[name]:.4f}" for name in names)])
+    rows.append(["p adjusted", *(f"{whole.adjusted[name]:.4f}" for name in names)])
+    lines = [_scope(comparison), result_text_table(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
         lines += ["", _slice_differences(comparison)]
     return "\n".join(lines)
 
 
-def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
+def report_protocols_table(result: Result, rows: Sequence[ProtocolRow]) -> str:
     """Return one result under several protocols: recalls, gallery size, ties, chance, and what the scores lack."""
     table = [["protocol", *(f"R@{k}" for k in result.ks), "mean", "gallery", "ties", "chance R@1"]]
     for row in rows:
@@ -71,25 +72,25 @@ def format_protocols(result: Result, rows: Sequence[ProtocolRow]) -> str:
         table.append([row.name, *shown, gallery, ties, f"{row.chance(1):.2f}"])
     notes = [f"{row.name}: {row.why_not}." for row in rows if row.why_not]
     title = f"{result.model} on {result.record['task']['name']}: the same scores of {result.record['queries']} queries"
-    return "\n".join([title, aligned(table), *notes])
+    return "\n".join([title, result_text_table(table), *notes])
 
 
 def _slice_differences(comparison: Comparison) -> str:
     names = [next(iter(comparison.whole.intervals)), MEAN]
-    rows = [["slice", "queries", *(f"{name} difference" for name in names), f"p of {names[0]}", "verdict"]]
+    rows = [["slice", "queries", *(f"{name} difference" for name in names), f"adjusted p of {names[0]}", "verdict"]]
     for value, difference in comparison.slices.items():
         cells = [difference.intervals[name].text("+.2f") for name in names]
-        p_value = f"{difference.p_values[names[0]]:.4f}"
+        p_value = f"{difference.adjusted[names[0]]:.4f}"
         interval = difference.intervals[names[0]]
         verdict = f"{comparison.first if interval.value > 0 else comparison.second} is better"
-        verdict = verdict if interval.excludes_zero else "no clear difference"
+        verdict = verdict if difference.is_clear(names[0]) else "no clear difference"
         rows.append([value, str(difference.queries), *cells, p_value, verdict])
-    return aligned(rows)
+    return result_text_table(rows)
 
 
 def _scope(comparison: Comparison) -> str:
     whole = comparison.whole
-    scope = f"{whole.queries} queries, {whole.clusters} different targets, 95 % paired bootstrap resampled by target"
+    scope = f"{whole.queries} queries, {whole.clusters} different targets, 95 % intervals, p adjusted by Holm"
     lost = [
         f"{count} queries only in {name}"
         for count, name in ((comparison.only_first, comparison.first), (comparison.only_second, comparison.second))
@@ -119,4 +120,4 @@ def _bounds(results: Sequence[Result]) -> list[str]:
     rows = [["whole benchmark", *names]]
     for result, found in known:
         rows.append([result.model, *("{:.2f} to {:.2f}".format(*found["bounds"][name]) for name in names)])
-    return ["", aligned(rows)]
+    return ["", result_text_table(rows)]

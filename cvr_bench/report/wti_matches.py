@@ -1,6 +1,6 @@
 """What DRL sees in one text and one clip: the weight of each token and frame, and how well they match.
 
-matches = find_matches("a dog runs", Path("dog.mp4"), Path("results/drl-msrvtt"))
+matches = find_wti_matches("a dog runs", Path("dog.mp4"), Path("results/drl-msrvtt"))
 matches.score, matches.words, matches.similarities_LT
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.late_interaction import Parts
-from cvr_bench.models.parts.retriever import evaluating
+from cvr_bench.models.parts.retriever import evaluating_module
 from cvr_bench.models.parts.trained import scoring_model
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
@@ -25,7 +25,7 @@ from cvr_data.core.model_packages import model_path
 from cvr_data.core.trust import stored
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders import stored as stored_encoder
-from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, tokenize
+from cvr_data.features.encoders.networks.checkpoints import load_encoder_tokenizer, tokenize_for_encoder
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
 from cvr_data.features.store import UNKNOWN_ENCODER, FeatureStore
 from cvr_data.media.video import Video, read_frames
@@ -80,13 +80,10 @@ class WithClip:
         return self.encoder.encode_texts(texts)
 
 
-def find_matches(text: str, clip: str, checkpoint: Path) -> Matches:
-    """Return the matches of a text and a clip under a trained model.
+def find_wti_matches(text: str, clip: str, checkpoint: Path) -> Matches:
+    """Return the matches of a text and a clip under a model that `cvr bench --model drl` trained.
 
-    Args:
-        text: a caption.
-        clip: a video file, or the id of a video whose features the model was scored with.
-        checkpoint: a folder that `cvr bench --model drl` wrote.
+    The clip is a file, or the id of a video whose features the model was scored with.
 
     Raises:
         CvrError: the folder is of another model or interaction, or the clip is neither.
@@ -99,14 +96,14 @@ def find_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     found = _clip_features(clip, stored.store)
     retriever = scoring_model("drl", (), checkpoint, WithClip(stored, found.features))
     assert isinstance(retriever, LateRetriever), "wti and ti interact late"
-    with evaluating(retriever.module):
+    with evaluating_module(retriever.module):
         tokens_LD, token_weights_L = _valid(retriever.text_parts([text]))
         frames_TD, frame_weights_T = _valid(retriever.video_parts([Video(clip)]))
-    words = token_names(stored.store.encoder, text, len(tokens_LD))
+    words = wti_token_names(stored.store.encoder, text, len(tokens_LD))
     return Matches(text, clip, words, token_weights_L, frame_weights_T, tokens_LD @ frames_TD.T, found.thumbnails)
 
 
-def token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
+def wti_token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
     """Return what to call each token of a text: the encoder's own pieces where they can be told, else numbers."""
     name, names = encoder["name"], list[str]()
     if name == "hash":
@@ -116,8 +113,8 @@ def token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
 
         names = Tokenizer.from_file(str(model_path("minilm") / "tokenizer.json")).encode(text).tokens[:count]
     elif name in ("clip", "siglip", "blip", "blip2"):
-        tokenizer = load_hub_tokenizer(encoder["model"])
-        ids_BL, mask_BL = tokenize(tokenizer, [text], count)
+        tokenizer = load_encoder_tokenizer(encoder["model"])
+        ids_BL, mask_BL = tokenize_for_encoder(tokenizer, [text], count)
         names = tokenizer.convert_ids_to_tokens(ids_BL[0][mask_BL[0]].tolist())
     return names if len(names) == count else [f"token {number}" for number in range(1, count + 1)]
 

@@ -6,19 +6,22 @@ scores.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
-from cvr_bench.results.under_protocols import matrix_ranks
+from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
+from cvr_bench.results.under_protocols import result_ranks_under
+from cvr_bench.scoring.intervals import LEVEL, Interval, clusters_of, difference_interval, holm, p_of_difference
 from cvr_bench.scoring.measures import Measures
-from cvr_bench.scoring.metrics import Interval, paired_bootstrap, paired_permutation, target_clusters
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
+
+WHOLE = ""
+"""Of all queries, beside the values of a slice."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,21 @@ class PairedDifference:
     first: Mapping[str, float]
     second: Mapping[str, float]
     p_values: Mapping[str, float]
-    """Metric -> two-sided p of a paired permutation test that exchanges the two within clusters."""
+    """Metric -> two-sided p that it is zero."""
+    adjusted: Mapping[str, float]
+    """The same, adjusted for all metrics and slices that are looked at together."""
+
+    def is_clear(self, metric: str) -> bool:
+        """Whether the two differ, by the adjusted p."""
+        return self.adjusted[metric] < 1 - LEVEL
 
     def verdict(self, metric: str, first: str, second: str) -> str:
-        """Return which of the two is better, as far as the interval tells."""
-        interval = self.intervals[metric]
-        if not interval.excludes_zero:
-            return f"no clear difference: the interval of the {metric} difference contains 0"
-        better, worse = (first, second) if interval.value > 0 else (second, first)
-        return f"{better} is better than {worse}: the interval of the {metric} difference excludes 0"
+        """Return which of the two is better, as far as the adjusted p tells."""
+        told = f"{self.adjusted[metric]:.4f} of the {metric} difference, adjusted for all that are shown,"
+        if not self.is_clear(metric):
+            return f"no clear difference: p {told} is not below 0.05"
+        better, worse = (first, second) if self.intervals[metric].value > 0 else (second, first)
+        return f"{better} is better than {worse}: p {told} is below 0.05"
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,8 @@ class Comparison:
     """Gallery items that both have, where both were ranked again on these; None where their galleries are the same."""
 
 
-def compare(first: Result, second: Result, *, by: str | None = None, seed: int = 0) -> Comparison:
-    """Return the paired differences of all recalls, resampled by target, of all queries and per value of slice `by`.
+def compare_results(first: Result, second: Result, *, by: str | None = None) -> Comparison:
+    """Return the paired differences of all recalls, of all queries and per value of slice `by`.
 
     Raises:
         CvrError: the protocols differ, the galleries do and scores were not saved, no query is shared, or there is no
@@ -77,17 +86,20 @@ def compare(first: Result, second: Result, *, by: str | None = None, seed: int =
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
     _check_targets(table, other, second)
     names = (first.model, second.model) if first.model != second.model else (str(first.path), str(second.path))
+    whole = _difference(table, other, measures)
+    slices = _slices(first, table, other, by, measures) if by else {}
+    adjusted = _adjusted({WHOLE: whole, **slices})
     return Comparison(
         *names,
-        whole=_difference(table, other, measures, seed),
-        slices=_slices(first, table, other, by, measures, seed) if by else {},
+        whole=adjusted.pop(WHOLE),
+        slices=adjusted,
         only_first=first.ranks.num_rows - table.num_rows,
         only_second=second.ranks.num_rows - table.num_rows,
         gallery=gallery,
     )
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def compared_results_json(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as JSON values."""
     names = (comparison.first, comparison.second)
     return {
@@ -112,6 +124,7 @@ def _difference_json(difference: PairedDifference, names: tuple[str, str]) -> di
                 "value": interval.value,
                 "interval": [interval.low, interval.high],
                 "p": difference.p_values[metric],
+                "adjusted_p": difference.adjusted[metric],
                 "verdict": difference.verdict(metric, *names),
             }
             for metric, interval in difference.intervals.items()
@@ -134,7 +147,7 @@ def _check_comparable(first: Result, second: Result) -> list[str]:
 
 def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
     """Both ranked again, on the items and queries they share; and how many items these are."""
-    matrices = [matrix for result in (first, second) if (matrix := read_scores(result.path)) is not None]
+    matrices = [matrix for result in (first, second) if (matrix := read_result_scores(result.path)) is not None]
     if len(matrices) < 2:
         raise CvrError(
             f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}. Score both with "
@@ -166,7 +179,7 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     row_of = {name: row for row, name in enumerate(result.ranks.column("query_id").to_pylist())}
     table = result.ranks.take([row_of[name] for name in matrix.query_ids])
     targets = [[matrix.item_ids[column] for column in columns] for columns in matrix.targets]
-    rank = matrix_ranks(matrix, result.protocol).rank.astype(np.int64)
+    rank = result_ranks_under(matrix, result.protocol).rank.astype(np.int64)
     for name, values in (("rank", pa.array(rank)), ("target_ids", pa.array(targets, pa.list_(pa.string())))):
         table = with_column(table, name, values)
     return table
@@ -190,21 +203,32 @@ def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
         raise CvrError(f"{second.path} was scored with other targets for query {first_few(changed)}.")
 
 
-def _difference(first: pa.Table, second: pa.Table, measures: Measures, seed: int) -> PairedDifference:
-    clusters = target_clusters(first.column("target_ids").to_pylist())
-    values = {name: [measures.values(table, name) for table in (first, second)] for name in measures.names()}
+def _difference(first: pa.Table, second: pa.Table, measures: Measures) -> PairedDifference:
+    clusters = clusters_of(first)
+    values = {name: (measures.values(first, name), measures.values(second, name)) for name in measures.names()}
     return PairedDifference(
         queries=first.num_rows,
-        clusters=len(set(clusters)),
-        intervals={name: paired_bootstrap(both[0], both[1], clusters, seed) for name, both in values.items()},
+        clusters=clusters.target_count,
+        intervals={name: difference_interval(*both, clusters) for name, both in values.items()},
         first={name: float(both[0].mean()) for name, both in values.items()},
         second={name: float(both[1].mean()) for name, both in values.items()},
-        p_values={name: paired_permutation(both[0], both[1], clusters, seed) for name, both in values.items()},
+        p_values={name: p_of_difference(*both, clusters) for name, both in values.items()},
+        adjusted={},
     )
 
 
+def _adjusted(parts: Mapping[str, PairedDifference]) -> dict[str, PairedDifference]:
+    """Return the parts with the p of all their metrics adjusted together."""
+    asked = {(part, name): p for part, found in parts.items() for name, p in found.p_values.items()}
+    told = holm(asked)
+    return {
+        part: replace(found, adjusted={name: told[part, name] for name in found.p_values})
+        for part, found in parts.items()
+    }
+
+
 def _slices(
-    first: Result, table: pa.Table, other: pa.Table, by: str, measures: Measures, seed: int
+    first: Result, table: pa.Table, other: pa.Table, by: str, measures: Measures
 ) -> dict[str, PairedDifference]:
     if by not in first.slice_names:
         raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
@@ -212,5 +236,5 @@ def _slices(
     differences = {}
     for value in sorted({value for value in values if value is not None}):
         is_in = pa.array([found == value for found in values])
-        differences[value] = _difference(table.filter(is_in), other.filter(is_in), measures, seed)
+        differences[value] = _difference(table.filter(is_in), other.filter(is_in), measures)
     return differences

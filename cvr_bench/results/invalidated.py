@@ -39,11 +39,7 @@ class Standing:
 
 
 def find_results(folders: Iterable[Path]) -> list[Path]:
-    """Return the result folders among and below the folders.
-
-    Raises:
-        CvrError: a folder holds none.
-    """
+    """Return the result folders among and below the folders. Raises CvrError: a folder holds none."""
     found: list[Path] = []
     for folder in folders:
         below = [path.parent for path in sorted(folder.glob(f"**/{RESULT}")) if (path.parent / MANIFEST).exists()]
@@ -53,7 +49,7 @@ def find_results(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def standings(results: Iterable[Path], before: Dataset, after: Dataset) -> list[Standing]:
+def result_standings(results: Iterable[Path], before: Dataset, after: Dataset) -> list[Standing]:
     """Return how the results on the first version stand; results on anything else are left out."""
     found = []
     for path in results:

@@ -1,6 +1,6 @@
 """Published results of the field as data, one file per benchmark, so that a report can put them beside ours.
 
-    table = published_for("webvid-covr-test")
+    table = published_results_for("webvid-covr-test")
     [(row.method, row.values.get("R@1"), row.source) for row in table.rows]
 
 Every row says who states it and how far it can be trusted: many tables are only known through later papers.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.yaml_text import parse_yaml_texts
 
@@ -80,40 +80,38 @@ class PublishedTable:
         ]
 
 
-def published_names() -> list[str]:
+def published_results_names() -> list[str]:
     """Return the benchmarks of which results are known."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 @cache
-def published_tables(benchmark: str) -> tuple[PublishedTable, ...]:
-    """Return the published results of a benchmark.
-
-    Raises:
-        CvrError: none are known.
-    """
+def published_results(benchmark: str) -> tuple[PublishedTable, ...]:
+    """Return the published results of a benchmark. Raises CvrError: none are known."""
     name = benchmark.replace("_", "-")
-    if name not in published_names():
-        raise CvrError(f"No published results of {benchmark!r} are known. {did_you_mean(name, published_names())}")
+    if name not in published_results_names():
+        raise CvrError(
+            f"No published results of {benchmark!r} are known. {did_you_mean(name, published_results_names())}"
+        )
     # numbers as text: 72.50 is not 72.5
     content = parse_yaml_texts((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return tuple(_table(name, table, content["sources"]) for table in content["tables"])
 
 
-def published_for(task: str) -> PublishedTable | None:
+def published_results_for(task: str) -> PublishedTable | None:
     """Return what is published on a task of this bench; None if nothing is known."""
-    found = (table for name in published_names() for table in published_tables(name) if table.task == task)
+    found = (table for name in published_results_names() for table in published_results(name) if table.task == task)
     return next(found, None)
 
 
-def format_published(table: PublishedTable) -> str:
+def format_published_results(table: PublishedTable) -> str:
     """Return the table as plain text, each row with its source."""
     rows = [("method", "setting", *table.metrics, "known", "source")]
     rows += [
         (
             row.method,
             row.setting,
-            *(shown(row, metric) for metric in table.metrics),
+            *(published_result_text(row, metric) for metric in table.metrics),
             STANDINGS[row.standing],
             row.source + (f"; {row.note}" if row.note else ""),
         )
@@ -122,15 +120,15 @@ def format_published(table: PublishedTable) -> str:
     sizes = (("queries", table.queries), ("in the gallery", table.gallery))
     facts = [f"{value:,} {what}" for what, value in sizes if value]
     facts += [f"references: {table.reference}"] if table.reference else []
-    return f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else "") + "\n" + aligned(rows)
+    return f"{table.task}, published" + (f" ({', '.join(facts)})" if facts else "") + "\n" + result_text_table(rows)
 
 
-def shown(row: PublishedRow, metric: str) -> str:
+def published_result_text(row: PublishedRow, metric: str) -> str:
     """Return a number as it was published, with its decimals; a dash where it is not known."""
     return row.written.get(metric, "-")
 
 
-def to_json(table: PublishedTable) -> dict[str, Any]:
+def published_results_json(table: PublishedTable) -> dict[str, Any]:
     """Return the table as JSON values."""
     rows = [{**vars(row), "written": dict(row.written), "values": row.values} for row in table.rows]
     return {**vars(table), "metrics": list(table.metrics), "rows": rows}

@@ -5,7 +5,6 @@
 `ranks.parquet` has one row per query; every metric can be worked out from it again.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
 from cvr_bench.scoring.measures import MEAN, Measures
-from cvr_bench.scoring.metrics import (
-    Interval,
-    bootstrap_interval,
-    chance_recall,
-    mean_rank,
-    median_rank,
-    target_clusters,
-)
-from cvr_bench.tasks.coverage import recall_bounds
+from cvr_bench.scoring.metrics import chance_recall
+from cvr_bench.tasks.coverage import task_recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import json_bytes, parquet_bytes, read_parquet
 from cvr_data.tables import content_id
 
@@ -38,6 +32,13 @@ if TYPE_CHECKING:  # torch, which those who read a result do not need
 
 STAGE = "bench"
 RESULT, PROTOCOL, RANKS = "result.json", "protocol.json", "ranks.parquet"
+NUMBER = int | float
+RECORD = {
+    "model": str, "options": dict, "queries": int, "seed": int, "clusters": int, "command": str, "slices": dict,
+    "MdR": NUMBER, "MnR": NUMBER, "chance": dict, "ties": {"queries": int}, "data": {"path": str, "split": str},
+    "metrics": dict, "task": {"name": str, "gallery": int, "ks": list}, "protocol_key": str,
+}  # fmt: skip
+"""Keys of result.json that readers of results go by, and of which type."""
 RANK_COLUMNS = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -98,7 +99,7 @@ class Result:
         return Interval(**self.record["metrics"][metric])
 
 
-def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
+def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     """Return the rows of ranks.parquet, in the order of the task's queries."""
     columns = {
         "query_id": ranks.query_ids,
@@ -124,31 +125,29 @@ def ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     return table
 
 
-def rank_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str, Any]:
+def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
-    clusters = target_clusters(target_ids)
+    clusters = clusters_of(table)
     targets = np.array([len(ids) for ids in target_ids])
     chances = {f"R@{k}": chance_recall(allowed, targets, k) for k in measures.ks}
     return {
         "queries": table.num_rows,
-        "clusters": len(set(clusters)),
-        "metrics": {
-            name: vars(bootstrap_interval(measures.values(table, name), clusters, seed)) for name in measures.names()
-        },
-        "MdR": median_rank(ranks),
-        "MnR": mean_rank(ranks),
+        "clusters": clusters.target_count,
+        "metrics": {name: vars(share_interval(measures.values(table, name), clusters)) for name in measures.names()},
+        "MdR": float(np.median(ranks)),
+        "MnR": float(np.mean(ranks)),
         "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},
         "chance": {**chances, MEAN: float(np.mean(list(chances.values()))), **measures.chances(chances)},
     }
 
 
-def coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
+def _coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
     """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
     ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
     partial = table.column("is_partial").to_numpy()
-    bounds = {f"R@{k}": recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
+    bounds = {f"R@{k}": task_recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
     means = [float(np.mean([bound[end] for bound in bounds.values()])) for end in (0, 1)]
     return {
         "queries": table.num_rows,
@@ -158,17 +157,22 @@ def coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, 
     }
 
 
-def problems_of(result: "Result") -> list[str]:
-    """Return one line per number of result.json that ranks.parquet does not give again; none if all do."""
-    seed = result.record["seed"]
+def problems_of_result(result: "Result") -> list[str]:
+    """Return one line per number of result.json that ranks.parquet does not give again; none if all do.
+
+    Ends of intervals that were made in another way are not compared.
+    """
+    is_other = result.record.get("intervals") != METHOD
     found: dict[str, Any] = {
-        **rank_statistics(result.ranks, result.measures, seed),
-        "slices": slice_statistics(result.ranks, result.measures, seed),
+        **_rank_statistics(result.ranks, result.measures),
+        "slices": _slice_statistics(result.ranks, result.measures),
     }
     if (stored := result.record.get("coverage")) is not None:
-        found["coverage"] = coverage_record(result.ranks, result.ks, stored["lost_queries"])
+        found["coverage"] = _coverage_record(result.ranks, result.ks, stored["lost_queries"])
     lines, numbers = [], _flat(result.record)
     for name, value in _flat(found).items():
+        if is_other and name.endswith((".low", ".high")):
+            continue
         told = numbers.get(name)
         if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
             lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
@@ -187,14 +191,14 @@ def _flat(value: Any, name: str = "") -> dict[str, float]:
     return {name.removeprefix("."): float(value)} if is_number else {}
 
 
-def slice_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str, dict[str, Any]]:
+def _slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its statistics."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     statistics: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         statistics[name] = {
-            value: rank_statistics(table.filter(pa.array([found == value for found in values])), measures, seed)
+            value: _rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
             for value in sorted({value for value in values if value is not None})
         }
     return statistics
@@ -202,7 +206,7 @@ def slice_statistics(table: pa.Table, measures: Measures, seed: int) -> dict[str
 
 def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
-    table, measures = ranks_table(task, ranks), Measures.of_task(task)
+    table, measures = result_ranks_table(task, ranks), Measures.of_task(task)
     record = {
         **about,
         "task": {
@@ -216,9 +220,10 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         },
         "protocol_key": task.protocol.key,
         "seed": seed,
-        **rank_statistics(table, measures, seed),
-        "coverage": coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
-        "slices": slice_statistics(table, measures, seed),
+        "intervals": METHOD,
+        **_rank_statistics(table, measures),
+        "coverage": _coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
+        "slices": _slice_statistics(table, measures),
     }
     writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
@@ -227,17 +232,18 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
 
 
 def read_result(path: Path) -> Result:
-    """Return the result of a folder.
-
-    Raises:
-        CvrError: no result is there, or it is damaged.
-    """
+    """Return the result of a folder. Raises CvrError: no result is there, or it is damaged."""
     artifact = open_artifact(path, STAGE)
-    for name in (RESULT, PROTOCOL, RANKS):
-        if not (path / name).exists():
-            raise CvrError(f"{path}: {name} is missing; run its command again with --overwrite.")
-    fields = json.loads((path / PROTOCOL).read_text(encoding="utf-8"))
+    path = artifact.path
+    fields = read_json(path / PROTOCOL, dict)
     fields.pop("key", None)
+    with reading(path / PROTOCOL, "a protocol"):
+        protocol = Protocol.from_json(fields)
     table = check_columns(read_parquet(path / RANKS), RANK_COLUMNS, str(path / RANKS))
-    record = json.loads((path / RESULT).read_text(encoding="utf-8"))
-    return Result(artifact.path, record, Protocol.from_json(fields), table)
+    record = read_json(path / RESULT, dict)
+    with reading(path / RESULT, "a result"):
+        check_kinds(record, RECORD)
+        for interval in record["metrics"].values():
+            Interval(**interval)
+        list(map(int, record["task"]["ks"]))
+    return Result(artifact.path, record, protocol, table)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
-from cvr_data.core.whole_files import parquet_bytes
+from cvr_data.core.reading import read_array
+from cvr_data.core.whole_files import parquet_bytes, read_parquet, whole_file
 
 if TYPE_CHECKING:  # torch, which comparing saved scores does not need
     from cvr_bench.models.parts.frame_weights import FrameWeights
@@ -78,7 +78,7 @@ class ScoreMatrix:
         )
 
 
-def save_scores(
+def save_result_scores(
     writer: ArtifactWriter, retriever: "Retriever", task: Task, bank: Sequence[Query], encoder: "FrameWeights"
 ) -> None:
     """Write the matrices of a task into the folder of its result.
@@ -87,37 +87,37 @@ def save_scores(
         CvrError: they would be larger than 16 GiB.
         ValueError: a score is NaN or infinite.
     """
-    from cvr_bench.models.parts.frame_weights import pooled_items
-    from cvr_bench.scoring.caption_sets import over_sets
+    from cvr_bench.models.parts.frame_weights import frame_weighted_items
+    from cvr_bench.scoring.caption_sets import score_caption_sets
 
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     if (size := 4 * len(task.queries) * len(gallery)) > MOST_BYTES:
         raise CvrError(f"{task.name}: its score matrix would take {size / 2**30:.0f} GiB; leave --save-scores out.")
-    retriever = over_sets(retriever, gallery)
+    retriever = score_caption_sets(retriever, gallery)
     retriever.index(gallery)
     _write_matrix(writer.path / SCORES, retriever, task.queries, len(gallery), "scores")
     if bank:
         _write_matrix(writer.path / BANK, retriever, bank[:BANK_QUERIES], len(gallery), "query bank")
     if task.target_frame_weights:
         with encoder.weighted(task.target_frame_weights):
-            retriever.index(pooled_items(task))
+            retriever.index(frame_weighted_items(task))
             _write_matrix(writer.path / POOLED, retriever, task.queries, len(task.queries), "query-pooled scores")
     items = pa.table({"item_id": pa.array([item.item_id for item in gallery], pa.string())})
     for name, table in ((ITEMS, items), (QUERIES, _query_table(task, gallery))):
         writer.write_file(name, parquet_bytes(table))
 
 
-def read_scores(folder: Path) -> ScoreMatrix | None:
+def read_result_scores(folder: Path) -> ScoreMatrix | None:
     """Return the matrix of a result; None if it was made without --save-scores."""
     if not (folder / SCORES).is_file():
         return None
-    queries = pq.read_table(folder / QUERIES)
+    queries = read_parquet(folder / QUERIES, ["query_id", "reference", "targets", "candidates"])
     candidates = queries.column("candidates")
     is_listed = candidates.null_count == 0
     return ScoreMatrix(
-        scores_QG=np.load(folder / SCORES, mmap_mode="r", allow_pickle=False),
+        scores_QG=read_array(folder / SCORES),
         query_ids=queries.column("query_id").to_pylist(),
-        item_ids=pq.read_table(folder / ITEMS).column("item_id").to_pylist(),
+        item_ids=read_parquet(folder / ITEMS, ["item_id"]).column("item_id").to_pylist(),
         references=queries.column("reference").to_numpy(),
         targets=[np.array(columns, dtype=np.int64) for columns in queries.column("targets").to_pylist()],
         candidates=[np.array(columns, dtype=np.int64) for columns in candidates.to_pylist()] if is_listed else None,
@@ -129,16 +129,14 @@ def read_scores(folder: Path) -> ScoreMatrix | None:
 def _write_matrix(path: Path, retriever: "Retriever", queries: Sequence[Query], width: int, label: str) -> None:
     from cvr_bench.scoring.blocks import score_matrix
 
-    part = path.with_suffix(".tmp")
-    rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(queries), width))
-    with Progress(label, len(queries), "queries") as progress:
+    with whole_file(path) as part, Progress(label, len(queries), "queries") as progress:
+        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(queries), width))
         for start in range(0, len(queries), CHUNK):
             chunk = queries[start : start + CHUNK]
             rows[start : start + len(chunk)] = score_matrix(retriever, chunk, width)
             progress.advance(len(chunk))
-    rows.flush()
-    del rows
-    part.replace(path)
+        rows.flush()
+        del rows
 
 
 def _query_table(task: Task, gallery: Sequence[Item]) -> pa.Table:
@@ -157,4 +155,4 @@ def _query_table(task: Task, gallery: Sequence[Item]) -> pa.Table:
 
 
 def _optional(path: Path) -> np.ndarray | None:
-    return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+    return read_array(path) if path.is_file() else None

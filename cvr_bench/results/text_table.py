@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> str:
+def result_text_table(rows: Sequence[Sequence[str]], *, numbers: bool = False) -> str:
     """Return the rows as lines whose columns begin together; with `numbers` all but the first column end together."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

@@ -12,7 +12,7 @@ from typing import Any
 
 from cvr_bench.results.published import RANKS
 from cvr_bench.results.result import Result
-from cvr_bench.results.text_table import aligned
+from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.errors import CvrError, first_few
 
 DIRECTIONS = ("T2V", "V2T")
@@ -35,7 +35,7 @@ class TwoWayRow:
         return next((training for training in found if training), None)
 
 
-def two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
+def _two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
     """Return a row per configuration, in the order in which they come.
 
     Raises:
@@ -60,18 +60,18 @@ def two_way_rows(results: Sequence[Result]) -> list[TwoWayRow]:
     return rows
 
 
-def format_two_way(results: Sequence[Result], *, markdown: bool = False) -> str:
+def format_two_way_results(results: Sequence[Result], *, markdown: bool = False) -> str:
     """Return the table as aligned text or as Markdown; what was not measured is a dash."""
     recalls = [f"R@{k}" for k in results[0].ks]
     header = ["config", *(f"{way} {name}" for way in DIRECTIONS for name in (*recalls, *RANKS)), "devices", "hours"]
     rows = [
         [row.config, *_cells(row.to_video, recalls), *_cells(row.to_text, recalls), *_cost(row.training)]
-        for row in two_way_rows(results)
+        for row in _two_way_rows(results)
     ]
     if markdown:
         ruler = ["---", *("---:" for _ in header[1:])]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
-    return aligned([header, *rows], numbers=True)
+    return result_text_table([header, *rows], numbers=True)
 
 
 def _cells(result: Result | None, recalls: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """One score matrix under every protocol that it can answer, side by side.
 
-    for row in side_by_side(read_result(Path("results/fdca-webvid-covr"))): ...
+    for row in result_under_protocols(read_result(Path("results/fdca-webvid-covr"))): ...
 
 The same scores give other numbers under other rules: whether the reference is ranked, how repeated targets and ties
 count, whether targets are pooled with the help of labels, whether scores are changed in the light of other queries.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
+from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.scoring.metrics import chance_recall
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.errors import CvrError
@@ -61,7 +61,7 @@ class ProtocolRow:
         return chance_recall(self.ranks.allowed, self.ranks.targets, k)
 
 
-def presets(base: Protocol) -> dict[str, Protocol]:
+def protocol_presets(base: Protocol) -> dict[str, Protocol]:
     """Return name -> protocol; `base` is what the result was scored under."""
     strict = dataclasses.replace(
         base, reference="exclude", ties="against", target_pooling="mean", post_processing="none"
@@ -81,22 +81,18 @@ def presets(base: Protocol) -> dict[str, Protocol]:
     }
 
 
-def side_by_side(result: Result) -> list[ProtocolRow]:
-    """Return the result's scores under every preset.
-
-    Raises:
-        CvrError: the result was made without --save-scores.
-    """
-    if (matrix := read_scores(result.path)) is None:
+def result_under_protocols(result: Result) -> list[ProtocolRow]:
+    """Return the result's scores under every preset. Raises CvrError: the result was made without --save-scores."""
+    if (matrix := read_result_scores(result.path)) is None:
         raise CvrError(f"{result.path} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
     rows = []
-    for name, protocol in presets(result.protocol).items():
+    for name, protocol in protocol_presets(result.protocol).items():
         reason = _why_not(matrix, protocol, name, result.protocol)
-        rows.append(ProtocolRow(name, protocol, None if reason else matrix_ranks(matrix, protocol), reason))
+        rows.append(ProtocolRow(name, protocol, None if reason else result_ranks_under(matrix, protocol), reason))
     return rows
 
 
-def to_json(rows: Sequence[ProtocolRow], ks: Sequence[int]) -> list[dict[str, Any]]:
+def result_protocols_json(rows: Sequence[ProtocolRow], ks: Sequence[int]) -> list[dict[str, Any]]:
     """Return the rows as JSON values."""
     return [
         {
@@ -121,7 +117,7 @@ def _why_not(matrix: ScoreMatrix, protocol: Protocol, name: str, base: Protocol)
     return ""
 
 
-def matrix_ranks(matrix: ScoreMatrix, protocol: Protocol) -> MatrixRanks:
+def result_ranks_under(matrix: ScoreMatrix, protocol: Protocol) -> MatrixRanks:
     """Return exact ranks under a protocol; a chunk of rows is held at once."""
     processed = _PostProcessing(matrix, protocol.post_processing)
     of_targets = protocol.gallery == "targets"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cvr_bench.scoring.blocks import ScoreBlocks
-from cvr_bench.scoring.ranking import Cells, places
+from cvr_bench.scoring.ranking import Cells, rank_places
 
 TOP = 10
 """Best items kept per query."""
@@ -89,18 +89,13 @@ class Best:
 def best_items(best: Best, targets: Cells, target_scores: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Top:
     """Return the ten best of what was kept and of the targets, exactly.
 
-    Args:
-        best: after all blocks, in which `hidden` was -inf.
-        targets: the targets of each query, which were among the hidden.
-        target_scores: their exact scores.
-        hidden: what was not ranked.
-        scores: where the blocks came from.
+    `best` has seen all blocks of `scores`, in which the hidden cells, the targets among them, were -inf.
     """
     best.merge()
     queries = len(best.scores_QK)
     rows, places_K = np.nonzero(np.isfinite(best.scores_QK))
     kept = Cells(rows, best.columns_QK[rows, places_K])
-    top = top_of(kept, scores.pair_scores(kept.rows, kept.columns), targets, target_scores, queries)
+    top = top_scored_items(kept, scores.pair_scores(kept.rows, kept.columns), targets, target_scores, queries)
     reach_Q = np.nextafter(best.worst_Q + scores.margins_Q, np.float32(np.inf))
     in_doubt = (scores.margins_Q > 0) & np.isfinite(best.worst_Q) & (top.scores_QK[:, -1] <= reach_Q)
     doubtful = np.flatnonzero(in_doubt)
@@ -111,19 +106,19 @@ def best_items(best: Best, targets: Cells, target_scores: np.ndarray, hidden: Ce
         cells = _reaching(rows, lowest, hidden, scores)
         exact = scores.pair_scores(cells.rows, cells.columns)
         own = np.isin(targets.rows, rows)
-        again = top_of(cells, exact, targets.take(own), target_scores[own], queries)
+        again = top_scored_items(cells, exact, targets.take(own), target_scores[own], queries)
         top.columns_QK[rows], top.scores_QK[rows] = again.columns_QK[rows], again.scores_QK[rows]
     return top
 
 
-def top_of(cells: Cells, exact: np.ndarray, targets: Cells, target_scores: np.ndarray, queries: int) -> Top:
+def top_scored_items(cells: Cells, exact: np.ndarray, targets: Cells, target_scores: np.ndarray, queries: int) -> Top:
     """Return the ten best of some cells, none of them a target, and of the targets."""
     rows = np.concatenate([cells.rows, targets.rows])
     columns = np.concatenate([cells.columns, targets.columns])
     scores = np.concatenate([exact, target_scores])
     order = np.lexsort((columns + (np.arange(len(rows)) >= len(cells)) * 2**32, _by_row(rows, scores)))
-    order = order[places(rows[order]) < TOP]
-    place = places(rows[order])
+    order = order[rank_places(rows[order]) < TOP]
+    place = rank_places(rows[order])
     top = Top(np.full((queries, TOP), -1), np.full((queries, TOP), -np.inf, dtype=np.float32))
     top.columns_QK[rows[order], place] = columns[order]
     top.scores_QK[rows[order], place] = scores[order]
@@ -175,7 +170,7 @@ def _top_cells(block_QC: np.ndarray, k: int) -> Cells:
 
 def _padded(cells: Cells, scores: np.ndarray, queries: int) -> tuple[np.ndarray, np.ndarray]:
     """Cells with rising rows as (scores_QN, columns_QN), N the most cells of one query; the rest is -inf and -1."""
-    place = places(cells.rows)
+    place = rank_places(cells.rows)
     scores_QN = np.full((queries, int(place.max(initial=-1)) + 1), -np.inf, dtype=np.float32)
     columns_QN = np.full(scores_QN.shape, -1, dtype=np.int64)
     scores_QN[cells.rows, place] = scores

@@ -84,7 +84,7 @@ class Scorer:
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
-            self.copies = find_copies(retriever.gallery_GD)
+            self.copies = find_gallery_copies(retriever.gallery_GD)
 
     def rows_at_once(self, chunk: int, threads: int = 1) -> int:
         """Return how many queries to score at once, at most `chunk`; so many threads work on them, each on its own."""
@@ -116,7 +116,7 @@ class Scorer:
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
-            margins_Q=product_margins(queries_QD, self.longest),
+            margins_Q=score_margins(queries_QD, self.longest),
             copies=self.copies,
         )
 
@@ -146,7 +146,7 @@ def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
     return pair_scores
 
 
-def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
+def score_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     """Return, per query, how far a float32 dot product with a vector of at most that length can be from the exact one.
 
     Source: the bound n u |x||y| on the rounding error of an inner product summed in any order, Higham, Accuracy and
@@ -157,7 +157,7 @@ def product_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     return ((queries_QD.shape[1] + 2) * unit * bound_Q).float().numpy()
 
 
-def find_copies(gallery_GD: Tensor) -> Copies:
+def find_gallery_copies(gallery_GD: Tensor) -> Copies:
     """Return which rows are the same, bit by bit."""
     keys_G = _keys(gallery_GD)
     _, first, kind_G = np.unique(keys_G, return_index=True, return_inverse=True)
@@ -219,12 +219,12 @@ def _matrix_blocks(scores_QG: np.ndarray, rows: np.ndarray, columns: int) -> Blo
         yield first, np.array(part_QC, order="C") if len(rows) == len(part_QC) else part_QC[rows]
 
 
-def thread_count() -> int:
+def scoring_thread_count() -> int:
     """Return how many threads to use: as many as torch may, within bounds."""
     return min(THREADS, torch.get_num_threads())
 
 
-def map_in_order(call: Callable[[Thing], Found], things: Iterable[Thing], threads: int) -> Iterator[Found]:
+def map_score_blocks(call: Callable[[Thing], Found], things: Iterable[Thing], threads: int) -> Iterator[Found]:
     """Yield the result of each thing, in order; things are made by the caller's thread, one more than are worked on."""
     if threads == 1:
         yield from map(call, things)

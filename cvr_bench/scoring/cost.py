@@ -2,7 +2,7 @@
 
 clock = Clock()
 with clock.phase("score"):
-    ranks = evaluate(timed(retriever, clock), task)
+    ranks = evaluate(timed_retriever(retriever, clock), task)
 clock.seconds                                    # {"load": ..., "train": ..., "encode": ..., "score": ...}
 """
 
@@ -16,8 +16,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from cvr_bench.models.parts.device import device_of
-from cvr_bench.models.parts.retriever import DenseRetriever, HasEmbeddings, Retriever, module_of
+from cvr_bench.models.parts.device import device_of_module
+from cvr_bench.models.parts.retriever import DenseRetriever, HasEmbeddings, Retriever, module_of_retriever
 
 PHASES = ("load", "train", "encode", "score")
 """Reading model, data and checkpoint; training with its validation; embedding queries and gallery; ranking."""
@@ -60,7 +60,7 @@ class Clock:
         return call
 
 
-def timed(retriever: AnyRetriever, clock: Clock) -> AnyRetriever | DenseRetriever:
+def timed_retriever(retriever: AnyRetriever, clock: Clock) -> AnyRetriever | DenseRetriever:
     """Return a retriever whose encoding counts as `encode`; one without encoders, which scores as a whole, as it is."""
     if not isinstance(retriever, DenseRetriever):
         return retriever
@@ -73,18 +73,14 @@ def timed(retriever: AnyRetriever, clock: Clock) -> AnyRetriever | DenseRetrieve
     )
 
 
-def cost_of(retriever: Retriever, seconds: Mapping[str, float], training: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the cost of a result as JSON values.
-
-    Args:
-        retriever: the model, after it was scored.
-        seconds: per phase.
-        training: what is recorded of its training; None for a model that was not trained here.
-    """
-    module = module_of(retriever)
+def cost_of_scoring(
+    retriever: Retriever, seconds: Mapping[str, float], training: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the cost of a scored model as JSON values; `training` is what is recorded of it, if there was one."""
+    module = module_of_retriever(retriever)
     parameters = list(module.parameters()) if module is not None else []
     gallery_GD = retriever.gallery_GD if isinstance(retriever, HasEmbeddings) else None
-    device = device_of(module) if module is not None and parameters else torch.device("cpu")
+    device = device_of_module(module) if module is not None and parameters else torch.device("cpu")
     trained_on = torch.device(training["device"]) if training else None
     gpus = 1 if trained_on is not None and trained_on.type == "cuda" else 0
     return {
@@ -99,7 +95,7 @@ def cost_of(retriever: Retriever, seconds: Mapping[str, float], training: Mappin
     }
 
 
-def forget_peak() -> None:
+def forget_peak_memory() -> None:
     """Start the peaks of memory anew, where the system lets a process do so."""
     with suppress(OSError):  # not Linux, or a container that does not allow it
         Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
@@ -108,7 +104,7 @@ def forget_peak() -> None:
 
 
 def peak_memory() -> int:
-    """Return the most bytes of main memory that this process held since `forget_peak`, or since it started."""
+    """Return the most bytes of main memory that this process held since `forget_peak_memory`, or since it started."""
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
     peak = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
@@ -118,7 +114,7 @@ def peak_memory() -> int:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def cost_line(cost: Mapping[str, Any]) -> str:
+def scoring_cost_line(cost: Mapping[str, Any]) -> str:
     """Return the cost in one line."""
     seconds = [f"{name} {cost['seconds'][name]:.1f} s" for name in PHASES if cost["seconds"][name] >= 0.05]
     facts = [*seconds, f"on {cost['device']}"]

@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.models.parts.retriever import Retriever
-from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_of
-from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_in_order, thread_count
-from cvr_bench.scoring.caption_sets import over_sets
-from cvr_bench.scoring.ranking import Cells, Counter, count_among, places
+from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_scored_items
+from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_score_blocks, scoring_thread_count
+from cvr_bench.scoring.caption_sets import score_caption_sets
+from cvr_bench.scoring.ranking import Cells, Counter, count_scores_above, rank_places
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.errors import CvrError
 
@@ -110,7 +110,7 @@ class _Found:
         targets, queries = layout.targets, len(layout.allowed)
         order = np.lexsort((targets.columns, -counted.target_scores, targets.rows))
         starts = np.searchsorted(targets.rows, np.arange(queries + 1))
-        ranks = 1 + counts[order].sum(axis=1) + places(targets.rows)
+        ranks = 1 + counts[order].sum(axis=1) + rank_places(targets.rows)
         rows = slice(self.queries, self.queries + queries)
         self.rank[rows], self.ties[rows] = ranks[starts[:-1]], counts[order, 1][starts[:-1]]
         self.allowed[rows] = layout.allowed
@@ -150,14 +150,14 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     item_ids = pa.array(column_of, pa.string())
-    ranker = over_sets(retriever, gallery)
+    ranker = score_caption_sets(retriever, gallery)
     ranker.index(gallery)
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
-    threads = thread_count()
+    threads = scoring_thread_count()
     chunks = _chunks(task, scorer.rows_at_once(chunk, threads))
     scored = ((_lay_out(task, queries, column_of), scorer.score(queries)) for queries in chunks)
-    for counted in map_in_order(_count, scored, threads):
+    for counted in map_score_blocks(_count, scored, threads):
         found.add(counted)
     ranks = found.ranks([query.query_id for query in task.queries], item_ids)
     if task.subset is None:
@@ -188,9 +188,12 @@ def _count(scored: tuple[_Layout, ScoreBlocks]) -> _Counted:
     if layout.rivals is None:
         return _Counted(layout, target_scores, *_stream(queries, layout, target_scores, scores))
     rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
-    counts = count_among(layout.targets, target_scores, layout.rivals, rival_scores)
+    counts = count_scores_above(layout.targets, target_scores, layout.rivals, rival_scores)
     return _Counted(
-        layout, target_scores, counts, top_of(layout.rivals, rival_scores, layout.targets, target_scores, queries)
+        layout,
+        target_scores,
+        counts,
+        top_scored_items(layout.rivals, rival_scores, layout.targets, target_scores, queries),
     )
 
 

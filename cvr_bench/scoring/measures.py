@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_bench.scoring.metrics import average_precision, hits, recall_values
+from cvr_bench.scoring.metrics import average_precision, recall_hits, recall_values
 from cvr_bench.tasks.task import Mean, Task
 
 MEAN = "mean"
@@ -74,7 +74,7 @@ class Measures:
         kind, k = metric.split("@")
         if kind == "mAP":
             return np.array([average_precision(found, int(k)) for found in table.column("target_ranks").to_pylist()])
-        return hits(table.column("subset_rank" if kind == SUBSET else "rank").to_numpy(), int(k))
+        return recall_hits(table.column("subset_rank" if kind == SUBSET else "rank").to_numpy(), int(k))
 
     def chances(self, chances: Mapping[str, float]) -> dict[str, float]:
         """Return the chance level of each mean whose parts all have one."""

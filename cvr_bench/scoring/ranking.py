@@ -38,13 +38,7 @@ class Cells:
 
 
 class Counter:
-    """Counts, for each probe, the block entries that score above it and those that score the same.
-
-    Args:
-        probes: query and target, queries rising.
-        scores: exact score of each probe, float32.
-        source: where the blocks come from.
-    """
+    """Counts, for each probe (query and target, queries rising), what scores above it and what scores the same."""
 
     def __init__(self, probes: Cells, scores: np.ndarray, source: ScoreBlocks):
         self.probes = probes
@@ -57,7 +51,7 @@ class Counter:
         self.low = scores if self.is_exact else np.nextafter(scores - margins, np.float32(-np.inf))
         self.high = scores if self.is_exact else np.nextafter(scores + margins, np.float32(np.inf))
         # the first target of every query, then the second where there is one, and so on
-        place = places(probes.rows)
+        place = rank_places(probes.rows)
         probes_of = [np.flatnonzero(place == slot) for slot in range(int(place.max(initial=-1)) + 1)]
         self.slots = [(probes.rows[found], found) for found in probes_of]
 
@@ -67,7 +61,7 @@ class Counter:
             scores_QC = block_QC if len(rows) == len(block_QC) else block_QC[rows]
             reach_QC = scores_QC >= self.low[probes, None]
             above_QC = scores_QC > self.high[probes, None]
-            reach, above = count_true(reach_QC), count_true(above_QC)
+            reach, above = count_score_flags(reach_QC), count_score_flags(above_QC)
             self.above[probes] += above
             if self.is_exact:
                 self.equal[probes] += reach - above
@@ -87,7 +81,7 @@ class Counter:
         self.equal += np.bincount(probes[exact == self.scores[probes]], minlength=len(self.equal))
 
 
-def count_among(probes: Cells, scores: np.ndarray, rivals: Cells, rival_scores: np.ndarray) -> np.ndarray:
+def count_scores_above(probes: Cells, scores: np.ndarray, rivals: Cells, rival_scores: np.ndarray) -> np.ndarray:
     """Return, per probe, how many rivals of its query score above it and how many the same, (P, 2)."""
     values, places_of = np.unique(np.concatenate([rival_scores, scores]), return_inverse=True)
     keys = np.concatenate([rivals.rows, probes.rows]) * len(values) + places_of
@@ -97,7 +91,7 @@ def count_among(probes: Cells, scores: np.ndarray, rivals: Cells, rival_scores: 
     return np.stack([ends - above, above - same], axis=1)
 
 
-def count_true(flags_QC: np.ndarray) -> np.ndarray:
+def count_score_flags(flags_QC: np.ndarray) -> np.ndarray:
     """Return how many flags of each row are set; eight at a time where rows divide into words."""
     if flags_QC.shape[1] % 8 or not flags_QC.flags.c_contiguous:
         return np.count_nonzero(flags_QC, axis=1)
@@ -106,6 +100,6 @@ def count_true(flags_QC: np.ndarray) -> np.ndarray:
     return np.stack(sums, axis=1).view(np.uint8).sum(axis=1, dtype=np.int64)
 
 
-def places(rows: np.ndarray) -> np.ndarray:
+def rank_places(rows: np.ndarray) -> np.ndarray:
     """Return how many earlier entries have the same row; `rows` rise."""
     return np.arange(len(rows)) - np.searchsorted(rows, rows)

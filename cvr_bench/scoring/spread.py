@@ -8,7 +8,7 @@ import pyarrow as pa
 from cvr_bench.models.parts.processes import gathered_objects, is_spread, process_count, process_number
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.scoring.evaluate import Ranks, evaluate
-from cvr_bench.tasks.task import Missing, Task, part_of
+from cvr_bench.tasks.task import Missing, Task, part_of_task
 
 LISTS = ("target_ids", "target_ranks", "top", "top_scores")
 
@@ -24,7 +24,7 @@ def evaluate_spread(retriever: Retriever, task: Task) -> Ranks:
     share = -(-len(task.queries) // count)
     places = [(number + count * step) % len(task.queries) for step in range(share)]
     own_queries = [task.queries[place] for place in dict.fromkeys(places)]
-    own = evaluate(retriever, replace(part_of(task, own_queries), missing=Missing()))
+    own = evaluate(retriever, replace(part_of_task(task, own_queries), missing=Missing()))
     return joined_ranks(gathered_objects(own), [query.query_id for query in task.queries])
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.data.benchmark import find_benchmark, is_benchmark
-from cvr_bench.data.choose import ALL, choose_data, stored_features, with_root
+from cvr_bench.data.benchmark import find_benchmark_data, is_benchmark_data
+from cvr_bench.data.choose import ALL, choose_data, data_options_with_root, embeddings_of_data
 from cvr_bench.data.opened import Sources
-from cvr_bench.data.sources import choose_sources
+from cvr_bench.data.sources import choose_data_sources
 from cvr_bench.models.parts.trained import dense_model, scoring_model
-from cvr_bench.submit.query_features import STAGE, encode_queries
+from cvr_bench.submit.query_features import STAGE, encode_submitted_queries
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
@@ -32,7 +32,9 @@ class EncodeRun:
     split: str | None = None
 
 
-def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = False) -> dict[str, tuple[int, ...]]:
+def encode_submission(
+    run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = False
+) -> dict[str, tuple[int, ...]]:
     """Write the features of a run to a folder and return file -> shape.
 
     Raises:
@@ -45,29 +47,29 @@ def encode(run: EncodeRun, machine: Machine, out: Path, *, overwrite: bool = Fal
     sources = chosen[0].sources
     features = AlteredFeatures(sources.encoder)
     retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
-    inputs = {"data": data_file(sources), "embeddings": sources.embeddings}
+    inputs = {"data": _data_file(sources), "embeddings": sources.embeddings}
     if run.checkpoint is not None:
         inputs["checkpoint"] = run.checkpoint
     config = {"model": run.model, "options": list(run.options), "split": run.split, "data": list(run.data_options)}
     with ArtifactWriter(out, stage=STAGE, config=config, inputs=inputs, overwrite=overwrite) as writer:
-        shapes = encode_queries(retriever, features, sources.task(run.split or "test"), writer)
+        shapes = encode_submitted_queries(retriever, features, sources.task(run.split or "test"), writer)
         writer.finish()
     return shapes
 
 
-def benchmark_features(name: str, given: Path | None, machine: Machine) -> AlteredFeatures:
+def features_to_submit(name: str, given: Path | None, machine: Machine) -> AlteredFeatures:
     """Return the encoder that serves the features of a benchmark: those given, else those on this machine.
 
     Raises:
         CvrError: there are none.
     """
-    found = given or stored_features(name, machine)
+    found = given or embeddings_of_data(name, machine)
     if found is None:
         raise CvrError(f"{name} comes without features of its videos; pass --embeddings (see cvr embed).")
     return AlteredFeatures(Sources(data=found, embeddings=found, videos=(), choice="-e").encoder)
 
 
-def task_to_score(
+def task_of_submission(
     data: str | None, data_options: Sequence[str], split: str | None, machine: Machine
 ) -> tuple[Task, str]:
     """Return the queries with their targets, whatever features are stored, and the name of the file they are from.
@@ -75,14 +77,14 @@ def task_to_score(
     Raises:
         CvrError: the data cannot be read.
     """
-    options = with_root(data, data_options, machine)
-    if data is not None and is_benchmark(data):
-        benchmark = find_benchmark(data.replace("_", "-"), options, split)
+    options = data_options_with_root(data, data_options, machine)
+    if data is not None and is_benchmark_data(data):
+        benchmark = find_benchmark_data(data.replace("_", "-"), options, split)
         return BENCHMARKS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
-    sources = choose_sources(data, options, None, split)
-    return sources.task(split or "test"), data_file(sources).name
+    sources = choose_data_sources(data, options, None, split)
+    return sources.task(split or "test"), _data_file(sources).name
 
 
-def data_file(sources: Sources) -> Path:
+def _data_file(sources: Sources) -> Path:
     """Return the file of the benchmark that names its queries, or the triplets."""
     return sources.benchmark.files()[0] if sources.benchmark is not None else sources.data

@@ -25,13 +25,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, altered, blank_videos
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_videos, with_altered_features
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
-from cvr_bench.tasks.task import Query, Task, part_of
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_bench.tasks.task import Query, Task, part_of_task
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.media.video import Video
 
@@ -53,7 +56,7 @@ class Scored:
     recalls: Mapping[str, Any]
 
 
-def encode_queries(
+def encode_submitted_queries(
     retriever: DenseRetriever, features: AlteredFeatures, task: Task, writer: ArtifactWriter
 ) -> dict[str, tuple[int, ...]]:
     """Write the features of a task and return file -> shape.
@@ -61,7 +64,7 @@ def encode_queries(
     Raises:
         CvrError: the model cannot encode a query or an item.
     """
-    text_only = altered(retriever, features, Alteration(videos=blank_videos))
+    text_only = with_altered_features(retriever, features, Alteration(videos=blank_videos))
     assert isinstance(text_only, DenseRetriever)
     retriever.index(task.gallery)
     assert retriever.gallery_GD is not None
@@ -71,7 +74,7 @@ def encode_queries(
         GALLERY: retriever.gallery_GD,
     }
     for name, array in arrays.items():
-        writer.write_file(name, npy_bytes(array.numpy()))
+        writer.write_file(name, submitted_npy_bytes(array.numpy()))
     ids = {
         "task": task.name,
         "queries": [query.query_id for query in task.queries],
@@ -81,21 +84,19 @@ def encode_queries(
     return {name: tuple(array.shape) for name, array in arrays.items()}
 
 
-def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
+def score_submitted_features(folder: Path, task: Task, annotation: str, *, keep_self: bool = False) -> list[Scored]:
     """Write the recalls of each file of query features in a folder, and return them.
 
-    Args:
-        folder: what `encode_queries` wrote, or files of the same names with rows in the order of the benchmark's file.
-        task: the queries with their targets.
-        annotation: name of the benchmark's file, which the recalls carry.
-        keep_self: rank a query's own reference too; the files are then called ..._ss.json.
+    `encode_submitted_queries` wrote the folder, or its rows are in the order of the benchmark's file, `annotation`,
+    which the recalls name. With `keep_self` a query's own reference is ranked too, and the files are called
+    ..._ss.json.
 
     Raises:
         CvrError: a file is missing, cannot be read, or has other queries or rows than the task.
     """
     if not (folder / QUERIES).is_file():
         raise CvrError(f"{folder} has no {QUERIES}; cvr encode-queries writes it.")
-    gallery_GD = torch.from_numpy(read_features(folder / GALLERY))
+    gallery_GD = torch.from_numpy(read_submitted_features(folder / GALLERY))
     task = _within(task, _read_ids(folder))
     if keep_self:
         task = dataclasses.replace(task, protocol=dataclasses.replace(task.protocol, reference="keep"))
@@ -110,7 +111,7 @@ def score_features(folder: Path, task: Task, annotation: str, *, keep_self: bool
 
 
 def _recalls(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[str, float]:
-    queries_QD, ids = torch.from_numpy(read_features(folder / name)), _read_ids(folder)
+    queries_QD, ids = torch.from_numpy(read_submitted_features(folder / name)), _read_ids(folder)
     query_ids = ids["queries"] if ids else [query.query_id for query in task.queries]
     item_ids = ids["gallery"] if ids else [item.item_id for item in task.gallery]
     for file, rows, names, what in (
@@ -153,36 +154,33 @@ def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
     queries = [query for query in task.queries if query.query_id in names]
     if lost := [query.query_id for query in queries if task.targets[query.query_id].isdisjoint(items)]:
         raise CvrError(f"{IDS} lists no target of query {first_few(lost)}.")
-    return part_of(task, queries, items)
+    return part_of_task(task, queries, items)
 
 
 def _read_ids(folder: Path) -> dict[str, Any] | None:
     path = folder / IDS
+    if (folder / MANIFEST).exists():
+        open_artifact(folder)
     if not path.is_file():
         return None
+    ids = read_json(path)
     try:
-        ids = json.loads(path.read_text(encoding="utf-8"))
         return {"task": ids["task"], "queries": list(ids["queries"]), "gallery": list(ids["gallery"])}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (KeyError, TypeError):
         raise CvrError(
             f"{path} should hold an object with task, queries and gallery, as cvr encode-queries writes it."
         ) from None
 
 
-def read_features(path: Path) -> np.ndarray:
+def read_submitted_features(path: Path) -> np.ndarray:
     """Return the rows of an .npy file, float32.
 
     Raises:
         CvrError: it is missing, or holds anything but finite rows of numbers.
     """
-    if not path.is_file():
-        raise CvrError(f"{path} is not there.")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
-        raise CvrError(f"{path} cannot be read as an .npy file.") from None
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise CvrError(f"{path} should hold rows of numbers, got {getattr(array, 'shape', 'an archive')}.")
+    array = read_array(path)
+    if array.ndim != 2:
+        raise CvrError(f"{path} should hold rows of numbers, got {array.shape}.")
     rows = array.astype(np.float32)
     if not np.isfinite(rows).all():
         raise CvrError(
@@ -191,7 +189,7 @@ def read_features(path: Path) -> np.ndarray:
     return rows
 
 
-def npy_bytes(rows: np.ndarray) -> bytes:
+def submitted_npy_bytes(rows: np.ndarray) -> bytes:
     """Return the rows as the bytes of an .npy file, float32."""
     buffer = io.BytesIO()
     np.save(buffer, rows.astype(np.float32))

@@ -29,17 +29,13 @@ Submission = Mapping[str, Any]
 def cirr_submission(
     metric: Literal["recall", "recall_subset"], best: Mapping[str, Sequence[str]], task: Task
 ) -> dict[str, Any]:
-    """Return what CIRR's server takes for a metric.
-
-    Raises:
-        CvrError: the server would refuse it.
-    """
+    """Return what CIRR's server takes for a metric. Raises CvrError: the server would refuse it."""
     submission = {"version": CIRR_VERSION, "metric": metric, **{name: list(ids) for name, ids in best.items()}}
-    check_cirr(submission, task)
+    check_cirr_submission(submission, task)
     return submission
 
 
-def check_cirr(submission: Submission, task: Task) -> None:
+def check_cirr_submission(submission: Submission, task: Task) -> None:
     """Refuse what CIRR's server would refuse, or an image outside the split or, for recall_subset, the set.
 
     Raises:
@@ -57,21 +53,13 @@ def check_cirr(submission: Submission, task: Task) -> None:
 
 
 def circo_submission(best: Mapping[str, Sequence[str]], task: Task) -> dict[str, list[int]]:
-    """Return what CIRCO's server takes: 50 COCO ids per query.
-
-    Raises:
-        CvrError: the server would refuse it.
-    """
+    """Return what CIRCO's server takes: 50 COCO ids per query. Raises CvrError: the server would refuse it."""
     _check_answers(best, CIRCO_COUNT, task)
     return {name: [int(image_id) for image_id in ids] for name, ids in best.items()}
 
 
-def check_circo(submission: Submission, task: Task) -> None:
-    """Refuse what CIRCO's server would refuse.
-
-    Raises:
-        CvrError: the queries, or the ids of a query are wrong.
-    """
+def check_circo_submission(submission: Submission, task: Task) -> None:
+    """Refuse what CIRCO's server would refuse. Raises CvrError: the queries, or the ids of a query are wrong."""
     texts = [name for name, ids in submission.items() if not all(type(image_id) is int for image_id in ids)]
     if texts:
         raise CvrError(f"{task.name}: ids should be numbers; those of query {first_few(texts)} are not.")
@@ -80,11 +68,7 @@ def check_circo(submission: Submission, task: Task) -> None:
 
 
 def write_submission(path: Path, submission: Submission) -> None:
-    """Write the JSON file.
-
-    Raises:
-        CvrError: it would be larger than a server takes.
-    """
+    """Write the JSON file. Raises CvrError: it would be larger than a server takes."""
     content = json.dumps(submission, separators=(",", ":")).encode()
     if len(content) > MOST_BYTES:
         raise CvrError(f"{path}: {len(content)} bytes are more than the {MOST_BYTES} that the server takes.")

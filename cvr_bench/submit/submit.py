@@ -1,6 +1,6 @@
 """What to send to the server of a benchmark: a model's answers, checked as the server checks them.
 
-    paths = write_answers("cirr", options, model, Path("cirr.json"))    # cirr.json and cirr_subset.json
+    paths = write_submission_answers("cirr", options, model, Path("cirr.json"))    # cirr.json and cirr_subset.json
     lines = check_submission("cirr", options, Path("cirr.json"))
 
 Source: the servers of CIRR and CIRCO (`cvr_bench.submit.servers`), and the CVPR 2025 VidLLM challenge, which takes the
@@ -18,12 +18,12 @@ from cvr_bench.benchmarks import BENCHMARKS, KeepsTargets, circo
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.scoring.blocks import score_matrix
-from cvr_bench.submit.query_features import npy_bytes, read_features
+from cvr_bench.submit.query_features import read_submitted_features, submitted_npy_bytes
 from cvr_bench.submit.servers import (
     CIRCO_COUNT,
     CIRR_COUNTS,
-    check_circo,
-    check_cirr,
+    check_circo_submission,
+    check_cirr_submission,
     circo_submission,
     cirr_submission,
     write_submission,
@@ -42,7 +42,7 @@ SUBSET = {"recall": "listed", "recall_subset": "subset"}
 """Metric of CIRR's server -> the gallery that it ranks."""
 
 
-def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
+def write_submission_answers(benchmark: str, options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
     """Write the file (of CIRR: the two files) of a blind split and return where.
 
     Raises:
@@ -53,12 +53,12 @@ def write_answers(benchmark: str, options: Sequence[str], model: Retriever, out:
         return _write_cirr(options, model, out)
     task = _blind(name, options)
     if name == "circo":
-        write_submission(out, circo_submission(best_answers(model, task, CIRCO_COUNT), task))
+        write_submission(out, circo_submission(submission_answers(model, task, CIRCO_COUNT), task))
     else:
         queries_QD = dense_model(model, "this model").embed(task.queries).numpy()
-        check_challenge(queries_QD, task)
+        _check_challenge(queries_QD, task)
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(out, npy_bytes(queries_QD))
+        write_bytes(out, submitted_npy_bytes(queries_QD))
     return [out]
 
 
@@ -79,7 +79,7 @@ def check_submission(benchmark: str, options: Sequence[str], path: Path) -> str:
     return checks[name](options, path)
 
 
-def best_answers(retriever: Retriever, task: Task, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
+def submission_answers(retriever: Retriever, task: Task, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
     """Return query_id -> its `count` best items, best first; of equal scores the smaller item_id comes first.
 
     Raises:
@@ -116,7 +116,7 @@ def _allowed(task: Task, queries: Sequence[Query], column_of: Mapping[str, int])
     return allowed_QG
 
 
-def check_challenge(queries_QD: np.ndarray, task: Task) -> None:
+def _check_challenge(queries_QD: np.ndarray, task: Task) -> None:
     """Refuse embeddings that the challenge's server would refuse, or that cannot be ranked.
 
     Raises:
@@ -155,7 +155,7 @@ def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Pat
     for metric, gallery in SUBSET.items():
         task = _blind("cirr", options, gallery=gallery)
         path = out if metric == "recall" else out.with_name(f"{out.stem}_subset{out.suffix}")
-        best = best_answers(model, task, CIRR_COUNTS[metric])
+        best = submission_answers(model, task, CIRR_COUNTS[metric])
         write_submission(path, cirr_submission("recall" if metric == "recall" else "recall_subset", best, task))
         paths.append(path)
     return paths
@@ -165,23 +165,23 @@ def _check_cirr_file(options: Sequence[str], path: Path) -> str:
     submission = _object(path)
     metric = str(submission.get("metric"))
     task = _blind("cirr", options, gallery=SUBSET.get(metric, "listed"))
-    check_cirr(submission, task)
+    check_cirr_submission(submission, task)
     return f"{task.name}: {len(submission) - 2} queries, {CIRR_COUNTS[metric]} names each, for {metric}"
 
 
 def _check_circo_file(options: Sequence[str], path: Path) -> str:
     submission = _object(path)
     config = BENCHMARKS.config("circo", {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")})
-    task = circo.load_blind(config) if circo.has_images(config) else circo.load_queries(config)
-    check_circo(submission, task)
+    task = circo.load_blind(config) if circo.has_circo_images(config) else circo.load_queries(config)
+    check_circo_submission(submission, task)
     unknown = "" if task.gallery else "; that they are COCO's was not checked, for want of its list of images"
     return f"{task.name}: {len(submission)} queries, {CIRCO_COUNT} ids each{unknown}"
 
 
 def _check_challenge_file(options: Sequence[str], path: Path) -> str:
     task = _blind("dense-webvid-covr", options)
-    queries_QD = read_features(path)
-    check_challenge(queries_QD, task)
+    queries_QD = read_submitted_features(path)
+    _check_challenge(queries_QD, task)
     return f"{task.name}: {' x '.join(map(str, queries_QD.shape))}, every row finite and not zero"
 
 

@@ -17,7 +17,7 @@ MEANS = {"meanR3": Mean(("R@1", "R@5", "R@10")), "meanR4": Mean(("R@1", "R@5", "
 """What CoVR's code writes beside its recalls."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class QueryRow:
     """One query as the benchmark lists it."""
 
@@ -33,34 +33,28 @@ class QueryRow:
     """Slice name -> its value."""
 
 
-def video_item(video_id: str) -> Item:
+def task_video_item(video_id: str) -> Item:
     """Return a gallery item that is known by its id; its features are stored."""
     return Item(video_id, Video(video_id))
 
 
-def query_of(row: QueryRow) -> Query:
+def task_query(row: QueryRow) -> Query:
     """Return the composed query of a row."""
-    return Query(row.query_id, video_item(row.reference_id), row.modification, row.description)
+    return Query(row.query_id, task_video_item(row.reference_id), row.modification, row.description)
 
 
-def rows_of(triplets: pa.Table) -> list[QueryRow]:
+def task_rows(triplets: pa.Table) -> list[QueryRow]:
     """Return one query per triplet, each with its own target; what tells of the reference at most describes it."""
     names = ["triplet_id", "reference_id", "modification", "target_id", "frame_scores"]
     told = "reference_description" if "reference_description" in triplets.column_names else "reference_caption"
+    columns = [triplets.column(name).to_pylist() for name in (*names, told)]
     return [
-        QueryRow(
-            query_id=row["triplet_id"],
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=(row["target_id"],),
-            description=row[told],
-            frame_scores=tuple(row["frame_scores"] or ()),
-        )
-        for row in triplets.select([*names, told]).to_pylist()
+        QueryRow(triplet, reference, text, (target,), description, tuple(scores or ()))
+        for triplet, reference, text, target, scores, description in zip(*columns, strict=True)
     ]
 
 
-def numbered(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+def numbered_task_queries(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
     """Return (first row, all targets) of each query of a published file, in its order; told apart by its numbers."""
     name = QUERY_NUMBER if QUERY_NUMBER in triplets.column_names else "query_id"
     rows_of_query: dict[Any, list[dict[str, Any]]] = {}
@@ -69,31 +63,23 @@ def numbered(triplets: pa.Table) -> list[tuple[dict[str, Any], tuple[str, ...]]]
     return [(rows[0], tuple(row["target_id"] for row in rows)) for rows in rows_of_query.values()]
 
 
-def videos_of_queries(rows: Iterable[QueryRow]) -> list[str]:
+def task_videos(rows: Iterable[QueryRow]) -> list[str]:
     """Return the references and targets of all rows, each once, in the order in which they are named."""
     return list(dict.fromkeys(name for row in rows for name in (row.reference_id, *row.target_ids)))
 
 
-def targets_of_queries(rows: Iterable[QueryRow]) -> list[str]:
+def task_targets(rows: Iterable[QueryRow]) -> list[str]:
     """Return the targets of all rows, each once."""
     return list(dict.fromkeys(target_id for row in rows for target_id in row.target_ids))
 
 
 def composed_task(
-    name: str,
-    rows: Sequence[QueryRow],
-    gallery: Sequence[str],
-    protocol: Protocol,
-    *,
-    ks: tuple[int, ...] = KS,
-    map_ks: tuple[int, ...] = (),
-    candidates: Mapping[str, frozenset[str]] | None = None,
-    subset: Mapping[str, frozenset[str]] | None = None,
-    subset_ks: tuple[int, ...] = (),
-    means: Mapping[str, Mean] | None = None,
-    left_out: Mapping[str, int] | None = None,
+    name: str, rows: Sequence[QueryRow], gallery: Sequence[str], protocol: Protocol, *, ks: tuple[int, ...] = KS,
+    map_ks: tuple[int, ...] = (), candidates: Mapping[str, frozenset[str]] | None = None,
+    subset: Mapping[str, frozenset[str]] | None = None, subset_ks: tuple[int, ...] = (),
+    means: Mapping[str, Mean] | None = None, left_out: Mapping[str, int] | None = None,
     slice_names: Sequence[str] = (),
-) -> Task:
+) -> Task:  # fmt: skip
     """Return the task of these queries; one whose only target is its own reference is left out and counted.
 
     Queries without targets make a task whose answers a server scores. Slices come in the order of `slice_names`, or of
@@ -105,8 +91,8 @@ def composed_task(
     slices = slice_names or sorted({name for row in kept for name in row.slices})
     return Task(
         name=name,
-        queries=[query_of(row) for row in kept],
-        gallery=[video_item(video_id) for video_id in gallery],
+        queries=[task_query(row) for row in kept],
+        gallery=[task_video_item(video_id) for video_id in gallery],
         targets={row.query_id: frozenset(row.target_ids) for row in kept if row.target_ids},
         candidates=_lists_of(kept, candidates),
         ks=ks,

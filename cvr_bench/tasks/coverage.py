@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_bench.tasks.task import Item, Missing, Query, Task, part_of
+from cvr_bench.tasks.task import Item, Missing, Query, Task, part_of_task
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:  # torch, which those who look something up do not need
     from cvr_data.features.store import FeatureStore
 
 
-def sampling(store: "FeatureStore | None") -> str:
+def _sampling(store: "FeatureStore | None") -> str:
     """Return how the frames of stored features were taken, as a protocol says it."""
     options = store.encoder if store is not None else {}
     return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"
 
 
-def within_features(task: Task, store: "FeatureStore") -> Task:
+def task_within_features(task: Task, store: "FeatureStore") -> Task:
     """Return the task with the videos that are stored, and the queries about them that keep a target.
 
     Raises:
@@ -39,7 +39,7 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
     ]
     if not queries:
         raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
-    kept = part_of(task, queries, known)
+    kept = part_of_task(task, queries, known)
     counts = {
         "gallery videos without features": len(task.gallery) - len(gallery),
         "targets without features": sum(len(task.targets[name]) - len(ids) for name, ids in kept.targets.items()),
@@ -47,7 +47,7 @@ def within_features(task: Task, store: "FeatureStore") -> Task:
     }
     return dataclasses.replace(
         kept,
-        protocol=dataclasses.replace(task.protocol, frames=sampling(store)),
+        protocol=dataclasses.replace(task.protocol, frames=_sampling(store)),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
         missing=missing_from_task(task, queries, known),
     )
@@ -67,7 +67,7 @@ def missing_from_task(task: Task, queries: Sequence[Query], known: Set[str]) -> 
     )
 
 
-def recall_bounds(
+def task_recall_bounds(
     ranks: np.ndarray, unranked: np.ndarray, partial: np.ndarray, lost: int, k: int
 ) -> tuple[float, float]:
     """Return the lowest and highest R@K, in percent, that the whole benchmark can have.

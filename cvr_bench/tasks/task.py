@@ -122,7 +122,7 @@ class Task:
         return self.candidates is None or item_id in self.candidates[query.query_id]
 
 
-def part_of(task: Task, queries: Sequence[Query], item_ids: Set[str] | None = None) -> Task:
+def part_of_task(task: Task, queries: Sequence[Query], item_ids: Set[str] | None = None) -> Task:
     """Return the task of some of its queries, ranked within some of its items (None is all).
 
     Raises:
@@ -157,12 +157,8 @@ def _only(values: Mapping[str, Value], names: Set[str]) -> dict[str, Value]:
     return {name: value for name, value in values.items() if name in names}
 
 
-def references(queries: Sequence[Query]) -> list[Video]:
-    """Return the reference video of each query.
-
-    Raises:
-        CvrError: a query has none.
-    """
+def task_references(queries: Sequence[Query]) -> list[Video]:
+    """Return the reference video of each query. Raises CvrError: a query has none."""
     videos = [query.reference.video if query.reference is not None else None for query in queries]
     lacking = [query.query_id for query, video in zip(queries, videos, strict=True) if video is None]
     if lacking:
@@ -170,12 +166,8 @@ def references(queries: Sequence[Query]) -> list[Video]:
     return [video for video in videos if video is not None]
 
 
-def modifications(queries: Sequence[Query]) -> list[str]:
-    """Return the modification text of each query.
-
-    Raises:
-        CvrError: a query has none.
-    """
+def task_modifications(queries: Sequence[Query]) -> list[str]:
+    """Return the modification text of each query. Raises CvrError: a query has none."""
     lacking = [query.query_id for query in queries if query.modification is None]
     if lacking:
         raise CvrError(f"This model needs a modification text; query {first_few(lacking)} has none.")

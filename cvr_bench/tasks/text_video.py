@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from cvr_bench.tasks.composed import video_item
+from cvr_bench.tasks.composed import task_video_item
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError, first_few
@@ -21,12 +21,12 @@ KS = (1, 5, 10)
 """The recalls of text-video retrieval."""
 
 
-def paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def task_paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return one text per video: its captions joined with a space."""
     return {video_id: [" ".join(text.strip() for text in texts)] for video_id, texts in captions.items()}
 
 
-def listed(
+def listed_task_captions(
     captions: Mapping[str, Sequence[str]], video_ids: Sequence[str], *, listing: Path, beside: str
 ) -> dict[str, Sequence[str]]:
     """Return the captions of the videos of a list, in its order; `beside` is where they should be.
@@ -43,13 +43,13 @@ def text_video_task(
     name: str, captions: Mapping[str, Sequence[str]], direction: Direction, unit: Unit, texts: Texts = "captions"
 ) -> Task:
     """Return the task of ranking the videos for each text, or for each video the texts, one by one or in sets."""
-    texts_of = paragraphs(captions) if unit == "paragraph" else captions
+    texts_of = task_paragraphs(captions) if unit == "paragraph" else captions
     texts_by_id = {
         f"{video_id}#{number}": (video_id, text)
         for video_id, of_video in texts_of.items()
         for number, text in enumerate(of_video)
     }
-    title, videos = name, [video_item(video_id) for video_id in texts_of]
+    title, videos = name, [task_video_item(video_id) for video_id in texts_of]
     queries = [Query(item.item_id, item, None) for item in videos]
     if direction == "text-to-video":
         queries = [Query(text_id, None, text) for text_id, (_, text) in texts_by_id.items()]

@@ -48,12 +48,10 @@ class Place:
         }
 
 
-def given_place(environment: Mapping[str, str], world_size: int) -> Place | None:
+def given_training_place(environment: Mapping[str, str], world_size: int) -> Place | None:
     """Return the place that torchrun, `cvr` or Slurm gave this process; None where it is to start others.
 
-    Args:
-        environment: the variables.
-        world_size: processes wanted; 1 takes what torchrun says.
+    A `world_size` of 1 takes what torchrun says.
 
     Raises:
         CvrError: there are more or fewer.
@@ -70,7 +68,7 @@ def given_place(environment: Mapping[str, str], world_size: int) -> Place | None
     return None
 
 
-def own_places(environment: Mapping[str, str], devices: int, nodes: int) -> list[Place]:
+def own_training_places(environment: Mapping[str, str], devices: int, nodes: int) -> list[Place]:
     """Return the places of the processes that this one is to start, a device each.
 
     Raises:
@@ -93,7 +91,7 @@ def own_places(environment: Mapping[str, str], devices: int, nodes: int) -> list
     return [Place(node * devices + local, nodes * devices, local, address, port) for local in range(devices)]
 
 
-def start_processes(places: Sequence[Place], arguments: Sequence[str]) -> int:
+def start_training_processes(places: Sequence[Place], arguments: Sequence[str]) -> int:
     """Run `cvr` with these arguments at every place, and return the exit code: of the first that is not 0.
 
     What the first one prints is shown; of another only what it said when it failed alone.
@@ -119,7 +117,7 @@ def start_processes(places: Sequence[Place], arguments: Sequence[str]) -> int:
     return 0 if failed is None else abs(running[failed].returncode)
 
 
-def join_group(place: Place) -> None:
+def join_training_group(place: Place) -> None:
     """Become one of the group's processes."""
     import torch
     import torch.distributed as dist
@@ -134,7 +132,7 @@ def join_group(place: Place) -> None:
     dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=PATIENCE)
 
 
-def leave_group() -> None:
+def leave_training_group() -> None:
     """Be alone again."""
     import torch.distributed as dist
 
@@ -143,7 +141,7 @@ def leave_group() -> None:
 
 
 @contextmanager
-def first_goes_first() -> Iterator[None]:
+def first_process_first() -> Iterator[None]:
     """Let the first process do the block alone, so that the others find what it wrote."""
     from cvr_bench.models.parts.processes import is_first, wait_for_all
 

@@ -22,10 +22,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
-from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Whole, check_joined, merged
+from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Whole, check_model_joined, merged
 from cvr_bench.models.parts.processes import average_gradients, is_first, is_spread, process_count, process_number
 from cvr_bench.models.parts.retriever import DecodesClips, TrainableRetriever
-from cvr_bench.models.parts.weights import WEIGHTS, save_weights
+from cvr_bench.models.parts.weights import WEIGHTS, save_model_weights
 from cvr_bench.scoring.blocks import few_threads
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.scoring.spread import evaluate_spread
@@ -34,7 +34,7 @@ from cvr_bench.training.config import TrainConfig
 from cvr_bench.training.optimizers import lr_share, set_lr
 from cvr_bench.training.sampling import Sampler, mine_hard_rows
 from cvr_bench.training.state import RESUME, TrainingState
-from cvr_bench.training.step_log import LOG, LogRow, StepLog, write_log
+from cvr_bench.training.step_log import LOG, LogRow, StepLog, write_training_log
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
 from cvr_data.features.protocol import Encoder
@@ -78,10 +78,10 @@ class TrainingLoop:
                 with self.state.average.in_place() if self.state.average else nullcontext():
                     self.state.history.append({**trained, **self._validate(epoch)})
                     if self.best_epoch == epoch and is_first():
-                        save_weights(self.retriever.module, folder / WEIGHTS)
+                        save_model_weights(self.retriever.module, folder / WEIGHTS)
                 log.epoch(self.state.history[-1])
                 if is_first():
-                    write_log(folder / LOG, self.state.history)
+                    write_training_log(folder / LOG, self.state.history)
                 self.state.save(folder / RESUME, key)
 
     def _run_epoch(self, epoch: int, progress: Progress, log: StepLog) -> LogRow:
@@ -182,7 +182,7 @@ def backward(
         return _step(accelerator, training_step, replace(chunks[0], joining=Whole()), 1)
     joining = OverProcesses()
     losses = _step(accelerator, training_step, replace(chunks[0], joining=joining), 1)
-    check_joined(joining.asked)
+    check_model_joined(joining.asked)
     return losses
 
 

@@ -19,6 +19,8 @@ from cvr_data.core.errors import CvrError
 
 SHARE = "lr_share"
 """Of the learning rate, in the groups of a pretrained part."""
+BETAS, EPSILON, MAX_NORM = (0.9, 0.98), 1e-6, 1.0
+"""Of BertAdam: decays of both moments, what is added to the root of the second, and most of a parameter's gradient."""
 
 
 def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -44,11 +46,7 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
 def lr_share(step: int, total: int, schedule: str, warmup: float) -> float:
     """Return the share of the highest learning rate at a step, counted from 0, of `total`.
 
-    Args:
-        step: the step.
-        total: all steps.
-        schedule: cosine (or epoch-cosine), linear or constant after the warm-up, or BertAdam's.
-        warmup: share of all steps in which it rises in a line.
+    It rises in a line in the share `warmup` of all steps, then goes by the schedule, but for BertAdam's.
     """
     if schedule == "bertadam":
         done = step / total
@@ -89,29 +87,10 @@ def _groups(module: nn.Module, config: TrainConfig, *, decay: bool) -> list[dict
 
 
 class BertAdam(torch.optim.Optimizer):
-    """Steps over parameters or groups of them.
+    """Steps over parameters or groups of them; decay is decoupled, and of groups without one of their own."""
 
-    Args:
-        params: what is trained.
-        lr: learning rate.
-        weight_decay: decoupled, of groups without one of their own.
-        betas: decays of both moments.
-        eps: added to the root of the second.
-        max_norm: of the gradient of each parameter.
-    """
-
-    def __init__(
-        self,
-        params: Iterable[Any],
-        *,
-        lr: float,
-        weight_decay: float = 0.2,
-        betas: tuple[float, float] = (0.9, 0.98),
-        eps: float = 1e-6,
-        max_norm: float = 1.0,
-    ):
-        defaults = {"lr": lr, "weight_decay": weight_decay, "betas": betas, "eps": eps, "max_norm": max_norm}
-        super().__init__(params, defaults)
+    def __init__(self, params: Iterable[Any], *, lr: float, weight_decay: float = 0.2):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -122,13 +101,13 @@ class BertAdam(torch.optim.Optimizer):
                     self._move(parameter, group)
 
     def _move(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state, (beta, beta_squares) = self.state[parameter], group["betas"]
+        state, (beta, beta_squares) = self.state[parameter], BETAS
         if not state:
             state["mean"], state["squares"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
         gradient = parameter.grad
         assert gradient is not None
-        gradient = gradient * (group["max_norm"] / (gradient.norm() + 1e-6)).clamp(max=1.0)
+        gradient = gradient * (MAX_NORM / (gradient.norm() + 1e-6)).clamp(max=1.0)
         state["mean"].lerp_(gradient, 1 - beta)
         state["squares"].mul_(beta_squares).addcmul_(gradient, gradient, value=1 - beta_squares)
-        update = state["mean"] / (state["squares"].sqrt() + group["eps"]) + group["weight_decay"] * parameter
+        update = state["mean"] / (state["squares"].sqrt() + EPSILON) + group["weight_decay"] * parameter
         parameter.sub_(update, alpha=group["lr"])

@@ -15,6 +15,7 @@ from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.tasks.task import Item, Query
 from cvr_bench.training.config import TrainConfig
+from cvr_data.media.video import Video
 
 
 class Sampler:
@@ -48,7 +49,7 @@ class Sampler:
             hard_rows: for each triplet those to place next to it, as far as the epoch has them.
         """
         drawn = self._balanced(generator) if self.config.sampling == "balanced" else self._units(generator)
-        return next_to_hard(drawn, hard_rows) if hard_rows else drawn
+        return next_to_hard_rows(drawn, hard_rows) if hard_rows else drawn
 
     def batches(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
         """Yield the rows of each batch."""
@@ -96,7 +97,7 @@ class Sampler:
         return [unit[int(share * len(unit))] for unit, share in zip(units, shares, strict=True)]
 
 
-def next_to_hard(rows: Sequence[int], hard_rows: Sequence[Sequence[int]]) -> list[int]:
+def next_to_hard_rows(rows: Sequence[int], hard_rows: Sequence[Sequence[int]]) -> list[int]:
     """Return the same rows, each followed by its hard ones that are not placed yet."""
     left = Counter(rows)
     placed = []
@@ -121,7 +122,7 @@ def mine_hard_rows(retriever: Retriever, training_set: TrainingSet, count: int) 
     rows_of: dict[str, list[int]] = {}
     for row, target in enumerate(training_set.target_ids):
         rows_of.setdefault(target, []).append(row)
-    retriever.index([Item(target, training_set.video(target)) for target in targets])
+    retriever.index([Item(target, Video(target)) for target in targets])
     right = _RightAnswers(training_set, targets)
     found: list[list[int]] = []
     for start, scores_CG in _scores(retriever, training_set):
@@ -137,13 +138,10 @@ def mine_hard_rows(retriever: Retriever, training_set: TrainingSet, count: int) 
 def _scores(retriever: Retriever, training_set: TrainingSet) -> Iterator[tuple[int, Tensor]]:
     for start in range(0, len(training_set), CHUNK):
         rows = range(start, min(start + CHUNK, len(training_set)))
+        references = [training_set.reference_ids[row] for row in rows]
         queries = [
-            Query(
-                str(row),
-                Item(training_set.reference_ids[row], training_set.video(training_set.reference_ids[row])),
-                training_set.modifications[row],
-            )
-            for row in rows
+            Query(str(row), Item(reference, Video(reference)), training_set.modifications[row])
+            for row, reference in zip(rows, references, strict=True)
         ]
         yield start, retriever.score(queries).clone()
 

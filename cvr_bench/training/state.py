@@ -29,11 +29,7 @@ class MovingAverage:
     """The average of a module's trained parameters, which is often better than the weights of any one step.
 
     Source: Polyak and Juditsky 1992; the decay rises from small values over the first steps, as is usual, so that the
-    average soon forgets where training began.
-
-    Args:
-        module: whose.
-        decay: what is kept of the average per step.
+    average soon forgets where training began. `decay` is what is kept of the average per step.
     """
 
     def __init__(self, module: nn.Module, decay: float):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cvr_bench.models.parts.processes import is_first
 from cvr_bench.training.config import TrainConfig
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ LogRow = dict[str, float]
 """epoch, loss, loss_<part>, lr, seconds, triplets_per_s and, where validated, mean and R@K."""
 
 
-def write_log(path: Path, rows: Sequence[LogRow]) -> None:
+def write_training_log(path: Path, rows: Sequence[LogRow]) -> None:
     """Write all rows; a value that a row lacks is empty, and the file appears whole."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
@@ -43,11 +44,7 @@ def write_log(path: Path, rows: Sequence[LogRow]) -> None:
 class StepLog(AbstractContextManager["StepLog"]):
     """Takes the numbers of steps and epochs; processes but the first write nothing.
 
-    Args:
-        folder: of the training.
-        config: how often, and where to.
-        done: steps before a resume; rows of later ones, which are run again, are dropped.
-        steps_per_epoch: to put the numbers of an epoch at its last step.
+    After a resume, rows of steps beyond `done`, which are run again, are dropped. An epoch is put at its last step.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, *, done: int, steps_per_epoch: int):
@@ -67,7 +64,7 @@ class StepLog(AbstractContextManager["StepLog"]):
     def epoch(self, row: LogRow) -> None:
         """Take the numbers of an epoch, and write the steps before it."""
         if self.rows:
-            write_log(self.path, self.rows)
+            write_training_log(self.path, self.rows)
         self._log("epoch/", row, int(row["epoch"]) * self.steps_per_epoch)
 
     def __exit__(
@@ -107,6 +104,6 @@ def _open(folder: Path, config: TrainConfig) -> list["GeneralTracker"]:
 def _rows_before(path: Path, done: int) -> list[LogRow]:
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with reading(path, "a log of steps; remove it"), path.open(encoding="utf-8", newline="") as file:
         rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
     return [row for row in rows if row["step"] <= done]

@@ -17,10 +17,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.device import device_of, seeded
+from cvr_bench.models.parts.device import device_of_module, seeded
 from cvr_bench.models.parts.processes import is_first, of_first, process_number, share_weights, wait_for_all
 from cvr_bench.models.parts.retriever import TrainableRetriever
-from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_weights
+from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_weights
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.config import TrainConfig
 from cvr_bench.training.key import MadeBy, training_key
@@ -28,6 +28,8 @@ from cvr_bench.training.loop import TrainingLoop
 from cvr_bench.training.optimizers import make_optimizer
 from cvr_bench.training.state import RESUME, MovingAverage, TrainingState, another_training
 from cvr_bench.training.step_log import LogRow
+from cvr_data.core.annotation_files import read_json
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.features.device import device_of as device_named
 from cvr_data.features.device import precision_of
@@ -59,15 +61,9 @@ class TrainReport:
 
 
 def train(
-    retriever: TrainableRetriever,
-    training_set: TrainingSet,
-    validation_task: Task | None,
-    config: TrainConfig,
-    encoder: Encoder,
-    out: Path,
-    *,
-    made_by: MadeBy,
-) -> TrainReport:
+    retriever: TrainableRetriever, training_set: TrainingSet, validation_task: Task | None, config: TrainConfig,
+    encoder: Encoder, out: Path, *, made_by: MadeBy,
+) -> TrainReport:  # fmt: skip
     """Train the model and leave it with the weights that were best on validation (without one: the last).
 
     A training that already ended in `out` with the same key (`cvr_bench.training.key`) is loaded instead; `made_by` is
@@ -82,7 +78,9 @@ def train(
     key = training_key(made_by, retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
-        load_weights(retriever.module, folder / WEIGHTS)
+        if is_first():
+            (folder / RESUME).unlink(missing_ok=True)  # of a run that was killed after it wrote the report
+        load_model_weights(retriever.module, folder / WEIGHTS)
         return report
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
@@ -102,7 +100,7 @@ def train(
         write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
         (folder / RESUME).unlink()
     wait_for_all()
-    load_weights(retriever.module, folder / WEIGHTS)
+    load_model_weights(retriever.module, folder / WEIGHTS)
     return report
 
 
@@ -125,14 +123,15 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
         stopped_early=len(history) < loop.config.epochs,
         seconds=seconds,
         triplets_per_s=sum(row["seconds"] * row["triplets_per_s"] for row in history) / max(seconds, 1e-9),
-        device=str(device_of(loop.retriever.module)),
+        device=str(device_of_module(loop.retriever.module)),
         precision=precision,
         history=history,
     )
 
 
 def _finished(folder: Path, key: str) -> TrainReport:
-    content = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    if content["key"] != key:
+    content = read_json(folder / REPORT, dict)
+    if content.get("key") != key:
         raise another_training(folder)
-    return TrainReport(**content["report"])
+    with reading(folder / REPORT, "the report of a training; remove the folder"):
+        return TrainReport(**content["report"])

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER, engine_options, option_option, overwrite_option
-from cvr_data.commands.publish import publish
+from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
 
 
-@click.command("build-triplets")
+@click.command()
 @click.argument("modifications", nargs=-1, required=True, type=FOLDER)
 @click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: annotations/<name>]")
 @click.option("--name", help="Name of the dataset.  [default: that of the videos]")
@@ -27,7 +27,7 @@ from cvr_data.core.errors import CvrError
 @option_option
 @overwrite_option
 @engine_options
-def build_triplets(
+def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
     judgments: Path | None, judged_only: bool, push: str | None, options: tuple[str, ...], overwrite: bool,
     **given: Path | None,
@@ -41,22 +41,24 @@ def build_triplets(
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """
     from cvr_data.core.registry import parse_config
-    from cvr_data.publish.lay_out import check_repo
+    from cvr_data.publish.lay_out import check_published_repo
     from cvr_data.triplets import build as building
     from cvr_data.triplets.join import Config
-    from cvr_data.triplets.statistics import counts_text
+    from cvr_data.triplets.statistics import triplet_counts_text
 
     if push is not None:
-        check_repo(push, "--push")
+        check_published_repo(push, "--push")
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
     config = parse_config(Config, options, where="build-triplets")
-    sources = building.find_parts(modifications, **given)
-    sources = building.with_tests(sources, test_from) if test_from else sources
+    sources = building.find_triplet_parts(modifications, **given)
+    sources = building.triplets_with_tests(sources, test_from) if test_from else sources
     sources = replace(sources, judgments=judgments, judged_only=judged_only)
-    chosen = name or (out.name if out else building.default_name(sources))
+    chosen = name or (out.name if out else building.default_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
-    click.echo(f"{folder}: {artifact.manifest['rows']} triplets, dropped: {counts_text(artifact.manifest['dropped'])}")
+    click.echo(
+        f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
+    )
     if push is not None:
-        click.get_current_context().invoke(publish, triplets=folder, repo=push)
+        click.get_current_context().invoke(publish_command, triplets=folder, repo=push)

@@ -11,7 +11,7 @@ from cvr_data.commands.options import FOLDER, json_option, out_option, overwrite
 SHOWN = 12
 
 
-@click.command("check-media")
+@click.command()
 @click.argument("target", type=FOLDER)
 @out_option("media-check", "Folder of the checks; a second run looks only at what is due.")
 @click.option("--concurrency", type=click.IntRange(1, 256), default=16, show_default=True, help="Media at once.")
@@ -24,7 +24,7 @@ SHOWN = 12
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @overwrite_option
 @json_option
-def check_media(
+def check_media_command(
     target: Path, out: Path, concurrency: int, attempts: int, timeout: float, older_than: float | None,
     private_redirects: bool, open_urls: bool, drop_missing: Path | None, videos: Path | None, overwrite: bool,
     as_json: bool,
@@ -39,10 +39,10 @@ def check_media(
     """
     from cvr_data.core.errors import CvrError
     from cvr_data.media import check_media as checking
-    from cvr_data.triplets.dataset import open_videos
-    from cvr_data.triplets.drop_missing import drop_missing as drop
+    from cvr_data.triplets.dataset import open_dataset_videos
+    from cvr_data.triplets.drop_missing import drop_missing_triplets as drop
 
-    opened = open_videos(target, videos=videos)
+    opened = open_dataset_videos(target, videos=videos)
     if drop_missing is not None and opened.dataset is None:
         raise CvrError(f"--drop-missing writes triplets, but {target} holds videos; name a folder of triplets.")
     config = checking.Config(

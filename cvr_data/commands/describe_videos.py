@@ -11,10 +11,10 @@ from cvr_data.commands.options import (
     engine_options,
     json_option,
     option_option,
+    options_with_machine,
     out_option,
     overwrite_option,
     seed_option,
-    with_machine,
 )
 
 
@@ -39,7 +39,7 @@ from cvr_data.commands.options import (
 @engine_options
 @overwrite_option
 @json_option
-def describe_videos(
+def describe_videos_command(
     videos: Path, llm: str, options: tuple[str, ...], encoder_option: tuple[str, ...], out: Path, cache: Path | None,
     overwrite: bool, as_json: bool, **chosen: Any,
 ) -> None:  # fmt: skip
@@ -51,14 +51,18 @@ def describe_videos(
 
     Example: cvr describe-videos videos --llm vllm -o model=VLM --encoder blip --encoder-option model=BLIP
     """
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
-    from cvr_data.modifications.describe_videos import Config
-    from cvr_data.modifications.describe_videos import describe_videos as describe
+    from cvr_data.modifications.describe_videos import Config, describe_videos
 
-    options = with_machine(BACKENDS.get(llm).Config, options)
+    if encoder_option and not chosen["encoder"]:
+        raise CvrError("--encoder-option belongs to --encoder.")
+    options = options_with_machine(BACKENDS.get(llm).Config, options)
     config = Config(backend=llm, options=options, encoder_options=encoder_option, **chosen)
-    artifact = describe(videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite)
+    artifact = describe_videos(
+        videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite
+    )
     manifest = artifact.manifest
     if as_json:
         click.echo(json.dumps(manifest, indent=1, sort_keys=True))

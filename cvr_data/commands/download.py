@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option, this_machine
+from cvr_data.commands.options import FOLDER, PATH, json_option, machine_of_command
 
 if TYPE_CHECKING:
     from cvr_data.download.plan import Plan
@@ -40,7 +40,7 @@ SHOWN_ERRORS = 8
 @click.option("--retry-failed", is_flag=True, help="Ask again for what failed for good, such as 404.")
 @click.option("--dry-run", is_flag=True, help="Show what is missing; fetch none of it.")
 @json_option
-def download(
+def download_command(
     name: str, out: Path | None, concurrency: int, attempts: int, timeout: float, retry_failed: bool, dry_run: bool,
     as_json: bool, max_bytes: int, max_total_bytes: int, min_speed: int, private_redirects: bool, **wanted: Any,
 ) -> None:  # fmt: skip
@@ -62,7 +62,7 @@ def download(
         concurrency=concurrency, attempts=attempts, timeout_s=timeout, retry_failed=retry_failed, max_bytes=max_bytes,
         max_total_bytes=max_total_bytes, min_speed=min_speed, private_redirects=private_redirects,
     )  # fmt: skip
-    request = DownloadRequest(name=name, root=out or this_machine().root(Path(name).stem), **wanted)
+    request = DownloadRequest(name=name, root=out or machine_of_command().root(Path(name).stem), **wanted)
     plan = make_plan(request, config)
     _introduce(plan, err=as_json)
     if dry_run:

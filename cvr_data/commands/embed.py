@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, engine_options, option_option, out_option, overwrite_option, with_machine
+from cvr_data.commands.options import (
+    PATH,
+    engine_options,
+    option_option,
+    options_with_machine,
+    out_option,
+    overwrite_option,
+)
 
 
 @click.command()
@@ -24,7 +31,7 @@ from cvr_data.commands.options import PATH, engine_options, option_option, out_o
 @engine_options
 @out_option("embeddings")
 @overwrite_option
-def embed(
+def embed_command(
     source: Path, encoder: str, column: str | None, only: Path | None, all_tokens: bool, num_shards: int,
     shard_id: int, options: tuple[str, ...], out: Path, overwrite: bool, device: str | None, **given: str | None,
 ) -> None:  # fmt: skip
@@ -36,8 +43,7 @@ def embed(
     Example: cvr embed videos --frames 15 --sampler uniform
     """
     from cvr_data.core.memory import keep_freed_memory
-    from cvr_data.features.embed import Selection
-    from cvr_data.features.embed import embed as embed_source
+    from cvr_data.features.embed import Selection, embed
     from cvr_data.features.embed_devices import embed_on_devices
     from cvr_data.features.encoders import ENCODERS
 
@@ -46,12 +52,14 @@ def embed(
     selection = Selection(column=column, only=only, num_shards=num_shards, shard_id=shard_id, all_tokens=all_tokens)
     devices = device.split(",") if device else []
     if len(devices) > 1:
-        options = with_machine(ENCODERS.get(encoder).Config, options)
+        options = options_with_machine(ENCODERS.get(encoder).Config, options)
         artifact = embed_on_devices(source, encoder, options, out, devices, selection=selection, overwrite=overwrite)
     else:
-        options = with_machine(ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options))
+        options = options_with_machine(
+            ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options)
+        )
         config = ENCODERS.config(encoder, options)
-        artifact = embed_source(source, encoder, config, out, selection=selection, overwrite=overwrite)
+        artifact = embed(source, encoder, config, out, selection=selection, overwrite=overwrite)
     manifest = artifact.manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():

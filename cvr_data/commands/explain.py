@@ -10,12 +10,12 @@ from cvr_data.commands.options import FOLDER, LookUp
 @click.command(cls=LookUp)
 @click.argument("triplet")
 @click.option("--in", "dataset", type=FOLDER, required=True, help="The folder of the dataset.")
-def explain(triplet: str, dataset: Path) -> None:
+def explain_command(triplet: str, dataset: Path) -> None:
     """Tell where TRIPLET (an id, or how it begins) comes from: its text and prompt, its pair, the filters it passed.
 
     Example: cvr explain 3f2a --in annotations/quickstart
     """
-    from cvr_data.triplets.explain import story
+    from cvr_data.triplets.explain import triplet_story
 
-    for line in story(dataset, triplet):
+    for line in triplet_story(dataset, triplet):
         click.echo(line)

@@ -13,7 +13,7 @@ from cvr_data.commands.options import FOLDER, option_option, out_option
 @out_option("export")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @option_option
-def export(triplets: Path, format_name: str, out: Path, videos: Path | None, options: tuple[str, ...]) -> None:
+def export_command(triplets: Path, format_name: str, out: Path, videos: Path | None, options: tuple[str, ...]) -> None:
     """Write the TRIPLETS folder in another layout.
 
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
@@ -21,7 +21,7 @@ def export(triplets: Path, format_name: str, out: Path, videos: Path | None, opt
     from cvr_data.core.errors import CvrError
     from cvr_data.formats import FORMATS
     from cvr_data.media.places import ids_of_clips
-    from cvr_data.triplets.dataset import open_dataset, used_videos
+    from cvr_data.triplets.dataset import open_dataset, videos_of_triplets
 
     component, config = FORMATS.get(format_name), FORMATS.config(format_name, options)
     dataset = open_dataset(triplets, videos=videos)
@@ -29,7 +29,7 @@ def export(triplets: Path, format_name: str, out: Path, videos: Path | None, opt
         raise CvrError(f"{out} is not empty; name another --out.")
     for path in component.write(config, dataset.triplets, out, dataset.videos):
         click.echo(path)
-    clips = set() if dataset.videos is None else ids_of_clips(dataset.videos) & used_videos(dataset.triplets)
+    clips = set() if dataset.videos is None else ids_of_clips(dataset.videos) & videos_of_triplets(dataset.triplets)
     if clips:
         click.echo(
             f"{len(clips)} videos are clips of longer files, and the layout has no place for their times: whoever "

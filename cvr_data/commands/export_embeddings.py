@@ -7,7 +7,7 @@ import click
 from cvr_data.commands.options import FOLDER, PATH, option_option, out_option
 
 
-@click.command("export-embeddings")
+@click.command()
 @click.argument("embeddings", type=FOLDER)
 @click.option("--layout", required=True, help="A name in `cvr list layouts`.")
 @click.option("--only", type=PATH, help="Table of the ids to write.")
@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option
 @click.option("--column", default="captions", show_default=True, help="Column of --texts.")
 @option_option
 @out_option("features")
-def export_embeddings(
+def export_embeddings_command(
     embeddings: Path, layout: str, only: Path | None, texts: Path | None, column: str, options: tuple[str, ...],
     out: Path,
 ) -> None:  # fmt: skip
@@ -23,15 +23,15 @@ def export_embeddings(
 
     Example: cvr export-embeddings embeddings --layout pth --texts videos -O blip-vid-embs-large-all
     """
-    from cvr_data.features.embed_source import distinct_texts, read_source
+    from cvr_data.features.embed_source import read_embed_source, texts_to_embed
     from cvr_data.features.import_features import export_features
     from cvr_data.features.layouts import LAYOUTS
 
     config = LAYOUTS.config(layout, options)
     wanted: list[str] = []
     if texts is not None:
-        table, where = read_source(texts)
-        wanted = distinct_texts(table, [column], where)
+        table, where = read_embed_source(texts)
+        wanted = texts_to_embed(table, [column], where)
     made, count = export_features(embeddings, layout, config, out, only=only, texts=wanted)
     click.echo(f"{count} videos, {len(wanted)} texts")
     for path in made:

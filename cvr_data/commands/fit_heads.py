@@ -16,7 +16,7 @@ from cvr_data.core.errors import CvrError
 @option_option
 @overwrite_option
 @json_option
-def fit_heads(
+def fit_heads_command(
     embeddings: Path, videos: Path | None, source: Path | None, options: tuple[str, ...], overwrite: bool, as_json: bool
 ) -> None:
     """Fit two small heads to the train split of EMBEDDINGS, and report text-to-video R@K on the val split.
@@ -28,8 +28,7 @@ def fit_heads(
     """
     from cvr_data.core.artifacts import open_artifact
     from cvr_data.core.registry import parse_config
-    from cvr_data.features.fit_heads import Config, copy_heads
-    from cvr_data.features.fit_heads import fit_heads as fit
+    from cvr_data.features.fit_heads import Config, copy_heads, fit_heads
 
     if source is not None:
         if videos is not None or options:
@@ -37,7 +36,7 @@ def fit_heads(
         click.echo(f"{copy_heads(embeddings, source, overwrite=overwrite).path}: the heads of {source}")
         return
     captioned = videos or open_artifact(embeddings, "embed").input_path("videos")
-    artifact = fit(embeddings, captioned, parse_config(Config, options, where="fit-heads"), overwrite=overwrite)
+    artifact = fit_heads(embeddings, captioned, parse_config(Config, options, where="fit-heads"), overwrite=overwrite)
     report = artifact.manifest["report"]
     if as_json:
         click.echo(json.dumps(report, indent=1, sort_keys=True))

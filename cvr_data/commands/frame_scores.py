@@ -7,13 +7,13 @@ import click
 from cvr_data.commands.options import FOLDER, engine_options, out_option, overwrite_option
 
 
-@click.command("frame-scores")
+@click.command()
 @click.argument("triplets", type=FOLDER)
 @click.option("--embeddings", type=FOLDER, required=True, help="Stored features in a shared space.")
 @out_option("triplets-scored")
 @engine_options
 @overwrite_option
-def frame_scores(triplets: Path, embeddings: Path, out: Path, overwrite: bool) -> None:
+def frame_scores_command(triplets: Path, embeddings: Path, out: Path, overwrite: bool) -> None:
     """Write TRIPLETS again with the column `frame_scores`: the cosine of each target frame and the modification text.
 
     Targets without stored features get no scores, and are counted.

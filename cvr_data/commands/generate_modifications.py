@@ -15,9 +15,9 @@ from cvr_data.commands.options import (
     engine_options,
     json_option,
     option_option,
+    options_with_machine,
     overwrite_option,
     seed_option,
-    with_machine,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ ESTIMATES = (
 )  # fmt: skip
 
 
-def estimates(command: Callable[..., Any]) -> Callable[..., Any]:
+def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return the command with what `--dry-run` reckons with, as one argument `prices`."""
 
     @wraps(command)
@@ -70,11 +70,11 @@ def estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--limit", type=click.IntRange(1), help="Only a sample of so many pairs; a larger one contains it.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @click.option("--dry-run", is_flag=True, help="Show the first prompts and what a run would take; ask nothing.")
-@estimates
+@_estimates
 @engine_options
 @overwrite_option
 @json_option
-def generate_modifications(
+def generate_modifications_command(
     pairs: Path | None, style: str, prompt: Path | None, llm: str, options: tuple[str, ...], given: Path | None,
     out: Path | None, cache: Path | None, dry_run: bool, prices: tuple[float | None, float | None, float | None],
     overwrite: bool, as_json: bool, **chosen: Any,
@@ -88,11 +88,11 @@ def generate_modifications(
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.dry_run import Prices
     from cvr_data.modifications.dry_run import dry_run as plan_of
-    from cvr_data.modifications.generate import generate_modifications as generate
+    from cvr_data.modifications.generate import generate_modifications
     from cvr_data.modifications.generator import Config
     from cvr_data.modifications.prompts import load_prompt
 
-    options = with_machine(BACKENDS.get(llm).Config, options)
+    options = options_with_machine(BACKENDS.get(llm).Config, options)
     config = Config(prompt=str(prompt) if prompt else style, backend=llm, options=options, given=given, **chosen)
     pairs = pairs or (pairs_of(given) if given else Path("pairs"))
     cache = cache or cache_folder() / "requests.sqlite"
@@ -100,7 +100,7 @@ def generate_modifications(
         _show_dry_run(plan_of(pairs, config, cache=cache, prices=Prices(*prices)), as_json)
         return
     out = out or Path("modifications") / f"{load_prompt(config.prompt).name}-{llm}"
-    artifact = generate(pairs, out, config, cache=cache, overwrite=overwrite)
+    artifact = generate_modifications(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
 
 

@@ -11,13 +11,13 @@ from cvr_data.commands.options import (
     engine_options,
     json_option,
     option_option,
+    options_with_machine,
     out_option,
     overwrite_option,
-    with_machine,
 )
 
 
-@click.command("import")
+@click.command()
 @click.argument("corpus")
 @click.argument("source", required=False, type=PATH)
 @option_option
@@ -25,7 +25,7 @@ from cvr_data.commands.options import (
 @out_option("videos")
 @overwrite_option
 @json_option
-def import_(
+def import_command(
     corpus: str, source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
 ) -> None:
     """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCE, which is `-o path=SOURCE`.
@@ -43,7 +43,7 @@ def import_(
 
     if source is not None:
         options = (f"path={source}", *options)
-    options = with_machine(CORPORA.get(corpus).Config, options)
+    options = options_with_machine(CORPORA.get(corpus).Config, options)
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
     _tell(out, manifest, "videos", as_json)
@@ -54,9 +54,9 @@ def import_(
 
 
 def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool) -> None:
-    from cvr_data.triplets.import_triplets import import_triplets, parse
+    from cvr_data.triplets.import_triplets import import_triplets, parse_triplet_options
 
-    wanted = parse([*([f"path={source}"] if source is not None else []), *options])
+    wanted = parse_triplet_options([*([f"path={source}"] if source is not None else []), *options])
     folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out
     _tell(folder, import_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
 

@@ -7,7 +7,7 @@ import click
 from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, overwrite_option
 
 
-@click.command("import-embeddings")
+@click.command()
 @click.argument("source", type=PATH)
 @click.option("--layout", required=True, help="A name in `cvr list layouts`.")
 @click.option("--encoder", default="imported", show_default=True, help="What made them; it encodes further texts.")
@@ -17,7 +17,7 @@ from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, o
 @option_option
 @out_option("embeddings")
 @overwrite_option
-def import_embeddings(
+def import_embeddings_command(
     source: Path, layout: str, encoder: str, encoder_option: tuple[str, ...], only: Path | None, texts: Path | None,
     options: tuple[str, ...], out: Path, overwrite: bool,
 ) -> None:  # fmt: skip

@@ -11,12 +11,12 @@ from cvr_data.commands.options import FOLDER, out_option, overwrite_option
 @click.argument("shards", type=FOLDER, nargs=-1, required=True)
 @out_option("embeddings")
 @overwrite_option
-def merge(shards: tuple[Path, ...], out: Path, overwrite: bool) -> None:
+def merge_command(shards: tuple[Path, ...], out: Path, overwrite: bool) -> None:
     """Bring the SHARDS of `cvr embed --num-shards` together: the files of one run, byte for byte.
 
     Example: cvr merge embeddings-0 embeddings-1 -O embeddings
     """
-    from cvr_data.features.merge_shards import merge as merge_shards
+    from cvr_data.features.merge_shards import merge_embeddings as merge_shards
 
     manifest = merge_shards(shards, out, overwrite=overwrite).manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts of {len(shards)} shards")

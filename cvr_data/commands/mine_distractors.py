@@ -7,7 +7,7 @@ import click
 from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
 
 
-@click.command("mine-distractors")
+@click.command()
 @click.argument("triplets", type=FOLDER)
 @click.argument("videos", type=FOLDER)
 @click.option("--embeddings", type=FOLDER, help="Stored features: visual likeness, and captions encoded once.")
@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, engine_options, option_option, out
 @out_option("distractors")
 @overwrite_option
 @engine_options
-def mine_distractors(
+def mine_distractors_command(
     triplets: Path, videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:
     """Find, among VIDEOS, distractors for the test queries of a TRIPLETS folder.
@@ -27,12 +27,12 @@ def mine_distractors(
     """
     from cvr_data.core.registry import parse_config
     from cvr_data.pairs import distractors as mining
-    from cvr_data.triplets.statistics import counts_text
+    from cvr_data.triplets.statistics import triplet_counts_text
 
     config = parse_config(mining.Config, options, where="mine-distractors")
     artifact = mining.mine_distractors(triplets, videos, embeddings, config, out, overwrite=overwrite)
     rows, found = artifact.manifest["rows"], artifact.manifest["videos"]
-    dropped = counts_text(artifact.manifest["dropped"])
+    dropped = triplet_counts_text(artifact.manifest["dropped"])
     click.echo(
         f"{out}: {found} videos, distractors {rows} times, dropped: {dropped}; {artifact.manifest['seconds']:.1f} s"
     )

@@ -8,7 +8,7 @@ import click
 from cvr_data.commands.options import FOLDER, engine_options, json_option, option_option, out_option, overwrite_option
 
 
-@click.command("mine-pairs")
+@click.command()
 @click.argument("videos", type=FOLDER, default="videos")
 @click.option("--strategy", default="one-word", show_default=True, help="See `cvr list strategies`.")
 @option_option
@@ -21,7 +21,7 @@ from cvr_data.commands.options import FOLDER, engine_options, json_option, optio
 @out_option("pairs")
 @overwrite_option
 @json_option
-def mine_pairs(
+def mine_pairs_command(
     videos: Path, strategy: str, options: tuple[str, ...], embeddings: Path | None, filters: tuple[str, ...], out: Path,
     overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip

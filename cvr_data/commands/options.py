@@ -78,14 +78,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 
 
-def this_machine() -> Machine:
+def machine_of_command() -> Machine:
     """Return the settings of this machine, of the section that `cvr --machine NAME` names."""
     return load_machine(click.get_current_context().find_root().params.get("machine"))
 
 
-def with_machine(config_class: type, options: Sequence[str]) -> tuple[str, ...]:
+def options_with_machine(config_class: type, options: Sequence[str]) -> tuple[str, ...]:
     """Return a component's options, with this machine's device, batch size and workers where none are given."""
-    return component_options(config_class, options, this_machine())
+    return component_options(config_class, options, machine_of_command())
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +99,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if ray_address is not None and engine != "ray":
             raise CvrError("--ray-address belongs to --engine ray.")
         if engine == "ray":
-            chosen = Engine("ray", workers or this_machine().workers or 1, ray_address)
+            chosen = Engine("ray", workers or machine_of_command().workers or 1, ray_address)
         else:
             chosen = Engine("local", workers or 1)
         with use_engine(chosen):

@@ -42,7 +42,7 @@ SHOWN = 20
     help="Files per commit of an unfinished upload: fewer on a line that breaks often.",
 )  # fmt: skip
 @click.option("--staging", type=FOLDER, help="Keep the files that are pushed in this folder.")
-def publish(
+def publish_command(
     triplets: Path, repo: str, revision: str, dry_run: bool, private: bool, with_videos: bool, with_embeddings: bool,
     embeddings: Path | None, licences: tuple[str, ...], licence_files: tuple[Path, ...], audit: Path | None,
     videos: Path | None, chunk_files: int, staging: Path | None, media: tuple[Path, ...], yes: bool,
@@ -73,10 +73,10 @@ def publish(
     )  # fmt: skip
     sending = None if dry_run else Config(chunk_files=chunk_files)
     target = Target(repo, revision, private, OUR_FOLDERS)
-    stage_and_push(dataset, target, wanted, staging=staging, sending=sending, is_sure=yes)
+    _stage_and_push(dataset, target, wanted, staging=staging, sending=sending, is_sure=yes)
 
 
-def stage_and_push(
+def _stage_and_push(
     dataset: "Dataset", target: "Target", wanted: "Wanted", *, staging: Path | None, sending: "Config | None",
     is_sure: bool = False,
 ) -> None:  # fmt: skip
@@ -89,15 +89,15 @@ def stage_and_push(
     from cvr_data.publish import push as pushing
 
     place = f'"{target.repo}"' + (f', revision="{target.revision}"' if target.revision != "main" else "")
-    api = None if sending is None else publishing.connect()
+    api = None if sending is None else publishing.connect_to_publish()
     with TemporaryDirectory(prefix="cvr-publish-") as temporary:
-        staged = publishing.stage(dataset, target.repo, staging or Path(temporary), wanted)
+        staged = publishing.stage_publication(dataset, target.repo, staging or Path(temporary), wanted)
         _tell(staged)
         _check(staged, is_sure=is_sure or sending is None)
         if api is None or sending is None:
             click.echo(f"Nothing was pushed (--dry-run). load_dataset({place}) would open it.")
             return
-        pushed = pushing.push(staged.files(), target, sending, api)
+        pushed = pushing.push_publication(staged.files(), target, sending, api)
     if pushed.is_new:
         click.echo(f"{pushed.files} files published in one commit: {pushed.sent} new, {pushed.removed} removed")
     else:
@@ -124,9 +124,9 @@ def _tell(staged: "Staged") -> None:
 def _check(staged: "Staged", *, is_sure: bool) -> None:
     """Tell what should perhaps not leave, and stop unless that is meant."""
     from cvr_data.core.errors import CvrError
-    from cvr_data.publish.scan import scan
+    from cvr_data.publish.scan import scan_publication
 
-    found = scan(staged.files())
+    found = scan_publication(staged.files())
     for line in found[:SHOWN]:
         click.echo(f"look at {line}", err=True)
     if found and not is_sure:

@@ -27,7 +27,7 @@ from cvr_data.commands.options import FOLDER, PATH, seed_option
 @click.option("--token/--no-token", "needs_token", default=None,
               help="Ask for the token on this machine too.  [default: where others have accounts]")  # fmt: skip
 @seed_option
-def review(
+def review_command(
     reviewed: Path, out: Path | None, annotators: tuple[str, ...], overlap: float, host: str, port: int,
     needs_token: bool | None, seed: int, **shown: Any,
 ) -> None:  # fmt: skip
@@ -37,9 +37,9 @@ def review(
 
     Example: cvr review annotations/quickstart --split test --annotator ann --annotator ben
     """
-    from cvr_data.review.serve import Address, ReviewSources, Settings, serve
+    from cvr_data.review.serve import Address, ReviewSources, Settings, serve_review
 
     sources = ReviewSources(reviewed=reviewed, **shown)
     settings = Settings(annotators=tuple(dict.fromkeys(annotators)), overlap=overlap, seed=seed)
     address = Address(host=host, port=port, needs_token=needs_token)
-    serve(sources, out or Path("reviews") / f"{reviewed.name}.sqlite", settings, address, click.echo)
+    serve_review(sources, out or Path("reviews") / f"{reviewed.name}.sqlite", settings, address, click.echo)

@@ -20,7 +20,7 @@ STATUSES = click.Choice(["ok", "rejected", "error"])
 @click.option("--pairs", type=PATH, help="The pairs, if they are no longer where the texts were made from.")
 @seed_option
 @json_option
-def sample(
+def sample_command(
     modifications: Path, count: int, status: tuple[str, ...], pairs: Path | None, seed: int, as_json: bool
 ) -> None:
     """Print random rows of MODIFICATIONS: reference, target, texts with scores, status and reasons.

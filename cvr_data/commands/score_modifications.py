@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, engine_options, json_option, overwrite_option, with_machine
+from cvr_data.commands.options import FOLDER, PATH, engine_options, json_option, options_with_machine, overwrite_option
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @engine_options
 @overwrite_option
 @json_option
-def score_modifications(
+def score_modifications_command(
     modifications: Path, out: Path | None, pairs: Path | None, judge_backend: str | None,
     judge_options: tuple[str, ...], judge_prompt: str, cache: Path | None, overwrite: bool, as_json: bool,
     **thresholds: Any,
@@ -39,17 +39,16 @@ def score_modifications(
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.checking.judge import JudgeConfig
-    from cvr_data.modifications.checking.score import Config
-    from cvr_data.modifications.checking.score import score_modifications as score
+    from cvr_data.modifications.checking.score import Config, score_modifications
 
     judge = None
     if judge_backend is not None:
-        options = with_machine(BACKENDS.get(judge_backend).Config, judge_options)
+        options = options_with_machine(BACKENDS.get(judge_backend).Config, judge_options)
         judge = JudgeConfig(backend=judge_backend, options=options, prompt=judge_prompt)
     out = out or modifications.with_name(f"{modifications.name}-scored")
     cache = cache or cache_folder() / "requests.sqlite"
     config = Config(judge=judge, **thresholds)
-    artifact = score(modifications, out, config, pairs=pairs, cache=cache, overwrite=overwrite)
+    artifact = score_modifications(modifications, out, config, pairs=pairs, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
 
 

@@ -15,7 +15,7 @@ from cvr_data.commands.options import FOLDER, engine_options, option_option, out
 @engine_options
 @out_option("videos-split")
 @overwrite_option
-def split(
+def split_command(
     videos: Path, embeddings: Path | None, keep: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:
     """Write VIDEOS again with `group_id` and `split`; a split that the corpus gave wins.
@@ -27,10 +27,10 @@ def split(
     """
     from cvr_data.core.registry import parse_config
     from cvr_data.videos.near_duplicates import SPLITS, Config
-    from cvr_data.videos.split import split_artifact
+    from cvr_data.videos.split import split_video_artifact
 
     config = parse_config(Config, options, where="split")
-    artifact = split_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)
+    artifact = split_video_artifact(videos, embeddings, config, out, keep=keep, overwrite=overwrite)
     manifest = artifact.manifest
     counts = ", ".join(f"{manifest['splits'][name]} {name}" for name in reversed(SPLITS))
     click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")

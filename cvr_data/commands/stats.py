@@ -14,19 +14,19 @@ from cvr_data.commands.options import FOLDER, PATH, LookUp, json_option, seed_op
 @click.option("--html", type=PATH, help="Also write a page: funnel, distributions, triplets with playing clips.")
 @seed_option
 @json_option
-def stats(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
+def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
     """Print the numbers of the TRIPLETS folder: sizes, texts, changes, similarities, what splits share.
 
     Example: cvr stats annotations/quickstart --html stats.html
     """
     from cvr_data.triplets.dataset import open_dataset
-    from cvr_data.triplets.statistics import statistics, text_report
+    from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 
     dataset = open_dataset(triplets, videos=videos)
-    numbers = statistics(dataset.triplets, dataset.videos)
+    numbers = triplet_statistics(dataset.triplets, dataset.videos)
     if html is not None:
         from cvr_data.pages.page import write_page
-        from cvr_data.pages.stats import stats_page, to_html
+        from cvr_data.pages.stats import stats_page, stats_page_html
 
-        write_page(to_html(stats_page(triplets, videos=videos, seed=seed)), html, "--html")
-    click.echo(json.dumps(numbers, indent=1) if as_json else text_report(numbers))
+        write_page(stats_page_html(stats_page(triplets, videos=videos, seed=seed)), html, "--html")
+    click.echo(json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers))

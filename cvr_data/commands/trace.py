@@ -11,7 +11,7 @@ from cvr_data.commands.options import PATH, LookUp, json_option
 @click.command(cls=LookUp)
 @click.argument("folder", type=PATH)
 @json_option
-def trace(folder: Path, as_json: bool) -> None:
+def trace_command(folder: Path, as_json: bool) -> None:
     """Show what FOLDER was made from: stages, rows, what was dropped and why, commands.
 
     Example: cvr trace annotations/quickstart

@@ -9,10 +9,10 @@ from cvr_data.commands.options import (
     PATH,
     json_option,
     option_option,
+    options_with_machine,
     out_option,
     overwrite_option,
     seed_option,
-    with_machine,
 )
 
 
@@ -25,7 +25,7 @@ from cvr_data.commands.options import (
 @seed_option
 @overwrite_option
 @json_option
-def train_generator(
+def train_generator_command(
     examples: tuple[Path, ...], model: str | None, prompt: str | None, options: tuple[str, ...], out: Path, seed: int,
     overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -38,13 +38,12 @@ def train_generator(
     Example: cvr train-generator examples.jsonl -O generator -o epochs=2
     """
     from cvr_data.core.registry import parse_config
-    from cvr_data.modifications.training.train import Config
-    from cvr_data.modifications.training.train import train_generator as train
+    from cvr_data.modifications.training.train import Config, train_generator
 
     named = {"model": model, "prompt": prompt, "seed": str(seed)}
     given = (*(f"{name}={value}" for name, value in named.items() if value is not None), *options)
-    config = parse_config(Config, with_machine(Config, given), where="train-generator")
-    artifact = train(examples, out, config, overwrite=overwrite)
+    config = parse_config(Config, options_with_machine(Config, given), where="train-generator")
+    artifact = train_generator(examples, out, config, overwrite=overwrite)
     manifest = artifact.manifest
     if as_json:
         click.echo(json.dumps(manifest, indent=1, sort_keys=True))

@@ -15,7 +15,7 @@ from cvr_data.commands.options import PATH, engine_options, out_option, overwrit
 @seed_option
 @engine_options
 @overwrite_option
-def truth_modifications(
+def truth_modifications_command(
     pairs: Path, videos: Path | None, splits: tuple[str, ...], out: Path, seed: int, overwrite: bool
 ) -> None:
     """Write the true modification text of every pair of PAIRS, from the truth file beside the synthetic videos.

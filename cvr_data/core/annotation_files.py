@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
-from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import read_text, reading
 
 MAX_JSON_BYTES = 2_000_000_000
 """No published caption file is larger; what claims to be is no caption file."""
@@ -54,19 +54,12 @@ def read_json(path: Path, kind: type = object) -> Any:
     Raises:
         CvrError: the file is missing, empty or no JSON, or holds something else.
     """
-    try:
-        content = _zipped(path) if path.suffix.lower() == ".zip" else check_plain(path).read_bytes()
-        value = json.loads(content)
-    except FileNotFoundError:
-        raise CvrError(f"{path}: no such file.") from None
-    except (OSError, zipfile.BadZipFile) as error:
-        raise CvrError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-    except UnicodeDecodeError as error:
-        raise CvrError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from None
-    except RecursionError:
-        raise CvrError(f"{path}: its lists and objects lie too deep in each other.") from None
-    except json.JSONDecodeError as error:
-        raise CvrError(f"{path}: {f'not valid JSON ({error})' if content.strip() else 'is empty'}.") from None
+    with reading(path, "JSON"):
+        content = _zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
+        try:
+            value = json.loads(content)
+        except json.JSONDecodeError as error:
+            raise CvrError(f"{path}: {f'not valid JSON ({error})' if content.strip() else 'is empty'}.") from None
     if not isinstance(value, kind):
         raise CvrError(f"{path} should hold a JSON {kind.__name__}, found {type(value).__name__}.")
     return value
@@ -96,7 +89,7 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         CvrError: the file is missing or not UTF-8.
     """
-    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def read_tab_separated(path: Path, at_least: int, at_most: int | None = None) -> list[list[str]]:
@@ -105,7 +98,7 @@ def read_tab_separated(path: Path, at_least: int, at_most: int | None = None) ->
     Raises:
         CvrError: the file is missing or not UTF-8, or a line has fewer or more cells.
     """
-    lines = [line.removesuffix("\r") for line in _text(path).split("\n")]
+    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     rows = [line.split("\t") for line in lines if line]
     if bad := [row for row, cells in enumerate(rows) if not at_least <= len(cells) <= (at_most or len(cells))]:
         wanted = f"at least {at_least}" if at_most is None else f"{at_least} to {at_most}"
@@ -119,12 +112,3 @@ def _zipped(path: Path) -> bytes:
         if len(found) != 1 or found[0].file_size > MAX_JSON_BYTES:
             raise CvrError(f"{path}: expected one JSON file in it, found {len(found)}.")
         return archive.read(found[0])
-
-
-def _text(path: Path) -> str:
-    try:
-        return check_plain(path).read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise CvrError(f"{path}: no such file.") from None
-    except UnicodeDecodeError as error:
-        raise CvrError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}).") from None

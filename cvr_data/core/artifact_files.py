@@ -2,15 +2,30 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.reading import check_kinds, reading
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
+NEW = ".new"
+"""Folder in an artifact that is replaced: the new one, until it is whole."""
+OLD = ".old-manifest.json"
+"""In it, while files go into place: what the artifact before had."""
+BEGUN: Mapping[str, Any] = {"stage": str, "version": int, "config": dict, "inputs": dict}
+"""What the key of an artifact is the hash of, and of which type."""
+KINDS: Mapping[str, Any] = {
+    **BEGUN, "key": str, "rows": int, "dropped": dict, "files": dict, "versions": dict, "command": str,
+    "seconds": int | float, "finished": str,
+}  # fmt: skip
+"""What every manifest has."""
+ENTRIES: Mapping[str, Any] = {"inputs": str | dict, "dropped": int, "files": str, "bytes": int}
+"""Of what kind the entries of an object in it are."""
 INSIDE = ("heads", "audit")
 """Folders of artifacts that are written into the one they were made from, and go with it."""
 
@@ -47,7 +62,8 @@ def content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
 def foreign_files(folder: Path) -> list[str]:
     """The files in a folder that a run finds there: noted when it began, or all that there are as it begins."""
     if (folder / RUNNING).exists():
-        return read_json_once(folder / RUNNING).get("foreign", [])
+        foreign = read_json_once(folder / RUNNING).get("foreign", [])
+        return [name for name in foreign if isinstance(name, str)] if isinstance(foreign, list) else []
     return content_files(folder)
 
 
@@ -63,11 +79,44 @@ def clear_artifact(folder: Path) -> None:
     for name in INSIDE:
         if any((folder / name / file).exists() for file in (MANIFEST, RUNNING)):
             clear_artifact(folder / name)
-    for path in [folder / MANIFEST, folder / RUNNING, *(folder / name for name in files)]:
+    for path in [*(folder / name for name in files), folder / RUNNING, folder / MANIFEST]:
         path.unlink(missing_ok=True)
     remove_temporary(folder, files)
+    _remove_empty(folder)
+
+
+def put_in_place(folder: Path) -> None:
+    """Let a new artifact that is whole take the place of the one before; after a kill, go on where that was.
+
+    The files that both have are replaced, those that only the old one had are removed, and its manifest goes first and
+    the new one's comes last: whoever reads meanwhile finds an unfinished folder.
+    """
+    new = folder / NEW
+    if not (new / MANIFEST).exists():
+        return
+    names = content_files(new)
+    kept = set(json.loads((new / MANIFEST).read_bytes())["files"])
+    if (folder / MANIFEST).exists():
+        (folder / MANIFEST).replace(new / OLD)
+    if (new / OLD).exists():
+        for name in INSIDE:
+            if (folder / name / MANIFEST).exists():
+                clear_artifact(folder / name)
+        old = set(json.loads((new / OLD).read_bytes())["files"])
+        for name in old - kept:
+            (folder / name).unlink(missing_ok=True)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (new / name).replace(folder / name)
+    remove_temporary(folder, names)
+    _remove_empty(folder)
+    (new / MANIFEST).replace(folder / MANIFEST)
+    shutil.rmtree(new)
+
+
+def _remove_empty(folder: Path) -> None:
     for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
-        if Path(root) != folder and not any(Path(root).iterdir()):
+        if Path(root) != folder and NEW not in Path(root).parts and not any(Path(root).iterdir()):
             Path(root).rmdir()
 
 
@@ -82,21 +131,62 @@ def read_json_once(path: Path) -> dict[str, Any]:
     """Return what a JSON file of an artifact holds, parsed once for as long as the file stays the same.
 
     Raises:
-        CvrError: it is damaged.
+        CvrError: it is damaged, or a key that is known is missing or holds something else.
     """
-    try:
+    with reading(path, "a manifest; the folder is damaged, make it again with --overwrite"):
         return _parsed(os.path.realpath(path), file_state(path))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise CvrError(f"{path} is not valid JSON; the folder is damaged, make it again with --overwrite.") from None
 
 
 @lru_cache(maxsize=1024)
 def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
     """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"it holds a {type(content).__name__}, no object")
+    kinds = KINDS if Path(path).name == MANIFEST else {name: KINDS[name] for name in BEGUN}
+    check_kinds(content, kinds)
+    for name, kind in ENTRIES.items():
+        if bad := [key for key, value in content.get(name, {}).items() if not isinstance(value, kind)]:
+            raise ValueError(f"{name!r} has {first_few(bad)} of another kind")
+    for name, entry in content["inputs"].items():
+        if isinstance(entry, dict) and not all(isinstance(entry.get(key), str) for key in ("key", "path")):
+            raise ValueError(f"the input {name!r} has no key and path")
+    json.dumps(content, ensure_ascii=False).encode()  # half a character would end every hash and print of it
+    return content
+
+
+def check_listed(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse a folder that lacks a file which its manifest lists, or where one has another size.
+
+    Raises:
+        CvrError: one does, with the command that makes it again.
+    """
+    sizes = manifest.get("bytes", {})
+    for name in manifest["files"]:
+        path = folder / name
+        if not path.is_file():
+            state = "is missing"
+        elif path.stat().st_size != sizes.get(name, path.stat().st_size):
+            state = "has changed since it was written"
+        else:
+            continue
+        raise CvrError(f"{path} {state}; make it again: {manifest['command']} --overwrite")
 
 
 def file_state(path: Path) -> tuple[int, ...]:
     """What differs once a file was written anew."""
     file = path.stat()
     return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
+
+
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Return in words in what two identities differ."""
+    for name in ("stage", "version"):
+        if found[name] != wanted[name]:
+            return f"{name} {found[name]!r}, not {wanted[name]!r}"
+    for part in ("config", "inputs"):
+        for name in sorted({*found[part], *wanted[part]}):
+            before, after = found[part].get(name), wanted[part].get(name)
+            if before != after:
+                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
+    return "same inputs, another key"

@@ -27,12 +27,16 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.artifact_files import (
     MANIFEST,
+    NEW,
     RUNNING,
+    check_listed,
     check_outside,
     clear_artifact,
     content_files,
+    difference,
     file_state,
     foreign_files,
+    put_in_place,
     read_json_once,
     remove_temporary,
 )
@@ -40,8 +44,9 @@ from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, whole_file, write_bytes, write_parquet
+from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, write_array, write_bytes, write_parquet
 
+OTHER_KEY = "manifest.json: the key does not belong to its stage, config and inputs"
 WORK = ".work"
 """Folder in an unfinished artifact of what the passes of its stage leave for each other."""
 
@@ -66,19 +71,30 @@ class Artifact:
     @property
     def part_paths(self) -> list[Path]:
         """The Parquet parts, in order."""
-        return sorted(self.path.glob("part-*.parquet"))
+        return self._listed("part")
+
+    def _listed(self, name: str) -> list[Path]:
+        """The Parquet files of this name that the manifest lists, in order."""
+        files = sorted(self.manifest["files"])
+        return [self.path / file for file in files if file.startswith(f"{name}-") and file.endswith(".parquet")]
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all parts as one table.
 
         Raises:
-            CvrError: a column is not there.
+            CvrError: a part cannot be read, a column is not there, or there are other rows than the manifest counts.
         """
-        return _read_parts(self.part_paths, columns, self.path)
+        table = _read_parts(self.part_paths, columns, self.path)
+        if self.part_paths and table.num_rows != self.manifest["rows"]:
+            rows = self.manifest["rows"]
+            raise CvrError(
+                f"{self.path} has {table.num_rows} rows, its manifest {rows}; make it again with --overwrite."
+            )
+        return table
 
     def dropped(self) -> pa.Table:
         """Return the removed rows with their `drop_reason`; a table without columns when nothing was removed."""
-        return _read_parts(sorted(self.path.glob("dropped-*.parquet")), None, self.path)
+        return _read_parts(self._listed("dropped"), None, self.path)
 
     def input_path(self, name: str) -> Path:
         """Return where the input of that name lies.
@@ -87,7 +103,7 @@ class Artifact:
             CvrError: the artifact has no such input, it has moved, or it is no longer what this was made from.
         """
         entry = self.manifest["inputs"].get(name)
-        if entry is None:
+        if not isinstance(entry, dict):
             names = ", ".join(sorted(self.manifest["inputs"])) or "none"
             raise CvrError(f"{self.path} was not made from {name!r} (its inputs: {names}); pass --{name}.")
         path = Path(os.path.normpath(self.path / entry["path"]))
@@ -121,7 +137,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         inputs: Mapping[str, Path] | None = None,
         overwrite: bool = False,
     ):
-        self.path = Path(path)
+        self.out = Path(path)
+        self.path = self.out
+        """Where files are written: the folder, or one in it while another artifact stands there."""
         self.identity: dict[str, Any] = {
             "stage": stage,
             "version": version,
@@ -139,8 +157,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def __enter__(self) -> "ArtifactWriter":
         self._identity_on_disk()  # what is no artifact is refused before anything is written
         with ExitStack() as held:
-            held.enter_context(folder_lock(self.path))
-            with faults_of_disk(self.path):
+            held.enter_context(folder_lock(self.out))
+            with faults_of_disk(self.out):
+                put_in_place(self.out)
                 self._begin()
             self.held = held.pop_all()
         return self
@@ -148,9 +167,15 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _begin(self) -> None:
         found = self._identity_on_disk()
         if found is not None and key_of(found) != self.key and not self.overwrite:
-            difference = _difference(found, self.identity)
-            raise CvrError(f"{self.path} holds another artifact ({difference}); use --overwrite or another --out.")
-        if found is not None and (self.overwrite or (self.path / MANIFEST).exists()):
+            differs = difference(found, self.identity)
+            raise CvrError(f"{self.path} holds another artifact ({differs}); use --overwrite or another --out.")
+        if not self._goes_on():
+            shutil.rmtree(self.out / NEW, ignore_errors=True)
+        if (self.out / MANIFEST).exists():
+            check_outside(self.out, self.inputs.values())
+            self.path = self.out / NEW
+            self.path.mkdir(exist_ok=True)
+        elif found is not None and self.overwrite:
             check_outside(self.path, self.inputs.values())
             clear_artifact(self.path)
             shutil.rmtree(self.path / WORK, ignore_errors=True)
@@ -161,7 +186,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.held.close()
-        with faults_of_disk(self.path):
+        with faults_of_disk(self.out):
             if isinstance(error, OSError):
                 raise error
 
@@ -175,8 +200,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     ) -> None:
         """Write one part; the Parquet file of kept rows comes last, so its presence means the part is whole."""
         for name, array in (arrays or {}).items():
-            with whole_file(self._file(name, index, "npy")) as temporary, temporary.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
+            write_array(self._file(name, index, "npy"), array)
         if dropped is not None and dropped.num_rows:
             write_parquet(self._file("dropped", index, "parquet"), dropped)
         write_parquet(self._file("part", index, "parquet"), table)
@@ -201,6 +225,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "rows": written.rows,
             "dropped": dict(sorted(written.dropped.items())),
             "files": {name: written.files.get(name) or file_sha256(self.path / name) for name in names},
+            "bytes": {name: (self.path / name).stat().st_size for name in names},
             "versions": installed_versions(),
             "command": running_command(),
             "seconds": round(time.monotonic() - self.started, 3),
@@ -209,18 +234,26 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         }
         write_bytes(self.path / MANIFEST, json_bytes(manifest))
         (self.path / RUNNING).unlink(missing_ok=True)
-        return Artifact(self.path, manifest)
+        self.path = self.out
+        put_in_place(self.out)
+        return Artifact(self.out, manifest)
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
-        clear_artifact(self.path)
-        shutil.rmtree(self.path / WORK, ignore_errors=True)
+        if self.path != self.out:
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            clear_artifact(self.path)
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
         self.held.close()
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+        if not any(self.out.iterdir()):
+            self.out.rmdir()
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
+        if (self.out / NEW / MANIFEST).exists():
+            with folder_lock(self.out):
+                put_in_place(self.out)
         if self.overwrite or not (self.path / MANIFEST).exists():
             return None
         artifact = open_artifact(self.path)
@@ -229,22 +262,29 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self._remove_leftovers()
         return artifact
 
+    def _goes_on(self) -> bool:
+        """Whether an earlier run of this very artifact began to replace what stands there."""
+        with suppress(CvrError, FileNotFoundError):
+            return key_of(identity_of(read_json_once(self.out / NEW / RUNNING))) == self.key
+        return False
+
     def _remove_leftovers(self) -> None:
         """Remove what a run left that was killed after it wrote the manifest."""
-        if any((self.path / name).exists() for name in (RUNNING, WORK, LOCK)):
+        if any((self.path / name).exists() for name in (RUNNING, WORK, NEW, LOCK)):
             with suppress(CvrError, OSError), folder_lock(self.path):  # another run is at it, or none may write here
                 (self.path / RUNNING).unlink(missing_ok=True)
-                shutil.rmtree(self.path / WORK, ignore_errors=True)
+                for name in (WORK, NEW):
+                    shutil.rmtree(self.path / name, ignore_errors=True)
 
     def _identity_on_disk(self) -> dict[str, Any] | None:
         if not self.path.exists():
             return None
         if self.path.is_file():
             raise CvrError(f"{self.path} is a file; an artifact needs a folder.")
-        for name in (MANIFEST, RUNNING):
+        for name in (MANIFEST, RUNNING, f"{NEW}/{MANIFEST}"):
             if (self.path / name).exists():
                 return identity_of(read_json_once(self.path / name))
-        killed = (LOCK, WORK)  # a run may end before it could say what it is
+        killed = (LOCK, WORK, NEW)  # a run may end before it could say what it is
         if any(not (entry.name in killed or entry.match(".*.tmp")) for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
@@ -255,7 +295,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         return Written(sum(pq.read_metadata(part).num_rows for part in parts), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
-        relative = os.path.relpath(self.inputs[name].resolve(), self.path.resolve())
+        relative = os.path.relpath(self.inputs[name].resolve(), self.out.resolve())
         return {"key": self.identity["inputs"][name], "path": Path(relative).as_posix()}
 
     def _file(self, name: str, index: int, suffix: str) -> Path:
@@ -266,6 +306,19 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
     """Return the finished artifact in a folder; `stage` is the start of the stage names that will do.
 
     Raises:
+        CvrError: there is no such folder, it is unfinished, another stage made it, or its files are not as listed.
+    """
+    artifact = manifest_of(path, stage)
+    if key_of(identity_of(artifact.manifest)) != artifact.key:
+        raise CvrError(f"{artifact.path}: {OTHER_KEY}; make it again: {artifact.manifest['command']} --overwrite")
+    check_listed(artifact.path, artifact.manifest)
+    return artifact
+
+
+def manifest_of(path: Path | str, stage: str | None = None) -> Artifact:
+    """Return the finished artifact in a folder of which only the manifest is read: its files may be damaged or gone.
+
+    Raises:
         CvrError: there is no such folder, it is unfinished, or another stage made it.
     """
     folder = Path(path)
@@ -274,7 +327,7 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
     if not (folder / MANIFEST).exists():
         state = (
             "is unfinished; run its command again to resume"
-            if (folder / RUNNING).exists()
+            if any((folder / name).exists() for name in (RUNNING, f"{NEW}/{MANIFEST}"))
             else "holds no artifact (no manifest.json)"
         )
         raise CvrError(f"{folder} {state}.")
@@ -286,16 +339,16 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
 
 def verify(path: Path) -> list[str]:
     """Return what is wrong with an artifact's files, one line each; none if it is as it was made."""
-    artifact = open_artifact(path)
+    artifact = manifest_of(path)
     problems = []
     for name, digest in artifact.manifest["files"].items():
-        if not (artifact.path / name).exists():
+        if not (artifact.path / name).is_file():
             problems.append(f"{name} is missing")
         elif file_sha256(artifact.path / name) != digest:
             problems.append(f"{name} has changed since it was written")
     identity = identity_of(artifact.manifest)
     if key_of(identity) != artifact.key:
-        problems.append("manifest.json: the key does not belong to its stage, config and inputs")
+        problems.append(OTHER_KEY)
     return problems
 
 
@@ -313,7 +366,7 @@ def identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def input_key(path: Path) -> str:
     """Return the key of an artifact folder, or the sha256 of a file."""
     if path.is_dir():
-        return open_artifact(path).key
+        return manifest_of(path).key
     if not path.exists():
         raise CvrError(f"{path} does not exist.")
     return _digest(os.path.realpath(path), file_state(path))
@@ -321,7 +374,7 @@ def input_key(path: Path) -> str:
 
 def is_made_by(folder: Path, *stages: str) -> bool:
     """Return whether a folder holds a finished artifact of one of these stages."""
-    return (folder / MANIFEST).is_file() and open_artifact(folder).manifest.get("stage") in stages
+    return (folder / MANIFEST).is_file() and manifest_of(folder).stage in stages
 
 
 def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
@@ -345,15 +398,3 @@ def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
     for path in paths:
         counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
     return counts
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    for name in ("stage", "version"):
-        if found[name] != wanted[name]:
-            return f"{name} {found[name]!r}, not {wanted[name]!r}"
-    for part in ("config", "inputs"):
-        for name in sorted({*found[part], *wanted[part]}):
-            before, after = found[part].get(name), wanted[part].get(name)
-            if before != after:
-                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
-    return "same inputs, another key"

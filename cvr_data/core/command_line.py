@@ -1,5 +1,6 @@
 """The command that runs, as manifests and pages name it."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ _WORDS: ContextVar[Sequence[str] | None] = ContextVar("words", default=None)
 def running_command() -> str:
     """Return the command of the block around, else that of the process; keys and passwords in it are masked."""
     words = _WORDS.get()
-    return masked(" ".join(["cvr", *(sys.argv[1:] if words is None else words)]))
+    return masked(shlex.join(["cvr", *(sys.argv[1:] if words is None else words)]))
 
 
 @contextmanager

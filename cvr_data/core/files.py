@@ -17,6 +17,8 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.reading import reading
+from cvr_data.core.whole_files import read_parquet
 
 SLICE = 4096
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -61,7 +63,7 @@ def column_names(path: Path) -> list[str]:
         return _json_names(path)
     if suffix == ".parquet":
         return _open_parquet(path).schema_arrow.names
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with reading(path, "a table"), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return next(filter(None, csv.reader(file, delimiter=DELIMITERS.get(suffix, ","))), [])
 
 
@@ -75,7 +77,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None, required: Itera
     _check_names(path, names, required)
     wanted = [name for name in dict.fromkeys(names if columns is None else columns) if name in names]
     if path.suffix.lower() == ".parquet":
-        return _open_parquet(path).read(wanted).select(wanted)
+        return read_parquet(path, wanted)
     if path.suffix.lower() in JSON_LINES:
         rows = [row for batch in _json_batches(path, wanted) for row in batch]
         if bad := [place for place, row in enumerate(rows) if not isinstance(row, dict)]:
@@ -130,9 +132,14 @@ def _row_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     if suffix in JSON_LINES:
         yield from _json_batches(path, columns)
     elif suffix == ".parquet":
-        for batch in _open_parquet(path).iter_batches(SLICE, columns=columns):
-            table = pa.Table.from_batches([batch.select(columns)])
-            yield table.cast(_as_bytes(table.schema)).to_pylist()
+        batches = _open_parquet(path).iter_batches(SLICE, columns=columns)
+        while True:
+            with reading(path, "Parquet"):
+                if (batch := next(batches, None)) is None:
+                    return
+                table = pa.Table.from_batches([batch.select(columns)])
+                rows = table.cast(_as_bytes(table.schema)).to_pylist()
+            yield rows
     else:
         broken: list[pc.InvalidRow] = []
         for batch in _csv_batches(path, columns, broken):
@@ -203,18 +210,16 @@ def _json_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
 def _json_values(line: bytes) -> dict[str, Any] | str | UnicodeDecodeError:
     try:
         values = json.loads(line)
-    except json.JSONDecodeError as error:
-        return f"not valid JSON: {error}"
     except UnicodeDecodeError as error:
         return error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, lists in lists
+        return f"not valid JSON: {first_line(error)}"
     return values if isinstance(values, dict) else "not a JSON object"
 
 
 def _open_parquet(path: Path) -> pq.ParquetFile:
-    try:
+    with reading(path, "Parquet"):
         return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CvrError(f"{path}: cannot be read as Parquet ({first_line(error)}).") from None
 
 
 def _as_bytes(schema: pa.Schema) -> pa.Schema:

@@ -81,7 +81,7 @@ def faults_of_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise CvrError(
                 f"The disk is full: cannot write {folder}. Free some space and run again to resume."
             ) from None

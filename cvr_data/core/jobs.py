@@ -18,8 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
@@ -61,37 +60,6 @@ def _connected(engine: Engine) -> AbstractContextManager[Any]:
 def current_engine() -> Engine:
     """Return the engine of the innermost `use_engine` block; outside of any, this process."""
     return _ENGINE.get() or Engine()
-
-
-def pool_unless_given(workers: int) -> Engine:
-    """Return the engine of the block around, or this many processes where that is this process."""
-    engine = current_engine()
-    return Engine("local", workers) if engine.is_here else engine
-
-
-@dataclass(frozen=True)
-class Kept(Generic[Result]):
-    """A large value among what jobs share, of which each reads some: on Ray an object of its own."""
-
-    held: Any
-    is_in_ray: bool
-
-    def get(self) -> Result:
-        """Return the value."""
-        if not self.is_in_ray:
-            return self.held
-        import ray
-
-        return ray.get(self.held)
-
-
-def keep(value: Result) -> Kept[Result]:
-    """Return what jobs of this engine reach a value by; it belongs into `shared`, not into a job."""
-    if current_engine().kind != "ray":
-        return Kept(value, False)
-    import ray
-
-    return Kept(ray.put(value), True)
 
 
 def map_jobs(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import Artifact, input_key, open_artifact
+from cvr_data.core.artifacts import Artifact, input_key, manifest_of, verify
 from cvr_data.core.errors import CvrError
 
 FEATURES = ("embed", "fit-heads", "export-judgments")
@@ -59,7 +59,7 @@ def input_paths(artifact: Artifact, *kinds: str) -> dict[str, Path]:
 
 def all_inputs(artifact: Artifact) -> list[tuple[Path, str]]:
     """Return where each input lay and its key then, whether it is still there or not."""
-    entries = artifact.manifest["inputs"].values()
+    entries = [entry for entry in artifact.manifest["inputs"].values() if isinstance(entry, dict)]
     return [(Path(os.path.normpath(artifact.path / entry["path"])), entry["key"]) for entry in entries]
 
 
@@ -75,7 +75,7 @@ def follow(folder: Path, kind: str) -> tuple[Path, ...]:
         if path.resolve() in seen or not (path / MANIFEST).exists():
             continue
         seen.add(path.resolve())
-        artifact = open_artifact(path)
+        artifact = manifest_of(path)
         if found := input_paths(artifact, kind):
             return tuple(found.values())
         waiting.extend(above for above, _ in all_inputs(artifact))
@@ -93,7 +93,7 @@ def lineage(folders: Iterable[Path]) -> list[Artifact]:
         path = folder.resolve()
         if path in found or not (path / MANIFEST).is_file():
             return
-        artifact = open_artifact(folder)
+        artifact = manifest_of(folder)
         for above, _ in all_inputs(artifact):
             visit(above)
         found[path] = artifact
@@ -120,6 +120,30 @@ def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:
     settings = manifest["config"]
     step = " ".join(str(settings[name]) for name in ("prompt", "backend") if settings.get(name)) or stage
     return [FunnelStep(stage=stage, step=step, rows_in=rows + sum(dropped.values()), rows_out=rows, dropped=dropped)]
+
+
+def deep_problems(folder: Path) -> list[str]:
+    """Return what is wrong with an artifact and all it was made from, by the hashes of their files; none if nothing is.
+
+    Raises:
+        CvrError: there is no artifact in the folder.
+    """
+    problems = [f"{folder}: {problem}" for problem in verify(folder)]
+    seen, waiting = {folder.resolve()}, deque(all_inputs(manifest_of(folder)))
+    while waiting:
+        path, key = waiting.popleft()
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        try:
+            if input_key(path) != key:
+                problems.append(f"{path}: has changed since it was used")
+            if path.is_dir():
+                problems += [f"{path}: {problem}" for problem in verify(path)]
+                waiting.extend(all_inputs(manifest_of(path)))
+        except CvrError as error:  # gone, or no artifact any more: the others are looked at all the same
+            problems.append(str(error))
+    return problems
 
 
 def trace_of(folder: Path) -> list[dict[str, Any]]:
@@ -154,6 +178,6 @@ def _step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list
     changed = "has changed since it was used" if key is not None and input_key(path) != key else ""
     if path.is_file():
         return {**blank, "problem": changed}, []
-    artifact = open_artifact(path)
+    artifact = manifest_of(path)
     known = {name: artifact.manifest[name] for name in ("stage", "rows", "dropped", "seconds", "command")}
     return {**blank, **known, "problem": changed}, [(depth + 1, *above) for above in all_inputs(artifact)]

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.reading import reading
 
 PLACES = ("roots", "media", "features")
 SCALARS: dict[str, type] = {"data": str, "device": str, "batch_size": int, "workers": int}
@@ -160,7 +161,5 @@ def _path(text: str, folder: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
+    with reading(path, "TOML"):
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path} cannot be read as TOML: {error}") from None

@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import whole_file
 
+PARQUET = "Parquet; `cvr verify {}` tells more"
 PART_VALUES = 262_144
 """Values (rows, or items of its lists where these are more) of a part that is cut out of an artifact."""
 
@@ -122,7 +124,16 @@ def column_names(path: Path) -> list[str]:
     Raises:
         CvrError: it cannot be read as Parquet.
     """
-    return _footer(path).schema.to_arrow_schema().names
+    return read_schema(path).names
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """Return the columns of a Parquet file with their types.
+
+    Raises:
+        CvrError: it cannot be read as Parquet.
+    """
+    return _footer(path).schema.to_arrow_schema()
 
 
 def read_part(
@@ -180,17 +191,19 @@ def dealt_file(folder: Path, number: int) -> Path:
     return folder / f"{number:05d}.arrow"
 
 
-def write_dealt(path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int) -> tuple[int, ...]:
+def write_dealt(
+    path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int, *, is_mapped: bool = False
+) -> tuple[int, ...]:
     """Write the rows of a table as one batch per bucket, whole or not at all; return how many rows are in each.
 
-    Rows of a bucket stay in their order.
+    Rows of a bucket stay in their order. What is to be mapped into memory is not compressed.
     """
     kind = np.uint8 if buckets <= 256 else np.uint16 if buckets <= 65_536 else np.int64
     order = np.argsort(bucket_of_row.astype(kind), kind="stable")  # by radix where the numbers are small
     starts = np.append(0, np.cumsum(np.bincount(bucket_of_row, minlength=buckets)))
     dealt = table.combine_chunks().take(pa.array(order))
     with whole_file(path) as temporary:
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        options = pa.ipc.IpcWriteOptions(compression=None if is_mapped else "lz4")
         with pa.ipc.new_file(str(temporary), dealt.schema, options=options) as writer:
             for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
                 writer.write_batch(_one_batch(dealt.slice(start, end - start)))
@@ -223,25 +236,16 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
 
 
 def _read_groups(piece: RowGroups, columns: Sequence[str] | None) -> pa.Table:
-    try:
-        with pq.ParquetFile(piece.path) as file:
-            names = file.schema_arrow.names
-            wanted = names if columns is None else [name for name in columns if name in names]
-            table = file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
-            return table.slice(piece.start, piece.rows)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(piece.path, error) from None
+    with reading(piece.path, PARQUET.format(piece.path.parent)), pq.ParquetFile(piece.path) as file:
+        names = file.schema_arrow.names
+        wanted = names if columns is None else [name for name in columns if name in names]
+        table = file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
+        return table.slice(piece.start, piece.rows)
 
 
 def _footer(path: Path) -> pq.FileMetaData:
-    try:
+    with reading(path, PARQUET.format(path.parent)):
         return pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> CvrError:
-    return CvrError(f"{path} cannot be read as Parquet ({first_line(error)}); `cvr verify {path.parent}` tells more.")
 
 
 def _values(group: pq.RowGroupMetaData, columns: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_parquet
 
 FLUSH_ROWS = 512
@@ -57,5 +58,8 @@ class RowLog:
 
 def last_rows(files: Iterable[Path], schema: pa.Schema, *, key: str, when: str) -> dict[str, dict[str, Any]]:
     """Return key -> the row of the files with the latest time in the column `when`."""
-    rows = [row for path in files for row in pq.read_table(path, schema=schema).to_pylist()]
+    rows: list[dict[str, Any]] = []
+    for path in files:
+        with reading(path, "rows of a log; remove it, and they are made again"):
+            rows += pq.read_table(path, schema=schema).to_pylist()
     return {row[key]: row for row in sorted(rows, key=lambda row: row[when])}

@@ -90,6 +90,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def __enter__(self) -> "StageRun":
         self.writer.__enter__()
+        self.out = self.writer.path.resolve()
         return self
 
     def __exit__(
@@ -236,6 +237,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
         written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
+        self.out = self.writer.out.resolve()
         shutil.rmtree(self.out / WORK, ignore_errors=True)
         return artifact
 
@@ -266,9 +268,13 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.written = sum(each.rows for each in done)
         return [each.rows for each in done]
 
-    def rested(self, flow: Flow) -> Flow:
-        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice."""
-        made, done = self._pass(flow, "rows", deal_for=KeyedStep(name="rows", run=_as_it_is, key=_one_key))
+    def rested(self, flow: Flow, *, is_mapped: bool = False) -> Flow:
+        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice.
+
+        Rows that are mapped are read where they lie, and only those that are looked at (`core.mapped_rows`).
+        """
+        as_one = KeyedStep(name="rows", run=_as_it_is, key=_one_key)
+        made, done = self._pass(flow, "rows", deal_for=as_one, is_mapped=is_mapped)
         parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
         rows = sum(each.rows for each in done)
         return Flow(self, parts, rows, rows=rows)

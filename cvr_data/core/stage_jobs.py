@@ -22,7 +22,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
 from cvr_data.core.progress import silent
 from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
-from cvr_data.core.whole_files import file_sha256, json_bytes, whole_file, write_bytes, write_parquet
+from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, write_bytes, write_parquet
 
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
@@ -71,6 +71,8 @@ class Pass:
     buckets: int = 1
     keeps_rows: bool = False
     """Also write the rows that claims were made of."""
+    is_mapped: bool = False
+    """Write what is dealt so that it is read where it lies."""
     schema: pa.Schema | None = None
     """Of the artifact's parts."""
     sort_by: tuple[str, ...] = ()
@@ -127,8 +129,7 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
         paths = []
         for name, array in files.arrays.items():
             paths.append(of.out / f"{name}-{index:05d}.npy")
-            with whole_file(paths[-1]) as temporary, temporary.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
+            write_array(paths[-1], array)
         paths += _write_dropped(of, index, [files.dropped] if lost else [])
         paths.append(of.out / f"part-{index:05d}.parquet")
         write_parquet(paths[-1], files.table)
@@ -278,7 +279,7 @@ def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) ->
     if of.keeps_rows:
         of.rows_folder().mkdir(exist_ok=True)
         write_dealt(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
-    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets)
+    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets, is_mapped=of.is_mapped)
 
 
 def _finished(of: Pass, table: pa.Table) -> pa.Table:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.reading import reading
+from cvr_data.core.whole_files import whole_file
 
 TIMES = 4
 """How much more than its file what is read may take: torch stores tensors as they are, and shares few."""
@@ -27,10 +29,9 @@ def load_torch_file(path: Path) -> Any:
     """
     import torch
 
-    if not path.is_file():
-        raise CvrError(f"{path}: no such file.")
     try:
-        check_zip(path)
+        with reading(path, "weights"):
+            check_zip(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except CvrError:
         raise
@@ -86,3 +87,23 @@ def _tensors(content: Any) -> Iterator[Any]:
         elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
             seen.add(id(value))
             waiting.extend(value.values() if isinstance(value, Mapping) else value)
+
+
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """Return the tensors of a `.safetensors` file by name.
+
+    Raises:
+        CvrError: it is missing or damaged.
+    """
+    from safetensors.torch import load_file
+
+    with reading(path, "safetensors"):
+        return load_file(path)
+
+
+def write_torch(path: Path, content: Any) -> None:
+    """Write what torch.save writes, whole or not at all."""
+    import torch
+
+    with whole_file(path) as temporary:
+        torch.save(content, temporary)

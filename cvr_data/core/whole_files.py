@@ -1,9 +1,11 @@
 """Files that appear whole or not at all, and whose bytes follow from what is in them."""
 
+import errno
 import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,9 +13,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import reading
 
 if TYPE_CHECKING:  # those who write other files do not wait for Arrow
+    import numpy as np
     import pyarrow as pa
+
+NEARLY_FULL = 1 << 20
+"""Bytes that are left on a disk of which a writer had one piece too few."""
 
 
 def file_sha256(path: Path) -> str:
@@ -26,6 +33,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """Write an `.npy` file whole or not at all."""
+    import numpy as np
+
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def parquet_bytes(table: "pa.Table") -> bytes:
@@ -46,17 +61,29 @@ def write_parquet(path: Path, table: "pa.Table") -> None:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table":
-    """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it."""
+    """Return the table of a file, or those columns of it; `pq.read_table` does the same, and imports pandas for it.
+
+    Raises:
+        CvrError: it is missing, damaged, or lacks a column.
+    """
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(check_plain(path)) as file:
+    with reading(path, "Parquet"), pq.ParquetFile(path) as file:
         table = file.read(None if columns is None else list(columns))
-    return table if columns is None else table.select(list(columns))
+        return table if columns is None else table.select(list(columns))
 
 
 def json_bytes(value: Any) -> bytes:
     """Return sorted, readable JSON ending in a newline."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _is_of_a_full_disk(error: BaseException | None, folder: Path) -> bool:
+    """Whether the disk was the reason where a library does not say: NumPy, torch and HDF5 have errors of their own."""
+    if isinstance(error, OSError) and error.errno is None:  # "100 requested and 28 written"
+        return True
+    is_told = isinstance(error, OSError) or type(error).__name__ in ("CvrError", "KeyboardInterrupt")
+    return not is_told and shutil.disk_usage(folder).free < NEARLY_FULL
 
 
 class whole_file(AbstractContextManager[Path]):
@@ -75,6 +102,8 @@ class whole_file(AbstractContextManager[Path]):
     ) -> None:
         if kind is not None:
             self.temporary.unlink(missing_ok=True)
+            if _is_of_a_full_disk(error, self.path.parent):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from None
             return
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_table
+from cvr_data.core.reading import read_text
 from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
@@ -126,7 +127,7 @@ def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _headerless(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         cells = line.split()
         if cells and len(cells) != 2:
             raise CvrError(f"{path}: line {number} should hold an id and an address, has {len(cells)} words.")

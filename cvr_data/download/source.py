@@ -17,7 +17,8 @@ from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.yaml_text import parse_yaml
+from cvr_data.core.reading import check_fields, check_kinds, reading
+from cvr_data.core.yaml_text import read_yaml
 
 Kind = Literal["annotations", "videos", "images", "features", "checkpoints"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -121,7 +122,10 @@ def read_source(path: Path) -> Source:
     Raises:
         CvrError: a key is unknown, or an entry does not say how it is had.
     """
-    content = parse_yaml(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
+    with reading(path, "the description of a data set"):
+        check_kinds(content, {"title": str, "licence": str})
+        check_kinds(content, {kind: list for kind in KINDS if kind in content})
     for key in content:
         if key not in (*KINDS, "title", "licence"):
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(key, (*KINDS, 'title', 'licence'))}")
@@ -135,11 +139,14 @@ def read_source(path: Path) -> Source:
 
 
 def _entry(values: Mapping[str, Any], where: str) -> SourceFile:
+    if not isinstance(values, Mapping):
+        raise CvrError(f"{where} should be a mapping, found {type(values).__name__}.")
     names = [field.name for field in dataclasses.fields(SourceFile)]
     for key in values:
         if key not in names:
             raise CvrError(f"{where}: unknown key {key!r}. {did_you_mean(key, names)}")
     try:
+        check_fields(SourceFile, values)
         return SourceFile(**values)
     except ValueError as error:
         raise CvrError(f"{where}: {error}") from None

@@ -72,7 +72,7 @@ def type_name(name: DtypeName, hardware: Hardware) -> str:
     return "bfloat16" if "bfloat16" in hardware.fast else "float32"
 
 
-def slow_type(name: str, hardware: Hardware) -> str | None:
+def slow_device_type(name: str, hardware: Hardware) -> str | None:
     """Return one line about a type that this hardware multiplies more slowly than float32; None if it does not."""
     if name == "float32" or name in hardware.fast:
         return None
@@ -86,7 +86,7 @@ def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
     """Return the type of the products of encoders, language models and trainers; a slow one is taken, and told once."""
     hardware = device_hardware(device)
     chosen = type_name(name, hardware)
-    line = slow_type(chosen, hardware)
+    line = slow_device_type(chosen, hardware)
     if line is not None and line not in _told:
         _told.add(line)
         logger.warning(line)

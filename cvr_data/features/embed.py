@@ -36,7 +36,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.features.embed_source import EmbedInputs, Wanted, check_wanted, embed_inputs, source_schema
+from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_source, embed_inputs, embed_source_schema
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
@@ -86,23 +86,17 @@ class Selection:
 
 
 def embed(
-    source: Path,
-    encoder_name: str,
-    encoder_config: Any,
-    out: Path,
-    *,
-    column: str | None = None,
-    selection: Selection | None = None,
+    source: Path, encoder_name: str, encoder_config: Any, out: Path, *, selection: Selection | None = None,
     overwrite: bool = False,
-) -> Artifact:
+) -> Artifact:  # fmt: skip
     """Return the artifact of raw features of a videos table, or of one text column of any table.
 
-    A table is an artifact, a Parquet file or a CSV file; `column` is short for a selection of that column.
+    A table is an artifact, a Parquet file or a CSV file.
 
     Raises:
         CvrError: the encoder takes no texts or gives no tokens, a column or id is missing, or no video can be read.
     """
-    chosen = selection or Selection(column=column)
+    chosen = selection or Selection()
     run = _run(source, encoder_name, encoder_config, out, chosen, overwrite)
     if (done := run.finished()) is not None:
         return done
@@ -112,7 +106,7 @@ def embed(
     if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
         raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")
     wanted = _wanted(source, encoder, chosen)
-    check_wanted(source_schema(source), wanted)
+    check_embed_source(embed_source_schema(source), wanted)
     with run:
         try:
             found = embed_inputs(run, source, wanted)
@@ -129,7 +123,7 @@ def embed(
         return _finish(run, encoder, found, chosen, dict(zip(mine, rows, strict=True)))
 
 
-def encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
+def _encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
     """Return what the manifest of an embeddings folder says of its encoder."""
     widths = {"dim": encoder.dim, "text_dim": encoder.text_dim, "runs_on": encoder.runs_on}
     tokens = {"frame_token_dim": encoder.frame_token_dim} if all_tokens else {}  # type: ignore[attr-defined]
@@ -169,7 +163,7 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
         raise CvrError(f"None of the {found.videos} videos of {run.writer.inputs['videos']} can be read: {detail}")
     parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
     counts = {"videos": videos, "texts": run.written - videos}
-    return run.finish(**encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
+    return run.finish(**_encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
 @dataclass
@@ -192,11 +186,7 @@ class PartMaker:
     """Number of the part whose videos come next."""
 
     def __call__(self, number: int, rows: pa.Table) -> MadeFiles:
-        """Return the files of a part.
-
-        Raises:
-            CvrError: the encoder runs elsewhere than that of the command.
-        """
+        """Return the files of a part. Raises CvrError: the encoder runs elsewhere than that of the command."""
         encoder = self.encoder or _encoder_of_process(self.name, self.config)
         if encoder.runs_on != self.runs_on:
             raise CvrError(
@@ -239,7 +229,7 @@ def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
         features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
-    table = text_table(texts, [len(rows) for rows in tokens])
+    table = embedded_text_table(texts, [len(rows) for rows in tokens])
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
     return MadeFiles(table, DROPPED.empty_table(), half)
@@ -263,7 +253,7 @@ class VideoPart:
 
     def table(self) -> pa.Table:
         """Return the id table of the part."""
-        table = id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
+        table = _id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
         return with_column(table, "perceptual_hash", pa.array(self.hashes, pa.string()))
 
     def arrays(self, dim: int) -> dict[str, np.ndarray]:
@@ -348,14 +338,14 @@ def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decode
             logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
 
 
-def text_table(texts: list[str], counts: list[int]) -> pa.Table:
+def embedded_text_table(texts: list[str], counts: list[int]) -> pa.Table:
     """Return the id table of texts whose rows lie one after another."""
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
-    table = id_table([text_id(text) for text in texts], "text", counts)
+    table = _id_table([text_id(text) for text in texts], "text", counts)
     return with_column(table, "sha256", pa.array(hashes, pa.string()))
 
 
-def id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
+def _id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
     """Return the id table of items whose rows lie one after another."""
     starts = np.cumsum([0, *counts])[:-1]
     columns = {"item_id": ids, "kind": [kind] * len(ids), "row_start": starts, "row_count": counts}

@@ -17,29 +17,23 @@ from cvr_data.core.jobs import current_engine
 from cvr_data.core.trust import keep_named, named_words
 from cvr_data.features.embed import Selection, embed
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.merge_shards import merge
+from cvr_data.features.merge_shards import merge_embeddings
 
 
 def embed_on_devices(
-    source: Path,
-    encoder: str,
-    options: Sequence[str],
-    out: Path,
-    devices: Sequence[str],
-    *,
-    selection: Selection,
+    source: Path, encoder: str, options: Sequence[str], out: Path, devices: Sequence[str], *, selection: Selection,
     overwrite: bool = False,
-) -> Artifact:
+) -> Artifact:  # fmt: skip
     """Return the same artifact as `embed` does, made by one process per device (`cuda:1`, `cpu:0`).
 
     Raises:
-        CvrError: a device has no number or another kind, shards are asked for too, or what `embed` and `merge` say.
+        CvrError: a device has no number or another kind, shards are asked for too, or what `embed` says.
     """
     if selection.num_shards > 1:
         raise CvrError("--num-shards shares the work among runs of one device each; name one --device.")
     if not current_engine().is_here:
         raise CvrError("Several devices have a process each; leave out --workers and --engine, or name one --device.")
-    places = [device_place(name) for name in devices]
+    places = [_device_place(name) for name in devices]
     names = {field.name for field in dataclasses.fields(ENCODERS.get(encoder).Config)}
     folders = [out.parent / f".{out.name}-shard-{number}-of-{len(devices)}" for number in range(len(devices))]
     context = multiprocessing.get_context("spawn")
@@ -57,13 +51,13 @@ def embed_on_devices(
             )
         for run in runs:
             run.result()
-    artifact = merge(folders, out, overwrite=overwrite)
+    artifact = merge_embeddings(folders, out, overwrite=overwrite)
     for folder in folders:
         shutil.rmtree(folder)
     return artifact
 
 
-def device_place(name: str) -> tuple[str, str]:
+def _device_place(name: str) -> tuple[str, str]:
     """Return kind and number of a device such as `cuda:1`."""
     kind, _, index = name.strip().partition(":")
     if kind not in ("cpu", "cuda") or not index.isdigit():
@@ -72,15 +66,9 @@ def device_place(name: str) -> tuple[str, str]:
 
 
 def _embed_shard(
-    source: Path,
-    encoder: str,
-    options: Sequence[str],
-    out: Path,
-    share: Selection,
-    overwrite: bool,
-    visible: str,
+    source: Path, encoder: str, options: Sequence[str], out: Path, share: Selection, overwrite: bool, visible: str,
     threads: int,
-) -> None:
+) -> None:  # fmt: skip
     if visible:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
     import torch

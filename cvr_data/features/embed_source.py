@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import SUFFIXES, read_table
-from cvr_data.core.parts import Part, hashes_of, read_part
+from cvr_data.core.parts import Part, hashes_of, read_part, read_schema
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.download.items import read_ids
@@ -46,7 +45,7 @@ class Wanted:
     """What to call the source in an error."""
 
 
-def read_source(source: Path) -> tuple[pa.Table, str]:
+def read_embed_source(source: Path) -> tuple[pa.Table, str]:
     """Return the table of an artifact, or of a file, and what to call it in an error."""
     if not source.is_file():
         return open_artifact(source).read(), str(source)
@@ -55,7 +54,7 @@ def read_source(source: Path) -> tuple[pa.Table, str]:
     raise CvrError(f"{source} should be a folder made by cvr, or a table that ends in {', '.join(SUFFIXES)}.")
 
 
-def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[str]:
+def texts_to_embed(table: pa.Table, columns: Sequence[str], where: str) -> list[str]:
     """Return the distinct texts of string or list-of-string columns, sorted, nulls left out.
 
     Raises:
@@ -76,18 +75,18 @@ def distinct_texts(table: pa.Table, columns: Sequence[str], where: str) -> list[
     return sorted(texts)
 
 
-def source_schema(source: Path) -> pa.Table:
+def embed_source_schema(source: Path) -> pa.Table:
     """Return a table without rows that has the columns of a source.
 
     Raises:
         CvrError: there is no such artifact, or the file cannot be read.
     """
     if source.is_file():
-        return read_source(source)[0].slice(0, 0)
-    return pq.read_schema(open_artifact(source).part_paths[0]).empty_table()
+        return read_embed_source(source)[0].slice(0, 0)
+    return read_schema(open_artifact(source).part_paths[0]).empty_table()
 
 
-def check_wanted(columns: pa.Table, wanted: Wanted) -> None:
+def check_embed_source(columns: pa.Table, wanted: Wanted) -> None:
     """Refuse a source that lacks what is wanted of it; `columns` is a table without rows.
 
     Raises:
@@ -95,7 +94,7 @@ def check_wanted(columns: pa.Table, wanted: Wanted) -> None:
     """
     if wanted.videos:
         columns = check_columns(columns, VIDEOS, wanted.where)
-    distinct_texts(columns, wanted.text_columns, wanted.where)
+    texts_to_embed(columns, wanted.text_columns, wanted.where)
     if wanted.only is not None and "video_id" not in columns.column_names:
         raise CvrError(f"{wanted.where} has no column 'video_id', so --only {wanted.only} cannot choose of it.")
 
@@ -108,18 +107,18 @@ def embed_inputs(run: StageRun, source: Path, wanted: Wanted) -> EmbedInputs:
     """
     columns = dict.fromkeys([*_OF_VIDEOS, *wanted.text_columns])
     if source.is_file():
-        rows = run.made("source", lambda: [_selected(read_source(source)[0], columns)])
+        rows = run.made("source", lambda: [_selected(read_embed_source(source)[0], columns)])
     else:
         rows = run.read(source, list(columns))
-    videos = run.made("videos", lambda: in_parts(_video_tables(rows, wanted), VIDEOS_PER_PART))
+    videos = run.made("videos", lambda: _in_parts(_video_tables(rows, wanted), VIDEOS_PER_PART))
     step = Step(name="texts", run=_texts, config=wanted, makes_rows=True, is_counted=False)
     together = KeyedStep(name="texts", run=_sorted, key=_by_text, makes_rows=True, is_counted=False)
     buckets = run.rested(rows.then(step).then(together))
-    texts = run.made("sorted", lambda: in_parts(map(read_part, buckets.parts), TEXTS_PER_PART))
+    texts = run.made("sorted", lambda: _in_parts(map(read_part, buckets.parts), TEXTS_PER_PART))
     return EmbedInputs(videos.parts, texts.parts, videos.values)
 
 
-def in_parts(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+def _in_parts(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
     """Yield the rows of tables in tables of this many; the last may have fewer."""
     waiting = pa.table({})
     for table in tables:
@@ -173,7 +172,7 @@ def _texts(wanted: Wanted, rows: pa.Table) -> pa.Table:
     if wanted.only is not None:
         rows = _chosen(rows, read_ids(wanted.only))
     columns = [name for name in wanted.text_columns if name in rows.column_names]  # videos need no description
-    return pa.table({"text": pa.array(distinct_texts(rows, columns, wanted.where), pa.string())})
+    return pa.table({"text": pa.array(texts_to_embed(rows, columns, wanted.where), pa.string())})
 
 
 def _by_text(config: None, texts: pa.Table) -> np.ndarray:

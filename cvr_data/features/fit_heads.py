@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.features.heads import STAGE, WEIGHTS, Head, Heads, load_heads, pool
+from cvr_data.features.heads import STAGE, WEIGHTS, Head, Heads, load_heads, pool_features
 from cvr_data.features.store import HEADS_FOLDER, FeatureStore
 from cvr_data.tables import VIDEOS, content_id
 
@@ -80,21 +81,15 @@ def fit_heads(embeddings: Path, videos: Path, config: Config, *, overwrite: bool
         CvrError: no video of the train split has features, or the videos are not those of the embeddings.
     """
     store = FeatureStore.open(embeddings, space="raw")
-    writer = ArtifactWriter(
-        embeddings / HEADS_FOLDER,
-        stage=STAGE,
-        version=VERSION,
-        config=config_dict(config),
-        inputs={"embeddings": embeddings, "videos": videos},
-        overwrite=overwrite,
-    )
+    writer = _writer(embeddings, config_dict(config), {"videos": videos}, overwrite)
     if (done := writer.finished()) is not None:
         return done
     train, held_out, split = _splits(store, check_columns(open_artifact(videos).read(), VIDEOS, str(videos)), videos)
     with writer:
-        heads = train_heads(store, train, config)
-        report = {"split": split, **recall(store, heads, held_out)}
-        writer.write_file(WEIGHTS, _state_bytes(heads))
+        heads = _train_heads(store, train, config)
+        report = {"split": split, **recall_of_heads(store, heads, held_out)}
+        weights = {name: value.contiguous() for name, value in heads.state_dict().items()}
+        writer.write_file(WEIGHTS, safetensors.torch.save(weights))
         return writer.finish(report=report, trained_on={"videos": len(train.video_ids), "split": "train"})
 
 
@@ -107,6 +102,7 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
         CvrError: `source` has no heads, or its features are of other widths.
     """
     store = FeatureStore.open(embeddings, space="raw")
+    open_artifact(source)
     heads = load_heads(source / HEADS_FOLDER)
     widths = (heads.frame_head.linear.in_features, heads.token_head.linear.in_features)
     if widths != (store.dim, store.text_dim):
@@ -115,14 +111,7 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
             f"{(store.dim, store.text_dim)}; take heads fitted on features of the same encoders."
         )
     origin = open_artifact(source / HEADS_FOLDER, STAGE)
-    writer = ArtifactWriter(
-        embeddings / HEADS_FOLDER,
-        stage=STAGE,
-        version=VERSION,
-        config={},
-        inputs={"embeddings": embeddings, "heads": origin.path},
-        overwrite=overwrite,
-    )
+    writer = _writer(embeddings, {}, {"heads": origin.path}, overwrite)
     if (done := writer.finished()) is not None:
         return done
     with writer:
@@ -130,7 +119,13 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
         return writer.finish(report=origin.manifest["report"], trained_on=origin.manifest["trained_on"])
 
 
-def train_heads(store: FeatureStore, train: Captioned, config: Config) -> Heads:
+def _writer(embeddings: Path, config: dict[str, Any], other: dict[str, Path], overwrite: bool) -> ArtifactWriter:
+    inputs = {"embeddings": embeddings, **other}
+    folder = embeddings / HEADS_FOLDER
+    return ArtifactWriter(folder, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
+
+
+def _train_heads(store: FeatureStore, train: Captioned, config: Config) -> Heads:
     """Return fitted heads; equal inputs and seed give equal weights on one machine."""
     generator = torch.Generator().manual_seed(config.seed)
     heads = _initial_heads(store, train, config, generator)
@@ -155,7 +150,7 @@ def train_heads(store: FeatureStore, train: Captioned, config: Config) -> Heads:
     return _rescaled(store, heads.eval().requires_grad_(False), train)
 
 
-def recall(store: FeatureStore, heads: Heads, held_out: Captioned) -> dict[str, float | int]:
+def recall_of_heads(store: FeatureStore, heads: Heads, held_out: Captioned) -> dict[str, float | int]:
     """Return text-to-video R@K in percent: each distinct caption against all videos; ties count against it."""
     shared = FeatureStore(store.artifact, heads)
     captions = sorted({caption for captions in held_out.captions for caption in captions})
@@ -252,12 +247,12 @@ def _loss(
     # A random half of each video's frames, at least one: its caption is true of any of them.
     draws_BT = torch.rand(frames.mask_BT.shape, generator=generator).masked_fill(~frames.mask_BT, 2.0)
     some_BT = (draws_BT < 0.5) | (draws_BT == draws_BT.amin(dim=1, keepdim=True))
-    videos_BD = pool(_dropped_out(heads.frame_head, frames.frames_BTD, dropout, generator), some_BT)
-    texts_BD = pool(_dropped_out(heads.token_head, texts.tokens_BLD, dropout, generator), texts.mask_BL)
-    return contrastive_loss(texts_BD @ videos_BD.T * log_scale.exp(), _also_true(batch.captions))
+    videos_BD = pool_features(_dropped_out(heads.frame_head, frames.frames_BTD, dropout, generator), some_BT)
+    texts_BD = pool_features(_dropped_out(heads.token_head, texts.tokens_BLD, dropout, generator), texts.mask_BL)
+    return heads_contrastive_loss(texts_BD @ videos_BD.T * log_scale.exp(), _also_true(batch.captions))
 
 
-def contrastive_loss(logits_BB: Tensor, ignored_BB: Tensor) -> Tensor:
+def heads_contrastive_loss(logits_BB: Tensor, ignored_BB: Tensor) -> Tensor:
     """Return the mean of both directions' cross-entropy to the diagonal, with no negative where `ignored`."""
     logits_BB = logits_BB.masked_fill(ignored_BB, -torch.inf)
     labels_B = torch.arange(len(logits_BB))
@@ -286,9 +281,3 @@ def _rescaled(store: FeatureStore, heads: Heads, train: Captioned) -> Heads:
         head.linear.weight.div_(length)
         head.linear.bias.div_(length)
     return heads
-
-
-def _state_bytes(heads: Heads) -> bytes:
-    from safetensors.torch import save
-
-    return save({name: value.contiguous() for name, value in heads.state_dict().items()})

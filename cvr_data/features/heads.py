@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
+from cvr_data.core.torch_files import read_safetensors
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 STAGE = "fit-heads"
@@ -43,7 +45,7 @@ class Heads(nn.Module):
     def texts(self, raw: TextFeatures) -> TextFeatures:
         """Return the same tokens in the shared space, and their mean as the text, unit length."""
         tokens_BLD = self.token_head(raw.tokens_BLD) * raw.mask_BL.unsqueeze(-1)
-        return TextFeatures(tokens_BLD, raw.mask_BL, pool(tokens_BLD, raw.mask_BL))
+        return TextFeatures(tokens_BLD, raw.mask_BL, pool_features(tokens_BLD, raw.mask_BL))
 
 
 class Head(nn.Module):
@@ -68,7 +70,7 @@ class Head(nn.Module):
         return self.norm((raw_ND - self.mean) / self.deviation)
 
 
-def pool(rows_BND: Tensor, mask_BN: Tensor) -> Tensor:
+def pool_features(rows_BND: Tensor, mask_BN: Tensor) -> Tensor:
     """Return (B, D), the mean over rows that are not padding, unit length."""
     weights_BN1 = mask_BN.unsqueeze(-1).to(rows_BND.dtype)
     return F.normalize((rows_BND * weights_BN1).sum(dim=1), dim=-1)
@@ -80,13 +82,12 @@ def load_heads(folder: Path, embeddings_key: str | None = None) -> Heads:
     Raises:
         CvrError: no such artifact, or it was fitted on other embeddings than those of `embeddings_key`.
     """
-    from safetensors.torch import load_file
-
     artifact = open_artifact(folder, STAGE)
-    if embeddings_key not in (None, artifact.manifest["inputs"]["embeddings"]["key"]):
+    if embeddings_key not in (None, identity_of(artifact.manifest)["inputs"].get("embeddings")):
         raise CvrError(f"{folder} was fitted on other embeddings; run cvr fit-heads with --overwrite.")
-    state = load_file(artifact.path / WEIGHTS)
-    dim, frame_dim = state["frame_head.linear.weight"].shape
-    heads = Heads(frame_dim, state["token_head.linear.weight"].shape[1], dim)
-    heads.load_state_dict(state)
+    state = read_safetensors(artifact.path / WEIGHTS)
+    with reading(artifact.path / WEIGHTS, "heads; fit them again with --overwrite"):
+        dim, frame_dim = state["frame_head.linear.weight"].shape
+        heads = Heads(frame_dim, state["token_head.linear.weight"].shape[1], dim)
+        heads.load_state_dict(state)
     return heads.eval().requires_grad_(False)

@@ -17,18 +17,20 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import Part, read_part
+from cvr_data.core.reading import read_array
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.download.items import read_ids
-from cvr_data.features.embed import DROPPED, STORED, VideoPart, text_table
+from cvr_data.features.embed import DROPPED, STORED, VideoPart, embedded_text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, VideoRow
 from cvr_data.features.layouts import LAYOUTS
-from cvr_data.features.store import STAGE, FeatureStore
+from cvr_data.features.store import EMBEDDINGS, STAGE, FeatureStore
 
 VERSION = 1
 
@@ -238,7 +240,7 @@ def _text_tables(features: Features, folder: Path | None) -> Iterator[pa.Table]:
     if width:
         raise CvrError("The folder has texts of its own; leave --texts out.")
     for path in open_artifact(folder, STAGE).part_paths:
-        table = read_parquet(path)
+        table = check_columns(read_parquet(path), EMBEDDINGS, str(path))
         if table.num_rows and table.column("kind")[0].as_py() == "text":
             yield table.append_column(_STORED, pa.array([str(path.resolve())] * table.num_rows))
 
@@ -252,7 +254,7 @@ def _text_dim(texts: Sequence[Part], folder: Path | None) -> int:
 def _stored_part(rows: pa.Table) -> MadeFiles:
     path = Path(rows.column(_STORED)[0].as_py())
     files = {name: path.with_name(path.stem.replace("part", name, 1) + ".npy") for name in ("part", "pooled")}
-    arrays = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items()}
+    arrays = {name: read_array(file) for name, file in files.items()}
     return MadeFiles(rows.drop_columns([_STORED]), DROPPED.empty_table(), arrays)
 
 
@@ -262,4 +264,4 @@ def _text_part(rows: pa.Table) -> MadeFiles:
     chosen = vectors.flatten().to_numpy().reshape(len(texts), vectors.type.list_size)
     unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
     arrays = {"part": chosen.astype(np.float16), "pooled": unit.astype(np.float16)}
-    return MadeFiles(text_table(texts, [1] * len(texts)), DROPPED.empty_table(), arrays)
+    return MadeFiles(embedded_text_table(texts, [1] * len(texts)), DROPPED.empty_table(), arrays)

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.whole_files import read_parquet
 
 STAGE = "embed"
 CHUNK = 16_384
@@ -75,13 +75,9 @@ def _hashes(ids: Sequence[str]) -> np.ndarray:
 
 
 def stored_video_ids(path: Path | str) -> set[str]:
-    """Return the ids of the videos of an embeddings folder.
-
-    Raises:
-        CvrError: it is none.
-    """
+    """Return the ids of the videos of an embeddings folder. Raises CvrError: it is none."""
     found: set[str] = set()
     for part in open_artifact(path, STAGE).part_paths:
-        table = pq.read_table(part, columns=["item_id"], filters=[("kind", "=", "video")])
-        found.update(table.column("item_id").to_pylist())
+        table = read_parquet(part, ["item_id", "kind"])
+        found.update(table.filter(pc.equal(table.column("kind"), "video")).column("item_id").to_pylist())
     return found

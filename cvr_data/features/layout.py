@@ -63,11 +63,7 @@ def feature_files(folder: Path, suffix: str) -> list[tuple[str, Path]]:
 
 
 def feature_file(folder: Path, video_id: str, suffix: str) -> Path:
-    """Return the file of a video, its folder made.
-
-    Raises:
-        CvrError: the id cannot name a file.
-    """
+    """Return the file of a video, its folder made. Raises CvrError: the id cannot name a file."""
     if "\0" in video_id or any(part in ("", ".", "..") for part in video_id.split("/")):
         raise CvrError(f"The id {video_id!r} cannot name a file.")
     path = folder / f"{video_id}{suffix}"
@@ -75,7 +71,7 @@ def feature_file(folder: Path, video_id: str, suffix: str) -> Path:
     return path
 
 
-def refuse_texts(layout: str, texts: Sequence[str]) -> None:
+def refuse_texts_in_layout(layout: str, texts: Sequence[str]) -> None:
     """Refuse texts where the layout has no place for them."""
     if texts:
         raise CvrError(f"The layout {layout} keeps no texts ({first_few(map(repr, texts))}); pth does.")

@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, identity_of, open_artifact
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.progress import Progress
-from cvr_data.core.whole_files import read_parquet
+from cvr_data.core.whole_files import read_parquet, whole_file
 from cvr_data.features.store import STAGE
 
 COPIED = ("dim", "text_dim", "stored", "frame_token_dim")
 """Manifest entries that all shards share."""
 
 
-def merge(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> Artifact:
+def merge_embeddings(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> Artifact:
     """Return the artifact of all shards of one run.
 
     Raises:
@@ -42,9 +41,9 @@ def merge(folders: Sequence[Path], out: Path, *, overwrite: bool = False) -> Art
     with writer:
         with Progress("merge", len(shards), "shards") as progress:
             for shard in shards:
-                _copy(shard.path, out)
+                _copy(shard, writer.path)
                 progress.advance()
-        return writer.finish(**_extra(shards, out))
+        return writer.finish(**_extra(shards, writer.path))
 
 
 def _extra(shards: Sequence[Artifact], out: Path) -> dict[str, Any]:
@@ -111,10 +110,9 @@ def _difference(first: Artifact, second: Artifact) -> str | None:
     return None
 
 
-def _copy(shard: Path, out: Path) -> None:
+def _copy(shard: Artifact, out: Path) -> None:
     """Copy the files of a shard; the Parquet part last, as a writer does, so that its presence means the part."""
-    names = [path.name for path in shard.iterdir() if path.name != MANIFEST and not path.name.startswith(".")]
+    names = shard.manifest["files"]
     for name in sorted(names, key=lambda name: (name.startswith("part-") and name.endswith(".parquet"), name)):
-        temporary = out / f".{name}.tmp"
-        shutil.copyfile(shard / name, temporary)
-        temporary.replace(out / name)
+        with whole_file(out / name) as temporary:
+            shutil.copyfile(shard.path / name, temporary)

@@ -26,9 +26,7 @@ class VideoFeatures:
 
     def pooled_BD(self) -> Tensor:
         """Return the mean over frames that are not padding, unit length along D."""
-        weights_BT1 = self.mask_BT.unsqueeze(-1).to(self.frames_BTD.dtype)
-        mean_BD = (self.frames_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)
-        return torch.nn.functional.normalize(mean_BD, dim=-1)
+        return torch.nn.functional.normalize(masked_feature_mean(self.frames_BTD, self.mask_BT), dim=-1)
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class FrameTokenEncoder(FrameEncoder, Protocol):
 
 @runtime_checkable
 class VideoTokenEncoder(Encoder, Protocol):
-    """An encoder that gives every token of the frames of a video: `video_tokens` asks for them."""
+    """An encoder that gives every token of the frames of a video: `video_token_features` asks for them."""
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
         """Return the tokens of each frame, (B, T, P, D) instead of (B, T, D).
@@ -105,7 +103,7 @@ class VideoTokenEncoder(Encoder, Protocol):
         """
 
 
-def video_tokens(encoder: Encoder, videos: Sequence[Video], folder: Path | None = None) -> VideoFeatures:
+def video_token_features(encoder: Encoder, videos: Sequence[Video], folder: Path | None = None) -> VideoFeatures:
     """Return the tokens of each frame of the videos, (B, T, P, D) instead of (B, T, D).
 
     Raises:
@@ -116,21 +114,27 @@ def video_tokens(encoder: Encoder, videos: Sequence[Video], folder: Path | None 
     return encoder.encode_video_tokens(videos, folder)
 
 
-def by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
+def encode_by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
     """Return one embedding per sampled frame, the frames of all videos encoded together."""
     if not videos:
         return VideoFeatures(torch.empty(0, 0, encoder.dim), torch.empty(0, 0, dtype=torch.bool))
     frames = [encoder.read_video(video) for video in videos]
     rows_ND = encoder.encode_frames(np.concatenate(frames))
-    return VideoFeatures(*pad_rows(rows_ND.split([len(each) for each in frames])))
+    return VideoFeatures(*pad_features(rows_ND.split([len(each) for each in frames])))
 
 
-def no_texts(width: int) -> TextFeatures:
+def no_text_features(width: int) -> TextFeatures:
     """Return the features of no text at all."""
     return TextFeatures(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
 
 
-def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def masked_feature_mean(rows_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+    """Return the mean over the positions that are not padding, (B, D)."""
+    weights_BT1 = mask_BT.unsqueeze(-1).to(rows_BTD.dtype)
+    return (rows_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)
+
+
+def pad_features(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return ((B, longest, D) float32 padded with zeros, (B, longest) bool mask) of (length, D) tensors."""
     padded = torch.nn.utils.rnn.pad_sequence([row.float() for row in rows], batch_first=True)
     lengths_B = torch.tensor([len(row) for row in rows])

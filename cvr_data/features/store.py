@@ -18,17 +18,19 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.reading import check_kinds, read_array, reading
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.index import STAGE, ItemIndex
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.tables import text_id
 
 HEADS_FOLDER = "heads"
@@ -57,6 +59,9 @@ Space = Literal["shared", "raw"]
 UNKNOWN_ENCODER = "imported"
 """What imported features are said to be made by where nobody says it."""
 
+WIDTHS = {"dim": int, "text_dim": int, "config": {"encoder": str, "options": dict}}
+"""What the manifest of an embeddings folder says beside the usual, and of which type."""
+
 
 class FeatureStore:
     """Features of videos and texts, read when they are asked for; raw ones go through the heads on the way."""
@@ -80,7 +85,10 @@ class FeatureStore:
         Raises:
             CvrError: not an embeddings artifact, or no heads were fitted and its spaces are two.
         """
-        store = cls(open_artifact(path, STAGE), None)
+        artifact = open_artifact(path, STAGE)
+        with reading(artifact.path / MANIFEST, "the manifest of features"):
+            check_kinds(artifact.manifest, WIDTHS)
+        store = cls(artifact, None)
         return store if space == "raw" else store.shared()
 
     def raw(self) -> "FeatureStore":
@@ -137,12 +145,8 @@ class FeatureStore:
         return self._index["text"].find([text_id(text) for text in texts]) >= 0
 
     def frames(self, video_ids: Sequence[str]) -> VideoFeatures:
-        """Return the frame embeddings of the videos, in the order asked for.
-
-        Raises:
-            CvrError: an id is not stored.
-        """
-        features = VideoFeatures(*pad_rows(self._rows(self._places("video", video_ids))))
+        """Return the frame embeddings of the videos, in the order asked for. Raises CvrError: an id is not stored."""
+        features = VideoFeatures(*pad_features(self._rows(self._places("video", video_ids))))
         return self.heads.videos(features) if self.heads else features
 
     def frame_tokens(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -153,7 +157,7 @@ class FeatureStore:
         """
         if "frame_token_dim" not in self.artifact.manifest:
             raise CvrError(f"{self.artifact.path} has no frame tokens; make it with: cvr embed --all-tokens")
-        return pad_rows(self._rows(self._places("video", video_ids), "tokens"))
+        return pad_features(self._rows(self._places("video", video_ids), "tokens"))
 
     def pooled(self, video_ids: Sequence[str]) -> Tensor:
         """Return (B, D) float32, the mean over frames of each video, unit length.
@@ -177,7 +181,7 @@ class FeatureStore:
         if missing := [text for text, row in zip(texts, found_B, strict=True) if row < 0]:
             raise CvrError(f"{self.artifact.path} has no features of {first_few(map(repr, missing))}.")
         places = self._index["text"].columns.take(found_B)
-        tokens_BLD, mask_BL = pad_rows(self._rows(places))
+        tokens_BLD, mask_BL = pad_features(self._rows(places))
         return self.project_texts(
             TextFeatures(tokens_BLD, mask_BL, F.normalize(self._pooled(places, "text_dim"), dim=-1))
         )
@@ -215,14 +219,21 @@ class FeatureStore:
         path = self._parts[part]
         file = path.with_name(path.stem.replace("part", name, 1) + ".npy")
         if file.name not in self._arrays:
-            if not file.exists():
-                raise CvrError(f"{file} is missing; run the command in the manifest of {self.artifact.path} again.")
-            self._arrays[file.name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            self._arrays[file.name] = self._read_array(file, name)
         return self._arrays[file.name]
+
+    def _read_array(self, file: Path, name: str) -> np.ndarray:
+        """The rows of a file, as wide and as many as the table says."""
+        array, manifest = read_array(file), self.artifact.manifest
+        widths = {manifest[key] for key in ("dim", "text_dim", "frame_token_dim") if key in manifest}
+        if array.ndim < 2 or array.shape[-1] not in widths:
+            wide = " or ".join(map(str, sorted(widths)))
+            raise CvrError(f"{file} has the shape {array.shape}, where rows should be {wide} wide; make it again.")
+        return array
 
 
 def _read_ids(part: int, path: Path) -> pa.Table:
     """The id table of a part, with its number and the place of each item in it."""
-    table = check_columns(pq.read_table(path), EMBEDDINGS, str(path)).drop_columns("sha256")
+    table = check_columns(read_parquet(path), EMBEDDINGS, str(path)).drop_columns("sha256")
     table = table.append_column("part", pa.repeat(pa.scalar(part, pa.int32()), table.num_rows))
     return table.append_column("item", pa.array(np.arange(table.num_rows, dtype=np.int32))).select(_COLUMNS.names)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of, mixed
-from cvr_data.filters._columns import of_distinct
+from cvr_data.filters._columns import filter_distinct
 from cvr_data.language.normalise import normalised
 
 PREFERENCE = ("less_alike", "videos", "sides")
@@ -53,7 +53,7 @@ def losing_claims(most: int, claims: pa.Table) -> pa.Table:
     return claims.drop_columns(["key", *PREFERENCE]).filter(pa.array(is_losing))
 
 
-def over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
+def rows_over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
     """Return a mask of the rows that have at least `most` better ones among those of their key."""
     _, groups = np.unique(keys, return_inverse=True)
     crowded = np.flatnonzero((np.bincount(groups) > most)[groups]) if len(groups) else np.empty(0, np.int64)
@@ -62,25 +62,25 @@ def over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
     return is_over
 
 
-def caption_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def cap_caption_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return a uint64 of each row's reference caption and of its target caption, as normalised."""
     sides = pa.chunked_array([table.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
-    keys = mixed(hashes_of(of_distinct(sides, normalised)))
+    keys = mixed(hashes_of(filter_distinct(sides, normalised)))
     return keys[: table.num_rows], keys[table.num_rows :]
 
 
-def caption_pair_key(table: pa.Table) -> np.ndarray:
+def cap_caption_pair_key(table: pa.Table) -> np.ndarray:
     """Return a uint64 per row, equal for all pairs of two captions in either direction."""
-    return np.add(*caption_keys(table))
+    return np.add(*cap_caption_keys(table))
 
 
-def video_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def cap_video_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return a uint64 of each row's reference and of its target."""
     reference, target = (mixed(hashes_of(table.column(f"{side}_id"))) for side in ("reference", "target"))
     return reference, target
 
 
-def hash_order(table: pa.Table) -> np.ndarray:
+def cap_hash_order(table: pa.Table) -> np.ndarray:
     """Return an order of the rows that depends on their two videos only, not on which of them is the reference."""
     ids = [table.column(f"{side}_id").combine_chunks() for side in ("reference", "target")]
     both = pc.binary_join_element_wise(_quoted(pc.min_element_wise(*ids)), _quoted(pc.max_element_wise(*ids)), ",")
@@ -94,9 +94,9 @@ def _preference(table: pa.Table) -> list[np.ndarray]:
     similarity = pc.fill_null(table.column("visual_similarity").cast(pa.float32()), -2.0).to_numpy()
     sides = [
         mixed(video + mixed(hashes_of(table.column(f"{side}_caption"))))
-        for side, video in zip(("reference", "target"), video_keys(table), strict=True)
+        for side, video in zip(("reference", "target"), cap_video_keys(table), strict=True)
     ]
-    return [-similarity, hash_order(table), np.add(*sides)]
+    return [-similarity, cap_hash_order(table), np.add(*sides)]
 
 
 def _has_better(groups: np.ndarray, preference: Sequence[np.ndarray], most: int) -> np.ndarray:

@@ -26,18 +26,18 @@ class Config:
     """No options: of the checks that have none."""
 
 
-def drop_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
+def drop_linted_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
     """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
-    reasons = pa.chunked_array([pa.array([reason(row) for row in rows_of(table)], pa.string())])
+    reasons = pa.chunked_array([pa.array([reason(row) for row in _rows_of(table)], pa.string())])
     if "drop_reason" in table.column_names:
         reasons = pc.coalesce(table.column("drop_reason"), reasons)
     return with_column(table, "drop_reason", reasons)
 
 
 def drop_executed(table: pa.Table, reason: Callable[[LintRow, Outcome], str | None]) -> pa.Table:
-    """Return the table as `drop_where` does, of what comes of each text; captions are parsed in one go."""
-    frames_of(row[name] for row in rows_of(table) for name in ("reference_caption", "target_caption"))
-    return drop_where(table, lambda row: reason(row, executed_row(row)))
+    """Return the table as `drop_linted_where` does, of what comes of each text; captions are parsed in one go."""
+    frames_of(row[name] for row in _rows_of(table) for name in ("reference_caption", "target_caption"))
+    return drop_linted_where(table, lambda row: reason(row, executed_row(row)))
 
 
 def executed_row(row: LintRow) -> Outcome:
@@ -46,7 +46,7 @@ def executed_row(row: LintRow) -> Outcome:
     return outcome_of(row["modification"], changes, row["reference_caption"], row["target_caption"])
 
 
-def rows_of(table: pa.Table) -> Iterator[LintRow]:
+def _rows_of(table: pa.Table) -> Iterator[LintRow]:
     """Yield the rows as dicts of the columns that lint reads; text is never None, changes is a list."""
     absent = [name for name in COLUMNS if name not in table.column_names]
     for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.columns import mark_rows
-from cvr_data.filters._caps import CapConfig, cap_claims, caption_keys, losing_claims
-from cvr_data.filters._columns import similarity_text
+from cvr_data.filters._caps import CapConfig, cap_caption_keys, cap_claims, losing_claims
+from cvr_data.filters._columns import filter_similarity_text
 
 NEEDS = "visual_similarity"
 REASON = "caption_cap"
@@ -37,7 +37,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 def claims(config: Config, table: pa.Table) -> pa.Table:
     """Return two claims of each row: among the pairs of its reference caption, and of its target caption."""
-    references, targets = caption_keys(table)
+    references, targets = cap_caption_keys(table)
     return cap_claims(table, [references, ~targets])
 
 
@@ -48,6 +48,5 @@ def settle(config: Config, claims: pa.Table) -> pa.Table:
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return what of a dropped row was beyond which limit."""
-    return (
-        f"{config.most} other pairs with the reference caption, or the target caption, came first{similarity_text(row)}"
-    )
+    first = f"{config.most} other pairs with the reference caption, or the target caption, came first"
+    return first + filter_similarity_text(row)

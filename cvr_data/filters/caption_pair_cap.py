@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from cvr_data.core.columns import mark
 from cvr_data.core.parts import mixed
-from cvr_data.filters._caps import CapConfig, caption_keys, caption_pair_key, over_cap
-from cvr_data.filters._columns import similarity_text
+from cvr_data.filters._caps import CapConfig, cap_caption_keys, cap_caption_pair_key, rows_over_cap
+from cvr_data.filters._columns import filter_similarity_text
 
 NEEDS = "visual_similarity"
 MEET_BY = "caption pair"
@@ -36,16 +36,16 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "caption_pair_cap" on the less similar video pairs."""
-    reference, target = caption_keys(table)
-    is_over = over_cap(table, mixed(reference) + target, config.most)  # ordered: the reverse is a group of its own
+    reference, target = cap_caption_keys(table)
+    is_over = rows_over_cap(table, mixed(reference) + target, config.most)  # ordered: the reverse is a group of its own
     return mark(table, pa.array(is_over), "caption_pair_cap")
 
 
 def key(config: Config, table: pa.Table) -> np.ndarray:
     """Return a uint64 per row, equal for all pairs of two captions."""
-    return caption_pair_key(table)
+    return cap_caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return what of a dropped row was beyond which limit."""
-    return f"{config.most} other video pairs of these captions came first{similarity_text(row)}"
+    return f"{config.most} other video pairs of these captions came first{filter_similarity_text(row)}"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._changes import any_change, changed_words
+from cvr_data.filters._changes import filter_any_change, filter_changed_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "digit" where a word before or after matches."""
-    is_digit = any_change(table, lambda words: pc.match_substring_regex(words, config.pattern))
+    is_digit = filter_any_change(table, lambda words: pc.match_substring_regex(words, config.pattern))
     return mark(table, is_digit, "digit")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the words of a dropped row."""
-    return changed_words(row)
+    return filter_changed_words(row)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
 from cvr_data.core.parts import mixed
-from cvr_data.filters._caps import caption_keys, caption_pair_key, hash_order, video_keys
+from cvr_data.filters._caps import cap_caption_keys, cap_caption_pair_key, cap_hash_order, cap_video_keys
 
 MEET_BY = "caption pair"
 
@@ -39,7 +39,7 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "other_direction_kept" or "no_reverse"."""
-    videos, captions = video_keys(table), caption_keys(table)
+    videos, captions = cap_video_keys(table), cap_caption_keys(table)
     ids = [table.column(f"{side}_id") for side in ("reference", "target")]
     is_forward = pc.less(*ids).to_numpy()
     sides = [mixed(video + caption) for video, caption in zip(videos, captions, strict=True)]
@@ -50,7 +50,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     if config.keep == "both":
         return mark(table, pa.array(~has_reverse), "no_reverse")
     rows = np.flatnonzero(has_reverse)
-    goes_forward = hash_order(table.take(pa.array(rows))) % 2 == 1
+    goes_forward = cap_hash_order(table.take(pa.array(rows))) % 2 == 1
     is_dropped = np.zeros(table.num_rows, bool)
     is_dropped[rows] = is_forward[rows] != goes_forward
     return mark(table, pa.array(is_dropped), "other_direction_kept")
@@ -58,7 +58,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 def key(config: Config, table: pa.Table) -> np.ndarray:
     """Return a uint64 per row, equal for a pair and its reverse."""
-    return caption_pair_key(table)
+    return cap_caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where, rows_where_all
+from cvr_data.filters._changes import (
+    SIDES,
+    filter_change_fields,
+    filter_changed_words,
+    filter_rows_where,
+    filter_rows_where_all,
+)
 from cvr_data.language.stop_words import ARTICLES, AUXILIARIES
 
 NEEDS = "change_words"
@@ -43,9 +49,9 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with one of four values of `drop_reason` where all changes are of grammar alone."""
-    rows, (before, after) = change_fields(table, "changes", SIDES)
+    rows, (before, after) = filter_change_fields(table, "changes", SIDES)
     names = [f"{side}_{what}" for what in ("lemma", "part") for side in SIDES]
-    _, (*lemmas, before_part, after_part) = change_fields(table, "change_words", names)
+    _, (*lemmas, before_part, after_part) = filter_change_fields(table, "change_words", names)
     is_word = pc.not_equal(pc.fill_null(before, ""), "")
     is_same_lemma = pc.and_(is_word, pc.equal(*lemmas))
     if config.number == "keep":
@@ -55,21 +61,23 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     hits = {
         "article_change": pc.and_(*(pc.is_in(words, pa.array(ARTICLES)) for words in (before, after))),
         "auxiliary_change": pc.and_(*(pc.is_in(words, pa.array(AUXILIARIES)) for words in (before, after))),
-        "spelling_variant": pc.and_(is_word, pc.equal(plain_spelling(before), plain_spelling(after))),
+        "spelling_variant": pc.and_(is_word, pc.equal(_plain_spelling(before), _plain_spelling(after))),
         "same_lemma": is_same_lemma,
     }
-    is_grammar = rows_where_all(table, rows, reduce(pc.or_, (pc.fill_null(is_hit, False) for is_hit in hits.values())))
+    is_grammar = filter_rows_where_all(
+        table, rows, reduce(pc.or_, (pc.fill_null(is_hit, False) for is_hit in hits.values()))
+    )
     for reason, is_hit in hits.items():
-        table = mark(table, pc.and_(is_grammar, rows_where(table, rows, is_hit)), reason)
+        table = mark(table, pc.and_(is_grammar, filter_rows_where(table, rows, is_hit)), reason)
     return table
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the words of a dropped row, with their lemmas where those were the reason."""
     if row["drop_reason"] != "same_lemma":
-        return changed_words(row)
+        return filter_changed_words(row)
     lemmas = ", ".join(words["after_lemma"] for words in row["change_words"])
-    return f"{changed_words(row)}: both are {lemmas!r}"
+    return f"{filter_changed_words(row)}: both are {lemmas!r}"
 
 
 _RULES = (
@@ -96,7 +104,7 @@ _IRREGULAR = {
 }  # fmt: skip
 
 
-def plain_spelling(words: pa.Array) -> pa.Array:
+def _plain_spelling(words: pa.Array) -> pa.Array:
     """Return each word in one spelling, which need not be a word: variants ("colour" and "color") have equal ones.
 
     The rules leave short words alone, where two different words could meet ("four" and "for").

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.filters._changes import changed_words
+from cvr_data.filters._changes import filter_changed_words
 
 NEEDS = "change_reasons"
 GENERAL = ("more_general", "more_special")
@@ -52,4 +52,4 @@ def _reason(config: Config, reasons: Sequence[str | None]) -> str | None:
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the words of a dropped row."""
-    return changed_words(row)
+    return filter_changed_words(row)

@@ -8,7 +8,7 @@ import re
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where
 from cvr_data.language.stop_words import EDIT_WORDS
 from cvr_data.language.words import content_words, folded, has_word, words_of
 
@@ -36,7 +36,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         brought = (words_of(match["what"]) for match in _BROUGHT.finditer(folded(row["modification"])))
         return "reference_as_new" if any(_is_there(words, reference, wanted) for words in brought) else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)
 
 
 def _is_there(words: list[str], reference: list[str], wanted: list[str]) -> bool:

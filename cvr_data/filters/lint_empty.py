@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where
 from cvr_data.language.words import words_of
 
 
@@ -33,4 +33,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     def reason(row: LintRow) -> str | None:
         return "empty" if len(words_of(row["modification"])) < config.min_words else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

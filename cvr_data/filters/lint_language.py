@@ -10,7 +10,7 @@ import unicodedata
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import words_of
 
@@ -54,4 +54,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         english = sum(word in SMALL_WORDS or word in EDIT_WORDS for word in words)
         return "not_english" if foreign > english else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where
 from cvr_data.language.execution import required
 from cvr_data.language.words import content_words, has_word, words_of
 
@@ -50,4 +50,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         leaks = repeated >= config.min_repeated and repeated > config.max_share * len(unchanged)
         return "leaks_target" if leaks else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

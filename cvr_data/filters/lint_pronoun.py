@@ -8,7 +8,7 @@ Source: the authors of HUD count such pronouns in a third of generated texts; th
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import has_word, words_of
 
@@ -48,7 +48,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         )
         return "unclear_pronoun" if any(unclear) else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)
 
 
 def _is_unclear(pronoun: str, earlier: list[str], reference: list[str]) -> bool:

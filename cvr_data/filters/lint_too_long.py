@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where
 from cvr_data.language.words import words_of
 
 
@@ -43,4 +43,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         style = row["style"] if row["style"] in ("short", "static", "action", "dense") else "other"
         return "too_long" if len(words_of(row["modification"])) > getattr(config, style) else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_where
+from cvr_data.filters._lint import LintRow, drop_linted_where
 from cvr_data.language.words import words_of
 
 
@@ -37,4 +37,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         fewest = config.dense if row["style"] == "dense" else config.other
         return "too_short" if len(words_of(row["modification"])) < fewest else None
 
-    return drop_where(table, reason)
+    return drop_linted_where(table, reason)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._columns import caption_lengths, lengths_text
+from cvr_data.filters._columns import filter_caption_lengths, filter_lengths_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "many_words" where a caption is longer."""
-    return mark(table, pc.greater(pc.max_element_wise(*caption_lengths(table)), config.max_words), "many_words")
+    return mark(table, pc.greater(pc.max_element_wise(*filter_caption_lengths(table)), config.max_words), "many_words")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return how many words the captions of a dropped row have."""
-    return f"{lengths_text(row)}, more than {config.max_words}"
+    return f"{filter_lengths_text(row)}, more than {config.max_words}"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._changes import SIDES, change_fields, rows_where
+from cvr_data.filters._changes import SIDES, filter_change_fields, filter_rows_where
 
 NEEDS = "change_counts"
 
@@ -36,9 +36,9 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "out_of_vocabulary" where a word before or after is rarer."""
-    rows, sides = change_fields(table, "change_counts", SIDES)
+    rows, sides = filter_change_fields(table, "change_counts", SIDES)
     before, after = (pc.fill_null(pc.less(counts, config.least), False) for counts in sides)
-    return mark(table, rows_where(table, rows, pc.or_(before, after)), "out_of_vocabulary")
+    return mark(table, filter_rows_where(table, rows, pc.or_(before, after)), "out_of_vocabulary")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where
+from cvr_data.filters._changes import SIDES, filter_change_fields, filter_changed_words, filter_rows_where
 from cvr_data.language.slots import PARTS
 
 NEEDS = "change_words"
@@ -46,16 +46,16 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "part_of_speech" or, where the parts differ, "other_part_of_speech"."""
-    rows, parts = change_fields(table, "change_words", [f"{side}_part" for side in SIDES])
+    rows, parts = filter_change_fields(table, "change_words", [f"{side}_part" for side in SIDES])
     allowed = pa.array([*config.allowed, None], pa.string())
     is_refused = pc.or_(*(pc.invert(pc.is_in(side, allowed)) for side in parts))
-    table = mark(table, rows_where(table, rows, is_refused), "part_of_speech")
+    table = mark(table, filter_rows_where(table, rows, is_refused), "part_of_speech")
     if config.same:
-        table = mark(table, rows_where(table, rows, pc.not_equal(*parts)), "other_part_of_speech")
+        table = mark(table, filter_rows_where(table, rows, pc.not_equal(*parts)), "other_part_of_speech")
     return table
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the parts of speech of a dropped row."""
     parts = ", ".join(f"{words['before_part']} -> {words['after_part']}" for words in row["change_words"])
-    return f"{changed_words(row)} is {parts}; allowed: {', '.join(config.allowed)}"
+    return f"{filter_changed_words(row)} is {parts}; allowed: {', '.join(config.allowed)}"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._changes import SIDES, change_fields, changed_words, rows_where_all
+from cvr_data.filters._changes import SIDES, filter_change_fields, filter_changed_words, filter_rows_where_all
 from cvr_data.language.normalise import word_lists
 from cvr_data.language.stop_words import FUNCTION_WORDS
 from cvr_data.language.words import words_of
@@ -44,11 +44,11 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         is_empty = pc.equal(pc.list_value_length(words), 0)
         return pc.and_not(pc.invert(pc.is_in(rows, others.cast(pa.int64()))), is_empty).take(named.indices)
 
-    rows, sides = change_fields(table, "changes", SIDES)
+    rows, sides = filter_change_fields(table, "changes", SIDES)
     before, after = (pc.fill_null(is_stop(phrases), False) for phrases in sides)
-    return mark(table, rows_where_all(table, rows, pc.or_(before, after)), "stop_word")
+    return mark(table, filter_rows_where_all(table, rows, pc.or_(before, after)), "stop_word")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the words of a dropped row."""
-    return f"one side of {changed_words(row)} is a stop word"
+    return f"one side of {filter_changed_words(row)} is a stop word"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.filters._columns import of_distinct
+from cvr_data.filters._columns import filter_distinct
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
 
@@ -35,15 +35,15 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
     def is_template(texts: pa.Array) -> pa.Array:
         spaced = pc.binary_join_element_wise("", normalised(texts), "", " ")
-        found = [pc.match_substring(spaced, f" {phrase} ") for phrase in map(said, config.phrases)]
+        found = [pc.match_substring(spaced, f" {phrase} ") for phrase in map(_said, config.phrases)]
         return reduce(pc.or_, found, pa.array(np.zeros(len(texts), bool)))
 
     for side in ("reference", "target"):
-        table = mark(table, of_distinct(table.column(f"{side}_caption"), is_template), "template")
+        table = mark(table, filter_distinct(table.column(f"{side}_caption"), is_template), "template")
     return table
 
 
-def said(phrase: str) -> str:
+def _said(phrase: str) -> str:
     """Return a phrase as captions say it: its words with single spaces between."""
     return " ".join(words_of(phrase))
 
@@ -51,5 +51,5 @@ def said(phrase: str) -> str:
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the phrases that a caption of a dropped row has."""
     texts = normalised(pa.array([row["reference_caption"], row["target_caption"]])).to_pylist()
-    found = [phrase for phrase in config.phrases if any(f" {said(phrase)} " in f" {text} " for text in texts)]
+    found = [phrase for phrase in config.phrases if any(f" {_said(phrase)} " in f" {text} " for text in texts)]
     return f"a caption has {', '.join(map(repr, found))}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._columns import BandConfig, explain_outside, mark_outside
+from cvr_data.filters._columns import BandConfig, explain_filter_band, mark_outside_filter_band
 
 NEEDS = "text_similarity"
 
@@ -32,9 +32,9 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "text_too_different" or "text_too_similar" outside the band."""
-    return mark_outside(config, table, NEEDS, "text")
+    return mark_outside_filter_band(config, table, NEEDS, "text")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the similarity of a dropped row against the bound it is beyond."""
-    return explain_outside(config, row, NEEDS)
+    return explain_filter_band(config, row, NEEDS)

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.columns import mark_rows
-from cvr_data.filters._caps import CapConfig, cap_claims, losing_claims, video_keys
-from cvr_data.filters._columns import similarity_text
+from cvr_data.filters._caps import CapConfig, cap_claims, cap_video_keys, losing_claims
+from cvr_data.filters._columns import filter_similarity_text
 
 NEEDS = "visual_similarity"
 REASON = "video_cap"
@@ -43,7 +43,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 def claims(config: Config, table: pa.Table) -> pa.Table:
     """Return two claims of each row: among the pairs of its reference, and of its target."""
-    references, targets = video_keys(table)
+    references, targets = cap_video_keys(table)
     return cap_claims(table, [references, ~targets])
 
 
@@ -54,4 +54,4 @@ def settle(config: Config, claims: pa.Table) -> pa.Table:
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return what of a dropped row was beyond which limit."""
-    return f"{config.most} other pairs of the reference, or of the target, came first{similarity_text(row)}"
+    return f"{config.most} other pairs of the reference, or of the target, came first{filter_similarity_text(row)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._columns import BandConfig, explain_outside, mark_outside
+from cvr_data.filters._columns import BandConfig, explain_filter_band, mark_outside_filter_band
 
 NEEDS = "visual_similarity"
 
@@ -28,9 +28,9 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "video_too_different" or "video_too_similar" outside the band."""
-    return mark_outside(config, table, NEEDS, "video")
+    return mark_outside_filter_band(config, table, NEEDS, "video")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return the similarity of a dropped row against the bound it is beyond."""
-    return explain_outside(config, row, NEEDS)
+    return explain_filter_band(config, row, NEEDS)

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import mark_rows
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.filters._caps import CapConfig, cap_claims, losing_claims
-from cvr_data.filters._changes import change_fields
-from cvr_data.filters._columns import similarity_text
+from cvr_data.filters._changes import filter_change_fields
+from cvr_data.filters._columns import filter_similarity_text
 
 NEEDS = "visual_similarity"
 REASON = "word_cap"
@@ -45,7 +45,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 def claims(config: Config, table: pa.Table) -> pa.Table:
     """Return a claim for each word before a change, among the pairs with that, and each after one, among those."""
-    rows, sides = change_fields(table, "changes", ("before", "after"))
+    rows, sides = filter_change_fields(table, "changes", ("before", "after"))
     is_word = [pc.is_valid(words) for words in sides]
     keys = [mixed(hashes_of(words.filter(valid))) for words, valid in zip(sides, is_word, strict=True)]
     of_row = [rows[valid.to_numpy(zero_copy_only=False)] for valid in is_word]
@@ -59,4 +59,4 @@ def settle(config: Config, claims: pa.Table) -> pa.Table:
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
     """Return what of a dropped row was beyond which limit."""
-    return f"{config.most} other pairs with the word before, or the word after, came first{similarity_text(row)}"
+    return f"{config.most} other pairs with the word before, or the word after, came first{filter_similarity_text(row)}"

@@ -12,7 +12,7 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER
 
 REQUIRED = ("pth1", "pth2", "edit")
@@ -29,7 +29,7 @@ class CovrCsv(OfSplits):
     """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
 
 
-def check_columns_option(columns: Sequence[str], known: Mapping[str, str]) -> None:
+def check_csv_columns(columns: Sequence[str], known: Mapping[str, str]) -> None:
     """Raise ValueError unless the columns are known ones, with those that make a triplet: a Config's own check."""
     for name in columns:
         if name not in known:
@@ -38,20 +38,20 @@ def check_columns_option(columns: Sequence[str], known: Mapping[str, str]) -> No
         raise ValueError(f"columns must have {', '.join(REQUIRED)}; missing: {', '.join(missing)}.")
 
 
-def write_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[str, str]) -> list[Path]:
+def write_csv_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[str, str]) -> list[Path]:
     """Write `out`/<stem>_{train,val,test}.csv, each split that has rows, and return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for split, rows in _rows.by_split(triplets):
+    for split, rows in _rows.file_rows_by_split(triplets):
         paths.append(out / f"{stem}_{split}.csv")
-        write_bytes(paths[-1], table_csv(rows, columns))
+        write_bytes(paths[-1], triplets_csv(rows, columns))
     return paths
 
 
-def table_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
+def triplets_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
     """Return the triplets as CSV text; `columns` is column of the file -> ours, in order; unknown values are empty."""
     cells = [_cells(triplets, name) for name in columns.values()]
-    return _rows.to_csv(list(columns), zip(*cells, strict=True))
+    return _rows.csv_text(list(columns), zip(*cells, strict=True))
 
 
 def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
@@ -64,17 +64,17 @@ def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> p
         files = sorted(path.glob("*.csv"))
         if not files:
             raise CvrError(f"{path} holds no .csv file.")
-        return _rows.concat([read_csv_files(config, file, columns) for file in files])
+        return _rows.concat_file_tables([read_csv_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
-    split = config.split or _rows.split_in(path.stem)
-    return _rows.to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
+    split = config.split or _rows.split_in_file_name(path.stem)
+    return _rows.file_to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _cells(triplets: pa.Table, name: str) -> list[str]:
     if name == QUERY_NUMBER:
-        return [str(number) for number in _rows.row_numbers(triplets)]
-    values = _rows.column(triplets, name)
+        return [str(number) for number in _rows.file_row_numbers(triplets)]
+    values = _rows.file_column(triplets, name)
     if name == "frame_scores":
         is_known = name in triplets.column_names
         return [str([round(score, 4) for score in scores or []]) if is_known else "" for scores in values]
@@ -85,12 +85,12 @@ def _cells(triplets: pa.Table, name: str) -> list[str]:
 
 def _values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
     if ours in NUMBERS:
-        return _rows.parsed(texts, float, name=name, path=path)
+        return _rows.csv_cells(texts, float, name=name, path=path)
     if ours == QUERY_NUMBER:
-        return _rows.parsed(texts, int, name=name, path=path)
+        return _rows.csv_cells(texts, int, name=name, path=path)
     if ours == "frame_scores":
-        return _rows.parsed(
-            texts, lambda text: [float(score) for score in _rows.literal(text)] or None, name=name, path=path
+        return _rows.csv_cells(
+            texts, lambda text: [float(score) for score in _rows.csv_literal(text)] or None, name=name, path=path
         )
     if name in REQUIRED and (blank := [row for row, text in enumerate(texts) if not text]):
         raise CvrError(f"{path}: column {name!r} is empty in rows {first_few(blank)} (counted from 0).")

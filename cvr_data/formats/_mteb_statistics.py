@@ -36,24 +36,15 @@ def mteb_statistics(
 
 def _of_texts(texts: Sequence[str]) -> dict[str, Any]:
     lengths = [len(text) for text in texts]
-    return {
-        "total_text_length": sum(lengths),
-        "min_text_length": min(lengths),
-        "average_text_length": sum(lengths) / len(lengths),
-        "max_text_length": max(lengths),
-        "unique_texts": len(set(texts)),
-    }
+    spread = {f"{kind}_text_length": value for kind, value in _spread(lengths).items()}
+    return {"total_text_length": sum(lengths), **spread, "unique_texts": len(set(texts))}
 
 
 def _of_relevant(relevant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     counts = [len(found) for found in relevant.values()]
-    return {
-        "num_relevant_docs": sum(counts),
-        "min_relevant_docs_per_query": min(counts),
-        "average_relevant_docs_per_query": sum(counts) / len(counts),
-        "max_relevant_docs_per_query": max(counts),
-        "unique_relevant_docs": len({video_id for found in relevant.values() for video_id in found}),
-    }
+    spread = {f"{kind}_relevant_docs_per_query": value for kind, value in _spread(counts).items()}
+    distinct = {video_id for found in relevant.values() for video_id in found}
+    return {"num_relevant_docs": sum(counts), **spread, "unique_relevant_docs": len(distinct)}
 
 
 def _of_videos(paths: Sequence[Path]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
-from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.media.places import ids_of_clips
 from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
@@ -38,7 +38,7 @@ class PublishedQuery:
         return [row["target_id"] for row in self.rows]
 
 
-def by_split(triplets: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def file_rows_by_split(triplets: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """Yield each split that has rows, with its rows."""
     for split in SPLITS:
         rows = triplets.filter(pc.equal(triplets.column("split"), split))
@@ -46,18 +46,18 @@ def by_split(triplets: pa.Table) -> Iterator[tuple[str, pa.Table]]:
             yield split, rows
 
 
-def column(table: pa.Table, name: str) -> list[Any]:
+def file_column(table: pa.Table, name: str) -> list[Any]:
     """Return the values of a column; None everywhere where the table does not have it."""
     return table.column(name).to_pylist() if name in table.column_names else [None] * table.num_rows
 
 
-def queries_of(rows: pa.Table) -> list[PublishedQuery]:
+def queries_in_file(rows: pa.Table) -> list[PublishedQuery]:
     """Return the queries in the order of their first rows; the numbers of the file stay if no two queries share one.
 
     Rows with equal reference and text are one query, unless a file numbered them apart.
     """
     grouped: dict[tuple[int | None, str], list[dict[str, Any]]] = {}
-    for number, row in zip(column(rows, QUERY_NUMBER), rows.to_pylist(), strict=True):
+    for number, row in zip(file_column(rows, QUERY_NUMBER), rows.to_pylist(), strict=True):
         grouped.setdefault((number, row["query_id"]), []).append(row)
     numbers = [number for number, _ in grouped]
     are_usable = None not in numbers and max(Counter(numbers).values(), default=1) == 1
@@ -67,13 +67,13 @@ def queries_of(rows: pa.Table) -> list[PublishedQuery]:
     ]
 
 
-def row_numbers(rows: pa.Table) -> list[int]:
+def file_row_numbers(rows: pa.Table) -> list[int]:
     """Return a number for each row: that of the published file if they are all different, else its place."""
-    numbers = column(rows, QUERY_NUMBER)
+    numbers = file_column(rows, QUERY_NUMBER)
     return numbers if None not in numbers and len(set(numbers)) == len(numbers) else list(range(rows.num_rows))
 
 
-def to_queries(
+def file_to_queries(
     columns: Mapping[str, Sequence[Any]], *, where: Path, kinds: Mapping[str, pa.DataType] | None = None
 ) -> pa.Table:
     """Return a table of columns, such as queries whose targets are hidden; `kinds` are types of extra columns.
@@ -85,7 +85,7 @@ def to_queries(
     return pa.table({name: _array(name, values, types[name], where) for name, values in columns.items()})
 
 
-def to_triplets(
+def file_to_triplets(
     columns: Mapping[str, Sequence[Any]], *, where: Path, split: str, style: str,
     kinds: Mapping[str, pa.DataType] | None = None,
 ) -> pa.Table:  # fmt: skip
@@ -94,7 +94,7 @@ def to_triplets(
     Raises:
         CvrError: a row lacks its reference or target, or a value is of another type than its column.
     """
-    table = to_queries(columns, where=where, kinds=kinds)
+    table = file_to_queries(columns, where=where, kinds=kinds)
     arrays = dict(zip(table.column_names, table.columns, strict=True))
     references, texts, targets = (arrays[name].to_pylist() for name in ("reference_id", "modification", "target_id"))
     for name, values in (("reference", references), ("target", targets)):
@@ -109,7 +109,7 @@ def to_triplets(
     return check_columns(pa.table(arrays), TRIPLETS, str(where))
 
 
-def to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
+def file_to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
     """Return the videos table of rows with video_id and split (captions, description, ... where known).
 
     Rows of one video are one; their lists are joined, and the most protected split (test, then val) stays.
@@ -129,28 +129,28 @@ def to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
     return check_columns(table, VIDEOS, source) if found else VIDEOS.empty_table()
 
 
-def concat(tables: Sequence[pa.Table]) -> pa.Table:
+def concat_file_tables(tables: Sequence[pa.Table]) -> pa.Table:
     """Return the tables as one; a column that some lack is null there."""
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def gallery_of(rows: pa.Table, videos: pa.Table | None, split: str) -> list[str]:
+def gallery_in_file(rows: pa.Table, videos: pa.Table | None, split: str) -> list[str]:
     """Return the videos that queries of a split are ranked against: all of the split, then others the rows name."""
     listed: list[str] = []
     if videos is not None:
         listed = videos.filter(pc.equal(videos.column("split"), split)).column("video_id").to_pylist()
-    return list(dict.fromkeys([*listed, *column(rows, "reference_id"), *column(rows, "target_id")]))
+    return list(dict.fromkeys([*listed, *file_column(rows, "reference_id"), *file_column(rows, "target_id")]))
 
 
-def values_of(videos: pa.Table | None, name: str) -> dict[str, Any]:
+def video_values_for_file(videos: pa.Table | None, name: str) -> dict[str, Any]:
     """Return video id -> value of a column, of the videos that have one."""
     if videos is None:
         return {}
-    pairs = zip(videos.column("video_id").to_pylist(), column(videos, name), strict=True)
+    pairs = zip(videos.column("video_id").to_pylist(), file_column(videos, name), strict=True)
     return {video_id: value for video_id, value in pairs if value is not None}
 
 
-def refuse_clips(videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str) -> None:
+def refuse_clips_in_format(videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str) -> None:
     """Refuse to put files of `video_ids` in rows that cannot say which seconds of them count.
 
     Raises:
@@ -164,12 +164,14 @@ def refuse_clips(videos: pa.Table | None, video_ids: Iterable[str], name: str, o
         )
 
 
-def split_in(stem: str) -> str:
+def split_in_file_name(stem: str) -> str:
     """Return the split that a file's name ends with, else train."""
     return next((split for split in SPLITS if stem.lower().replace("-", "_").split("_")[-1] == split), "train")
 
 
-def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train") -> dict[str, Path]:
+def files_by_split(
+    path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "train"
+) -> dict[str, Path]:
     """Return split -> file: of a folder the first wanted name it has, in its published subfolder or not.
 
     A file is itself, of the split whose name it has, else `otherwise`. A `split` that is not empty is the only one.
@@ -192,7 +194,7 @@ def files_of(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherw
     raise CvrError(f"{path} holds none of {first_few(listed, 6)}.")
 
 
-def parsed(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
+def csv_cells(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
     """Return the cells of a column as values, None where a cell is empty.
 
     Raises:
@@ -202,39 +204,35 @@ def parsed(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path
     for row, cell in enumerate(cells):
         try:
             values.append(None if cell is None or cell == "" else parse(cell))
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             raise CvrError(f"{path}: row {row} (counted from 0), column {name!r}: cannot read {cell!r}.") from None
     return values
 
 
-def literal(cell: Any) -> Any:
+def csv_literal(cell: Any) -> Any:
     """Return the value of a cell that holds a list or dict, or the text of one: JSON or as Python prints it."""
     if not isinstance(cell, str):
         return cell
     try:
         return json.loads(cell)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return ast.literal_eval(cell)
 
 
-def texts_of(cell: Any) -> list[str]:
-    """Return the texts of a cell that holds a list of them.
-
-    Raises:
-        ValueError: it holds something else.
-    """
-    values = literal(cell)
+def csv_texts(cell: Any) -> list[str]:
+    """Return the texts of a cell that holds a list of them. Raises ValueError: it holds something else."""
+    values = csv_literal(cell)
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ValueError("not a list of texts")
     return list(values)
 
 
-def to_csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
+def csv_text(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
     """Return a CSV file, quoted as RFC 4180 says; the csv module of Python 3.11 leaves a lone carriage return bare."""
     return "".join(",".join(map(_quoted, line)) + "\n" for line in (header, *lines)).encode()
 
 
-def write_json(path: Path, value: Any, indent: int | None = None) -> Path:
+def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
     """Write the value as published files of this kind are: ASCII, no newline at the end; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, json.dumps(value, indent=indent).encode())
@@ -250,3 +248,18 @@ def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> 
 
 def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in MARKS) else cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfSplits:
+    """Options of layouts with a file per split; the Config of one inherits them."""
+
+    split: str = ""
+    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file is named after."""
+    style: str = "short"
+    """Style of the texts read; the file does not say."""
+
+    def __post_init__(self) -> None:
+        if self.split not in ("", *SPLITS):
+            hint = did_you_mean(self.split, SPLITS)
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}. {hint}")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import CovrCsv, read_csv_files, write_files
+from cvr_data.formats._covr_csv import CovrCsv, read_csv_files, write_csv_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -34,9 +34,8 @@ class Config(CovrCsv):
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/cc-coir_{train,val,test}.csv, each split that has rows, and return the paths."""
-    return write_files(triplets, out, "cc-coir", COLUMNS)
+    return write_csv_files(triplets, out, "cc-coir", COLUMNS)
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder."""
     return read_csv_files(config, path, COLUMNS)

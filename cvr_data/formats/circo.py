@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_entries
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 KINDS = {"shared_concept": pa.string(), "semantic_aspects": pa.list_(pa.string())}
@@ -38,29 +38,29 @@ class Config(OfSplits):
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/annotations/{train,val,test}.json, each split that has rows, and return the paths."""
     return [
-        _rows.write_json(out / "annotations" / f"{split}.json", _entries(rows), indent=4)
-        for split, rows in _rows.by_split(triplets)
+        _rows.write_json_file(out / "annotations" / f"{split}.json", _entries(rows), indent=4)
+        for split, rows in _rows.file_rows_by_split(triplets)
     ]
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
-    files = _rows.files_of(path, names, config.split, otherwise=_rows.split_in(path.stem))
-    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
+    files = _rows.files_by_split(path, names, config.split, otherwise=_rows.split_in_file_name(path.stem))
+    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
 
 
-def read_queries(path: Path) -> pa.Table:
+def read_circo_queries(path: Path) -> pa.Table:
     """Return the queries of a JSON file, a row each, whether or not it tells their targets.
 
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
-    return _rows.to_queries(_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
+    return _rows.file_to_queries(_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
 
 
 def _entries(rows: pa.Table) -> list[dict[str, Any]]:
-    queries = _rows.queries_of(rows)
+    queries = _rows.queries_in_file(rows)
     ids = [video_id for query in queries for video_id in (query.first["reference_id"], *query.target_ids)]
     as_id: type = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
     return [
@@ -81,7 +81,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     entries = read_entries(path, REQUIRED, TARGETS)
     pairs = [(entry, target_id) for entry in entries for target_id in _targets(entry)]
     columns = {**_queries([entry for entry, _ in pairs]), "target_id": [str(target_id) for _, target_id in pairs]}
-    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

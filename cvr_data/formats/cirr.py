@@ -27,7 +27,7 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
@@ -62,17 +62,19 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         CvrError: groups are to be made, and there are no features or too few videos.
     """
     paths = []
-    for split, rows in _rows.by_split(triplets):
-        gallery = _rows.gallery_of(rows, videos, split)
+    for split, rows in _rows.file_rows_by_split(triplets):
+        gallery = _rows.gallery_in_file(rows, videos, split)
         grouped = (
-            rows if None not in _rows.column(rows, "group_members") else _with_groups(config, rows, gallery, videos)
+            rows
+            if None not in _rows.file_column(rows, "group_members")
+            else _with_groups(config, rows, gallery, videos)
         )
         entries = [
-            _entry(row, number) for row, number in zip(grouped.to_pylist(), _rows.row_numbers(rows), strict=True)
+            _entry(row, number) for row, number in zip(grouped.to_pylist(), _rows.file_row_numbers(rows), strict=True)
         ]
         paths += [
-            _rows.write_json(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
-            _rows.write_json(
+            _rows.write_json_file(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
+            _rows.write_json_file(
                 out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _places(gallery, videos, split)
             ),
         ]
@@ -80,23 +82,22 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder."""
-    files = _rows.files_of(path, FILES, config.split)
-    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
+    files = _rows.files_by_split(path, FILES, config.split)
+    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the images of the splits that `read` reads, where the folder lists them."""
     rows = [
         {"video_id": image_id, "split": split, "published_path": place}
-        for split, file in _rows.files_of(path, FILES, config.split).items()
+        for split, file in _rows.files_by_split(path, FILES, config.split).items()
         if (images := file.parent.parent / "image_splits" / file.name.replace("cap.", "split.", 1)).is_file()
-        for image_id, place in read_images(images).items()
+        for image_id, place in read_cirr_images(images).items()
     ]
-    return _rows.to_videos(rows, "cirr")
+    return _rows.file_to_videos(rows, "cirr")
 
 
-def read_images(path: Path) -> dict[str, str]:
+def read_cirr_images(path: Path) -> dict[str, str]:
     """Return image id -> path of the images of a split, in the order of the file.
 
     Raises:
@@ -105,19 +106,22 @@ def read_images(path: Path) -> dict[str, str]:
     return read_json(path, dict)
 
 
-def read_queries(path: Path) -> pa.Table:
+def read_cirr_queries(path: Path) -> pa.Table:
     """Return the queries of a file of captions, a row each, whether or not it tells their targets.
 
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
     entries = _read_entries(path, ())
-    return _rows.to_queries({**_queries(entries), **_groups(entries)}, where=path, kinds=KINDS)
+    return _rows.file_to_queries({**_queries(entries), **_groups(entries)}, where=path, kinds=KINDS)
 
 
 def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
     """Where CIRR's loaders look for each video: as published, else ./<subset>/<id><suffix of its media>."""
-    published, media = _rows.values_of(videos, "published_path"), _rows.values_of(videos, "path")
+    published, media = (
+        _rows.video_values_for_file(videos, "published_path"),
+        _rows.video_values_for_file(videos, "path"),
+    )
     return {
         video_id: published.get(video_id)
         or f"./{SUBSETS[split]}/{video_id}{PurePosixPath(media.get(video_id, '.mp4')).suffix or '.mp4'}"
@@ -128,8 +132,8 @@ def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str
 def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> pa.Table:
     if config.embeddings is None:
         raise CvrError("cirr: groups of videos that look alike need features: pass -o embeddings=FOLDER.")
-    pairs = list(zip(_rows.column(rows, "reference_id"), _rows.column(rows, "target_id"), strict=True))
-    groups = visual_groups(pairs, gallery, config.embeddings, banned=_banned(rows, videos))
+    pairs = list(zip(_rows.file_column(rows, "reference_id"), _rows.file_column(rows, "target_id"), strict=True))
+    groups = _visual_groups(pairs, gallery, config.embeddings, banned=_banned(rows, videos))
     numbers = {pair: number for number, pair in enumerate(groups)}
     columns = {
         "group_number": [numbers[pair] for pair in pairs],
@@ -144,10 +148,10 @@ def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.
 
 def _banned(rows: pa.Table, videos: pa.Table | None) -> dict[Pair, set[str]]:
     """The videos that would be right, or as good as right, for a query of the pair."""
-    ends = [_rows.column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
+    ends = [_rows.file_column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
     answers: dict[str, set[str]] = defaultdict(set)
     alike: dict[str, set[str]] = defaultdict(set)
-    for video_id, group in _rows.values_of(videos, "group_id").items():
+    for video_id, group in _rows.video_values_for_file(videos, "group_id").items():
         alike[group].add(video_id)
     for query, _, target, _ in zip(*ends, strict=True):
         answers[query].add(target)
@@ -184,7 +188,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         ],
         **_groups(entries),
     }
-    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _read_entries(path: Path, targets: Sequence[str]) -> list[dict[str, Any]]:
@@ -213,7 +217,7 @@ def _groups(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-def visual_groups(
+def _visual_groups(
     pairs: Sequence[Pair], gallery: Sequence[str], embeddings: Path, *, banned: Mapping[Pair, set[str]],
 ) -> dict[Pair, list[str]]:  # fmt: skip
     """Return (reference, target) -> six ids in id order: both, and the four that look most like the two together.

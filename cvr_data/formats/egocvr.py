@@ -21,7 +21,7 @@ import pyarrow as pa
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 QUERIES = ("video_clip_id", "target_clip_ids", "video_clip_narration", "target_clip_narration", "instruction",
@@ -51,18 +51,20 @@ class ListedClip:
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write the queries and clips of each split that has rows, and return the paths."""
     paths = []
-    for split, rows in _rows.by_split(triplets):
+    for split, rows in _rows.file_rows_by_split(triplets):
         folder = out / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         paths += [folder / egocvr_file("annotations", split), folder / egocvr_file("data", split)]
-        write_bytes(paths[-2], _rows.to_csv(QUERIES, _query_lines(rows)))
-        write_bytes(paths[-1], _rows.to_csv(CLIPS, _clip_lines(rows, videos, split)))
+        write_bytes(paths[-2], _rows.csv_text(QUERIES, _query_lines(rows)))
+        write_bytes(paths[-1], _rows.csv_text(CLIPS, _clip_lines(rows, videos, split)))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file of annotations, or of a folder: a row per query and target."""
-    return _rows.concat([_read_queries(config, file, split) for split, file in _files(config, path).items()])
+    return _rows.concat_file_tables(
+        [_read_queries(config, file, split) for split, file in _files(config, path).items()]
+    )
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -76,12 +78,12 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         }
         for split, file in _files(config, path).items()
         if (clips := file.with_name(file.name.replace("annotations", "data"))).is_file()
-        for clip in read_clips(clips)
+        for clip in read_egocvr_clips(clips)
     ]
-    return _rows.to_videos(rows, "egocvr")
+    return _rows.file_to_videos(rows, "egocvr")
 
 
-def read_clips(path: Path) -> list[ListedClip]:
+def read_egocvr_clips(path: Path) -> list[ListedClip]:
     """Return the lines of a list of clips, in its order.
 
     Raises:
@@ -90,14 +92,16 @@ def read_clips(path: Path) -> list[ListedClip]:
     return [ListedClip(*cells) for cells in zip(*read_columns(path, CLIPS, CLIPS).values(), strict=True)]
 
 
-def read_local(path: Path) -> list[list[int]]:
+def read_egocvr_local(path: Path) -> list[list[int]]:
     """Return, for each query of the gallery file, the lines of the list of clips that it is ranked against.
 
     Raises:
         CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
     """
     cells = read_columns(path, [LOCAL], [LOCAL])[LOCAL]
-    lists = _rows.parsed(cells, lambda cell: [int(number) for number in _rows.literal(cell)], name=LOCAL, path=path)
+    lists = _rows.csv_cells(
+        cells, lambda cell: [int(number) for number in _rows.csv_literal(cell)], name=LOCAL, path=path
+    )
     return [numbers or [] for numbers in lists]
 
 
@@ -108,11 +112,11 @@ def egocvr_file(what: str, split: str = "test") -> str:
 
 def _files(config: Config, path: Path) -> dict[str, Path]:
     names = {split: [f"{FOLDER}/{egocvr_file('annotations', split)}"] for split in SPLITS}
-    return _rows.files_of(path, names, config.split, otherwise="test")
+    return _rows.files_by_split(path, names, config.split, otherwise="test")
 
 
 def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
-    for query in _rows.queries_of(rows):
+    for query in _rows.queries_in_file(rows):
         captions = (query.first["reference_caption"], query.first["target_caption"])
         yield (
             query.first["reference_id"],
@@ -127,16 +131,19 @@ def _clip_lines(rows: pa.Table, videos: pa.Table | None, split: str) -> Iterator
     captions = {
         row[f"{end}_id"]: [row[f"{end}_caption"] or ""] for row in rows.to_pylist() for end in ("target", "reference")
     }
-    captions |= _rows.values_of(videos, "captions")
-    long_videos = {**_rows.values_of(videos, "recording_id"), **_rows.values_of(videos, "video_uid")}
-    for clip in _rows.gallery_of(rows, videos, split):
+    captions |= _rows.video_values_for_file(videos, "captions")
+    long_videos = {
+        **_rows.video_values_for_file(videos, "recording_id"),
+        **_rows.video_values_for_file(videos, "video_uid"),
+    }
+    for clip in _rows.gallery_in_file(rows, videos, split):
         for caption in captions[clip] or [""]:
             yield clip, caption, long_videos.get(clip, clip)
 
 
 def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
     cells = read_columns(path, QUERIES, (*QUERIES[:2], "instruction"))
-    targets = _rows.parsed(cells["target_clip_ids"], _rows.texts_of, name="target_clip_ids", path=path)
+    targets = _rows.csv_cells(cells["target_clip_ids"], _rows.csv_texts, name="target_clip_ids", path=path)
     places = [(row, target_id) for row, listed in enumerate(targets) for target_id in listed or [""]]
     ours = {
         "reference_id": "video_clip_id", "modification": "instruction", "reference_caption": "video_clip_narration",
@@ -147,4 +154,4 @@ def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
         QUERY_NUMBER: [row for row, _ in places],
         **{name: [cells[cell][row] or None for row, _ in places] for name, cell in ours.items() if cell in cells},
     }
-    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import SPLITS
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
@@ -48,27 +48,26 @@ class CaptionFile:
     @property
     def images(self) -> Path:
         """The file that lists the images of the same category and split."""
-        return self.path.parent.parent / file_names(self.category, self.split)[1]
+        return self.path.parent.parent / fashioniq_file_names(self.category, self.split)[1]
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write captions and images of each category and split that has rows, and return the paths."""
-    of_row = [category or config.category or "all" for category in _rows.column(triplets, "category")]
+    of_row = [category or config.category or "all" for category in _rows.file_column(triplets, "category")]
     categories = pa.array(of_row, pa.string())
     paths = []
     for category in sorted(set(of_row)):
-        for split, rows in _rows.by_split(triplets.filter(pc.equal(categories, category))):
-            images = _rows.gallery_of(rows, _of_category(videos, category), split)
+        for split, rows in _rows.file_rows_by_split(triplets.filter(pc.equal(categories, category))):
+            images = _rows.gallery_in_file(rows, _of_category(videos, category), split)
             paths += [
-                _rows.write_json(out / name, content, indent=4)
-                for name, content in zip(file_names(category, split), (_entries(rows), images), strict=True)
+                _rows.write_json_file(out / name, content, indent=4)
+                for name, content in zip(fashioniq_file_names(category, split), (_entries(rows), images), strict=True)
             ]
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of one file of captions, or of all of a folder."""
-    return _rows.concat([_read_file(config, file) for file in _files(config, path)])
+    return _rows.concat_file_tables([_read_file(config, file) for file in _files(config, path)])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -77,12 +76,12 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         {"video_id": image_id, "split": file.split, "categories": [file.category]}
         for file in _files(config, path)
         if file.images.is_file()
-        for image_id in read_images(file.images)
+        for image_id in read_fashioniq_images(file.images)
     ]
-    return _rows.to_videos(rows, "fashioniq")
+    return _rows.file_to_videos(rows, "fashioniq")
 
 
-def read_images(path: Path) -> list[str]:
+def read_fashioniq_images(path: Path) -> list[str]:
     """Return the images of a category and split, in the order of the file.
 
     Raises:
@@ -91,23 +90,23 @@ def read_images(path: Path) -> list[str]:
     return read_json(path, list)
 
 
-def file_names(category: str, split: str) -> tuple[str, str]:
+def fashioniq_file_names(category: str, split: str) -> tuple[str, str]:
     """Return where the captions and the images of a category and split lie."""
     return f"captions/cap.{category}.{split}.json", f"image_splits/split.{category}.{split}.json"
 
 
-def categories(folder: Path, split: str) -> tuple[str, ...]:
+def fashioniq_categories(folder: Path, split: str) -> tuple[str, ...]:
     """Return the categories of which a folder has captions of the split, sorted."""
     return tuple(sorted({file.category for file in _listed(folder) if file.split == split}))
 
 
-def joined(captions: list[str]) -> str:
+def joined_fashioniq_captions(captions: list[str]) -> str:
     """Return the text of two captions."""
     return " and ".join(caption for caption in captions if caption)
 
 
 def _entries(rows: pa.Table) -> list[dict[str, Any]]:
-    pairs = zip(rows.to_pylist(), _rows.column(rows, "relative_captions"), strict=True)
+    pairs = zip(rows.to_pylist(), _rows.file_column(rows, "relative_captions"), strict=True)
     return [
         {
             "target": row["target_id"],
@@ -121,7 +120,7 @@ def _entries(rows: pa.Table) -> list[dict[str, Any]]:
 def _of_category(videos: pa.Table | None, category: str) -> pa.Table | None:
     if videos is None or "categories" not in videos.column_names:
         return videos
-    is_of_it = [category in (categories or ()) for categories in _rows.column(videos, "categories")]
+    is_of_it = [category in (categories or ()) for categories in _rows.file_column(videos, "categories")]
     return videos.filter(pa.array(is_of_it, pa.bool_()))
 
 
@@ -153,8 +152,8 @@ def _read_file(config: Config, file: CaptionFile) -> pa.Table:
     columns = {
         "reference_id": [entry["candidate"] for entry in entries],
         "target_id": [entry["target"] for entry in entries],
-        "modification": [joined(entry["captions"]) for entry in entries],
+        "modification": [joined_fashioniq_captions(entry["captions"]) for entry in entries],
         "relative_captions": [entry["captions"] for entry in entries],
         "category": [file.category] * len(entries),
     }
-    return _rows.to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)
+    return _rows.file_to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)

@@ -24,7 +24,7 @@ from cvr_data.core.annotation_files import read_json, read_tab_separated
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 KINDS = {"video_source": pa.string(), "class_id": pa.string()}
@@ -53,43 +53,43 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     folder = out / "annotations"
     folder.mkdir(parents=True, exist_ok=True)
     paths, galleries = [], []
-    for split, rows in _rows.by_split(triplets):
-        gallery = _rows.gallery_of(rows, videos, split)
+    for split, rows in _rows.file_rows_by_split(triplets):
+        gallery = _rows.gallery_in_file(rows, videos, split)
         numbers = {name: number for number, name in enumerate(gallery)}
-        lines = list(_lines(rows, _rows.values_of(videos, "source")))
+        lines = list(_lines(rows, _rows.video_values_for_file(videos, "source")))
         if config.annotations != "remaped":
             paths.append(_write_lines(folder / f"{split}.txt", lines))
         if config.annotations != "plain":
             remaped = [[line[0], str(numbers[line[1]]), str(numbers[line[2]]), *line[3:]] for line in lines]
             paths.append(_write_lines(folder / f"{split}{REMAPED}.txt", remaped))
         maps = {"id2vdoname": {str(number): name for name, number in numbers.items()}, "vdoname2id": numbers}
-        paths += [_rows.write_json(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
+        paths += [_rows.write_json_file(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
         galleries += gallery
     if config.embeddings is not None:
-        from cvr_data.features.layouts.npy import write_features  # torch comes with it
+        from cvr_data.features.layouts.npy import write_npy_layout  # torch comes with it
 
-        paths.append(write_features(list(dict.fromkeys(galleries)), config.embeddings, out / config.features))
+        paths.append(write_npy_layout(list(dict.fromkeys(galleries)), config.embeddings, out / config.features))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
-    files = _rows.files_of(path, FILES, config.split)
-    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
+    files = _rows.files_by_split(path, FILES, config.split)
+    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the videos of the id maps that lie beside the files that `read` reads."""
     rows = [
         {"video_id": name, "split": split}
-        for split, file in _rows.files_of(path, FILES, config.split).items()
+        for split, file in _rows.files_by_split(path, FILES, config.split).items()
         if (names := file.parent / f"id2vdoname_{split}.json").is_file()
-        for name in read_names(names)
+        for name in read_finecvr_names(names)
     ]
-    return _rows.to_videos(rows, "finecvr")
+    return _rows.file_to_videos(rows, "finecvr")
 
 
-def read_names(path: Path) -> list[str]:
+def read_finecvr_names(path: Path) -> list[str]:
     """Return the names of an id map in the order of their numbers.
 
     Raises:
@@ -106,7 +106,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def _lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
-    for number, row in zip(_rows.row_numbers(rows), rows.to_pylist(), strict=True):
+    for number, row in zip(_rows.file_row_numbers(rows), rows.to_pylist(), strict=True):
         source = row.get("video_source") or sources.get(row["reference_id"], "")
         cells = (row["reference_id"], row["target_id"], row["modification"], source, row.get("class_id") or "")
         if bad := next((cell for cell in cells if BREAKS.search(cell)), None):
@@ -123,7 +123,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     lines = [cells + [""] * (MAX_CELLS - len(cells)) for cells in read_tab_separated(path, MIN_CELLS, MAX_CELLS)]
     names = None
     if path.stem.endswith(REMAPED):
-        names = dict(enumerate(read_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json")))
+        names = dict(enumerate(read_finecvr_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json")))
     ends = [[_name(line[cell], names, path, row) for row, line in enumerate(lines)] for cell in (1, 2)]
     try:
         numbers = [int(line[0]) for line in lines]
@@ -137,7 +137,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         "class_id": [line[5] or None for line in lines],
         QUERY_NUMBER: numbers,
     }
-    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import by_split, concat, refuse_clips, values_of
+from cvr_data.formats._rows import concat_file_tables, file_rows_by_split, refuse_clips_in_format, video_values_for_file
 from cvr_data.tables import SPLITS, TRIPLETS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def read(config: Config, path: Path) -> pa.Table:
     for split in [split for split in SPLITS if split in splits]:
         table = splits[split].with_format("arrow")[:].drop_columns(list(VIDEO_COLUMNS)).replace_schema_metadata(None)
         tables.append(check_columns(table, TRIPLETS, f"{path}/{split}"))
-    return concat(tables)
+    return concat_file_tables(tables)
 
 
 def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None = None) -> "DatasetDict":
@@ -63,15 +63,15 @@ def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None 
 
     if config.embed:
         ids = [video_id for name in VIDEO_COLUMNS.values() for video_id in triplets.column(name).to_pylist()]
-        refuse_clips(videos, ids, "huggingface", "-o embed=false")
-    paths = values_of(videos, "path") if config.embed else {}
+        refuse_clips_in_format(videos, ids, "huggingface", "-o embed=false")
+    paths = video_values_for_file(videos, "path") if config.embed else {}
     media = {video_id: {"path": path, "bytes": None} for video_id, path in paths.items() if Path(path).is_file()}
-    table = with_videos(triplets, media)
-    features = features_of(table.schema, decode=config.decode)
-    return DatasetDict({split: Dataset(rows.cast(features.arrow_schema)) for split, rows in by_split(table)})
+    table = huggingface_videos(triplets, media)
+    features = huggingface_features(table.schema, decode=config.decode)
+    return DatasetDict({split: Dataset(rows.cast(features.arrow_schema)) for split, rows in file_rows_by_split(table)})
 
 
-def with_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Table:
+def huggingface_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Table:
     """Return the triplets with the two video columns after the others; `media` is id -> {"path", "bytes"}."""
     table = triplets
     for name, id_column in VIDEO_COLUMNS.items():
@@ -80,8 +80,8 @@ def with_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Tabl
     return table
 
 
-def features_of(schema: pa.Schema, *, decode: bool) -> "Features":
-    """Return the `datasets` features of a table made by `with_videos`."""
+def huggingface_features(schema: pa.Schema, *, decode: bool) -> "Features":
+    """Return the `datasets` features of a table made by `huggingface_videos`."""
     from datasets import Features, Video
 
     plain = pa.schema([field for field in schema if field.name not in VIDEO_COLUMNS])

@@ -25,9 +25,18 @@ import yaml
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
+from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_statistics
-from cvr_data.formats._rows import by_split, gallery_of, queries_of, refuse_clips, to_triplets, to_videos, values_of
+from cvr_data.formats._rows import (
+    file_rows_by_split,
+    file_to_triplets,
+    file_to_videos,
+    gallery_in_file,
+    queries_in_file,
+    refuse_clips_in_format,
+    video_values_for_file,
+)
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -103,13 +112,13 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     Raises:
         CvrError: the split has no row, or a video has no media file or is a clip of a longer one.
     """
-    rows = dict(by_split(triplets)).get(config.split)
+    rows = dict(file_rows_by_split(triplets)).get(config.split)
     if rows is None:
         raise CvrError(f"mteb-vt2v: there is no triplet of split {config.split!r}.")
-    queries = queries_of(rows)
+    queries = queries_in_file(rows)
     published = [name for query in queries if (name := query.first.get("published_query_id")) is not None]
     task = Contents(
-        corpus=gallery_of(rows, videos, config.split),
+        corpus=gallery_in_file(rows, videos, config.split),
         ids=published if len(set(published)) == len(queries) else [query.first["query_id"] for query in queries],
         texts=[query.first["modification"] for query in queries],
         references=[query.first["reference_id"] for query in queries],
@@ -139,20 +148,19 @@ def read(config: Config, path: Path) -> pa.Table:
         "published_query_id": [str(row["query-id"]) for row in rows],
     }
     kinds = {"published_query_id": pa.string()}
-    return to_triplets(columns, where=path, split=config.split, style=config.style, kinds=kinds)
+    return file_to_triplets(columns, where=path, split=config.split, style=config.style, kinds=kinds)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
-    """Return the videos of the corpus."""
     corpus = _read_config(path, "corpus", ["id"], config.split)
-    return to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
+    return file_to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
 
 
 def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
-    paths = {name: Path(path) for name, path in values_of(videos, "path").items()}
+    paths = {name: Path(path) for name, path in video_values_for_file(videos, "path").items()}
     if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
         raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
-    refuse_clips(videos, wanted, "mteb-vt2v", "-o media=false")
+    refuse_clips_in_format(videos, wanted, "mteb-vt2v", "-o media=false")
     return paths
 
 
@@ -242,13 +250,19 @@ def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> p
     return pa.concat_tables([read_table(file, columns, columns) for file in files])
 
 
+def _videos(file: Path) -> list[Any]:
+    """The entries of a column of videos, without their bytes."""
+    with reading(file, "Parquet"):
+        return pq.read_table(file, columns=["video.path"])["video"].to_pylist()
+
+
 def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, str]:
     if (path / "excluded_references").is_dir():
         rows = _read_config(path, "excluded_references", EXCLUDED.names, config.split).to_pylist()
         references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
     else:
         files = sorted((path / "queries").glob(f"{config.split}*.parquet"))
-        stored = [entry for file in files for entry in pq.read_table(file, columns=["video.path"])["video"].to_pylist()]
+        stored = [entry for file in files for entry in _videos(file)]
         pairs = zip(names, stored, strict=True)
         references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}
     if missing := [name for name in names if name not in references]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import write_parquet
-from cvr_data.formats._rows import by_split, concat, files_of
+from cvr_data.formats._rows import concat_file_tables, file_rows_by_split, files_by_split
 from cvr_data.tables import SPLITS, TRIPLETS
 
 FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
@@ -28,13 +28,12 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write `out`/triplets-<split>.parquet, each split that has rows, and return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for split, rows in by_split(triplets):
+    for split, rows in file_rows_by_split(triplets):
         paths.append(out / FILES[split][0])
         write_parquet(paths[-1], rows)
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a Parquet file, or of all `triplets-*.parquet` of a folder."""
-    files = files_of(path, FILES, "").values()
-    return concat([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])
+    files = files_by_split(path, FILES, "").values()
+    return concat_file_tables([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])

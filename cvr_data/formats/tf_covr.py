@@ -24,7 +24,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
-from cvr_data.formats._options import OfSplits
+from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
 
 PAIRS = ("query_video", "target_video", "label1", "label2", "modification")
@@ -51,19 +51,19 @@ class Config(OfSplits):
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/annotations/{train,val,test}_finegd.csv, each split that has rows, and return the paths."""
     paths = []
-    for split, rows in _rows.by_split(triplets):
+    for split, rows in _rows.file_rows_by_split(triplets):
         paths.append(out / FILES[split][0])
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
         header, lines = (QUERIES, _query_lines(rows)) if split == "test" else (PAIRS, _pair_lines(rows))
-        write_bytes(paths[-1], _rows.to_csv(header, lines))
+        write_bytes(paths[-1], _rows.csv_text(header, lines))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target."""
     named = next((split for split in SPLITS if path.stem.lower().startswith(split)), "train")
-    files = _rows.files_of(path, FILES, config.split, otherwise=named)
-    return _rows.concat([_read_file(config, file, split) for split, file in files.items()])
+    files = _rows.files_by_split(path, FILES, config.split, otherwise=named)
+    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
 
 
 def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
@@ -73,7 +73,7 @@ def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
 
 
 def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
-    for query in _rows.queries_of(rows):
+    for query in _rows.queries_in_file(rows):
         targets = query.target_ids
         yield str(query.number), query.first["reference_id"], targets[0], str(targets), query.first["modification"]
 
@@ -81,13 +81,13 @@ def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     cells = read_columns(path, dict.fromkeys((*PAIRS, *QUERIES)), ("query_video", "target_video", "modification"))
     columns = _of_queries(cells, path) if "target_videos_ids" in cells else _of_pairs(cells, path)
-    return _rows.to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _of_pairs(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]]:
     if "label2" not in cells:
         raise CvrError(f"{path} has neither 'label2' (pairs) nor 'target_videos_ids' (queries).")
-    texts = _rows.parsed(cells["modification"], _texts_by_label, name="modification", path=path)
+    texts = _rows.csv_cells(cells["modification"], _texts_by_label, name="modification", path=path)
     labels = [str(label) for label in cells["label2"]]
     for row, (by_label, label) in enumerate(zip(texts, labels, strict=True)):
         if label not in (by_label or {}):
@@ -104,14 +104,14 @@ def _of_pairs(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]
 
 
 def _of_queries(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]]:
-    listed = _rows.parsed(cells["target_videos_ids"], _rows.texts_of, name="target_videos_ids", path=path)
+    listed = _rows.csv_cells(cells["target_videos_ids"], _rows.csv_texts, name="target_videos_ids", path=path)
     firsts = cells["target_video"]
     targets = [
         [first, *(target_id for target_id in others or () if target_id != first)]
         for first, others in zip(firsts, listed, strict=True)
     ]
     places = [(row, target_id) for row, targets_of_row in enumerate(targets) for target_id in targets_of_row]
-    numbers: Sequence[Any] = _rows.parsed(cells.get("query_id", []), int, name="query_id", path=path)
+    numbers: Sequence[Any] = _rows.csv_cells(cells.get("query_id", []), int, name="query_id", path=path)
     if len(set(numbers)) < len(firsts):
         numbers = range(len(firsts))
     return {
@@ -124,4 +124,6 @@ def _of_queries(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[An
 
 def _texts_by_label(text: Any) -> dict[str, str]:
     # A struct of Parquet has the labels of all rows, those of the others without a value.
-    return {str(label): str(entry["modification"]) for label, entry in _rows.literal(text).items() if entry is not None}
+    return {
+        str(label): str(entry["modification"]) for label, entry in _rows.csv_literal(text).items() if entry is not None
+    }

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import CovrCsv, check_columns_option, read_csv_files, table_csv, write_files
+from cvr_data.formats._covr_csv import CovrCsv, check_csv_columns, read_csv_files, triplets_csv, write_csv_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -46,20 +46,19 @@ class Config(CovrCsv):
     """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
 
     def __post_init__(self) -> None:
-        check_columns_option(self.columns, COLUMNS)
+        check_csv_columns(self.columns, COLUMNS)
         super().__post_init__()
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/webvid_covr_{train,val,test}.csv, each split that has rows, and return the paths."""
-    return write_files(triplets, out, "webvid_covr", {name: COLUMNS[name] for name in config.columns})
+    return write_csv_files(triplets, out, "webvid_covr", {name: COLUMNS[name] for name in config.columns})
 
 
-def csv_bytes(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> bytes:
+def webvid_covr_csv(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> bytes:
     """Return the triplets as the text of a CSV file; an unknown value is an empty cell, no scores are `[]`."""
-    return table_csv(triplets, {name: COLUMNS[name] for name in columns})
+    return triplets_csv(triplets, {name: COLUMNS[name] for name in columns})
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    """Return the triplets of a CSV file, or of all `*.csv` of a folder, with ids recomputed from their content."""
     return read_csv_files(config, path, COLUMNS)

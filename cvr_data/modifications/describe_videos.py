@@ -31,7 +31,7 @@ from cvr_data.media.places import moved_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker, Tally
 from cvr_data.modifications.asking.parse import read_answer
-from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request
+from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request, with_more_room
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS, load_backend
 from cvr_data.modifications.counts import counted_requests, counted_verdicts, gathered, requests_of
@@ -114,6 +114,8 @@ class Description:
     similarity: float | None = None
     answer: Answer = NO_ANSWER
     attempts: int = 0
+    lacked: str = ""
+    """What an answer had no room for, so that the next attempts have more."""
     images: tuple[bytes, ...] = ()
 
     def fail(self, status: str, reason: str) -> None:
@@ -235,12 +237,16 @@ class Describer:
             if answer.text is None:
                 row.fail("error", answer.error or "no answer")
                 continue
-            self._take(row, answer.text)
+            self._take(row, answer)
         self._check([row for row in rows if row.status == "ok"])
 
-    def _take(self, row: Description, raw: str) -> None:
+    def _take(self, row: Description, answer: Answer) -> None:
         prompt = self.prompt
-        found = read_answer(raw, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_paragraph=True)
+        found = read_answer(
+            answer.text or "", lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_cut_off=answer.is_cut,
+            is_paragraph=True,
+        )  # fmt: skip
+        row.lacked = found.lacks or row.lacked
         if found.text is None:
             row.fail("rejected", found.reason)
         elif len(words_of(found.text)) < MIN_WORDS:
@@ -262,7 +268,7 @@ class Describer:
     def _request(self, row: Description, attempt: int) -> Request:
         prompt = self.prompt
         captions = row.video["captions"] or [""]
-        return Request(
+        request = Request(
             pair_id=row.video["video_id"],
             style="describe",
             change=Change(kind="", slot="", before="", after=""),
@@ -277,6 +283,7 @@ class Describer:
             prompt_sha256=prompt.sha256,
             parameters=prompt.parameters(attempt, self.config.seed * SEEDS + attempt),
         )
+        return with_more_room(request, row.lacked)
 
     def _columns(self, rows: Sequence[Description]) -> pa.Table:
         values = [

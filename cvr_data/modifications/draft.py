@@ -42,6 +42,8 @@ class Draft:
     seed: int = 0
     """Of the latest attempt."""
     attempts: int = 0
+    lacked: str = ""
+    """What an answer had no room for, so that the next attempts have more."""
 
     @property
     def next_seed(self) -> int:
@@ -57,7 +59,10 @@ class Draft:
         if answer.text is None:
             self.text, self.status, self.reasons = None, "error", [answer.error or "no answer"]
             return
-        found = read_answer(answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key)
+        found = read_answer(
+            answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_cut_off=answer.is_cut
+        )
+        self.lacked = found.lacks or self.lacked
         self.text = "" if found.reason == "empty" else found.text
         self.status, self.reasons = "rejected", [found.reason] if self.text is None else []
 

@@ -17,7 +17,7 @@ from cvr_data.core.progress import Progress
 from cvr_data.filters import FILTERS
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
-from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request
+from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, with_more_room
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.meaning import with_asked
 from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
@@ -135,7 +135,7 @@ class Generator:
         pair = draft.pair
         variables = variables_of(pair, change)
         question = self.prompt.question({**variables, "modification": pair.get("given") or "", "style": draft.style})
-        return Request(
+        request = Request(
             pair_id=pair["pair_id"],
             style=draft.style,
             change=change,
@@ -150,6 +150,7 @@ class Generator:
             prompt_sha256=self.prompt.sha256,
             parameters=self.prompt.parameters(variant, draft.next_seed),
         )
+        return with_more_room(request, draft.lacked)
 
     def _attempt(self, drafts: Sequence[Draft], attempt: int, taken: dict[str, set[str]] | None) -> None:
         requests = self.requests(drafts, attempt)

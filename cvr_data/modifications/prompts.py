@@ -15,11 +15,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.reading import check_fields, reading
 from cvr_data.core.trust import trust_also
-from cvr_data.core.yaml_text import parse_yaml
+from cvr_data.core.yaml_text import read_yaml
 from cvr_data.modifications.asking.parse import schema_problem
 from cvr_data.modifications.asking.request import Message, Parameters
 
@@ -201,6 +200,9 @@ def load_prompt(name: str) -> Prompt:
     for key in needed:
         if not isinstance(content.get(key), str) or not content[key].strip():
             raise CvrError(f"{path}: a prompt needs {key!r}, a text.")
+    with reading(path, "a prompt"):
+        _check_examples(content.get("examples") or ())
+        check_fields(Prompt, {**content, "examples": ()})
     text: dict[str, Any] = {key: content[key].strip() for key in ("system", "user", "lead") if key in content}
     examples = tuple({str(key): str(value) for key, value in entry.items()} for entry in content.get("examples") or ())
     values: dict[str, Any] = {**content, **text, "name": path.stem, "examples": examples}
@@ -211,13 +213,15 @@ def load_prompt(name: str) -> Prompt:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CvrError(f"{path}: not valid YAML ({first_line(error)}).") from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise CvrError(f"{path}: a prompt is a mapping with summary, source, style, changes, user ...")
     return content
+
+
+def _check_examples(examples: Any) -> None:
+    if not isinstance(examples, list | tuple) or not all(isinstance(entry, dict) for entry in examples):
+        raise ValueError("'examples' is no list of mappings")
 
 
 def _check(prompt: Prompt, path: Path) -> None:

@@ -26,14 +26,14 @@ class TripletCard:
     facts: list[str]
 
 
-def triplet_cards(triplets: pa.Table, *, count: int, seed: int) -> list[TripletCard]:
+def random_page_cards(triplets: pa.Table, *, count: int, seed: int) -> list[TripletCard]:
     """Return `count` triplets drawn at random, in the order drawn."""
     generator = np.random.default_rng(seed)
     chosen = generator.choice(triplets.num_rows, size=min(count, triplets.num_rows), replace=False)
-    return cards_of(triplets, chosen.tolist())
+    return page_cards(triplets, chosen.tolist())
 
 
-def cards_of(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None = None) -> list[TripletCard]:
+def page_cards(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None = None) -> list[TripletCard]:
     """Return the triplets of those rows, in that order, each with one more fact if there are `more`."""
     cards = [_card(row) for row in triplets.take(pa.array(rows, pa.int64())).to_pylist()]
     if more is None:
@@ -41,12 +41,12 @@ def cards_of(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None
     return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, more, strict=True)]
 
 
-def media_of(videos: pa.Table | None) -> dict[str, Clip]:
+def media_on_page(videos: pa.Table | None) -> dict[str, Clip]:
     """Return video_id -> clip, of the videos that have a file; paths are absolute."""
     return {} if videos is None else clips_of(videos, Path())
 
 
-def captions_of(triplets: pa.Table, videos: pa.Table | None) -> dict[str, str]:
+def captions_on_page(triplets: pa.Table, videos: pa.Table | None) -> dict[str, str]:
     """Return video_id -> its first caption, or the one that made it part of a triplet."""
     captions: dict[str, str] = {}
     for end in ("reference", "target"):

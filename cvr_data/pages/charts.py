@@ -1,6 +1,6 @@
 """Draws the report's charts: pure functions from numbers to SVG text.
 
-    curves([Curve("fdca", [(1, 20.0), (10, 60.0)], "s1")], size=Size(720, 320), x_label="K")
+    line_chart([Curve("fdca", [(1, 20.0), (10, 60.0)], "s1")], size=Size(720, 320), x_label="K")
 
 Colours and fonts come from the page's style sheet through class names (`s1` ... `s6` for what is compared, `b1` ...
 `b4` for baselines), so one drawing serves light and dark pages. Every text is escaped.
@@ -94,7 +94,7 @@ class Scale:
         return self.range[0] + share * (self.range[1] - self.range[0])
 
 
-def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
+def chart_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Return round numbers from `low` to `high`, steps of 1, 2 or 5 times a power of ten, about `count` of them."""
     if not high > low:
         return [low]
@@ -105,7 +105,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def spaced(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def spaced_chart_labels(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return the positions moved as little as needed to stand `gap` apart within `low` and `high`, order kept."""
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     placed: list[float] = []
@@ -121,13 +121,13 @@ def spaced(positions: Sequence[float], gap: float, low: float, high: float) -> l
     return moved
 
 
-def number(value: float) -> str:
+def chart_number(value: float) -> str:
     """Return a number as an axis shows it: no needless digits, thousands apart."""
     shown = f"{value:,.0f}" if abs(value - round(value)) < 1e-9 else f"{value:,.4g}"
     return shown.replace("-", "−")
 
 
-def wrap(items: Sequence[str], width: float, between: str = "  ·  ") -> list[str]:
+def wrap_chart_items(items: Sequence[str], width: float, between: str = "  ·  ") -> list[str]:
     """Return the items joined into lines no wider than `width`, where an item allows it."""
     lines: list[str] = []
     for item in items:
@@ -138,7 +138,7 @@ def wrap(items: Sequence[str], width: float, between: str = "  ·  ") -> list[st
     return lines
 
 
-def drawing(body: Sequence[str], size: Size, title: str, style: str = "") -> str:
+def svg_drawing(body: Sequence[str], size: Size, title: str, style: str = "") -> str:
     """Return an SVG element named by `title` for those who cannot see it."""
     name = escape(title, quote=True)
     return (
@@ -147,59 +147,61 @@ def drawing(body: Sequence[str], size: Size, title: str, style: str = "") -> str
     )
 
 
-def text(x: float, y: float, content: str, style: str = "label", anchor: str = "start") -> str:
+def svg_text(x: float, y: float, content: str, style: str = "label", anchor: str = "start") -> str:
     """Return a text element whose baseline starts, ends or is centred at (x, y)."""
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
-def line(start: tuple[float, float], end: tuple[float, float], style: str) -> str:
+def svg_line(start: tuple[float, float], end: tuple[float, float], style: str) -> str:
     """Return a straight line."""
     (x1, y1), (x2, y2) = start, end
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
 
 
-def rectangle(x: float, y: float, width: float, height: float, style: str, hint: str = "") -> str:
+def svg_rectangle(x: float, y: float, width: float, height: float, style: str, hint: str = "") -> str:
     """Return a rectangle; `hint` shows while the pointer rests on it."""
     shape = f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" class="{style}"'
     return f"{shape}><title>{escape(hint)}</title></rect>" if hint else f"{shape}/>"
 
 
-def curves(lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_label: str, log_x: bool = False) -> str:
+def line_chart(
+    lines: Sequence[Curve], *, size: Size, title: str, x_label: str, y_label: str, log_x: bool = False
+) -> str:
     """Return lines over a common grid, each labelled at its right end instead of in a legend."""
     points = [point for curve in lines for point in curve.points]
     if not points:
-        return drawing([text(8, 24, "No points to draw.", "muted")], Size(size.width, 40), title)
+        return svg_drawing([svg_text(8, 24, "No points to draw.", "muted")], Size(size.width, 40), title)
     margin = max((len(curve.label) for curve in lines), default=0) * LETTER + 16
     left, right, top, bottom = 40.0, size.width - margin, 26.0, size.height - 36.0
     highest = max(y for _, y in points)
-    ticks = nice_ticks(0.0, highest or 1.0)
+    ticks = chart_ticks(0.0, highest or 1.0)
     y_ticks = ticks if ticks[-1] >= highest else [*ticks, ticks[-1] + ticks[1]]
     x_low, x_high = min(x for x, _ in points), max(x for x, _ in points)
     x_scale = Scale((x_low, x_high), (left, right), log=log_x)
     y_scale = Scale((0.0, y_ticks[-1]), (bottom, top))
-    x_ticks = list(TICKS_LOG) if log_x else nice_ticks(x_low, x_high, 6)
+    x_ticks = list(TICKS_LOG) if log_x else chart_ticks(x_low, x_high, 6)
     if all(float(x).is_integer() for x, _ in points):
         x_ticks = [tick for tick in x_ticks if float(tick).is_integer()]
-    body = [text(0, 12, y_label, "axis"), text((left + right) / 2, size.height - 4, x_label, "axis", "middle")]
+    body = [svg_text(0, 12, y_label, "axis"), svg_text((left + right) / 2, size.height - 4, x_label, "axis", "middle")]
     for tick in y_ticks:
-        body.append(line((left, y_scale(tick)), (right, y_scale(tick)), "grid"))
-        body.append(text(left - 6, y_scale(tick) + 4, number(tick), "axis", "end"))
+        body.append(svg_line((left, y_scale(tick)), (right, y_scale(tick)), "grid"))
+        body.append(svg_text(left - 6, y_scale(tick) + 4, chart_number(tick), "axis", "end"))
     for tick in filter(lambda tick: x_low <= tick <= x_high, x_ticks):
-        body.append(text(x_scale(tick), bottom + 17, number(tick), "axis", "middle"))
-        body.append(line((x_scale(tick), bottom), (x_scale(tick), bottom + 4), "grid"))
+        body.append(svg_text(x_scale(tick), bottom + 17, chart_number(tick), "axis", "middle"))
+        body.append(svg_line((x_scale(tick), bottom), (x_scale(tick), bottom + 4), "grid"))
     ends = [y_scale(curve.points[-1][1]) + 4 for curve in lines]
-    places = spaced(ends, FONT + 2, top + 4, bottom + 4)
+    places = spaced_chart_labels(ends, FONT + 2, top + 4, bottom + 4)
     for curve, place in zip(lines, places, strict=True):
         path = " ".join(f"{x_scale(x):.1f},{y_scale(y):.1f}" for x, y in curve.points)
         body.append(f'<polyline points="{path}" class="line {curve.style}"><title>{escape(curve.label)}</title>')
         body.append("</polyline>")
         end_x, end_y = x_scale(curve.points[-1][0]), y_scale(curve.points[-1][1])
-        body.append(line((end_x + 2, end_y), (right + 7, place - 4), f"leader {curve.style}"))
-        body.append(text(right + 9, place, curve.label, f"label ink {curve.style}"))
-    return drawing(body, size, title)
+        body.append(svg_line((end_x + 2, end_y), (right + 7, place - 4), f"leader {curve.style}"))
+        body.append(svg_text(right + 9, place, curve.label, f"label ink {curve.style}"))
+    return svg_drawing(body, size, title)
 
 
-def dots(
+def dot_chart(
     rows: Sequence[Dot], *, width: float, title: str, domain: tuple[float, float], axis: str = "", zero: bool = False
 ) -> str:
     """Return one row per estimate: its label, a dot, the interval as a line and the value; `zero` marks 0.
@@ -213,30 +215,34 @@ def dots(
     bottom = top + step * len(rows)
     scale = Scale(domain, (left, right))
     body = []
-    for tick in nice_ticks(*domain, count=max(2, int((right - left) / 45))):
-        body.append(line((scale(tick), top), (scale(tick), bottom), "grid"))
-        body.append(text(scale(tick), bottom + 16, number(tick), "axis", "middle"))
+    for tick in chart_ticks(*domain, count=max(2, int((right - left) / 45))):
+        body.append(svg_line((scale(tick), top), (scale(tick), bottom), "grid"))
+        body.append(svg_text(scale(tick), bottom + 16, chart_number(tick), "axis", "middle"))
     if zero:
-        body.append(line((scale(0), top - 4), (scale(0), bottom), "zero"))
+        body.append(svg_line((scale(0), top - 4), (scale(0), bottom), "zero"))
     for index, row in enumerate(rows):
         y = top + step * (index + (0.72 if above else 0.5))
-        label = text(0, y - 12, row.label, "label halo") if above else text(left - 10, y + 4, row.label, anchor="end")
+        label = (
+            svg_text(0, y - 12, row.label, "label halo")
+            if above
+            else svg_text(left - 10, y + 4, row.label, anchor="end")
+        )
         value = f"{row.value:+.1f}".replace("-", "−") if zero else f"{row.value:.1f}"
-        body += [label, _dot(row, scale, y), text(width, y + 4, value, "value", "end")]
+        body += [label, _dot(row, scale, y), svg_text(width, y + 4, value, "value", "end")]
     height = bottom + (38 if axis else 22)
     if axis:
-        body.append(text((left + right) / 2, height - 4, axis, "axis", "middle"))
-    return drawing(body, Size(width, height), title)
+        body.append(svg_text((left + right) / 2, height - 4, axis, "axis", "middle"))
+    return svg_drawing(body, Size(width, height), title)
 
 
 def _dot(row: Dot, scale: Scale, y: float) -> str:
     hint = escape(f"{row.label}: {row.value:.1f} ({row.low:.1f} to {row.high:.1f})")
-    whisker = line((scale(row.low), y), (scale(row.high), y), f"whisker {row.style}")
+    whisker = svg_line((scale(row.low), y), (scale(row.high), y), f"whisker {row.style}")
     circle = f'<circle cx="{scale(row.value):.1f}" cy="{y:.1f}" r="4.5" class="dot {row.style}"/>'
     return f"<g><title>{hint}</title>{whisker}{circle}</g>"
 
 
-def bars(rows: Sequence[Bar], *, width: float, title: str) -> str:
+def bar_chart(rows: Sequence[Bar], *, width: float, title: str) -> str:
     """Return one bar per row, label above, note at the right end."""
     step, longest = 38.0, max((row.value for row in rows), default=0.0) or 1.0
     note = max((len(row.note) for row in rows), default=0) * LETTER + 10
@@ -245,7 +251,9 @@ def bars(rows: Sequence[Bar], *, width: float, title: str) -> str:
         top = index * step
         room = max(1, int(width / LETTER))
         label = row.label if len(row.label) <= room else row.label[: room - 1] + "…"
-        body.append(text(0, top + 13, label, "label"))
-        body.append(rectangle(0, top + 19, (width - note) * row.value / longest, 9, "bar", f"{row.label}: {row.note}"))
-        body.append(text((width - note) * row.value / longest + 7, top + 28, row.note, "value"))
-    return drawing(body, Size(width, max(step * len(rows), 1)), title)
+        body.append(svg_text(0, top + 13, label, "label"))
+        body.append(
+            svg_rectangle(0, top + 19, (width - note) * row.value / longest, 9, "bar", f"{row.label}: {row.note}")
+        )
+        body.append(svg_text((width - note) * row.value / longest + 7, top + 28, row.note, "value"))
+    return svg_drawing(body, Size(width, max(step * len(rows), 1)), title)

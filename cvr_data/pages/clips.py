@@ -37,7 +37,7 @@ class ClipShelf:
                 self.unreadable[video_id] = "no media file is known"
                 return False
             try:
-                self.uris[video_id] = data_uri(clip)
+                self.uris[video_id] = clip_data_uri(clip)
                 found = probe(clip)
                 self.ratios[video_id] = round(min(16 / 9, max(1.0, found.width / found.height)), 3)
             except UnreadableVideo as error:
@@ -45,7 +45,7 @@ class ClipShelf:
         return video_id in self.uris
 
 
-def data_uri(medium: Path | Clip) -> str:
+def clip_data_uri(medium: Path | Clip) -> str:
     """Return an MP4 file as a data URI; one that is large, no MP4, or a part of a file, is sampled and scaled down.
 
     Raises:
@@ -57,16 +57,12 @@ def data_uri(medium: Path | Clip) -> str:
         probe(path)
         content = path.read_bytes()
     else:
-        content = small_mp4(clip)
+        content = small_mp4_for_page(clip)
     return f"data:video/mp4;base64,{base64.b64encode(content).decode()}"
 
 
-def small_mp4(clip: Clip) -> bytes:
-    """Return the clip as a small MP4 file.
-
-    Raises:
-        UnreadableVideo: the file is missing, broken or has no frame.
-    """
+def small_mp4_for_page(clip: Clip) -> bytes:
+    """Return the clip as a small MP4 file. Raises UnreadableVideo: the file is missing, broken or has no frame."""
     from PIL import Image
 
     frames = read_frames(clip, FRAMES)
@@ -74,15 +70,9 @@ def small_mp4(clip: Clip) -> bytes:
     ratio = min(1.0, LONG_SIDE / max(height, width))
     shape = [max(2, 2 * round(side * ratio / 2)) for side in (width, height)]
     small = [Image.fromarray(frame).resize(shape, Image.Resampling.BICUBIC) for frame in frames]
+    duration_s = probe(clip).duration_s
+    fps = 1 if len(frames) == 1 else min(30, max(1, round(len(frames) / duration_s))) if duration_s > 0 else 8
     with tempfile.TemporaryDirectory() as folder:
         smaller = Path(folder) / "clip.mp4"
-        write_mp4(smaller, np.stack([np.asarray(image) for image in small]), fps=_fps(clip, len(frames)))
+        write_mp4(smaller, np.stack([np.asarray(image) for image in small]), fps=fps)
         return smaller.read_bytes()
-
-
-def _fps(clip: Clip, frames: int) -> int:
-    """Frames per second that keep the clip's duration."""
-    if frames == 1:
-        return 1
-    duration_s = probe(clip).duration_s
-    return min(30, max(1, round(frames / duration_s))) if duration_s > 0 else 8

@@ -34,11 +34,11 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
     return [
         FunnelBar(
             unit=unit,
-            label=in_words(step.step if follows else artifact.path.name),
+            label=words_on_page(step.step if follows else artifact.path.name),
             before=step.rows_out if step.rows_in is None else step.rows_in,
             after=step.rows_out,
             losses=[
-                (in_words(reason), count)
+                (words_on_page(reason), count)
                 for reason, count in sorted(step.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
                 if count
             ],
@@ -51,11 +51,11 @@ def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
 def funnel_figure(found: Sequence[FunnelBar]) -> Figure:
     """Return the chart of the bars, steps that removed nothing drawn as one."""
     title = "Rows kept at each step: " + ", ".join(f"{bar.label} {bar.after:,} of {bar.before:,}" for bar in found)
-    drawn = merged_bars(found)
+    drawn = merged_funnel_bars(found)
     return Figure(*(sankey(drawn, width=width, title=title) for width in (WIDE, NARROW)))
 
 
-def merged_bars(found: Sequence[FunnelBar]) -> list[FunnelBar]:
+def merged_funnel_bars(found: Sequence[FunnelBar]) -> list[FunnelBar]:
     """Return the bars with each run of steps that removed nothing as one; the first step of a unit stands alone."""
     runs: list[list[FunnelBar]] = []
     was_idle, unit = False, ""
@@ -72,6 +72,6 @@ def merged_bars(found: Sequence[FunnelBar]) -> list[FunnelBar]:
     ]
 
 
-def in_words(name: str) -> str:
+def words_on_page(name: str) -> str:
     """Return a name of the command line or of a column as words."""
     return name.replace("_", " ").replace("-", " ")

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvr_data.pages.charts import LETTER, Scale, Size, drawing, line, nice_ticks, number, rectangle, text
+from cvr_data.pages.charts import (
+    LETTER,
+    Scale,
+    Size,
+    chart_number,
+    chart_ticks,
+    svg_drawing,
+    svg_line,
+    svg_rectangle,
+    svg_text,
+)
 
 BINS = 24
 HEIGHT = 190.0
@@ -28,7 +38,7 @@ class Counts:
     lost: list[int]
 
 
-def count_values(kept: Sequence[float], lost: Sequence[float] = (), *, whole: bool = False) -> Counts:
+def histogram_counts(kept: Sequence[float], lost: Sequence[float] = (), *, whole: bool = False) -> Counts:
     """Return the counts in bins of equal width, one bin for each whole number where `whole` and they are few."""
     values = np.array([*kept, *lost], np.float64)
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
@@ -45,34 +55,34 @@ def histogram(counts: Counts, *, width: float, title: str, x_label: str, bounds:
     """Return the drawing: kept below, left out above it in the paler colour, bounds as upright lines."""
     ends = [counts.edges[0], counts.edges[-1], *(bound.value for bound in bounds)]
     highest = max((one + other for one, other in zip(counts.kept, counts.lost, strict=True)), default=0) or 1
-    left = max(34.0, len(number(highest)) * LETTER + 10)
+    left = max(34.0, len(chart_number(highest)) * LETTER + 10)
     top, bottom = 34.0 if bounds else 12.0, HEIGHT - 38
     x, y = Scale((min(ends), max(ends)), (left, width - 6)), Scale((0, highest), (bottom, top))
     body = []
-    for tick in nice_ticks(0, highest, 3):
-        body.append(line((left, y(tick)), (width - 6, y(tick)), "grid"))
-        body.append(text(left - 6, y(tick) + 4, number(tick), "axis", "end"))
+    for tick in chart_ticks(0, highest, 3):
+        body.append(svg_line((left, y(tick)), (width - 6, y(tick)), "grid"))
+        body.append(svg_text(left - 6, y(tick) + 4, chart_number(tick), "axis", "end"))
     for start, stop, kept, lost in zip(counts.edges, counts.edges[1:], counts.kept, counts.lost, strict=False):
         body += _bar((x(start), x(stop)), (start, stop), kept, lost, y)
-    for tick in nice_ticks(min(ends), max(ends), max(2, int((width - left) / 60))):
-        body.append(text(x(tick), bottom + 16, number(tick), "axis", "middle"))
+    for tick in chart_ticks(min(ends), max(ends), max(2, int((width - left) / 60))):
+        body.append(svg_text(x(tick), bottom + 16, chart_number(tick), "axis", "middle"))
     for place, bound in enumerate(bounds):
-        body.append(line((x(bound.value), top - 6), (x(bound.value), bottom), "bound"))
+        body.append(svg_line((x(bound.value), top - 6), (x(bound.value), bottom), "bound"))
         # Near the right edge the label stands before its line.
         anchor, gap = ("end", -4) if x(bound.value) > width - len(bound.label) * LETTER else ("start", 4)
-        body.append(text(x(bound.value) + gap, 11 + 13 * (place % 2), bound.label, "axis", anchor))
-    body.append(text((left + width) / 2, HEIGHT - 5, x_label, "axis", "middle"))
-    return drawing(body, Size(width, HEIGHT), title)
+        body.append(svg_text(x(bound.value) + gap, 11 + 13 * (place % 2), bound.label, "axis", anchor))
+    body.append(svg_text((left + width) / 2, HEIGHT - 5, x_label, "axis", "middle"))
+    return svg_drawing(body, Size(width, HEIGHT), title)
 
 
 def _bar(place: tuple[float, float], values: tuple[float, float], kept: int, lost: int, y: Scale) -> list[str]:
-    span = f"{number(round(values[0], 3))} to {number(round(values[1], 3))}"
+    span = f"{chart_number(round(values[0], 3))} to {chart_number(round(values[1], 3))}"
     width = max(place[1] - place[0] - 1, 0.8)
     parts = []
     if kept:
         hint = f"{span}: {kept:,} kept"
-        parts.append(rectangle(place[0] + 0.5, y(kept), width, y(0) - y(kept), "kept", hint))
+        parts.append(svg_rectangle(place[0] + 0.5, y(kept), width, y(0) - y(kept), "kept", hint))
     if lost:
         hint = f"{span}: {lost:,} left out"
-        parts.append(rectangle(place[0] + 0.5, y(kept + lost), width, y(kept) - y(kept + lost), "lost", hint))
+        parts.append(svg_rectangle(place[0] + 0.5, y(kept + lost), width, y(kept) - y(kept + lost), "lost", hint))
     return parts

@@ -1,8 +1,8 @@
 """Renders HTML pages that need nothing beside themselves: style, script, drawings and clips are inside.
 
-made = environment()
-show_clips(made, clips, captions)
-page = with_clips(made.get_template("stats.html.j2").render(page=page), clips)
+made = page_environment()
+show_clips_on_page(made, clips, captions)
+page = page_with_clips(made.get_template("stats.html.j2").render(page=page), clips)
 """
 
 import json
@@ -21,7 +21,7 @@ CLIPS_PLACE = "__CLIPS__"
 """Where a template wants the clips; what comes after it must not hold the word."""
 
 
-def environment(*folders: Path, autoescape: bool = True) -> jinja2.Environment:
+def page_environment(*folders: Path, autoescape: bool = True) -> jinja2.Environment:
     """Return what renders the templates in the folders and those that all pages share."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
@@ -35,13 +35,13 @@ def environment(*folders: Path, autoescape: bool = True) -> jinja2.Environment:
     return made
 
 
-def show_clips(made: jinja2.Environment, clips: ClipShelf, captions: Mapping[str, str]) -> None:
+def show_clips_on_page(made: jinja2.Environment, clips: ClipShelf, captions: Mapping[str, str]) -> None:
     """Let the templates show clips (`parts.html.j2`) under their captions."""
     made.globals.update(clip_of=clips.has, ratio_of=clips.ratios.get)
     made.globals.update(caption_of=lambda video_id: captions.get(video_id, ""))
 
 
-def with_clips(body: str, clips: ClipShelf) -> str:
+def page_with_clips(body: str, clips: ClipShelf) -> str:
     """Return a rendered page with the clips it asked for: known only by now, and too long for the template."""
     content = json.dumps(clips.uris, separators=(",", ":")).replace("<", "\\u003c")
     before, _, after = body.rpartition(CLIPS_PLACE)
@@ -49,11 +49,7 @@ def with_clips(body: str, clips: ClipShelf) -> str:
 
 
 def write_page(content: str, out: Path, option: str = "--out") -> None:
-    """Write the page, whole or not at all.
-
-    Raises:
-        CvrError: `out` is a folder.
-    """
+    """Write the page, whole or not at all. Raises CvrError: `out` is a folder."""
     if out.is_dir():
         raise CvrError(f"{out} is a folder; {option} is the file to write, such as {out / 'report.html'}.")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cvr_data.pages.charts import LETTER, FunnelBar, Size, drawing, escape, line, rectangle, text, wrap
+from cvr_data.pages.charts import (
+    LETTER,
+    FunnelBar,
+    Size,
+    escape,
+    svg_drawing,
+    svg_line,
+    svg_rectangle,
+    svg_text,
+    wrap_chart_items,
+)
 
 STAGES = ("videos", "pairs", "texts", "triplets")
 """What becomes what; a stage that comes before the one above it begins another funnel."""
@@ -58,14 +68,14 @@ def sankey(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
         body += _streams(above, below)
     for index, row in enumerate(rows):
         if index == 0 or rows[index - 1].unit != row.unit:
-            body.append(text(0, row.nodes[0].y - 8, row.unit.capitalize(), "heading"))
+            body.append(svg_text(0, row.nodes[0].y - 8, row.unit.capitalize(), "heading"))
         for node in row.nodes:
             body += _node(node, width)
         last = row.nodes[-1]
-        body.append(line((last.x + last.width_before + 4, last.y + 4), (label_x - 6, last.y + 4), "grid"))
+        body.append(svg_line((last.x + last.width_before + 4, last.y + 4), (label_x - 6, last.y + 4), "grid"))
         for number, (style, words) in enumerate(row.lines):
-            body.append(text(label_x, last.y + 8 + 16 * number, words, style))
-    return drawing(body, Size(width, height), title, "sankey")
+            body.append(svg_text(label_x, last.y + 8 + 16 * number, words, style))
+    return svg_drawing(body, Size(width, height), title, "sankey")
 
 
 def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[list[StepBand], float]:
@@ -107,11 +117,13 @@ def _lines(group: Sequence[FunnelBar], width: float) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for step in group:
         counts = f"{step.before:,} → {step.after:,}" if step.before != step.after else f"{step.after:,}"
-        found += [("label", words) for words in wrap([_cut(step.label, width), counts], width, "  ")]
+        found += [("label", words) for words in wrap_chart_items([_cut(step.label, width), counts], width, "  ")]
         shown, rest = step.losses[:REASONS], step.losses[REASONS:]
         reasons = [f"−{count:,} {reason}" for reason, count in shown]
         reasons += [f"−{sum(count for _, count in rest):,} for {len(rest)} other reasons"] if rest else []
-        found += [("muted", words) for words in wrap([_cut(reason, width) for reason in reasons], width, "  ·  ")]
+        found += [
+            ("muted", words) for words in wrap_chart_items([_cut(reason, width) for reason in reasons], width, "  ·  ")
+        ]
     return found
 
 
@@ -122,12 +134,12 @@ def _cut(words: str, width: float) -> str:
 
 def _node(node: Node, width: float) -> list[str]:
     step = node.step
-    parts = [rectangle(node.x, node.y, node.width_after, NODE, "kept", f"{step.label}: {step.after:,} stay")]
+    parts = [svg_rectangle(node.x, node.y, node.width_after, NODE, "kept", f"{step.label}: {step.after:,} stay")]
     losses = list(step.losses) or ([("left out", step.before - step.after)] if step.before > step.after else [])
     lost, x = sum(count for _, count in losses), node.x + node.width_after
     for reason, count in losses if step.before > step.after else ():
         share = (node.width_before - node.width_after) * count / lost
-        parts.append(rectangle(x, node.y, max(share - 0.7, 0.7), NODE, "lost"))
+        parts.append(svg_rectangle(x, node.y, max(share - 0.7, 0.7), NODE, "lost"))
         shape = _ribbon((x, x + share - 0.7), (x + 14, x + 14 + share - 0.7), node.y + NODE, node.y + NODE + FALL)
         hint = f"<title>{escape(f'{count:,} {reason}')}</title>"
         parts.append(f'<path d="{shape}" fill="url(#fade{width:g})">{hint}</path>')

@@ -1,7 +1,7 @@
 """The page of `cvr stats --html`: a dataset in pictures, one file that loads nothing else.
 
 page = stats_page(Path("annotations/quickstart"))
-Path("stats.html").write_text(to_html(page), encoding="utf-8")
+Path("stats.html").write_text(stats_page_html(page), encoding="utf-8")
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
 from cvr_data.language.words import words_of
-from cvr_data.pages.cards import TripletCard, captions_of, cards_of, media_of, triplet_cards
-from cvr_data.pages.charts import NARROW, Bar, Figure, FunnelBar, bars
+from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, page_cards, random_page_cards
+from cvr_data.pages.charts import NARROW, Bar, Figure, FunnelBar, bar_chart
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.pages.funnel import funnel_bars, funnel_figure, in_words
-from cvr_data.pages.histogram import Bound, count_values, histogram
-from cvr_data.pages.page import environment, show_clips, with_clips
-from cvr_data.triplets.card import commands_of
+from cvr_data.pages.funnel import funnel_bars, funnel_figure, words_on_page
+from cvr_data.pages.histogram import Bound, histogram, histogram_counts
+from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on_page
+from cvr_data.triplets.card import card_commands
 from cvr_data.triplets.dataset import Dataset, open_dataset
-from cvr_data.triplets.statistics import counts_text, statistics
+from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
 RANDOM = 12
 """Triplets drawn at random."""
@@ -83,7 +83,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> St
         CvrError: the folder holds no triplets, or the videos have moved or changed.
     """
     dataset = open_dataset(folder, videos=videos)
-    triplets, numbers = dataset.triplets, statistics(dataset.triplets, dataset.videos)
+    triplets, numbers = dataset.triplets, triplet_statistics(dataset.triplets, dataset.videos)
     made_of, steps = lineage([folder]), funnel_bars(folder)
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
@@ -96,32 +96,32 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> St
         sections=[section for section in _sections(dataset, numbers["all"], made_of) if section[2]],
         splits=numbers["splits"],
         leaks=numbers["leaks"],
-        cards=triplet_cards(triplets, count=RANDOM, seed=seed),
+        cards=random_page_cards(triplets, count=RANDOM, seed=seed),
         ranked=_ranked(triplets),
-        commands=commands_of(made_of),
-        clips=ClipShelf(media_of(dataset.videos)),
-        captions=captions_of(triplets, dataset.videos),
+        commands=card_commands(made_of),
+        clips=ClipShelf(media_on_page(dataset.videos)),
+        captions=captions_on_page(triplets, dataset.videos),
     )
 
 
-def to_html(page: StatsPage) -> str:
+def stats_page_html(page: StatsPage) -> str:
     """Return the page as HTML that loads nothing from outside itself."""
-    made = environment()
-    show_clips(made, page.clips, page.captions)
-    return with_clips(made.get_template("stats.html.j2").render(page=page, words=in_words), page.clips)
+    made = page_environment()
+    show_clips_on_page(made, page.clips, page.captions)
+    return page_with_clips(made.get_template("stats.html.j2").render(page=page, words=words_on_page), page.clips)
 
 
 def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     whole = numbers["all"]
     return [
         ("Triplets", f"{whole['triplets']:,}"),
-        ("By split", counts_text({split: found["triplets"] for split, found in numbers["splits"].items()})),
+        ("By split", triplet_counts_text({split: found["triplets"] for split, found in numbers["splits"].items()})),
         ("Queries", f"{whole['queries']:,}, {whole['queries_with_several_targets']:,} with several targets"),
         ("Videos", f"{whole['videos']:,}"),
         ("Near-duplicate groups", f"{whole['groups']:,}" if whole["groups"] else "unknown"),
         ("Distinct texts", f"{whole['texts']:,}, of {whole['words']:,} words"),
-        ("Sources of the videos", counts_text(whole["sources"])),
-        ("Licences of the videos", counts_text(whole["licences"])),
+        ("Sources of the videos", triplet_counts_text(whole["sources"])),
+        ("Licences of the videos", triplet_counts_text(whole["licences"])),
     ]
 
 
@@ -160,7 +160,7 @@ def _distribution(title: str, values: Sequence[float], unit: str, *, whole: bool
     if not len(values):
         return None
     median = f"median {np.median(values):.3g}, mean {np.mean(values):.3g}"
-    drawing = histogram(count_values(values, whole=whole), width=NARROW, title=f"{title}: {median}", x_label=unit)
+    drawing = histogram(histogram_counts(values, whole=whole), width=NARROW, title=f"{title}: {median}", x_label=unit)
     return Panel(title, median, drawing)
 
 
@@ -170,7 +170,7 @@ def _counted(title: str, counts: dict[str, int], note: str = "") -> Panel | None
     ranked = sorted(counts.items(), key=lambda entry: -entry[1])
     rows = [Bar(name, count, f"{count:,}") for name, count in ranked]
     named = f"{title}: " + ", ".join(f"{name} {count}" for name, count in ranked)
-    return Panel(title, note, bars(rows, width=NARROW, title=named))
+    return Panel(title, note, bar_chart(rows, width=NARROW, title=named))
 
 
 def _of_videos(dataset: Dataset) -> list[Panel | None]:
@@ -204,7 +204,7 @@ def _similarity(name: str, title: str, triplets: pa.Table, made_of: Sequence[Art
     distinct = list({bound.label: bound for bound in bounds}.values())
     note = "kept and left out" if lost else "cosine"
     drawing = histogram(
-        count_values(kept, lost), width=NARROW, x_label="cosine", bounds=distinct,
+        histogram_counts(kept, lost), width=NARROW, x_label="cosine", bounds=distinct,
         title=f"{title}: {len(kept):,} kept, {len(lost):,} left out; " + ", ".join(bound.label for bound in distinct),
     )  # fmt: skip
     return Panel(title, note, drawing)
@@ -243,7 +243,7 @@ def _ranked(triplets: pa.Table) -> list[RankedCards]:
         low, high = known[:ENDS], known[::-1][:ENDS]
         cards = []
         for end in (low, high):
-            more = None if name in SIMILARITIES else [f"{in_words(name)} {value:.3f}" for value, _, _ in end]
-            cards.append(cards_of(triplets, [row for _, _, row in end], more))
-        ranked.append(RankedCards(SIMILARITIES.get(name, in_words(name)).lower(), *cards))
+            more = None if name in SIMILARITIES else [f"{words_on_page(name)} {value:.3f}" for value, _, _ in end]
+            cards.append(page_cards(triplets, [row for _, _, row in end], more))
+        ranked.append(RankedCards(SIMILARITIES.get(name, words_on_page(name)).lower(), *cards))
     return ranked

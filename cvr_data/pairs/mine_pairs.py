@@ -6,7 +6,7 @@ filter needs. A strategy and the filters after it are one pass over the parts, u
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, mark_rows
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
@@ -23,8 +23,7 @@ from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
 from cvr_data.filters import FILTERS, ClaimsPlaces, FilterModule, HasVersion, MeetsInGroups, NeedsColumns
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
-from cvr_data.pairs.search.pairs import with_video_columns
-from cvr_data.pairs.strategies import STRATEGIES, InParts, InTables, ReadsFiles, StrategyModule
+from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 5
@@ -104,7 +103,7 @@ def mine_pairs(
     with run:
         corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
-        pairs = _mined(corpus, strategy, read, embeddings)
+        pairs = strategy.module.mined(strategy.config, corpus, embeddings)
         pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses))
         pairs = pairs.then(Step(name="changes", run=_typed, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"))
@@ -153,31 +152,9 @@ def _read(config: _Read, part: pa.Table) -> pa.Table:
     return of_videos(config.with_segments, check_columns(part, schema, config.folder))
 
 
-def _mined(corpus: Flow, strategy: Strategy, read: _Read, embeddings: Path | None) -> Flow:
-    """Return the pairs of a strategy."""
-    if isinstance(strategy.module, InParts):
-        for step in strategy.module.steps(strategy.config):
-            corpus = corpus.then(step)
-        return corpus
-
-    def mined() -> Iterator[pa.Table]:
-        table = check_columns(open_artifact(read.folder).read(), VIDEOS, read.folder)
-        of_each = _read(read, table).drop_columns(["captions"])
-        module, about = strategy.module, (strategy.config, table, embeddings)
-        for pairs in module.tables(*about) if isinstance(module, InTables) else [module.run(*about)]:
-            yield with_video_columns(pairs, of_each)
-
-    made = corpus.run.made(strategy.name, mined)
-    return made.then(Step(name=strategy.name, run=_as_mined, makes_rows=True))
-
-
-def _as_mined(config: None, pairs: pa.Table) -> pa.Table:
-    return pairs
-
-
 def _filtered(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], columns: _Columns) -> Flow:
     """Return the pairs with the filters in order, and the columns that they need and all pairs get."""
-    meet_by = strategy.module.MEET_BY if isinstance(strategy.module, InParts) else None
+    meet_by = strategy.module.MEET_BY
     for chosen in filters:
         pairs = columns.with_column(pairs, _need(chosen))
         about = {"name": chosen.name, "run": chosen.module.run, "config": chosen.config}

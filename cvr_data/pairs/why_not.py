@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.reading import reading
 from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 
@@ -106,7 +107,7 @@ def _read(artifact: Artifact, name: str, needed: str, wanted: Mapping[str, list[
     """Return the rows of the parts of that name that have one of the wanted values in each column named."""
     rows = []
     for path in sorted(artifact.path.glob(f"{name}-*.parquet")):
-        with pq.ParquetFile(path) as part:
+        with reading(path, "Parquet"), pq.ParquetFile(path) as part:
             for number in range(part.num_row_groups if needed in part.schema_arrow.names else 0):
                 group = part.read_row_group(number)
                 for column, values in wanted.items():

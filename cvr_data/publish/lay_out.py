@@ -9,7 +9,7 @@ and urls only. `cvr_data.publish.push` uploads it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,29 +17,28 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
+from cvr_data.core.lineage import input_paths, lineage
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.formats import webvid_covr
 from cvr_data.media.places import ids_of_clips
 from cvr_data.publish.media import (
     SAFE_ID,
     PublishedMedium,
-    check_media,
+    check_published_media,
     publishable_media,
-    thumbnails,
-    with_times,
-    with_urls,
-    with_video_columns,
+    published_thumbnails,
+    with_published_times,
+    with_published_urls,
+    with_published_videos,
 )
-from cvr_data.publish.papers import citation, copy_licence_files, licences_text, recipe
+from cvr_data.publish.papers import publish_licence_files, published_citation, published_licences, published_recipe
 from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import SPLITS, content_id
-from cvr_data.triplets.card import Card, commands_of, examples, render_card, sources_of
-from cvr_data.triplets.dataset import Dataset
-from cvr_data.triplets.shortcuts import shortcuts_of
-from cvr_data.triplets.statistics import statistics
+from cvr_data.triplets.card import Card, card_commands, card_examples, card_sources, render_card
+from cvr_data.triplets.dataset import Dataset, dataset_funnel
+from cvr_data.triplets.shortcuts import shortcuts_of_triplets
+from cvr_data.triplets.statistics import triplet_statistics
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -92,7 +91,7 @@ class Staged:
         return {name: path.stat().st_size for name, path in self.files().items()}
 
 
-def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = None) -> Staged:
+def stage_publication(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = None) -> Staged:
     """Write what would be published into a folder; nothing goes over the network.
 
     Raises:
@@ -100,12 +99,12 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
             media that lie elsewhere or are none.
     """
     wanted = wanted or Wanted()
-    check_repo(repo)
+    check_published_repo(repo)
     part = publishable(dataset, wanted.licences or {})
     own = (dataset.artifact.path, *input_paths(dataset.artifact, "videos").values(), *wanted.media)
     media, elsewhere = publishable_media(part, own)
     if wanted.with_videos:
-        check_media(media, elsewhere)
+        check_published_media(media, elsewhere)
     uploaded = media if wanted.with_videos else {}
     configs = _write_rows(part, folder, repo, wanted, uploaded)
     card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
@@ -113,7 +112,7 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
     for number, made in enumerate(card.lineage, start=1):
         write_bytes(folder / "manifests" / f"{number:02d}-{made.stage}.json", json_bytes(made.manifest))
-    files = {medium.name: medium.path for medium in sorted(uploaded.values(), key=_name)}
+    files = {medium.name: medium.path for medium in sorted(uploaded.values(), key=lambda medium: medium.name)}
     of_media = {name: file_sha256(path) for name, path in files.items()}
     if len(of_media) > LISTED_MEDIA:
         lines = [f"{digest}  {name}\n" for name, digest in of_media.items()]
@@ -126,12 +125,8 @@ def stage(dataset: Dataset, repo: str, folder: Path, wanted: Wanted | None = Non
     return Staged(folder, files, withheld, len(elsewhere))
 
 
-def check_repo(repo: str, option: str = "--repo") -> None:
-    """Check the name of a repository.
-
-    Raises:
-        CvrError: it is malformed.
-    """
+def check_published_repo(repo: str, option: str = "--repo") -> None:
+    """Check the name of a repository. Raises CvrError: it is malformed."""
     if not REPO.fullmatch(repo):
         raise CvrError(f"{option} {repo!r} should look like user/name (letters, digits, '-', '_', '.').")
 
@@ -140,15 +135,15 @@ def _write_rows(
     part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, PublishedMedium]
 ) -> dict[str, dict[str, str]]:
     """Write the Parquet shards, CSVs and features, and return the configs."""
-    table = with_times(with_urls(part.triplets, part.videos), part.videos)
+    table = with_published_times(with_published_urls(part.triplets, part.videos), part.videos)
     if wanted.with_videos:
         where = repo if wanted.revision == "main" else f"{repo}@{wanted.revision}"
-        table = with_video_columns(table, where, uploaded)
+        table = with_published_videos(table, where, uploaded)
     configs = _write_shards(table, folder / "data")
     if wanted.embeddings is not None:
-        from cvr_data.publish.embeddings import CONFIG, write_embeddings
+        from cvr_data.publish.embeddings import CONFIG, write_published_embeddings
 
-        configs[CONFIG] = write_embeddings(folder, part, wanted.embeddings)
+        configs[CONFIG] = write_published_embeddings(folder, part, wanted.embeddings)
     webvid_covr.write(webvid_covr.Config(), part.triplets, folder / "annotations")
     return configs
 
@@ -157,40 +152,37 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
     artifacts = lineage([dataset.artifact.path])
     return Card(
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
-        numbers=statistics(part.triplets, part.videos), funnel=_funnel(dataset, artifacts), lineage=artifacts,
-        sources=sources_of(part.videos, part.used), configs={}, versions=dataset.artifact.manifest["versions"],
+        numbers=triplet_statistics(part.triplets, part.videos), funnel=dataset_funnel(dataset.artifact, artifacts),
+        lineage=artifacts, sources=card_sources(part.videos, part.used), configs={},
+        versions=dataset.artifact.manifest["versions"],
         clips=0 if part.videos is None else len(part.used & ids_of_clips(part.videos)),
-        commands=commands_of(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
+        commands=card_commands(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
         coverage=dataset.artifact.manifest.get("coverage"),
-        shortcuts=None if wanted.audit is None else shortcuts_of(wanted.audit, part.triplets),
+        shortcuts=None if wanted.audit is None else shortcuts_of_triplets(wanted.audit, part.triplets),
     )  # fmt: skip
 
 
 def _write_papers(card: Card, folder: Path, wanted: Wanted, key: str) -> None:
     assert card.repo is not None
     write_bytes(folder / "statistics.json", json_bytes(card.numbers))
-    files = copy_licence_files(wanted.licence_files, folder)
-    write_bytes(folder / "LICENCES.md", licences_text(card.sources, files, with_videos=wanted.with_videos))
-    write_bytes(folder / "CITATION.cff", citation(card.name, card.repo, key))
-    write_bytes(folder / "recipe.yaml", recipe(card.name, card.commands))
+    files = publish_licence_files(wanted.licence_files, folder)
+    write_bytes(folder / "LICENCES.md", published_licences(card.sources, files, with_videos=wanted.with_videos))
+    write_bytes(folder / "CITATION.cff", published_citation(card.name, card.repo, key))
+    write_bytes(folder / "recipe.yaml", published_recipe(card.name, card.commands))
 
 
 def _write_thumbnails(part: Publishable, media: Mapping[str, PublishedMedium], folder: Path) -> dict[str, str]:
     """Write the pictures of the card's examples and return video id -> path."""
-    shown = [row[f"{end}_id"] for row in examples(part.triplets) for end in ("reference", "target")]
-    made = thumbnails(shown, media)
+    shown = [row[f"{end}_id"] for row in card_examples(part.triplets) for end in ("reference", "target")]
+    made = published_thumbnails(shown, media)
     for name, content in made.values():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / name, content)
     return {video_id: name for video_id, (name, _) in made.items()}
 
 
-def connect() -> "HfApi":
-    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN.
-
-    Raises:
-        CvrError: there is no token.
-    """
+def connect_to_publish() -> "HfApi":
+    """Return the Hub's API with the token of `hf auth login` or HF_TOKEN. Raises CvrError: there is no token."""
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.utils import disable_progress_bars, logging
 
@@ -220,14 +212,3 @@ def _write_shards(triplets: pa.Table, folder: Path) -> dict[str, dict[str, str]]
                     configs.setdefault(name, {})[split] = f"data/{name}/{split}-*.parquet"
     configs["default"] = {split: configs["default"][split] for split in SPLITS if split in configs["default"]}
     return configs
-
-
-def _funnel(dataset: Dataset, artifacts: Sequence[Artifact]) -> Sequence[FunnelStep]:
-    recorded = dataset.artifact.manifest.get("funnel")
-    if recorded is None:
-        return funnel_of(artifacts)
-    return [FunnelStep.from_json(entry) for entry in recorded]
-
-
-def _name(medium: PublishedMedium) -> str:
-    return medium.name

@@ -52,12 +52,8 @@ def publishable_media(part: Publishable, folders: Sequence[Path]) -> tuple[dict[
     return _named(inside), elsewhere
 
 
-def check_media(media: Mapping[str, PublishedMedium], elsewhere: Mapping[str, Path]) -> None:
-    """Refuse to upload what lies elsewhere, or shows no picture.
-
-    Raises:
-        CvrError: names the first of them.
-    """
+def check_published_media(media: Mapping[str, PublishedMedium], elsewhere: Mapping[str, Path]) -> None:
+    """Refuse to upload what lies elsewhere, or shows no picture. Raises CvrError: names the first of them."""
     if elsewhere:
         told = first_few(f"{video_id} ({path})" for video_id, path in elsewhere.items())
         raise CvrError(
@@ -120,7 +116,7 @@ def _named(found: Mapping[str, Clip]) -> dict[str, PublishedMedium]:
     return media
 
 
-def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
+def with_published_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     """Return the triplets with `reference_url` and `target_url`, if any video has a url."""
     if videos is None or videos.column("url").null_count == videos.num_rows:
         return triplets
@@ -131,7 +127,7 @@ def with_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     return triplets
 
 
-def with_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
+def with_published_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     """Return the triplets with `reference_start_s` to `target_end_s`, if any video is a clip of a longer file."""
     if videos is None or not ids_of_clips(videos):
         return triplets
@@ -142,16 +138,18 @@ def with_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     return triplets
 
 
-def with_video_columns(triplets: pa.Table, where: str, media: Mapping[str, PublishedMedium]) -> pa.Table:
+def with_published_videos(triplets: pa.Table, where: str, media: Mapping[str, PublishedMedium]) -> pa.Table:
     """Return the triplets with columns that `datasets` opens as videos; `where` is user/name, or that@revision."""
     stored = {
         video_id: {"path": f"hf://datasets/{where}/{medium.name}", "bytes": None} for video_id, medium in media.items()
     }
-    table = huggingface.with_videos(triplets, stored)
-    return table.cast(huggingface.features_of(table.schema, decode=False).arrow_schema)
+    table = huggingface.huggingface_videos(triplets, stored)
+    return table.cast(huggingface.huggingface_features(table.schema, decode=False).arrow_schema)
 
 
-def thumbnails(video_ids: Iterable[str], media: Mapping[str, PublishedMedium]) -> dict[str, tuple[str, bytes]]:
+def published_thumbnails(
+    video_ids: Iterable[str], media: Mapping[str, PublishedMedium]
+) -> dict[str, tuple[str, bytes]]:
     """Return video id -> (path in the repository, JPEG of its middle frame); media that cannot be read have none."""
     made = {}
     for video_id in dict.fromkeys(video_ids):

@@ -10,7 +10,7 @@ import yaml
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.triplets.card import SourceOfVideos, cell
+from cvr_data.triplets.card import SourceOfVideos, card_cell
 
 METHODS = [
     {"type": "article", "title": "CoVR: Learning Composed Video Retrieval from Web Video Captions",
@@ -20,7 +20,7 @@ METHODS = [
 """What a dataset made by mining captions builds on."""
 
 
-def citation(name: str, repo: str, key: str, endpoint: str = "https://huggingface.co") -> bytes:
+def published_citation(name: str, repo: str, key: str, endpoint: str = "https://huggingface.co") -> bytes:
     """Return CITATION.cff; its version is the key of the triplets, and its author the owner of the repository."""
     content = {
         "cff-version": "1.2.0",
@@ -35,7 +35,7 @@ def citation(name: str, repo: str, key: str, endpoint: str = "https://huggingfac
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
 
 
-def licences_text(sources: Sequence[SourceOfVideos], files: Sequence[str], *, with_videos: bool) -> bytes:
+def published_licences(sources: Sequence[SourceOfVideos], files: Sequence[str], *, with_videos: bool) -> bytes:
     """Return LICENCES.md: the licence of each source of videos, what of it is published, the files that say more."""
     lines = [
         "# Licences",
@@ -47,7 +47,7 @@ def licences_text(sources: Sequence[SourceOfVideos], files: Sequence[str], *, wi
     published = "captions and videos" if with_videos else "captions"
     for source in sources:
         part = f"{published} are part of this dataset" if source.is_redistributable else "ids and urls only"
-        lines.append(f"- {cell(source.source)}: {cell(source.licence)}, {source.videos} videos: {part}")
+        lines.append(f"- {card_cell(source.source)}: {card_cell(source.licence)}, {source.videos} videos: {part}")
     if any(not source.is_redistributable for source in sources):
         lines += [
             "",
@@ -59,7 +59,7 @@ def licences_text(sources: Sequence[SourceOfVideos], files: Sequence[str], *, wi
     return ("\n".join(lines) + "\n").encode()
 
 
-def copy_licence_files(paths: Sequence[Path], folder: Path) -> list[str]:
+def publish_licence_files(paths: Sequence[Path], folder: Path) -> list[str]:
     """Copy files into licences/ and return their paths in the repository.
 
     Raises:
@@ -78,7 +78,7 @@ def copy_licence_files(paths: Sequence[Path], folder: Path) -> list[str]:
     return sorted(names)
 
 
-def recipe(name: str, commands: Sequence[str]) -> bytes:
+def published_recipe(name: str, commands: Sequence[str]) -> bytes:
     """Return recipe.yaml: the commands that made the dataset, as `cvr run` takes them."""
     steps = [command.replace("$", "$$") for command in commands if command.startswith("cvr ")]
     content = {"name": name, "summary": "What made this dataset, in order.", "steps": steps}

@@ -1,6 +1,6 @@
 """Uploads files to a dataset repository of the Hugging Face Hub: in chunks to a branch, then in one commit.
 
-    push(files, Target("user/name"))      # files: path in the repository -> local file
+    push_publication(files, Target("user/name"))      # files: path in the repository -> local file
 
 1. What the revision lacks goes to the branch `cvr-upload-REVISION` in chunks, a commit each, so that the Hub keeps what
    has arrived. Each chunk is compared with what the Hub then reports: sha256 of large files, git's hash of small ones.
@@ -87,7 +87,7 @@ class Pushed:
         return bool(self.sent or self.removed)
 
 
-def push(files: Mapping[str, Path], target: Target, config: Config, api: "HfApi") -> Pushed:
+def push_publication(files: Mapping[str, Path], target: Target, config: Config, api: "HfApi") -> Pushed:
     """Bring the files to the revision and return what was done.
 
     Raises:
@@ -110,7 +110,7 @@ def push(files: Mapping[str, Path], target: Target, config: Config, api: "HfApi"
             problem = _http_error(error)
             failures = 1 if upload.committed > committed else failures + 1
             committed = upload.committed
-            text = upload_error(problem, api.endpoint, target, left=upload.left)
+            text = publication_error(problem, api.endpoint, target, left=upload.left)
             response = getattr(problem, "response", None)
             may_pass = response is None or response.status_code in (408, 429) or response.status_code >= 500
             if not upload.is_met or not may_pass or failures >= config.attempts:
@@ -303,7 +303,7 @@ def _http_error(error: Exception) -> Exception:
     raise error
 
 
-def upload_error(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
+def publication_error(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
     """Return one line that says what the Hub answered, and what to do."""
     response = getattr(error, "response", None)
     state = f"{target.revision} is as it was" + ("" if left is None else f", {left} files are missing")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.tables import TRIPLETS
-from cvr_data.triplets.dataset import Dataset, used_videos
+from cvr_data.triplets.dataset import Dataset, videos_of_triplets
 from cvr_data.triplets.licences import may_redistribute
 
 ENDS = ("reference", "target")
@@ -39,12 +39,12 @@ def publishable(dataset: Dataset, licences: Mapping[str, str]) -> Publishable:
         CvrError: a licence for a source that there is not.
     """
     videos = _with_licences(dataset.videos, licences)
-    used = used_videos(dataset.triplets)
+    used = videos_of_triplets(dataset.triplets)
     free = _redistributable(videos, used)
-    return Publishable(guarded(dataset.triplets, free), videos, used, free)
+    return Publishable(_guarded(dataset.triplets, free), videos, used, free)
 
 
-def guarded(triplets: pa.Table, free: set[str]) -> pa.Table:
+def _guarded(triplets: pa.Table, free: set[str]) -> pa.Table:
     """Return the triplets without what derives from captions of videos that may not be published again.
 
     The captions of such a video go, and so do `changes` and any text column of our own (scores stay) of its rows.

@@ -1,6 +1,6 @@
 """What would leave with a push and should not: keys, passwords and home folders in texts, places in media.
 
-scan({"data/short/train-00000-of-00001.parquet": Path(...), "videos/a.mp4": Path(...)})
+scan_publication({"data/short/train-00000-of-00001.parquet": Path(...), "videos/a.mp4": Path(...)})
 # ["data/short/train-00000-of-00001.parquet, column modification: a Hub token", "videos/a.mp4: where it was filmed"]
 
 """
@@ -22,12 +22,12 @@ PLACES = ("location", "gps", "iso6709")
 GPS_IFD = 0x8825
 
 
-def scan(files: Mapping[str, Path]) -> list[str]:
+def scan_publication(files: Mapping[str, Path]) -> list[str]:
     """Return what was found, one line each: the path in the repository, and what it holds."""
     return [f"{name}{where}" for name, path in files.items() for where in _found(path)]
 
 
-def found_in(text: str) -> list[str]:
+def secrets_to_publish(text: str) -> list[str]:
     """Return what a text holds of keys, passwords and home folders."""
     return [*secrets_in(text), *(["a home folder"] if re.search(HOME, text) else [])]
 
@@ -41,7 +41,7 @@ def _found(path: Path) -> Iterator[str]:
     elif suffix in VIDEO_SUFFIXES:
         yield from _in_film(path)
     else:
-        yield from (f": {kind}" for kind in found_in(path.read_text(encoding="utf-8", errors="replace")))
+        yield from (f": {kind}" for kind in secrets_to_publish(path.read_text(encoding="utf-8", errors="replace")))
 
 
 def _in_table(path: Path) -> Iterator[str]:
@@ -51,14 +51,9 @@ def _in_table(path: Path) -> Iterator[str]:
             for batch in file.iter_batches()
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
             for texts in _texts(column)
-            for kind in _kinds(texts)
+            for kind in secrets_to_publish("\n".join(filter(None, pc.unique(texts).to_pylist())))
         }
     yield from (f", column {name}: {kind}" for name, kind in sorted(found))
-
-
-def _kinds(texts: pa.Array) -> Iterator[str]:
-    distinct = "\n".join(filter(None, pc.unique(texts).to_pylist()))
-    yield from found_in(distinct)
 
 
 def _texts(column: pa.Array) -> Iterator[pa.Array]:
@@ -90,4 +85,4 @@ def _in_film(path: Path) -> Iterator[str]:
             tags |= stream.metadata
     if any(place in name.lower() for name in tags for place in PLACES):
         yield ": where it was filmed"
-    yield from (f": {kind} in its metadata" for kind in found_in("\n".join(map(str, tags.values()))))
+    yield from (f": {kind} in its metadata" for kind in secrets_to_publish("\n".join(map(str, tags.values()))))

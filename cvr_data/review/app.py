@@ -39,7 +39,7 @@ MAX_BODY = 64 * 1024
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def make_app(session: Session, *, tokens: dict[str, str] | None = None) -> ASGIApp:
+def make_review_app(session: Session, *, tokens: dict[str, str] | None = None) -> ASGIApp:
     """Return the application; without tokens it answers only requests that name a loopback host."""
     pages = Pages(session, tokens)
     routes = [

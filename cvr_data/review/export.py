@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError
-from cvr_data.review.store import ReviewStore
+from cvr_data.core.reading import reading
+from cvr_data.review.store import KIND, ReviewStore
 from cvr_data.tables import JUDGMENTS
 
 VERSION = 1
@@ -21,8 +22,8 @@ def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Art
     Raises:
         CvrError: there is no such review, or none was judged.
     """
-    with ReviewStore(review, must_exist=True) as store:
-        settings, table = store.settings(), judgments_table(store)
+    with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
+        settings, table = store.settings(), reviewed_judgments(store)
     if not table.num_rows:
         raise CvrError(f"{review} holds no judgment yet.")
     content = json.dumps(table.to_pylist(), sort_keys=True).encode("utf-8", "surrogatepass")
@@ -35,17 +36,10 @@ def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Art
         return writer.finish()
 
 
-def judgments_table(store: ReviewStore) -> pa.Table:
+def reviewed_judgments(store: ReviewStore) -> pa.Table:
     """Return the live judgments in the order made."""
     items = {item.item_id: item for item in store.items()}
     rows = []
     for made in store.judgments():
-        item = items[made.item_id]
-        rows.append(
-            {"judgment_id": made.request_id, "item_id": made.item_id, "reference_id": item.reference_id,
-             "target_id": item.target_id, "style": item.style, "texts": list(item.texts), "split": item.split,
-             "answer": item.answer, "annotator": made.annotator, "decision": made.decision, "reason": made.reason,
-             "note": made.note, "chosen": made.chosen, "modification": made.modification,
-             "also_correct": list(made.also_correct), "seconds": made.seconds, "judged_at": made.judged_at}
-        )  # fmt: skip
+        rows.append({**vars(items[made.item_id]), **vars(made), "judgment_id": made.request_id})
     return pa.Table.from_pylist(rows, schema=JUDGMENTS)

@@ -58,7 +58,7 @@ class Reviewed:
         return list(dict.fromkeys(name for item in self.items for name in (item.reference_id, item.target_id)))
 
 
-def item_id(reference_id: str, target_id: str, style: str) -> str:
+def review_item_id(reference_id: str, target_id: str, style: str) -> str:
     """Return the id under which the texts of one style of one pair are judged."""
     return content_id(reference_id, target_id, style)
 
@@ -85,18 +85,18 @@ def read_reviewed(
     items = _items([row for row in rows if not splits or row["split"] in splits])
     if not items:
         raise CvrError(f"{folder} has no text to review.")
-    return Reviewed(artifact, items + (read_gold(gold) if gold else []))
+    return Reviewed(artifact, items + (read_gold_for_review(gold) if gold else []))
 
 
-def read_gold(path: Path) -> list[ReviewItem]:
+def read_gold_for_review(path: Path) -> list[ReviewItem]:
     """Return the gold checks of a table with the columns reference_id, target_id, modification and answer.
 
     Raises:
         CvrError: the file is no such table, or an answer is neither accept nor reject.
     """
-    from cvr_data.features.embed_source import read_source
+    from cvr_data.features.embed_source import read_embed_source
 
-    table, where = read_source(path)
+    table, where = read_embed_source(path)
     wanted = ("reference_id", "target_id", "modification", "answer")
     for name in wanted:
         if name not in table.column_names:
@@ -110,8 +110,8 @@ def read_gold(path: Path) -> list[ReviewItem]:
         ends = (str(row["reference_id"]), str(row["target_id"]))
         style = f"{GOLD_STYLE} {content_id(str(row['modification']))}"
         items.append(
-            ReviewItem(item_id=item_id(*ends, style), reference_id=ends[0], target_id=ends[1], style=style, split=None,
-                 texts=(str(row["modification"]),), answer=row["answer"])
+            ReviewItem(item_id=review_item_id(*ends, style), reference_id=ends[0], target_id=ends[1], style=style,
+                       split=None, texts=(str(row["modification"]),), answer=row["answer"])
         )  # fmt: skip
     return list({item.item_id: item for item in items}.values())
 
@@ -131,7 +131,7 @@ def _items(rows: Sequence[dict[str, Any]]) -> list[ReviewItem]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if (row["modification"] or "").strip():
-            groups.setdefault(item_id(row["reference_id"], row["target_id"], row["style"]), []).append(row)
+            groups.setdefault(review_item_id(row["reference_id"], row["target_id"], row["style"]), []).append(row)
     return [_item(name, group) for name, group in groups.items()]
 
 

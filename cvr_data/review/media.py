@@ -20,7 +20,7 @@ from cvr_data.core.lineage import lineage
 from cvr_data.media.clip import Clip
 from cvr_data.media.places import videos_of
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, read_frames
-from cvr_data.pages.clips import small_mp4
+from cvr_data.pages.clips import small_mp4_for_page
 
 PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
 """Files that browsers play; others are made into small MP4 files the first time."""
@@ -90,7 +90,7 @@ class Media:
         with self._lock:
             if number not in self._made:
                 try:
-                    content = small_mp4(clip)
+                    content = small_mp4_for_page(clip)
                 except UnreadableVideo:
                     return None
                 self._folder = self._folder or tempfile.TemporaryDirectory(prefix="cvr-review-")
@@ -116,14 +116,14 @@ class Media:
         return file.getvalue()
 
 
-def wanted_media(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
+def media_to_review(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
-    from cvr_data.triplets.dataset import read_videos
+    from cvr_data.triplets.dataset import read_dataset_videos
 
     files: dict[str, Clip] = {}
     homes: dict[str, list[Path]] = {}
     for folder in folders:
-        table = read_videos([folder])
+        table = read_dataset_videos([folder])
         assert table is not None
         inside = [artifact.path for artifact in lineage([folder])]
         for video, path in zip(videos_of(table, Path(folder)), table["path"].to_pylist(), strict=True):

@@ -1,6 +1,6 @@
 """What a review came to: who judged how much, how they agree, how they did on gold checks, why triplets went.
 
-print_lines = lines(review_report(Path("reviews/quickstart.sqlite")))
+print_lines = review_report_lines(review_report(Path("reviews/quickstart.sqlite")))
 """
 
 from collections import Counter
@@ -10,21 +10,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cvr_data.review.export import judgments_table
-from cvr_data.review.store import DECISIONS, ReviewStore
-from cvr_data.triplets.judgments import KEPT, verdicts_of
+from cvr_data.core.reading import reading
+from cvr_data.review.export import reviewed_judgments
+from cvr_data.review.store import DECISIONS, KIND, ReviewStore
+from cvr_data.triplets.judgments import KEPT, triplet_verdicts
 
 JudgmentRow = dict[str, Any]
 
 
 def review_report(review: Path) -> dict[str, Any]:
-    """Return the numbers of a review.
-
-    Raises:
-        CvrError: there is no such review.
-    """
-    with ReviewStore(review, must_exist=True) as store:
-        rows = judgments_table(store).to_pylist()
+    """Return the numbers of a review. Raises CvrError: there is no such review."""
+    with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
+        rows = reviewed_judgments(store).to_pylist()
         invited, settings = store.annotators(), store.settings()
         items = {item.item_id: item.answer for item in store.items()}
         undone = len(store.judgments(undone=True))
@@ -43,13 +40,13 @@ def review_report(review: Path) -> dict[str, Any]:
         "also_correct": sum(len(row["also_correct"] or ()) for row in plain),
         "verdicts": _outcomes(plain),
         "agreement": {
-            "usable": agreement(plain, lambda row: row["decision"] in KEPT),
-            "which text": agreement(plain, lambda row: row["chosen"] or ""),
+            "usable": review_agreement(plain, lambda row: row["decision"] in KEPT),
+            "which text": review_agreement(plain, lambda row: row["chosen"] or ""),
         },
     }
 
 
-def agreement(rows: Sequence[JudgmentRow], answer: Any) -> dict[str, Any]:
+def review_agreement(rows: Sequence[JudgmentRow], answer: Any) -> dict[str, Any]:
     """Return alpha of all annotators and kappa of each two, over the items they share; skips are missing answers."""
     units: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -66,7 +63,7 @@ def agreement(rows: Sequence[JudgmentRow], answer: Any) -> dict[str, Any]:
     return {"items": len(shared), "krippendorff_alpha": _rounded(krippendorff_alpha(shared)), "pairs": pairs}
 
 
-def lines(report: dict[str, Any]) -> list[str]:
+def review_report_lines(report: dict[str, Any]) -> list[str]:
     """Return the report as lines to read in a terminal."""
     decisions = "".join(f"{name:>8}" for name in DECISIONS)
     found = [
@@ -107,7 +104,7 @@ def _of_annotator(rows: Sequence[JudgmentRow]) -> dict[str, Any]:
 def _outcomes(rows: Sequence[JudgmentRow]) -> dict[str, int]:
     found = (
         verdict.reason or ("keep" if verdict.chosen == verdict.modification else "reword")
-        for verdict in verdicts_of(rows).values()
+        for verdict in triplet_verdicts(rows).values()
     )
     return dict(Counter(found).most_common())
 
@@ -143,10 +140,7 @@ def krippendorff_alpha(units: Sequence[Mapping[str, Hashable]]) -> float | None:
 
     Source: Krippendorff, Content Analysis, nominal data with missing values.
 
-    None where it is undefined: no unit was rated twice, or only one answer was ever given.
-
-    Args:
-        units: rater -> answer of each item.
+    None where it is undefined: no unit (rater -> answer) was rated twice, or only one answer was ever given.
     """
     coincidences: Counter[tuple[Hashable, Hashable]] = Counter()
     for unit in units:

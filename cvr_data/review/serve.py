@@ -17,11 +17,11 @@ from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
 from cvr_data.review.items import Reviewed, read_reviewed
-from cvr_data.review.media import wanted_media
+from cvr_data.review.media import media_to_review
 from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.triplets.dataset import read_videos
+from cvr_data.triplets.dataset import read_dataset_videos
 
 log = logging.getLogger(__name__)
 NOBODY = 65_534
@@ -55,7 +55,7 @@ class Address:
     """Ask for a token on loopback too; elsewhere it is always asked for. None asks where others can log in."""
 
 
-def serve(
+def serve_review(
     sources: ReviewSources, out: Path, settings: Settings, address: Address, announce: Callable[[str], None]
 ) -> None:
     """Serve the review, announcing one line per annotator with the link, until the process is interrupted.
@@ -66,49 +66,45 @@ def serve(
     try:
         import uvicorn
 
-        from cvr_data.review.app import make_app
+        from cvr_data.review.app import make_review_app
     except ImportError as error:
         raise CvrError(f"cvr review needs Starlette and uvicorn: pip install 'cvr[review]' ({error})") from None
-    reviewed = read_sources(sources, settings)
+    reviewed = read_review_sources(sources, settings)
     with ExitStack() as stack:
         store = stack.enter_context(ReviewStore(out))
-        session = open_session(sources, reviewed, store, settings)
+        session = open_review_session(sources, reviewed, store, settings)
         stack.callback(session.media.close)
         if missing := session.media.missing():
             log.warning(
                 "%d of %d videos have no file here; their captions are shown.", missing, len(session.media.video_ids)
             )
-        here = others_log_in() if address.needs_token is None else address.needs_token
+        here = other_reviewers_log_in() if address.needs_token is None else address.needs_token
         asks = here or address.host not in LOOPBACK_HOSTS
         tokens = {name: store.token_of(name) for name in settings.annotators}
         listening = stack.enter_context(_listen(address))
         for line in _lines(session, listening, address.host, tokens if asks else None):
             announce(line)
-        app = make_app(session, tokens=tokens if asks else None)
+        app = make_review_app(session, tokens=tokens if asks else None)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
         )
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def others_log_in() -> bool:
+def other_reviewers_log_in() -> bool:
     """Return whether the machine has accounts of other people, who can reach its loopback address."""
     people = (entry for entry in pwd.getpwall() if 1000 <= entry.pw_uid < NOBODY and entry.pw_uid != os.getuid())
     return any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
 
 
-def read_sources(sources: ReviewSources, settings: Settings) -> Reviewed:
-    """Return what is to be judged.
-
-    Raises:
-        CvrError: nothing to review, or the overlap is no share.
-    """
+def read_review_sources(sources: ReviewSources, settings: Settings) -> Reviewed:
+    """Return what is to be judged. Raises CvrError: nothing to review, or the overlap is no share."""
     if not 0 <= settings.overlap <= 1:
         raise CvrError(f"--overlap should be between 0 and 1, got {settings.overlap:g}.")
     return read_reviewed(sources.reviewed, pairs=sources.pairs, splits=sources.splits, gold=sources.gold)
 
 
-def open_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore, settings: Settings) -> Session:
+def open_review_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore, settings: Settings) -> Session:
     """Return the review of the sources with the judgments made so far.
 
     Raises:
@@ -125,7 +121,7 @@ def open_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore,
     artifact = reviewed.artifact
     above = sources.pairs if sources.pairs and not input_names(artifact, "videos") else artifact.path
     folders = (sources.videos,) if sources.videos else follow(above, "videos")
-    videos = read_videos(folders)
+    videos = read_dataset_videos(folders)
     shown = set(reviewed.video_ids)
     neighbours = None
     if sources.embeddings and videos is not None:
@@ -133,7 +129,7 @@ def open_session(sources: ReviewSources, reviewed: Reviewed, store: ReviewStore,
         rows = videos.filter(pc.is_in(videos["split"], pa.array(splits, pa.string()))) if splits else videos
         neighbours = TargetNeighbours.open(sources.embeddings, rows)
         shown |= set(rows["video_id"].to_pylist())
-    media = wanted_media(folders, shown, sources.media)
+    media = media_to_review(folders, shown, sources.media)
     return Session(reviewed, store, settings, media, _captions(videos, shown), neighbours)
 
 

@@ -47,7 +47,7 @@ class Session:
         self.media = media
         self.captions = captions
         self.neighbours = neighbours
-        self.shared = shared_items(reviewed.items, overlap=settings.overlap, seed=settings.seed)
+        self.shared = shared_review_items(reviewed.items, overlap=settings.overlap, seed=settings.seed)
         self.targets: dict[tuple[str, str], set[str]] = {}
         for item in reviewed.items:
             for text in item.texts:
@@ -73,7 +73,7 @@ class Session:
             "item_id": item.item_id,
             "reference": self._video(item.reference_id, item.reference_caption),
             "target": self._video(item.target_id, item.target_caption),
-            "texts": texts_as_shown(item, annotator, seed=self.settings.seed),
+            "texts": reviewed_texts_as_shown(item, annotator, seed=self.settings.seed),
             "changes": list(item.changes),
             "scores": item.scores,
         }
@@ -116,9 +116,9 @@ class Session:
     def _order(self, annotator: str) -> list[str]:
         names = [
             name for name in self.items
-            if name in self.shared or owner_of(name, self.settings.annotators, seed=self.settings.seed) == annotator
+            if name in self.shared or reviewer_of(name, self.settings.annotators, seed=self.settings.seed) == annotator
         ]  # fmt: skip
-        return in_order_of(annotator, names, seed=self.settings.seed)
+        return review_order(annotator, names, seed=self.settings.seed)
 
     def _mine(self, annotator: str) -> tuple[list[str], set[str]]:
         """The annotator's items, without those that a former owner judged and with those judged as a former owner."""
@@ -185,30 +185,30 @@ def _videos(numbers: Sequence[Any], item: ReviewItem, media: Media) -> tuple[str
     return tuple(name for name in names if name not in (item.reference_id, item.target_id))
 
 
-def share_of(*parts: object) -> float:
+def review_share(*parts: object) -> float:
     """Return a number in [0, 1) that depends on the parts alone and is even over many of them."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def shared_items(items: Iterable[ReviewItem], *, overlap: float, seed: int) -> set[str]:
+def shared_review_items(items: Iterable[ReviewItem], *, overlap: float, seed: int) -> set[str]:
     """Return the ids of the items that every annotator judges: gold checks and `overlap` of the others, rounded up."""
     items = list(items)
-    plain = sorted((item.item_id for item in items if item.answer is None), key=lambda name: share_of(seed, name))
+    plain = sorted((item.item_id for item in items if item.answer is None), key=lambda name: review_share(seed, name))
     count = -(-len(plain) * round(overlap * 1000) // 1000)
     return {item.item_id for item in items if item.answer is not None} | set(plain[:count])
 
 
-def owner_of(item_id: str, annotators: Sequence[str], *, seed: int) -> str:
+def reviewer_of(item_id: str, annotators: Sequence[str], *, seed: int) -> str:
     """Return who judges an item that is not shared."""
-    return max(annotators, key=lambda name: (share_of(seed, item_id, name), name))
+    return max(annotators, key=lambda name: (review_share(seed, item_id, name), name))
 
 
-def in_order_of(annotator: str, item_ids: Iterable[str], *, seed: int) -> list[str]:
+def review_order(annotator: str, item_ids: Iterable[str], *, seed: int) -> list[str]:
     """Return the items as this annotator gets them."""
-    return sorted(item_ids, key=lambda name: share_of(seed, "order", annotator, name))
+    return sorted(item_ids, key=lambda name: review_share(seed, "order", annotator, name))
 
 
-def texts_as_shown(item: ReviewItem, annotator: str, *, seed: int) -> list[str]:
+def reviewed_texts_as_shown(item: ReviewItem, annotator: str, *, seed: int) -> list[str]:
     """Return the candidate texts in an order that tells nothing of who wrote them."""
-    return sorted(item.texts, key=lambda text: share_of(seed, "text", annotator, item.item_id, text))
+    return sorted(item.texts, key=lambda text: review_share(seed, "text", annotator, item.item_id, text))

@@ -11,14 +11,16 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.sqlite_files import check_database
 from cvr_data.review.items import ReviewItem
 
+KIND = "a file of judgments"
 DECISIONS = ("accept", "edit", "reject", "skip")
 REASONS = {
     "bad_text": "the text is wrong or unclear",
@@ -48,10 +50,6 @@ CREATE UNIQUE INDEX IF NOT EXISTS once_by_annotator ON judgments (annotator, ite
 CREATE UNIQUE INDEX IF NOT EXISTS once_by_anybody ON judgments (item_id) WHERE NOT undone AND NOT is_shared;
 """
 _ITEM_COLUMNS = ("item_id", "reference_id", "target_id", "style", "split", "texts", "answer")
-_COLUMNS = (
-    "request_id", "annotator", "item_id", "is_shared", "decision", "reason", "note", "chosen", "modification",
-    "also_correct", "seconds", "judged_at",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +74,9 @@ class Judgment:
     seconds: float | None = None
 
 
+_COLUMNS = tuple(field.name for field in fields(Judgment))
+
+
 class AlreadyJudged(Exception):
     """The item has a live judgment by this annotator, or is not shared and has one by another."""
 
@@ -87,6 +88,7 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
         self.path = path
         if must_exist and not path.is_file():
             raise CvrError(f"{path} does not exist; cvr review writes it.")
+        check_database(path, KIND, _SCHEMA)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

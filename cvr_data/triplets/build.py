@@ -27,13 +27,13 @@ from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, json_bytes, whole_file
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.formats.webvid_covr import csv_bytes
+from cvr_data.formats.webvid_covr import webvid_covr_csv
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
 from cvr_data.triplets import join
-from cvr_data.triplets.card import Card, commands_of, example_rows, render_card
+from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
-from cvr_data.triplets.judgments import Verdicts, judged, read_verdicts
+from cvr_data.triplets.judgments import Verdicts, read_triplet_verdicts, triplets_as_judged
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
@@ -74,7 +74,7 @@ class DatasetParts:
         return named
 
 
-def find_parts(
+def find_triplet_parts(
     modifications: Sequence[Path], *, pairs: Path | None = None, videos: Path | None = None,
     embeddings: Path | None = None,
 ) -> DatasetParts:  # fmt: skip
@@ -95,20 +95,20 @@ def find_parts(
     )
 
 
-def with_tests(sources: DatasetParts, modifications: Sequence[Path]) -> DatasetParts:
+def triplets_with_tests(sources: DatasetParts, modifications: Sequence[Path]) -> DatasetParts:
     """Return the sources with others that alone give the test triplets.
 
     Raises:
         CvrError: a folder is no modifications artifact, gives both, or points at something gone or changed.
     """
-    tests = find_parts(modifications)
+    tests = find_triplet_parts(modifications)
     both = {path.resolve() for path in sources.modifications} & {path.resolve() for path in tests.modifications}
     if both:
         raise CvrError(f"{first_few(sorted(map(str, both)))} cannot give the training and the test triplets.")
     return replace(sources, tests=tests)
 
 
-def default_name(sources: DatasetParts) -> str:
+def default_dataset_name(sources: DatasetParts) -> str:
     """Return the name of the videos folder or, where that says nothing, of the corpus; else `dataset`."""
     for folder in sources.videos[:1]:
         for artifact in reversed(lineage([folder])):
@@ -137,17 +137,17 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     made_of = MadeOf(
         lineage=artifacts,
         funnel=funnel_of(artifacts),
-        commands=[*commands_of(artifacts), running_command()],
+        commands=[*card_commands(artifacts), running_command()],
         versions=installed_versions(),
     )
-    texts_and_pairs = read_sources(run, sources)  # what lacks a column is refused before anything is written
-    verdicts = read_verdicts(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
+    texts_and_pairs = _read_sources(run, sources)  # what lacks a column is refused before anything is written
+    verdicts = read_triplet_verdicts(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
     with run:
-        triplets = joined(run, texts_and_pairs, sources, config, verdicts)
-        return write_dataset(run, triplets, name, videos=all_videos(sources), made_of=made_of)
+        triplets = _joined(run, texts_and_pairs, sources, config, verdicts)
+        return write_dataset(run, triplets, name, videos=_all_videos(sources), made_of=made_of)
 
 
-def read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
+def _read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
     """Return the texts of each folder, then the pairs of each, as they meet.
 
     Raises:
@@ -156,7 +156,7 @@ def read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
     flows: dict[str, list[Flow]] = {"texts": [], "pairs": []}
     for given in (sources, sources.tests):
         for kind, folders in (("texts", given.modifications), ("pairs", given.pairs)) if given else ():
-            schema, step = (MODIFICATIONS, join.as_texts) if kind == "texts" else (PAIRS, join.as_pairs)
+            schema, step = (MODIFICATIONS, join.texts_to_join) if kind == "texts" else (PAIRS, join.pairs_to_join)
             for folder in folders:
                 source = SourceFolder(path=str(folder), number=len(flows[kind]), is_test=given is sources.tests)
                 required = [field.name for field in schema if not field.nullable]
@@ -165,7 +165,7 @@ def read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
     return [*flows["texts"], *flows["pairs"]]
 
 
-def joined(
+def _joined(
     run: StageRun, texts_and_pairs: Sequence[Flow], sources: DatasetParts, config: Config,
     verdicts: Verdicts | None = None,
 ) -> Flow:  # fmt: skip
@@ -174,10 +174,10 @@ def joined(
     Raises:
         CvrError: judgments are of other texts.
     """
-    first, *others = join.steps(config, has_tests=sources.tests is not None)
+    first, *others = join.triplet_steps(config, has_tests=sources.tests is not None)
     assert isinstance(first, KeyedStep)
     if verdicts is not None:
-        texts_and_pairs = [judged(run, texts_and_pairs, verdicts, all_videos(sources))]
+        texts_and_pairs = [triplets_as_judged(run, texts_and_pairs, verdicts, _all_videos(sources))]
     flow = run.meet(texts_and_pairs, first)
     for step in others:
         flow = flow.then(step)
@@ -203,20 +203,15 @@ def write_dataset(
 ) -> Artifact:  # fmt: skip
     """Write parts, CSVs, statistics and the card of an open run, and finish it.
 
-    Args:
-        run: that the triplets are of.
-        triplets: as they will be written.
-        name: of the dataset.
-        videos: folders that tell of the triplets' videos.
-        made_of: for the card and the manifest; the steps of this run are added.
-        sort_by: columns that the rows of each part are sorted by.
-        coverage_of: what the statistics say of those before, where this is a dataset of which some was dropped.
+    The steps of this run are added to `made_of`; `coverage_of` compares its numbers with those of the dataset before,
+    where this is one of which some was dropped.
 
     Raises:
         CvrError: no triplet is left.
     """
     rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
-    made_of = replace(made_of, funnel=[*made_of.funnel, *_own_steps(run)])
+    own = [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
+    made_of = replace(made_of, funnel=[*made_of.funnel, *own])
     _require_triplets(run)
     numbers, sources = count_triplets(run, rows, videos)
     extra = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
@@ -224,7 +219,7 @@ def write_dataset(
     _write_csvs(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
     examples = run.side(
-        rows.then(Step(name="examples", run=_example_rows, makes_rows=True, is_counted=False)), bucket_table
+        rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False)), bucket_table
     )
     card = Card(
         name=name,
@@ -243,10 +238,6 @@ def write_dataset(
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
 
 
-def _own_steps(run: StageRun) -> list[FunnelStep]:
-    return [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
-
-
 def _require_triplets(run: StageRun) -> None:
     if run.written:
         return
@@ -263,7 +254,7 @@ def _write_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:
         files = {}
         for split, name in names.items():
             files[split] = held.enter_context(held.enter_context(whole_file(run.out / name)).open("wb"))
-            files[split].write(csv_bytes(TRIPLETS.empty_table()))
+            files[split].write(webvid_covr_csv(TRIPLETS.empty_table()))
         for table in read_bucket(*lines.arguments):
             for split, text in zip(table.column("split").to_pylist(), table.column("text"), strict=True):
                 files[split].write(text.as_buffer())
@@ -275,13 +266,9 @@ def _csv_lines(config: Any, triplets: pa.Table) -> pa.Table:
     for split in SPLITS:
         rows = triplets.filter(pc.equal(triplets.column("split"), split))
         for start in range(0, rows.num_rows, CSV_ROWS):
-            lines[split, start] = csv_bytes(rows.slice(start, CSV_ROWS)).split(b"\n", 1)[1]
+            lines[split, start] = webvid_covr_csv(rows.slice(start, CSV_ROWS)).split(b"\n", 1)[1]
     columns = {"split": pa.array([split for split, _ in lines], pa.string())}
     return pa.table({**columns, "text": pa.array(lines.values(), pa.large_binary())})
-
-
-def _example_rows(config: Any, triplets: pa.Table) -> pa.Table:
-    return example_rows(triplets)
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -293,7 +280,7 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
     return tuple({Path(folder).resolve(): Path(folder) for folder in folders}.values())
 
 
-def all_videos(sources: DatasetParts) -> tuple[Path, ...]:
+def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
     """Return the folders of videos."""
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 

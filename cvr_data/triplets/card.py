@@ -19,9 +19,9 @@ import yaml
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import FunnelStep
 from cvr_data.tables import SPLITS
-from cvr_data.triplets.licences import hub_licence, licence_id, may_redistribute
+from cvr_data.triplets.licences import dataset_hub_licence, dataset_licence_id, may_redistribute
 from cvr_data.triplets.shortcuts import Shortcuts
-from cvr_data.triplets.statistics import counts_text, summary_text
+from cvr_data.triplets.statistics import triplet_counts_text, triplet_summary_text
 
 EXAMPLES = 20
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -50,7 +50,7 @@ class Card:
     triplets: pa.Table
     """The rows that the examples are drawn from, as they are published."""
     numbers: Mapping[str, Any]
-    """What `statistics` gave."""
+    """What `triplet_statistics` gave."""
     funnel: Sequence[FunnelStep]
     lineage: Sequence[Artifact]
     sources: Sequence[SourceOfVideos]
@@ -83,20 +83,22 @@ def render_card(card: Card) -> str:
         lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    environment.filters.update(cell=cell, fenced=fenced, summary=summary_text, counts=counts_text)
+    environment.filters.update(
+        cell=card_cell, fenced=card_fenced, summary=triplet_summary_text, counts=triplet_counts_text
+    )
     return environment.get_template("dataset_card.md.j2").render(
         card=card,
-        front_matter=yaml.safe_dump(front_matter(card), sort_keys=False, allow_unicode=True),
-        examples=examples(card.triplets),
-        limits=limits(card),
-        leak_rules=leak_rules(card.lineage, card.funnel),
+        front_matter=yaml.safe_dump(card_front_matter(card), sort_keys=False, allow_unicode=True),
+        examples=card_examples(card.triplets),
+        limits=card_limits(card),
+        leak_rules=card_leak_rules(card.lineage, card.funnel),
         splits=[(split, card.numbers["splits"][split]) for split in SPLITS if split in card.numbers["splits"]],
         all=card.numbers["all"],
         leaks=card.numbers["leaks"],
     )
 
 
-def front_matter(card: Card) -> dict[str, Any]:
+def card_front_matter(card: Card) -> dict[str, Any]:
     """Return the YAML block that the Hub and `datasets` read."""
     rows = card.numbers["all"]["triplets"]
     configs = [
@@ -106,7 +108,7 @@ def front_matter(card: Card) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "pretty_name": card.name,
-        "license": hub_licence([source.licence for source in card.sources]),
+        "license": dataset_hub_licence([source.licence for source in card.sources]),
         "task_categories": ["other"],
         "tags": ["composed-video-retrieval", "video-retrieval", "cvr"],
         "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>1M")],
@@ -114,31 +116,31 @@ def front_matter(card: Card) -> dict[str, Any]:
     }
 
 
-def examples(triplets: pa.Table, count: int = EXAMPLES) -> list[dict[str, Any]]:
+def card_examples(triplets: pa.Table) -> list[dict[str, Any]]:
     """Return rows drawn by their content hash, in turn from each split and style; the same for the same dataset."""
-    queues = _queues(triplets, count)
-    chosen = [queue[place] for place in range(count) for queue in queues if place < len(queue)][:count]
+    queues = _queues(triplets)
+    chosen = [queue[place] for place in range(EXAMPLES) for queue in queues if place < len(queue)][:EXAMPLES]
     return triplets.select(EXAMPLE_COLUMNS).take(pa.array(chosen, pa.int64())).to_pylist()
 
 
-def example_rows(triplets: pa.Table, count: int = EXAMPLES) -> pa.Table:
+def card_example_rows(config: Any, triplets: pa.Table) -> pa.Table:
     """Return the rows of a part of the triplets that can be among the examples of all."""
-    rows = [row for queue in _queues(triplets, count) for row in queue]
+    rows = [row for queue in _queues(triplets) for row in queue]
     return triplets.select(EXAMPLE_COLUMNS).take(pa.array(rows, pa.int64()))
 
 
-def _queues(triplets: pa.Table, count: int) -> list[list[int]]:
-    """Return the first rows of each split and style by content hash, at most `count` of each."""
+def _queues(triplets: pa.Table) -> list[list[int]]:
+    """Return the first rows of each split and style by content hash, at most as many as there are examples."""
     order = pc.sort_indices(triplets.column("triplet_id"))
     queues: dict[tuple[str, str], list[int]] = defaultdict(list)
     kinds = list(zip(triplets.column("split").to_pylist(), triplets.column("style").to_pylist(), strict=True))
     for row in order.to_pylist():
-        if len(queues[kinds[row]]) < count:
+        if len(queues[kinds[row]]) < EXAMPLES:
             queues[kinds[row]].append(row)
     return [queues[kind] for kind in sorted(queues)]
 
 
-def sources_of(videos: pa.Table | None, used: set[str]) -> list[SourceOfVideos]:
+def card_sources(videos: pa.Table | None, used: set[str]) -> list[SourceOfVideos]:
     """Return the used videos by source and licence; without a videos table all of them are of an unknown one."""
     counts: Counter[tuple[str, str | None]] = Counter()
     known = set()
@@ -149,14 +151,14 @@ def sources_of(videos: pa.Table | None, used: set[str]) -> list[SourceOfVideos]:
                 known.add(video_id)
                 counts[source, licence] += 1
     counts["unknown", None] += len(used - known)
-    return sources_in(counts)
+    return card_sources_in(counts)
 
 
-def sources_in(videos: Mapping[tuple[str, str | None], int]) -> list[SourceOfVideos]:
+def card_sources_in(videos: Mapping[tuple[str, str | None], int]) -> list[SourceOfVideos]:
     """Return numbers of videos by source and licence, of licences as they are written."""
     counts: Counter[tuple[str, str]] = Counter()
     for (source, licence), count in videos.items():
-        counts[source, licence_id(licence)] += count
+        counts[source, dataset_licence_id(licence)] += count
     return [
         SourceOfVideos(source=source, licence=licence, videos=count, is_redistributable=may_redistribute(licence))
         for (source, licence), count in sorted(counts.items())
@@ -164,12 +166,12 @@ def sources_in(videos: Mapping[tuple[str, str | None], int]) -> list[SourceOfVid
     ]
 
 
-def commands_of(lineage: Sequence[Artifact]) -> list[str]:
+def card_commands(lineage: Sequence[Artifact]) -> list[str]:
     """Return the command lines that made the artifacts, in order, each once."""
     return list(dict.fromkeys(artifact.manifest["command"] for artifact in lineage))
 
 
-def leak_rules(lineage: Sequence[Artifact], funnel: Sequence[FunnelStep]) -> list[str]:
+def card_leak_rules(lineage: Sequence[Artifact], funnel: Sequence[FunnelStep]) -> list[str]:
     """Return sentences on how the splits were kept apart."""
     rules = []
     for artifact in lineage:
@@ -187,20 +189,20 @@ def leak_rules(lineage: Sequence[Artifact], funnel: Sequence[FunnelStep]) -> lis
     return rules
 
 
-def limits(card: Card) -> list[str]:
+def card_limits(card: Card) -> list[str]:
     """Return sentences on what a user should not rely on."""
     everything = card.numbers["all"]
     found = [
-        f"The modification texts were written by: {counts_text(everything['sources_of_text'])}. "
+        f"The modification texts were written by: {triplet_counts_text(everything['sources_of_text'])}. "
         "Whether a person has checked them is unknown.",
         "Only mined targets are marked as correct: other videos may answer a query as well (false negatives).",
-        *shortcut_limits(card.shortcuts),
+        *_shortcut_limits(card.shortcuts),
     ]
     without = everything["triplets"] - everything["with_frame_scores"]
     if without:
         found.append(f"{without} of {everything['triplets']} triplets have no `frame_scores`.")
     if not card.with_videos:
-        found.append(f"The videos are not part of this dataset; {coverage_text(card.coverage)}.")
+        found.append(f"The videos are not part of this dataset; {_coverage_text(card.coverage)}.")
     if card.clips:
         found.append(
             f"{card.clips} videos are clips of longer files: of these only the seconds from `reference_start_s` to "
@@ -212,7 +214,7 @@ def limits(card: Card) -> list[str]:
     return found
 
 
-def shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
+def _shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
     """Return a sentence on queries that one input answers."""
     if shortcuts is None:
         return ["How many queries can be answered from the text alone, or from the reference alone, is unknown."]
@@ -222,24 +224,24 @@ def shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
     ]
 
 
-def coverage_text(coverage: Mapping[str, Any] | None) -> str:
+def _coverage_text(coverage: Mapping[str, Any] | None) -> str:
     """Return how many videos can still be had, and when that was looked at."""
     if coverage is None:
         return "how many can still be downloaded is unknown"
     when = datetime.fromtimestamp(coverage["checked_s"][0], UTC).date().isoformat()
     return (
         f"of {coverage['videos']} videos that it had, those that were gone on {when} were dropped with their triplets "
-        f"({counts_text(coverage['statuses'])})"
+        f"({triplet_counts_text(coverage['statuses'])})"
     )
 
 
-def cell(value: object) -> str:
+def card_cell(value: object) -> str:
     """Return a value as the text of a Markdown table cell: one line, its markup shown and not obeyed."""
     if value is None or value == "":
         return "unknown"
     return MARKUP.sub(r"\\\1", " ".join(str(value).split())).replace("://", ":\u200b//").replace("www.", "www\\.")
 
 
-def fenced(value: object) -> str:
+def card_fenced(value: object) -> str:
     """Return a text as one line of a fenced block, which it cannot end."""
     return " ".join(str(value).split()).replace("```", "'''")

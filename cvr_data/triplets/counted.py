@@ -1,4 +1,4 @@
-"""The numbers of a dataset that a stage writes, by passes over its parts: `statistics` in any size."""
+"""The numbers of a dataset that a stage writes, by passes over its parts: `triplet_statistics` in any size."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +13,16 @@ from cvr_data.core.parts import bucket_table
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.card import SourceOfVideos, sources_in
-from cvr_data.triplets.counting import SOURCE, by_value, counts_of, facts_of, facts_of_videos, summed
-from cvr_data.triplets.statistics import Counts, as_counts, numbers_of, source_and_licence
+from cvr_data.triplets.card import SourceOfVideos, card_sources_in
+from cvr_data.triplets.counting import (
+    SOURCE,
+    summed_triplet_counts,
+    triplet_counts,
+    triplet_facts,
+    triplet_facts_by_value,
+    triplet_facts_of_videos,
+)
+from cvr_data.triplets.statistics import Counts, triplet_counts_by_scope, triplet_numbers, triplet_source_and_licence
 
 VIDEO_COLUMNS = ("video_id", "source", "licence", "duration_s")
 
@@ -23,20 +30,23 @@ VIDEO_COLUMNS = ("video_id", "source", "licence", "duration_s")
 def count_triplets(
     run: StageRun, triplets: Flow, videos: Sequence[Path]
 ) -> tuple[dict[str, Any], list[SourceOfVideos]]:
-    """Return the statistics of triplets, and where their videos come from.
-
-    Raises:
-        CvrError: videos lack a column.
-    """
-    facts = [triplets.then(Step(name="facts", run=facts_of, makes_rows=True, is_counted=False))]
+    """Return the statistics of triplets, and where their videos come from. Raises CvrError: videos lack a column."""
+    facts = [triplets.then(Step(name="facts", run=triplet_facts, makes_rows=True, is_counted=False))]
     for folder in videos:
         rows = run.read(folder, VIDEO_COLUMNS, ["video_id", "source"])
         rows = rows.then(Step(name="videos", run=_checked, config=str(folder), is_counted=False))
-        facts.append(rows.then(Step(name="video facts", run=facts_of_videos, makes_rows=True, is_counted=False)))
-    counted = run.meet(facts, KeyedStep(name="counts", run=counts_of, key=by_value, makes_rows=True, is_counted=False))
-    sums = counted.then(KeyedStep(name="sums", run=summed, key=_together, makes_rows=True, is_counted=False))
-    counts = as_counts(bucket_table(*run.side(sums, bucket_table).arguments))
-    return numbers_of(counts, with_videos=bool(videos)), sources_in(_videos_in(counts))
+        facts.append(
+            rows.then(Step(name="video facts", run=triplet_facts_of_videos, makes_rows=True, is_counted=False))
+        )
+    counted = run.meet(
+        facts,
+        KeyedStep(name="counts", run=triplet_counts, key=triplet_facts_by_value, makes_rows=True, is_counted=False),
+    )
+    sums = counted.then(
+        KeyedStep(name="sums", run=summed_triplet_counts, key=_together, makes_rows=True, is_counted=False)
+    )
+    counts = triplet_counts_by_scope(bucket_table(*run.side(sums, bucket_table).arguments))
+    return triplet_numbers(counts, with_videos=bool(videos)), card_sources_in(_videos_in(counts))
 
 
 def _videos_in(counts: Counts) -> Counter[tuple[str, str | None]]:
@@ -44,7 +54,7 @@ def _videos_in(counts: Counts) -> Counter[tuple[str, str | None]]:
     listed = counts.get(("all", SOURCE), {})
     found: Counter[tuple[str, str | None]] = Counter()
     for value, count in listed.items():
-        found[source_and_licence(value)] += count
+        found[triplet_source_and_licence(value)] += count
     found["unknown", None] += counts.get(("all", "video.distinct"), {}).get("", 0) - found.total()
     return found
 

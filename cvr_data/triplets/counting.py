@@ -1,7 +1,7 @@
 """Counts of triplets that add up, so that a dataset of any size is counted part by part: facts, then counts.
 
-    facts_of(triplets), facts_of_videos(videos)   what a part says: name, split, value, how often
-    counts_of(facts)                              of all facts of the values that met here: what `statistics` adds up
+    triplet_facts(triplets), triplet_facts_of_videos(videos)   what a part says: name, split, value, how often
+    triplet_counts(facts)                                      of all facts of the values that met here: summands
 
 Facts of one value meet by its hash. All are integers (similarities and seconds in ten-thousandths), so their sums
 are the same in any order and for any cut into parts.
@@ -43,7 +43,7 @@ OTHER = len(SPLITS)
 SCOPES = ("all", *SPLITS)
 
 
-def facts_of(config: Any, triplets: pa.Table) -> pa.Table:
+def triplet_facts(config: Any, triplets: pa.Table) -> pa.Table:
     """Return what triplets say, each value of each split once."""
     splits = pc.fill_null(pc.index_in(triplets.column("split"), pa.array(SPLITS)), OTHER).to_numpy().astype(np.int8)
     found = [_facts(*fact) for fact in (*_of_rows(triplets, splits), *_of_texts(triplets, splits))]
@@ -51,11 +51,11 @@ def facts_of(config: Any, triplets: pa.Table) -> pa.Table:
     return pa.concat_tables(found)
 
 
-def facts_of_videos(config: Any, videos: pa.Table) -> pa.Table:
+def triplet_facts_of_videos(config: Any, videos: pa.Table) -> pa.Table:
     """Return where videos come from, with their licence, and how long they last."""
     of_licence = pc.binary_join_element_wise(videos.column("source"), videos.column("licence"), "\n")
     sources = pc.coalesce(of_licence, videos.column("source")).combine_chunks()  # without a licence: the source alone
-    seconds = in_steps(videos.column("duration_s"))
+    seconds = triplet_values_in_steps(videos.column("duration_s"))
     is_known = pc.is_valid(seconds)
     keys = hashes_of(videos.column("video_id"))
     zeros = np.zeros(videos.num_rows, np.int64)
@@ -67,12 +67,12 @@ def facts_of_videos(config: Any, videos: pa.Table) -> pa.Table:
     )
 
 
-def by_value(config: Any, facts: pa.Table) -> np.ndarray:
+def triplet_facts_by_value(config: Any, facts: pa.Table) -> np.ndarray:
     """Return what facts meet by."""
     return facts.column("key").to_numpy()
 
 
-def counts_of(config: Any, facts: pa.Table) -> pa.Table:
+def triplet_counts(config: Any, facts: pa.Table) -> pa.Table:
     """Return what there is to count of these values, of each split (`scope`) and of all triplets."""
     rows: list[tuple[str, str, str, int]] = []
     for name in pc.unique(facts.column("name")).to_pylist():
@@ -88,7 +88,7 @@ def counts_of(config: Any, facts: pa.Table) -> pa.Table:
     return pa.table([pa.array(column, field.type) for field, column in zip(COUNTS, columns, strict=True)], COUNTS)
 
 
-def summed(config: Any, counts: pa.Table) -> pa.Table:
+def summed_triplet_counts(config: Any, counts: pa.Table) -> pa.Table:
     """Return the sum of each count."""
     names = ["scope", "name", "value"]
     return counts.group_by(names).aggregate([("count", "sum")]).rename_columns(COUNTS.names).sort_by(
@@ -96,7 +96,7 @@ def summed(config: Any, counts: pa.Table) -> pa.Table:
     )  # fmt: skip
 
 
-def in_steps(values: pa.ChunkedArray) -> pa.Array:
+def triplet_values_in_steps(values: pa.ChunkedArray) -> pa.Array:
     """Return similarities or seconds as whole numbers of ten-thousandths; NaN is unknown."""
     numbers = pc.round(pc.multiply(values.cast(pa.float64()), float(STEPS)))
     return pc.if_else(pc.is_finite(numbers), numbers, None).cast(pa.int64()).combine_chunks()
@@ -175,7 +175,7 @@ def _of_rows(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
     yield "source_of_text", splits, _writers(triplets)
     for name in ("text_similarity", "visual_similarity"):
         if name in triplets.column_names:
-            yield name, splits, in_steps(triplets.column(name)).cast(pa.string())
+            yield name, splits, triplet_values_in_steps(triplets.column(name)).cast(pa.string())
     yield "with_frame_scores", splits, pc.if_else(pc.is_valid(triplets.column("frame_scores")), "", nothing)
 
 

@@ -1,6 +1,6 @@
 """A dataset folder opened for reading: its triplets and, where its manifest leads to them, its videos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import input_paths
+from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths
 from cvr_data.media.places import resolve_media
 from cvr_data.tables import TRIPLETS, VIDEOS
 
@@ -45,6 +45,12 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
     )
 
 
+def dataset_funnel(artifact: Artifact, artifacts: Sequence[Artifact]) -> list[FunnelStep]:
+    """Return the steps that a dataset was made by, as its manifest says or else those of the artifacts behind it."""
+    recorded = artifact.manifest.get("funnel")
+    return funnel_of(artifacts) if recorded is None else [FunnelStep.from_json(entry) for entry in recorded]
+
+
 @dataclass(frozen=True)
 class FoundVideos:
     """The videos of a folder: those of a videos artifact, or those that triplets use."""
@@ -56,7 +62,7 @@ class FoundVideos:
     """The triplets, if the folder holds these."""
 
 
-def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
+def open_dataset_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
     """Return the videos of a folder of videos or triplets, with absolute paths.
 
     Raises:
@@ -67,22 +73,22 @@ def open_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
     dataset = open_dataset(folder, videos=videos)
     if dataset.videos is None:
         raise CvrError(f"{folder} does not say where its videos are; pass --videos.")
-    return FoundVideos(dataset.videos, used_videos(dataset.triplets), dataset)
+    return FoundVideos(dataset.videos, videos_of_triplets(dataset.triplets), dataset)
 
 
-def read_videos(folders: Iterable[Path]) -> pa.Table | None:
+def read_dataset_videos(folders: Iterable[Path]) -> pa.Table | None:
     """Return the videos of all folders as one table, or None without a folder."""
     tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
     return pa.concat_tables(tables, promote_options="permissive") if tables else None
 
 
-def used_videos(triplets: pa.Table) -> set[str]:
+def videos_of_triplets(triplets: pa.Table) -> set[str]:
     """Return the ids of all references and targets."""
     return {*triplets.column("reference_id").to_pylist(), *triplets.column("target_id").to_pylist()}
 
 
 def _with_absolute_paths(folder: Path) -> pa.Table:
-    table = read_videos([folder])
+    table = read_dataset_videos([folder])
     assert table is not None
     home = folder.resolve()
     paths = [None if path is None else normpath(resolve_media(home, path)) for path in table["path"].to_pylist()]

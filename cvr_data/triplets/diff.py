@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.tables import TRIPLETS, VIDEOS
-from cvr_data.triplets.dataset import Dataset, used_videos
+from cvr_data.triplets.dataset import Dataset, videos_of_triplets
 
 IDENTITY = ("triplet_id", "query_id", "reference_id", "target_id", "modification")
 VIDEO_COLUMNS = (
@@ -85,16 +85,16 @@ def dataset_difference(before: Dataset, after: Dataset) -> DatasetDifference:
     ]
     columns = [name for name in TRIPLETS.names if name not in IDENTITY]
     return DatasetDifference(
-        triplets=compare_rows(triplets[0], triplets[1], columns),
-        videos=compare_rows(videos[0], videos[1], VIDEO_COLUMNS),
-        texts=compare_rows(texts[0], texts[1], ()),
+        triplets=_compare_rows(triplets[0], triplets[1], columns),
+        videos=_compare_rows(videos[0], videos[1], VIDEO_COLUMNS),
+        texts=_compare_rows(texts[0], texts[1], ()),
         reworded=_reworded(triplets[0], triplets[1]),
         moved_triplets=_moved(triplets[0], triplets[1]),
         moved_videos=_moved(_video_splits(before), _video_splits(after)),
     )
 
 
-def compare_rows(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
+def _compare_rows(before: Rows, after: Rows, columns: Sequence[str]) -> FieldChange:
     """Return how rows differ; a column that one side lacks is not compared."""
     both = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
     changed = {}
@@ -113,7 +113,7 @@ def _by_id(table: pa.Table, column: str) -> Rows:
 
 
 def _videos(dataset: Dataset) -> Rows:
-    used = used_videos(dataset.triplets)
+    used = videos_of_triplets(dataset.triplets)
     rows: Rows = {video_id: {} for video_id in used}
     if dataset.videos is not None:
         names = [name for name in VIDEOS.names if name in dataset.videos.column_names]

@@ -16,7 +16,7 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths, lineage
+from cvr_data.core.lineage import input_paths, lineage
 from cvr_data.core.parts import bucket_table, hashes_of
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
@@ -25,9 +25,9 @@ from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.check_media import media_file
 from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.build import MadeOf, write_dataset
-from cvr_data.triplets.card import commands_of
+from cvr_data.triplets.card import card_commands
 from cvr_data.triplets.counted import count_triplets
-from cvr_data.triplets.dataset import Dataset
+from cvr_data.triplets.dataset import Dataset, dataset_funnel
 
 STAGE = "drop-missing"
 VERSION = 1
@@ -37,7 +37,7 @@ LOST = ("gone", "absent")
 """Statuses of videos that cannot be had."""
 
 
-def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = False) -> Artifact:
+def drop_missing_triplets(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = False) -> Artifact:
     """Write the dataset without triplets of videos that the check found gone, and return its artifact.
 
     Raises:
@@ -51,25 +51,24 @@ def drop_missing(dataset: Dataset, check: Path, out: Path, *, overwrite: bool = 
     )  # fmt: skip
     if (done := run.finished()) is not None:
         return done
-    before = source.manifest.get("funnel")
     artifacts = lineage([source.path])
     made_of = MadeOf(
-        lineage=artifacts, versions=installed_versions(), commands=[*commands_of(artifacts), running_command()],
-        funnel=funnel_of(artifacts) if before is None else [FunnelStep.from_json(entry) for entry in before],
+        lineage=artifacts, versions=installed_versions(), commands=[*card_commands(artifacts), running_command()],
+        funnel=dataset_funnel(source, artifacts),
     )  # fmt: skip
     read = run.read(source.path)
     with run:
         triplets = read.then(Step(name="read", run=_read, config=str(source.path), is_counted=False))
         statuses = _statuses(run, triplets, run.read_files([media.resolve()], where=media))
         numbers, _ = count_triplets(run, triplets, ())
-        left = triplets.then(Step(name=STAGE, run=without_lost, sides=(Side(_lost, (str(media),)),)))
+        left = triplets.then(Step(name=STAGE, run=_without_lost, sides=(Side(_lost, (str(media),)),)))
         return write_dataset(
             run, left, name, videos=dataset.video_folders, made_of=made_of, sort_by=(),
-            coverage_of=partial(coverage, numbers, statuses),
+            coverage_of=partial(_coverage, numbers, statuses),
         )  # fmt: skip
 
 
-def without_lost(config: Any, triplets: pa.Table, lost: np.ndarray) -> pa.Table:
+def _without_lost(config: Any, triplets: pa.Table, lost: np.ndarray) -> pa.Table:
     """Return the triplets with a `drop_reason` where a video is gone; `lost` are the hashes of those that are."""
     for end in ("reference", "target"):
         is_lost = np.isin(hashes_of(triplets.column(f"{end}_id")), lost)
@@ -77,7 +76,7 @@ def without_lost(config: Any, triplets: pa.Table, lost: np.ndarray) -> pa.Table:
     return triplets
 
 
-def coverage(before: Mapping[str, Any], statuses: pa.Table, after: Mapping[str, Any]) -> dict[str, Any]:
+def _coverage(before: Mapping[str, Any], statuses: pa.Table, after: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many videos are there, and how many triplets and queries of each split are left."""
     nothing = {"triplets": 0, "queries": 0}
     splits = {

@@ -12,12 +12,8 @@ from cvr_data.core.lineage import input_names
 from cvr_data.pairs.why_not import shown_pair
 
 
-def story(dataset: Path, triplet_id: str) -> list[str]:
-    """Return the lines that tell how a triplet, kept or dropped, came to be.
-
-    Args:
-        dataset: a folder made by `cvr build-triplets`.
-        triplet_id: the id, or as much of its beginning as is unique.
+def triplet_story(dataset: Path, triplet_id: str) -> list[str]:
+    """Return the lines that tell how a triplet, kept or dropped, came to be; its id may be cut while it is unique.
 
     Raises:
         CvrError: no such folder or triplet, or several ids begin so.

@@ -8,6 +8,7 @@ annotations/cirr-videos/  where the layout lists its videos; `-o videos=FOLDER` 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact
-from cvr_data.core.columns import check_columns, mark_rows, with_column
+from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict, split_options
@@ -24,6 +25,7 @@ from cvr_data.core.stages import ClaimStep, Step
 from cvr_data.formats import FORMATS, ReadsVideos
 from cvr_data.language.normalise import clean_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
+from cvr_data.triplets.join import drop_claimed_triplets
 
 STAGE = "triplets"
 VERSION = 2
@@ -41,7 +43,7 @@ class ImportRequest:
     videos: Path | None = None
 
 
-def parse(options: Sequence[str]) -> ImportRequest:
+def parse_triplet_options(options: Sequence[str]) -> ImportRequest:
     """Return what `-o` options ask for: `path`, `format` and `videos` are ours, the rest is the layout's.
 
     Raises:
@@ -84,7 +86,11 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
             run.discard()
             raise CvrError(f"{wanted.source} holds no triplet.")
         stored = read.then(Step(name="as stored", run=_as_stored, is_counted=False))
-        once = stored.then(ClaimStep(name="duplicates", run=_drop_repeated, claims=_claims, settle=_repeated))
+        once = stored.then(
+            ClaimStep(
+                name="duplicates", run=partial(drop_claimed_triplets, "duplicate"), claims=_claims, settle=_repeated
+            )
+        )
         return run.write(once, TRIPLETS)
 
 
@@ -126,7 +132,3 @@ def _repeated(config: Any, claims: pa.Table) -> pa.Table:
     is_first = np.zeros(claims.num_rows, bool)
     is_first[first] = True
     return claims.drop_columns(["key"]).filter(pa.array(~is_first))
-
-
-def _drop_repeated(config: Any, table: pa.Table, repeated: pa.Table) -> pa.Table:
-    return mark_rows(table, repeated.column("row").to_numpy(), "duplicate")

@@ -14,6 +14,7 @@ triplets are dropped as `not_of_test_source`, and those that use a video of a te
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import starmap
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ class SourceFolder:
     is_test: bool = False
 
 
-def as_texts(source: SourceFolder, part: pa.Table) -> pa.Table:
+def texts_to_join(source: SourceFolder, part: pa.Table) -> pa.Table:
     """Return modifications as what meets pairs."""
     texts = check_columns(part, pa.schema([MODIFICATIONS.field(name) for name in TEXT_COLUMNS]), source.path)
     texts = texts.select(TEXT_COLUMNS)
@@ -73,21 +74,21 @@ def as_texts(source: SourceFolder, part: pa.Table) -> pa.Table:
     return texts.append_column(IS_TEST, _all(texts, source.is_test))
 
 
-def as_pairs(source: SourceFolder, part: pa.Table) -> pa.Table:
+def pairs_to_join(source: SourceFolder, part: pa.Table) -> pa.Table:
     """Return pairs as what meets texts."""
     pairs = check_columns(part, PAIRS, source.path)
     if source.is_test:
         pairs = with_column(pairs, PAIRS.field("split"), ["test"] * pairs.num_rows)
-    return packed(pairs, _all(pairs, source.is_test))
+    return packed_pairs_to_join(pairs, _all(pairs, source.is_test))
 
 
-def packed(pairs: pa.Table, is_test: pa.Array | pa.ChunkedArray) -> pa.Table:
+def packed_pairs_to_join(pairs: pa.Table, is_test: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return pairs with columns that none of texts' has the name of, but for those that they meet by."""
     named = pairs.rename_columns([OF_PAIR + name for name in pairs.column_names])
     return named.append_column("pair_id", pairs.column("pair_id")).append_column(IS_TEST, is_test)
 
 
-def texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
+def joined_texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the texts and the pairs that met, pairs under their own names and with IS_TEST."""
     is_text = pc.is_valid(bucket.column(FOLDER))
     pairs = bucket.filter(pc.invert(is_text))
@@ -96,54 +97,81 @@ def texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
     return bucket.filter(is_text).select([*TEXT_COLUMNS, FOLDER, IS_TEST]), unpacked
 
 
-def by_pair(config: Any, rows: pa.Table) -> np.ndarray:
+def triplets_join_key(config: Any, rows: pa.Table) -> np.ndarray:
     """Return what texts and pairs meet by."""
     return hashes_of(rows.column("pair_id"))
 
 
-def pair_names(rows: pa.Table) -> pa.ChunkedArray:
+def _pair_names(rows: pa.Table) -> pa.ChunkedArray:
     """Return the pair of each row, those of test sources apart."""
     return pc.binary_join_element_wise(rows.column(IS_TEST).cast(pa.string()), rows.column("pair_id"), " ")
 
 
-def steps(config: Config, *, has_tests: bool) -> list[Step]:
+def triplet_steps(config: Config, *, has_tests: bool) -> list[Step]:
     """Return the steps from texts and pairs that met to triplets; the first is the join.
 
     Caps keep the visually most similar pairs first, then the lowest pair_id, so that they keep the same pairs of every
     source of texts.
     """
     found: list[Step] = [
-        KeyedStep(name="join", run=join, key=by_pair, config=config, makes_rows=True, is_counted=False),
-        Step(name="texts", run=drop_unusable),
-        ClaimStep(name="splits", run=_straddles, claims=_video_claims, settle=less_protected, per_value=2),
-        ClaimStep(name="duplicates", run=_repeats, claims=_triplet_claims, settle=repeated, per_value=2),
+        KeyedStep(
+            name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
+        ),
+        Step(name="texts", run=_drop_unusable),
+        ClaimStep(
+            name="splits",
+            run=partial(drop_claimed_triplets, "straddles_splits"),
+            claims=_video_claims,
+            settle=_less_protected,
+            per_value=2,
+        ),
+        ClaimStep(
+            name="duplicates",
+            run=partial(drop_claimed_triplets, "duplicate"),
+            claims=_triplet_claims,
+            settle=_repeated,
+            per_value=2,
+        ),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
             found.append(
-                ClaimStep(name=cap.reason, run=_beyond, config=cap, claims=_cap_claims, settle=over_cap, per_value=4)
+                ClaimStep(
+                    name=cap.reason,
+                    run=partial(drop_claimed_triplets, cap.reason),
+                    config=cap,
+                    claims=_cap_claims,
+                    settle=_over_cap,
+                    per_value=4,
+                )
             )
     if has_tests:
-        found.append(Step(name="test source", run=drop_other_tests))
+        found.append(Step(name="test source", run=_drop_other_tests))
         found.append(
-            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=of_test_videos, per_value=4)
+            ClaimStep(
+                name="test videos",
+                run=partial(drop_claimed_triplets, "shares_test_video"),
+                claims=_test_claims,
+                settle=_of_test_videos,
+                per_value=4,
+            )
         )
     return found
 
 
-def join(config: Config, bucket: pa.Table) -> pa.Table:
+def join_triplets(config: Config, bucket: pa.Table) -> pa.Table:
     """Return the columns of a triplet for every text; those of an unknown pair are null.
 
     Raises:
         CvrError: a pair is in two splits, or in one that is none.
     """
-    texts, pairs = texts_and_pairs(bucket)
+    texts, pairs = joined_texts_and_pairs(bucket)
     is_further = pc.equal(pairs.column("strategy"), FURTHER)
     mined, further = pairs.filter(pc.invert(is_further)), pairs.filter(is_further)
     pairs = pa.concat_tables([mined, further])
-    names = pa.concat_arrays([_checked_names(mined), pair_names(further).combine_chunks()])
-    found = pairs.take(pc.index_in(pair_names(texts), names))
+    names = pa.concat_arrays([_checked_names(mined), _pair_names(further).combine_chunks()])
+    found = pairs.take(pc.index_in(_pair_names(texts), names))
     split = pc.fill_null(found.column("split"), config.default_split)
     if unknown := sorted(set(split.to_pylist()) - set(SPLITS)):
         raise CvrError(f"pairs: unknown split {first_few(map(repr, unknown))}; allowed: {', '.join(SPLITS)}.")
@@ -161,12 +189,8 @@ def join(config: Config, bucket: pa.Table) -> pa.Table:
 
 
 def _checked_names(pairs: pa.Table) -> pa.Array:
-    """Return `pair_names` of pairs, of which the first of a name counts.
-
-    Raises:
-        CvrError: a pair is in two splits.
-    """
-    names = pair_names(pairs).combine_chunks()
+    """Return `_pair_names` of pairs, of which the first of a name counts. Raises CvrError: a pair is in two splits."""
+    names = _pair_names(pairs).combine_chunks()
     first = pairs.column("split").take(pc.index_in(names, names))
     splits = [pc.fill_null(column, "") for column in (first, pairs.column("split"))]
     for row in np.flatnonzero(pc.not_equal(*splits).to_numpy())[:1].tolist():
@@ -175,7 +199,7 @@ def _checked_names(pairs: pa.Table) -> pa.Array:
     return names
 
 
-def drop_unusable(config: Any, rows: pa.Table) -> pa.Table:
+def _drop_unusable(config: Any, rows: pa.Table) -> pa.Table:
     """Drop texts that are not ok, say nothing, or whose pair is not there or none."""
     status = rows.column("status").combine_chunks()
     bad = np.flatnonzero(pc.not_equal(status, "ok").to_numpy(zero_copy_only=False))
@@ -199,10 +223,11 @@ def _video_claims(config: Any, rows: pa.Table) -> pa.Table:
         is_grouped = pc.greater(pc.binary_length(pc.fill_null(groups, "")), 0)
         named = pc.if_else(is_grouped, _joined("group", groups), _joined("video", videos))
         keys.append(_apart(rows, hashes_of(named)))
-    return _claims(keys, rows, {"level": _levels(rows)})
+    level = pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
+    return _claims(keys, rows, {"level": level})
 
 
-def less_protected(config: Any, claims: pa.Table) -> pa.Table:
+def _less_protected(config: Any, claims: pa.Table) -> pa.Table:
     """Return the claims on what a more protected split uses too."""
     _, codes = np.unique(claims.column("key").to_numpy(), return_inverse=True)
     level = claims.column("level").to_numpy()
@@ -216,7 +241,7 @@ def _triplet_claims(config: Any, rows: pa.Table) -> pa.Table:
     return _claims([_apart(rows, hashes_of(rows.column("triplet_id")))], rows, {n: rows.column(n) for n in names})
 
 
-def repeated(config: Any, claims: pa.Table) -> pa.Table:
+def _repeated(config: Any, claims: pa.Table) -> pa.Table:
     """Return all claims of a triplet but the first."""
     ranked = _ranked(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
     return ranked.filter(pc.greater(ranked.column("place"), 0)).select(["row", PIECE])
@@ -239,14 +264,14 @@ def _cap_claims(cap: _Cap, rows: pa.Table) -> pa.Table:
     return _claims([_apart(rows, key)], rows, {"similarity": similarity, **ids})
 
 
-def over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
+def _over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
     """Return the claims that so many better ones come before."""
     order = (("similarity", "descending"), ("pair_id", "ascending"), ("modification_id", "ascending"))
     ranked = _ranked(claims, order)
     return ranked.filter(pc.greater_equal(ranked.column("place"), cap.most)).select(["row", PIECE])
 
 
-def drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
+def _drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
     """Drop test triplets that no test source gave."""
     is_other = pc.and_(pc.invert(rows.column(IS_TEST)), pc.equal(rows.column("split"), "test"))
     return mark(rows, is_other, "not_of_test_source")
@@ -261,7 +286,7 @@ def _test_claims(config: Any, rows: pa.Table) -> pa.Table:
     return claims.filter(pa.array(np.concatenate(is_known)))
 
 
-def of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
+def _of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
     """Return the claims of others on what a test triplet uses."""
     is_test = claims.column("is_test").to_numpy()
     keys = claims.column("key").to_numpy()
@@ -269,20 +294,9 @@ def of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
     return claims.select(["row", PIECE]).filter(pa.array(is_shared))
 
 
-def _straddles(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), "straddles_splits")
-
-
-def _repeats(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), "duplicate")
-
-
-def _beyond(cap: _Cap, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), cap.reason)
-
-
-def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return mark_rows(rows, found.column("row").to_numpy(), "shares_test_video")
+def drop_claimed_triplets(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+    """Drop the rows whose claims came back."""
+    return mark_rows(rows, found.column("row").to_numpy(), reason)
 
 
 def _claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
@@ -305,10 +319,6 @@ def _ranked(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Table:
 def _apart(rows: pa.Table, keys: np.ndarray) -> np.ndarray:
     """Return the keys, other ones for rows of test sources."""
     return mixed(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
-
-
-def _levels(rows: pa.Table) -> np.ndarray:
-    return pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
 
 
 def _joined(kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

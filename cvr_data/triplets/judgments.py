@@ -1,7 +1,7 @@
 """What people said of triplets, as a table, and what becomes of the texts they judged.
 
     export_judgments(Path("reviews/quickstart.sqlite"), Path("judgments"))
-    verdicts = read_verdicts(Path("judgments"))
+    verdicts = read_triplet_verdicts(Path("judgments"))
     texts, pairs = verdicts.apply(texts, pairs, videos)
 
 A verdict is of all texts of one style of one pair. It keeps one text where more people kept than rejected, in the
@@ -24,7 +24,7 @@ from cvr_data.core.parts import bucket_table
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
-from cvr_data.triplets.join import FURTHER, IS_TEST, by_pair, packed, texts_and_pairs
+from cvr_data.triplets.join import FURTHER, IS_TEST, joined_texts_and_pairs, packed_pairs_to_join, triplets_join_key
 
 KEPT = ("accept", "edit")
 BACKEND = "review"
@@ -115,7 +115,9 @@ class Verdicts:
         return {**row, "modification": verdict.modification, "backend": BACKEND, "model": row["backend"]}
 
 
-def judged(run: StageRun, texts_and_pairs: Sequence[Flow], verdicts: Verdicts, videos: Sequence[Path]) -> Flow:
+def triplets_as_judged(
+    run: StageRun, texts_and_pairs: Sequence[Flow], verdicts: Verdicts, videos: Sequence[Path]
+) -> Flow:
     """Return the texts as judged, and the pairs with further targets added.
 
     Raises:
@@ -125,7 +127,7 @@ def judged(run: StageRun, texts_and_pairs: Sequence[Flow], verdicts: Verdicts, v
     step = Step(name="videos", run=_of_ids, config=wanted, makes_rows=True, is_counted=False)
     sides = [run.side(run.read(folder).then(step), bucket_table) for folder in (videos if wanted else ())]
     together = KeyedStep(
-        name="judged", run=_judge, key=by_pair, config=verdicts, sides=tuple(sides), bucket_values=BUCKET,
+        name="judged", run=_judge, key=triplets_join_key, config=verdicts, sides=tuple(sides), bucket_values=BUCKET,
         makes_rows=True, is_counted=False,
     )  # fmt: skip
     flow = run.meet(texts_and_pairs, together)
@@ -141,9 +143,9 @@ def _judge(verdicts: Verdicts, bucket: pa.Table, *videos: pa.Table) -> pa.Table:
     known = pa.concat_tables(videos, promote_options="permissive") if videos else None
     made = []
     for is_test in (False, True):
-        texts, pairs = texts_and_pairs(bucket.filter(pc.equal(bucket.column(IS_TEST), is_test)))
+        texts, pairs = joined_texts_and_pairs(bucket.filter(pc.equal(bucket.column(IS_TEST), is_test)))
         texts, pairs = verdicts.apply(texts, pairs.drop_columns([IS_TEST]), known)
-        made += [texts, packed(pairs, pa.array([is_test] * pairs.num_rows, pa.bool_()))]
+        made += [texts, packed_pairs_to_join(pairs, pa.array([is_test] * pairs.num_rows, pa.bool_()))]
     return pa.concat_tables(made, promote_options="permissive")
 
 
@@ -158,7 +160,7 @@ def _of_ids(ids: tuple[str, ...], videos: pa.Table) -> pa.Table:
     return videos.filter(pc.is_in(videos.column("video_id"), pa.array(ids, pa.string())))
 
 
-def read_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
+def read_triplet_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
     """Return the verdicts of exported judgments; gold checks are left out.
 
     Raises:
@@ -167,18 +169,18 @@ def read_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
     table = check_columns(open_artifact(folder).read(), JUDGMENTS, str(folder))
     rows = [row for row in table.to_pylist() if row["answer"] is None]
     splits = frozenset(row["split"] for row in rows)
-    return Verdicts(verdicts_of(rows), folder=folder, judged_only=judged_only, splits=splits)
+    return Verdicts(triplet_verdicts(rows), folder=folder, judged_only=judged_only, splits=splits)
 
 
-def verdicts_of(rows: Iterable[dict[str, Any]]) -> dict[Key, Verdict]:
+def triplet_verdicts(rows: Iterable[dict[str, Any]]) -> dict[Key, Verdict]:
     """Return the verdict of every pair and style that somebody judged and did not skip."""
     groups: dict[Key, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["reference_id"], row["target_id"], row["style"]), []).append(row)
-    return {key: verdict for key, group in groups.items() if (verdict := verdict_of(group)) is not None}
+    return {key: verdict for key, group in groups.items() if (verdict := triplet_verdict(group)) is not None}
 
 
-def verdict_of(rows: Sequence[dict[str, Any]]) -> Verdict | None:
+def triplet_verdict(rows: Sequence[dict[str, Any]]) -> Verdict | None:
     """Return what the judgments of one pair come to; None where all skipped."""
     kept = [row for row in rows if row["decision"] in KEPT]
     rejected = [row for row in rows if row["decision"] == "reject"]

@@ -18,7 +18,7 @@ HUB_NAMES = {"public-domain": "cc0-1.0", "cc0": "cc0-1.0", "apache-2": "apache-2
              "odbl-1.0": "odbl"}  # fmt: skip
 
 
-def licence_id(licence: str | None) -> str:
+def dataset_licence_id(licence: str | None) -> str:
     """Return the licence as it is written in a list of licences: `CC BY 4.0` is cc-by-4.0, nothing is unknown."""
     text = re.sub(r"[\s_/]+", "-", (licence or "unknown").strip().lower())
     text = re.sub(r"-?licen[cs]e$", "", re.sub(r"^the-", "", text)) or "unknown"
@@ -27,12 +27,12 @@ def licence_id(licence: str | None) -> str:
 
 def may_redistribute(licence: str | None) -> bool:
     """Return whether the licence is one that allows publishing the material again."""
-    return REDISTRIBUTABLE.fullmatch(licence_id(licence)) is not None
+    return REDISTRIBUTABLE.fullmatch(dataset_licence_id(licence)) is not None
 
 
-def hub_licence(licences: list[str]) -> str:
+def dataset_hub_licence(licences: list[str]) -> str:
     """Return the Hub's name for a dataset with material under these licences: the one there is, other, or unknown."""
-    names = {HUB_NAMES.get(licence_id(name), licence_id(name)) for name in licences}
+    names = {HUB_NAMES.get(dataset_licence_id(name), dataset_licence_id(name)) for name in licences}
     if not names or "unknown" in names:
         return "unknown"
     only = names.pop()

@@ -1,12 +1,12 @@
 """How many queries one input alone answers, from what `cvr audit` or `cvr bench` wrote down."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import read_parquet
@@ -27,7 +27,7 @@ class Shortcuts:
     """That was asked."""
 
 
-def shortcuts_of(folder: Path, triplets: pa.Table) -> Shortcuts:
+def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     """Return the shares of an audit folder, or of the result folder that it lies in.
 
     Of an input that was tried in several ways (the model without its other input, a baseline), the best counts.
@@ -38,7 +38,7 @@ def shortcuts_of(folder: Path, triplets: pa.Table) -> Shortcuts:
     folder = folder if (folder / COMPOSITION).exists() else folder / "audit"
     if not (folder / COMPOSITION).exists():
         raise CvrError(f"--audit {folder.parent if folder.name == 'audit' else folder}: there is no {COMPOSITION}.")
-    record = json.loads((open_artifact(folder).path / "audit.json").read_text(encoding="utf-8"))
+    record = read_json(open_artifact(folder).path / "audit.json", dict)
     ranks = read_parquet(folder / COMPOSITION)
     ours = set(triplets.column("query_id").to_pylist())
     others = [name for name in ranks.column("query_id").to_pylist() if name not in ours]

@@ -1,13 +1,13 @@
 """What a dataset of triplets is made of, in numbers: sizes, texts, changes, similarities, durations, leaks.
 
-    statistics(triplets, videos)["splits"]["test"]["triplets"]
+    triplet_statistics(triplets, videos)["splits"]["test"]["triplets"]
 
 The same numbers stand in statistics.json beside the triplets, in the dataset card, and in what `cvr stats` prints.
 Anything that the tables do not say is None.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,10 @@ from cvr_data.triplets.counting import (
     SOURCE,
     STEPS,
     TOP,
-    counts_of,
-    facts_of,
-    facts_of_videos,
-    in_steps,
-    summed,
+    summed_triplet_counts,
+    triplet_counts,
+    triplet_facts,
+    triplet_facts_of_videos,
 )
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
@@ -32,14 +31,14 @@ Counts = Mapping[tuple[str, str], Mapping[str, int]]
 """Scope (a split or all) and name -> value -> how often; of what is not there, nothing."""
 
 
-def statistics(triplets: pa.Table, videos: pa.Table | None = None) -> dict[str, Any]:
+def triplet_statistics(triplets: pa.Table, videos: pa.Table | None = None) -> dict[str, Any]:
     """Return the numbers of all triplets and of each split; `videos` adds durations and licences."""
-    facts = [facts_of(None, triplets), *([] if videos is None else [facts_of_videos(None, videos)])]
-    counts = summed(None, counts_of(None, pa.concat_tables(facts)))
-    return numbers_of(as_counts(counts), with_videos=videos is not None)
+    facts = [triplet_facts(None, triplets), *([] if videos is None else [triplet_facts_of_videos(None, videos)])]
+    counts = summed_triplet_counts(None, triplet_counts(None, pa.concat_tables(facts)))
+    return triplet_numbers(triplet_counts_by_scope(counts), with_videos=videos is not None)
 
 
-def as_counts(counts: pa.Table) -> Counts:
+def triplet_counts_by_scope(counts: pa.Table) -> Counts:
     """Return summed counts by scope and name."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for scope, name, value, count in zip(*(column.to_pylist() for column in counts.columns), strict=True):
@@ -47,8 +46,8 @@ def as_counts(counts: pa.Table) -> Counts:
     return found
 
 
-def numbers_of(counts: Counts, *, with_videos: bool) -> dict[str, Any]:
-    """Return the numbers that `statistics` gives, from counts."""
+def triplet_numbers(counts: Counts, *, with_videos: bool) -> dict[str, Any]:
+    """Return the numbers that `triplet_statistics` gives, from counts."""
     present = [split for split in SPLITS if ("all", "triplets") in counts and (split, "triplets") in counts]
     scopes = {scope: _numbers(counts, scope, with_videos) for scope in ("all", *present)}
     return {"all": scopes.pop("all"), "splits": scopes, "leaks": _leaks(counts)}
@@ -114,7 +113,7 @@ def _top(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:TOP]
 
 
-def source_and_licence(value: str) -> tuple[str, str | None]:
+def triplet_source_and_licence(value: str) -> tuple[str, str | None]:
     """Return the source and the licence of a video, of the value that counts have of both."""
     source, _, licence = value.partition("\n")
     return source, licence or None
@@ -123,14 +122,8 @@ def source_and_licence(value: str) -> tuple[str, str | None]:
 def _part_of(counts: Mapping[str, int], place: int) -> dict[str, int]:
     found: Counter[str] = Counter()
     for value, count in counts.items():
-        found[source_and_licence(value)[place] or "unknown"] += count
+        found[triplet_source_and_licence(value)[place] or "unknown"] += count
     return dict(sorted(found.items()))
-
-
-def distribution(values: Iterable[float | None]) -> dict[str, float] | None:
-    """Return count, mean and quantiles of the values that are known, to four decimals; None if none is."""
-    known = pa.array([value for value in values if value is not None], pa.float64())
-    return _summary(Counter(map(str, in_steps(pa.chunked_array([known])).drop_null().to_pylist())), STEPS)
 
 
 def _summary(counts: Mapping[str, int], steps: int = 1) -> dict[str, float] | None:
@@ -151,7 +144,7 @@ def _summary(counts: Mapping[str, int], steps: int = 1) -> dict[str, float] | No
     return {"count": count, "mean": round(mean, 4), **{name: quantile(share) for name, share in QUANTILES.items()}}
 
 
-def text_report(numbers: dict[str, Any]) -> str:
+def triplet_text_report(numbers: dict[str, Any]) -> str:
     """Return the numbers as lines to read in a terminal."""
     lines = []
     for split, found in {"all": numbers["all"], **numbers["splits"]}.items():
@@ -169,7 +162,7 @@ def text_report(numbers: dict[str, Any]) -> str:
         ("Visual similarity", "visual_similarity"),
         ("Seconds per video", "duration_s"),
     ):
-        lines.append(f"{title:<20}{summary_text(overall[name])}")
+        lines.append(f"{title:<20}{triplet_summary_text(overall[name])}")
     for title, counts in (
         ("Styles", overall["styles"]),
         ("Sources of text", overall["sources_of_text"]),
@@ -181,11 +174,11 @@ def text_report(numbers: dict[str, Any]) -> str:
         ("Shared groups", numbers["leaks"]["groups"]),
         ("Shared texts", numbers["leaks"]["texts"]),
     ):
-        lines.append(f"{title:<20}{counts_text(counts)}")
+        lines.append(f"{title:<20}{triplet_counts_text(counts)}")
     return "\n".join(lines)
 
 
-def summary_text(found: dict[str, float] | None) -> str:
+def triplet_summary_text(found: dict[str, float] | None) -> str:
     """Return `mean 5.1, median 5, 5-95 % 3 to 9, range 2 to 14`, or unknown."""
     if found is None:
         return "unknown"
@@ -195,7 +188,7 @@ def summary_text(found: dict[str, float] | None) -> str:
     )
 
 
-def counts_text(counts: dict[str, int] | None) -> str:
+def triplet_counts_text(counts: dict[str, int] | None) -> str:
     """Return `rules 10, truth 3`, or unknown."""
     if counts is None:
         return "unknown"

@@ -46,7 +46,7 @@ class Entry:
             self.drop_reason, self.detail = reason, detail
 
 
-def tables_of(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[pa.Table]:
+def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[pa.Table]:
     """Yield the table in slices; entries of one id that are its captions are one row where they are in one slice.
 
     Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
@@ -56,7 +56,7 @@ def tables_of(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[
         yield _table(_with_all_captions(batch) if repeated == "captions" else batch, source)
 
 
-def more_captions(known: list[str], others: Sequence[str]) -> list[str]:
+def more_video_captions(known: list[str], others: Sequence[str]) -> list[str]:
     """Return the captions of a video, and after them those of another row that it has not."""
     return known + [caption for caption in others if caption not in known]
 
@@ -66,7 +66,7 @@ def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
     for number, entry in enumerate(entries):
         known = first.setdefault(number if entry.drop_reason else entry.video_id, entry)
         if known is not entry:
-            known.captions = more_captions(known.captions, entry.captions)
+            known.captions = more_video_captions(known.captions, entry.captions)
     return list(first.values())
 
 

@@ -25,7 +25,7 @@ from cvr_data.media.look import look_at, media_files
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 from cvr_data.videos.entries import SCHEMA
-from cvr_data.videos.repeated import refuse_repeated, repeated_step
+from cvr_data.videos.repeated import refuse_repeated_videos, repeated_videos_step
 
 PART_ROWS = 65_536
 """Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
@@ -46,7 +46,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config={**config_dict(config), **({} if found is None else {"media_files": listing(*found)})},
+        config={**config_dict(config), **({} if found is None else {"media_files": _listing(*found)})},
         inputs=inputs,
         overwrite=overwrite,
     )
@@ -55,9 +55,9 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     where = ", ".join(map(str, inputs.values())) or name
     with run:
         try:
-            rows = run.made("read", partial(_parts, corpus, config, out))
-            videos = rows.then(repeated_step(getattr(config, "repeated", "error")))
-            refuse_repeated(videos, where)
+            rows = run.made("read", partial(_parts, corpus, config, run.out))
+            videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
+            refuse_repeated_videos(videos, where)
             videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos
             videos = videos.then(Step(name="caption", run=_cleaned))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
@@ -70,7 +70,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         return run.finish()
 
 
-def listing(folder: Path, names: Iterable[str]) -> str:
+def _listing(folder: Path, names: Iterable[str]) -> str:
     """Return how many of the named files are in a folder, and the hash of their names and sizes.
 
     Not of their times, which differ between two copies of a folder, nor of their bytes, which take hours to read.

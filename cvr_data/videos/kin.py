@@ -60,7 +60,7 @@ class _Source:
     embeddings: Path | None
 
 
-def kin_of(run: StageRun, videos: Path, embeddings: Path | None, threshold: float) -> Side:
+def kin_of_videos(run: StageRun, videos: Path, embeddings: Path | None, threshold: float) -> Side:
     """Return a side of the `Kin` of a videos table.
 
     Args:
@@ -73,32 +73,34 @@ def kin_of(run: StageRun, videos: Path, embeddings: Path | None, threshold: floa
         CvrError: the embeddings have none of the videos.
     """
     read = run.read(videos, _READ, part_values=None if embeddings else DECODED_ROWS)
-    store = store_sides(embeddings)
+    store = video_store_sides(embeddings)
     about = _Source(videos, embeddings)
     flows = [read.then(Step(name="signs", run=_signs, config=about, sides=store, makes_rows=True, is_counted=False))]
     if embeddings is not None:
         flows.append(_similar_signs(read, about, store, threshold))
-    edges = run.meet(flows, KeyedStep(name="alike", run=edges_of, key=_by_sign, makes_rows=True, is_counted=False))
-    return run.side(edges, load_kin)
+    edges = run.meet(
+        flows, KeyedStep(name="alike", run=video_kin_edges, key=_by_sign, makes_rows=True, is_counted=False)
+    )
+    return run.side(edges, _load_kin)
 
 
-def store_sides(embeddings: Path | None) -> tuple[Side, ...]:
+def video_store_sides(embeddings: Path | None) -> tuple[Side, ...]:
     """Return the side of the feature store, where there is one."""
     return () if embeddings is None else (Side(_open_store, (embeddings,)),)
 
 
-def load_kin(bucket: Bucket) -> Kin:
+def _load_kin(bucket: Bucket) -> Kin:
     """Return the components of the edges that lie there."""
     edges = pa.concat_tables(read_bucket(bucket))
     ends_E2 = np.stack([edges.column(name).to_numpy() for name in ("first", "second")], axis=1)
     ids, places = np.unique(ends_E2, return_inverse=True)
     places_E2 = places.reshape(ends_E2.shape)
     is_alike = edges.column("is_alike").to_numpy()
-    group, kin = (ids[components(len(ids), some)] for some in (places_E2[is_alike], places_E2))
+    group, kin = (ids[video_kin_components(len(ids), some)] for some in (places_E2[is_alike], places_E2))
     return Kin(ids, group, kin)
 
 
-def components(count: int, edges_E2: np.ndarray) -> np.ndarray:
+def video_kin_components(count: int, edges_E2: np.ndarray) -> np.ndarray:
     """Return the component of each of `count` nodes, named by its smallest node."""
     label = np.arange(count)
     while True:
@@ -111,7 +113,7 @@ def components(count: int, edges_E2: np.ndarray) -> np.ndarray:
             label = further
 
 
-def names_of(video_ids: pa.ChunkedArray, components_B: np.ndarray) -> list[str]:
+def video_kin_names(video_ids: pa.ChunkedArray, components_B: np.ndarray) -> list[str]:
     """Return one id per video, the same in a component: that of its first video by name."""
     order = pc.sort_indices(video_ids).to_numpy()
     _, first, place = np.unique(components_B[order], return_index=True, return_inverse=True)
@@ -121,7 +123,7 @@ def names_of(video_ids: pa.ChunkedArray, components_B: np.ndarray) -> list[str]:
     return found.tolist()
 
 
-def edges_of(config: None, signs: pa.Table) -> pa.Table:
+def video_kin_edges(config: None, signs: pa.Table) -> pa.Table:
     """Return an edge from the first video of each sign to each other one."""
     keys, ids = (signs.column(name).to_numpy() for name in ("key", "id"))
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
@@ -130,7 +132,7 @@ def edges_of(config: None, signs: pa.Table) -> pa.Table:
     return pa.table({**columns, "is_alike": signs.column("is_alike").to_numpy()[others]})
 
 
-def similar_rows(block_BD: np.ndarray, other_BD: np.ndarray, threshold: float) -> np.ndarray:
+def similar_video_rows(block_BD: np.ndarray, other_BD: np.ndarray, threshold: float) -> np.ndarray:
     """Return the (row, row of the other) pairs of unit vectors whose cosine is at least the threshold."""
     return np.argwhere(block_BD @ other_BD.T >= threshold)
 
@@ -183,7 +185,7 @@ def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshol
         raise CvrError(f"{about.embeddings} has no features of the videos of {about.videos}.")
     starts = range(0, known.values, BLOCK)
     blocks = run.made("blocks", lambda: (pa.table({"start": [start]}) for start in starts))
-    sides = (*store, run.side(known, load_ids))
+    sides = (*store, run.side(known, _load_ids))
     return blocks.then(
         Step(name="similar", run=_similar, config=threshold, sides=sides, makes_rows=True, is_counted=False)
     )
@@ -194,7 +196,7 @@ def _known(config: None, videos: pa.Table, store: "FeatureStore") -> pa.Table:
     return ids.filter(pa.array(store.has_videos(ids.column(0).to_pylist())))
 
 
-def load_ids(bucket: Bucket) -> pa.Table:
+def _load_ids(bucket: Bucket) -> pa.Table:
     """Return the ids that lie there."""
     return pa.concat_tables(read_bucket(bucket))
 
@@ -206,7 +208,7 @@ def _similar(threshold: float, block: pa.Table, store: "FeatureStore", known: pa
     block_BD = _pooled(store, known, start)
     ids = hashes_of(known.column(0).slice(start, BLOCK))
     for other in range(start, known.num_rows, BLOCK):
-        rows_E2 = similar_rows(block_BD, _pooled(store, known, other), threshold)
+        rows_E2 = similar_video_rows(block_BD, _pooled(store, known, other), threshold)
         rows_E2 = rows_E2[rows_E2[:, 1] + other > rows_E2[:, 0] + start]
         if len(rows_E2):
             others = hashes_of(known.column(0).slice(other, BLOCK))

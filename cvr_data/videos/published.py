@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
+from cvr_data.core.reading import read_text
 from cvr_data.media.look import media_files
-from cvr_data.videos.entries import Entry, tables_of
+from cvr_data.videos.entries import Entry, video_tables
 
 Split = Literal["train", "val", "test"]
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "dev": "val", "test": "test"}
@@ -40,7 +41,7 @@ class Published:
     repeated: ClassVar[str] = "captions"
 
 
-def corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
+def video_corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
     """Return `inputs`, `count` and `load` of a corpus: its videos come in slices, rows of one id are its captions.
 
     Each has the file of `media` whose name without suffix is its id, if there is one. A clip that no file is named
@@ -48,13 +49,13 @@ def corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, 
     """
 
     def load(config: Any, out: Path | None) -> Iterator[pa.Table]:
-        find = media_finder(config.media)
-        return tables_of((_with_media(entry, find) for entry in entries(config)), name, config.repeated)
+        find = _media_finder(config.media)
+        return video_tables((_with_media(entry, find) for entry in entries(config)), name, config.repeated)
 
-    return inputs, unknown_count, load
+    return inputs, unknown_corpus_count, load
 
 
-def unknown_count(config: Any) -> int | None:
+def unknown_corpus_count(config: Any) -> int | None:
     """Return how many rows `load` gives: that is not known without reading."""
     return None
 
@@ -66,10 +67,10 @@ def table_corpus(
 
     A file that is missing, empty or lacks a column is refused before anything is read.
     """
-    return corpus(
+    return video_corpus(
         name,
-        lambda config: checked_tables(config.path, columns),
-        lambda config: (entry(config, row, file) for row, file in table_rows(config.path, columns)),
+        lambda config: checked_corpus_tables(config.path, columns),
+        lambda config: (entry(config, row, file) for row, file in corpus_table_rows(config.path, columns)),
     )
 
 
@@ -77,14 +78,14 @@ def file_corpus(
     name: str, suffixes: tuple[str, ...], entries: Callable[[Any, Path], Iterator[Entry]]
 ) -> tuple[Inputs, Count, Load]:
     """Return `inputs`, `count` and `load` of a corpus whose files, by the end of their names, hold entries each."""
-    return corpus(
+    return video_corpus(
         name,
-        lambda config: {file.name: file for file in source_files(config.path, *suffixes)},
-        lambda config: (entry for file in source_files(config.path, *suffixes) for entry in entries(config, file)),
+        lambda config: {file.name: file for file in corpus_files(config.path, *suffixes)},
+        lambda config: (entry for file in corpus_files(config.path, *suffixes) for entry in entries(config, file)),
     )
 
 
-def source_files(path: Path, *suffixes: str) -> list[Path]:
+def corpus_files(path: Path, *suffixes: str) -> list[Path]:
     """Return the file, or the files of a folder that end in one of `suffixes`, sorted.
 
     Raises:
@@ -100,7 +101,7 @@ def source_files(path: Path, *suffixes: str) -> list[Path]:
     return found
 
 
-def table_files(path: Path) -> list[Path]:
+def corpus_table_files(path: Path) -> list[Path]:
     """Return the table, or the partitions in a folder and those below it, sorted.
 
     Raises:
@@ -114,42 +115,42 @@ def table_files(path: Path) -> list[Path]:
     return found
 
 
-def checked_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
-    """Return the tables of `table_files` by name, once the start of each was looked at.
+def checked_corpus_tables(path: Path, columns: Collection[str]) -> dict[str, Path]:
+    """Return the tables of `corpus_table_files` by name, once the start of each was looked at.
 
     Raises:
         CvrError: a file is missing, empty, or lacks a column.
     """
-    files = table_files(path)
+    files = corpus_table_files(path)
     for file in files:
         check_file(file, columns)
     return {file.name: file for file in files}
 
 
-def table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
-    """Yield each row of the tables of `table_files`, with its file."""
-    for file in table_files(path):
+def corpus_table_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Row, Path]]:
+    """Yield each row of the tables of `corpus_table_files`, with its file."""
+    for file in corpus_table_files(path):
         for rows in read_rows(file, columns):
             yield from ((row, file) for row in rows)
 
 
-def split_of(path: Path) -> Split | None:
+def corpus_split(path: Path) -> Split | None:
     """Return the split that a file's name tells: train, val (or dev) or test; None if it tells none or several."""
     found = {split for word, split in SPLIT_WORDS.items() if word in path.name.lower()}
     return found.pop() if len(found) == 1 else None
 
 
-def listed_splits(folder: Path) -> dict[str, str]:
+def corpus_listed_splits(folder: Path) -> dict[str, str]:
     """Return the split of every id in the {train,val,test}_list.txt of a folder, where they are."""
     splits: dict[str, str] = {}
     for split in ("train", "val", "test"):
         listed = folder / f"{split}_list.txt"
         if listed.is_file():
-            splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
+            splits |= dict.fromkeys(read_text(listed).split(), split)
     return splits
 
 
-def media_finder(media: Path | None) -> Callable[[str], Path | None]:
+def _media_finder(media: Path | None) -> Callable[[str], Path | None]:
     """Return a function that gives the media file of an id, if there is one, in a folder or below it.
 
     Raises:
@@ -173,13 +174,13 @@ def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
     return entry
 
 
-def texts(value: Any) -> list[str]:
+def corpus_texts(value: Any) -> list[str]:
     """Return the texts of a value that should be a text or a list of them, without blanks around and none empty."""
     listed = value if isinstance(value, list) else [value]
     return [item.strip() for item in listed if isinstance(item, str) and item.strip()]
 
 
-def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
+def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
     """Return an entry, dropped with its reason where the id or every caption is missing."""
     entry = Entry(video_id if isinstance(video_id, str) else "", captions, values)
     if not entry.video_id:
@@ -189,13 +190,13 @@ def entry_of(video_id: Any, captions: list[str], where: str, **values: Any) -> E
     return entry
 
 
-def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
+def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
     value = row.values.get(column)
     entry = Entry(
         video_id="" if value is None else str(value),
         captions=captions,
-        values={"split": split_of(file)},
+        values={"split": corpus_split(file)},
         drop_reason=row.drop_reason,
         detail=row.detail,
     )
@@ -206,7 +207,7 @@ def entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
     return entry
 
 
-def entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
+def corpus_entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
     """Return the entry of a row of a table of one's own, whose caption may be a list of captions."""
     captions = row.values.get(caption_column)
     listed = captions if isinstance(captions, list) else [captions]
@@ -224,7 +225,7 @@ def entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str
     return entry
 
 
-def seconds(value: Any) -> float | None:
+def corpus_seconds(value: Any) -> float | None:
     """Return the seconds of a number or of a time such as 00:01:02.50; None if it is neither."""
     total = 0.0
     for part in str(value).split(":"):

@@ -44,7 +44,7 @@ def segments(videos: pa.Table) -> pa.Table:
     return pa.table({"recording": recording, **{f"{name}_s": values for name, values in times.items()}})
 
 
-def times_in_id(video_id: str) -> tuple[float | None, float | None]:
+def times_in_video_id(video_id: str) -> tuple[float | None, float | None]:
     """Return the start and end that an id ends in, in seconds; None where it has none."""
     found = re.search(_ID, video_id)
     if found is None:
@@ -53,7 +53,7 @@ def times_in_id(video_id: str) -> tuple[float | None, float | None]:
     return start, end
 
 
-def youtube_id(url: str | None) -> str | None:
+def youtube_video_id(url: str | None) -> str | None:
     """Return the id of the video that an address of YouTube leads to; None where it is no such address."""
     found = re.search(_ADDRESS, url or "")
     return found["recording"] if found else None

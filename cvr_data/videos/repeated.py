@@ -15,7 +15,7 @@ from cvr_data.core.parts import hashes_of, read_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep
-from cvr_data.videos.entries import SCHEMA, more_captions
+from cvr_data.videos.entries import SCHEMA, more_video_captions
 
 _CAPTIONS = "captions"
 _SETTLED = pa.schema(
@@ -25,7 +25,7 @@ _BUCKET = 1_000_000
 """Claims of a bucket, on average: each has the captions of its video."""
 
 
-def repeated_step(policy: str) -> ClaimStep:
+def repeated_videos_step(policy: str) -> ClaimStep:
     """Return the step that also drops what the reader marked: first come rows as they were read, last each id once.
 
     Args:
@@ -38,7 +38,7 @@ def repeated_step(policy: str) -> ClaimStep:
     )  # fmt: skip
 
 
-def refuse_repeated(videos: Flow, where: str) -> None:
+def refuse_repeated_videos(videos: Flow, where: str) -> None:
     """Refuse ids that come again where that is a mistake.
 
     Raises:
@@ -78,7 +78,7 @@ def _settled(policy: str, claims: pa.Table) -> pa.Table:
         found += [{**row, _CAPTIONS: None} for row in others]
         if policy == _CAPTIONS and others:
             for row in others:
-                first[_CAPTIONS] = more_captions(first[_CAPTIONS], row[_CAPTIONS])
+                first[_CAPTIONS] = more_video_captions(first[_CAPTIONS], row[_CAPTIONS])
             found.append(first)
     return pa.Table.from_pylist(found, _SETTLED)
 

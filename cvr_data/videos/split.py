@@ -20,11 +20,11 @@ from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.kin import Kin, kin_of, names_of, store_sides
+from cvr_data.videos.kin import Kin, kin_of_videos, video_kin_names, video_store_sides
 from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, split_videos
 
 
-def split_artifact(
+def split_video_artifact(
     videos: Path,
     embeddings: Path | None,
     config: Config,
@@ -49,9 +49,9 @@ def split_artifact(
     if config.need_features and embeddings is None:
         raise CvrError("split: need_features asks for --embeddings.")
     with run:
-        kin = kin_of(run, videos, embeddings, config.threshold)
+        kin = kin_of_videos(run, videos, embeddings, config.threshold)
         about = _Places(videos, out.resolve(), keep)
-        sides = (kin, *(store_sides(embeddings) if config.need_features else ()))
+        sides = (kin, *(video_store_sides(embeddings) if config.need_features else ()))
         rows = run.read(videos, required=[field.name for field in VIDEOS if not field.nullable])
         flows = [rows.then(Step(name="place", run=_placed, config=about, sides=sides, is_counted=False))]
         if keep is not None:
@@ -104,13 +104,13 @@ def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
         is_earlier = pc.is_valid(bucket.column(_EARLIER))
         earlier, bucket = bucket.filter(is_earlier), bucket.filter(pc.invert(is_earlier)).drop_columns([_EARLIER])
     ids = bucket.column("video_id")
-    groups, kin = (names_of(ids, bucket.column(name).to_numpy()) for name in (_GROUP, _KIN))
+    groups, kin = (video_kin_names(ids, bucket.column(name).to_numpy()) for name in (_GROUP, _KIN))
     known = bucket.column(_KNOWN) if _KNOWN in bucket.column_names else None
     videos = bucket.drop_columns([name for name in (_GROUP, _KIN, _KNOWN) if name in bucket.column_names])
     videos = check_columns(videos, VIDEOS, "videos")  # as it was before others came into the bucket
     assigned = split_videos(config, videos, groups, kin)
     if earlier is not None:
-        assigned = keep_splits(assigned, videos.column("split").to_pylist(), earlier, kin)
+        assigned = keep_video_splits(assigned, videos.column("split").to_pylist(), earlier, kin)
     return assigned if known is None else mark(assigned, pc.invert(known), "no_features")
 
 
@@ -131,7 +131,7 @@ def _counted(run: StageRun, kin: Side) -> dict[str, Any]:
 JOINS = "joins_kept_splits"
 
 
-def keep_splits(
+def keep_video_splits(
     assigned: pa.Table, given: list[str | None], earlier: pa.Table, kin_ids: Sequence[str] | None = None
 ) -> pa.Table:
     """Return the videos with `split` and `group_id` of the earlier version where that had them.

@@ -5,8 +5,8 @@ import json
 import torch
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
-from cvr_bench.checkpoints.names import renamed
-from cvr_bench.models.networks.covr.blip import BlipNetwork, ImageTokens, Words, text_config
+from cvr_bench.checkpoints.names import renamed_checkpoint
+from cvr_bench.models.networks.covr.blip import BlipNetwork, ImageTokens, Words, blip_text_config
 from tests.golden import Arrays, Comparison
 
 TOLERANCE = 1e-5
@@ -49,7 +49,7 @@ def compare(arrays: Arrays) -> list[Comparison]:
 def network(arrays: Arrays) -> BlipNetwork:
     """Return the network with the weights of the file."""
     sizes = json.loads(str(arrays["config_json"]))
-    weights = renamed(
+    weights = renamed_checkpoint(
         {
             name.removeprefix(WEIGHTS): torch.from_numpy(value)
             for name, value in arrays.items()
@@ -57,7 +57,7 @@ def network(arrays: Arrays) -> BlipNetwork:
         },
         "blip",
     )
-    config = text_config(
+    config = blip_text_config(
         width=sizes["hidden_size"],
         layers=sizes["num_hidden_layers"],
         heads=sizes["num_attention_heads"],

@@ -4,7 +4,7 @@ import json
 
 import torch
 
-from cvr_bench.checkpoints.names import renamed
+from cvr_bench.checkpoints.names import renamed_checkpoint
 from cvr_bench.models.networks.covr.blip import ImageTokens, Words
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork, qformer_config
 from tests.golden import Arrays, Comparison
@@ -49,7 +49,7 @@ def network(arrays: Arrays) -> QFormerNetwork:
     """Return the network with the weights of the file."""
     sizes = json.loads(str(arrays["config_json"]))
     published = {name: torch.from_numpy(value) for name, value in arrays.items() if name.startswith(WEIGHTS)}
-    weights = renamed({name.removeprefix(WEIGHTS): weight for name, weight in published.items()}, "blip2")
+    weights = renamed_checkpoint({name.removeprefix(WEIGHTS): weight for name, weight in published.items()}, "blip2")
     config = qformer_config(
         width=sizes["hidden_size"],
         layers=sizes["num_hidden_layers"],

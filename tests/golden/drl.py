@@ -6,10 +6,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from cvr_bench.models.networks.drl.losses import Cdcr, batch_scores, cdcr_loss, contrastive
-from cvr_bench.models.networks.drl.network import Architecture, DrlNetwork, with_floor
+from cvr_bench.models.networks.drl.losses import Cdcr, cdcr_loss, drl_batch_scores, drl_contrastive_loss
+from cvr_bench.models.networks.drl.network import Architecture, DrlNetwork, drl_with_floor
 from cvr_bench.models.networks.drl.transformer import FrameLstm, FrameTransformer
-from cvr_bench.models.parts.late_interaction import TEXT_ROWS, VIDEO_ROWS, late_scores, tiles
+from cvr_bench.models.parts.late_interaction import (
+    TEXT_ROWS,
+    VIDEO_ROWS,
+    late_interaction_scores,
+    late_interaction_tiles,
+)
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 from tests.golden import Arrays, Comparison
 
@@ -49,14 +54,16 @@ def _variant(arrays: Arrays, name: str, text: TextFeatures, video: VideoFeatures
     network = DrlNetwork(_architecture(kind, text.tokens_BLD.shape[-1])).eval()
     network.load_state_dict({"logit_scale": network.logit_scale, **_weights(arrays, name)})
     texts, videos = network.text_parts(text), network.video_parts(video)
-    scores = batch_scores(network, texts, videos, zero_mask=True, two_passes=True)
+    scores = drl_batch_scores(network, texts, videos, zero_mask=True, two_passes=True)
     yield _comparison(arrays, f"{name}.eval_logits", scores.to_video_BB)
     if kind != "dp":
-        rows = [with_floor(parts, ~parts.mask_BN.all(dim=1)) for parts in (texts, videos)]
-        in_blocks = late_scores(tiles(rows[:1], TEXT_ROWS), tiles(rows[1:], VIDEO_ROWS))
+        rows = [drl_with_floor(parts, ~parts.mask_BN.all(dim=1)) for parts in (texts, videos)]
+        in_blocks = late_interaction_scores(
+            late_interaction_tiles(rows[:1], TEXT_ROWS), late_interaction_tiles(rows[1:], VIDEO_ROWS)
+        )
         yield _comparison(arrays, f"{name}.eval_logits", in_blocks, " (in blocks)")
     yield _comparison(arrays, f"{name}.train_logits", SCALE * scores.to_video_BB)
-    yield _comparison(arrays, f"{name}.sim_loss", contrastive(scores, torch.tensor(SCALE), None))
+    yield _comparison(arrays, f"{name}.sim_loss", drl_contrastive_loss(scores, torch.tensor(SCALE), None))
     loss = torch.zeros(())
     if mode != "0":
         assert scores.own is not None

@@ -153,7 +153,7 @@ def judge() -> None:
     settings = Settings(annotators=("ann", "ben"), overlap=0.5)
     sources = serve.Sources(reviewed=HERE / "annotations/old", splits=("test",))
     with ReviewStore(HERE / "reviews/old.sqlite") as store:
-        session = serve.open_session(sources, serve.read_sources(sources, settings), store, settings)
+        session = serve.open_review_session(sources, serve.read_review_sources(sources, settings), store, settings)
         for number in range(10):
             annotator = settings.annotators[number % 2]
             item = session.state(annotator)["item"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from torch import Tensor
 
 from cvr_bench.models.parts.joining import Joining, Whole
-from cvr_bench.models.parts.losses import false_negatives
+from cvr_bench.models.parts.losses import loss_false_negatives
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
@@ -54,7 +54,7 @@ class TripletBatch:
 
     def ignored(self) -> Tensor:
         """Return ignored_BB of all parts, bool: True where query i and target j are no negatives of each other."""
-        return false_negatives(self.joined_ids(self.target_ids), self.joined_ids(self.target_group_ids))
+        return loss_false_negatives(self.joined_ids(self.target_ids), self.joined_ids(self.target_group_ids))
 
 
 class ReadsAhead(Protocol):
@@ -72,8 +72,6 @@ class TrainingSet:
     modifications: Sequence[str]
     target_ids: Sequence[str]
     target_group_ids: Sequence[str]
-    videos: Mapping[str, Video] = field(default_factory=dict)
-    """video_id -> Video; an id that is absent has stored features only."""
     extra: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     weights: Sequence[float] = ()
     """How often an epoch has each triplet, of mixed data; none is once."""
@@ -82,9 +80,7 @@ class TrainingSet:
         return len(self.target_ids)
 
     @classmethod
-    def from_table(
-        cls, triplets: pa.Table, videos: Mapping[str, Video] | None = None, extra: Sequence[str] = ()
-    ) -> "TrainingSet":
+    def from_table(cls, triplets: pa.Table, extra: Sequence[str] = ()) -> "TrainingSet":
         """Return the training set of a triplets table; `extra` names further columns that batches carry.
 
         A column `epoch_weight` says how often an epoch has each triplet.
@@ -101,15 +97,14 @@ class TrainingSet:
             modifications=triplets.column("modification").to_pylist(),
             target_ids=target_ids,
             target_group_ids=[group or target for group, target in zip(group_ids, target_ids, strict=True)],
-            videos=dict(videos or {}),
             extra={name: triplets.column(name).to_pylist() for name in extra},
             weights=triplets.column(WEIGHT).to_pylist() if WEIGHT in triplets.column_names else (),
         )
 
     def batch(self, rows: Sequence[int], encoder: Encoder) -> TripletBatch:
         """Return the batch of the given rows."""
-        references = [self.video(self.reference_ids[row]) for row in rows]
-        targets = [self.video(self.target_ids[row]) for row in rows]
+        references = [Video(self.reference_ids[row]) for row in rows]
+        targets = [Video(self.target_ids[row]) for row in rows]
         modifications = [self.modifications[row] for row in rows]
         return TripletBatch(
             reference=encoder.encode_videos(references),
@@ -122,10 +117,6 @@ class TrainingSet:
             targets=targets,
             extra={name: [values[row] for row in rows] for name, values in self.extra.items()},
         )
-
-    def video(self, video_id: str) -> Video:
-        """Return a video by name."""
-        return self.videos.get(video_id) or Video(video_id)
 
 
 @dataclass(frozen=True)

@@ -45,38 +45,24 @@ class ClipPair:
 class ClipReader:
     """Videos -> frames.
 
-    Args:
-        read: one video -> uint8 (T, H, W, 3), of one height and width for all.
-        workers: threads that decode.
-        augmentation: of references in training; None leaves them as they are.
-        seed: of the augmentation.
-        references: whether training batches have the references' clips, too.
+    `read` gives uint8 (T, H, W, 3) of a video, of one height and width for all; so many `workers` call it. In training
+    there are clips of `references` too, if asked for, changed by the augmentation as the seed says.
     """
 
     def __init__(
-        self,
-        read: Callable[[Video], np.ndarray],
-        *,
-        workers: int,
-        augmentation: Augmentation | None,
-        seed: int,
+        self, read: Callable[[Video], np.ndarray], *, workers: int, augmentation: Augmentation | None, seed: int,
         references: bool = True,
-    ):
+    ):  # fmt: skip
         self.read, self.workers, self.augmentation, self.seed = read, workers, augmentation, seed
         self.references = references
 
     def clips(self, videos: Sequence[Video]) -> Clips:
         """Return the frames of videos as they are."""
         with ThreadPoolExecutor(self.workers) as pool:
-            return stacked(list(pool.map(self.read, videos)))
+            return stacked_clips(list(pool.map(self.read, videos)))
 
     def ahead(self, batches: Iterable[Sequence[TripletBatch]], start: int) -> Iterator[list[TripletBatch]]:
-        """Yield the chunks of each batch with their clips; those of the next batches are being decoded meanwhile.
-
-        Args:
-            batches: the chunks of each.
-            start: number of the first one's step.
-        """
+        """Yield the chunks of each batch with their clips; those of the next batches are being decoded meanwhile."""
         waiting: deque[list[_Decoding]] = deque()
         with ThreadPoolExecutor(self.workers) as pool:
             try:
@@ -90,15 +76,15 @@ class ClipReader:
                 pool.shutdown(cancel_futures=True)
 
     def _decode(self, pool: ThreadPoolExecutor, batch: TripletBatch, place: list[int]) -> "_Decoding":
+        def augmented(video: Video, seed: list[int]) -> np.ndarray:
+            frames_THWC = self.read(video)
+            return frames_THWC if self.augmentation is None else self.augmentation.apply(frames_THWC, seed)
+
         references = [
-            pool.submit(self._augmented, video, [self.seed, *place, number])
+            pool.submit(augmented, video, [self.seed, *place, number])
             for number, video in enumerate(batch.references if self.references else ())
         ]
         return _Decoding(batch, references, [pool.submit(self.read, video) for video in batch.targets])
-
-    def _augmented(self, video: Video, seed: list[int]) -> np.ndarray:
-        frames_THWC = self.read(video)
-        return frames_THWC if self.augmentation is None else self.augmentation.apply(frames_THWC, seed)
 
 
 @dataclass(frozen=True)
@@ -110,10 +96,12 @@ class _Decoding:
     def result(self) -> TripletBatch:
         """The batch with its clips."""
         reference, target = ([each.result() for each in futures] for futures in (self.references, self.targets))
-        return replace(self.batch, clips=ClipPair(stacked(reference) if reference else None, stacked(target)))
+        return replace(
+            self.batch, clips=ClipPair(stacked_clips(reference) if reference else None, stacked_clips(target))
+        )
 
 
-def stacked(frames: Sequence[np.ndarray]) -> Clips:
+def stacked_clips(frames: Sequence[np.ndarray]) -> Clips:
     """Return clips of any lengths as one tensor."""
     longest = max(len(each) for each in frames)
     mask_BT = torch.arange(longest) < torch.tensor([len(each) for each in frames])[:, None]

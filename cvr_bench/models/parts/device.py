@@ -19,7 +19,7 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def device_of(module: nn.Module) -> torch.device:
+def device_of_module(module: nn.Module) -> torch.device:
     """Return the device of a module's weights."""
     return next(module.parameters()).device
 

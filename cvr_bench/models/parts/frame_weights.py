@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cvr_bench.tasks.task import Item, Task
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_rows, video_tokens
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_features, video_token_features
 from cvr_data.media.video import Video
 
 TEMPERATURE = 0.1
@@ -30,14 +30,14 @@ class PooledVideo(Video):
     query_id: str
 
 
-def pooled_items(task: Task) -> list[Item]:
+def frame_weighted_items(task: Task) -> list[Item]:
     """Return one gallery item per query: its first target, pooled by the weights of that query."""
     names = [(min(task.targets[query.query_id]), query.query_id) for query in task.queries]
     return [Item(query_id, PooledVideo(target, query_id=query_id)) for target, query_id in names]
 
 
 class FrameWeights:
-    """Another encoder; inside `weighted`, videos of `pooled_items` have one frame, the weighted mean."""
+    """Another encoder; inside `weighted`, videos of `frame_weighted_items` have one frame, the weighted mean."""
 
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
@@ -64,7 +64,7 @@ class FrameWeights:
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
         """Return what the other encoder gives, or the tokens of one pooled frame per video inside `weighted`."""
-        return self._pooled(videos, lambda named: video_tokens(self.encoder, named, folder))
+        return self._pooled(videos, lambda named: video_token_features(self.encoder, named, folder))
 
     def _pooled(self, videos: Sequence[Video], encode: Callable[[Sequence[Video]], VideoFeatures]) -> VideoFeatures:
         pooled = [video for video in videos if isinstance(video, PooledVideo)]
@@ -72,13 +72,13 @@ class FrameWeights:
             return encode(videos)
         raw = encode([Video(video.video_id) for video in pooled])
         rows = [
-            weighted_mean(raw.frames_BTD[row][raw.mask_BT[row]], self._scores.get(video.query_id, ()))
+            frame_weighted_mean(raw.frames_BTD[row][raw.mask_BT[row]], self._scores.get(video.query_id, ()))
             for row, video in enumerate(pooled)
         ]
-        return VideoFeatures(*pad_rows(rows))
+        return VideoFeatures(*pad_features(rows))
 
 
-def weighted_mean(frames_TD: Tensor, scores: Sequence[float]) -> Tensor:
+def frame_weighted_mean(frames_TD: Tensor, scores: Sequence[float]) -> Tensor:
     """Return (1, D): the frames pooled by softmax(scores / 0.1), or evenly where there is not one score per frame.
 
     Frames may have tokens, (T, P, D); the result has them too.

@@ -79,13 +79,7 @@ class Recorded:
 
 
 class Replayed:
-    """A part that runs again, with the recorded rows of all others.
-
-    Args:
-        whole: what `merged` returned.
-        start: the first row of this part in it.
-        parts: how many there are.
-    """
+    """One of some parts that runs again, with the recorded rows of all others: in `whole`, its own begin at `start`."""
 
     def __init__(self, whole: Recorded, start: int, parts: int):
         self.whole, self.start, self.parts = whole, start, parts
@@ -106,7 +100,7 @@ def merged(records: Sequence[Recorded]) -> Recorded:
     Raises:
         CvrError: they asked for nothing.
     """
-    check_joined(len(records[0].tensors))
+    check_model_joined(len(records[0].tensors))
     tensors = []
     for parts in zip(*(record.tensors for record in records), strict=True):
         longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
@@ -134,7 +128,7 @@ class _Counted(torch.autograd.Function):
         return grads[0] * ctx.times, None
 
 
-def check_joined(count: int) -> None:
+def check_model_joined(count: int) -> None:
     """Refuse a model that has joined no tensor.
 
     Raises:

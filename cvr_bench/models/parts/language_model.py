@@ -16,14 +16,7 @@ NO_CHANGE = Change(kind="static", slot="", before="", after="")
 
 
 class LanguageModel:
-    """One backend with one prompt.
-
-    Args:
-        backend: its name.
-        options: `key=value` of its Config.
-        prompt: the name of a built-in prompt, or a YAML file.
-        cache: the request cache; None is that of `cvr generate-modifications`.
-    """
+    """One backend with one prompt, built-in or a YAML file; a cache of None is that of `cvr generate-modifications`."""
 
     def __init__(self, backend: str, options: Sequence[str], prompt: str, cache: Path | None):
         self.backend = BACKENDS.get(backend).load(BACKENDS.config(backend, options))
@@ -36,9 +29,7 @@ class LanguageModel:
     ) -> list[str | None]:
         """Return what the model says to each; None where it failed or said nothing of the right form.
 
-        Args:
-            variables: those of the prompt's text.
-            images: JPEG frames shown with each, for vision-language models.
+        `variables` are those of the prompt's text, `images` JPEG frames shown with it, for vision-language models.
         """
         parameters = self.prompt.parameters(0, 0)
         requests = [

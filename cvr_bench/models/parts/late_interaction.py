@@ -1,6 +1,6 @@
 """Score texts against videos by their parts: each token with its best frame and each frame with its best token.
 
-    scores_AB = late_scores(tiles(texts), tiles(videos))
+    scores_AB = late_interaction_scores(late_interaction_tiles(texts), late_interaction_tiles(videos))
 
 An item is a list of unit vectors with weights that add up to one. Its tokens' best similarities, weighted, are averaged
 with its partner's frames' best ones: one score for both directions. Items of like length lie in tiles, so that hardly
@@ -50,7 +50,7 @@ BlockScores = Callable[[Tile, Tile], Tensor]
 """(texts, videos) -> scores of all pairs, (A, C)."""
 
 
-def tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
+def late_interaction_tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
     """Return all items of some batches in tiles of about `rows` parts, sorted by length."""
     lists: list[tuple[Tensor, Tensor]] = []
     for batch in parts:
@@ -69,7 +69,7 @@ def tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
     return found
 
 
-def late_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: BlockScores | None = None) -> Tensor:
+def late_interaction_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: BlockScores | None = None) -> Tensor:
     """Return scores_AB in float32 on the CPU, in the order of the items before they were put into tiles."""
     score = block or BestMatches()
     scores_AB = torch.empty(_count(texts), _count(videos))

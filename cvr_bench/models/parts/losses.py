@@ -18,13 +18,13 @@ NEGLIGIBLE = -1e30
 """A logit that takes no part in a sum of exponentials; finite, so that a row of nothing else has no NaN gradient."""
 
 
-def similarities(first_BD: Tensor, second_BD: Tensor) -> Tensor:
+def loss_similarities(first_BD: Tensor, second_BD: Tensor) -> Tensor:
     """Return dot products_BB in float32 or wider, in mixed precision too: a logit of 100 needs the digits."""
     with torch.autocast(first_BD.device.type, enabled=False):
-        return wide(first_BD) @ wide(second_BD).T
+        return wide_loss_values(first_BD) @ wide_loss_values(second_BD).T
 
 
-def false_negatives(*ids: Sequence[str]) -> Tensor:
+def loss_false_negatives(*ids: Sequence[str]) -> Tensor:
     """Return ignored_BB, bool: True off the diagonal where rows i and j agree in at least one of the given id lists."""
     size = len(ids[0])
     same_BB = torch.zeros(size, size, dtype=torch.bool)
@@ -37,20 +37,20 @@ def false_negatives(*ids: Sequence[str]) -> Tensor:
 
 def info_nce(logits_BB: Tensor, ignored_BB: Tensor | None = None, *, symmetric: bool = True) -> Tensor:
     """Return the cross-entropy of each query against its own target; `symmetric` averages both directions."""
-    hidden_BB = wide(logits_BB) if ignored_BB is None else wide(logits_BB).masked_fill(ignored_BB, NEGLIGIBLE)
+    hidden_BB = (
+        wide_loss_values(logits_BB)
+        if ignored_BB is None
+        else wide_loss_values(logits_BB).masked_fill(ignored_BB, NEGLIGIBLE)
+    )
     rows_B = torch.arange(len(hidden_BB), device=hidden_BB.device)
     to_target = F.cross_entropy(hidden_BB, rows_B)
     return (to_target + F.cross_entropy(hidden_BB.T, rows_B)) / 2 if symmetric else to_target
 
 
 def hn_nce(
-    logits_BB: Tensor,
-    ignored_BB: Tensor | None = None,
-    *,
-    alpha: float = 1.0,
-    beta: float = 0.5,
+    logits_BB: Tensor, ignored_BB: Tensor | None = None, *, alpha: float = 1.0, beta: float = 0.5,
     reference_axis: bool = False,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Return a cross-entropy whose negatives weigh more the closer they are, summed over both directions.
 
     The weights of a row's negatives are a softmax of beta times their logits, times their number; beta 0 with alpha 1
@@ -67,7 +67,7 @@ def hn_nce(
         beta: sharpness of the weights; it multiplies logits, that is after the temperature.
         reference_axis: divide as the CoVR code does, to continue training its published checkpoints.
     """
-    wide_BB = wide(logits_BB)
+    wide_BB = wide_loss_values(logits_BB)
     if min(wide_BB.shape) < 2:
         raise ValueError(f"HN-NCE needs at least 2 triplets, got logits of shape {tuple(wide_BB.shape)}.")
     to_query_ignored_BB = None if ignored_BB is None else ignored_BB.T
@@ -101,13 +101,17 @@ def triplet_margin(
     Zero if `counted_B` (bool) counts none.
     """
     loss_B = F.triplet_margin_loss(
-        wide(anchor_BD), wide(positive_BD), wide(negative_BD), margin=margin, reduction="none"
+        wide_loss_values(anchor_BD),
+        wide_loss_values(positive_BD),
+        wide_loss_values(negative_BD),
+        margin=margin,
+        reduction="none",
     )
     if counted_B is None:
         return loss_B.mean()
     return (loss_B * counted_B).sum() / counted_B.sum().clamp(min=1)
 
 
-def wide(values: Tensor) -> Tensor:
+def wide_loss_values(values: Tensor) -> Tensor:
     """Return the values in float32 at least."""
     return values if values.dtype == torch.float64 else values.float()

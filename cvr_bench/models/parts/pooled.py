@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device
-from cvr_bench.models.parts.losses import info_nce, similarities
+from cvr_bench.models.parts.device import device_of_module, on_device
+from cvr_bench.models.parts.losses import info_nce, loss_similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
-from cvr_bench.models.parts.weights import load_weights
-from cvr_bench.tasks.task import Query, modifications, references
+from cvr_bench.models.parts.weights import load_model_weights
+from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.features.protocol import Encoder
 
 Encode = Callable[[Sequence[Query]], Tensor]
@@ -21,15 +21,15 @@ Encode = Callable[[Sequence[Query]], Tensor]
 
 def pooled_videos(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
     """Return the mean frames of the references, (B, D)."""
-    return encoder.encode_videos(references(queries)).pooled_BD()
+    return encoder.encode_videos(task_references(queries)).pooled_BD()
 
 
 def pooled_texts(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
     """Return the embeddings of the modification texts, (B, D)."""
-    return encoder.encode_texts(modifications(queries)).pooled_BD
+    return encoder.encode_texts(task_modifications(queries)).pooled_BD
 
 
-def half_queries(encoder: Encoder, queries: Sequence[Query]) -> Tensor | None:
+def pooled_half_queries(encoder: Encoder, queries: Sequence[Query]) -> Tensor | None:
     """Return the text or the video of queries of which none has the other (text-video retrieval), else None."""
     if all(query.reference is None for query in queries):
         return pooled_texts(encoder, queries)
@@ -51,26 +51,20 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
 def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
-    Args:
-        encoder: of the features.
-        module: what is trained.
-        checkpoint: its weights, or None.
-        as_released: whether the loss goes from queries to targets only, every other target being a negative.
-
-    Raises:
-        CvrError: the checkpoint does not fit.
+    The loss `as_released` goes from queries to targets only, every other target being a negative. A checkpoint that
+    does not fit is a CvrError.
     """
-    load_weights(module, checkpoint)
+    load_model_weights(module, checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device = device_of(module)
+        device = device_of_module(module)
         return module(pooled_videos(encoder, queries).to(device), pooled_texts(encoder, queries).to(device))
 
     def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of(module))
+        batch = on_device(batch, device_of_module(module))
         query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
         scale: Any = module.scale
-        logits_BB = scale * similarities(query_BD, batch.joined(batch.target.pooled_BD()))
+        logits_BB = scale * loss_similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if as_released:
             return {"loss": info_nce(logits_BB, symmetric=False)}
         ignored_BB = batch.ignored()

@@ -49,7 +49,7 @@ class TrainableRetriever(Retriever, Protocol):
         spread over devices or chunks has all its negatives and the gradients of one that is whole:
 
             query_BD, target_BD = batch.joined(module(...)), batch.joined(batch.target.pooled_BD())
-            return {"loss": info_nce(scale * similarities(query_BD, target_BD), batch.ignored())}
+            return {"loss": info_nce(scale * loss_similarities(query_BD, target_BD), batch.ignored())}
         """
 
 
@@ -62,7 +62,7 @@ class MayTrain(Protocol):
 
 @runtime_checkable
 class HasNetwork(Protocol):
-    """A retriever that may have parameters: `module_of` asks for them."""
+    """A retriever that may have parameters: `module_of_retriever` asks for them."""
 
     module: nn.Module | None
 
@@ -94,15 +94,10 @@ class DenseRetriever:
     """
 
     def __init__(
-        self,
-        encode_queries: Callable[[Sequence[Query]], Tensor],
-        encode_videos: Callable[[Sequence[Video]], Tensor],
-        *,
-        encode_texts: Callable[[Sequence[str]], Tensor] | None = None,
-        module: nn.Module | None = None,
-        training_step: Callable[[TripletBatch], Losses] | None = None,
-        clip_reader: ReadsAhead | None = None,
-    ):
+        self, encode_queries: Callable[[Sequence[Query]], Tensor], encode_videos: Callable[[Sequence[Video]], Tensor],
+        *, encode_texts: Callable[[Sequence[str]], Tensor] | None = None, module: nn.Module | None = None,
+        training_step: Callable[[TripletBatch], Losses] | None = None, clip_reader: ReadsAhead | None = None,
+    ):  # fmt: skip
         self.encode_queries = encode_queries
         self.encode_videos = encode_videos
         self.encode_texts = encode_texts
@@ -120,8 +115,8 @@ class DenseRetriever:
         """
         if any(item.texts for item in gallery):
             raise ValueError("Sets of texts are ranked by evaluate(), which gives their texts one by one.")
-        videos, texts = videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
-        with evaluating(self.module):
+        videos, texts = retriever_videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
+        with evaluating_module(self.module):
             if self.encode_texts is not None and texts:
                 self.gallery_GD = _in_batches(self.encode_texts, texts)
             else:
@@ -129,7 +124,7 @@ class DenseRetriever:
 
     def embed(self, queries: Sequence[Query]) -> Tensor:
         """Return the query embeddings, (Q, D) float32."""
-        with evaluating(self.module):
+        with evaluating_module(self.module):
             return _in_batches(self.encode_queries, queries)
 
     def score(self, queries: Sequence[Query]) -> Tensor:
@@ -139,7 +134,7 @@ class DenseRetriever:
         return self.embed(queries) @ self.gallery_GD.T
 
 
-def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[list[Video], list[str]]:
+def retriever_videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[list[Video], list[str]]:
     """Return the videos of a gallery, or its texts; one of the two is empty.
 
     Raises:
@@ -155,19 +150,15 @@ def videos_and_texts(gallery: Sequence[Item], *, ranks_texts: bool) -> tuple[lis
     return videos, [item.text or "" for item in texts]
 
 
-def check_one_space(encoder: Encoder, model: str) -> None:
-    """Refuse an encoder whose videos and texts cannot be compared.
-
-    Raises:
-        CvrError: their widths differ.
-    """
+def check_retriever_space(encoder: Encoder, model: str) -> None:
+    """Refuse an encoder whose videos and texts cannot be compared. Raises CvrError: their widths differ."""
     if encoder.dim != encoder.text_dim:
         widths = f"{encoder.dim} and {encoder.text_dim} wide"
         raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")
 
 
 @contextmanager
-def evaluating(module: nn.Module | None) -> Iterator[None]:
+def evaluating_module(module: nn.Module | None) -> Iterator[None]:
     """Switch gradients and dropout off inside the block."""
     was_training = module is not None and module.training
     if module is not None:
@@ -191,11 +182,11 @@ def _in_batches(encode: Callable[[Sequence], Tensor], values: Sequence) -> Tenso
     return torch.empty(0, 0) if rows_ND is None else rows_ND
 
 
-def is_trainable(retriever: Retriever) -> bool:
+def is_trainable_retriever(retriever: Retriever) -> bool:
     """Return whether the model learns from triplets."""
     return isinstance(retriever, MayTrain) and retriever.training_step is not None
 
 
-def module_of(retriever: Retriever) -> nn.Module | None:
+def module_of_retriever(retriever: Retriever) -> nn.Module | None:
     """Return the network of a model; None for one without parameters."""
     return retriever.module if isinstance(retriever, HasNetwork) else None

@@ -39,13 +39,13 @@ class _Source:
     """Name -> what it was imported from, at the top or inside a function."""
 
 
-def source_digest(component: ModelModule, config: Any) -> str:
+def model_source_digest(component: ModelModule, config: Any) -> str:
     """Return the hash of a model's file and of all it uses of cvr, of its own package, and of what its options name."""
     parts = component.parts(config) if isinstance(component, MadeOfParts) else ()
-    return hashlib.sha256(json.dumps(used_source([component, *parts]), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(used_model_source([component, *parts]), sort_keys=True).encode()).hexdigest()
 
 
-def used_source(components: Sequence[Any]) -> dict[str, list[str]]:
+def used_model_source(components: Sequence[Any]) -> dict[str, list[str]]:
     """Return module -> the hashes of its statements that components are made of."""
     folders = _folders(components)
     waiting: list[Imported] = [(component.__name__, None) for component in components]

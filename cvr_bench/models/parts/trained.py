@@ -1,15 +1,16 @@
 """A model as it was trained, ready to embed and to score: what `cvr encode-queries` and `cvr submit` start from."""
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable
-from cvr_bench.models.parts.weights import load_checkpoint
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable_retriever
+from cvr_bench.models.parts.weights import load_model_checkpoint
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.registry import parse_config, split_options
 from cvr_data.core.trust import stored
 from cvr_data.features.protocol import Encoder
@@ -28,22 +29,18 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
     with stored() if checkpoint is not None else nullcontext():
         config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
         retriever = component.load(config, encoder)
-    is_trained = is_trainable(retriever)
+    is_trained = is_trainable_retriever(retriever)
     if checkpoint is not None:
         if not is_trained:
             raise CvrError(f"{model} has no parameters, so --checkpoint has nothing to load into.")
-        load_checkpoint(retriever, checkpoint)
+        load_model_checkpoint(retriever, checkpoint)
     elif is_trained:
         raise CvrError(f"{model} has to be trained; pass --checkpoint, such as a result folder of cvr bench.")
     return retriever
 
 
 def dense_model(retriever: Retriever, model: str) -> DenseRetriever:
-    """Return the model if it embeds queries and gallery.
-
-    Raises:
-        CvrError: it scores pairs as a whole.
-    """
+    """Return the model if it embeds queries and gallery. Raises CvrError: it scores pairs as a whole."""
     if not isinstance(retriever, DenseRetriever):
         raise CvrError(f"{model} gives scores and no embeddings, so there are no query features to write.")
     return retriever
@@ -53,7 +50,9 @@ def _options(model: str, options: Sequence[str], checkpoint: Path | None) -> dic
     given = split_options(options, model)
     if checkpoint is None or not (checkpoint / RESULT).is_file():
         return given
-    record = json.loads((checkpoint / RESULT).read_text(encoding="utf-8"))
+    record = read_json(checkpoint / RESULT, dict)
+    with reading(checkpoint / RESULT, "a result"):
+        check_kinds(record, {"model": str, "options": dict})
     if record["model"] != model:
         raise CvrError(f"{checkpoint} is a result of {record['model']}, not of {model}.")
     return {**record["options"], **given}

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import Retriever, module_of
-from cvr_data.core.errors import CvrError, first_few, first_line
-from cvr_data.core.torch_files import load_torch_file, within
+from cvr_bench.models.parts.retriever import Retriever, module_of_retriever
+from cvr_data.core.artifact_files import MANIFEST
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.torch_files import load_torch_file, read_safetensors, within
 from cvr_data.core.whole_files import write_bytes
 
 WEIGHTS = "model.safetensors"
@@ -35,19 +36,15 @@ class Start:
     """Of the first weights."""
 
 
-def save_weights(module: nn.Module, path: Path) -> None:
+def save_model_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     write_bytes(path, save(weights))
 
 
-def load_weights(module: nn.Module, path: Path | None) -> None:
-    """Load weights into a module.
-
-    Args:
-        module: what they are for; every weight must be there, of the same shape.
-        path: a `.safetensors` or `.pt` file, or a folder that `cvr bench` or training wrote; None changes nothing.
+def load_model_weights(module: nn.Module, path: Path | None) -> None:
+    """Load weights, all that a module has, from a file or a folder of `cvr bench` or training; None changes nothing.
 
     Raises:
         CvrError: the file is absent, unreadable, unsafe to load, or of another model.
@@ -55,8 +52,8 @@ def load_weights(module: nn.Module, path: Path | None) -> None:
     if path is None:
         return
     file = _find(path)
-    weights = {name: tensor for name, tensor in read_weights(file).items() if not name.startswith(FROZEN)}
-    weights |= read_extra(file.parent)
+    weights = {name: tensor for name, tensor in read_model_weights(file).items() if not name.startswith(FROZEN)}
+    weights |= read_extra_weights(file.parent)
     expected = module.state_dict()
     lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     for what, names in (("lacks", lacking), ("also holds", surplus)):
@@ -70,33 +67,32 @@ def load_weights(module: nn.Module, path: Path | None) -> None:
 
 
 def _find(path: Path) -> Path:
+    if (path / MANIFEST).exists():
+        open_artifact(path)
     for file in (path, path / WEIGHTS, path / TRAINING / WEIGHTS):
         if file.is_file():
             return file
     raise CvrError(f"There is no checkpoint at {path}: neither a file nor a folder with {TRAINING}/{WEIGHTS}.")
 
 
-def read_extra(folder: Path) -> dict[str, Tensor]:
+def read_extra_weights(folder: Path) -> dict[str, Tensor]:
     """Return the weights beside those of a transformers model in a folder; none where there are none."""
-    return load_file(folder / EXTRA) if (folder / EXTRA).is_file() else {}
+    return read_safetensors(folder / EXTRA) if (folder / EXTRA).is_file() else {}
 
 
-def read_weights(file: Path) -> Mapping[str, Tensor]:
+def read_model_weights(file: Path) -> Mapping[str, Tensor]:
     """Return the weights in a `.safetensors` file or one of torch.save, which is never unpickled freely.
 
     Raises:
         CvrError: it cannot be read, or holds none.
     """
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        if not zipfile.is_zipfile(file):
-            raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
-        content = within(load_torch_file(file), WRAPPERS)
-    except (SafetensorError, OSError) as error:
-        raise CvrError(f"Cannot read the checkpoint {file}: {first_line(error)}") from None
+    if file.suffix == ".safetensors":
+        return read_safetensors(file)
+    if not zipfile.is_zipfile(file):
+        raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
+    content = within(load_torch_file(file), WRAPPERS)
     weights = (
-        {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
         if isinstance(content, Mapping)
         else {}
     )
@@ -105,17 +101,13 @@ def read_weights(file: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def load_checkpoint(retriever: Retriever, path: Path) -> None:
-    """Load trained weights into a model made with the options it was trained with.
-
-    Args:
-        retriever: the model.
-        path: a result folder, a training folder, or a weights file (ours or a published one).
+def load_model_checkpoint(retriever: Retriever, path: Path) -> None:
+    """Load trained weights into a model made with the options of that training; `path` as `load_model_weights` has it.
 
     Raises:
         CvrError: the model has none, there are none, or they are of another model.
     """
-    module = module_of(retriever)
+    module = module_of_retriever(retriever)
     if module is None:
         raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
-    load_weights(module, path)
+    load_model_weights(module, path)

@@ -31,7 +31,6 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder."""
     return TwoTowerEncoder("blip", BlipTowers(config), config)
 
 

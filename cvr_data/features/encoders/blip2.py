@@ -37,7 +37,6 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder."""
     return TwoTowerEncoder("blip2", Blip2Towers(config), config)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cvr_data.features.encoders.networks.options import TwoTowers
-from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEncoder, end_tokens
+from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEncoder, end_token_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,6 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder."""
     return TwoTowerEncoder("clip", ClipTowers(config.model), config)
 
 
@@ -51,4 +50,4 @@ class ClipTowers(HubTowers):
         """Return projected tokens_BLD, and the end token's as pooled_BD."""
         states_BLD = self.network.text_model(input_ids=ids_BL, attention_mask=mask_BL.long()).last_hidden_state
         tokens_BLD = self.network.text_projection(states_BLD)
-        return tokens_BLD, end_tokens(tokens_BLD, mask_BL)
+        return tokens_BLD, end_token_features(tokens_BLD, mask_BL)

@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import check_keys
-from cvr_data.features.encoders.networks.clip_tokenizer import ClipTokenizer, load_tokenizer
+from cvr_data.features.encoders.networks.checkpoints import check_encoder_keys
+from cvr_data.features.encoders.networks.clip_tokenizer import ClipTokenizer, load_clip_tokenizer
 from cvr_data.features.encoders.networks.images import Preprocessing
 from cvr_data.features.encoders.networks.openai_clip import OpenAIClip
-from cvr_data.features.encoders.networks.openai_weights import read_weights
+from cvr_data.features.encoders.networks.openai_weights import read_openai_weights
 from cvr_data.features.encoders.networks.options import TwoTowers
-from cvr_data.features.encoders.networks.two_towers import TwoTowerEncoder, end_tokens
+from cvr_data.features.encoders.networks.two_towers import TwoTowerEncoder, end_token_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,6 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder."""
     return TwoTowerEncoder("clip-openai", ClipTowers(config.model, config.tokenizer), config)
 
 
@@ -49,12 +48,12 @@ class ClipTowers:
     """The network and its tokenizer."""
 
     def __init__(self, model: str, tokenizer: str | None):
-        self.network = load_network(Path(model))
+        self.network = _load_network(Path(model))
         visual = self.network.visual
         self.preprocessing = Preprocessing(size=visual.resolution, fit="crop", crop_rounds=True)
         self.dim = self.network.text_projection.shape[1]
         self.frame_token_dim = visual.token_dim
-        self.tokenize: ClipTokenizer = load_tokenizer(tokenizer, len(self.network.positional_embedding))
+        self.tokenize: ClipTokenizer = load_clip_tokenizer(tokenizer, len(self.network.positional_embedding))
         if self.tokenize.size > self.network.token_embedding.num_embeddings:
             raise CvrError(
                 f"{model} knows {self.network.token_embedding.num_embeddings} tokens, "
@@ -72,20 +71,20 @@ class ClipTowers:
     def texts(self, ids_BL: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Return projected tokens_BLD, and the end token's as pooled_BD."""
         tokens_BLD = self.network.texts(ids_BL)
-        return tokens_BLD, end_tokens(tokens_BLD, mask_BL)
+        return tokens_BLD, end_token_features(tokens_BLD, mask_BL)
 
     def to(self, device: torch.device) -> None:
         """Move the network."""
         self.network.to(device)
 
 
-def load_network(path: Path) -> OpenAIClip:
+def _load_network(path: Path) -> OpenAIClip:
     """Return the network of an archive, in evaluation mode.
 
     Raises:
         CvrError: the file is unreadable, or its names or shapes are another model's.
     """
-    state = read_weights(path)
+    state = read_openai_weights(path)
     needed: Sequence[str] = ("text_projection", "token_embedding.weight", "positional_embedding", "ln_final.weight")
     visual = ("visual.proj", "visual.conv1.weight", "visual.positional_embedding")
     if "visual.proj" not in state:
@@ -94,13 +93,13 @@ def load_network(path: Path) -> OpenAIClip:
             "visual.attnpool.positional_embedding",
             "visual.attnpool.c_proj.weight",
         )
-    check_keys(str(path), missing=[name for name in (*needed, *visual) if name not in state], unexpected=[])
+    check_encoder_keys(str(path), missing=[name for name in (*needed, *visual) if name not in state], unexpected=[])
     with torch.device("meta"):
         network = OpenAIClip(state)
     expected = network.state_dict()
     counters = [name for name in expected if name.endswith("num_batches_tracked")]
     state.update({name: torch.tensor(0) for name in counters})
-    check_keys(
+    check_encoder_keys(
         str(path), missing=[name for name in expected if name not in state], unexpected=state.keys() - expected.keys()
     )
     wrong = [name for name, tensor in expected.items() if tensor.shape != state[name].shape]

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.media.video import Video, read_frames
 
 SIDE = 4
@@ -39,7 +39,6 @@ TINY = Config(dim=8, frames=2)
 
 
 def load(config: Config) -> "HashEncoder":
-    """Return the encoder."""
     return HashEncoder(config)
 
 
@@ -69,12 +68,12 @@ class HashEncoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per thumbnail."""
-        return VideoFeatures(*pad_rows([self.encode_frames(self.read_video(video)) for video in videos]))
+        return VideoFeatures(*pad_features([self.encode_frames(self.read_video(video)) for video in videos]))
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per word, and their mean; a text without words is one token of its own."""
         tokens = [torch.stack([self._word(word) for word in text.lower().split() or [""]]) for text in texts]
-        tokens_BLD, mask_BL = pad_rows(tokens)
+        tokens_BLD, mask_BL = pad_features(tokens)
         pooled_BD = torch.stack([token_LD.mean(dim=0) for token_LD in tokens])
         return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
 

@@ -24,10 +24,10 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.trust import import_named, require_named
-from cvr_data.features.encoders.networks.checkpoints import loading
+from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 from cvr_data.features.encoders.networks.images import Fit, Preprocessing
 from cvr_data.features.encoders.networks.options import Frames
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames, no_texts
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames, no_text_features
 from cvr_data.media.video import Video
 
 
@@ -52,8 +52,7 @@ class Config(Frames):
 
 
 def load(config: Config) -> "MtebEncoder":
-    """Return the encoder."""
-    return MtebEncoder(model_of(config.model, config.argument), config)
+    return MtebEncoder(mteb_encoder_model(config.model, config.argument), config)
 
 
 class MtebEncoder:
@@ -87,12 +86,12 @@ class MtebEncoder:
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        return by_frames(self, videos)
+        return encode_by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per text, which is its only token too."""
         if not texts:
-            return no_texts(self.text_dim)
+            return no_text_features(self.text_dim)
         features_BD = self._encode_texts(texts)
         mask_BL = torch.ones(len(texts), 1, dtype=torch.bool)
         return TextFeatures(features_BD[:, None], mask_BL, F.normalize(features_BD, dim=-1))
@@ -102,7 +101,9 @@ class MtebEncoder:
 
     def _encode(self, kind: str, items: list[Any]) -> Tensor:
         model = self.config.model
-        return run_model(self.model, f"get_{kind}_embeddings", items, {kind: items}, self.config.batch_size, model)
+        return run_mteb_encoder(
+            self.model, f"get_{kind}_embeddings", items, {kind: items}, self.config.batch_size, model
+        )
 
     def _probe(self, encode: Callable[[Any], Tensor], example: Any, kind: str) -> Tensor:
         try:
@@ -111,7 +112,7 @@ class MtebEncoder:
             raise CvrError(f"{self.config.model} does not encode {kind} ({first_line(error)}).") from None
 
 
-def model_of(place: str, argument: str | None) -> Any:
+def mteb_encoder_model(place: str, argument: str | None) -> Any:
     """Return the model that MODULE:NAME names, or that it gives when called with the argument.
 
     Raises:
@@ -131,14 +132,14 @@ def model_of(place: str, argument: str | None) -> Any:
     except AttributeError:
         raise CvrError(f"mteb: {module_name} has no {name!r}.") from None
     is_model = not isinstance(named, type) and _has_methods(named)
-    with loading(f"mteb: {place} cannot be loaded with {argument!r}", OSError, ValueError, KeyError):
+    with loading_encoder(f"mteb: {place} cannot be loaded with {argument!r}", OSError, ValueError, KeyError):
         model = named if is_model else named(*([] if argument is None else [argument]))
     if not _has_methods(model):
         raise CvrError(f"mteb: {place} has neither encode nor get_text_embeddings and get_image_embeddings.")
     return model
 
 
-def run_model(
+def run_mteb_encoder(
     model: Any, method: str, items: list[Any], columns: dict[str, list[Any]], batch_size: int, where: str
 ) -> Tensor:
     """Return features_ND of items, by the method that takes batches of columns or, without it, by `encode`.

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.features.device import device_of
-from cvr_data.features.encoders.networks.checkpoints import loading
+from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 from cvr_data.features.encoders.networks.options import OnDevice, Products
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_texts, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features, pad_features
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class Config(Products):
 
 
 def load(config: Config) -> "SentenceEncoder":
-    """Return the encoder."""
-    network = load_sentence_transformer(config.model, device_of(config.device))
+    network = _load_sentence_transformer(config.model, device_of(config.device))
     if config.max_tokens is not None:
         network.max_seq_length = config.max_tokens
     return SentenceEncoder(network, config)
@@ -67,10 +66,10 @@ class SentenceEncoder(OnDevice):
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text."""
         if not texts:
-            return no_texts(self.text_dim)
+            return no_text_features(self.text_dim)
         encoded = self._encode(texts)
         pooled_BD = torch.stack([each["sentence_embedding"].float().cpu() for each in encoded])
-        tokens_BLD, mask_BL = pad_rows([self._tokens(each) for each in encoded])
+        tokens_BLD, mask_BL = pad_features([self._tokens(each) for each in encoded])
         return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
@@ -97,7 +96,7 @@ class SentenceEncoder(OnDevice):
         return tokens_LD[: len(kept)][kept].float().cpu()
 
 
-def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTransformer":
+def _load_sentence_transformer(model: str, device: torch.device) -> "SentenceTransformer":
     """Return a model of the library in evaluation mode.
 
     Raises:
@@ -106,6 +105,6 @@ def load_sentence_transformer(model: str, device: torch.device) -> "SentenceTran
     from sentence_transformers import SentenceTransformer
 
     what = f"{model}: neither a folder of sentence-transformers nor a reachable model"
-    with loading(what, OSError, ValueError, RuntimeError):
+    with loading_encoder(what, OSError, ValueError, RuntimeError):
         here = Path(model).is_dir()
         return SentenceTransformer(model, device=str(device), local_files_only=here, trust_remote_code=False).eval()

@@ -26,7 +26,6 @@ class Config(TwoTowers):
 
 
 def load(config: Config) -> TwoTowerEncoder:
-    """Return the encoder."""
     return TwoTowerEncoder("siglip", SiglipTowers(config.model), config)
 
 

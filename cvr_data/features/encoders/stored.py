@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import stored
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_features
 from cvr_data.features.store import UNKNOWN_ENCODER, FeatureStore, Space
 from cvr_data.media.video import Video
 
@@ -35,7 +35,6 @@ class Config:
 
 
 def load(config: Config) -> "StoredEncoder":
-    """Return the encoder."""
     store = FeatureStore.open(config.embeddings, config.space)
     text_stores = [FeatureStore.open(folder, "raw") for folder in config.texts]
     for folder, text_store in zip(config.texts, text_stores, strict=True):
@@ -61,11 +60,7 @@ class StoredEncoder:
             self.text_dim = self._text_encoder.text_dim
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
-        """Return the stored frame embeddings.
-
-        Raises:
-            CvrError: a video is not stored.
-        """
+        """Return the stored frame embeddings. Raises CvrError: a video is not stored."""
         return self.store.frames([video.video_id for video in videos])
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
@@ -84,7 +79,7 @@ class StoredEncoder:
         store_of = self._stores_of(texts)
         self._encode_missing([text for text in texts if text not in store_of], set(texts))
         found = [store_of[text].texts([text]) if text in store_of else self._encoded[text] for text in texts]
-        tokens_BLD, mask_BL = pad_rows([each.tokens_BLD[0] for each in found])
+        tokens_BLD, mask_BL = pad_features([each.tokens_BLD[0] for each in found])
         pooled_BD = torch.cat([each.pooled_BD for each in found]) if found else torch.empty(0, self.text_dim)
         return self.store.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD))
 

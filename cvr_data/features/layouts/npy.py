@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, first_few, first_line
-from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts
+from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.reading import read_array
+from cvr_data.core.whole_files import write_array
+from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts_in_layout
 
 FRAMES = 8
 SPELLINGS = ("embeddings", "embbedings")
@@ -36,8 +38,8 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write <folder>/<encoder>_8_<D>/<id>.npy, float32 (8, D); return the folder made."""
-    refuse_texts("npy", export.texts)
-    return [write_features(export.video_ids, export.store.artifact.path, folder / config.folder)]
+    refuse_texts_in_layout("npy", export.texts)
+    return [write_npy_layout(export.video_ids, export.store.artifact.path, folder / config.folder)]
 
 
 def _features_folder(source: Path) -> Path:
@@ -52,16 +54,13 @@ def _features_folder(source: Path) -> Path:
 
 
 def _array(path: Path, frames: int) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise CvrError(f"{path} is no NumPy array ({first_line(error)}).") from None
+    array = read_array(path)
     if frames and (array.ndim < 2 or len(array) != frames):
         raise CvrError(f"{path} should have {frames} frames, found shape {array.shape}.")
     return array
 
 
-def write_features(video_ids: Sequence[str], embeddings: Path, folder: Path) -> Path:
+def write_npy_layout(video_ids: Sequence[str], embeddings: Path, folder: Path) -> Path:
     """Write <encoder>_8_<D>/<video id>.npy, float32 (8, D), of the stored features; return the folder made.
 
     Of more than eight frames the middles of eight equal segments are taken; of fewer, the last is repeated, as
@@ -82,11 +81,11 @@ def write_features(video_ids: Sequence[str], embeddings: Path, folder: Path) -> 
         for video_id, frames_TD, mask_T in zip(chunk, features.frames_BTD, features.mask_BT, strict=True):
             path = made / f"{video_id}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, eight_frames(frames_TD[mask_T].numpy()), allow_pickle=False)
+            write_array(path, _eight_frames(frames_TD[mask_T].numpy()))
     return made
 
 
-def eight_frames(frames_TD: np.ndarray) -> np.ndarray:
+def _eight_frames(frames_TD: np.ndarray) -> np.ndarray:
     """Return float32 (8, D) of one frame or more."""
     from cvr_data.media.video import sample_indices
 

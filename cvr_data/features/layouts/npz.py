@@ -6,15 +6,16 @@ Rows of frames are `keys` (N,) or (N, k), the video first, and `feat` (N, C), pu
 
 # Shapes: N frames of all videos, T frames of one, C stored, D embedding.
 
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts
+from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
+from cvr_data.core.whole_files import whole_file
+from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts_in_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ FILE = "features.npz"
 
 def read(config: Config, source: Path) -> Features:
     """Return the features of the file, or of the one such file in a folder."""
-    arrays = _load(one_file(source, ".npz"))
+    arrays = _load(_one_file(source, ".npz"))
     if {"keys", "feat"} <= set(arrays):
         return Features(_rows(config, arrays, source), iter(()))
     return Features([VideoRow(config.prefix + name, partial(arrays.__getitem__, name)) for name in arrays], iter(()))
@@ -38,16 +39,17 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write features.npz, one float32 (T, D) array per video id; return its path."""
-    refuse_texts("npz", export.texts)
+    refuse_texts_in_layout("npz", export.texts)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = dict(export.frames())
     if "file" in arrays:
         raise CvrError("NumPy cannot write an array called 'file'; use the layout h5 or pth.")
-    np.savez(folder / FILE, allow_pickle=False, **arrays)
+    with whole_file(folder / FILE) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     return [folder / FILE]
 
 
-def one_file(source: Path, suffix: str) -> Path:
+def _one_file(source: Path, suffix: str) -> Path:
     """Return the file itself, or the one file of that kind in a folder."""
     if source.is_file():
         return source
@@ -59,11 +61,9 @@ def one_file(source: Path, suffix: str) -> Path:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
-    try:
+    with reading(path, "an .npz file of plain arrays"):
         with np.load(path, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise CvrError(f"{path} is no .npz file of plain arrays ({first_line(error)}).") from None
 
 
 def _rows(config: Config, arrays: dict[str, np.ndarray], source: Path) -> list[VideoRow]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.torch_files import load_torch_file
+from cvr_data.core.torch_files import load_torch_file, write_torch
 from cvr_data.features.layout import Export, Features, TextRows, VideoRow, feature_file, feature_files
 
 TEXTS = "txt2_"
@@ -38,11 +38,11 @@ def read(config: Config, source: Path) -> Features:
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write <id>.pth, float32 (T, D), and txt2_NAME.pth where there are texts; return what was made."""
     for video_id, frames_TD in export.frames():
-        torch.save(torch.from_numpy(frames_TD.copy()), feature_file(folder, video_id, ".pth"))
+        write_torch(feature_file(folder, video_id, ".pth"), torch.from_numpy(frames_TD.copy()))
     if not export.texts:
         return [folder]
     made = feature_file(folder, f"{TEXTS}{config.texts}", ".pth")
-    torch.save({"texts": list(export.texts), "feats": export.store.texts(export.texts).pooled_BD.clone()}, made)
+    write_torch(made, {"texts": list(export.texts), "feats": export.store.texts(export.texts).pooled_BD.clone()})
     return [folder, made]
 
 

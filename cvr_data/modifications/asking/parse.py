@@ -23,6 +23,11 @@ class Reading(NamedTuple):
 
     text: str | None
     reason: str = ""
+    lacks: str = ""
+    """What a truncated answer had no room for: its `text`, or the `thoughts` before it."""
+
+
+_TRUNCATED = Reading(None, "truncated", "text")
 
 
 def read_answer(
@@ -41,21 +46,21 @@ def read_answer(
     there is no object, the whole answer is the text, as an engine that cannot be held to a schema writes it.
     """
     text = said(raw)
-    if text is None:
-        return Reading(None, "truncated")
+    if text is None or (is_cut_off and not text.strip()):
+        return Reading(None, "truncated", "thoughts")
     if not text.strip():
-        return Reading(None, "truncated" if is_cut_off else "empty")
+        return Reading(None, "empty")
     found, is_open = _last_object(text, schema, key)
     if found is not None:
         return _judged(tidy(found[key], lead))
     if is_refusal(first_text(text, lead) or text):
         return Reading(None, "refusal")
     if is_open:
-        return Reading(None, "truncated")
+        return _TRUNCATED
     if is_paragraph and "{" not in text:
         return _judged(paragraph(text), is_cut_off=is_cut_off)
     if schema:
-        return Reading(None, "truncated" if is_cut_off else "unparsable")
+        return _TRUNCATED if is_cut_off else Reading(None, "unparsable")
     line = first_text(text, lead)
     return _judged(line, is_cut_off=is_cut_off and "\n" not in text.strip())
 
@@ -64,7 +69,7 @@ def _judged(text: str, *, is_cut_off: bool = False) -> Reading:
     if is_refusal(text):
         return Reading(None, "refusal")
     if is_cut_off or is_cut(text):
-        return Reading(None, "truncated")
+        return _TRUNCATED
     if _ARROW.search(text):
         return Reading(None, "no_sentence")
     return Reading(text) if text else Reading(None, "empty")

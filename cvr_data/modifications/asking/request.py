@@ -7,11 +7,18 @@ A backend is loaded by a module of `cvr_data.modifications.backends`. That is ch
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol
 
 SEEDS_PER_TEXT = 20
 """Candidate c of a pair uses the seeds from 20 c on, so asking for more texts leaves the first ones as they are."""
+
+MORE_ROOM = 4
+"""Times as many tokens for a text that was cut off."""
+THINKING_TOKENS = 2048
+"""What a model that thinks may think before it answers."""
+Thinking = Literal["model", "off", "on"]
+"""Whether a chat model thinks before it answers: as its template has it, or told by `enable_thinking`."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ class Answer:
     error: str | None = None
     refused: str | None = None
     """Why there is nothing to ask for: the text is rejected for this reason, and not asked again."""
+    is_cut: bool = False
+    """There was no room for more."""
 
 
 NO_ANSWER = Answer(text=None, error="the backend gave no answer")
@@ -102,6 +111,31 @@ class Backend(Protocol):
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield (position in `requests`, answer) as answers arrive, in any order, each position once."""
         ...
+
+
+def with_more_room(request: Request, lacked: str) -> Request:
+    """Return a request asked again, with room for what an answer to it lacked: its `text`, or `thoughts` before it."""
+    if not lacked:
+        return request
+    tokens = request.parameters.max_tokens
+    tokens = tokens + THINKING_TOKENS if lacked == "thoughts" else tokens * MORE_ROOM
+    parameters = replace(request.parameters, max_tokens=tokens)
+    return replace(request, parameters=parameters, one_line=request.one_line and lacked != "thoughts")
+
+
+def thinking_settings(thinking: Thinking) -> dict[str, bool]:
+    """Return what a chat template is told: nothing where the model decides."""
+    return {} if thinking == "model" else {"enable_thinking": thinking == "on"}
+
+
+def when_thinking(request: Request, thinking: Thinking) -> Request:
+    """Return the request with room for the thoughts of a model that is told to think."""
+    return with_more_room(request, "thoughts") if thinking == "on" else request
+
+
+def thinking_name(thinking: Thinking) -> list[str]:
+    """Return what a model's name says of it."""
+    return [] if thinking == "model" else [f"thinking={thinking}"]
 
 
 def request_key(model: str, request: Request) -> str:

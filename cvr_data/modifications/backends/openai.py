@@ -16,7 +16,16 @@ from urllib.parse import urlsplit
 
 from cvr_data.core.secrets_in_text import masked, secrets_in
 from cvr_data.core.trust import OUTSIDE
-from cvr_data.modifications.asking.request import Answer, Backend, Request, completion_text
+from cvr_data.modifications.asking.request import (
+    Answer,
+    Backend,
+    Request,
+    Thinking,
+    completion_text,
+    thinking_name,
+    thinking_settings,
+    when_thinking,
+)
 from cvr_data.modifications.engines.server import (
     GONE,
     NO_IMAGES,
@@ -31,6 +40,7 @@ from cvr_data.modifications.engines.server import (
 TOKENS_PER_WORD = 1.4
 """Of English prompts, to keep to tokens_per_minute; an image counts as IMAGE_TOKENS."""
 IMAGE_TOKENS = 800
+_INSTEAD = "its server may filter answers, or not know how to hold it to a form (-o guided=none)"
 
 
 def _parsed(extra: str) -> Any:
@@ -48,10 +58,13 @@ class Config:
     """Of the interface, with its version: https://host/v1. The default is where `vllm serve` listens."""
     form: Literal["chat", "completion"] = "chat"
     """/chat/completions, or /completions for base models."""
+    thinking: Thinking = "model"
+    """Of a chat model that can, in vLLM's and llama.cpp's words (`chat_template_kwargs`): off, or on, which gives it
+    room; model: as the server has it."""
     guided: Literal["json-schema", "json-object", "none"] = "json-schema"
     """How an answer is held to its prompt's schema; for servers that know only one or neither."""
     extra: str = "{}"
-    """Further fields of each request, as JSON: {"chat_template_kwargs": {"enable_thinking": false}}."""
+    """Further fields of each request, as JSON: {"reasoning_effort": "low"}."""
     length_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the longest answer; OpenAI's newer models want the second."""
     send_top_k: bool = True
@@ -81,6 +94,8 @@ class Config:
             raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s and first_wait_s above 0.")
         if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
             raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
+        if self.thinking != "model" and self.form != "chat":
+            raise ValueError("thinking is for chat models: -o form=chat.")
         if not isinstance(_parsed(self.extra), dict):
             raise ValueError(f"extra should be a JSON object, got {masked(self.extra)!r}.")
         if secrets_in(self.extra):
@@ -171,11 +186,12 @@ def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: its name, and what else changes the answers."""
     unusual = [value for value, usual in ((config.form, "chat"), (config.guided, "json-schema")) if value != usual]
     extra = [json.dumps(_parsed(config.extra), sort_keys=True)] if _parsed(config.extra) else []
-    return " ".join([config.model, *unusual, *extra])
+    return " ".join([config.model, *unusual, *thinking_name(config.thinking), *extra])
 
 
 def body_of(config: Config, request: Request) -> dict[str, Any]:
     """Return the request's body."""
+    request = when_thinking(request, config.thinking)
     asked = request.parameters
     body: dict[str, Any] = {"model": config.model, config.length_field: asked.max_tokens}
     body["temperature"] = asked.temperature
@@ -194,6 +210,8 @@ def body_of(config: Config, request: Request) -> dict[str, Any]:
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     elif request.schema and config.guided == "json-object":
         body["response_format"] = {"type": "json_object"}
+    if settings := thinking_settings(config.thinking):
+        body["chat_template_kwargs"] = settings
     return {**body, **_parsed(config.extra)}
 
 
@@ -201,10 +219,15 @@ def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
     choice = answer["choices"][0]
     text = choice["message"].get("content") if is_chat else choice.get("text")
     usage = answer.get("usage") or {}
-    tokens = {"tokens_in": usage.get("prompt_tokens"), "tokens_out": usage.get("completion_tokens")}
+    tokens: dict[str, Any] = {"tokens_in": usage.get("prompt_tokens"), "tokens_out": usage.get("completion_tokens")}
+    is_cut = choice.get("finish_reason") == "length"
+    if text is None and is_chat:
+        # Thoughts that took all the room, and refusals, come beside a content of null.
+        text = "" if is_cut else choice["message"].get("refusal")
     if not isinstance(text, str):
-        return Answer(text=None, error=f"the model gave no text ({choice.get('finish_reason')})", **tokens)
-    return Answer(text=text, **tokens)
+        told = f"the model gave no text ({choice.get('finish_reason')}): {_INSTEAD}"
+        return Answer(text=None, error=told, **tokens)
+    return Answer(text=text, is_cut=is_cut, **tokens)
 
 
 def _tokens(request: Request) -> int:

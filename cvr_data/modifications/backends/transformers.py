@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cvr_data.core.errors import CvrError
-from cvr_data.modifications.asking.request import Answer, Backend, Request
+from cvr_data.modifications.asking.request import Answer, Backend, Request, Thinking, thinking_name, when_thinking
 from cvr_data.modifications.engines.causal_lm import weights_name
 from cvr_data.modifications.engines.products import unusual_type, with_type
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
@@ -27,6 +27,8 @@ class Config:
     """A folder with a causal LM, or a Hub id; the default comes as a package. For frames, a vision-language model."""
     form: Literal["completion", "chat"] = "completion"
     """How the prompt is laid out. The 135M model follows a completion better; chat suits models of 1B and more."""
+    thinking: Thinking = "model"
+    """Of a chat model that can: off or on, which gives it room; model: as its chat template has it."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Weights and activations; auto is bfloat16 where the hardware has it. The manifest records what was used."""
     batch: int = field(default=32, metadata={"output": False})
@@ -39,6 +41,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"batch must be at least 1, got {self.batch}.")
+        if self.thinking != "model" and self.form != "chat":
+            raise ValueError("thinking is for chat models: -o form=chat.")
 
 
 def load(config: Config) -> Backend:
@@ -62,6 +66,7 @@ class TransformersBackend:
         """Yield answers batch by batch, shortest prompts first."""
         if not requests:
             return
+        requests = [when_thinking(request, self.config.thinking) for request in requests]
         alike: dict[tuple[object, ...], list[int]] = {}
         for number, request in enumerate(requests):
             asked = request.parameters
@@ -83,6 +88,7 @@ class TransformersBackend:
             self._engine = CausalLM.load(
                 folder,
                 is_chat=self.config.form == "chat",
+                thinking=self.config.thinking,
                 dtype=self.config.dtype,
                 device=self.config.device,
                 batch=self.config.batch,
@@ -97,12 +103,14 @@ class TransformersBackend:
             from cvr_data.modifications.engines.image_text_lm import ImageTextLM
 
             self._vision = ImageTextLM.load(
-                self.config.model, dtype=self.config.dtype, device=self.config.device, batch=self.config.batch
-            )
+                self.config.model, thinking=self.config.thinking, dtype=self.config.dtype, device=self.config.device,
+                batch=self.config.batch,
+            )  # fmt: skip
         return self._vision
 
 
 def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: for a folder its name and a hash of its files."""
     form = [] if config.form == "completion" else [config.form]
-    return " ".join([weights_name(config.model), *form, *unusual_type(with_type(config).dtype)])
+    thinking = thinking_name(config.thinking)
+    return " ".join([weights_name(config.model), *form, *thinking, *unusual_type(with_type(config).dtype)])

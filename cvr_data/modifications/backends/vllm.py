@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.modifications.asking.request import Answer, Backend, Request, completion_text
+from cvr_data.modifications.asking.request import (
+    Answer,
+    Backend,
+    Request,
+    Thinking,
+    completion_text,
+    thinking_name,
+    thinking_settings,
+    when_thinking,
+)
 from cvr_data.modifications.engines.causal_lm import weights_name
 from cvr_data.modifications.engines.products import unusual_type, with_type
 from cvr_data.modifications.engines.server import NO_IMAGES, chat_messages
@@ -33,6 +42,8 @@ class Config:
     """A folder with a language model, or a Hub id; the default comes as a package."""
     form: Literal["completion", "chat"] = "completion"
     """How the prompt is laid out. The 135M model follows a completion better; chat suits models of 1B and more."""
+    thinking: Thinking = "model"
+    """Of a chat model that can: off or on, which gives it room; model: as its chat template has it."""
     lora: str = ""
     """A folder with a LoRA adapter of the model, as `cvr train-generator -o save=adapter` writes it."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
@@ -61,6 +72,8 @@ class Config:
             raise ValueError(
                 f"gpu_memory_utilization must be above 0 and at most 1, got {self.gpu_memory_utilization}."
             )
+        if self.thinking != "model" and self.form != "chat":
+            raise ValueError("thinking is for chat models: -o form=chat.")
         if self.max_model_len < 0 or self.max_num_seqs < 0:
             raise ValueError("max_model_len and max_num_seqs must be at least 0.")
         if self.lora and not (Path(self.lora) / "adapter_config.json").is_file():
@@ -119,9 +132,11 @@ class VllmBackend:
             engine.wake_up(tags=["scheduling"])
 
     def _add(self, engine: Any, request: Request) -> str:
+        request = when_thinking(request, self.config.thinking)
         common = {"sampling_params": _sampling(request), "lora_request": self._lora(), "use_tqdm": False}
         if self.config.form == "chat":
-            added = engine.enqueue_chat(chat_messages(request), **common)[0]
+            settings = thinking_settings(self.config.thinking)
+            added = engine.enqueue_chat(chat_messages(request), chat_template_kwargs=settings, **common)[0]
         elif request.images:
             raise ValueError(NO_IMAGES)
         else:
@@ -165,9 +180,9 @@ def model_name(config: Config) -> str:
     adapter = [f"lora={weights_name(config.lora)}"] if config.lora else []
     form = [] if config.form == "completion" else [config.form]
     quantization = [config.quantization] if config.quantization else []
-    return " ".join(
-        [weights_name(config.model), *adapter, *form, *unusual_type(with_type(config).dtype), *quantization]
-    )
+    thinking = thinking_name(config.thinking)
+    dtype = unusual_type(with_type(config).dtype)
+    return " ".join([weights_name(config.model), *adapter, *form, *thinking, *dtype, *quantization])
 
 
 def _start(config: Config) -> Any:
@@ -243,4 +258,4 @@ def _answer(output: Any) -> Answer:
     tokens: dict[str, Any] = {"tokens_in": len(output.prompt_token_ids or ()), "tokens_out": len(written.token_ids)}
     if written.finish_reason in ("error", "abort"):
         return Answer(text=None, error=f"vLLM ended it ({written.finish_reason})", **tokens)
-    return Answer(text=written.text, **tokens)
+    return Answer(text=written.text, is_cut=written.finish_reason == "length", **tokens)

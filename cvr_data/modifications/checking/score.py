@@ -93,7 +93,7 @@ def score_modifications(
         with engine.jobs() if engine else nullcontext():
             run.write_parts(flow.then(step), total=texts.manifest["rows"])
         told = gathered(run.told, "status", "reasons", "verdicts")
-        return run.finish(**told, cycle_gain=_quartiles(out), **(_judged(asked, run.told_now) if asked else {}))
+        return run.finish(**told, cycle_gain=_quartiles(run.out), **(_judged(asked, run.told_now) if asked else {}))
 
 
 def _beside_pairs(run: StageRun, modifications: Path, pairs: Path) -> Flow:

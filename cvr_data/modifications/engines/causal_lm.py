@@ -26,7 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, each_batch, runs_on
-from cvr_data.modifications.asking.request import Answer, Request, completion_text
+from cvr_data.modifications.asking.request import Answer, Request, Thinking, completion_text, thinking_settings
 
 AT_ONCE = 2
 """Batches beside each other on a CPU, which together are one batch of a GPU."""
@@ -72,12 +72,14 @@ class CausalLM:
     is_chat: bool
     batch: int
     share_prefix: bool
+    thinking: Thinking = "model"
     ends_line: dict[int, bool] = field(default_factory=dict)
 
     @classmethod
     def load(
-        cls, name: str | Path, *, is_chat: bool, dtype: DtypeName, device: str, batch: int, share_prefix: bool
-    ) -> "CausalLM":
+        cls, name: str | Path, *, is_chat: bool, dtype: DtypeName, device: str, batch: int, share_prefix: bool,
+        thinking: Thinking = "model",
+    ) -> "CausalLM":  # fmt: skip
         """Return the model of a folder or Hub id, ready to write.
 
         Raises:
@@ -96,7 +98,7 @@ class CausalLM:
         if is_chat and tokenizer.chat_template is None:
             raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")
         logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
-        return cls(model, tokenizer, is_chat, batch, share_prefix)
+        return cls(model, tokenizer, is_chat, batch, share_prefix, thinking)
 
     def write(self, requests: Sequence[Request], groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
         """Yield (position, answer), batch by batch as they end: what waited for a slow one would be lost with it.
@@ -108,7 +110,7 @@ class CausalLM:
         prompts = [self.tokens(request) for request in requests]
         batches: list[list[_Batch]] = []
         for numbers in groups:
-            room = self.model.config.max_position_embeddings - requests[numbers[0]].parameters.max_tokens
+            room = self.model.config.max_position_embeddings - self._steps(requests[numbers[0]])
             for number in numbers:
                 if not 0 < len(prompts[number]) <= room:
                     told = f"prompt of {len(prompts[number])} tokens exceeds the model's {room}"
@@ -118,9 +120,10 @@ class CausalLM:
         # Of each group in turn: batches that run beside each other then read prefixes of their own.
         in_turn = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
         for place, written in each_batch(self._write_batch, in_turn, self.model.device, at_once=AT_ONCE):
-            for number, tokens in zip(in_turn[place].numbers, written, strict=True):
+            for number, (tokens, is_cut) in zip(in_turn[place].numbers, written, strict=True):
                 text = self.tokenizer.decode(tokens, skip_special_tokens=True)
-                yield number, Answer(text=text, tokens_in=len(prompts[number]), tokens_out=len(tokens))
+                asked = len(prompts[number])
+                yield number, Answer(text=text, tokens_in=asked, tokens_out=len(tokens), is_cut=is_cut)
 
     def _batches(
         self, requests: Sequence[Request], prompts: Sequence[list[int]], numbers: Sequence[int]
@@ -144,11 +147,14 @@ class CausalLM:
         if not self.is_chat:
             return self.tokenizer(completion_text(request))["input_ids"]
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **thinking_settings(self.thinking)
+        )
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     @torch.inference_mode()
-    def _write_batch(self, batch: _Batch) -> list[list[int]]:
+    def _write_batch(self, batch: _Batch) -> list[tuple[list[int], bool]]:
+        """Return what was written for each, and whether the room ended before the text."""
         requests, prefix = batch.requests, batch.prefix
         inputs_BL, mask_BX = _left_padded(batch.suffixes, len(prefix.tokens), self.model.device)
         positions_BL = (mask_BX.cumsum(dim=1) - 1).clamp(min=0)[:, len(prefix.tokens) :]
@@ -158,7 +164,7 @@ class CausalLM:
         pick = _Picker(requests)
         written: list[list[int]] = [[] for _ in requests]
         rows, ended = list(range(len(requests))), set[int]()
-        for _ in range(requests[0].parameters.max_tokens):
+        for _ in range(self._steps(requests[0])):
             output = self.model(
                 input_ids=inputs_BL,
                 attention_mask=mask_BX,
@@ -183,7 +189,11 @@ class CausalLM:
                 rows = [rows[place] for place in kept.tolist()]
                 mask_BX, positions_BL, chosen_B = mask_BX[kept], positions_BL[kept], chosen_B[kept]
             inputs_BL = chosen_B[:, None].to(self.model.device)
-        return written
+        return [(tokens, row not in ended) for row, tokens in enumerate(written)]
+
+    def _steps(self, request: Request) -> int:
+        """Return how many tokens may be written: room for thoughts leaves half of a small model to its prompt."""
+        return min(request.parameters.max_tokens, max(self.model.config.max_position_embeddings // 2, 1))
 
     def _extend(self, written: list[int], token: int, one_line: bool) -> bool:
         if token in self._end_tokens:

@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, runs_on
-from cvr_data.modifications.asking.request import Answer, Request
+from cvr_data.modifications.asking.request import Answer, Request, Thinking, thinking_settings
 
 _BATCH = 4
 """Requests at once: each brings several frames."""
@@ -34,9 +34,12 @@ class ImageTextLM:
     model: Any
     processor: Any
     batch: int
+    thinking: Thinking = "model"
 
     @classmethod
-    def load(cls, name: str | Path, *, dtype: DtypeName, device: str, batch: int) -> "ImageTextLM":
+    def load(
+        cls, name: str | Path, *, dtype: DtypeName, device: str, batch: int, thinking: Thinking = "model"
+    ) -> "ImageTextLM":
         """Return the model of a folder or Hub id, ready to write.
 
         Raises:
@@ -55,7 +58,7 @@ class ImageTextLM:
             raise CvrError(f"Cannot load the vision-language model {str(name)!r}: {first_line(error)}") from None
         processor.tokenizer.padding_side = "left"
         logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
-        return cls(model.to(chosen).eval(), processor, min(batch, _BATCH))
+        return cls(model.to(chosen).eval(), processor, min(batch, _BATCH), thinking)
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield (position, answer) of requests with equal parameters, those with fewest images first."""
@@ -85,7 +88,7 @@ class ImageTextLM:
         written = [self._ended(row) for row in tokens_BM[:, inputs["input_ids"].shape[1] :].tolist()]
         texts = self.processor.batch_decode(written, skip_special_tokens=True)
         return [
-            Answer(text=text, tokens_in=asked_tokens, tokens_out=len(tokens))
+            Answer(text=text, tokens_in=asked_tokens, tokens_out=len(tokens), is_cut=len(tokens) >= asked.max_tokens)
             for text, asked_tokens, tokens in zip(texts, prompt_tokens, written, strict=True)
         ]
 
@@ -96,7 +99,9 @@ class ImageTextLM:
             if message.content
         ]
         messages[-1]["content"] = [*({"type": "image"} for _ in request.images), *messages[-1]["content"]]
-        return self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return self.processor.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **thinking_settings(self.thinking)
+        )
 
     def _ended(self, tokens: list[int]) -> list[int]:
         """Return the tokens before the first that ends a text."""

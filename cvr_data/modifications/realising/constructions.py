@@ -174,7 +174,7 @@ def _number(after: Side) -> Iterator[Text]:
 
 
 def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
-    gone = before.text if before.is_state else before.ing
+    gone = f"the {before.text}" if before.is_noun else before.text if before.is_state else before.ing
     if after.is_state:
         yield from _made(found.holder, after, gone)
     elif after.base:

@@ -6,7 +6,7 @@ Source of irregular forms: lemminflect (MIT, https://github.com/bjascob/LemmInfl
 from functools import lru_cache
 
 VOWELS = "aeiou"
-SOUNDED = ("hour", "honest", "honou", "honor", "heir")
+SOUNDED = ("x-ray", "hour", "honest", "honou", "honor", "heir")
 """Words that begin with an H that is not heard."""
 YU = ("uni", "use", "eu", "one", "once", "usa", "utah", "ukulele", "ute")
 """Beginnings that are written with a vowel and spoken with a consonant."""

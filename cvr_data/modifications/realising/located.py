@@ -165,7 +165,7 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
         phrase=_with_article(frame, said, head) if is_noun and slot != "attribute" else said,
         is_plural=is_plural,
         is_noun=is_noun,
-        is_state=sentence.tags[head] in ("VBN", "VBD") and sentence.child(head, "auxpass", "dobj", "nsubj") is None,
+        is_state=sentence.tags[head] in ("VBN", "VBD") and text.endswith("ed") and _hangs(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun
         and not read_lexicon().classes(sentence.lemmas[head]).isdisjoint(("person", "animal", "group")),
@@ -173,6 +173,13 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
         base=base,
         ing=ing,
     )
+
+
+def _hangs(frame: Frame, head: int) -> bool:
+    """Whether a participle tells how a thing is: "surprised man", "looking bored"; not what is done to it."""
+    sentence = frame.sentence
+    is_told = sentence.child(head, "nsubj", "nsubjpass", "auxpass", "dobj") is not None
+    return not is_told or sentence.words[max(head - 1, 0)] in ("looking", "looks", "look")
 
 
 def _is_main(frame: Frame, number: int) -> bool:

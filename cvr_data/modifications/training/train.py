@@ -112,7 +112,7 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         usable = _usable(examples, prompt, engine, config)
         training, held_out = hold_out(usable, config.held_out, config.seed)
         learner = _learn(engine, prompt, training, held_out, config)
-        _save(learner.model, engine.tokenizer, out, config)
+        _save(learner.model, engine.tokenizer, writer.path, config)
         rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
         writer.write_part(0, pa.Table.from_pylist(rows, schema=EXAMPLES))
         return writer.finish(

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import read_text
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.concept_dimensions import are_apart, stands_for
@@ -86,7 +87,7 @@ def read_synonyms(path: Path | None) -> dict[str, str]:
     if not path.is_file():
         raise CvrError(f"No file of synonyms at {path}; it has one group a line: big, large, huge")
     stands_for: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         group = [said for word in line.split(",") if (said := " ".join(words_of(word)))]
         for word in group:
             if stands_for.setdefault(word, group[0]) != group[0]:

@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from cvr_data.core.jobs import mapped_in_order, pool_unless_given, use_engine
-from cvr_data.core.progress import Progress
 from cvr_data.language.slots import DIRECTIONS, PARTICIPLES, Tagged, slot_at
 from cvr_data.language.tagging import lemmas, tagged
 
 CHUNK = 4096
-"""Captions that one call tags; not a matter of the number of processes, so that nothing else is either."""
+"""Captions that are tagged at once, which bounds the memory."""
 KINDS = ("thing", "attribute", "action")
 _OF_SLOT = {"object": "thing", "scene": "thing", "attribute": "attribute", "action": "action"}
 NOT_A_CONCEPT = frozenset(
@@ -50,13 +48,10 @@ class _Span(NamedTuple):
     part: str
 
 
-def mentions_of_all(captions: Sequence[str], workers: int = 1) -> Iterator[list[Mention]]:
-    """Yield what each caption of normalised words mentions, in order; the same for any number of processes."""
-    chunks = [(captions[start : start + CHUNK],) for start in range(0, len(captions), CHUNK)]
-    with Progress("find concepts", len(captions), "captions") as progress, use_engine(pool_unless_given(workers)):
-        for found in mapped_in_order(mentions, chunks):
-            yield from found
-            progress.advance(len(found))
+def mentions_of_all(captions: Sequence[str]) -> Iterator[list[Mention]]:
+    """Yield what each caption of normalised words mentions, in order."""
+    for start in range(0, len(captions), CHUNK):
+        yield from mentions(captions[start : start + CHUNK])
 
 
 def mentions(captions: Sequence[str]) -> list[list[Mention]]:

@@ -1,10 +1,10 @@
 """The concepts of every video, from its captions or its frames, and how those of two videos differ."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,9 @@ from cvr_data.language.normalise import normalised
 from cvr_data.pairs.search.concept_dimensions import OPEN, dimension_of, stands_for
 from cvr_data.pairs.search.concept_folding import Words, folded, read_words
 from cvr_data.pairs.search.concept_mentions import KINDS, Mention, mentions_of_all
+
+if TYPE_CHECKING:
+    from cvr_data.features.store import FeatureStore
 
 SLOT_ORDER = ("object", "attribute", "scene", "action")
 ATTRIBUTE_LIKENESS = 0.35
@@ -123,7 +126,7 @@ def _likeness(first: Named, second: Named, words: Words) -> float:
     return alike + 2.0 if dimensions != {OPEN} and len(dimensions) == 1 else alike
 
 
-def mentions_by_video(videos: pa.Table, share: float, workers: int) -> list[list[Mention]]:
+def mentions_by_video(videos: pa.Table, share: float) -> list[list[Mention]]:
     """Return what each video's captions mention, one mention per kind and key; every distinct caption is read once.
 
     A concept must be in at least `share` of a video's captions.
@@ -131,7 +134,7 @@ def mentions_by_video(videos: pa.Table, share: float, workers: int) -> list[list
     lists = videos.column("captions").combine_chunks()
     said = normalised(pc.list_flatten(lists))
     distinct = pc.unique(said).sort()
-    found = list(mentions_of_all(distinct.to_pylist(), workers))
+    found = list(mentions_of_all(distinct.to_pylist()))
     rows = pc.index_in(said, distinct).to_numpy(zero_copy_only=False).tolist()
     ends = iter(pc.fill_null(pc.list_value_length(lists), 0).to_pylist())
     start, by_video = 0, []
@@ -151,25 +154,36 @@ def _often(captions: Sequence[int], found: Sequence[list[Mention]], share: float
     return [mention for key, mention in sorted(firsts.items()) if counts[key] >= share * len(captions)]
 
 
-def concept_sets(
-    by_video: Sequence[Sequence[Mention]], threshold: float, synonyms: Mapping[str, str]
-) -> tuple[list[ConceptSet], Words]:
-    """Return the folded concepts of each video, and the vectors of their words."""
+class Folding(NamedTuple):
+    """The words of a corpus."""
+
+    words: Words
+    leaders: Mapping[str, Mapping[str, str]]
+    """Kind -> word -> the word that it stands for."""
+
+
+def head_counts(by_video: Iterable[Iterable[Mention]]) -> dict[str, Counter[str]]:
+    """Return how often each word is named, by kind."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     for mentions in by_video:
         for mention in mentions:
             counts[mention.kind][_head(mention.key)] += 1
+    return counts
+
+
+def folding(counts: Mapping[str, Counter[str]], threshold: float, synonyms: Mapping[str, str]) -> Folding:
+    """Return which words stand for which, and the vectors of all."""
     words = read_words(
         {
             *synonyms.values(),
             *(name for kind in KINDS for word in counts[kind] for name in (word, stands_for(kind, word))),
         }
     )
-    leaders = {kind: folded(kind, counts[kind], threshold, words, synonyms) for kind in KINDS}
-    return [_folded_set(mentions, leaders) for mentions in by_video], words
+    return Folding(words, {kind: folded(kind, counts[kind], threshold, words, synonyms) for kind in KINDS})
 
 
-def _folded_set(mentions: Iterable[Mention], leaders: Mapping[str, Mapping[str, str]]) -> ConceptSet:
+def folded_set(mentions: Iterable[Mention], leaders: Mapping[str, Mapping[str, str]]) -> ConceptSet:
+    """Return the concepts of a video."""
     found: dict[Concept, Named] = {}
     for mention in mentions:
         head = _head(mention.key)
@@ -183,40 +197,51 @@ def _head(key: str) -> str:
     return key.split(" ", 1)[0]
 
 
+class Frames(NamedTuple):
+    """The frames of stored videos, and the encoder that puts texts into the same space."""
+
+    store: "FeatureStore"
+    texts: Any
+
+
+def open_frames(embeddings: Path) -> Frames:
+    """Return the frames of stored features: videos and texts in one space, or with fitted heads.
+
+    Raises:
+        CvrError: there is no such space.
+    """
+    from cvr_data.features.encoders import ENCODERS
+    from cvr_data.features.store import FeatureStore
+
+    texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
+    return Frames(FeatureStore.open(embeddings), texts)
+
+
 def mentions_in_frames(
-    video_ids: Sequence[str], vocabulary: Sequence[Mention], embeddings: Path, *, least: float, most: int
+    video_ids: Sequence[str], vocabulary: Sequence[Mention], frames: Frames, *, least: float, most: int
 ) -> list[list[Mention]]:
     """Return the words of the vocabulary that a video's mean frame is nearest to in the shared space, the best first.
 
     Args:
         video_ids: all stored.
         vocabulary: of words that are a thing and an attribute too, the first counts.
-        embeddings: videos and texts in one space, or with fitted heads.
+        frames: of the videos.
         least: cosine from which a word is seen.
         most: words of one video.
     """
-    from cvr_data.features.encoders import ENCODERS
-    from cvr_data.features.store import FeatureStore
-
-    store = FeatureStore.open(embeddings)
-    texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
     words = list({mention.key: mention for mention in reversed(vocabulary)}.values())[::-1]
-    words_WD = texts.encode_texts([mention.phrase for mention in words]).pooled_BD
+    words_WD = frames.texts.encode_texts([mention.phrase for mention in words]).pooled_BD
     seen = []
     for start in range(0, len(video_ids), 1024):
-        scores_BW = (store.pooled(video_ids[start : start + 1024]) @ words_WD.T).numpy().round(5)
+        scores_BW = (frames.store.pooled(video_ids[start : start + 1024]) @ words_WD.T).numpy().round(5)
         best_BW = np.argsort(-scores_BW, axis=1, kind="stable")[:, :most]
         for row, best in enumerate(best_BW):
             seen.append([words[word] for word in best if scores_BW[row, word] >= least])
     return seen
 
 
-def vocabulary_of(by_video: Sequence[Sequence[Mention]], most: int) -> list[Mention]:
-    """Return the concepts that most videos mention, each in the slot and words it mostly has."""
-    uses: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
-    for mentions in by_video:
-        for mention in mentions:
-            uses[mention.kind, mention.key][mention.slot, mention.phrase] += 1
+def vocabulary_of(uses: Mapping[tuple[str, str], Counter[tuple[str, str]]], most: int) -> list[Mention]:
+    """Return the concepts (kind, key) that most videos mention, each in the slot and phrase it mostly has."""
     often = sorted(uses, key=lambda name: (-uses[name].total(), name))[:most]
     found = []
     for kind, key in often:

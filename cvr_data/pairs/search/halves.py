@@ -120,5 +120,6 @@ def videos_of(entries: pa.Table) -> pa.Table:
     starts = np.flatnonzero(is_first)
     offsets = pa.array(np.append(starts, len(ids)), pa.int32())
     lists = pa.ListArray.from_arrays(offsets, entries.column("caption").combine_chunks())
-    videos = entries.drop_columns(["caption", "place", "half", "side"]).take(pa.array(starts))
+    of_videos = [name for name in entries.column_names if name not in ("caption", "place", "half", "side")]
+    videos = entries.select(of_videos).take(pa.array(starts))
     return videos.append_column("captions", lists)

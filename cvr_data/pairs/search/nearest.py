@@ -4,14 +4,14 @@ Products are made block by block in a type that may be coarse (bfloat16, where t
 faster). How far such a product can be from the true one is known from the rounding of the vectors (Cauchy-Schwarz), so
 every pair that might be among the k nearest is kept, and those few are computed again in float64. The blocks, the type
 and the number of threads therefore cannot change the result; of equal cosines the lower row wins. Vectors that are
-compared with themselves have each product made once, for both of its rows. On an engine of several processes
-(`cvr_data.core.jobs`) a job has some of the queries, and brings the best of each shard of keys together.
+compared with themselves have each product made once, for both of its rows. Where there are too many, some queries at a
+time look at one shard of the keys after the other.
 """
 
 # Shapes: N vectors, D embedding, Q queries of a block, K keys of a block, C candidates.
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,16 +20,12 @@ import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.jobs import Kept, current_engine, keep, mapped_in_order
-from cvr_data.core.progress import Progress
 from cvr_data.pairs.search.floors import Floors
 
 QUERIES, KEYS = 1024, 1024
 """Rows and columns of a block of products, which fits a processor's cache."""
 COARSE_FROM = 8192
 """Keys above which a coarse type pays: computing again what it leaves in doubt takes longer for fewer."""
-QUERY_SHARD, KEY_SHARD = 16_384, 262_144
-"""Vectors of a job, and those a job has before it at once, where there are several processes."""
 RESCORED = 1024
 """Pairs computed again at once: their vectors fit a processor's cache."""
 GATHERED = 8_000_000
@@ -63,11 +59,6 @@ class Neighbours:
     similarity: np.ndarray
     """float64."""
 
-    def of(self, start: int, end: int) -> "Neighbours":
-        """Return the neighbours of the queries from `start` to before `end`."""
-        first, last = np.searchsorted(self.query, (start, end))
-        return Neighbours(self.query[first:last], self.neighbour[first:last], self.similarity[first:last])
-
 
 def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None) -> Neighbours:
     """Return at most k neighbours of each vector, of those whose cosine is in the band; time grows with N squared.
@@ -80,55 +71,44 @@ def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None
     Raises:
         CvrError: a vector is not finite.
     """
-    if current_engine().is_here or len(vectors_ND) <= QUERY_SHARD:
-        with Progress("find neighbours", len(vectors_ND), "captions") as progress:
-            return _found_in(Rows(0, vectors_ND), Rows(0, vectors_ND), band, dtype, progress)
-    shards = [keep(vectors_ND[start : start + KEY_SHARD]) for start in range(0, len(vectors_ND), KEY_SHARD)]
-    jobs = [(Rows(start, vectors_ND[start : start + QUERY_SHARD]),) for start in range(0, len(vectors_ND), QUERY_SHARD)]
-    with Progress("find neighbours", len(vectors_ND)) as progress:
-        parts = []
-        found = mapped_in_order(nearest_in_shards, jobs, shared=(shards, KEY_SHARD, band, dtype), on_gpu=True)
-        for (queries,), part in zip(jobs, found, strict=True):
-            parts.append(part)
-            progress.advance(len(queries.vectors_ND))
-    return _joined(parts)
+    both = Rows(0, vectors_ND)
+    return _found_in(both, both, band, dtype)
 
 
 def nearest_in_shards(
-    shards: list[Kept[np.ndarray]], step: int, band: Band, dtype: torch.dtype | None, queries: Rows
+    queries: Rows, shards: Iterable[Rows], band: Band, dtype: torch.dtype | None = None
 ) -> Neighbours:
-    """Return the k nearest of each query over all shards, `step` rows each: the best of each shard's best."""
-    best = _joined([])
-    for number, shard in enumerate(shards):
-        found = _joined([best, _found_in(queries, Rows(number * step, shard.get()), band, dtype)])
-        order = np.lexsort((found.neighbour, -found.similarity, found.query))
-        order = order[_ranks(found.query[order]) < band.k]
-        best = Neighbours(found.query[order], found.neighbour[order], found.similarity[order])
+    """Return the k nearest of each query over all shards, which are looked at one after the other.
+
+    Raises:
+        CvrError: a vector is not finite.
+    """
+    best = joined([])
+    for shard in shards:
+        best = best_of(joined([best, _found_in(queries, shard, band, dtype)]), band.k)
     return best
 
 
-def _found_in(
-    queries: Rows, keys: Rows, band: Band, dtype: torch.dtype | None, progress: Progress | None = None
-) -> Neighbours:
+def best_of(found: Neighbours, k: int) -> Neighbours:
+    """Return the k nearest of each query; of equal cosines the lower row comes first."""
+    order = np.lexsort((found.neighbour, -found.similarity, found.query))
+    order = order[_ranks(found.query[order]) < k]
+    return Neighbours(found.query[order], found.neighbour[order], found.similarity[order])
+
+
+def _found_in(queries: Rows, keys: Rows, band: Band, dtype: torch.dtype | None) -> Neighbours:
     from cvr_data.features.device import device_of, dtype_of, map_batches
 
     device = device_of("auto")
     is_small = len(keys.vectors_ND) <= COARSE_FROM
     coarse = torch.float32 if is_small else dtype_of("auto", device)
     search = _Search(queries, keys, band, dtype or coarse, device)
-    counting = threading.Lock()
-
-    def look(first: int) -> None:
-        search.look(first)
-        if progress:
-            with counting:
-                progress.advance(min(QUERIES, len(queries.vectors_ND) - first))
-
-    map_batches(look, search.blocks(), device)
-    return _joined(map_batches(search.nearest_of, search.gathered(), device))
+    map_batches(search.look, search.blocks(), device)
+    return joined(map_batches(search.nearest_of, search.gathered(), device))
 
 
-def _joined(parts: Sequence[Neighbours]) -> Neighbours:
+def joined(parts: Sequence[Neighbours]) -> Neighbours:
+    """Return the rows of all."""
     empty = Neighbours(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     names = ("query", "neighbour", "similarity")
     return Neighbours(*(np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names))
@@ -203,7 +183,7 @@ class _Search:
     def nearest_of(self, found: "_Candidates") -> Neighbours:
         """Return the neighbours among the candidates of a block of queries."""
         if not len(found.query):
-            return _joined([])
+            return joined([])
         first = int(found.query[0])
         floor_Q = self._floor(found.query - first, found.score)
         found = found.where(found.score >= floor_Q[found.query - first])
@@ -226,14 +206,12 @@ class _Search:
     def _best(self, query: np.ndarray, neighbour: np.ndarray) -> Neighbours:
         chunks = [slice(start, start + RESCORED) for start in range(0, len(query), RESCORED)]
         products = [
-            _products(self.queries.vectors_ND[query[chunk]], self.keys.vectors_ND[neighbour[chunk]]) for chunk in chunks
+            cosines(self.queries.vectors_ND[query[chunk]], self.keys.vectors_ND[neighbour[chunk]]) for chunk in chunks
         ]
         similarity = np.concatenate([np.empty(0), *products])
         is_in = (similarity >= self.band.low) & (similarity <= self.band.high)
         query, neighbour, similarity = query[is_in], neighbour[is_in], similarity[is_in]
-        order = np.lexsort((neighbour, -similarity, query))
-        order = order[_ranks(query[order]) < self.band.k]
-        return Neighbours(self.queries.start + query[order], self.keys.start + neighbour[order], similarity[order])
+        return best_of(Neighbours(self.queries.start + query, self.keys.start + neighbour, similarity), self.band.k)
 
 
 @dataclass(frozen=True)
@@ -268,7 +246,7 @@ def _places_above(scores_QK: np.ndarray, limits_Q: np.ndarray) -> tuple[np.ndarr
     return query, key
 
 
-def _products(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
+def cosines(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
     """Return the float64 product of each row with the other: the same in both directions, and whatever the rest is."""
     return np.einsum("cd,cd->c", first_CD.astype(np.float64), second_CD.astype(np.float64))
 

@@ -4,14 +4,11 @@ A strategy brings an `EXAMPLE`: captions, one of a video each, and with which of
 those of `TINY`) pair it.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import pyarrow as pa
-
 from cvr_data.core.registry import Family, Member
-from cvr_data.core.stages import Step
+from cvr_data.core.runner import Flow
 
 
 class StrategyModule(Member, Protocol):
@@ -22,39 +19,23 @@ class StrategyModule(Member, Protocol):
     VERSION: int
     """Raised with whatever changes its rows."""
 
-    def run(self, config: Any, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
-        """Return one row per ordered pair, sorted, and with a `drop_reason` those that it looked at and left out.
+    MEET_BY: str
+    """Name of the key by which its rows lie together: those of equal keys are in one part."""
+
+    def mined(self, config: Any, videos: Flow, embeddings: Path | None = None) -> Flow:
+        """Return one row per ordered pair, and with a `drop_reason` those that it looked at and left out.
+
+        They are there once the last step has run, which is counted under its NAME; no other is.
 
         Args:
             config: its options.
-            videos: `video_id` and `captions` of the whole corpus.
+            videos: `video_id`, `captions`, and more columns of the whole corpus; these come with the pairs, of both
+                videos, as `pairs.search.pairs.with_video_columns` adds them.
             embeddings: artifact of `cvr embed`; None where none are given.
         """
 
     def explain(self, config: Any, reference: str, target: str) -> str:
         """Return why two captions that the result has not are no pair: "not a pair: ...", or what it depends on."""
-
-
-@runtime_checkable
-class InParts(Protocol):
-    """A strategy that mines videos of any number, in parts."""
-
-    MEET_BY: str
-    """Name of the key by which its rows lie together: those of equal keys are in one part."""
-
-    def steps(self, config: Any) -> list[Step]:
-        """Return the steps from videos (`video_id`, `captions`, and columns that are passed on) to rows as of `run`.
-
-        The columns that are passed on are there of both videos, as `pairs.search.pairs.with_video_columns` adds them.
-        """
-
-
-@runtime_checkable
-class InTables(Protocol):
-    """A strategy that looks at the whole corpus, and then makes its rows some at a time."""
-
-    def tables(self, config: Any, videos: pa.Table, embeddings: Path | None = None) -> Iterator[pa.Table]:
-        """Yield the rows of `run`, in about `PART_ROWS` at a time."""
 
 
 @runtime_checkable

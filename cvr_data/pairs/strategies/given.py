@@ -7,22 +7,34 @@ Every row is checked against the videos; one that cannot be used is dropped with
 does not give is the video's first one. `changes` is a list of {before, after}, each with kind and slot if known (in CSV
 and TSV as JSON); without it, every span of words in which the captions differ is a change. The pairs are taken as they
 stand: a pair in one direction stays in one direction.
+
+The file is read from its start to its end; its rows meet the videos, and then each other, in buckets.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from cvr_data.core.columns import with_column
 from cvr_data.core.files import Row, check_file, read_rows
+from cvr_data.core.parts import Bucket, bucket_table, hashes_of
+from cvr_data.core.runner import Flow
+from cvr_data.core.stage_jobs import PIECE
+from cvr_data.core.stages import ClaimStep, KeyedStep, Step
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
 
 VERSION = 2
 NAME = "given"
+MEET_BY = "pair"
 
 EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": [], "rain falls": []}
 
@@ -31,6 +43,16 @@ SCHEMA = pa.schema(
     + [("drop_reason", pa.string()), ("detail", pa.string())]
 )
 """Columns of the result; a dropped row has what the file gave."""
+READ = pa.schema(
+    [(name, pa.string()) for name in ("reference_id", "target_id", "reference_caption", "target_caption")]
+    + [("changes", pa.list_(CHANGE_PHRASES)), ("number", pa.int64()), ("reason", pa.string()), ("detail", pa.string())]
+)
+"""Columns of what was read of a row, which is no result yet."""
+SLICES = 16
+"""Slices of the file, of 4,096 rows at most, that are a part."""
+CLAIMED = 262_144
+"""Claims on videos that are settled together: captions go back with each."""
+SIDES = ("reference", "target")
 
 PHRASES = ("before_phrase", "after_phrase")
 
@@ -61,21 +83,21 @@ def inputs(config: Config) -> dict[str, Path]:
     return {"given": config.path}
 
 
-def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
-    """Return one row per row of the file, sorted by the videos; `drop_reason` says why one cannot be used.
+def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
+    """Return one row per row of the file; `drop_reason` says why one cannot be used.
 
     Raises:
         CvrError: the file cannot be read.
     """
-    captions = dict(zip(videos.column("video_id").to_pylist(), videos.column("captions").to_pylist(), strict=True))
-    seen: set[str] = set()
-    given = (row for rows in read_rows(config.path, _columns(config)) for row in rows)
-    rows = [_checked(_named(config, row), captions, seen) for row in given]
-    order = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")]
-    has_phrases = any(name in change for row in rows for change in row.get("changes") or () for name in PHRASES)
-    place = SCHEMA.get_field_index("changes")
-    kind = pa.list_(CHANGE_PHRASES if has_phrases else CHANGE)
-    return pa.Table.from_pylist(rows, schema=SCHEMA.set(place, pa.field("changes", kind))).sort_by(order)
+    rows = videos.run.made("read", partial(_parts, config))
+    phrases = Step(name="phrases", run=_phrases, makes_rows=True, is_counted=False)
+    has_phrases = videos.run.side(rows.then(phrases), load_has_phrases)
+    joined = ClaimStep(
+        name="videos", run=_with_videos, claims=_asked, settle=_answered, offers=_offered, per_value=2,
+        bucket_values=CLAIMED, makes_rows=True, is_counted=False,
+    )  # fmt: skip
+    rows = videos.run.claimed(rows, joined, among=videos)
+    return rows.then(KeyedStep(name=NAME, run=_checked, key=_by_pair, sides=(has_phrases,), makes_rows=True))
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -88,18 +110,30 @@ def _columns(config: Config) -> set[str]:
     return {column for name in names if (column := getattr(config, name))}
 
 
+def _parts(config: Config) -> Iterator[pa.Table]:
+    """Yield what was read of the rows, in parts."""
+    waiting: list[pa.Table] = []
+    for rows in read_rows(config.path, _columns(config)):
+        waiting.append(pa.Table.from_pylist([_named(config, row) for row in rows], schema=READ))
+        if len(waiting) == SLICES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
 def _named(config: Config, row: Row) -> dict[str, Any]:
     ids = {name: str(row.values.get(getattr(config, name)) or "") for name in ("reference_id", "target_id")}
     texts = {
         name: clean_text(str(row.values.get(getattr(config, name) or "") or "")) or None
         for name in ("reference_caption", "target_caption")
     }
-    found: dict[str, Any] = {**ids, **texts, "drop_reason": row.drop_reason, "detail": row.detail, "number": row.number}
+    found: dict[str, Any] = {**ids, **texts, "reason": row.drop_reason, "detail": row.detail, "number": row.number}
     changes = row.values.get(config.changes or "")
-    if found["drop_reason"] is None and changes:
+    if found["reason"] is None and changes:
         found["changes"] = _read_changes(changes)
         if found["changes"] is None:
-            found |= {"drop_reason": "bad_changes", "detail": f"row {row.number}: {changes!r} is no list of changes"}
+            found |= {"reason": "bad_changes", "detail": f"row {row.number}: {changes!r} is no list of changes"}
     return found
 
 
@@ -108,7 +142,7 @@ def _read_changes(value: Any) -> list[dict[str, Any]] | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return None
     if not isinstance(value, list) or not all(_is_change(change) for change in value):
         return None
@@ -135,29 +169,99 @@ def _is_change(change: Any) -> bool:
     return True
 
 
-def _checked(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]) -> dict[str, Any]:
+def _phrases(config: None, rows: pa.Table) -> pa.Table:
+    changes = pc.list_flatten(rows.column("changes"))
+    is_told = [pc.any(pc.is_valid(pc.struct_field(changes, name))).as_py() for name in PHRASES]
+    return pa.table({"has_phrases": pa.array([any(is_told)])})
+
+
+def load_has_phrases(bucket: Bucket) -> bool:
+    """Return whether any change of the file has phrases: then all have the fields."""
+    return any(bucket_table(bucket).column("has_phrases").to_pylist())
+
+
+def _asked(config: None, rows: pa.Table) -> pa.Table:
+    """Return a claim of each row on its two videos."""
+    ids = pa.concat_arrays([rows.column(f"{side}_id").combine_chunks() for side in SIDES])
+    numbers = np.tile(np.arange(rows.num_rows, dtype=np.uint32), 2)
+    is_target = np.repeat([False, True], rows.num_rows)
+    return pa.table({"key": hashes_of(ids), "row": numbers, "is_target": is_target, "asked": ids})
+
+
+def _offered(config: None, videos: pa.Table) -> pa.Table:
+    """Return the videos with their first captions."""
+    lists = videos.column("captions").combine_chunks()
+    has_some = pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
+    firsts = pc.list_element(pc.if_else(has_some, lists, pa.scalar([None], lists.type)), 0)
+    offers = videos.drop_columns(["captions"]).append_column("said", firsts)
+    return offers.append_column("key", pa.array(hashes_of(videos.column("video_id"))))
+
+
+def _answered(config: None, claims: pa.Table) -> pa.Table:
+    """Return the claims on videos that there are, with what is known of them."""
+    is_offer = pc.is_valid(claims.column("video_id"))
+    offers, asked = claims.filter(is_offer), claims.filter(pc.invert(is_offer))
+    rows = pc.index_in(asked.column("asked"), offers.column("video_id").combine_chunks())
+    found = offers.drop_columns(["key", "row", "is_target", "asked", PIECE]).take(rows)
+    for name in ("row", "is_target", PIECE):
+        found = found.append_column(name, asked.column(name))
+    return found.filter(pc.is_valid(found.column("video_id")))
+
+
+def _with_videos(config: None, rows: pa.Table, found: pa.Table) -> pa.Table:
+    """Return the rows with what is known of both videos, and the ids of the pairs."""
+    for side, is_side in zip(SIDES, (pc.invert(found.column("is_target")), found.column("is_target")), strict=True):
+        of_side = found.filter(is_side)
+        places = pc.index_in(
+            pa.array(np.arange(rows.num_rows, dtype=np.uint32)), of_side.column("row").combine_chunks()
+        )
+        for name in (name for name in of_side.column_names if name not in ("row", "is_target")):
+            rows = rows.append_column(f"{side}_{name}", of_side.column(name).take(places))
+        caption = pc.coalesce(rows.column(f"{side}_caption"), rows.column(f"{side}_said"))
+        rows = with_column(rows.drop_columns([f"{side}_said"]), f"{side}_caption", caption)
+    columns = [
+        pc.fill_null(rows.column(f"{side}_{what}"), "").to_pylist() for what in ("id", "caption") for side in SIDES
+    ]
+    return rows.append_column("pair_id", pa.array(map(pair_id, *columns), pa.string()))
+
+
+def _by_pair(config: None, rows: pa.Table) -> np.ndarray:
+    return hashes_of(rows.column("pair_id"))
+
+
+def _checked(config: None, rows: pa.Table, has_phrases: bool) -> pa.Table:
+    """Return the rows of the result, sorted by the videos."""
+    rows = rows.sort_by("number")
+    seen: set[str] = set()
+    told = [_judged(row, seen) for row in rows.to_pylist()]
+    changes = pa.field("changes", pa.list_(CHANGE_PHRASES if has_phrases else CHANGE))
+    found = pa.Table.from_pylist(told, schema=SCHEMA.set(SCHEMA.get_field_index("changes"), changes))
+    for name in (name for name in rows.column_names if name.startswith(SIDES) and name not in found.column_names):
+        if not name.endswith("_video_id"):
+            found = found.append_column(name, rows.column(name))
+    found = found.append_column("split", rows.column("target_split"))
+    return found.sort_by([("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")])
+
+
+def _judged(row: dict[str, Any], seen: set[str]) -> dict[str, Any]:
     """Return a row of the result."""
-    reference, target, number = row["reference_id"], row["target_id"], row.pop("number")
-    for side in ("reference", "target"):
-        said = captions.get(row[f"{side}_id"])
-        row[f"{side}_caption"] = row[f"{side}_caption"] or (said[0] if said else None)
-    row["pair_id"] = pair_id(reference, target, row["reference_caption"] or "", row["target_caption"] or "")
-    row["strategy"] = NAME
-    problem = None if row["drop_reason"] else _problem(row, captions, seen)
+    row |= {"strategy": NAME, "drop_reason": row["reason"]}
+    problem = None if row["reason"] else _problem(row, seen)
     if problem:
-        row |= {"drop_reason": problem[0], "detail": f"row {number}: {problem[1]}"}
-    elif row["drop_reason"] is None:
+        row |= {"drop_reason": problem[0], "detail": f"row {row['number']}: {problem[1]}"}
+    elif row["reason"] is None:
         seen.add(row["pair_id"])
-        row.setdefault("changes", differences(words_of(row["reference_caption"]), words_of(row["target_caption"])))
+        if row["changes"] is None:
+            row["changes"] = differences(words_of(row["reference_caption"]), words_of(row["target_caption"]))
     return row
 
 
-def _problem(row: dict[str, Any], captions: dict[str, list[str]], seen: set[str]) -> tuple[str, str] | None:
-    for side in ("reference", "target"):
+def _problem(row: dict[str, Any], seen: set[str]) -> tuple[str, str] | None:
+    for side in SIDES:
         video_id = row[f"{side}_id"]
         if not video_id:
             return f"no_{side}", f"no value in the column of {side} ids"
-        if video_id not in captions:
+        if row[f"{side}_video_id"] is None:
             return f"unknown_{side}", f"no video {video_id!r}"
         if not row[f"{side}_caption"]:
             return "no_caption", f"neither the file nor the video {video_id!r} has a caption"

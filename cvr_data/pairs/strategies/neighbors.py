@@ -5,30 +5,40 @@ the neighbours of the others are: nothing is cut off for the corpus as a whole. 
 directions, if one is a neighbour of the other (`-o mutual=true`: if each is). What changes is every span of words that
 differs, so a pair may have several changes. `text_similarity` is the cosine that was searched by.
 
-Captions come from `--embeddings` where these are given; else they are encoded here, which takes far longer than the
-search itself. The search is exact and takes about 1 KB per caption beside the vectors (k = 10).
+Captions come from `--embeddings` where these are given; else they are encoded, which takes far longer than the search
+itself. Up to `exact_up_to` captions the search is exact. More are searched by an inverted file of FAISS (`pip install
+'cvr[faiss]'`), which finds most of the neighbours in time that grows with N to the power 1.5; with exact_up_to=0 all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
+from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.progress import Progress
-from cvr_data.core.stages import PART_ROWS
+from cvr_data.core.runner import Flow
+from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.features.encode_texts import Encode, encoded_slices
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
-from cvr_data.pairs.search.captions import Captions, blanked, read_captions
+from cvr_data.pairs.search.captions import Captions, blanked, captions_of_rows, read_captions, rows_of_captions
 from cvr_data.pairs.search.differences import change_lists, turned
-from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table
+from cvr_data.pairs.search.groups import counting
+from cvr_data.pairs.search.halves import videos_of
+from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table, with_video_columns
 
-VERSION = 2
+VERSION = 3
 NAME = "neighbors"
+MEET_BY = "caption pair"
 
 EXAMPLE = {
     "a dog runs on the beach": ["a puppy is running at the beach"],
@@ -37,6 +47,10 @@ EXAMPLE = {
 }
 ENCODED = 2048
 """Captions encoded or read at once, which bounds the memory."""
+CAPTIONS = 8192
+"""Captions of a job that encodes them."""
+FOUND = 100_000
+"""Neighbours of a job that makes pairs of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,31 +69,47 @@ class Config:
     """Captions shorter than this are left out."""
     max_videos_per_caption: int = 50
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
+    exact_up_to: int = 200_000
+    """Distinct captions of which every two are compared; where there are more, FAISS finds most of the neighbours."""
+    probes: int = 32
+    """Cells of about N / (4 sqrt(N)) captions that FAISS looks into for each; twice as many take twice as long."""
 
     def __post_init__(self) -> None:
         if self.k < 1 or self.min_words < 1 or self.max_videos_per_caption < 1:
             raise ValueError("k, min_words and max_videos_per_caption must be at least 1.")
+        if self.exact_up_to < 0 or self.probes < 1:
+            raise ValueError("exact_up_to must be at least 0 and probes at least 1.")
         if not -1 <= self.low < self.high:
             raise ValueError(f"low must be at least -1 and below high, got {self.low} and {self.high}.")
 
 
-def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
-    """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per caption left out.
+def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
+    """Return one row per ordered pair of videos, and one row with `drop_reason` per caption left out.
 
     Raises:
-        CvrError: the embeddings lack a caption, or the encoder takes no texts.
+        CvrError: the embeddings lack a caption, the encoder takes no texts, or FAISS is needed and not there.
     """
-    return pa.concat_tables(tables(config, videos, embeddings), promote_options="permissive")
+    from cvr_data.pairs.search.inverted_file import InvertedFile, check_installed
+    from cvr_data.pairs.search.nearest import Band
+    from cvr_data.pairs.search.neighbour_jobs import neighbours
 
-
-def tables(config: Config, videos: pa.Table, embeddings: Path | None = None) -> Iterator[pa.Table]:
-    """Yield the rows of `run`, each table of some references' captions."""
-    captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
-    crowded = [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-    found = find_pairs(config, captions, embeddings)
-    for start in range(0, max(len(found.reference), 1), PART_ROWS):
-        some = found.part(start, start + PART_ROWS)
-        yield pairs_table(captions, some, crowded if start == 0 else [], NAME)
+    renews: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
+    said = videos.then(Step(name="captions", run=_said, **renews))
+    alike = KeyedStep(name="distinct captions", run=_distinct, key=_by_words, bucket_values=CAPTIONS, **renews)
+    distinct = videos.run.rested(said.then(alike))
+    inverted = None
+    if distinct.values > config.exact_up_to:
+        check_installed(f"neighbors of {distinct.values} captions", f"-o exact_up_to={distinct.values} (far slower)")
+        inverted = InvertedFile(config.probes)
+    encode = Step(name="encode", run=_encoded, on_gpu=True, **{**renews, "config": (config, embeddings)})
+    captions, total = mapped(distinct.then(encode), "text")
+    band = Band(k=config.k, low=config.low, high=config.high)
+    found = neighbours(videos.run, captions, total, band, inverted)
+    crowded = distinct.then(Step(name="crowded", run=_crowded, **renews))
+    pairs = KeyedStep(
+        name=NAME, run=_pairs, key=_by_pair, config=config, sides=(captions,), makes_rows=True, bucket_values=FOUND
+    )
+    return videos.run.meet([found, crowded], pairs)
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -101,26 +131,6 @@ def explain(config: Config, reference: str, target: str) -> str:
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
     return [blanked(words_of(reference), None), blanked(words_of(target), None)]
-
-
-def find_pairs(config: Config, captions: Captions, embeddings: Path | None) -> ChangedPairs:
-    """Return the ordered pairs of distinct captions, both directions of each."""
-    from cvr_data.pairs.search.nearest import Band, nearest
-
-    texts = captions.texts.take(pa.array(captions.entry_offsets[:-1]))
-    by_text = np.argsort(np.array(texts.to_pylist(), object), kind="stable")
-    vectors_ND = caption_vectors(config, texts.take(pa.array(by_text)).to_pylist(), embeddings)
-    found = nearest(vectors_ND, Band(k=config.k, low=config.low, high=config.high))
-    keys = found.query * len(texts) + found.neighbour
-    reversed_keys = found.neighbour * len(texts) + found.query
-    both, places = np.unique(np.concatenate([keys, reversed_keys]), return_index=True)
-    similarity = np.tile(found.similarity, 2)[places].astype(np.float32)
-    if config.mutual:
-        is_mutual = np.isin(both, keys[np.isin(keys, reversed_keys)])
-        both, similarity = both[is_mutual], similarity[is_mutual]
-    reference, target = (by_text[side] for side in np.divmod(both, max(len(texts), 1)))
-    columns = {"text_similarity": pa.array(similarity)}
-    return ChangedPairs(reference, target, _changes(captions, reference, target), columns)
 
 
 def caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | None) -> np.ndarray:
@@ -150,6 +160,75 @@ def _text_encoder(name: str, embeddings: Path | None, key: str | None) -> Encode
             raise CvrError(f"The encoder {name!r} takes no texts; choose another text_encoder.")
         source = encoder.encode_texts
     return lambda texts: source(texts).pooled_BD.numpy()
+
+
+def _said(config: Config, videos: pa.Table) -> pa.Table:
+    """Return a row for each caption of a video."""
+    lists = videos.column("captions").combine_chunks()
+    sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    video = pc.list_parent_indices(lists)
+    rows = videos.drop_columns(["captions"]).combine_chunks().take(video)
+    return rows.append_column("caption", pc.list_flatten(lists)).append_column("place", pa.array(counting(sizes)))
+
+
+def _by_words(config: Config, said: pa.Table) -> np.ndarray:
+    return hashes_of(normalised(said.column("caption").combine_chunks()))
+
+
+def _distinct(config: Config, said: pa.Table) -> pa.Table:
+    """Return the distinct captions with who says them, and those that too many say with how many."""
+    videos = videos_of(said)
+    captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
+    texts, counts = zip(*captions.crowded, strict=True) if captions.crowded else ((), ())
+    crowded = pa.table({"text": pa.array(texts, pa.string()), "n_videos": pa.array(counts, pa.int64())})
+    rows = rows_of_captions(captions, videos.drop_columns(["captions"]))
+    return pa.concat_tables([rows, crowded], promote_options="permissive")
+
+
+def _encoded(about: tuple[Config, Path | None], distinct: pa.Table) -> pa.Table:
+    rows = distinct.filter(pc.is_null(distinct.column("n_videos"))).drop_columns(["n_videos"]).sort_by("text")
+    config, embeddings = about
+    return rows.append_column(VECTOR, as_vectors(caption_vectors(config, rows.column("text").to_pylist(), embeddings)))
+
+
+def _crowded(config: Config, distinct: pa.Table) -> pa.Table:
+    return distinct.filter(pc.is_valid(distinct.column("n_videos"))).select(["text", "n_videos"])
+
+
+def _by_pair(config: Config, found: pa.Table) -> np.ndarray:
+    """Return a number per row, equal for two captions in either direction."""
+    if "query" not in found.column_names:
+        return hashes_of(found.column("text"))
+    ends = [found.column(name).to_numpy() for name in ("query", "neighbour")]
+    return mixed(mixed(np.minimum(*ends).astype(np.uint64)) + np.maximum(*ends).astype(np.uint64))
+
+
+def _pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Table:
+    """Return the ordered pairs of captions of which one, or each, was found from the other; and the crowded ones."""
+    is_crowded = pc.is_valid(found.column("n_videos"))
+    crowded = found.filter(is_crowded).select(["text", "n_videos"]).to_pylist()
+    groups = [DroppedGroup(row["text"], "crowded_caption", 1, row["n_videos"]) for row in crowded]
+    found = found.filter(pc.invert(is_crowded))
+    ends = np.stack([found.column(name).to_numpy() for name in ("query", "neighbour")])
+    numbers, local = np.unique(ends, return_inverse=True)
+    captions, number, videos = captions_of_rows(known.take(numbers, ["entries"]).column("entries"))
+    query, neighbour = number[local.reshape(ends.shape)]
+    both, similarity = _both_ways(query * len(numbers) + neighbour, neighbour * len(numbers) + query, found, config)
+    reference, target = np.divmod(both, max(len(numbers), 1))
+    changed = ChangedPairs(reference, target, _changes(captions, reference, target), {"text_similarity": similarity})
+    return with_video_columns(pairs_table(captions, changed, groups, NAME), videos)
+
+
+def _both_ways(
+    keys: np.ndarray, turned_keys: np.ndarray, found: pa.Table, config: Config
+) -> tuple[np.ndarray, pa.Array]:
+    """Return the keys of the pairs in both directions, each once, and how near they are."""
+    both, places = np.unique(np.concatenate([keys, turned_keys]), return_index=True)
+    similarity = np.tile(found.column("similarity").to_numpy(), 2)[places].astype(np.float32)
+    if config.mutual:
+        is_mutual = np.isin(both, keys[np.isin(keys, turned_keys)])
+        both, similarity = both[is_mutual], similarity[is_mutual]
+    return both, pa.array(similarity)
 
 
 def _changes(captions: Captions, reference: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], pa.ListArray]:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of
+from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ClaimStep, KeyedStep, Step
 from cvr_data.language.normalise import normalised
 from cvr_data.language.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
@@ -99,6 +100,13 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
         return pairs
     pairs = _undecided(pairs)
     return _decided(config, pairs, _spans_to_drop(config, _span_claims(config, pairs)))
+
+
+def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
+    """Return the same rows of videos in parts."""
+    for step in steps(config):
+        videos = videos.then(step)
+    return videos
 
 
 def steps(config: Config) -> list[Step]:

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ClaimStep, KeyedStep, Step
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
@@ -56,6 +57,13 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
     found, templates = find_pairs(captions, config.max_group)
     return pairs_table(captions, found.changed(captions.vocabulary), [*templates, *_crowded(captions)], NAME)
+
+
+def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
+    """Return the same rows of videos in parts."""
+    for step in steps(config):
+        videos = videos.then(step)
+    return videos
 
 
 def steps(config: Config) -> list[Step]:

@@ -5,15 +5,15 @@ from typing import Any
 
 from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import entry_from, seconds, texts
+from cvr_data.videos.published import corpus_entry_from, corpus_seconds, corpus_texts
 
 COLUMNS = {"id", "script", "descriptions", "length"}
 
 
-def described(config: Any, row: Row, file: Path) -> Entry:
+def charades_video(config: Any, row: Row, file: Path) -> Entry:
     """Return the video of a row."""
     captions = str(row.values.get("descriptions") or "").split(";")
-    entry = entry_from(row, "id", texts(captions), file)
+    entry = corpus_entry_from(row, "id", corpus_texts(captions), file)
     entry.values["description"] = row.values.get("script")
-    entry.values["duration_s"] = seconds(row.values.get("length"))
+    entry.values["duration_s"] = corpus_seconds(row.values.get("length"))
     return entry

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.videos.corpora._charades import COLUMNS, described
+from cvr_data.videos.corpora._charades import COLUMNS, charades_video
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, checked_tables, corpus, source_files, table_rows
+from cvr_data.videos.published import Published, checked_corpus_tables, corpus_files, corpus_table_rows, video_corpus
 
 VERSION = 2
 TINY = {"path": "action-genome", "charades": "charades"}
@@ -30,19 +30,19 @@ class Config(Published):
 
 
 def _inputs(config: Config) -> dict[str, Path]:
-    lists = {file.name: file for file in source_files(config.path, "frame_list.txt")}
-    return {**checked_tables(config.charades, COLUMNS), **lists}
+    lists = {file.name: file for file in corpus_files(config.path, "frame_list.txt")}
+    return {**checked_corpus_tables(config.charades, COLUMNS), **lists}
 
 
 def _entries(config: Config) -> Iterator[Entry]:
     wanted: dict[str, None] = {}
-    for path in source_files(config.path, "frame_list.txt"):
+    for path in corpus_files(config.path, "frame_list.txt"):
         lines = path.read_text(encoding="utf-8", errors="replace").split()
         wanted |= dict.fromkeys(line.partition(".mp4/")[0] for line in lines if ".mp4/" in line)
     if not wanted:
         raise CvrError(f"{config.path}: no line such as 001YG.mp4/000089.png.")
-    for row, file in table_rows(config.charades, COLUMNS):
-        entry = described(config, row, file)
+    for row, file in corpus_table_rows(config.charades, COLUMNS):
+        entry = charades_video(config, row, file)
         if entry.video_id in wanted:
             del wanted[entry.video_id]
             yield entry
@@ -50,4 +50,4 @@ def _entries(config: Config) -> Iterator[Entry]:
         yield Entry(video_id, [], drop_reason="no_caption", detail=f"{video_id} is not in {config.charades}")
 
 
-inputs, count, load = corpus("action-genome", _inputs, _entries)
+inputs, count, load = video_corpus("action-genome", _inputs, _entries)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_of, file_corpus, split_of, texts
+from cvr_data.videos.published import Published, corpus_entry, corpus_split, corpus_texts, file_corpus
 
 VERSION = 2
 
@@ -44,31 +44,33 @@ def _entries(config: Config, path: Path) -> Iterator[Entry]:
 
 
 def _of_video(config: Config, video_id: str, row: dict[str, Any], path: Path) -> Iterator[Entry]:
-    where, split, seconds = f"{path.name} {video_id}", split_of(path), row.get("duration")
+    where, split, seconds = f"{path.name} {video_id}", corpus_split(path), row.get("duration")
     url = f"https://www.youtube.com/watch?v={video_id.removeprefix('v_')}"
     sentences, times = row.get("sentences"), row.get("timestamps")
     if config.unit == "paragraph":
         duration_s = float(seconds) if isinstance(seconds, int | float) else None
-        captions = texts(" ".join(texts(sentences)))
-        yield entry_of(video_id, captions, where, duration_s=duration_s, split=split, url=url, recording_id=video_id)
+        captions = corpus_texts(" ".join(corpus_texts(sentences)))
+        yield corpus_entry(
+            video_id, captions, where, duration_s=duration_s, split=split, url=url, recording_id=video_id
+        )
         return
     if not isinstance(sentences, list) or not isinstance(times, list) or len(sentences) != len(times):
-        entry = entry_of(video_id, texts(sentences), where)
+        entry = corpus_entry(video_id, corpus_texts(sentences), where)
         entry.drop("bad_times", f"{where}: not one pair of times for each sentence")
         yield entry
         return
     for sentence, time in zip(sentences, times, strict=True):
-        yield _segment(video_id, texts(sentence), time, where, {"split": split, "url": url})
+        yield _segment(video_id, corpus_texts(sentence), time, where, {"split": split, "url": url})
 
 
 def _segment(video_id: str, captions: list[str], time: Any, where: str, values: dict[str, Any]) -> Entry:
     if not (isinstance(time, list) and len(time) == 2 and all(isinstance(second, int | float) for second in time)):
-        entry = entry_of(video_id, captions, where)
+        entry = corpus_entry(video_id, captions, where)
         entry.drop("bad_times", f"{where}: {time!r} is not a start and an end")
         return entry
     start_s, end_s = sorted(time)
     duration_s = round(end_s - start_s, 3)
-    entry = entry_of(f"{video_id}_{start_s:g}_{end_s:g}", captions, where, duration_s=duration_s, **values)
+    entry = corpus_entry(f"{video_id}_{start_s:g}_{end_s:g}", captions, where, duration_s=duration_s, **values)
     entry.of_recording(video_id, start_s, end_s)
     return entry
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, corpus, entry_of, source_files, split_of, texts
+from cvr_data.videos.published import Published, corpus_entry, corpus_files, corpus_split, corpus_texts, video_corpus
 
 VERSION = 2
 SUFFIX = ".tsv"
@@ -33,7 +33,7 @@ def _inputs(config: Config) -> dict[str, Path]:
 
 
 def _file(config: Config) -> Path:
-    found = source_files(config.path, SUFFIX)
+    found = corpus_files(config.path, SUFFIX)
     if len(found) > 1:
         raise CvrError(f"{config.path}: several TSV files, and ids are rows of one; name the file.")
     with found[0].open(encoding="utf-8", errors="replace") as file:
@@ -53,7 +53,9 @@ def _entries(config: Config) -> Iterator[Entry]:
 def _entry(line: bytes, row: int, path: Path) -> Entry:
     where = f"{path.name} row {row + 1}"
     caption, tab, rest = line.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
-    entry = entry_of(f"{row:09d}", texts(caption), where, url=rest.split("\t")[0] or None, split=split_of(path))
+    entry = corpus_entry(
+        f"{row:09d}", corpus_texts(caption), where, url=rest.split("\t")[0] or None, split=corpus_split(path)
+    )
     if "\ufffd" in caption:
         entry.drop("not_utf8", f"{where}: not UTF-8")
     if not tab:
@@ -61,4 +63,4 @@ def _entry(line: bytes, row: int, path: Path) -> Entry:
     return entry
 
 
-inputs, count, load = corpus("cc3m", _inputs, _entries)
+inputs, count, load = video_corpus("cc3m", _inputs, _entries)

@@ -10,7 +10,7 @@ Source: Sigurdsson et al., ECCV 2016 (https://arxiv.org/abs/1604.01753). Non-com
 
 from dataclasses import dataclass
 
-from cvr_data.videos.corpora._charades import COLUMNS, described
+from cvr_data.videos.corpora._charades import COLUMNS, charades_video
 from cvr_data.videos.published import Published, table_corpus
 
 VERSION = 2
@@ -21,4 +21,4 @@ class Config(Published):
     pass
 
 
-inputs, count, load = table_corpus("charades", COLUMNS, described)
+inputs, count, load = table_corpus("charades", COLUMNS, charades_video)

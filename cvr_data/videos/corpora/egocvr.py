@@ -17,8 +17,8 @@ from typing import Literal
 from cvr_data.core.files import Row
 from cvr_data.formats.egocvr import CLIPS
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_from, table_corpus, texts
-from cvr_data.videos.recordings import times_in_id
+from cvr_data.videos.published import Published, corpus_entry_from, corpus_texts, table_corpus
+from cvr_data.videos.recordings import times_in_video_id
 
 VERSION = 2
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
@@ -40,8 +40,8 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     narration = str(row.values.get("narration_text") or "")
     if config.tags == "drop":
         narration = _TAG.sub("", narration)
-    entry = entry_from(row, "clip_name", texts(narration), file)
-    entry.of_recording(row.values.get("video_uid"), *times_in_id(entry.video_id))
+    entry = corpus_entry_from(row, "clip_name", corpus_texts(narration), file)
+    entry.of_recording(row.values.get("video_uid"), *times_in_video_id(entry.video_id))
     entry.values["split"] = "test"
     return entry
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
+from cvr_data.videos.published import Published, corpus_entry_from, corpus_seconds, corpus_texts, table_corpus
 
 VERSION = 2
 COLUMNS = {"narration_id", "video_id", "start_timestamp", "stop_timestamp", "narration"}
@@ -27,8 +27,8 @@ class Config(Published):
 
 
 def _entry(config: Config, row: Row, file: Path) -> Entry:
-    entry = entry_from(row, "narration_id", texts(row.values.get("narration")), file)
-    start_s, stop_s = (seconds(row.values.get(name)) for name in ("start_timestamp", "stop_timestamp"))
+    entry = corpus_entry_from(row, "narration_id", corpus_texts(row.values.get("narration")), file)
+    start_s, stop_s = (corpus_seconds(row.values.get(name)) for name in ("start_timestamp", "stop_timestamp"))
     if start_s is None or stop_s is None:
         entry.drop("bad_times", f"{file.name} row {row.number}: start_timestamp or stop_timestamp is no time")
     else:

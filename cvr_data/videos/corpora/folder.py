@@ -17,8 +17,8 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import inside, media_files
-from cvr_data.videos.entries import Entry, tables_of
-from cvr_data.videos.published import entry_of_row, unknown_count
+from cvr_data.videos.entries import Entry, video_tables
+from cvr_data.videos.published import corpus_entry_of_row, unknown_corpus_count
 
 VERSION = 2
 
@@ -57,16 +57,14 @@ def inputs(config: Config) -> dict[str, Path]:
 
 
 def media(config: Config) -> tuple[Path, list[str]]:
-    """Return the folder and the media in it."""
     return config.path, media_files(config.path)
 
 
-count = unknown_count
+count = unknown_corpus_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
-    yield from tables_of(_entries(config), "folder", config.repeated)
+    yield from video_tables(_entries(config), "folder", config.repeated)
 
 
 def _columns(config: Config) -> set[str]:
@@ -87,7 +85,7 @@ def _entries(config: Config) -> Iterator[Entry]:
 
 def _entry(config: Config, row: Row) -> Entry:
     named = {"licence": row.values.get(config.licence or ""), "split": row.values.get(config.split or "")}
-    entry = entry_of_row(row, config.file, config.caption, named)
+    entry = corpus_entry_of_row(row, config.file, config.caption, named)
     if entry.video_id:
         entry.path = inside(config.path, entry.video_id)
         entry.video_id = Path(entry.video_id).as_posix()

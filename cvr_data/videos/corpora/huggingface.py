@@ -13,7 +13,7 @@ from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, corpus, entry_of, texts
+from cvr_data.videos.published import Published, corpus_entry, corpus_texts, video_corpus
 
 VERSION = 2
 TINY = {"path": "charades", "id": "id", "caption": "script", "split": "train"}
@@ -62,9 +62,11 @@ def _entries(config: Config) -> Iterator[Entry]:
                 raise CvrError(f"{config.path}: column {column!r} is missing. {did_you_mean(column, row)}")
         value = row[config.id]
         url = row[config.url] if config.url else None
-        entry = entry_of(None if value is None else str(value), texts(row[config.caption]), f"row {number}", url=url)
+        entry = corpus_entry(
+            None if value is None else str(value), corpus_texts(row[config.caption]), f"row {number}", url=url
+        )
         entry.values["split"] = SPLITS.get(config.split)
         yield entry
 
 
-inputs, count, load = corpus("huggingface", _inputs, _entries)
+inputs, count, load = video_corpus("huggingface", _inputs, _entries)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cvr_data.core.files import Row
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_from, seconds, table_corpus, texts
+from cvr_data.videos.published import Published, corpus_entry_from, corpus_seconds, corpus_texts, table_corpus
 
 VERSION = 2
 COLUMNS = {"Tags", "youtube_id", "time_start", "time_end"}
@@ -26,9 +26,9 @@ class Config(Published):
 
 
 def _entry(config: Config, row: Row, file: Path) -> Entry:
-    tags = texts(str(row.values.get("Tags") or "").split("|"))
-    start_s, end_s = (seconds(row.values.get(name)) for name in ("time_start", "time_end"))
-    entry = entry_from(row, "youtube_id", texts(", ".join(tag.replace("_", " ") for tag in tags)), file)
+    tags = corpus_texts(str(row.values.get("Tags") or "").split("|"))
+    start_s, end_s = (corpus_seconds(row.values.get(name)) for name in ("time_start", "time_end"))
+    entry = corpus_entry_from(row, "youtube_id", corpus_texts(", ".join(tag.replace("_", " ") for tag in tags)), file)
     if not entry.video_id:
         return entry
     if start_s is None or end_s is None:

@@ -17,8 +17,8 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.media.look import media_files
 from cvr_data.media.video import IMAGE_SUFFIXES
-from cvr_data.videos.entries import Entry, tables_of
-from cvr_data.videos.published import texts, unknown_count
+from cvr_data.videos.entries import Entry, video_tables
+from cvr_data.videos.published import corpus_texts, unknown_corpus_count
 
 VERSION = 2
 
@@ -38,11 +38,7 @@ class Config:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: the folder or the captions are not there.
-    """
+    """Return the files it reads. Raises CvrError: the folder or the captions are not there."""
     if not config.path.is_dir():
         raise CvrError(f"{config.path}: no such folder.")
     if config.captions is not None and not config.captions.is_file():
@@ -51,20 +47,15 @@ def inputs(config: Config) -> dict[str, Path]:
 
 
 def media(config: Config) -> tuple[Path, list[str]]:
-    """Return the folder and the media in it."""
     return config.path, media_files(config.path)
 
 
-count = unknown_count
+count = unknown_corpus_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the images in slices.
-
-    Raises:
-        CvrError: the captions are of another shape.
-    """
-    yield from tables_of(_entries(config), "images", "error")
+    """Yield the images in slices. Raises CvrError: the captions are of another shape."""
+    yield from video_tables(_entries(config), "images", "error")
 
 
 def _entries(config: Config) -> Iterator[Entry]:
@@ -97,5 +88,5 @@ def _captions(path: Path) -> dict[str, list[str]]:
     captions: dict[str, list[str]] = {}
     for row in rows:
         if isinstance(row, dict):
-            captions.setdefault(str(row.get("image_id")), []).extend(texts(row.get("caption")))
+            captions.setdefault(str(row.get("image_id")), []).extend(corpus_texts(row.get("caption")))
     return captions

@@ -18,8 +18,8 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.media.clip import bad_times
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_of, file_corpus, texts
-from cvr_data.videos.recordings import youtube_id
+from cvr_data.videos.published import Published, corpus_entry, corpus_texts, file_corpus
+from cvr_data.videos.recordings import youtube_video_id
 
 VERSION = 2
 SPLITS = {"train": "train", "validate": "val", "val": "val", "test": "test"}
@@ -44,7 +44,7 @@ class Content:
     """Objects with the split and address of a video; the COCO shape has none."""
 
 
-def read_content(path: Path) -> Content:
+def read_msrvtt_content(path: Path) -> Content:
     """Return what a JSON file, or a zip with one, holds.
 
     Raises:
@@ -60,7 +60,7 @@ def read_content(path: Path) -> Content:
 
 
 def _entries(config: Config, path: Path) -> Iterator[Entry]:
-    content = read_content(path)
+    content = read_msrvtt_content(path)
     known = {video.get("video_id"): video for video in content.videos if isinstance(video, dict)}
     for number, row in enumerate(content.rows, 1):
         yield _entry(row if isinstance(row, dict) else {}, content.key, known, f"{path.name} row {number}")
@@ -70,16 +70,16 @@ def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], wher
     video = known.get(row.get(key), {}) if isinstance(row.get(key), str) else {}
     start, end, url = video.get("start time"), video.get("end time"), video.get("url")
     duration_s = round(end - start, 3) if isinstance(start, int | float) and isinstance(end, int | float) else None
-    entry = entry_of(
+    entry = corpus_entry(
         row.get(key),
-        texts(row.get("caption")),
+        corpus_texts(row.get("caption")),
         where,
         url=url,
         duration_s=duration_s,
         split=SPLITS.get(str(video.get("split"))),
     )
     is_timed = duration_s is not None and bad_times(start, end) is None
-    entry.of_recording(youtube_id(url), *((start, end) if is_timed else (None, None)))
+    entry.of_recording(youtube_video_id(url), *((start, end) if is_timed else (None, None)))
     return entry
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_of, file_corpus, listed_splits, texts
+from cvr_data.videos.published import Published, corpus_entry, corpus_listed_splits, corpus_texts, file_corpus
 
 VERSION = 2
 
@@ -38,33 +39,30 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _entries(config: Config, path: Path) -> Iterator[Entry]:
-    listed = listed_splits(path.parent)
+    listed = corpus_listed_splits(path.parent)
     for video_id, captions in _pickled(path) if path.suffix == ".pkl" else _lines(path):
-        entry = entry_of(video_id, captions, f"{path.name} {video_id}")
+        entry = corpus_entry(video_id, captions, f"{path.name} {video_id}")
         entry.values["split"] = listed.get(entry.video_id)
         yield entry
 
 
-def read_pickle(path: Path) -> dict[str, Any]:
+def read_msvd_pickle(path: Path) -> dict[str, Any]:
     """Return id -> captions, each a text or a list of words, of raw-captions.pkl.
 
     Raises:
         CvrError: it cannot be read, asks for code, or is of another shape.
     """
-    try:
-        with path.open("rb") as file:
-            content = _PlainUnpickler(file, encoding="utf-8").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError) as error:
-        raise CvrError(f"{path}: cannot be read as a pickle of captions ({error}).") from None
+    with reading(path, "a pickle of captions"), path.open("rb") as file:
+        content = _PlainUnpickler(file, encoding="utf-8").load()
     if not isinstance(content, dict):
         raise CvrError(f"{path}: not MSVD's captions: expected id to lists of words.")
     return content
 
 
 def _pickled(path: Path) -> Iterator[tuple[str, list[str]]]:
-    for video_id, captions in read_pickle(path).items():
+    for video_id, captions in read_msvd_pickle(path).items():
         listed = captions if isinstance(captions, list) else []
-        yield video_id, texts([" ".join(texts(words)) for words in listed])
+        yield video_id, corpus_texts([" ".join(corpus_texts(words)) for words in listed])
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
@@ -73,7 +71,7 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
         video_id, _, caption = line.strip().partition(" ")
         if video_id and not video_id.startswith("#"):
             found += 1
-            yield video_id, texts(caption)
+            yield video_id, corpus_texts(caption)
     if not found:
         raise CvrError(f"{path}: no line with an id and a caption.")
 

@@ -24,8 +24,8 @@ from cvr_data.core.whole_files import file_sha256, write_parquet
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.synthetic.concepts import SLOTS
-from cvr_data.videos.synthetic.render import FPS, render
-from cvr_data.videos.synthetic.world import Clip, sample_world
+from cvr_data.videos.synthetic.render import FPS, render_synthetic_clip
+from cvr_data.videos.synthetic.world import Clip, sample_synthetic_world
 
 VERSION = 2
 TRUTH = "truth.parquet"
@@ -64,12 +64,10 @@ TINY = Config(train=6, val=2, test=4, size=32, workers=1)
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads: none."""
     return {}
 
 
 def count(config: Config) -> int:
-    """Return how many rows `load` gives."""
     return config.train + config.val + config.test
 
 
@@ -78,14 +76,14 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
 
     A clip that an interrupted run has rendered is kept.
     """
-    clips = sample_world({"train": config.train, "val": config.val, "test": config.test}, config.seed)
+    clips = sample_synthetic_world({"train": config.train, "val": config.val, "test": config.test}, config.seed)
     if out is None or not config.render:
         if out is not None:
-            write_parquet(out / TRUTH, truth_table(clips))
+            write_parquet(out / TRUTH, _truth_table(clips))
         yield from (_table(clips[start : start + SLICE], None) for start in range(0, len(clips), SLICE))
         return
     (out / MEDIA).mkdir(exist_ok=True)
-    write_parquet(out / TRUTH, truth_table(clips))
+    write_parquet(out / TRUTH, _truth_table(clips))
     jobs = [(clip, config.size, out / MEDIA / f"{clip.video_id}.mp4") for clip in clips]
     written = _write_all(jobs, config.workers)
     for start in range(0, len(clips), SLICE):
@@ -93,7 +91,7 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
         yield _table(chosen, [next(written) for _ in chosen])
 
 
-def truth_table(clips: Sequence[Clip]) -> pa.Table:
+def _truth_table(clips: Sequence[Clip]) -> pa.Table:
     """Return one row per clip: its concept, and how its caption came about."""
     rows = [{**asdict(clip), **asdict(clip.concept)} for clip in clips]
     names = ("video_id", "split", *SLOTS, "caption", "family", "role", "omitted", "pattern")
@@ -136,7 +134,7 @@ def _write(job: tuple[Clip, int, Path]) -> _Written:
     clip, size, path = job
     if not path.exists():
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        write_mp4(temporary, render(clip.concept, clip.render_seed, size), fps=FPS)
+        write_mp4(temporary, render_synthetic_clip(clip.concept, clip.render_seed, size), fps=FPS)
         temporary.replace(path)
     return _Written(probe(path).duration_s, file_sha256(path))
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import inside, with_suffix
-from cvr_data.videos.entries import Entry, tables_of
-from cvr_data.videos.published import entry_of_row, seconds, unknown_count
+from cvr_data.videos.entries import Entry, video_tables
+from cvr_data.videos.published import corpus_entry_of_row, corpus_seconds, unknown_corpus_count
 
 VERSION = 2
 TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
@@ -84,14 +84,13 @@ def media(config: Config) -> tuple[Path, Iterator[str]] | None:
     return folder, (Path(name).with_name(with_suffix(inside(folder, name)).name).as_posix() for name in names)
 
 
-count = unknown_count
+count = unknown_corpus_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
     named = [(column, header) for name, column in TEXT_COLUMNS.items() if (header := getattr(config, name))]
     entries = (_entry(config, named, row) for rows in read_rows(config.path, _columns(config)) for row in rows)
-    yield from tables_of(entries, config.source, config.repeated)
+    yield from video_tables(entries, config.source, config.repeated)
 
 
 def _columns(config: Config) -> set[str]:
@@ -101,7 +100,7 @@ def _columns(config: Config) -> set[str]:
 
 def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
     values = {column: _text(row.values.get(header)) for column, header in named}
-    entry = entry_of_row(row, config.id, config.caption, values)
+    entry = corpus_entry_of_row(row, config.id, config.caption, values)
     if config.duration:
         entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
     if config.start or config.end or config.recording:
@@ -116,7 +115,7 @@ def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
 
 def _seconds(row: Row, column: str | None, what: str, entry: Entry) -> float | None:
     value = row.values.get(column) if column else None
-    found = None if value is None else seconds(value)
+    found = None if value is None else corpus_seconds(value)
     if value is not None and found is None:
         entry.drop(f"bad_{what}", f"row {row.number}: {column} {value!r} is not a number of seconds")
     return found

@@ -16,7 +16,14 @@ from typing import Any, Literal
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.videos.entries import Entry
-from cvr_data.videos.published import Published, entry_of, file_corpus, listed_splits, split_of, texts
+from cvr_data.videos.published import (
+    Published,
+    corpus_entry,
+    corpus_listed_splits,
+    corpus_split,
+    corpus_texts,
+    file_corpus,
+)
 
 VERSION = 2
 
@@ -33,15 +40,15 @@ def _entries(config: Config, path: Path) -> Iterator[Entry]:
     rows = read_json(path)
     if not isinstance(rows, list) or not any(isinstance(row, dict) and "videoID" in row for row in rows):
         raise CvrError(f"{path}: not VATEX's captions: expected a list of objects with videoID.")
-    listed = listed_splits(path.parent)
+    listed = corpus_listed_splits(path.parent)
     for number, row in enumerate(rows, 1):
         yield _entry(config, row if isinstance(row, dict) else {}, path, listed, number)
 
 
 def _entry(config: Config, row: dict[str, Any], path: Path, listed: dict[str, str], number: int) -> Entry:
-    captions = texts(row.get("enCap" if config.language == "en" else "chCap"))
-    entry = entry_of(row.get("videoID"), captions, f"{path.name} row {number}")
-    entry.values["split"] = listed.get(entry.video_id) or split_of(path)
+    captions = corpus_texts(row.get("enCap" if config.language == "en" else "chCap"))
+    entry = corpus_entry(row.get("videoID"), captions, f"{path.name} row {number}")
+    entry.values["split"] = listed.get(entry.video_id) or corpus_split(path)
     recording, _, _ = entry.video_id.rpartition("_")[0].rpartition("_")
     entry.values["url"] = f"https://www.youtube.com/watch?v={recording}" if recording else None
     return entry

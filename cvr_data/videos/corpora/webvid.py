@@ -20,8 +20,8 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file
 from cvr_data.media.look import inside
-from cvr_data.videos.entries import Entry, tables_of
-from cvr_data.videos.published import table_files, table_rows, unknown_count
+from cvr_data.videos.entries import Entry, video_tables
+from cvr_data.videos.published import corpus_table_files, corpus_table_rows, unknown_corpus_count
 
 VERSION = 3
 COLUMNS = {"videoid", "contentUrl", "duration", "page_dir", "name"}
@@ -44,29 +44,24 @@ class Config:
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: the file is missing, empty, or lacks a column.
-    """
-    files = table_files(config.path)
+    """Return the files it reads. Raises CvrError: the file is missing, empty, or lacks a column."""
+    files = corpus_table_files(config.path)
     for file in files:
         check_file(file, COLUMNS)
     return {"table" if file == config.path else file.relative_to(config.path).as_posix(): file for file in files}
 
 
-count = unknown_count
+count = unknown_corpus_count
 
 
 def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
-    """Yield the videos in slices."""
     if config.media is not None and not config.media.is_dir():
         raise CvrError(f"{config.media}: no such folder of media.")
-    entries = (_entry(config, row) for row, _ in table_rows(config.path, COLUMNS))
-    yield from tables_of(entries, "webvid", config.repeated)
+    entries = (_entry(config, row) for row, _ in corpus_table_rows(config.path, COLUMNS))
+    yield from video_tables(entries, "webvid", config.repeated)
 
 
-def duration_s(text: str) -> float | None:
+def webvid_duration_s(text: str) -> float | None:
     """Return the seconds of an ISO 8601 duration such as PT00H01M17S; None if it is none."""
     found = _DURATION.fullmatch(text)
     if not found or not any(found.groups()):
@@ -82,7 +77,7 @@ def _entry(config: Config, row: Row) -> Entry:
         captions=[values["name"]] if values.get("name") else [],
         values={
             "url": values.get("contentUrl"),
-            "duration_s": duration_s(values.get("duration") or ""),
+            "duration_s": webvid_duration_s(values.get("duration") or ""),
             "licence": LICENCE,
             "split": config.split,
         },

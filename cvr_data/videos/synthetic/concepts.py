@@ -132,7 +132,7 @@ class Concept:
                 )
 
 
-def word_meanings() -> dict[str, tuple[str, str]]:
+def synthetic_word_meanings() -> dict[str, tuple[str, str]]:
     """Return every word that names a concept, in all its forms -> (slot, value)."""
     meanings: dict[str, tuple[str, str]] = {}
     for slot, values in {**NOUNS, **ADJECTIVES}.items():

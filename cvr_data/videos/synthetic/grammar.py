@@ -44,49 +44,49 @@ class Wording:
     """Which of its words a value of each slot is named by, modulo how many it has."""
 
 
-def patterns_of(split: str) -> tuple[str, ...]:
+def _patterns_of(split: str) -> tuple[str, ...]:
     """Return the sentence patterns that clips of a split may use; those of test are its own."""
     return TEST_PATTERNS if split == "test" else TRAIN_PATTERNS
 
 
-def draw_wording(split: str, generator: random.Random) -> Wording:
+def draw_synthetic_wording(split: str, generator: random.Random) -> Wording:
     """Return a random wording of the split."""
     return Wording(
-        pattern=generator.choice(patterns_of(split)),
+        pattern=generator.choice(_patterns_of(split)),
         camera_clause=generator.choice(CAMERA_CLAUSES["test" if split == "test" else "train"]),
         is_texture_first=generator.random() < 0.5,
         synonyms=tuple(generator.randrange(6) for _ in SLOTS),
     )
 
 
-def caption_of(concept: Concept, wording: Wording, omitted: str | None = None) -> str:
+def synthetic_caption(concept: Concept, wording: Wording, omitted: str | None = None) -> str:
     """Return the caption; `omitted` is an attribute slot that the writer did not bother to name."""
-    verb = verb_of(concept, wording, "action")
+    verb = _verb_of(concept, wording, "action")
     order = ("size", "texture", "colour") if wording.is_texture_first else ("size", "colour", "texture")
     said = [slot for slot in order if slot != omitted and getattr(concept, slot) != UNSAID.get(slot)]
-    things = " ".join(word_of(concept, wording, slot) for slot in [*said, "object"])
+    things = " ".join(_word_of(concept, wording, slot) for slot in [*said, "object"])
     camera = ""
     if concept.camera != UNSAID["camera"]:
-        camera = wording.camera_clause.format(camera=verb_of(concept, wording, "camera").third)
+        camera = wording.camera_clause.format(camera=_verb_of(concept, wording, "camera").third)
     caption = (wording.pattern + camera).format_map(
         {
             "things": things,
             "a things": with_article(things),
             "does": " ".join([verb.third, verb.particle]).strip(),
             "doing": " ".join([verb.gerund, verb.particle]).strip(),
-            "scene": word_of(concept, wording, "scene"),
+            "scene": _word_of(concept, wording, "scene"),
         }
     )
     return caption.replace(" ,", ",")
 
 
-def word_of(concept: Concept, wording: Wording, slot: str) -> str:
+def _word_of(concept: Concept, wording: Wording, slot: str) -> str:
     """Return the noun or adjective that names the value of a slot in this wording."""
     words = {**NOUNS, **ADJECTIVES}[slot][getattr(concept, slot)]
     return words[wording.synonyms[SLOTS.index(slot)] % len(words)]
 
 
-def verb_of(concept: Concept, wording: Wording, slot: str) -> Verb:
+def _verb_of(concept: Concept, wording: Wording, slot: str) -> Verb:
     """Return the verb that names the action, or what the camera does, in this wording."""
     verbs = VERBS[slot][getattr(concept, slot)]
     return verbs[wording.synonyms[SLOTS.index(slot)] % len(verbs)]
@@ -153,7 +153,7 @@ BACKGROUNDS = ("The background is the {scene}: {look}", "Behind it lies the {sce
 TIMES = ("During the clip", "Over the whole length", "From beginning to end", "As time goes by")
 
 
-def describe(concept: Concept, generator: random.Random) -> str:
+def synthetic_description(concept: Concept, generator: random.Random) -> str:
     """Return a description of 70 to 100 words that is true in every slot."""
     thing = with_article(f"{concept.colour} {concept.object}")
     background = generator.choice(BACKGROUNDS).format(scene=concept.scene, look=SCENES[concept.scene])

@@ -39,7 +39,7 @@ class Part:
     is_hole: bool = False
 
 
-def draw_object(name: str, colour: str, texture: str, generator: np.random.Generator) -> Image.Image:
+def draw_synthetic_object(name: str, colour: str, texture: str, generator: np.random.Generator) -> Image.Image:
     """Return the RGBA picture of an object; colour and texture vary a little with the generator."""
     base = np.clip(np.array(COLOURS[colour]) + generator.normal(0, 7, 3), 0, 255)
     surface = _surface(base, texture, generator)

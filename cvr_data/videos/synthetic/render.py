@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from cvr_data.videos.synthetic.concepts import Concept
-from cvr_data.videos.synthetic.objects import draw_object
-from cvr_data.videos.synthetic.scenes import paint_scene
+from cvr_data.videos.synthetic.objects import draw_synthetic_object
+from cvr_data.videos.synthetic.scenes import paint_synthetic_scene
 
 FPS = 12
 FRAMES = (14, 16, 18, 20, 22)
@@ -73,14 +73,14 @@ class Sprite:
         return self.shadows[width, angle, opacity]
 
 
-def render(concept: Concept, seed: str, size: int) -> np.ndarray:
+def render_synthetic_clip(concept: Concept, seed: str, size: int) -> np.ndarray:
     """Return the frames of a clip, uint8 RGB (T, size, size, 3); the same seed gives the same frames."""
     digest = hashlib.sha256(seed.encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     count = FRAMES[generator.integers(0, len(FRAMES))]
-    scene_HW3 = paint_scene(concept.scene, round(size * MARGIN), generator)
+    scene_HW3 = paint_synthetic_scene(concept.scene, round(size * MARGIN), generator)
     scene = Image.fromarray(scene_HW3.astype(np.uint8))
-    sprite = Sprite(draw_object(concept.object, concept.colour, concept.texture, generator))
+    sprite = Sprite(draw_synthetic_object(concept.object, concept.colour, concept.texture, generator))
     rest = Pose(x=generator.uniform(-0.09, 0.09), y=generator.uniform(-0.09, 0.09), angle=generator.uniform(-10, 10))
     rest = replace(rest, scale=RADIUS[concept.size] * generator.uniform(0.92, 1.08))
     drift = generator.uniform(-0.02, 0.02, 2)

@@ -14,7 +14,7 @@ Picture = np.ndarray
 Colour = tuple[float, float, float]
 
 
-def paint_scene(name: str, side: int, generator: np.random.Generator) -> Picture:
+def paint_synthetic_scene(name: str, side: int, generator: np.random.Generator) -> Picture:
     """Return a square picture of the scene, float (side, side, 3) in 0..255."""
     picture_HW3 = SCENES[name](side, generator)
     light = generator.uniform(0.82, 1.12)

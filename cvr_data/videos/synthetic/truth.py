@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.language.edits import replaced, split_negated
 from cvr_data.language.words import folded, stems, words_of
-from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, word_meanings
+from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, synthetic_word_meanings
 
 TRUTH_FILE = "truth.parquet"
 _REMOVED = re.compile(r"\b(?:remove|take out|take away|delete)\b(.*?)(?=\band\b|,|;|\.|$)")
@@ -60,7 +59,7 @@ def read_truth(videos: Path) -> Truth:
         if above is None:
             raise CvrError(f"{videos} has no {TRUTH_FILE}: the truth is known of `cvr import synthetic` only.")
         folder = Path(os.path.normpath(folder / above["path"]))
-    rows = pq.read_table(folder / TRUTH_FILE, columns=["video_id", "split", *SLOTS]).to_pylist()
+    rows = read_parquet(folder / TRUTH_FILE, ["video_id", "split", *SLOTS]).to_pylist()
     return Truth(
         concepts={row["video_id"]: Concept(**{slot: row[slot] for slot in SLOTS}) for row in rows},
         splits={row["video_id"]: row["split"] for row in rows},
@@ -71,7 +70,7 @@ def true_changes(reference: Concept, target: Concept) -> list[dict[str, str]]:
     """Return how the target differs, one change per slot, as the tables have them."""
     return [
         {
-            "kind": kind_of(slot),
+            "kind": synthetic_kind_of_change(slot),
             "slot": CHANGE_SLOTS[slot],
             "before": getattr(reference, slot),
             "after": getattr(target, slot),
@@ -101,21 +100,21 @@ def described_slots(description: str, concept: Concept) -> frozenset[str]:
 
     What it names beside is not counted against it: scenery has colours and movements of its own.
     """
-    named = concepts_named(words_of(description))
+    named = synthetic_concepts_named(words_of(description))
     return frozenset(slot for slot in SLOTS if (slot, getattr(concept, slot)) in named)
 
 
-def kind_of(slot: str) -> str:
+def synthetic_kind_of_change(slot: str) -> str:
     """Return the kind of a change of that slot."""
     return "action" if CHANGE_SLOTS[slot] == "action" else "static"
 
 
 @cache
 def _meanings() -> dict[str, tuple[str, str]]:
-    return word_meanings()
+    return synthetic_word_meanings()
 
 
-def concepts_named(words: Iterable[str]) -> frozenset[tuple[str, str]]:
+def synthetic_concepts_named(words: Iterable[str]) -> frozenset[tuple[str, str]]:
     """Return the (slot, value) of all words that name one, in any form; "medium-sized" names what "medium" does."""
     parts = (part for word in words for part in (word.split("-") if _named(word) is None else [word]))
     return frozenset(meaning for part in parts if (meaning := _named(part)) is not None)
@@ -144,13 +143,13 @@ def _sides(text: str) -> _Sides:
 
 
 def _clause_sides(clause: str) -> _Sides:
-    taken = concepts_named(word for part in _REMOVED.findall(clause) for word in words_of(part))
+    taken = synthetic_concepts_named(word for part in _REMOVED.findall(clause) for word in words_of(part))
     rest = _REMOVED.sub(" ", clause)
     affirmed, negated = split_negated(rest)
     turned = replaced(rest)
-    old = concepts_named(word for part in _FROM.findall(rest) for word in words_of(part))
+    old = synthetic_concepts_named(word for part in _FROM.findall(rest) for word in words_of(part))
     return _Sides(
-        asked=(concepts_named(turned[1]) if turned else frozenset()) or concepts_named(affirmed),
-        removed=taken | concepts_named(negated),
-        old=old | (concepts_named(turned[0]) if turned else frozenset()),
+        asked=(synthetic_concepts_named(turned[1]) if turned else frozenset()) or synthetic_concepts_named(affirmed),
+        removed=taken | synthetic_concepts_named(negated),
+        old=old | (synthetic_concepts_named(turned[0]) if turned else frozenset()),
     )

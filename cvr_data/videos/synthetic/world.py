@@ -13,7 +13,7 @@ import random
 from dataclasses import dataclass, replace
 
 from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, VERBS, Concept
-from cvr_data.videos.synthetic.grammar import Wording, caption_of, describe, draw_wording
+from cvr_data.videos.synthetic.grammar import Wording, draw_synthetic_wording, synthetic_caption, synthetic_description
 
 SPLIT_ORDER = ("test", "val", "train")
 """Test comes first, so that its clips do not depend on how many train clips are asked for."""
@@ -63,10 +63,10 @@ class _Draft:
 
     @property
     def caption(self) -> str:
-        return caption_of(self.concept, self.wording, self.omitted)
+        return synthetic_caption(self.concept, self.wording, self.omitted)
 
 
-def sample_world(counts: dict[str, int], seed: int) -> list[Clip]:
+def sample_synthetic_world(counts: dict[str, int], seed: int) -> list[Clip]:
     """Return the clips of all splits, train first; `counts` says how many each split has."""
     taken: set[Concept] = set()
     captions: set[str] = set()
@@ -103,12 +103,12 @@ class _SplitSampler:
     def _family(self, family: int) -> list[_Draft]:
         generator = self.generator
         base = _draw_concept(generator)
-        wording = draw_wording(self.split, generator)
+        wording = draw_synthetic_wording(self.split, generator)
         drafts = []
         for concept in _grid(base, generator.choice(GRID_SHAPES[self.split]), generator):
             if generator.random() < MISSING:
                 continue
-            own = draw_wording(self.split, generator) if generator.random() < OWN_WORDING else wording
+            own = draw_synthetic_wording(self.split, generator) if generator.random() < OWN_WORDING else wording
             vague = _vague(concept, own, family, generator) if generator.random() < VAGUE else None
             draft = vague or _Draft(concept, own, family)
             drafts += [draft, replace(draft, role="repeat")] if generator.random() < REPEATED else [draft]
@@ -121,7 +121,9 @@ class _SplitSampler:
             values = _values(near.concept)
             for slot in self.generator.sample(SLOTS, 2):
                 values[slot] = self.generator.choice([value for value in VALUES[slot] if value != values[slot]])
-            draft = _Draft(Concept(**values), draw_wording(self.split, self.generator), near.family, "distractor")
+            draft = _Draft(
+                Concept(**values), draw_synthetic_wording(self.split, self.generator), near.family, "distractor"
+            )
             if draft.concept not in present and not self._has_partner(draft.caption):
                 return draft
 
@@ -199,7 +201,7 @@ def _clip(draft: _Draft, split: str, number: int, seed: int) -> Clip:
         split=split,
         concept=draft.concept,
         caption=draft.caption,
-        description=describe(draft.concept, random.Random(f"{seed}/{video_id}")),
+        description=synthetic_description(draft.concept, random.Random(f"{seed}/{video_id}")),
         family=draft.family,
         role=draft.role,
         omitted=draft.omitted,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.media.video import Video
 
 
@@ -22,10 +22,10 @@ class TableEncoder:
         self.dim = self.text_dim = next(iter(frames.values())).shape[1]
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
-        return VideoFeatures(*pad_rows([self.frames[video.video_id] for video in videos]))
+        return VideoFeatures(*pad_features([self.frames[video.video_id] for video in videos]))
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        tokens_BLD, mask_BL = pad_rows([self.texts[text][None] for text in texts])
+        tokens_BLD, mask_BL = pad_features([self.texts[text][None] for text in texts])
         return TextFeatures(tokens_BLD, mask_BL, torch.nn.functional.normalize(tokens_BLD[:, 0], dim=-1))
 
 

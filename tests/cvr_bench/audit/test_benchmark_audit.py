@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.sources import sample_data_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.tables import VIDEOS
 
-SAMPLES = sample_folder() / "samples"
+SAMPLES = sample_data_folder() / "samples"
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from cvr_bench.audit import composition
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever
-from cvr_bench.results.result import ranks_table
+from cvr_bench.results.result import result_ranks_table
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.tasks.task import modifications, references
+from cvr_bench.tasks.task import task_modifications, task_references
 from cvr_data.features.encoders import ENCODERS
 
 pytestmark = pytest.mark.slow
@@ -20,10 +20,10 @@ AXES = {word: row for word, row in zip((*OBJECTS, *COLOURS), torch.eye(4), stric
 
 
 def audit(retriever, encoder, task, k=1):
-    ranks = ranks_table(task, evaluate(retriever, task))
-    unimodals = composition.unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
+    ranks = result_ranks_table(task, evaluate(retriever, task))
+    unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
     table = composition.composition_table(ranks, unimodals, k)
-    return composition.composition_record(ranks, unimodals, task.ks, k, seed=0), table
+    return composition.composition_record(ranks, unimodals, task.ks, k), table
 
 
 def load(name, encoder):
@@ -82,7 +82,7 @@ def test_a_text_that_describes_the_target_is_a_shortcut_and_a_wrong_one_leaves_a
 
 def test_masking_sum_gives_the_plain_baselines(grid):
     encoder, task = grid
-    unimodals = {found.modality: found.rank_Q for found in composition.unimodal_ranks(
+    unimodals = {found.modality: found.rank_Q for found in composition.audited_unimodal_ranks(
         load("sum", encoder), encoder, task, evaluate(load("sum", encoder), task).rank)}  # fmt: skip
     for name in ("text-only", "visual-only"):
         np.testing.assert_array_equal(unimodals[name], evaluate(load(name, encoder), task).rank)
@@ -97,7 +97,7 @@ def test_a_unimodal_model_gains_nothing_by_composing(grid):
 
 
 def test_a_model_with_weights_is_held_against_the_baselines_too(grid):
-    names = [found.name for found in composition.unimodal_ranks(
+    names = [found.name for found in composition.audited_unimodal_ranks(
         load("combiner", grid[0]), *grid, evaluate(load("combiner", grid[0]), grid[1]).rank)]  # fmt: skip
     assert set(names) >= {"visual-only (baseline)", "text-only (baseline)", "text-only (masked)"}
 
@@ -113,8 +113,8 @@ def test_a_model_that_divides_by_a_length_of_zero_is_not_asked_without_that_inpu
     encoder, task = grid
 
     def encode_queries(queries):
-        video_BD = encoder.encode_videos(references(queries)).frames_BTD[:, 0]
-        text_BD = encoder.encode_texts(modifications(queries)).pooled_BD
+        video_BD = encoder.encode_videos(task_references(queries)).frames_BTD[:, 0]
+        text_BD = encoder.encode_texts(task_modifications(queries)).pooled_BD
         return video_BD / video_BD.norm(dim=-1, keepdim=True) + text_BD
 
     retriever = DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
@@ -126,12 +126,14 @@ def test_a_model_that_divides_by_a_length_of_zero_is_not_asked_without_that_inpu
 def test_every_model_gives_numbers_without_an_input(name, make_task):
     encoder = AlteredFeatures(ENCODERS.get("hash").load(ENCODERS.get("hash").Config(dim=8, frames=2)))
     task = make_task("abc", [("a", "make it b", "b"), ("b", "not a but c", "c")])
-    found = composition.unimodal_ranks(load(name, encoder), encoder, task, evaluate(load(name, encoder), task).rank)
+    found = composition.audited_unimodal_ranks(
+        load(name, encoder), encoder, task, evaluate(load(name, encoder), task).rank
+    )
     assert {one.modality for one in found} == {"text-only", "visual-only"}
 
 
 def test_labels_follow_their_definition():
     first = composition.Unimodal("text-only", "masked", np.array([1, 9, 11, 11]))
     second = composition.Unimodal("visual-only", "masked", np.array([11, 11, 11, 12]))
-    found = composition.labels(np.array([1, 50, 10, 11]), [first, second], k=10)
+    found = composition.composition_labels(np.array([1, 50, 10, 11]), [first, second], k=10)
     assert found == ["shortcut", "shortcut", "composition_required", "unresolved"]

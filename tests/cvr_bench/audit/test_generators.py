@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import cli
-from cvr_bench.audit.generators import seen_by_generators
+from cvr_bench.audit.generators import leaks_to_generators
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
@@ -58,16 +58,16 @@ def task(*, captions=False):
 
 def test_a_generator_that_saw_other_videos_is_no_matter(tmp_path):
     generator = write_generator(tmp_path / "gen", ("x1", "a cat", "make it blue", "x2"))
-    assert seen_by_generators([write_triplets(tmp_path, generator)], task(captions=True)) == []
+    assert leaks_to_generators([write_triplets(tmp_path, generator)], task(captions=True)) == []
 
 
 def test_videos_are_found_by_their_ids_and_queries_by_their_texts(tmp_path):
     generator = write_generator(
         tmp_path / "gen", ("x1", "A red ball, r3.", "Make it  blue", "x2"), ("t1", "a dog", "make it a cat", "x3")
     )
-    (seen,) = seen_by_generators([write_triplets(tmp_path, generator)], task(captions=True))
+    (seen,) = leaks_to_generators([write_triplets(tmp_path, generator)], task(captions=True))
     assert (seen.videos, seen.queries) == (["t1"], [TEST[3]["query_id"]])
-    (seen,) = seen_by_generators([write_triplets(tmp_path / "again", generator)], task())
+    (seen,) = leaks_to_generators([write_triplets(tmp_path / "again", generator)], task())
     assert (seen.videos, seen.queries) == (["t1"], [])
 
 
@@ -75,7 +75,7 @@ def test_a_generator_that_is_gone_cannot_be_vouched_for(tmp_path):
     folder = write_triplets(tmp_path, write_generator(tmp_path / "gen", ("x1", "a cat", "a dog", "x2")))
     shutil.rmtree(tmp_path / "gen")
     with pytest.raises(CvrError, match="gen, which is gone"):
-        seen_by_generators([folder], task())
+        leaks_to_generators([folder], task())
 
 
 def test_such_data_is_refused_unless_allowed_and_the_audit_says_so(tmp_path, monkeypatch, capsys):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.audit.leak import LEAKS, Config, Items, find_leak_pairs, find_leaks, side_of
+from cvr_bench.audit.leak import LEAKS, Config, Items, find_leak_pairs, find_leaks, leak_side
 from cvr_data.core.columns import check_columns
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS
@@ -74,7 +74,7 @@ def test_the_order_of_items_and_the_block_do_not_matter():
 def triplets(*rows):
     names = ("query_id", "reference_id", "target_id", "modification", "target_caption", "target_group_id")
     filled = [{**dict(zip(names, row, strict=True)), "triplet_id": str(row), "style": "", "split": ""} for row in rows]
-    return side_of(check_columns(pa.Table.from_pylist(filled), TRIPLETS, "triplets"))
+    return leak_side(check_columns(pa.Table.from_pylist(filled), TRIPLETS, "triplets"))
 
 
 def no_vectors(texts):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from cvr_bench.report.page import build_report, to_html, to_markdown
+from cvr_bench.report.page import build_report, report_html, report_markdown
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +29,8 @@ def test_the_report_shows_what_the_audit_of_the_composed_model_found(results):
         audit["composition"]["labels"][name] for name in ("composition_required", "shortcut", "unresolved")
     ]
     assert sum(share for _, share in row.labels) == pytest.approx(100)
-    assert f"| sum | {row.composed:.1f} |" in to_markdown(report)
-    page = to_html(report)
+    assert f"| sum | {row.composed:.1f} |" in report_markdown(report)
+    page = report_html(report)
     assert '<section id="audit-1"' in page
     assert '<a href="#audit-1">' in page
 
@@ -40,8 +40,8 @@ def test_a_report_of_results_without_audits_has_no_such_part(results):
         shutil.rmtree(result / "audit")
     report = build_report(results)
     assert report.groups[0].audit is None
-    assert "audit-1" not in to_html(report)
-    assert "Audit" not in to_markdown(report)
+    assert "audit-1" not in report_html(report)
+    assert "Audit" not in report_markdown(report)
 
 
 def test_audits_that_went_by_another_k_are_shown_by_the_usual_one(cvr, results):

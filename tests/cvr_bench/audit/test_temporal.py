@@ -5,22 +5,22 @@ import pytest
 import torch
 
 from cvr_bench.audit import temporal
-from cvr_bench.audit.altered import middle_frame, reversed_frames, shuffled_frames
+from cvr_bench.audit.altered import only_middle_frame, reversed_frames, shuffled_frames
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever
-from cvr_bench.results.result import ranks_table
+from cvr_bench.results.result import result_ranks_table
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.tasks.task import references
-from cvr_data.features.protocol import VideoFeatures, pad_rows
+from cvr_bench.tasks.task import task_references
+from cvr_data.features.protocol import VideoFeatures, pad_features
 from cvr_data.media.video import Video
 
 RING = 12
 
 
 def audit(retriever, encoder, task):
-    ranks = ranks_table(task, evaluate(retriever, task))
-    found = temporal.variant_ranks(retriever, encoder, task, ranks.column("rank").to_numpy(), seed=0)
-    return temporal.temporal_record(ranks, found, task.ks, seed=0), temporal.temporal_table(ranks, found)
+    ranks = result_ranks_table(task, evaluate(retriever, task))
+    found = temporal.temporal_variant_ranks(retriever, encoder, task, ranks.column("rank").to_numpy(), seed=0)
+    return temporal.temporal_record(ranks, found, task.ks), temporal.temporal_table(ranks, found)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def ring(make_encoder, make_task):
 def continuation(encoder):
     """A model that reads order: what begins as the reference ends."""
     return DenseRetriever(
-        lambda queries: encoder.encode_videos(references(queries)).frames_BTD[:, -1],
+        lambda queries: encoder.encode_videos(task_references(queries)).frames_BTD[:, -1],
         lambda videos: encoder.encode_videos(videos).frames_BTD[:, 0],
     )
 
@@ -79,7 +79,7 @@ def ragged():
     """Videos of 1, 2 and 5 frames, padded; a frame's value is its place."""
     videos = [Video(name) for name in "abc"]
     rows = [torch.arange(1.0, count + 1)[:, None] for count in (1, 2, 5)]
-    return videos, VideoFeatures(*pad_rows(rows))
+    return videos, VideoFeatures(*pad_features(rows))
 
 
 def values_of(features):
@@ -87,7 +87,7 @@ def values_of(features):
 
 
 def test_padding_stays_where_it_is(ragged):
-    assert values_of(middle_frame(*ragged)) == [[1.0], [2.0], [3.0]]
+    assert values_of(only_middle_frame(*ragged)) == [[1.0], [2.0], [3.0]]
     assert values_of(reversed_frames(*ragged)) == [[1.0], [2.0, 1.0], [5.0, 4.0, 3.0, 2.0, 1.0]]
     shuffled = shuffled_frames(0)(*ragged)
     assert torch.equal(shuffled.mask_BT, ragged[1].mask_BT)
@@ -111,7 +111,7 @@ def test_a_retriever_that_scores_by_itself_is_audited_too(ring):
             self.first_GD = encoder.encode_videos([item.video for item in gallery]).frames_BTD[:, 0]
 
         def score(self, queries):
-            return encoder.encode_videos(references(queries)).frames_BTD[:, -1] @ self.first_GD.T
+            return encoder.encode_videos(task_references(queries)).frames_BTD[:, -1] @ self.first_GD.T
 
     expected, _ = audit(continuation(encoder), encoder, task)
     found, _ = audit(Continuation(), encoder, task)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.sources import sample_data_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
@@ -132,7 +132,7 @@ def test_a_text_of_ours_is_no_half_of_two_captions(tmp_path, embeddings):
 
 
 def test_the_parquet_of_tf_covr_gives_the_task_of_its_csv(tmp_path):
-    sample = sample_folder() / "samples" / "tf-covr" / "test_finegd.csv"
+    sample = sample_data_folder() / "samples" / "tf-covr" / "test_finegd.csv"
     table = read_table(sample)
     lists = [ast.literal_eval(cell) for cell in table["target_videos_ids"].to_pylist()]
     numbers = pa.array(map(int, table["query_id"].to_pylist()))

@@ -10,7 +10,7 @@ import pytest
 
 from cvr_bench.benchmarks import triplets
 from cvr_bench.models import MODELS
-from cvr_bench.results.result import ranks_table
+from cvr_bench.results.result import result_ranks_table
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.measures import Measures
 from cvr_bench.tasks.task import Task
@@ -46,7 +46,7 @@ def outcome(model: str, task: Task) -> str:
     except CvrError as error:
         assert "\n" not in str(error)
         return next((word for start, word in REASONS.items() if str(error).startswith(start)), str(error))
-    measures, table = Measures.of_task(task), ranks_table(task, ranks)
+    measures, table = Measures.of_task(task), result_ranks_table(task, ranks)
     for name in measures.names():
         values = measures.values(table, name)
         assert len(values) == len(task.queries), (task.name, name)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.benchmarks.triplets import Config, load, read_triplets, training_set_of
+from cvr_bench.benchmarks.triplets import Config, benchmark_training_set, load, read_benchmark_triplets
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
@@ -77,7 +77,7 @@ def test_videos_without_features_are_left_out_and_counted(world, tmp_path):
     assert len(task.gallery) == 10
     assert task.left_out == {"gallery videos without features": 2, "queries about videos without features": 4}
     config = Config(data=world.triplets, embeddings=tmp_path / "embeddings", split="train")
-    assert training_set_of(read_triplets(world.triplets), config).reference_ids
+    assert benchmark_training_set(read_benchmark_triplets(world.triplets), config).reference_ids
 
 
 def test_a_query_whose_only_target_is_its_reference_is_left_out_and_counted(tmp_path):
@@ -122,7 +122,7 @@ def test_a_published_csv_file_is_a_task(tmp_path):
 
 def test_training_rows_are_those_of_the_split(world):
     config = Config(data=world.triplets, embeddings=world.embeddings, split="train")
-    training_set = training_set_of(read_triplets(world.triplets), config)
+    training_set = benchmark_training_set(read_benchmark_triplets(world.triplets), config)
     assert len(training_set) == 43
     assert {name[:5] for name in training_set.reference_ids} == {"train"}
     assert set(training_set.extra) >= {"backend", "style"}
@@ -136,11 +136,11 @@ def test_a_split_that_is_not_there_names_those_that_are(world, tmp_path):
 
 def test_what_is_no_triplets_is_refused(world, tmp_path):
     with pytest.raises(CvrError, match="was made by 'embed'; triplets are made by cvr build-triplets"):
-        read_triplets(world.embeddings)
+        read_benchmark_triplets(world.embeddings)
     with pytest.raises(CvrError, match="does not exist"):
-        read_triplets(tmp_path / "none")
+        read_benchmark_triplets(tmp_path / "none")
     with pytest.raises(CvrError, match=r"holds no triplets: neither an artifact nor a \.csv or \.parquet file"):
-        read_triplets(tmp_path)
+        read_benchmark_triplets(tmp_path)
 
 
 def test_a_description_goes_before_the_caption_of_the_reference(world, tmp_path):
@@ -153,5 +153,5 @@ def test_a_description_goes_before_the_caption_of_the_reference(world, tmp_path)
     found = {row["query_id"]: row["reference_description"] or "a caption" for row in reversed(rows)}
     config = Config(data=path, embeddings=world.embeddings)
     assert all(query.description == found[query.query_id] for query in load(config).queries)
-    training = training_set_of(read_triplets(path), replace(config, split="train"))
+    training = benchmark_training_set(read_benchmark_triplets(path), replace(config, split="train"))
     assert set(training.extra["reference_description"]) == {"a caption", "a long description"}

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from torch import nn
 
 from cli import group
-from cvr_bench.checkpoints.config import config_of
+from cvr_bench.checkpoints.config import checkpoint_config
 from cvr_bench.checkpoints.import_checkpoint import Given, import_checkpoint
 from cvr_bench.models.parts.weights import EXTRA, WEIGHTS
 from cvr_data.core.errors import CvrError
@@ -91,7 +91,7 @@ def test_published_sizes_are_told_from_the_weights():
     for kind, layout, config in (("covr-blip", "blip", large), ("covr-blip2", "blip2", giant)):
         with torch.device("meta"):
             weights = getattr(transformers, CLASSES[kind])(config).state_dict()
-        found = config_of(weights, layout)
+        found = checkpoint_config(weights, layout)
         sizes = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
         towers = {"vision_config": (*sizes, "image_size", "patch_size")}
         towers["text_config" if layout == "blip" else "qformer_config"] = (*sizes, "vocab_size", "encoder_hidden_size")
@@ -104,7 +104,7 @@ def test_published_sizes_are_told_from_the_weights():
                 )
         lacking = {name: weight for name, weight in weights.items() if not name.startswith("vision_model.")}
         with pytest.raises(CvrError, match=r"lacks vision_model\.embeddings.*--base should give it"):
-            config_of(lacking, layout)
+            checkpoint_config(lacking, layout)
 
 
 def test_what_a_file_lacks_comes_from_the_base(kind, folder, model, tmp_path):

@@ -147,7 +147,7 @@ def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp
 @pytest.fixture
 def in_samples(tmp_path, monkeypatch):
     """A current folder with features of the videos of some samples."""
-    from cvr_bench.data.sources import sample_folder
+    from cvr_bench.data.sources import sample_data_folder
     from cvr_data.core.artifacts import ArtifactWriter
     from cvr_data.core.columns import check_columns
     from cvr_data.features.embed import embed
@@ -161,7 +161,7 @@ def in_samples(tmp_path, monkeypatch):
         writer.finish()
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     monkeypatch.chdir(tmp_path)
-    return sample_folder() / "samples"
+    return sample_data_folder() / "samples"
 
 
 def test_a_benchmark_is_scored_by_name_within_the_features(cvr, in_samples):

@@ -8,9 +8,9 @@ import pytest
 
 from cvr_bench.bench import BenchRun, bench
 from cvr_bench.benchmarks import BENCHMARKS, msrvtt
-from cvr_bench.data.captions import caption_rows
-from cvr_bench.data.sources import Sources, sample_folder
-from cvr_bench.data.training import find_training
+from cvr_bench.data.captions import caption_data_rows
+from cvr_bench.data.sources import Sources, sample_data_folder
+from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
 from cvr_data.core.errors import CvrError
 from tests.feature_folders import embed_ids
@@ -42,7 +42,7 @@ def arguments(folder, *more):
 
 
 def test_a_repeated_caption_is_one_row_and_a_video_is_its_own_reference():
-    rows = caption_rows({"v1": ["a", "a", "b"]}).to_pylist()
+    rows = caption_data_rows({"v1": ["a", "a", "b"]}).to_pylist()
     assert [(row["reference_id"], row["modification"], row["target_id"]) for row in rows] == [
         ("v1", "a", "v1"),
         ("v1", "b", "v1"),
@@ -71,7 +71,7 @@ def test_a_benchmark_trains_on_its_own_captions_within_the_features(cvr, folder)
 def test_a_model_that_needs_references_does_not_learn_from_captions(cvr, folder):
     outcome = cvr(*arguments(folder, "--model", "combiner"))
     assert (outcome.code, "combiner has to be trained, and msrvtt only tests" in outcome.err) == (2, True)
-    captions = find_training("msrvtt", lambda name: folder / "files")
+    captions = find_training_data("msrvtt", lambda name: folder / "files")
     sources = Sources(data=folder, embeddings=folder / "emb", videos=(), choice="", training=captions)
     with pytest.raises(CvrError, match="combiner learns from triplets, and msrvtt has captions"):
         bench(BenchRun(model="combiner"), sources, folder / "refused")
@@ -89,7 +89,7 @@ def test_a_model_that_needs_references_does_not_learn_from_captions(cvr, folder)
 )
 def test_every_text_video_benchmark_has_training_captions(name, renamed, tmp_path):
     """The training files are laid out as those of the test: the samples stand in for them."""
-    shutil.copytree(sample_folder() / "samples" / name, tmp_path / name)
+    shutil.copytree(sample_data_folder() / "samples" / name, tmp_path / name)
     for test_file, training_file in renamed.items():
         shutil.copy(tmp_path / name / test_file, tmp_path / name / training_file)
     component = BENCHMARKS.get(name)

@@ -5,13 +5,13 @@ import shutil
 
 import pytest
 
-from cvr_bench.data.benchmark import benchmark_names
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.benchmark import benchmark_data_names
+from cvr_bench.data.sources import sample_data_folder
 from tests.feature_folders import embed_ids, embed_videos
 
 pytestmark = pytest.mark.slow
 
-SAMPLES = sample_folder() / "samples"
+SAMPLES = sample_data_folder() / "samples"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_all_names_every_benchmark_and_test_is_another_name_of_data(cvr, machine
     assert outcome.code == 0, outcome.err
     assert [entry["task"]["name"] for entry in json.loads(outcome.out)] == ["webvid-covr-test"]
     missing = {line.split()[0] for line in outcome.err.splitlines() if "is not scored" in line}
-    assert missing == set(benchmark_names()) - {"webvid-covr"}
+    assert missing == set(benchmark_data_names()) - {"webvid-covr"}
 
 
 def test_the_features_given_are_those_of_all(cvr, machine):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cvr_bench.data.hub import fetch_triplets, is_hub_name
+from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name
 from cvr_data.core.errors import CvrError
 from tests.hub_server import HubServer, Repo
 
@@ -91,20 +91,20 @@ def test_a_data_set_on_the_hub_scores_as_its_folder_does(cvr, hub, world, tmp_pa
 def test_a_path_is_no_name_of_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "annotations").mkdir()
-    assert is_hub_name("user/name")
-    assert is_hub_name("hf:annotations/tiny")
-    assert not is_hub_name("annotations/tyni")
-    assert not is_hub_name("name")
-    assert not is_hub_name("/user/name")
+    assert is_hub_data_name("user/name")
+    assert is_hub_data_name("hf:annotations/tiny")
+    assert not is_hub_data_name("annotations/tyni")
+    assert not is_hub_data_name("name")
+    assert not is_hub_data_name("/user/name")
 
 
 def test_a_malformed_name_is_one_line(tmp_path):
     with pytest.raises(CvrError, match="should look like hf:user/name"):
-        fetch_triplets("hf:name", tmp_path)
+        fetch_hub_data("hf:name", tmp_path)
 
 
 def test_without_the_hub_the_reason_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(CvrError, match="user/name is no path here, and cannot be read from the Hub") as caught:
-        fetch_triplets("user/name", tmp_path)
+        fetch_hub_data("user/name", tmp_path)
     assert "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from cvr_bench.data.training import find_mixture
+from cvr_bench.data.training import find_data_mixture
 from cvr_bench.results.result import read_result
 from cvr_data.core.errors import CvrError
 from cvr_data.features.store import FeatureStore
@@ -22,7 +22,7 @@ def files(tmp_path):
 
 
 def mixed(files, *data):
-    return find_mixture([str(files / name) for name in data], lambda name: files)
+    return find_data_mixture([str(files / name) for name in data], lambda name: files)
 
 
 def test_one_without_a_weight_is_that_one(files):

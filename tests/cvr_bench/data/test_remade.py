@@ -5,8 +5,7 @@ import json
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
-from cvr_bench.data.remade import corpus_of, remade_folder, remake
-from cvr_bench.data.sources import find_sources
+from cvr_bench.data.sources import corpus_of_data, find_data_sources, remade_data_folder, remake_data
 from cvr_data.core.artifacts import open_artifact
 
 CORPUS = {"name": "synthetic", "options": {"train": 4, "val": 2, "test": 6, "size": 32, "workers": 1}}
@@ -16,7 +15,7 @@ CORPUS = {"name": "synthetic", "options": {"train": 4, "val": 2, "test": 6, "siz
 def cache(tmp_path_factory):
     """A cache in which the corpus was made with the hash encoder."""
     folder = tmp_path_factory.mktemp("cache")
-    remake(CORPUS, folder, encoder="hash")
+    remake_data(CORPUS, folder, encoder="hash")
     return folder
 
 
@@ -25,7 +24,7 @@ def shipped(tmp_path, cache):
     """Triplets of two test clips as a CSV file and a manifest, nothing else."""
     folder = tmp_path / "annotations" / "shipped"
     folder.mkdir(parents=True)
-    videos = open_artifact(remade_folder(CORPUS, cache) / "videos").read().to_pylist()
+    videos = open_artifact(remade_data_folder(CORPUS, cache) / "videos").read().to_pylist()
     first, second = [row["video_id"] for row in videos if row["split"] == "test"][:2]
     (folder / "webvid_covr_test.csv").write_text(f"pth1,pth2,edit\n{first},{second},make it red\n")
     manifest = {"stage": "build-triplets", "key": "k", "finished": "2025-01-01T00:00:00+00:00", "inputs": {}}
@@ -35,19 +34,19 @@ def shipped(tmp_path, cache):
 
 def test_the_corpus_is_made_once(cache):
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
-    remake(CORPUS, cache, encoder="hash")
+    remake_data(CORPUS, cache, encoder="hash")
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()} == before
 
 
 def test_another_seed_is_another_folder(tmp_path):
     other = {**CORPUS, "options": {**CORPUS["options"], "seed": 1}}
-    assert remade_folder(CORPUS, tmp_path) != remade_folder(other, tmp_path)
+    assert remade_data_folder(CORPUS, tmp_path) != remade_data_folder(other, tmp_path)
 
 
 def test_shipped_triplets_are_ranked_among_all_videos_of_their_split(shipped, cache):
-    assert corpus_of(shipped) == CORPUS
-    made = remade_folder(CORPUS, cache)
-    sources = find_sources(shipped, "--data", made / "embeddings")
+    assert corpus_of_data(shipped) == CORPUS
+    made = remade_data_folder(CORPUS, cache)
+    sources = find_data_sources(shipped, "--data", made / "embeddings")
     assert sources.videos == (made / "videos",)
     task = load(Config(data=shipped, embeddings=sources.embeddings, videos=sources.videos))
     assert len(task.gallery) == 6

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
-from cvr_bench.data.sources import default_data, find_sources, newest_triplets, sample_folder
+from cvr_bench.data.sources import default_data, find_data_sources, newest_data, sample_data_folder
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
@@ -22,7 +22,7 @@ def make(path, finished, stage="build-triplets"):
 
 
 def test_the_triplets_built_last_win(tmp_path):
-    assert newest_triplets(tmp_path) is None
+    assert newest_data(tmp_path) is None
     make(tmp_path / "annotations" / "old", "2025-01-01T00:00:00+00:00")
     make(tmp_path / "work" / "annotations" / "new", "2025-03-01T00:00:00+00:00")
     make(tmp_path / "annotations" / "pairs", "2025-04-01T00:00:00+00:00", stage="mine-pairs")
@@ -30,7 +30,7 @@ def test_the_triplets_built_last_win(tmp_path):
     make(tmp_path / ".hidden" / "annotations" / "x", "2025-05-01T00:00:00+00:00")
     (tmp_path / "annotations" / "broken").mkdir()
     (tmp_path / "annotations" / "broken" / "manifest.json").write_text("{")
-    assert newest_triplets(tmp_path) == tmp_path / "work" / "annotations" / "new"
+    assert newest_data(tmp_path) == tmp_path / "work" / "annotations" / "new"
     assert default_data(tmp_path) == (tmp_path / "work" / "annotations" / "new", "the triplets built last")
 
 
@@ -38,17 +38,17 @@ def test_of_two_in_one_second_the_later_file_wins(tmp_path):
     for number, name in enumerate(["b", "a"]):
         make(tmp_path / "annotations" / name, "2025-01-01T00:00:00+00:00")
         os.utime(tmp_path / "annotations" / name / "manifest.json", ns=(0, 10**18 + number))
-    assert newest_triplets(tmp_path) == tmp_path / "annotations" / "a"
+    assert newest_data(tmp_path) == tmp_path / "annotations" / "a"
 
 
 def test_the_packaged_sample_is_never_what_was_built_last():
-    checkout = sample_folder().parent
-    found = newest_triplets(checkout)
-    assert found is None or not found.resolve().is_relative_to(sample_folder().resolve() / "synthetic")
+    checkout = sample_data_folder().parent
+    found = newest_data(checkout)
+    assert found is None or not found.resolve().is_relative_to(sample_data_folder().resolve() / "synthetic")
 
 
 def test_features_and_videos_are_followed(world):
-    sources = find_sources(world.triplets, "--data")
+    sources = find_data_sources(world.triplets, "--data")
     assert sources.embeddings == world.embeddings
     assert sources.videos == (world.videos,)
     assert follow(world.triplets, "checkpoint") == ()
@@ -67,11 +67,11 @@ def test_several_folders_of_one_kind_are_all_found(tmp_path):
 def test_data_that_does_not_lead_to_features_asks_for_them(tmp_path):
     make(tmp_path / "annotations" / "a", "2025-01-01T00:00:00+00:00")
     with pytest.raises(CvrError, match="does not say where its videos' features are; pass --embeddings"):
-        find_sources(tmp_path / "annotations" / "a", "--data")
+        find_data_sources(tmp_path / "annotations" / "a", "--data")
 
 
 def test_triplets_and_features_are_read_once_and_give_the_same_task(world):
-    sources = find_sources(world.triplets, "--data", world.embeddings)
+    sources = find_data_sources(world.triplets, "--data", world.embeddings)
     config = Config(data=world.triplets, embeddings=world.embeddings, videos=sources.videos)
     assert sources.task("test") == load(config)
     assert sources.task("test") is sources.task("test")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cvr_bench.data.sources import sample_folder
-from cvr_bench.data.training import find_training
+from cvr_bench.data.sources import sample_data_folder
+from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_data.core.artifacts import ArtifactWriter, verify
@@ -33,14 +33,14 @@ def in_folder(tmp_path, monkeypatch):
         writer.finish()
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     for name in ("circo", "cc-coir"):
-        shutil.copytree(sample_folder() / "samples" / name, tmp_path / "data" / name)
+        shutil.copytree(sample_data_folder() / "samples" / name, tmp_path / "data" / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CVR_DATA", str(tmp_path / "data"))
     return tmp_path
 
 
 def root(name: str) -> Path:
-    return sample_folder() / "samples" / name
+    return sample_data_folder() / "samples" / name
 
 
 def test_held_out_references_go_with_all_their_triplets_whatever_the_order():
@@ -80,7 +80,7 @@ def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):
     header, row = "pth1,pth2,edit\n", "{}/1,{}/2,make it {}\n"
     (tmp_path / "webvid2m-covr_train.csv").write_text(header + row.format(1, 1, "red"))
     (tmp_path / "webvid8m-covr_val.csv").write_text(header + row.format(2, 2, "blue"))
-    source = find_training("webvid-covr", lambda name: tmp_path)
+    source = find_training_data("webvid-covr", lambda name: tmp_path)
     assert [path.name for path in source.files] == ["webvid2m-covr_train.csv", "webvid8m-covr_val.csv"]
     table = source.table
     assert table.select(["reference_id", "split"]).to_pylist() == [
@@ -92,11 +92,11 @@ def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):
 def test_a_benchmark_that_only_tests_cannot_be_trained_on():
     names = "activitynet, cc-coir, didemo, lsmdc, msrvtt, msvd, vatex, webvid-covr"
     with pytest.raises(CvrError, match=f"circo has nothing to train on here; --train-data takes {names}"):
-        find_training("circo", root)
+        find_training_data("circo", root)
 
 
 def test_a_single_reference_cannot_be_held_out(tmp_path):
     (tmp_path / "x_train.csv").write_text("pth1,pth2,edit\na,b,make it red\n")
-    source = find_training(str(tmp_path / "x_train.csv"), root)
+    source = find_training_data(str(tmp_path / "x_train.csv"), root)
     with pytest.raises(CvrError, match="x_train has no val split, on which the checkpoint is chosen"):
         source.triplets()

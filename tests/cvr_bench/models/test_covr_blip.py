@@ -11,9 +11,9 @@ from cvr_bench.models import covr_blip
 from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs
-from cvr_bench.models.networks.covr.objective import pooled
+from cvr_bench.models.networks.covr.objective import covr_pooled
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.losses import false_negatives, hn_nce, info_nce
+from cvr_bench.models.parts.losses import hn_nce, info_nce, loss_false_negatives
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import VideoFeatures
 from tests.tiny_blip import TokenFeatures, batch, queries, save_blip
@@ -121,7 +121,7 @@ def test_losses_are_those_of_the_paper_and_of_the_released_code(features):
     for mode, loss in (("fixed", "hn-nce"), ("fixed", "info-nce"), ("faithful", "hn-nce"), ("faithful", "info-nce")):
         model = small(features, mode=mode, loss=loss)
         logits = model.embed(queries(*TEXTS)) @ triplets.target.pooled_BD().T / 0.07
-        ignored = false_negatives(["t0", "t1", "t0"]) if mode == "fixed" else None
+        ignored = loss_false_negatives(["t0", "t1", "t0"]) if mode == "fixed" else None
         if loss == "info-nce":
             expected = info_nce(logits, ignored)
         else:
@@ -144,12 +144,12 @@ def test_captions_of_targets_can_be_learned_from_too(features):
 def test_targets_are_pooled_by_mean_middle_or_annotated_scores():
     frames = torch.arange(12.0).reshape(2, 3, 2)
     features = VideoFeatures(frames, torch.tensor([[True, True, True], [True, True, False]]))
-    assert pooled(features, "middle").tolist() == [[2, 3], [8, 9]]
-    assert pooled(features, "mean").tolist() == [[2, 3], [7, 8]]
+    assert covr_pooled(features, "middle").tolist() == [[2, 3], [8, 9]]
+    assert covr_pooled(features, "mean").tolist() == [[2, 3], [7, 8]]
     weights = torch.softmax(torch.tensor([0.1, 0.3, 0.2]) / 0.1, dim=0)
-    found = pooled(features, "query", [[0.1, 0.3, 0.2], [0.5]])  # the second has not one score per frame
+    found = covr_pooled(features, "query", [[0.1, 0.3, 0.2], [0.5]])  # the second has not one score per frame
     assert_close(found, torch.stack([weights @ frames[0], torch.tensor([7.0, 8.0])]))
-    assert_close(pooled(features, "query"), pooled(features, "mean"))
+    assert_close(covr_pooled(features, "query"), covr_pooled(features, "mean"))
 
 
 @pytest.mark.slow

@@ -7,12 +7,12 @@ import torch
 from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.networks.drl.model import DrlOptions, compare_batch
+from cvr_bench.models.networks.drl.model import DrlOptions, drl_training_scores
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.media.video import Video
 
 pytestmark = pytest.mark.slow
@@ -35,10 +35,10 @@ class GivenFeatures:
         self.dim = self.text_dim = next(iter(self.features.values())).shape[1]
 
     def encode_videos(self, videos):
-        return VideoFeatures(*pad_rows([self.features[video.video_id] for video in videos]))
+        return VideoFeatures(*pad_features([self.features[video.video_id] for video in videos]))
 
     def encode_texts(self, texts):
-        tokens_BLD, mask_BL = pad_rows([self.features[text] for text in texts])
+        tokens_BLD, mask_BL = pad_features([self.features[text] for text in texts])
         pooled_BD = torch.stack([self.features[text].mean(dim=0) for text in texts])
         return TextFeatures(tokens_BLD, mask_BL, torch.nn.functional.normalize(pooled_BD, dim=-1))
 
@@ -101,7 +101,7 @@ def test_training_and_scoring_agree_on_padding():
     for mode in ("fixed", "faithful"):
         retriever = model(mode=mode, aggregation="none")
         options = DrlOptions(mode=mode, aggregation="none", cdcr=0, temperature=1.0, positions=8)
-        trained = compare_batch(options, retriever.module, batch).scores.to_video_BB.detach()
+        trained = drl_training_scores(options, retriever.module, batch).scores.to_video_BB.detach()
         found = scores(retriever, [Item(name, Video(name)) for name in batch.target_ids], queries)
         assert_close(found, trained, atol=1e-6, rtol=0)
 

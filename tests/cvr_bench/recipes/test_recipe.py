@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cvr_bench.recipes.recipe import load_recipe, run_recipe, totals
+from cvr_bench.recipes.recipe import load_recipe, recipe_totals, run_recipe
 from cvr_data.core.errors import CvrError
 
 GOOD = """
@@ -86,12 +86,12 @@ def test_every_step_runs_in_the_folder_and_is_timed(recipe_file, tmp_path):
 def test_a_second_run_tells_its_own_seconds_beside_those_of_the_work(recipe_file, tmp_path):
     recipe, file = load_recipe(recipe_file(GOOD)), tmp_path / "timings.json"
     first, second = run_recipe(recipe, lambda step: None, tmp_path, str)
-    assert totals([first, second]) == [(first.seconds + second.seconds, "in all")]
+    assert recipe_totals([first, second]) == [(first.seconds + second.seconds, "in all")]
     work = [{"command": first.command, "seconds": 25.0}, {"command": second.command, "seconds": 50.5}]
     file.write_text(json.dumps(work))
     again = run_recipe(recipe, lambda step: None, tmp_path, str)
     made = (75.5, "when the work was done; 2 of 2 steps took less now")
-    assert totals(again) == [(again[0].seconds + again[1].seconds, "in all"), made]
+    assert recipe_totals(again) == [(again[0].seconds + again[1].seconds, "in all"), made]
     assert json.loads(file.read_text()) == work
 
 

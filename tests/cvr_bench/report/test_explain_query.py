@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cvr_bench.report.explain_query import explain_query, lines, to_html
+from cvr_bench.report.explain_query import explain_query, query_report_html, query_report_lines
 from cvr_bench.results.result import read_result
 from tests.report_world import make_world, write_results
 
@@ -41,7 +41,7 @@ def test_targets_beyond_the_ten_best_are_told_with_their_rank(results):
         for row in read_result(path).ranks.to_pylist()
         if set(row["target_ids"]) - set(row["top"])
     )
-    shown = lines(explain_query(path, row["query_id"]))
+    shown = query_report_lines(explain_query(path, row["query_id"]))
     lost = [name for name in row["target_ids"] if name not in row["top"]]
     assert shown[-len(lost) - 1] == "  ..."
     assert all(re.search(rf"> +{rank} +{name}", "\n".join(shown)) for name, rank in
@@ -53,7 +53,7 @@ def test_the_page_holds_the_clips_and_marks_the_target(results, tmp_path, cvr):
     out = tmp_path / "query.html"
     assert cvr("explain-query", row["query_id"][:12], "--in", results[0], "-O", out).code == 0
     page = out.read_text()
-    assert page == to_html(explain_query(results[0], row["query_id"]))
+    assert page == query_report_html(explain_query(results[0], row["query_id"]))
     assert page.count('class="target"') == len(row["target_ids"])
     assert page.count("data:video/mp4;base64,") >= 2
     assert not re.search(r'(src|href)="(?!data:)', page)

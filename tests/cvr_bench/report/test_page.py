@@ -13,13 +13,13 @@ from threading import Thread
 import pytest
 
 from cvr_bench.benchmarks import triplets as triplets_dataset
-from cvr_bench.report.group import learning_curves
-from cvr_bench.report.page import build_report, to_html, to_markdown
-from cvr_bench.report.scores import groups, outcomes
+from cvr_bench.report.group import report_learning_curves
+from cvr_bench.report.page import build_report, report_html, report_markdown
+from cvr_bench.report.scores import report_groups, reported_outcomes
 from cvr_bench.results.result import MEAN, read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.pages.charts import FunnelBar
-from cvr_data.pages.funnel import merged_bars
+from cvr_data.pages.funnel import merged_funnel_bars
 from tests.report_world import MODELS, make_world, write_one, write_results
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def report(results):
 
 @pytest.fixture(scope="module")
 def page(report):
-    return to_html(report)
+    return report_html(report)
 
 
 class Page(HTMLParser):
@@ -91,14 +91,14 @@ def test_the_funnel_is_what_the_manifests_counted(report, world):
 def test_steps_that_remove_nothing_are_drawn_as_one():
     idle = [FunnelBar("pairs", name, 9, 9, []) for name in ("one word", "min words", "digits", "templates")]
     bars = [FunnelBar("videos", "import", 5, 5, []), *idle, FunnelBar("pairs", "cap", 9, 7, [("over cap", 2)])]
-    drawn = [(bar.label, bar.before, bar.after) for bar in merged_bars(bars)]
+    drawn = [(bar.label, bar.before, bar.after) for bar in merged_funnel_bars(bars)]
     assert drawn == [
         ("import", 5, 5),
         ("one word", 9, 9),
         ("min words to templates, 3 steps", 9, 9),
         ("cap", 9, 7),
     ]
-    assert merged_bars(idle[:2]) == idle[:2]
+    assert merged_funnel_bars(idle[:2]) == idle[:2]
 
 
 def test_numbers_in_the_table_are_those_of_the_results(page, results):
@@ -136,7 +136,7 @@ def test_a_success_is_right_and_a_failure_is_not(results):
     for path in results:
         result = read_result(path)
         rank = {row["query_id"]: row["rank"] for row in result.ranks.to_pylist()}
-        right, wrong = outcomes(result)
+        right, wrong = reported_outcomes(result)
         assert right.rank == rank[right.query_id] == min(rank.values())
         assert wrong.rank == rank[wrong.query_id]
         assert wrong.rank > 10 or wrong.rank == max(rank.values())
@@ -161,9 +161,9 @@ def test_results_of_another_protocol_stand_in_a_part_of_their_own(world, triplet
     (world / "kept").mkdir()
     (world / "kept" / "videos").symlink_to(world / "videos")
     other = write_one(world / "kept", triplets, triplets_dataset.load(config), "sum")
-    found = groups([read_result(path) for path in (*results, other)])
+    found = report_groups([read_result(path) for path in (*results, other)])
     assert [len(entries) for entries in found] == [len(results), 1]
-    page = to_html(build_report([*results, other]))
+    page = report_html(build_report([*results, other]))
     assert 'id="metrics-2"' in page
     assert "stand in 2 parts" in page
 
@@ -171,7 +171,7 @@ def test_results_of_another_protocol_stand_in_a_part_of_their_own(world, triplet
 def test_two_results_of_one_model_are_told_apart_by_their_folders(results, tmp_path):
     copy = tmp_path / "fdca-again"
     shutil.copytree(results[0], copy)
-    [entries] = groups([read_result(results[0]), read_result(copy)])
+    [entries] = report_groups([read_result(results[0]), read_result(copy)])
     assert {entry.label for entry in entries} == {"fdca", "fdca-again"}
 
 
@@ -206,32 +206,32 @@ def test_every_clip_on_the_page_is_embedded_once(page):
 
 def test_hostile_captions_texts_and_ids_stay_text(tmp_path):
     report = build_report([], triplets=hostile_csv(tmp_path))
-    page = to_html(report)
+    page = report_html(report)
     assert "<script>alert" not in page
     assert "<b>1</b>" not in page
     assert "__CLIPS__ | `x`" in page  # the caption keeps its words; the clips go where the page has room for them
-    row = next(line for line in to_markdown(report).splitlines() if "alert" in line)
+    row = next(line for line in report_markdown(report).splitlines() if "alert" in line)
     assert "<script>" not in row
     assert len(re.findall(r"(?<!\\)\|", row)) == 6
 
 
 def test_triplets_without_media_are_shown_as_words(tmp_path):
-    page = to_html(build_report([], triplets=hostile_csv(tmp_path)))
+    page = report_html(build_report([], triplets=hostile_csv(tmp_path)))
     assert "no clip on disk" in page
     assert not Page(page).all("video")
 
 
 def test_a_training_log_becomes_losses_and_recalls(results, tmp_path):
-    losses, recalls = learning_curves(results[0])
+    losses, recalls = report_learning_curves(results[0])
     assert ">contrastive</text>" in losses
     assert ">R@10</text>" in recalls
-    assert learning_curves(tmp_path) == []
+    assert report_learning_curves(tmp_path) == []
 
 
 def test_markdown_tables_have_equal_rows(report):
     widths = [
         [len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()]
-        for block in re.findall(r"(?:^\|.*\n)+", to_markdown(report), flags=re.MULTILINE)
+        for block in re.findall(r"(?:^\|.*\n)+", report_markdown(report), flags=re.MULTILINE)
     ]
     assert len(widths) > 6
     assert all(len(set(block)) == 1 for block in widths)

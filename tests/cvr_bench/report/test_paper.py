@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from cvr_bench.data.sources import sample_folder
-from cvr_bench.report.page import build_report, to_html, to_latex, to_markdown
-from cvr_bench.report.paper import escaped, paper_table
-from cvr_bench.results.published import published_for
+from cvr_bench.data.sources import sample_data_folder
+from cvr_bench.report.page import build_report, report_html, report_latex, report_markdown
+from cvr_bench.report.paper import escaped_latex, paper_table
+from cvr_bench.results.published import published_results_for
 from cvr_bench.results.result import read_result
 from cvr_data.core.errors import CvrError
 from tests.feature_folders import embed_videos
@@ -19,12 +19,12 @@ def results(tmp_path_factory):
     import cli
 
     folder = tmp_path_factory.mktemp("paper-rows")
-    embed_videos(folder, sample_folder() / "samples" / "webvid-covr" / "webvid8m-covr_test.csv")
+    embed_videos(folder, sample_data_folder() / "samples" / "webvid-covr" / "webvid8m-covr_test.csv")
     words = [
         "-d",
         "webvid-covr",
         "-D",
-        f"annotations={sample_folder() / 'samples' / 'webvid-covr'}",
+        f"annotations={sample_data_folder() / 'samples' / 'webvid-covr'}",
         "-D",
         "counts=any",
     ]
@@ -43,7 +43,7 @@ def table(results):
 def test_ours_have_intervals_and_published_rows_a_mark_and_a_source(table):
     assert len(table.ours) == 2 and not any(row.is_published for row in table.ours)
     assert all(cell.interval for row in table.ours for cell in row.cells[: table.metrics.index("MdR")])
-    known = [row for row in published_for("webvid-covr-test").rows if row.standing != "recalled"]
+    known = [row for row in published_results_for("webvid-covr-test").rows if row.standing != "recalled"]
     assert [row.method for row in table.published] == [row.method for row in known]
     assert all(row.is_published and not any(cell.interval for cell in row.cells) for row in table.published)
     notes = dict(table.notes)
@@ -55,7 +55,7 @@ def test_a_sample_is_not_passed_off_as_the_whole_benchmark(table):
 
 
 def test_every_row_of_the_latex_table_has_as_many_cells_and_braces_match(results):
-    tex = to_latex(build_report(results))
+    tex = report_latex(build_report(results))
     rows = [line for line in tex.splitlines() if line.endswith(r" \\")]
     assert len({len(re.findall(r"(?<!\\)&", row)) for row in rows}) == 1
     plain = re.sub(r"\\[{}]", "", tex)
@@ -66,7 +66,7 @@ def test_every_row_of_the_latex_table_has_as_many_cells_and_braces_match(results
 
 
 def test_text_is_escaped_for_latex():
-    assert escaped("a_b & 5 % of {x} ~ ^ \\ # $ <|>") == (
+    assert escaped_latex("a_b & 5 % of {x} ~ ^ \\ # $ <|>") == (
         r"a\_b \& 5 \% of \{x\} \textasciitilde{} \textasciicircum{} \textbackslash{} \# \$ "
         r"\textless{}\textbar{}\textgreater{}"
     )
@@ -74,7 +74,7 @@ def test_text_is_escaped_for_latex():
 
 def test_markdown_and_html_show_the_published_rows_as_such(results):
     report = build_report(results)
-    markdown, page = to_markdown(report), to_html(report)
+    markdown, page = report_markdown(report), report_html(report)
     assert "| ReTrack †d | trained | 63.85 | 87.05 |" in markdown
     assert "† Published, not measured here. Measured differently: queries" in markdown
     assert "Beside published results" in page and "<sup>† a</sup>" in page
@@ -87,4 +87,4 @@ def test_tex_is_written_by_its_ending_and_needs_results(cvr, results, tmp_path):
     assert cvr("report", *results, "-O", tmp_path / "rows.tex").code == 0
     assert (tmp_path / "rows.tex").read_text().startswith("% ")
     with pytest.raises(CvrError, match="LaTeX tables are of results"):
-        to_latex(build_report([], triplets=sample_folder() / "synthetic"))
+        report_latex(build_report([], triplets=sample_data_folder() / "synthetic"))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cvr_bench.results.invalidated import find_results, standings
+from cvr_bench.results.invalidated import find_results, result_standings
 from cvr_bench.results.result import STAGE, write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_bench.tasks.protocol import Protocol
@@ -13,7 +13,7 @@ from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
@@ -25,7 +25,7 @@ TRAIN = triplet("s", "make it red", "t", split="train")
 
 @pytest.fixture
 def before(tmp_path):
-    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
+    build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
     return dataclasses.replace(open_dataset(tmp_path / "tiny"), triplets=triplets(TEST, TRAIN), videos=None)
 
 
@@ -55,7 +55,7 @@ def write(folder, about, **inputs):
 
 
 def reasons(results, before, *rows):
-    return {one.path.name: one.reasons for one in standings(results, before, version(before, *rows))}
+    return {one.path.name: one.reasons for one in result_standings(results, before, version(before, *rows))}
 
 
 def test_results_on_other_data_are_left_out(results, before):

@@ -4,21 +4,21 @@ import json
 
 import pytest
 
-from cvr_bench.data.benchmark import benchmark_names
+from cvr_bench.data.benchmark import benchmark_data_names
 from cvr_bench.results.published import (
     FOLDER,
     RANKS,
     STANDINGS,
-    format_published,
-    published_for,
-    published_names,
-    published_tables,
-    shown,
+    format_published_results,
+    published_result_text,
+    published_results,
+    published_results_for,
+    published_results_names,
 )
 from cvr_data.core.errors import CvrError
 from cvr_data.core.yaml_text import parse_yaml
 
-TABLES = [table for name in published_names() for table in published_tables(name)]
+TABLES = [table for name in published_results_names() for table in published_results(name)]
 TASKS_OF_OURS = {
     "webvid-covr-test", "dense-webvid-covr-test", "finecvr-test", "egocvr-global", "tf-covr-test", "cirr-test1",
     "fashioniq-all", "fashioniq-dress", "fashioniq-shirt", "fashioniq-toptee", "circo-test", "msrvtt-1k-A", "msvd-test",
@@ -27,11 +27,11 @@ TASKS_OF_OURS = {
 """As the readers of the benchmarks call them."""
 
 
-@pytest.mark.parametrize("name", published_names())
+@pytest.mark.parametrize("name", published_results_names())
 def test_the_benchmark_exists_or_its_file_says_that_it_has_no_reader(name):
     has_reader = parse_yaml((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")).get("reader") != "none"
-    assert (name in benchmark_names()) == has_reader
-    for table in published_tables(name):
+    assert (name in benchmark_data_names()) == has_reader
+    for table in published_results(name):
         assert table.task.removesuffix(" (video to text)") in TASKS_OF_OURS or not has_reader
 
 
@@ -64,26 +64,26 @@ def test_no_row_stands_twice():
 
 
 def test_a_number_has_the_decimals_it_was_published_with():
-    rows = {(row.method, row.standing): row for row in published_for("cirr-test1").rows}
-    assert shown(rows["ECDE", "secondary"], "R@1") == "40.1"
-    assert shown(rows["ECDE", "secondary"], "R@5") == "-"
-    unite = next(row for row in published_for("webvid-covr-test").rows if row.method == "UNITE-7B")
-    assert [shown(unite, name) for name in ("R@1", "R@50")] == ["72.50", "99.50"]
-    drl = published_for("msrvtt-1k-A").rows[0]
-    assert [shown(drl, name) for name in ("R@1", "MdR", "MnR")] == ["42.8", "2.0", "16.3"]
+    rows = {(row.method, row.standing): row for row in published_results_for("cirr-test1").rows}
+    assert published_result_text(rows["ECDE", "secondary"], "R@1") == "40.1"
+    assert published_result_text(rows["ECDE", "secondary"], "R@5") == "-"
+    unite = next(row for row in published_results_for("webvid-covr-test").rows if row.method == "UNITE-7B")
+    assert [published_result_text(unite, name) for name in ("R@1", "R@50")] == ["72.50", "99.50"]
+    drl = published_results_for("msrvtt-1k-A").rows[0]
+    assert [published_result_text(drl, name) for name in ("R@1", "MdR", "MnR")] == ["42.8", "2.0", "16.3"]
 
 
 def test_the_table_names_the_source_of_each_row():
-    lines = format_published(published_for("finecvr-test")).splitlines()
+    lines = format_published_results(published_results_for("finecvr-test")).splitlines()
     assert lines[0] == "finecvr-test, published (2,165 in the gallery, references: exclude)"
-    assert len(lines) == 2 + len(published_for("finecvr-test").rows)
+    assert len(lines) == 2 + len(published_results_for("finecvr-test").rows)
     assert "references ranked" in lines[-1] and lines[-1].endswith("mteb/pull/5264)")
 
 
 def test_a_task_of_which_nothing_is_known_has_no_table():
-    assert published_for("tiny") is None
+    assert published_results_for("tiny") is None
     with pytest.raises(CvrError, match="Did you mean: webvid-covr"):
-        published_tables("webvid-cvr")
+        published_results("webvid-cvr")
 
 
 def test_published_results_are_printed(cvr, one_line_error):

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_bench.report.tables import format_comparison, format_results, format_slices
-from cvr_bench.results.compare import compare, to_json
-from cvr_bench.results.result import problems_of, read_result, write_result
+from cvr_bench.report.tables import report_comparison_table, report_results_table, report_slices_table
+from cvr_bench.results.compare import compare_results, compared_results_json
+from cvr_bench.results.result import problems_of_result, read_result, write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Missing, Query, Task
@@ -93,27 +93,28 @@ def test_slices_are_summed_up_apart(good):
 
 
 def test_the_table_names_models_intervals_chance_and_gallery(good, poor):
-    table = format_results([good, poor])
+    table = report_results_table([good, poor])
     assert "toy (test): 20 queries, gallery of 40 videos, references left out, ties count against" in table
     lines = {line.split()[0]: line for line in table.splitlines()}
     low, high = good.interval("R@1").low, good.interval("R@1").high
     assert f"75.00 [{low:.2f}, {high:.2f}]" in lines["good"]
     assert lines["(chance)"].split()[1] == "2.56"
-    assert "R@1 by backend  llm (10)" in format_slices([good, poor])
-    assert "by kind" not in format_slices([good, poor])
+    assert "R@1 by backend  llm (10)" in report_slices_table([good, poor])
+    assert "by kind" not in report_slices_table([good, poor])
 
 
 def test_the_better_of_two_is_named(good, poor):
-    comparison = compare(good, poor, by="backend")
+    comparison = compare_results(good, poor, by="backend")
     assert comparison.whole.intervals["R@1"].value == pytest.approx(50.0)
-    text = format_comparison(comparison)
-    assert "good is better than poor: the interval of the R@1 difference excludes 0" in text
+    text = report_comparison_table(comparison)
+    assert "good is better than poor: p 0.0" in text
+    assert "of the R@1 difference, adjusted for all that are shown, is below 0.05" in text
     assert "20 queries, 10 different targets" in text
     assert set(comparison.slices) == {"llm", "rules"}
-    backwards = compare(poor, good)
+    backwards = compare_results(poor, good)
     assert backwards.whole.intervals["R@1"].value == pytest.approx(-50.0)
-    assert "good is better than poor" in format_comparison(backwards)
-    values = to_json(comparison)
+    assert "good is better than poor" in report_comparison_table(backwards)
+    values = compared_results_json(comparison)
     assert values["difference"]["R@1"]["interval"] == [
         comparison.whole.intervals["R@1"].low,
         comparison.whole.intervals["R@1"].high,
@@ -121,44 +122,44 @@ def test_the_better_of_two_is_named(good, poor):
 
 
 def test_a_result_is_no_better_than_itself(good):
-    assert "no clear difference" in format_comparison(compare(good, good))
+    assert "no clear difference" in report_comparison_table(compare_results(good, good))
 
 
 def test_two_protocols_are_not_put_side_by_side(good, tmp_path):
     kept = save(tmp_path, "kept", toy_task(reference="keep"), [1] * 20)
     with pytest.raises(CvrError, match="they differ in reference: exclude, not keep"):
-        compare(good, kept)
+        compare_results(good, kept)
 
 
 def test_two_galleries_are_not_put_side_by_side(good, tmp_path):
     smaller = save(tmp_path, "smaller", toy_task(size=SIZE - 1), [1] * 20)
     with pytest.raises(CvrError, match="they differ in gallery: 40, not 39"):
-        compare(good, smaller)
+        compare_results(good, smaller)
     task = toy_task()
     other = Task(**{**vars(task), "gallery": [*task.gallery[:-1], item(99)]})
     with pytest.raises(CvrError, match="as many videos, but not the same ones"):
-        compare(good, save(tmp_path, "other", other, [1] * 20))
+        compare_results(good, save(tmp_path, "other", other, [1] * 20))
 
 
 def test_only_shared_queries_are_compared_and_the_rest_is_counted(good, tmp_path):
     fewer = save(tmp_path, "fewer", toy_task(queries=range(10, 25)), [1] * 15)
-    comparison = compare(good, fewer)
+    comparison = compare_results(good, fewer)
     assert (comparison.whole.queries, comparison.only_first, comparison.only_second) == (10, 10, 5)
-    assert "10 queries only in good; 5 queries only in fewer" in format_comparison(comparison)
+    assert "10 queries only in good; 5 queries only in fewer" in report_comparison_table(comparison)
     with pytest.raises(CvrError, match="no query in common"):
-        compare(good, save(tmp_path, "none", toy_task(queries=range(20, 30)), [1] * 10))
+        compare_results(good, save(tmp_path, "none", toy_task(queries=range(20, 30)), [1] * 10))
 
 
 def test_other_targets_of_the_same_query_are_refused(good, tmp_path):
     task = toy_task()
     moved = Task(**{**vars(task), "targets": {**task.targets, "q03": frozenset({"v39"})}})
     with pytest.raises(CvrError, match="scored with other targets for query q03"):
-        compare(good, save(tmp_path, "moved", moved, [1] * 20))
+        compare_results(good, save(tmp_path, "moved", moved, [1] * 20))
 
 
 def test_an_unknown_slice_is_answered_with_those_there(good, poor):
     with pytest.raises(CvrError, match=r"no slice 'backends'\. Did you mean: backend"):
-        compare(good, poor, by="backends")
+        compare_results(good, poor, by="backends")
 
 
 def test_a_slice_cannot_take_the_place_of_a_column(tmp_path):
@@ -202,5 +203,5 @@ def test_what_could_not_be_scored_widens_the_recalls(tmp_path):
     result = save(tmp_path, "partly", task, [1, 1, 1, 3] * 5)
     # 15 of 20 are first, one of them could be second; 20 more could hit or miss, and q03 could be first
     assert result.record["coverage"]["bounds"]["R@1"] == [100 * 14 / 40, 100 * (15 + 1 + 20) / 40]
-    assert problems_of(result) == []
-    assert "35.00 to 90.00" in format_results([result])
+    assert problems_of_result(result) == []
+    assert "35.00 to 90.00" in report_results_table([result])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.two_way import format_two_way
+from cvr_bench.results.two_way import format_two_way_results
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.errors import CvrError
 
@@ -28,7 +28,7 @@ TRAINED = {"device": "cpu", "seconds": 5400.0}
 
 
 def test_a_configuration_is_a_row_called_after_its_folder():
-    lines = format_two_way(
+    lines = format_two_way_results(
         [
             result("results/ti/drl-msrvtt", 44.83, training=TRAINED),
             result("results/ti/drl-msrvtt-video-to-text", 42.6, to_text=True),
@@ -43,7 +43,7 @@ def test_a_configuration_is_a_row_called_after_its_folder():
 
 
 def test_markdown_has_a_ruler():
-    lines = format_two_way([result("results/drl-msrvtt", 44.0)], markdown=True).splitlines()
+    lines = format_two_way_results([result("results/drl-msrvtt", 44.0)], markdown=True).splitlines()
     assert lines[1].count("---:") == lines[0].count("|") - 2
     assert lines[2].startswith("| drl | 44.0 |")
 
@@ -51,6 +51,6 @@ def test_markdown_has_a_ruler():
 def test_two_results_of_one_way_or_of_two_benchmarks_are_refused():
     one = result("results/drl-a", 1.0)
     with pytest.raises(CvrError, match="are both T2V of drl"):
-        format_two_way([one, dataclasses.replace(one, path=Path("results/drl-b"))])
+        format_two_way_results([one, dataclasses.replace(one, path=Path("results/drl-b"))])
     with pytest.raises(CvrError, match="of one benchmark; these results are of msrvtt-1k-A, lsmdc"):
-        format_two_way([one, result("results/drl-b", 1.0, task="lsmdc")])
+        format_two_way_results([one, result("results/drl-b", 1.0, task="lsmdc")])

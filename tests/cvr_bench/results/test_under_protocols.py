@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.models.parts.frame_weights import FrameWeights, PooledVideo, weighted_mean
+from cvr_bench.models.parts.frame_weights import FrameWeights, PooledVideo, frame_weighted_mean
 from cvr_bench.results.result import read_result
-from cvr_bench.results.score_matrix import ScoreMatrix, read_scores
-from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, matrix_ranks, presets
+from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
+from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, protocol_presets, result_ranks_under
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.features.embed import embed
@@ -82,9 +82,11 @@ def brute_rank(matrix, protocol, row, scores):
     return rank
 
 
-@given(matrices(), st.sampled_from(sorted(presets(Protocol(gallery="named")))), st.sampled_from(sorted(WEIGHTS)))
+@given(
+    matrices(), st.sampled_from(sorted(protocol_presets(Protocol(gallery="named")))), st.sampled_from(sorted(WEIGHTS))
+)
 def test_ranks_equal_their_definition(matrix, name, ties):
-    protocol = dataclasses.replace(presets(Protocol(gallery="named"))[name], ties=ties)
+    protocol = dataclasses.replace(protocol_presets(Protocol(gallery="named"))[name], ties=ties)
     scores = matrix.scores_QG.astype(np.float64)
     if protocol.post_processing == "dual-softmax":
         scaled = np.exp(DUAL_SCALE * scores)
@@ -95,7 +97,7 @@ def test_ranks_equal_their_definition(matrix, name, ties):
         scores = np.array([changed[r] if scores[r].argmax() in hubs else scores[r] for r in range(len(scores))])
         if protocol.ties != "against":
             return  # rounding of logs and quotients breaks ties in other ways
-    found = matrix_ranks(matrix, protocol).rank
+    found = result_ranks_under(matrix, protocol).rank
     expected = [brute_rank(matrix, protocol, row, scores) for row in range(len(scores))]
     if protocol.post_processing == "none":
         assert found.tolist() == expected
@@ -119,10 +121,10 @@ def test_the_published_evaluation_of_covr_is_the_protocol_of_its_name():
         candidates=None,
         pooled_QQ=scores,
     )
-    covr = presets(Protocol(gallery="targets"))["reference-code: CoVR"]
+    covr = protocol_presets(Protocol(gallery="targets"))["reference-code: CoVR"]
     for reference, key in (("exclude", "webvid.recalls_json"), ("keep", "webvid.recalls_self_similarity_json")):
         published = json.loads(str(golden[key]))
-        rank = matrix_ranks(matrix, dataclasses.replace(covr, reference=reference)).rank
+        rank = result_ranks_under(matrix, dataclasses.replace(covr, reference=reference)).rank
         for k in (1, 5, 10, 50):
             assert round(100 * float((rank <= k).mean()), 2) == published[f"R{k}"]
 
@@ -131,9 +133,9 @@ def test_the_streamed_ranks_are_those_of_the_strict_protocol(cvr, in_world):
     assert cvr("bench", "-m", "sum", "-m", "constant", "--save-scores").code == 0
     for name in ("sum", "constant"):
         result = read_result(Path(f"results/{name}-tiny"))
-        matrix = read_scores(result.path)
+        matrix = read_result_scores(result.path)
         assert matrix.bank_BG is not None and len(matrix.bank_BG) > 0
-        ranks = matrix_ranks(matrix, presets(result.protocol)["strict"])
+        ranks = result_ranks_under(matrix, protocol_presets(result.protocol)["strict"])
         assert ranks.rank.tolist() == result.ranks.column("rank").to_pylist()
         assert ranks.ties.tolist() == result.ranks.column("ties").to_pylist()
         assert ranks.allowed.tolist() == result.ranks.column("allowed").to_pylist()
@@ -187,7 +189,7 @@ def test_frames_are_pooled_by_the_scores_of_their_query():
     expected = (weights[:, None] / weights.sum() * rows.numpy()).sum(axis=0)
     np.testing.assert_allclose(pooled.frames_BTD[0, 0].numpy(), expected, atol=1e-6)
     assert pooled.mask_BT.sum() == 1
-    np.testing.assert_allclose(weighted_mean(rows, [1.0]).numpy()[0], rows.numpy().mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(frame_weighted_mean(rows, [1.0]).numpy()[0], rows.numpy().mean(axis=0), atol=1e-6)
 
 
 @pytest.mark.parametrize(

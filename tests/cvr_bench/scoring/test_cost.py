@@ -12,9 +12,9 @@ import torch
 
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever
-from cvr_bench.report.page import build_report, to_html, to_markdown
+from cvr_bench.report.page import build_report, report_html, report_markdown
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.cost import Clock, cost_line, cost_of, timed
+from cvr_bench.scoring.cost import Clock, cost_of_scoring, scoring_cost_line, timed_retriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
@@ -50,7 +50,7 @@ def test_a_phase_inside_another_counts_for_itself_only():
 def test_encoding_is_told_from_ranking_and_changes_no_rank():
     clock, plain = Clock(), DenseRetriever(slow, slow)
     with clock.phase("score"):
-        ranks = evaluate(timed(plain, clock), TASK)
+        ranks = evaluate(timed_retriever(plain, clock), TASK)
     assert clock.seconds["encode"] >= 0.1
     assert np.array_equal(ranks.rank, evaluate(plain, TASK).rank)
 
@@ -58,18 +58,18 @@ def test_encoding_is_told_from_ranking_and_changes_no_rank():
 def test_a_model_without_encoders_is_timed_as_a_whole():
     component = MODELS.get("random")
     model = component.load(component.TINY, None)
-    assert timed(model, Clock()) is model
+    assert timed_retriever(model, Clock()) is model
 
 
 # In a process of its own: what other tests freed in this one can be taken again, or given back meanwhile.
 PEAKS = """
 import numpy as np
-from cvr_bench.scoring.cost import forget_peak, peak_memory
+from cvr_bench.scoring.cost import forget_peak_memory, peak_memory
 started = peak_memory()
 held = np.ones(2**25)  # 256 MiB
 most = peak_memory()
 del held
-forget_peak()
+forget_peak_memory()
 print(most - started, most - peak_memory())
 """
 
@@ -85,11 +85,11 @@ def test_the_peak_is_of_what_was_held_since_it_was_forgotten():
 def test_training_on_a_gpu_costs_gpu_hours_and_on_a_cpu_none():
     model = DenseRetriever(slow, slow, module=torch.nn.Linear(3, 2))
     seconds = {"load": 0.0, "train": 7200.0, "encode": 0.0, "score": 1.0}
-    assert cost_of(model, seconds, {"device": "cuda:0"})["gpu_hours"] == 2.0
-    on_cpu = cost_of(model, seconds, {"device": "cpu"})
+    assert cost_of_scoring(model, seconds, {"device": "cuda:0"})["gpu_hours"] == 2.0
+    on_cpu = cost_of_scoring(model, seconds, {"device": "cpu"})
     assert (on_cpu["gpu_hours"], on_cpu["parameters"], on_cpu["trained_parameters"]) == (0.0, 8, 8)
-    assert cost_of(model, seconds, None)["trained_parameters"] == 0
-    assert cost_line(on_cpu).startswith("train 7200.0 s, score 1.0 s, on cpu, 8 parameters, peak ")
+    assert cost_of_scoring(model, seconds, None)["trained_parameters"] == 0
+    assert scoring_cost_line(on_cpu).startswith("train 7200.0 s, score 1.0 s, on cpu, 8 parameters, peak ")
 
 
 @pytest.fixture(scope="module")
@@ -114,5 +114,5 @@ def test_every_result_says_what_it_cost(result):
 
 def test_the_report_shows_the_cost(result):
     report = build_report([result])
-    for page in (to_html(report), to_markdown(report)):
+    for page in (report_html(report), report_markdown(report)):
         assert "Peak memory" in page and "GPU-hours" in page

@@ -6,7 +6,7 @@ import torch
 
 from cvr_bench.scoring.evaluate import Ranks, evaluate
 from cvr_bench.scoring.spread import joined_ranks
-from cvr_bench.tasks.task import Item, Query, Task, part_of
+from cvr_bench.tasks.task import Item, Query, Task, part_of_task
 from cvr_data.media.video import Video
 
 
@@ -38,7 +38,7 @@ def test_shares_join_to_the_ranks_of_the_whole_task():
     whole = task()
     expected = evaluate(Table(), whole)
     shares = [whole.queries[0::2], [*whole.queries[1::2], whole.queries[0]]]  # the second is filled up
-    parts = [evaluate(Table(), part_of(whole, share)) for share in shares]
+    parts = [evaluate(Table(), part_of_task(whole, share)) for share in shares]
     found = joined_ranks(parts, [query.query_id for query in whole.queries])
     for field in dataclasses.fields(Ranks):
         first, second = getattr(found, field.name), getattr(expected, field.name)

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from cvr_bench.scoring.blocks import few_threads, map_in_order
+from cvr_bench.scoring.blocks import few_threads, map_score_blocks
 
 
 def slow_square(number: int) -> tuple[int, int]:
@@ -13,7 +13,7 @@ def slow_square(number: int) -> tuple[int, int]:
 
 def test_results_come_in_order_from_threads_of_one_core_and_torch_keeps_its_own():
     before = torch.get_num_threads()
-    found = list(map_in_order(slow_square, range(20), 4))
+    found = list(map_score_blocks(slow_square, range(20), 4))
     assert [square for square, _ in found] == [number * number for number in range(20)]
     assert {threads for _, threads in found} == {1}
     assert torch.get_num_threads() == before
@@ -21,7 +21,7 @@ def test_results_come_in_order_from_threads_of_one_core_and_torch_keeps_its_own(
 
 def test_no_more_things_are_made_than_threads_and_one():
     made: list[int] = []
-    results = map_in_order(slow_square, (made.append(number) or number for number in range(50)), 3)
+    results = map_score_blocks(slow_square, (made.append(number) or number for number in range(50)), 3)
     next(results)
     assert len(made) <= 4
     results.close()
@@ -30,7 +30,7 @@ def test_no_more_things_are_made_than_threads_and_one():
 def test_an_error_of_one_thing_reaches_the_caller():
     before = torch.get_num_threads()
     with pytest.raises(ZeroDivisionError):
-        list(map_in_order(lambda number: 1 // number, [2, 1, 0, 3], 2))
+        list(map_score_blocks(lambda number: 1 // number, [2, 1, 0, 3], 2))
     assert torch.get_num_threads() == before
 
 

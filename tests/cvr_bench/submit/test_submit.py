@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from cvr_bench.data.sources import sample_folder
+from cvr_bench.data.sources import sample_data_folder
 from tests.feature_folders import embed_ids
 
-SAMPLES = sample_folder() / "samples"
+SAMPLES = sample_data_folder() / "samples"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_bench.tasks.coverage import missing_from_task, recall_bounds, within_features
+from cvr_bench.tasks.coverage import missing_from_task, task_recall_bounds, task_within_features
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
@@ -38,7 +38,7 @@ def store(world):
 
 
 def test_what_has_no_features_is_left_out_and_counted(store):
-    task = within_features(toy(), store)
+    task = task_within_features(toy(), store)
     assert [query.query_id for query in task.queries] == ["q1"]
     assert [found.item_id for found in task.gallery] == ["test00", "test01", "test02"]
     assert task.targets == {"q1": {"test01"}}
@@ -53,7 +53,7 @@ def test_what_has_no_features_is_left_out_and_counted(store):
 
 def test_candidates_follow_the_gallery_and_frames_the_features(store):
     ranked = frozenset({"test00", "test01", "lost2"})
-    task = within_features(toy(candidates=dict.fromkeys(("q1", "q2", "q3"), ranked)), store)
+    task = task_within_features(toy(candidates=dict.fromkeys(("q1", "q2", "q3"), ranked)), store)
     assert task.candidates == {"q1": {"test00", "test01"}}
     assert task.protocol.frames == "2 uniform"
 
@@ -67,12 +67,12 @@ def test_texts_need_no_stored_features(store):
         slices={},
         protocol=Protocol(reference="keep"),
     )
-    assert within_features(turned, store).gallery == texts
+    assert task_within_features(turned, store).gallery == texts
 
 
 def test_features_of_other_videos_are_refused(store):
     with pytest.raises(CvrError, match="has features of no query of toy"):
-        within_features(
+        task_within_features(
             toy(queries=[Query("q2", item("lost1"), "y")], targets={"q2": frozenset({"lost2"})}, slices={}), store
         )
 
@@ -108,7 +108,7 @@ def test_bounds_hold_whatever_the_missing_videos_would_score(seed, known, listed
     partial = np.array([name in lost.partial for name in ids], dtype=bool)
     for k in (1, 2, 5):
         truth = 100 * float(np.mean([rank(row, set(names)) <= k for row in range(6)]))
-        low, high = recall_bounds(ranks, unranked, partial, lost.queries, k)
+        low, high = task_recall_bounds(ranks, unranked, partial, lost.queries, k)
         assert low - 1e-9 <= truth <= high + 1e-9
 
 
@@ -117,6 +117,6 @@ def test_nothing_missing_leaves_no_room(store):
         queries=[Query("q1", item("test00"), "x")], gallery=[item("test00"), item("test01")],
         targets={"q1": frozenset({"test01"})}, slices={},
     )  # fmt: skip
-    assert not within_features(task, store).missing
-    assert recall_bounds(np.array([1, 7]), np.zeros(2, int), np.zeros(2, bool), 0, 5) == (50.0, 50.0)
+    assert not task_within_features(task, store).missing
+    assert task_recall_bounds(np.array([1, 7]), np.zeros(2, int), np.zeros(2, bool), 0, 5) == (50.0, 50.0)
     assert dataclasses.replace(task).missing.queries == 0

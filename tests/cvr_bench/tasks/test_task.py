@@ -5,7 +5,7 @@ import pytest
 from cvr_bench.models import MODELS
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.protocol import Protocol
-from cvr_bench.tasks.task import Item, Query, Task, part_of
+from cvr_bench.tasks.task import Item, Query, Task, part_of_task
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 
@@ -72,7 +72,7 @@ def test_a_part_of_a_task_has_what_is_about_its_queries_and_items():
         slices={"kind": {"q1": "static", "q2": "action"}},
         target_frame_weights={"q2": [0.5]},
     )
-    part = part_of(whole, whole.queries[:1], {"a", "b"})
+    part = part_of_task(whole, whole.queries[:1], {"a", "b"})
     assert part == toy(
         queries=whole.queries[:1],
         gallery=[A, B],
@@ -80,7 +80,7 @@ def test_a_part_of_a_task_has_what_is_about_its_queries_and_items():
         candidates={"q1": frozenset("ab")},
         slices={"kind": {"q1": "static"}},
     )
-    assert part_of(whole, whole.queries) == whole
+    assert part_of_task(whole, whole.queries) == whole
 
 
 def test_a_protocol_survives_json_and_names_its_differences():

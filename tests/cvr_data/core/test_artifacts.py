@@ -9,6 +9,7 @@ import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.errors import CvrError
+from cvr_data.core.whole_files import write_parquet
 
 
 def write(path: Path, rows: int = 3, *, stage: str = "made", config: dict | None = None, overwrite: bool = False):
@@ -144,3 +145,69 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path):
     with pytest.raises(CvrError, match=r"The disk is full: cannot write"), ArtifactWriter(tmp_path / "a", stage="made"):
         raise OSError(28, "No space left on device")
     assert not [path for path in (tmp_path / "a").iterdir() if path.suffix == ".tmp"]
+
+
+def test_a_file_that_is_gone_or_was_changed_is_refused_with_what_makes_it_again(tmp_path):
+    write(tmp_path / "a")
+    (tmp_path / "a" / "vectors-00000.npy").write_bytes(b"other")
+    with pytest.raises(CvrError, match=r"vectors-00000\.npy has changed .*; make it again: .* --overwrite"):
+        open_artifact(tmp_path / "a")
+    (tmp_path / "a" / "part-00000.parquet").unlink()
+    with pytest.raises(CvrError, match=r"part-00000\.parquet is missing; make it again: .*--overwrite"):
+        open_artifact(tmp_path / "a")
+    with pytest.raises(CvrError, match="is missing"):
+        ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 3}).finished()
+    assert open_artifact(write(tmp_path / "a", overwrite=True).path).manifest["rows"] == 3
+
+
+def test_rows_are_counted_against_the_manifest_and_parts_that_it_does_not_list_are_not_read(tmp_path):
+    artifact = write(tmp_path / "a")
+    write_parquet(tmp_path / "a" / "part-00001.parquet", pa.table({"x": [9]}))
+    assert artifact.read().column("x").to_pylist() == [0, 1, 2]
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps({**manifest, "rows": 2}))
+    with pytest.raises(CvrError, match=r"a has 3 rows, its manifest 2"):
+        open_artifact(tmp_path / "a").read()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("rows", "3"), ("rows", True), ("config", []), ("files", None), ("inputs", {"a": 3}), ("dropped", {"a": "b"}),
+     ("stage", "\ud800"), ("command", 1), ("bytes", {"a": "b"})],
+)  # fmt: skip
+def test_a_manifest_is_checked_key_by_key(tmp_path, key, value):
+    write(tmp_path / "a")
+    path = tmp_path / "a" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(CvrError, match=r"manifest\.json: (cannot be read as|not UTF-8)"):
+        open_artifact(tmp_path / "a")
+
+
+def test_an_overwrite_that_fails_leaves_what_stood_there_and_goes_on_when_it_runs_again(tmp_path):
+    write(tmp_path / "a")
+    with pytest.raises(RuntimeError), ArtifactWriter(tmp_path / "a", stage="other", overwrite=True) as writer:
+        writer.write_part(0, pa.table({"x": [7]}))
+        assert open_artifact(tmp_path / "a").read().column("x").to_pylist() == [0, 1, 2]
+        raise RuntimeError
+    assert verify(tmp_path / "a") == []
+    with ArtifactWriter(tmp_path / "a", stage="other", overwrite=True) as writer:
+        assert writer.finish().read().column("x").to_pylist() == [7]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["manifest.json", "part-00000.parquet"]
+    with ArtifactWriter(tmp_path / "a", stage="third", overwrite=True) as writer:
+        writer.write_part(0, pa.table({"x": [8]}))
+    assert ArtifactWriter(tmp_path / "a", stage="other").finished() is not None
+    assert not (tmp_path / "a" / ".new").exists()
+
+
+def test_what_a_kill_left_half_in_place_goes_on(tmp_path):
+    """The new one is whole and the old manifest has gone: the next run puts the rest into place."""
+    write(tmp_path / "a")
+    write(tmp_path / "new", 5)
+    (tmp_path / "new").rename(tmp_path / "a" / ".new")
+    (tmp_path / "a" / "manifest.json").rename(tmp_path / "a" / ".new" / ".old-manifest.json")
+    (tmp_path / "a" / ".new" / "part-00000.parquet").replace(tmp_path / "a" / "part-00000.parquet")
+    with pytest.raises(CvrError, match="is unfinished; run its command again"):
+        open_artifact(tmp_path / "a")
+    done = ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 5}).finished()
+    assert done is not None and done.read().num_rows == 5
+    assert verify(tmp_path / "a") == [] and not (tmp_path / "a" / ".new").exists()

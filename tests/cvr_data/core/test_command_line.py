@@ -1,5 +1,6 @@
 """command_line: a block's command is the one that runs, and the process's own stands again behind it."""
 
+import shlex
 import sys
 
 import pytest
@@ -21,3 +22,9 @@ def test_a_failing_step_leaves_no_command_behind():
     with pytest.raises(ValueError, match="broken"), command(["embed"]):
         raise ValueError("broken")
     assert running_command() == before
+
+
+def test_a_recorded_command_runs_when_it_is_pasted():
+    words = ["import", "my videos.csv", "-o", "caption=a 'dog'; rm -r /", "--out", "$HOME"]
+    with command(words):
+        assert shlex.split(running_command()) == ["cvr", *words]

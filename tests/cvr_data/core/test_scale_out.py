@@ -18,21 +18,21 @@ from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.engine import Engine
 from cvr_data.core.stages import split_dropped
 from cvr_data.core.whole_files import json_bytes
-from cvr_data.features import embed_source, similarities
+from cvr_data.features import embed_source
 from cvr_data.pairs.mine_pairs import Strategy, mine_pairs, parse_filter
-from cvr_data.pairs.search import concept_mentions as _concept_mentions
 from cvr_data.pairs.search import nearest as _nearest
+from cvr_data.pairs.search import neighbour_jobs
 from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
 from cvr_data.pairs.search.nearest import Band, nearest
-from cvr_data.pairs.strategies import neighbors, one_phrase, one_word
+from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
 SMALL = (
     (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (one_word, "BUCKET_VALUES", 20),
-    (_concept_mentions, "CHUNK", 16), (similarities, "CHUNK", 32), (neighbors, "ENCODED", 32),
-    (_nearest, "QUERY_SHARD", 16), (_nearest, "KEY_SHARD", 24), (runner, "CLAIMS", 40), (parts, "PART_VALUES", 20),
+    (concept, "CAPTIONS", 20), (neighbors, "CAPTIONS", 20), (neighbors, "FOUND", 100), (concept, "FOUND", 100),
+    (neighbour_jobs, "QUERIES", 16), (runner, "CLAIMS", 40), (parts, "PART_VALUES", 20),
 )  # fmt: skip
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
 
@@ -263,9 +263,11 @@ def test_neighbours_over_shards_are_those_of_one_search(shards):
     band = Band(k=3, low=-0.5, high=0.9999)
     expected = nearest(vectors_ND, band)
     queries, keys = shards
-    kept = [_nearest.Kept(vectors_ND[start : start + keys], False) for start in range(0, 90, keys)]
-    rows = [_nearest.Rows(start, vectors_ND[start : start + queries]) for start in range(0, 90, queries)]
-    found = [_nearest.nearest_in_shards(kept, keys, band, None, each) for each in rows]
+    rows, shards = (
+        [_nearest.Rows(start, vectors_ND[start : start + size]) for start in range(0, 90, size)]
+        for size in (queries, keys)
+    )
+    found = [_nearest.nearest_in_shards(each, shards, band) for each in rows]
     for name in ("query", "neighbour", "similarity"):
         assert np.array_equal(np.concatenate([getattr(part, name) for part in found]), getattr(expected, name))
 

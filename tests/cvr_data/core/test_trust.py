@@ -12,7 +12,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import Engine, mapped_in_order, use_engine
 from cvr_data.core.registry import Family, parse_config
 from cvr_data.core.trust import OUTSIDE, import_named, named_words, naming, stored
-from cvr_data.features.encoders.mteb import model_of
+from cvr_data.features.encoders.mteb import mteb_encoder_model
 
 ROOT = Path(cli.__file__).parent
 IMPORTERS = {
@@ -68,10 +68,10 @@ def test_no_other_name_leads_out_of_the_folder(name):
 def test_a_model_of_another_package_needs_its_argument_named_too(tmp_path):
     made = tmp_path / "made"
     with naming(["os:mkdir"]), pytest.raises(CvrError, match="the argument of os:mkdir"):
-        model_of("os:mkdir", str(made))
+        mteb_encoder_model("os:mkdir", str(made))
     assert not made.exists()
     with naming(["os:mkdir", str(made)]), pytest.raises(CvrError, match="has neither encode nor"):
-        model_of("os:mkdir", str(made))
+        mteb_encoder_model("os:mkdir", str(made))
     assert made.exists()
 
 

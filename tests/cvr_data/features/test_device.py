@@ -16,7 +16,7 @@ from cvr_data.features.device import (
     each_batch,
     map_batches,
     precision_of,
-    slow_type,
+    slow_device_type,
     type_name,
 )
 
@@ -33,14 +33,14 @@ AMPERE = Hardware(kind="GPU", fast=frozenset({"bfloat16", "float16"}))
 )
 def test_auto_is_bfloat16_where_the_hardware_multiplies_it(hardware, expected):
     assert type_name("auto", hardware) == expected
-    assert slow_type(expected, hardware) is None
+    assert slow_device_type(expected, hardware) is None
 
 
 @pytest.mark.parametrize("hardware", [PLAIN, AMX, TURING, AMPERE])
 @pytest.mark.parametrize("name", ["bfloat16", "float16", "float32"])
 def test_a_type_that_is_asked_for_is_taken_and_a_slow_one_told_in_one_line(hardware, name):
     assert type_name(name, hardware) == name
-    line = slow_type(name, hardware)
+    line = slow_device_type(name, hardware)
     assert (line is None) == (name == "float32" or name in hardware.fast)
     assert line is None or (line.startswith(f"{name} is slow on this {hardware.kind}") and "\n" not in line)
 
@@ -61,7 +61,7 @@ def test_a_slow_type_is_taken_with_one_warning(monkeypatch, caplog):
         assert not caplog.records
         for _ in ("frames", "texts"):
             assert dtype_of("bfloat16", CPU) == torch.bfloat16
-    assert [record.getMessage() for record in caplog.records] == [slow_type("bfloat16", PLAIN)]
+    assert [record.getMessage() for record in caplog.records] == [slow_device_type("bfloat16", PLAIN)]
 
 
 @pytest.mark.parametrize(

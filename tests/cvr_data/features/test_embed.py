@@ -14,8 +14,8 @@ from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.features import embed as embed_module
 from cvr_data.features import embed_source
-from cvr_data.features.embed import embed
-from cvr_data.features.embed_source import distinct_texts
+from cvr_data.features.embed import Selection, embed
+from cvr_data.features.embed_source import texts_to_embed
 from cvr_data.features.encoders import ENCODERS, hash
 from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
@@ -150,20 +150,20 @@ def test_a_column_of_any_table_is_embedded(tmp_path):
     with ArtifactWriter(tmp_path / "texts", stage="generate-modifications") as writer:
         writer.write_part(0, pa.table({"modification": texts, "seed": [1, 2, 3, 4]}))
         writer.finish()
-    artifact = embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "out", column="modification")
+    artifact = embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "out", selection=Selection(column="modification"))
     store = FeatureStore(artifact, None)
     assert artifact.manifest["texts"] == 2
     assert store.has_texts(["make it blue"]).all()
     assert store.video_ids == []
     with pytest.raises(CvrError, match=r"no column 'modificaton'. Did you mean: modification"):
-        embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "other", column="modificaton")
+        embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "other", selection=Selection(column="modificaton"))
     with pytest.raises(CvrError, match="column 'seed' holds int64, not text"):
-        embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "other", column="seed")
+        embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "other", selection=Selection(column="seed"))
 
 
 def test_texts_of_lists_are_taken_apart():
     table = pa.table({"captions": [["b", "a"], [], None, ["a", None]], "description": [None, "c", "b", "c"]})
-    assert distinct_texts(table, ["captions", "description"], "here") == ["a", "b", "c"]
+    assert texts_to_embed(table, ["captions", "description"], "here") == ["a", "b", "c"]
 
 
 def test_repeated_video_ids_are_named(tmp_path):

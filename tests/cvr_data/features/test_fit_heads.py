@@ -9,7 +9,7 @@ from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
-from cvr_data.features.fit_heads import Config, contrastive_loss, copy_heads, fit_heads
+from cvr_data.features.fit_heads import Config, copy_heads, fit_heads, heads_contrastive_loss
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
@@ -91,5 +91,5 @@ def test_a_shared_caption_is_no_negative():
 
     logits_BB = torch.tensor([[2.0, 9.0], [9.0, 2.0]])
     nothing, all_but_diagonal = torch.zeros(2, 2, dtype=torch.bool), ~torch.eye(2, dtype=torch.bool)
-    assert contrastive_loss(logits_BB, all_but_diagonal).item() == 0
-    assert contrastive_loss(logits_BB, nothing).item() == pytest.approx(7.0009, abs=1e-3)
+    assert heads_contrastive_loss(logits_BB, all_but_diagonal).item() == 0
+    assert heads_contrastive_loss(logits_BB, nothing).item() == pytest.approx(7.0009, abs=1e-3)

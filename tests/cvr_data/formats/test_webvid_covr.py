@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvr_data.core.errors import CvrError
-from cvr_data.formats.webvid_covr import COLUMNS, Config, csv_bytes, read, write
+from cvr_data.formats.webvid_covr import COLUMNS, Config, read, webvid_covr_csv, write
 from cvr_data.tables import triplet_id
 from tests.triplet_tables import triplet, triplets
 
@@ -126,7 +126,7 @@ def test_a_config_needs_the_three_columns():
 
 
 def test_no_row_gives_a_header_only():
-    assert csv_bytes(triplets(("a", "x", "b")).slice(0, 0)) == (",".join(COLUMNS) + "\n").encode()
+    assert webvid_covr_csv(triplets(("a", "x", "b")).slice(0, 0)) == (",".join(COLUMNS) + "\n").encode()
 
 
 @pytest.mark.data
@@ -144,7 +144,7 @@ def test_the_published_file_comes_back_cell_by_cell(real_data, tmp_path):
 
 def test_extra_columns_of_the_table_are_not_written(tmp_path):
     table = triplets(("a", "x", "b")).append_column("my_score", pa.array([1.0]))
-    assert b"my_score" not in csv_bytes(table)
+    assert b"my_score" not in webvid_covr_csv(table)
 
 
 def test_the_sample_in_annotations_comes_back_byte_by_byte(tmp_path):

@@ -13,7 +13,7 @@ from cvr_data.modifications.draft import NO_CHANGE
 from cvr_data.modifications.pairs import variables_of
 from cvr_data.pairs.strategies import one_word
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.statistics import statistics
+from cvr_data.triplets.statistics import triplet_statistics
 from tests.pair_tables import example_table
 from tests.triplet_tables import triplets
 
@@ -66,7 +66,7 @@ def test_mining_lint_prompts_and_statistics_find_the_same_words(text, expected):
     said = unicodedata.normalize("NFKC", expected).split()
     pair = {"reference_caption": text, "target_caption": text}
     assert variables_of(pair, NO_CHANGE)["retained"].split() == said
-    assert statistics(triplets(("r", text, "t")))["all"]["words_per_text"]["mean"] == len(said)
+    assert triplet_statistics(triplets(("r", text, "t")))["all"]["words_per_text"]["mean"] == len(said)
     for place, word in enumerate(said):
         changed = " ".join([*said[:place], "zebra", *said[place + 1 :]])
         assert mined(f"in the {changed}", f"in the {text}")["after"] == word

@@ -15,7 +15,7 @@ from cvr_data.media.check_media import Config, Medium, check_media
 from cvr_data.media.check_one import Found, UrlChecker
 from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import write_mp4
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config as TripletConfig
 from tests.dataset_folders import write_texts
@@ -152,7 +152,7 @@ def test_a_folder_of_something_else_is_not_written_to(clip, one_line_error, tmp_
 @pytest.fixture
 def built(tmp_path):
     """Three triplets; g1 has a url only."""
-    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", TripletConfig(), name="tiny")
+    build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "tiny", TripletConfig(), name="tiny")
     return tmp_path / "tiny"
 
 
@@ -178,11 +178,11 @@ def test_triplets_of_lost_videos_are_dropped_with_a_reason_and_the_coverage(buil
 
 def test_triplets_whose_videos_were_not_checked_are_refused(built, one_line_error, tmp_path, clip):
     from cvr_data.core.errors import CvrError
-    from cvr_data.triplets.drop_missing import drop_missing
+    from cvr_data.triplets.drop_missing import drop_missing_triplets
 
     check_media([Medium("r1", "s", str(clip))], tmp_path / "check", QUICK)
     with pytest.raises(CvrError, match="4 videos of the triplets were not checked, such as b1"):
-        drop_missing(open_dataset(built), tmp_path / "check", tmp_path / "there")
+        drop_missing_triplets(open_dataset(built), tmp_path / "check", tmp_path / "there")
     videos = built.parent / "videos"
     words = ["check-media", videos, "--drop-missing", tmp_path / "x", "-O", tmp_path / "c"]
     assert "holds videos; name a folder of triplets" in one_line_error(*words)

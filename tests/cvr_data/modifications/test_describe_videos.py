@@ -1,5 +1,6 @@
 """Descriptions of real H.264 clips, by a vision-language model of random weights and by a prompt without JSON."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -8,9 +9,13 @@ import pytest
 import cli
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.modifications.asking.request import Answer
 from cvr_data.modifications.backends import BACKENDS
 from cvr_data.modifications.describe_videos import Config, Describer, Description, describe_videos
-from tests.tiny_language_models import save_language_model, save_vision_language_model
+from tests.tiny_language_models import save_language_model, save_vision_language_model, word_tokenizer
+
+STOPS = ("the",)
+"""Words at which the random model ends: else it writes on until there is no room."""
 
 PROMPT = """\
 summary: For tests.
@@ -23,7 +28,11 @@ decoding: {max_tokens: 48}
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return save_vision_language_model(tmp_path_factory.mktemp("tiny-vlm"))
+    folder = save_vision_language_model(tmp_path_factory.mktemp("tiny-vlm"))
+    settings = json.loads((folder / "generation_config.json").read_text())
+    settings["eos_token_id"] = [settings["eos_token_id"], *(word_tokenizer().convert_tokens_to_ids(w) for w in STOPS)]
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +131,7 @@ def test_descriptions_below_the_floor_are_rejected(world, model, prompt, tmp_pat
 def test_an_answer_is_json_or_a_paragraph(raw, text, reason, world):
     describer = Describer(Config(), world)
     row = Description(video={})
-    describer._take(row, raw)
+    describer._take(row, Answer(text=raw))
     assert (row.text is None) == (text is None) and (text or "") in (row.text or "")
     assert row.reasons == ([reason] if reason else [])
 

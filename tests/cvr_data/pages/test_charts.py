@@ -14,12 +14,12 @@ from cvr_data.pages.charts import (
     FunnelBar,
     Scale,
     Size,
-    bars,
-    curves,
-    dots,
-    nice_ticks,
-    spaced,
-    wrap,
+    bar_chart,
+    chart_ticks,
+    dot_chart,
+    line_chart,
+    spaced_chart_labels,
+    wrap_chart_items,
 )
 from cvr_data.pages.sankey import sankey
 
@@ -42,7 +42,7 @@ def elements(drawn, tag, style):
     ],
 )
 def test_ticks_are_round_numbers_within_the_domain(low, high, count, expected):
-    assert nice_ticks(low, high, count) == expected
+    assert chart_ticks(low, high, count) == expected
 
 
 def test_a_scale_maps_its_ends_and_equal_factors_to_equal_steps():
@@ -53,7 +53,7 @@ def test_a_scale_maps_its_ends_and_equal_factors_to_equal_steps():
 
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=12))
 def test_spread_labels_keep_their_order_a_gap_and_the_bounds(positions):
-    placed = spaced(positions, 15, 0, 300)
+    placed = spaced_chart_labels(positions, 15, 0, 300)
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     rising = [placed[index] for index in order]
     assert all(later - earlier >= 15 - 1e-9 for earlier, later in pairwise(rising))
@@ -62,19 +62,19 @@ def test_spread_labels_keep_their_order_a_gap_and_the_bounds(positions):
 
 
 def test_labels_that_are_far_apart_do_not_move():
-    assert spaced([200, 10, 100], 15, 0, 300) == [200, 10, 100]
+    assert spaced_chart_labels([200, 10, 100], 15, 0, 300) == [200, 10, 100]
 
 
 def test_wrapped_lines_hold_every_item_once():
     items = ["−3 too long", "−12 below similarity band", "−1 digits"]
-    lines = wrap(items, width=200)
+    lines = wrap_chart_items(items, width=200)
     assert len(lines) > 1
     assert "  ·  ".join(lines) == "  ·  ".join(items)
 
 
 def test_curves_rise_on_the_page_where_values_rise():
     lines = [Curve("good", [(1, 20), (10, 60), (50, 90)], "s1"), Curve("poor", [(1, 5), (10, 9), (50, 30)], "b1")]
-    drawn = curves(lines, size=Size(600, 300), title="recall", x_label="K", y_label="R@K", log_x=True)
+    drawn = line_chart(lines, size=Size(600, 300), title="recall", x_label="K", y_label="R@K", log_x=True)
     for found in elements(drawn, "polyline", "line"):
         points = [tuple(map(float, point.split(","))) for point in found.get("points").split()]
         assert points == sorted(points)
@@ -86,7 +86,7 @@ def test_curves_rise_on_the_page_where_values_rise():
 
 def test_epochs_have_whole_ticks_and_the_axis_reaches_over_the_highest_value():
     line = Curve("loss", [(1, 94.0), (2, 50.0), (4, 30.0)], "s1")
-    drawn = curves([line], size=Size(600, 300), title="loss", x_label="epoch", y_label="loss")
+    drawn = line_chart([line], size=Size(600, 300), title="loss", x_label="epoch", y_label="loss")
     ticks = [found.text for found in elements(drawn, "text", "axis")]
     assert [tick for tick in ticks if tick.replace(".", "").isdigit()] == [
         "0",
@@ -103,12 +103,12 @@ def test_epochs_have_whole_ticks_and_the_axis_reaches_over_the_highest_value():
 
 
 def test_a_chart_without_points_says_so():
-    assert "No points" in curves([], size=Size(300, 200), title="nothing", x_label="K", y_label="R@K")
+    assert "No points" in line_chart([], size=Size(300, 200), title="nothing", x_label="K", y_label="R@K")
 
 
 def test_dots_stand_between_the_ends_of_their_intervals():
     rows = [Dot("a", 10, 5, 20, "s1"), Dot("b", -3, -8, 1, "s2")]
-    drawn = dots(rows, width=400, title="differences", domain=(-8, 20), zero=True)
+    drawn = dot_chart(rows, width=400, title="differences", domain=(-8, 20), zero=True)
     [zero] = elements(drawn, "line", "zero")
     places = [float(circle.get("cx")) for circle in elements(drawn, "circle", "dot")]
     assert places[1] < float(zero.get("x1")) < places[0]
@@ -119,7 +119,7 @@ def test_dots_stand_between_the_ends_of_their_intervals():
 
 def test_long_labels_stand_above_their_dots():
     rows = [Dot("a model with a long name − another one", 1, 0, 2, "s1")]
-    drawn = dots(rows, width=300, title="differences", domain=(0, 2))
+    drawn = dot_chart(rows, width=300, title="differences", domain=(0, 2))
     [label] = elements(drawn, "text", "label")
     [circle] = elements(drawn, "circle", "dot")
     assert float(label.get("y")) < float(circle.get("cy"))
@@ -129,9 +129,11 @@ def test_long_labels_stand_above_their_dots():
 def test_every_drawing_is_named_and_escapes_what_it_is_given():
     drawings = [
         sankey([FunnelBar("videos", HOSTILE, 3, 2, [(HOSTILE, 1)])], width=400, title=HOSTILE),
-        curves([Curve(HOSTILE, [(1, 2)], "s1")], size=Size(400, 200), title=HOSTILE, x_label=HOSTILE, y_label=HOSTILE),
-        dots([Dot(HOSTILE, 1, 0, 2, "s1")], width=400, title=HOSTILE, domain=(0, 2), axis=HOSTILE),
-        bars([Bar(HOSTILE, 3.0, HOSTILE)], width=400, title=HOSTILE),
+        line_chart(
+            [Curve(HOSTILE, [(1, 2)], "s1")], size=Size(400, 200), title=HOSTILE, x_label=HOSTILE, y_label=HOSTILE
+        ),
+        dot_chart([Dot(HOSTILE, 1, 0, 2, "s1")], width=400, title=HOSTILE, domain=(0, 2), axis=HOSTILE),
+        bar_chart([Bar(HOSTILE, 3.0, HOSTILE)], width=400, title=HOSTILE),
     ]
     for drawn in drawings:
         root = ElementTree.fromstring(drawn)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import UnreadableVideo, probe, write_mp4
-from cvr_data.pages.clips import LONG_SIDE, MAX_BYTES, ClipShelf, data_uri
+from cvr_data.pages.clips import LONG_SIDE, MAX_BYTES, ClipShelf, clip_data_uri
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def noise(frames, height, width):
 def test_a_small_mp4_is_embedded_as_it_is(tmp_path, decoded):
     path = tmp_path / "small.mp4"
     write_mp4(path, np.zeros((6, 32, 48, 3), np.uint8))
-    assert decoded(data_uri(path)).read_bytes() == path.read_bytes()
+    assert decoded(clip_data_uri(path)).read_bytes() == path.read_bytes()
 
 
 def test_a_large_clip_gets_small_and_keeps_shape_and_duration(tmp_path, decoded):
     path = tmp_path / "large.mp4"
     write_mp4(path, noise(48, 240, 426), fps=12)
     assert path.stat().st_size > MAX_BYTES
-    found = probe(decoded(data_uri(path)))
+    found = probe(decoded(clip_data_uri(path)))
     assert max(found.width, found.height) == LONG_SIDE
     assert found.width / found.height == pytest.approx(426 / 240, rel=0.02)
     assert found.duration_s == pytest.approx(4.0, rel=0.1)
@@ -48,14 +48,14 @@ def test_a_large_clip_gets_small_and_keeps_shape_and_duration(tmp_path, decoded)
 def test_an_image_becomes_a_clip_of_one_frame(tmp_path, decoded):
     path = tmp_path / "still.png"
     Image.fromarray(noise(1, 30, 40)[0]).save(path)
-    assert probe(decoded(data_uri(path))).frames == 1
+    assert probe(decoded(clip_data_uri(path))).frames == 1
 
 
 def test_a_broken_file_is_unreadable(tmp_path):
     path = tmp_path / "broken.mp4"
     path.write_bytes(b"no video")
     with pytest.raises(UnreadableVideo, match=r"broken\.mp4"):
-        data_uri(path)
+        clip_data_uri(path)
 
 
 def test_the_shelf_takes_each_clip_once_and_says_what_is_missing(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.pages.charts import FunnelBar
-from cvr_data.pages.histogram import Bound, count_values, histogram
+from cvr_data.pages.histogram import Bound, histogram, histogram_counts
 from cvr_data.pages.sankey import sankey
-from cvr_data.pages.stats import stats_page, to_html
+from cvr_data.pages.stats import stats_page, stats_page_html
 from cvr_data.tables import TRIPLETS
 from tests.dataset_folders import VIDEOS, write_artifact
 from tests.report_world import make_world
@@ -52,7 +52,7 @@ def made(world):
 
 @pytest.fixture(scope="module")
 def page(made):
-    return to_html(made)
+    return stats_page_html(made)
 
 
 def test_the_command_writes_the_page_and_prints_the_numbers_as_ever(world, tmp_path, cvr, one_line_error):
@@ -99,20 +99,20 @@ def test_the_widths_of_flows_are_the_rows():
 
 def test_a_histogram_counts_every_value_once_and_draws_its_bounds():
     kept, lost = np.linspace(0.4, 0.9, 70).tolist(), np.linspace(0.9, 1, 30).tolist()
-    counts = count_values(kept, lost)
+    counts = histogram_counts(kept, lost)
     assert (sum(counts.kept), sum(counts.lost)) == (70, 30)
     bounds = [Bound(0.41, "at least 0.41"), Bound(0.976, "at most 0.976")]
     drawn = histogram(counts, width=330, title="t", x_label="cosine", bounds=bounds)
     assert drawn.count('class="bound"') == 2
     assert "at most 0.976" in drawn
-    assert histogram(count_values([]), width=330, title="t", x_label="x").startswith("<svg")
+    assert histogram(histogram_counts([]), width=330, title="t", x_label="x").startswith("<svg")
 
 
 def test_whole_numbers_have_a_bin_each_while_they_are_few():
-    counts = count_values([2, 2, 3, 7], whole=True)
+    counts = histogram_counts([2, 2, 3, 7], whole=True)
     assert counts.kept == [2, 1, 0, 0, 0, 1]
-    assert sum(count_values(range(1, 500), whole=True).kept) == 499
-    assert count_values([4.0]).kept[0] == 1
+    assert sum(histogram_counts(range(1, 500), whole=True).kept) == 499
+    assert histogram_counts([4.0]).kept[0] == 1
 
 
 def test_best_and_worst_are_those_of_the_column(tmp_path):
@@ -135,7 +135,7 @@ def test_every_word_of_the_dataset_is_escaped(tmp_path):
     video = {"video_id": HOSTILE, "captions": [HOSTILE], "source": HOSTILE, "licence": HOSTILE, "path": HOSTILE}
     videos = write_artifact(tmp_path / "videos", "import-tiny", [video], VIDEOS)
     folder = write_artifact(tmp_path / "triplets", "build-triplets", [row], TRIPLETS, videos=videos)
-    content = to_html(stats_page(folder))
+    content = stats_page_html(stats_page(folder))
     assert "<script>alert" not in content
     assert len(Page(content).all("script")) == 2
     assert any(HOSTILE in words for words in Page(content).words)

@@ -5,7 +5,6 @@ import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.pairs.strategies import concept, neighbors
 from cvr_data.tables import PAIRS, VIDEOS
 
 CAPTIONS = {
@@ -59,18 +58,3 @@ def test_why_not_knows_every_two_videos(mine, cvr):
             outcome = cvr("why-not", reference, target, "--in", made.path)
             assert outcome.code == 0, outcome.err
             assert outcome.out.startswith("kept: ") == ((reference, target) in kept)
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("module", [concept, neighbors])
-def test_rows_that_are_made_some_at_a_time_are_those_of_one_table(module, tmp_path, monkeypatch):
-    videos = open_artifact(write_videos(tmp_path / "videos", 6)).read()
-    options = {"text_encoder": "hash", "low": -1.0} if module is neighbors else {"neighbours": 3}
-    config = module.Config(**options)
-    whole = module.run(config, videos)
-    monkeypatch.setattr(module, "PART_ROWS", 6)
-    tables = list(module.tables(config, videos))
-    assert len(tables) > 2
-    keys = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")]
-    together = pa.concat_tables(tables, promote_options="permissive")
-    assert together.sort_by(keys).to_pylist() == whole.sort_by(keys).to_pylist()

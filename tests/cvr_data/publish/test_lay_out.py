@@ -21,9 +21,9 @@ from cvr_data.features.encoders import hash
 from cvr_data.features.store import FeatureStore
 from cvr_data.publish import lay_out as publish
 from cvr_data.publish import media as published_media
-from cvr_data.publish.lay_out import Wanted, stage
+from cvr_data.publish.lay_out import Wanted, stage_publication
 from cvr_data.tables import content_id
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
@@ -48,7 +48,7 @@ print(json.dumps({
 def built(tmp_path):
     """A dataset of two styles; video g1 has no licence."""
     folders = [write_texts(tmp_path), write_texts(tmp_path, style="dense", verb="change its colour to")]
-    build_triplets(find_parts(folders), tmp_path / "tiny", Config(), name="tiny")
+    build_triplets(find_triplet_parts(folders), tmp_path / "tiny", Config(), name="tiny")
     return tmp_path / "tiny"
 
 
@@ -61,7 +61,9 @@ def run_cvr(words, environment):
 
 
 def test_files_that_are_staged(built, tmp_path):
-    staged = stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
+    staged = stage_publication(
+        open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",))
+    )
     thumbnails = sorted(f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2"))
     assert list(staged.sizes()) == [
         "CITATION.cff", "LICENCES.md", "README.md", "annotations/webvid_covr_test.csv",
@@ -75,7 +77,7 @@ def test_files_that_are_staged(built, tmp_path):
 
 
 def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tmp_path):
-    staged = stage(
+    staged = stage_publication(
         open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True, media=(built.parent / "media",))
     )
     assert staged.withheld_videos == 1
@@ -93,16 +95,24 @@ def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tm
 
 def test_a_licence_can_be_told_for_a_source(built, tmp_path):
     dataset = open_dataset(built)
-    assert stage(dataset, "user/tiny", tmp_path / "a", Wanted(licences={"found": "CC0-1.0"})).withheld_videos == 0
-    assert stage(dataset, "user/tiny", tmp_path / "b", Wanted(licences={"filmed": "proprietary"})).withheld_videos == 5
+    assert (
+        stage_publication(dataset, "user/tiny", tmp_path / "a", Wanted(licences={"found": "CC0-1.0"})).withheld_videos
+        == 0
+    )
+    assert (
+        stage_publication(
+            dataset, "user/tiny", tmp_path / "b", Wanted(licences={"filmed": "proprietary"})
+        ).withheld_videos
+        == 5
+    )
     with pytest.raises(CvrError, match=r"no video is of source 'fund'\. Did you mean: found"):
-        stage(dataset, "user/tiny", tmp_path / "c", Wanted(licences={"fund": "mit"}))
+        stage_publication(dataset, "user/tiny", tmp_path / "c", Wanted(licences={"fund": "mit"}))
 
 
 def test_without_a_videos_table_nothing_of_a_video_is_published(tmp_path, built):
     from dataclasses import replace
 
-    staged = stage(
+    staged = stage_publication(
         replace(open_dataset(built), videos=None),
         "user/tiny",
         tmp_path / "staged",
@@ -112,7 +122,7 @@ def test_without_a_videos_table_nothing_of_a_video_is_published(tmp_path, built)
 
 
 def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
+    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
     block = (tmp_path / "staged" / "README.md").read_text().split("---\n")[1]
     configs = yaml.safe_load(block)["configs"]
     assert [config["config_name"] for config in configs] == ["default", "dense", "short"]
@@ -121,7 +131,7 @@ def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
 
 def test_staging_twice_gives_the_same_bytes(built, tmp_path):
     for name in ("one", "two"):
-        stage(
+        stage_publication(
             open_dataset(built), "user/tiny", tmp_path / name, Wanted(with_videos=True, media=(built.parent / "media",))
         )
     names = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
@@ -140,7 +150,7 @@ def test_a_dry_run_says_what_would_go_out_and_asks_no_server(built, tmp_path, cv
 def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
     from PIL import Image
 
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
+    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
     card = (tmp_path / "staged" / "README.md").read_text()
     shown = set(re.findall(r"!\[\]\((thumbnails/\w+\.jpg)\)", card))
     assert shown == {f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2")}
@@ -152,7 +162,7 @@ def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
 def test_many_videos_are_spread_over_folders_and_their_checksums_stand_in_a_file(built, tmp_path, monkeypatch):
     monkeypatch.setattr(publish, "LISTED_MEDIA", 2)
     monkeypatch.setattr(published_media, "FLAT", 2)
-    staged = stage(
+    staged = stage_publication(
         open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True, media=(built.parent / "media",))
     )
     assert set(staged.media) == {f"videos/{content_id(name)[:2]}/{name}.mp4" for name in ("r1", "b1", "r2", "b2")}
@@ -164,7 +174,7 @@ def test_many_videos_are_spread_over_folders_and_their_checksums_stand_in_a_file
 
 def test_features_of_a_video_without_a_licence_are_left_out(built, tmp_path):
     features = embed(built.parent / "videos", "hash", hash.Config(dim=8, frames=2), tmp_path / "features").path
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(embeddings=features))
+    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(embeddings=features))
     found = pq.read_table(tmp_path / "staged" / "embeddings" / "videos-00000-of-00001.parquet")
     assert found["item_id"].to_pylist() == ["b1", "b2", "r1", "r2"]
     assert [len(frames) for frames in found["frames"].to_pylist()] == [2] * 4
@@ -175,7 +185,7 @@ def test_features_of_a_video_without_a_licence_are_left_out(built, tmp_path):
 def test_the_papers_that_go_with_a_dataset(built, tmp_path):
     terms = tmp_path / "TERMS.txt"
     terms.write_text("as is")
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(licence_files=(terms,)))
+    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(licence_files=(terms,)))
     assert (tmp_path / "staged" / "licences" / "TERMS.txt").read_text() == "as is"
     licences = (tmp_path / "staged" / "LICENCES.md").read_text()
     assert "- found: unknown, 1 videos: ids and urls only" in licences
@@ -190,13 +200,13 @@ def test_an_audit_gives_the_card_its_shortcut_rates(built, tmp_path):
     ranks = [{"query_id": row["query_id"], "text_only_masked_rank": 3 if place else 30, "visual_only_baseline_rank": 99,
               "text_only_baseline_rank": 40} for place, row in enumerate(test)]  # fmt: skip
     write_audit(tmp_path / "audit", ranks)
-    stage(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(audit=tmp_path / "audit"))
+    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(audit=tmp_path / "audit"))
     card = (tmp_path / "staged" / "README.md").read_text()
     assert "| answered by text alone | 50.0 % of 2 queries (a target among the 10 best, sum) |" in card
     assert "| answered by reference alone | 0.0 % of 2 queries" in card
     write_audit(tmp_path / "other", [{**ranks[0], "query_id": "0" * 16}])
     with pytest.raises(CvrError, match="1 of its 1 queries are not among the triplets"):
-        stage(open_dataset(built), "user/tiny", tmp_path / "staged-2", Wanted(audit=tmp_path / "other"))
+        stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged-2", Wanted(audit=tmp_path / "other"))
 
 
 def write_audit(folder, ranks):
@@ -305,7 +315,7 @@ def test_files_of_an_older_push_do_not_stay(built, tmp_path):
         environment = hub.environment(tmp_path / "home")
         assert run_cvr(["publish", built, "--repo", "user/tiny"], environment).returncode == 0
         smaller = tmp_path / "smaller"
-        build_triplets(find_parts([tmp_path / "short"]), smaller, Config(), name="tiny")
+        build_triplets(find_triplet_parts([tmp_path / "short"]), smaller, Config(), name="tiny")
         assert run_cvr(["publish", smaller, "--repo", "user/tiny"], environment).returncode == 0
         assert not [name for name in hub.files("user/tiny") if "dense" in name]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.publish.push import Config, Target, push
+from cvr_data.publish.push import Config, Target, push_publication
 from tests.hub_server import TOKEN, Fault, HubServer
 
 pytestmark = [
@@ -26,10 +26,11 @@ PUSH = f"""
 import sys
 from pathlib import Path
 from huggingface_hub import HfApi
-from cvr_data.publish.push import Config, Target, push
+from cvr_data.publish.push import Config, Target, push_publication
 folder = Path(sys.argv[1])
 files = {{path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}}
-push(files, Target("user/set", owned=("data/", "videos/")), {SMALL!r}, HfApi(endpoint=sys.argv[2], token="{TOKEN}"))
+target, api = Target("user/set", owned=("data/", "videos/")), HfApi(endpoint=sys.argv[2], token="{TOKEN}")
+push_publication(files, target, {SMALL!r}, api)
 """
 
 
@@ -78,13 +79,13 @@ def api(hub, monkeypatch):
 def first(hub, api, tmp_path):
     """A repository with a first version published."""
     files = write_files(tmp_path / "first", 1)
-    push(files, TARGET, SMALL, api)
+    push_publication(files, TARGET, SMALL, api)
     return contents(files)
 
 
 def test_chunks_gather_on_a_branch_and_one_commit_publishes(hub, api, tmp_path):
     files = write_files(tmp_path / "first", 1)
-    pushed = push(files, TARGET, SMALL, api)
+    pushed = push_publication(files, TARGET, SMALL, api)
     assert hub.files("user/set") == contents(files)
     assert [title for _, _, title in hub.repos["user/set"].commits] == [
         "initial commit",
@@ -98,14 +99,14 @@ def test_chunks_gather_on_a_branch_and_one_commit_publishes(hub, api, tmp_path):
 def test_a_second_version_sends_only_what_changed_and_removes_what_is_gone(hub, api, first, tmp_path):
     hub.uploads.clear()
     files = write_files(tmp_path / "second", 2)
-    pushed = push(files, TARGET, SMALL, api)
+    pushed = push_publication(files, TARGET, SMALL, api)
     assert hub.files("user/set") == contents(files)
     assert (pushed.sent, pushed.removed) == (7, 1)
     assert len(hub.uploads) == 5  # four videos and one that is new; README and statistics are no large files
 
 
 def test_pushing_the_same_again_makes_no_commit(hub, api, first, tmp_path):
-    pushed = push(write_files(tmp_path / "again", 1), TARGET, SMALL, api)
+    pushed = push_publication(write_files(tmp_path / "again", 1), TARGET, SMALL, api)
     assert not pushed.is_new
     assert len(hub.repos["user/set"].commits) == 2
 
@@ -113,7 +114,7 @@ def test_pushing_the_same_again_makes_no_commit(hub, api, first, tmp_path):
 def test_a_kill_at_any_request_leaves_the_revision_and_the_next_run_goes_on(hub, api, first, tmp_path):
     files = write_files(tmp_path / "second", 2)
     blobs, before = dict(hub.blobs), len(hub.requests)
-    push(files, TARGET, SMALL, api)
+    push_publication(files, TARGET, SMALL, api)
     requests = len(hub.requests) - before
     for point in random.Random(0).sample(range(requests), 4):
         del hub.repos["user/set"].commits[2:]
@@ -123,7 +124,7 @@ def test_a_kill_at_any_request_leaves_the_revision_and_the_next_run_goes_on(hub,
             assert hub.files("user/set") == first
         stored = set(hub.blobs)
         hub.uploads.clear()
-        push(files, TARGET, SMALL, api)
+        push_publication(files, TARGET, SMALL, api)
         assert hub.files("user/set") == contents(files)
         assert list(hub.repos["user/set"].branches) == ["main"]
         assert not stored & set(hub.uploads)
@@ -152,12 +153,12 @@ def test_what_arrived_on_the_branch_is_not_sent_again(hub, api, first, tmp_path)
 
     hub.watch = refuse_third_chunk
     with pytest.raises(CvrError, match=r"answered 503.*main is as it was, 13 files are missing; run again to go on"):
-        push(files, TARGET, once, api)
+        push_publication(files, TARGET, once, api)
     assert hub.files("user/set") == first
     asked = sum(path.endswith("/preupload/cvr-upload-main") for _, path in hub.requests[before:])
     assert asked == 3
     hub.watch, before = None, len(hub.requests)
-    push(files, TARGET, once, api)
+    push_publication(files, TARGET, once, api)
     assert sum(path.endswith("/preupload/cvr-upload-main") for _, path in hub.requests[before:]) == 5
     assert hub.files("user/set") == contents(files)
 
@@ -172,7 +173,7 @@ def test_resets_and_errors_on_the_way_are_tried_again(hub, api, first, tmp_path,
     kinds = [Fault("reset"), Fault("lost"), Fault("status", 500), Fault("status", 429, {"Retry-After": "0"})]
     start = len(hub.requests)
     hub.faults = {start + at: draw.choice(kinds) for at in draw.sample(range(1, 40), 9)}
-    push(files, TARGET, Config(chunk_files=3, chunk_bytes=3000, attempts=9, wait_s=0.01), api)
+    push_publication(files, TARGET, Config(chunk_files=3, chunk_bytes=3000, attempts=9, wait_s=0.01), api)
     assert hub.files("user/set") == contents(files)
     assert list(hub.repos["user/set"].branches) == ["main"]
     assert len(hub.repos["user/set"].commits) == 3
@@ -184,7 +185,7 @@ def test_a_lost_answer_of_the_one_commit_is_no_second_commit(hub, api, first, tm
             hub.faults[number] = Fault("lost")
 
     hub.watch = lose
-    pushed = push(write_files(tmp_path / "second", 2), TARGET, SMALL, api)
+    pushed = push_publication(write_files(tmp_path / "second", 2), TARGET, SMALL, api)
     assert (pushed.sent, pushed.removed) == (7, 1)
     assert len(hub.repos["user/set"].commits) == 3
 
@@ -200,7 +201,7 @@ def test_a_truncated_upload_is_never_published(hub, api, first, tmp_path):
 
     hub.watch = spoil
     with pytest.raises(CvrError, match=r"the Hub holds other bytes of videos/.*; main is as it was"):
-        push(files, TARGET, SMALL, api)
+        push_publication(files, TARGET, SMALL, api)
     assert hub.files("user/set") == first
 
 
@@ -211,13 +212,13 @@ def test_someone_who_publishes_meanwhile_is_not_overwritten(hub, api, first, tmp
 
     hub.watch = interfere
     with pytest.raises(CvrError, match=r"changed by someone else meanwhile \(412\)"):
-        push(write_files(tmp_path / "second", 2), TARGET, SMALL, api)
+        push_publication(write_files(tmp_path / "second", 2), TARGET, SMALL, api)
     assert hub.files("user/set") == {}
 
 
 def test_another_revision_is_made_and_main_stays(hub, api, first, tmp_path):
     files = write_files(tmp_path / "second", 2)
-    push(files, Target("user/set", "v2", owned=TARGET.owned), SMALL, api)
+    push_publication(files, Target("user/set", "v2", owned=TARGET.owned), SMALL, api)
     assert hub.files("user/set", "v2") == contents(files)
     assert hub.files("user/set") == first
     assert sorted(hub.repos["user/set"].branches) == ["main", "v2"]
@@ -226,11 +227,11 @@ def test_another_revision_is_made_and_main_stays(hub, api, first, tmp_path):
 @pytest.mark.parametrize("revision", ["a..b", "-x", "x.lock", "cvr-upload-main", "a b", ""])
 def test_a_revision_that_cannot_be_a_branch_is_refused(api, revision):
     with pytest.raises(CvrError, match="--revision"):
-        push({}, Target("user/set", revision), SMALL, api)
+        push_publication({}, Target("user/set", revision), SMALL, api)
 
 
 def test_signatures_of_upload_addresses_are_not_shown():
-    from cvr_data.publish.push import upload_error
+    from cvr_data.publish.push import publication_error
 
-    text = upload_error(OSError("403 for https://s3/x?X-Amz-Signature=secret'"), "http://hub", TARGET)
+    text = publication_error(OSError("403 for https://s3/x?X-Amz-Signature=secret'"), "http://hub", TARGET)
     assert not re.search("secret|Signature", text)

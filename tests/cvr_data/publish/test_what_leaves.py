@@ -13,8 +13,8 @@ from PIL import Image
 from cvr_data.core.artifacts import identity_of, key_of
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.video import write_mp4
-from cvr_data.publish.scan import found_in, scan
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.publish.scan import scan_publication, secrets_to_publish
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
 
@@ -23,7 +23,7 @@ DRY = ("--repo", "user/tiny", "--with-videos", "--dry-run")
 
 @pytest.fixture
 def built(tmp_path):
-    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
+    build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
     return tmp_path / "tiny"
 
 
@@ -100,18 +100,18 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_secret_is_known_by_its_form(kind):
-    assert kind in found_in(f"before {EXAMPLES[kind]} after")
+    assert kind in secrets_to_publish(f"before {EXAMPLES[kind]} after")
 
 
 @pytest.mark.parametrize("text", ["make the hf_ball red", "https://host:80/a@b", "at home / in the root / users", "a"])
 def test_an_ordinary_text_holds_none(text):
-    assert found_in(text) == []
+    assert secrets_to_publish(text) == []
 
 
 def test_cells_of_tables_are_looked_at_in_lists_and_structs_too(tmp_path):
     secret = EXAMPLES["a Hub token"]
     pq.write_table(pa.table({"a": ["x"], "b": [[{"c": secret}]]}), tmp_path / "t.parquet")
-    assert scan({"t.parquet": tmp_path / "t.parquet"}) == ["t.parquet, column b: a Hub token"]
+    assert scan_publication({"t.parquet": tmp_path / "t.parquet"}) == ["t.parquet, column b: a Hub token"]
 
 
 def test_places_in_media_are_found(tmp_path):
@@ -127,7 +127,7 @@ def test_places_in_media_are_found(tmp_path):
         stream.width = stream.height = 16
         for packet in (*stream.encode(av.VideoFrame(16, 16, "yuv420p")), *stream.encode()):
             film.mux(packet)
-    found = scan({name: tmp_path / name for name in ("a.jpg", "plain.jpg", "b.mp4")})
+    found = scan_publication({name: tmp_path / name for name in ("a.jpg", "plain.jpg", "b.mp4")})
     assert found == ["a.jpg: where it was taken (EXIF)", "b.mp4: where it was filmed"]
 
 

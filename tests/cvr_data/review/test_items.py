@@ -8,8 +8,8 @@ from PIL import Image
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import probe, write_mp4
-from cvr_data.review.items import read_gold, read_reviewed
-from cvr_data.review.media import Media, wanted_media
+from cvr_data.review.items import read_gold_for_review, read_reviewed
+from cvr_data.review.media import Media, media_to_review
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.dataset_folders import write_artifact, write_texts
 from tests.triplet_tables import triplet
@@ -80,7 +80,7 @@ def test_a_taken_port_is_one_line(texts, tmp_path, one_line_error):
 def test_gold_rows_keep_their_answers(tmp_path):
     path = tmp_path / "gold.csv"
     path.write_text("reference_id,target_id,modification,answer\nr,t,turn it,reject\nr,t,paint it,accept\n")
-    found = read_gold(path)
+    found = read_gold_for_review(path)
     assert [(item.texts, item.answer) for item in found] == [(("turn it",), "reject"), (("paint it",), "accept")]
     assert len({item.item_id for item in found}) == 2
 
@@ -121,8 +121,8 @@ def test_a_relative_path_that_climbs_out_of_the_dataset_is_not_served(tmp_path):
     rows = [{"video_id": name, "captions": ["c"], "source": "s", "path": path}
             for name, path in (("own", "../media/own.mp4"), ("out", "../../secret.mp4"))]  # fmt: skip
     folder = write_artifact(tmp_path / "data" / "videos", "import-tiny", rows, VIDEOS)
-    shown = wanted_media([folder], {"own", "out"})
+    shown = media_to_review([folder], {"own", "out"})
     assert [shown.path(shown.number_of[name]) for name in ("own", "out")] == [None, None]
-    allowed = wanted_media([folder], {"own", "out"}, [tmp_path / "data" / "media"])
+    allowed = media_to_review([folder], {"own", "out"}, [tmp_path / "data" / "media"])
     assert allowed.path(allowed.number_of["own"]) is not None
     assert allowed.path(allowed.number_of["out"]) is None

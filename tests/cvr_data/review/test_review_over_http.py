@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 
 from cvr_data.media.video import write_mp4
-from cvr_data.review.app import make_app
-from cvr_data.review.serve import ReviewSources, open_session, read_sources
+from cvr_data.review.app import make_review_app
+from cvr_data.review.serve import ReviewSources, open_review_session, read_review_sources
 from cvr_data.review.session import Settings
 from cvr_data.review.store import ReviewStore
 from tests.dataset_folders import write_texts
@@ -60,8 +60,8 @@ class Server:
 def serving(sources, out, *, tokens=None, **settings):
     with ReviewStore(out) as store:
         dealt = Settings(**{"annotators": ("ann", "ben"), "overlap": 0.0, **settings})
-        session = open_session(sources, read_sources(sources, dealt), store, dealt)
-        app = make_app(session, tokens=tokens)
+        session = open_review_session(sources, read_review_sources(sources, dealt), store, dealt)
+        app = make_review_app(session, tokens=tokens)
         config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)

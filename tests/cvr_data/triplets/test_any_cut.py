@@ -18,7 +18,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.engine import Engine
 from cvr_data.core.jobs import use_engine
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, pair_id
-from cvr_data.triplets.build import build_triplets, find_parts, with_tests
+from cvr_data.triplets.build import build_triplets, find_triplet_parts, triplets_with_tests
 from cvr_data.triplets.join import Config
 
 pytestmark = pytest.mark.slow
@@ -71,9 +71,9 @@ def write_corpus(folder, seed, size, prefix="v"):
 
 
 def build(folder, out, size, seed=0):
-    sources = find_parts(write_corpus(folder / "corpus", seed, size))
+    sources = find_triplet_parts(write_corpus(folder / "corpus", seed, size))
     tests = write_corpus(folder / "tests", seed + 100, size, prefix="v1")
-    return build_from(with_tests(sources, tests), out)
+    return build_from(triplets_with_tests(sources, tests), out)
 
 
 def build_from(sources, out):
@@ -136,7 +136,7 @@ def test_every_reason_occurs_and_the_funnel_adds_up(tmp_path):
 
 def test_of_equal_triplets_those_of_the_first_folder_stay(tmp_path):
     folders = write_corpus(tmp_path, 0, 20)
-    kept = [build_triplets(find_parts(order), tmp_path / f"out{order[0].name}", Config(), name="tiny").read()
+    kept = [build_triplets(find_triplet_parts(order), tmp_path / f"out{order[0].name}", Config(), name="tiny").read()
             for order in (folders, folders[::-1])]  # fmt: skip
     assert set(kept[0]["triplet_id"].to_pylist()) == set(kept[1]["triplet_id"].to_pylist())
     for number, rows in enumerate(kept):
@@ -158,12 +158,12 @@ COMMAND = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tests.cvr_data.triplets.test_any_cut import SMALL, build_from, find_parts, with_tests
+from tests.cvr_data.triplets.test_any_cut import SMALL, build_from, find_triplet_parts, triplets_with_tests
 for name, (module, value) in SMALL.items():
     setattr(module, name, value)
 if __name__ == "__main__":
     folders = [Path(word) for word in sys.argv[2:]]
-    build_from(with_tests(find_parts(folders[:2]), folders[2:]), Path(sys.argv[1]))
+    build_from(triplets_with_tests(find_triplet_parts(folders[:2]), folders[2:]), Path(sys.argv[1]))
 """
 
 
@@ -171,7 +171,7 @@ if __name__ == "__main__":
 def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_bytes(files, tmp_path):
     corpus = write_corpus(tmp_path / "corpus", 0, 20)
     tests = write_corpus(tmp_path / "tests", 100, 20, prefix="v1")
-    sources = with_tests(find_parts(corpus), tests)
+    sources = triplets_with_tests(find_triplet_parts(corpus), tests)
     build_from(sources, tmp_path / "whole")
     root = str(Path(__file__).parents[3])
     command = [sys.executable, "-c", COMMAND.format(root=root), tmp_path / "out", *corpus, *tests]

@@ -16,7 +16,7 @@ from cvr_data.features.frame_scores import with_frame_scores
 from cvr_data.formats import huggingface, parquet, webvid_covr
 from cvr_data.media.video import Video
 from cvr_data.tables import CHANGE_PHRASES
-from cvr_data.triplets.build import build_triplets, default_name, find_parts, with_tests
+from cvr_data.triplets.build import build_triplets, default_dataset_name, find_triplet_parts, triplets_with_tests
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, write_artifact, write_texts
 from tests.triplet_tables import triplets
@@ -28,7 +28,7 @@ def texts(tmp_path):
 
 
 def build(texts, out, **options):
-    return build_triplets(find_parts([texts]), out, Config(**options), name="tiny")
+    return build_triplets(find_triplet_parts([texts]), out, Config(**options), name="tiny")
 
 
 def test_the_folder_holds_triplets_csvs_statistics_and_a_card(texts, tmp_path):
@@ -70,7 +70,7 @@ def test_a_second_run_changes_nothing_and_another_config_is_refused(texts, tmp_p
 
 def test_texts_of_several_folders_are_joined(texts, tmp_path):
     other = write_texts(tmp_path, style="dense", verb="change its colour to")
-    sources = find_parts([texts, other])
+    sources = find_triplet_parts([texts, other])
     assert len(sources.pairs) == 1
     artifact = build_triplets(sources, tmp_path / "out", Config(), name="tiny")
     assert sorted(artifact.read()["style"].to_pylist()) == ["dense"] * 3 + ["short"] * 3
@@ -78,16 +78,18 @@ def test_texts_of_several_folders_are_joined(texts, tmp_path):
 
 
 def test_the_name_is_that_of_the_videos_or_of_the_corpus(texts, tmp_path):
-    assert default_name(find_parts([texts])) == "tiny"  # the folder is called videos, the stage import-tiny
+    assert (
+        default_dataset_name(find_triplet_parts([texts])) == "tiny"
+    )  # the folder is called videos, the stage import-tiny
     shutil.copytree(tmp_path / "videos", tmp_path / "my_clips")
-    assert default_name(find_parts([texts], videos=tmp_path / "my_clips")) == "my_clips"
+    assert default_dataset_name(find_triplet_parts([texts], videos=tmp_path / "my_clips")) == "my_clips"
 
 
 def test_a_moved_input_is_named_with_the_way_out(texts, tmp_path):
     (tmp_path / "videos").rename(tmp_path / "elsewhere")
     with pytest.raises(CvrError, match="pass --videos with its new place"):
-        find_parts([texts])
-    assert find_parts([texts], videos=tmp_path / "elsewhere").videos == (tmp_path / "elsewhere",)
+        find_triplet_parts([texts])
+    assert find_triplet_parts([texts], videos=tmp_path / "elsewhere").videos == (tmp_path / "elsewhere",)
 
 
 def test_no_triplet_left_says_why(texts, tmp_path):
@@ -170,7 +172,7 @@ def reasons_by_ends(artifact):
 
 
 def test_a_test_source_gives_the_test_triplets_alone(texts, tmp_path):
-    sources = with_tests(find_parts([texts]), [write_test_corpus(tmp_path / "other")])
+    sources = triplets_with_tests(find_triplet_parts([texts]), [write_test_corpus(tmp_path / "other")])
     artifact = build_triplets(sources, tmp_path / "out", Config(), name="tiny")
     kept = {(row["reference_id"], row["target_id"]): row["split"] for row in artifact.read().to_pylist()}
     assert kept == {("r1", "b1"): "train", ("r1", "g1"): "train", ("t1", "r2"): "test"}
@@ -187,7 +189,7 @@ def test_training_triplets_that_share_a_video_or_group_with_the_test_are_dropped
     train[2]["split"] = train[3]["split"] = "val"  # r2 -> b2; the test uses r2
     pairs = write_artifact(tmp_path / "grouped", "mine-pairs", train, PAIRS, videos=tmp_path / "videos")
     tests = [write_test_corpus(tmp_path / "other", group="twins")]
-    sources = with_tests(find_parts([texts], pairs=pairs), tests)
+    sources = triplets_with_tests(find_triplet_parts([texts], pairs=pairs), tests)
     artifact = build_triplets(sources, tmp_path / "out", Config(), name="tiny")
     assert [row["split"] for row in artifact.read().to_pylist()] == ["test", "train"]
     shared = {("r1", "b1"): "shares_test_video", ("r2", "b2"): "shares_test_video", ("b2", "r2"): "copied"}
@@ -196,12 +198,12 @@ def test_training_triplets_that_share_a_video_or_group_with_the_test_are_dropped
 
 def test_texts_cannot_be_training_and_test_source_at_once(texts):
     with pytest.raises(CvrError, match="cannot give the training and the test triplets"):
-        with_tests(find_parts([texts]), [texts])
+        triplets_with_tests(find_triplet_parts([texts]), [texts])
 
 
 def test_phrases_of_changes_go_from_pairs_to_triplets_and_their_exports(texts, tmp_path):
     phrase = {"start": 2, "end": 5, "head": "ball", "number": "singular", "determiner": "a"}
-    pairs = find_parts([texts]).pairs[0]
+    pairs = find_triplet_parts([texts]).pairs[0]
     table = open_artifact(pairs).read()
     changes = [[{**change, "before_phrase": phrase, "after_phrase": None} for change in row]
                for row in table["changes"].to_pylist()]  # fmt: skip
@@ -209,7 +211,7 @@ def test_phrases_of_changes_go_from_pairs_to_triplets_and_their_exports(texts, t
     with ArtifactWriter(tmp_path / "typed", stage="mine-pairs", inputs={"videos": texts.parent / "videos"}) as writer:
         writer.write_part(0, check_columns(table, PAIRS, "test"))
         writer.finish()
-    parts = replace(find_parts([texts]), pairs=(tmp_path / "typed",))
+    parts = replace(find_triplet_parts([texts]), pairs=(tmp_path / "typed",))
     built = build_triplets(parts, tmp_path / "out", Config(), name="tiny").read()
     assert {row[0]["before_phrase"]["head"] for row in built["changes"].to_pylist()} == {"ball"}
     for layout in (parquet, huggingface):

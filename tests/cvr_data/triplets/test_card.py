@@ -3,8 +3,8 @@
 import yaml
 
 from cvr_data.core.lineage import FunnelStep
-from cvr_data.triplets.card import Card, SourceOfVideos, cell, examples, render_card, sources_of
-from cvr_data.triplets.statistics import statistics
+from cvr_data.triplets.card import Card, SourceOfVideos, card_cell, card_examples, card_sources, render_card
+from cvr_data.triplets.statistics import triplet_statistics
 from tests.dataset_folders import VIDEOS
 from tests.triplet_tables import triplet, triplets
 
@@ -12,7 +12,7 @@ HOSTILE = "a | b\n\n# not a title <script>alert(1)</script> [x](y) `z` $$"
 
 
 def card_of(table, **fields):
-    known = {"name": "tiny", "triplets": table, "numbers": statistics(table), "funnel": [], "lineage": [],
+    known = {"name": "tiny", "triplets": table, "numbers": triplet_statistics(table), "funnel": [], "lineage": [],
              "sources": [], "configs": {"default": {"train": "data/*/train-*.parquet"}}}  # fmt: skip
     return render_card(Card(**{**known, **fields}))
 
@@ -47,16 +47,16 @@ def test_unknown_says_unknown():
     _, body = front_matter_of(card_of(triplets(("a", "x", "b"))))
     assert "| seconds per video | unknown |" in body
     assert "| near-duplicate clusters | unknown |" in body
-    assert cell(None) == "unknown"
+    assert card_cell(None) == "unknown"
 
 
 def test_twenty_examples_in_turn_from_each_split_and_style():
     kinds = [("train", "short"), ("test", "short"), ("test", "dense")]
     rows = [triplet(f"r{n}", "x", f"t{n}", split=split, style=style) for n in range(30) for split, style in kinds]
-    drawn = examples(triplets(*rows))
+    drawn = card_examples(triplets(*rows))
     assert len(drawn) == 20
     assert {(row["split"], row["style"]) for row in drawn[:3]} == set(kinds)
-    assert drawn == examples(triplets(*reversed(rows)))
+    assert drawn == card_examples(triplets(*reversed(rows)))
 
 
 def test_sources_count_each_used_video_once():
@@ -65,7 +65,7 @@ def test_sources_count_each_used_video_once():
     rows = [{"video_id": "a", "captions": [], "source": "s", "licence": "MIT"},
             {"video_id": "b", "captions": [], "source": "s", "licence": None},
             {"video_id": "unused", "captions": [], "source": "s", "licence": "MIT"}]  # fmt: skip
-    found = sources_of(pa.Table.from_pylist(rows, schema=VIDEOS), {"a", "b", "gone"})
+    found = card_sources(pa.Table.from_pylist(rows, schema=VIDEOS), {"a", "b", "gone"})
     assert [(one.source, one.licence, one.videos, one.is_redistributable) for one in found] == [
         ("s", "mit", 1, True), ("s", "unknown", 1, False), ("unknown", "unknown", 1, False),
     ]  # fmt: skip
@@ -74,11 +74,11 @@ def test_sources_count_each_used_video_once():
 def test_a_local_card_makes_load_dataset_work_on_the_folder(tmp_path, monkeypatch):
     from datasets import load_dataset
 
-    from cvr_data.triplets.build import build_triplets, find_parts
+    from cvr_data.triplets.build import build_triplets, find_triplet_parts
     from cvr_data.triplets.join import Config
     from tests.dataset_folders import write_texts
 
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "out", Config(), name="tiny")
+    build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "out", Config(), name="tiny")
     found = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {split: rows.num_rows for split, rows in found.items()} == {"train": 2, "test": 1}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cvr_data.formats import FORMATS
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
@@ -13,7 +13,7 @@ from tests.dataset_folders import write_texts
 
 @pytest.fixture
 def built(tmp_path):
-    return build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny").path
+    return build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny").path
 
 
 def test_videos_are_found_through_the_manifest(built, tmp_path):

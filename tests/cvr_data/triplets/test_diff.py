@@ -7,7 +7,7 @@ import pytest
 
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS, triplet_id
-from cvr_data.triplets.build import build_triplets, find_parts
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.dataset import Dataset, open_dataset
 from cvr_data.triplets.diff import dataset_difference
 from cvr_data.triplets.join import Config
@@ -17,7 +17,7 @@ from tests.triplet_tables import triplet, triplets
 
 @pytest.fixture
 def built(tmp_path):
-    build_triplets(find_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
+    build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
     return tmp_path / "tiny"
 
 
@@ -74,7 +74,7 @@ def test_the_command_says_it_in_lines(built, tmp_path, cvr):
     other = tmp_path / "other"
     other.mkdir()
     write_texts(other, verb="turn it")
-    build_triplets(find_parts([other / "short"]), tmp_path / "next", Config(), name="tiny")
+    build_triplets(find_triplet_parts([other / "short"]), tmp_path / "next", Config(), name="tiny")
     outcome = cvr("diff", built, tmp_path / "next")
     assert outcome.code == 0, outcome.err
     assert "triplets  3 before, 3 after: 3 added, 3 removed" in outcome.out

@@ -11,7 +11,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
 from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, pair_id, query_id, triplet_id
-from cvr_data.triplets.join import ORDER, Config, SourceFolder, as_pairs, as_texts, steps
+from cvr_data.triplets.join import ORDER, Config, SourceFolder, pairs_to_join, texts_to_join, triplet_steps
 from tests.stage_tables import apply_steps
 
 CHANGES = [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
@@ -44,8 +44,10 @@ def table(rows, schema):
 def join(pairs, texts, **options):
     """Rows in the order in which they are written."""
     source = SourceFolder(path="test", number=0)
-    read = [as_texts(source, table(texts, MODIFICATIONS)), as_pairs(source, table(pairs, PAIRS))]
-    rows = apply_steps(steps(Config(**options), has_tests=False), pa.concat_tables(read, promote_options="permissive"))
+    read = [texts_to_join(source, table(texts, MODIFICATIONS)), pairs_to_join(source, table(pairs, PAIRS))]
+    rows = apply_steps(
+        triplet_steps(Config(**options), has_tests=False), pa.concat_tables(read, promote_options="permissive")
+    )
     return rows.sort_by([(name, "ascending") for name in (*ORDER, "drop_reason")])
 
 

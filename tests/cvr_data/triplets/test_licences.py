@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.triplets.licences import hub_licence, licence_id, may_redistribute
+from cvr_data.triplets.licences import dataset_hub_licence, dataset_licence_id, may_redistribute
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ def test_anything_else_does_not(licence):
 
 
 def test_a_licence_is_written_one_way():
-    assert licence_id("CC BY 4.0") == licence_id("cc-by_4.0") == "cc-by-4.0"
-    assert licence_id("Apache License 2.0".replace(" License", "")) == "apache-2.0"
-    assert licence_id(None) == "unknown"
+    assert dataset_licence_id("CC BY 4.0") == dataset_licence_id("cc-by_4.0") == "cc-by-4.0"
+    assert dataset_licence_id("Apache License 2.0".replace(" License", "")) == "apache-2.0"
+    assert dataset_licence_id(None) == "unknown"
 
 
 def test_the_hub_is_told_one_licence_other_or_unknown():
-    assert hub_licence(["cc-by-4.0", "CC BY 4.0"]) == "cc-by-4.0"
-    assert hub_licence(["cc-by-4.0", "mit"]) == "other"
-    assert hub_licence(["cc-by-4.0", "unknown"]) == "unknown"
-    assert hub_licence(["WebVid TERMS"]) == "other"
-    assert hub_licence([]) == "unknown"
+    assert dataset_hub_licence(["cc-by-4.0", "CC BY 4.0"]) == "cc-by-4.0"
+    assert dataset_hub_licence(["cc-by-4.0", "mit"]) == "other"
+    assert dataset_hub_licence(["cc-by-4.0", "unknown"]) == "unknown"
+    assert dataset_hub_licence(["WebVid TERMS"]) == "other"
+    assert dataset_hub_licence([]) == "unknown"

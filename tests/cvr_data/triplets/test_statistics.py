@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from cvr_data.triplets.statistics import distribution, statistics, text_report
+from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 from tests.triplet_tables import triplet, triplets
 
 ACTION = [{"kind": "action", "slot": "action", "before": "runs", "after": "jumps"}]
@@ -26,7 +26,7 @@ VIDEOS = pa.table(
 
 
 def test_counts_are_those_of_the_table():
-    found = statistics(TABLE, VIDEOS)
+    found = triplet_statistics(TABLE, VIDEOS)
     everything, test = found["all"], found["splits"]["test"]
     assert list(found["splits"]) == ["train", "test"]
     assert (everything["triplets"], everything["queries"], everything["queries_with_several_targets"]) == (3, 2, 1)
@@ -46,7 +46,7 @@ def test_counts_are_those_of_the_table():
 
 
 def test_shared_videos_groups_and_texts_are_counted():
-    assert statistics(TABLE)["leaks"] == {
+    assert triplet_statistics(TABLE)["leaks"] == {
         "videos": {"train-test": 0},
         "groups": {"train-test": 1},  # g3
         "texts": {"train-test": 0},
@@ -54,23 +54,18 @@ def test_shared_videos_groups_and_texts_are_counted():
 
 
 def test_what_the_tables_do_not_say_is_unknown():
-    found = statistics(triplets(("a", "x", "b")))
+    found = triplet_statistics(triplets(("a", "x", "b")))
     assert found["all"]["duration_s"] is None
     assert found["all"]["groups"] is None
     assert found["leaks"]["groups"] is None
-    assert "Licences            unknown" in text_report(found)
+    assert "Licences            unknown" in triplet_text_report(found)
 
 
 def test_the_numbers_are_json():
-    assert json.loads(json.dumps(statistics(TABLE, VIDEOS)))["all"]["triplets"] == 3
+    assert json.loads(json.dumps(triplet_statistics(TABLE, VIDEOS)))["all"]["triplets"] == 3
 
 
 def test_no_triplet_at_all_is_no_crash():
     empty = TABLE.slice(0, 0)
-    assert statistics(empty, VIDEOS)["all"]["words_per_text"] is None
-    assert text_report(statistics(empty))
-
-
-def test_a_summary_leaves_out_what_is_unknown():
-    assert distribution([None, 2, 4])["mean"] == 3
-    assert distribution([None]) is None
+    assert triplet_statistics(empty, VIDEOS)["all"]["words_per_text"] is None
+    assert triplet_text_report(triplet_statistics(empty))

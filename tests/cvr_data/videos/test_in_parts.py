@@ -22,7 +22,7 @@ from cvr_data.features.encoders import hash
 from cvr_data.tables import VIDEOS
 from cvr_data.videos import entries, import_videos, near_duplicates, repeated
 from cvr_data.videos.corpora import CORPORA
-from cvr_data.videos.split import split_artifact
+from cvr_data.videos.split import split_video_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_rows_of_one_id_are_found_in_any_part(policy, slice_rows, part_rows, buc
 
 def split(source, embeddings, out, keep):
     config = near_duplicates.Config(threshold=0.99, need_features=True)
-    return split_artifact(source, embeddings, config, out, keep=keep)
+    return split_video_artifact(source, embeddings, config, out, keep=keep)
 
 
 def test_a_split_is_the_same_for_any_cut(tmp_path, monkeypatch):
@@ -136,7 +136,7 @@ def import_ids(source, out):
 
 STAGES = {
     "import": import_ids,
-    "split": lambda source, out: split_artifact(source, None, near_duplicates.Config(), out),
+    "split": lambda source, out: split_video_artifact(source, None, near_duplicates.Config(), out),
     "embed": lambda source, out: embed(source, "hash", CONFIG, out),
 }
 

@@ -9,7 +9,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.near_duplicates import Config, split_videos
-from cvr_data.videos.split import keep_splits
+from cvr_data.videos.split import keep_video_splits
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ def placed(groups, given=None):
                for name, (split, group) in EARLIER.items()]  # fmt: skip
     assigned = split_videos(Config(val=0.0, test=0.0), videos, list(groups.values()))
     own = videos["split"].to_pylist()
-    kept = keep_splits(assigned, own, check_columns(pa.Table.from_pylist(earlier), VIDEOS, "test"))
+    kept = keep_video_splits(assigned, own, check_columns(pa.Table.from_pylist(earlier), VIDEOS, "test"))
     return {row["video_id"]: (row["split"], row["group_id"], row["drop_reason"]) for row in kept.to_pylist()}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cvr_data.core.errors import CvrError
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.tables import VIDEOS, content_id
-from cvr_data.videos.kin import components, edges_of, names_of, similar_rows
+from cvr_data.videos.kin import similar_video_rows, video_kin_components, video_kin_edges, video_kin_names
 from cvr_data.videos.near_duplicates import Config, split_videos
 
 
@@ -29,7 +29,7 @@ def frames_of(seed, count=3, size=64):
 
 def group_ids(names, pairs):
     edges = np.array(pairs, np.int64).reshape(-1, 2)
-    return names_of(pa.chunked_array([pa.array(names, pa.string())]), components(len(names), edges))
+    return video_kin_names(pa.chunked_array([pa.array(names, pa.string())]), video_kin_components(len(names), edges))
 
 
 @given(st.integers(0, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=12), st.randoms())
@@ -57,13 +57,13 @@ def test_similar_rows_are_those_of_the_whole_matrix(count):
     expected = [
         (row, other) for row in range(count) for other in range(30 - count) if first[row] @ second[other] >= 0.9
     ]
-    assert list(map(tuple, similar_rows(first, second, 0.9).tolist())) == expected
+    assert list(map(tuple, similar_video_rows(first, second, 0.9).tolist())) == expected
 
 
 def test_videos_of_one_sign_have_an_edge_to_the_first():
     keys, ids = [7, 8, 9, 7, 8, 7], [10, 11, 12, 13, 14, 15]
     signs = pa.table({"key": pa.array(keys, pa.uint64()), "id": pa.array(ids, pa.uint64()), "is_alike": [True] * 6})
-    edges = edges_of(None, signs).to_pylist()
+    edges = video_kin_edges(None, signs).to_pylist()
     assert [(edge["first"], edge["second"]) for edge in edges] == [(10, 13), (11, 14), (10, 15)]
 
 

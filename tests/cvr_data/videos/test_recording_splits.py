@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
-from cvr_data.videos.kin import components, names_of
+from cvr_data.videos.kin import video_kin_components, video_kin_names
 from cvr_data.videos.near_duplicates import Config, split_videos
-from cvr_data.videos.split import keep_splits
+from cvr_data.videos.split import keep_video_splits
 
 SPLITS = st.sampled_from(["train", "val", "test", None])
 
@@ -26,7 +26,7 @@ def split(rows, alike=()):
     recordings = [recording for _, recording in rows]
     same = [(recordings.index(recording), row) for row, recording in enumerate(recordings) if recording]
     groups, kin = (
-        names_of(table["video_id"], components(len(rows), np.array(pairs, np.int64).reshape(-1, 2)))
+        video_kin_names(table["video_id"], video_kin_components(len(rows), np.array(pairs, np.int64).reshape(-1, 2)))
         for pairs in (list(alike), [*alike, *same])
     )
     return split_videos(Config(), table, groups, kin).to_pylist()
@@ -62,7 +62,7 @@ def test_a_new_clip_joins_the_kept_split_of_its_recording():
     kin = ["k", "k", "k"]
     earlier = check_columns(pa.Table.from_pylist([{**rows[0], "split": "val", "group_id": "g"}]), VIDEOS, "test")
     assigned = split_videos(Config(), table, ["1", "2", "3"], kin)
-    found = keep_splits(assigned, table["split"].to_pylist(), earlier, kin).to_pylist()
+    found = keep_video_splits(assigned, table["split"].to_pylist(), earlier, kin).to_pylist()
     assert [(row["split"], row["group_id"], row["drop_reason"]) for row in found] == [
         ("val", "g", None), ("val", "2", None), ("test", "3", "same_recording_as_kept_val"),
     ]  # fmt: skip

@@ -24,9 +24,9 @@ from transformers.models.blip.modeling_blip_text import BlipTextModel
 
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.parts.device import seeded
-from cvr_bench.models.parts.weights import read_extra
+from cvr_bench.models.parts.weights import read_extra_weights
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, load_model
+from cvr_data.features.encoders.networks.checkpoints import load_encoder_network, load_encoder_tokenizer
 from cvr_data.features.protocol import Encoder
 
 CLS, ENC = 1, 2
@@ -70,15 +70,9 @@ class BlipNetwork(nn.Module):
     """
 
     def __init__(
-        self,
-        text_encoder: BlipTextModel,
-        vision_width: int,
-        dim: int,
-        *,
-        enc_id: int = 30523,
-        word_width: int = 0,
+        self, text_encoder: BlipTextModel, vision_width: int, dim: int, *, enc_id: int = 30523, word_width: int = 0,
         with_prompt: bool = False,
-    ):
+    ):  # fmt: skip
         super().__init__()
         width = text_encoder.config.hidden_size
         self.text_encoder = text_encoder
@@ -145,7 +139,7 @@ class BlipNetwork(nn.Module):
         return {"inputs_embeds": states_BLW}, mask_BL
 
 
-def text_config(**sizes: Any) -> BlipTextConfig:
+def blip_text_config(**sizes: Any) -> BlipTextConfig:
     """Return the configuration of a text encoder, with cross-attention in every layer."""
     ids: dict[str, Any] = {"bos_token_id": CLS, "pad_token_id": 0, "eos_token_id": CLS, "sep_token_id": CLS}
     return BlipTextConfig(**transformer_sizes(**sizes), is_decoder=True, **ids)
@@ -190,8 +184,8 @@ def build_blip(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = Fals
     """
     if config.model is None:
         return Built(_small(config, encoder, with_prompt))
-    whole = load_model("BlipForImageTextRetrieval", config.model)
-    check_width(encoder, whole.text_proj.out_features, config.model)
+    whole = load_encoder_network("BlipForImageTextRetrieval", config.model)
+    check_network_width(encoder, whole.text_proj.out_features, config.model)
     with seeded(config.seed):
         network = BlipNetwork(
             whole.text_encoder,
@@ -202,12 +196,12 @@ def build_blip(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = Fals
         )
     network.text_proj.load_state_dict(whole.text_proj.state_dict())
     network.vision_proj.load_state_dict(whole.vision_proj.state_dict())
-    network.load_state_dict(read_extra(Path(config.model)), strict=False)
+    network.load_state_dict(read_extra_weights(Path(config.model)), strict=False)
     network.requires_grad_(True)
-    return Built(network, load_hub_tokenizer(config.model), whole.vision_proj.in_features)
+    return Built(network, load_encoder_tokenizer(config.model), whole.vision_proj.in_features)
 
 
-def check_width(encoder: Encoder, width: int, model: str) -> None:
+def check_network_width(encoder: Encoder, width: int, model: str) -> None:
     """Refuse features that embeddings of a network cannot be compared with.
 
     Raises:
@@ -219,11 +213,11 @@ def check_width(encoder: Encoder, width: int, model: str) -> None:
 
 def _small(config: CovrConfig, encoder: Encoder, with_prompt: bool) -> BlipNetwork:
     with seeded(config.seed):
-        text_encoder = BlipTextModel(text_config(**small_sizes(config, encoder)), add_pooling_layer=False)
+        text_encoder = BlipTextModel(blip_text_config(**small_network_sizes(config, encoder)), add_pooling_layer=False)
         return BlipNetwork(text_encoder, encoder.dim, encoder.dim, word_width=encoder.text_dim, with_prompt=with_prompt)
 
 
-def small_sizes(config: CovrConfig, encoder: Encoder) -> dict[str, Any]:
+def small_network_sizes(config: CovrConfig, encoder: Encoder) -> dict[str, Any]:
     """Return the sizes of a small network over the features of an encoder."""
     sizes = {name: getattr(config, name) for name in ("width", "layers", "heads", "dropout")}
     return {**sizes, "vision_width": encoder.dim}

@@ -14,11 +14,11 @@ import torch
 
 from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Words
 from cvr_bench.models.networks.covr.config import CovrConfig
-from cvr_bench.models.parts.device import Features, device_of, on_device
+from cvr_bench.models.parts.device import Features, device_of_module, on_device
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import tokenize
-from cvr_data.features.encoders.networks.clean_caption import clean_caption
-from cvr_data.features.protocol import Encoder, VideoFeatures, video_tokens
+from cvr_data.features.encoders.networks.checkpoints import tokenize_for_encoder
+from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
+from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
 AT_ONCE = 64
@@ -41,14 +41,7 @@ LONG = Limits(words=None, train_tokens=256, test_tokens=256)
 
 
 class Inputs:
-    """Texts and references -> what a network is given, where its weights are.
-
-    Args:
-        config: as released, or texts read to their end; where the tokens of references are stored.
-        encoder: of the features.
-        built: the network, with its tokenizer and the width of image tokens if it has them.
-        limits: how much is read as released.
-    """
+    """Texts and references -> what a network is given, where its weights are; `limits` say what is read as released."""
 
     def __init__(self, config: CovrConfig, encoder: Encoder, built: Built, limits: Limits = AS_PUBLISHED):
         self.encoder, self.built, self.folder = encoder, built, config.reference_tokens
@@ -60,9 +53,9 @@ class Inputs:
             features = self.encoder.encode_texts(texts)
             return self._placed(Words(None, features.mask_BL, features.tokens_BLD))
         cut = 10**9 if self.limits.words is None else self.limits.words
-        cleaned = list(texts) if raw else [clean_caption(text, cut) for text in texts]
+        cleaned = list(texts) if raw else [clean_text_for_encoder(text, cut) for text in texts]
         length = self.limits.train_tokens if training else self.limits.test_tokens
-        return self._placed(Words(*tokenize(self.built.tokenizer, cleaned, length)))
+        return self._placed(Words(*tokenize_for_encoder(self.built.tokenizer, cleaned, length)))
 
     def images(self, videos: Sequence[Video], *, drawn: bool = False) -> ImageTokens:
         """Return the image tokens of references; `drawn` takes one of each one's frames at random.
@@ -75,26 +68,26 @@ class Inputs:
             features = self.encoder.encode_videos(videos)
             if not drawn:
                 return self._placed(ImageTokens(features.frames_BTD, features.mask_BT))
-            tokens_BPV = any_frame(features)[:, None]
+            tokens_BPV = _any_frame(features)[:, None]
         else:
-            features = video_tokens(self.encoder, videos, self.folder)
+            features = video_token_features(self.encoder, videos, self.folder)
             if (width := features.frames_BTD.shape[-1]) != needed:
                 where = self.folder or "the features"
                 raise CvrError(f"The frame tokens of {where} are {width} wide, this network needs {needed}.")
-            tokens_BPV = any_frame(features) if drawn else middle(features)
+            tokens_BPV = _any_frame(features) if drawn else covr_middle_frame(features)
         return self._placed(ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool)))
 
     def _placed(self, given: Features) -> Features:
-        return on_device(given, device_of(self.built.network))
+        return on_device(given, device_of_module(self.built.network))
 
 
-def middle(features: VideoFeatures) -> torch.Tensor:
+def covr_middle_frame(features: VideoFeatures) -> torch.Tensor:
     """Return the frame in the middle of each video, (B, ...): the later one of two."""
     rows_B = torch.arange(len(features.mask_BT))
     return features.frames_BTD[rows_B, features.mask_BT.sum(dim=1) // 2]
 
 
-def any_frame(features: VideoFeatures) -> torch.Tensor:
+def _any_frame(features: VideoFeatures) -> torch.Tensor:
     """Return a frame of each video, (B, ...), drawn by torch's generator, as dropout is."""
     lengths_B = features.mask_BT.sum(dim=1)
     drawn_B = (torch.rand(len(lengths_B)) * lengths_B).long()

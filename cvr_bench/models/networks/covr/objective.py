@@ -15,16 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
-from cvr_bench.models.networks.covr.inputs import middle
+from cvr_bench.models.networks.covr.inputs import covr_middle_frame
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.frame_weights import weighted_mean
-from cvr_bench.models.parts.losses import hn_nce, info_nce, similarities
+from cvr_bench.models.parts.frame_weights import frame_weighted_mean
+from cvr_bench.models.parts.losses import hn_nce, info_nce, loss_similarities
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, VideoFeatures
 from cvr_data.media.video import Video
 
 
-def pooled(features: VideoFeatures, pooling: Pooling, frame_scores: Sequence[Sequence[float] | None] = ()) -> Tensor:
+def covr_pooled(
+    features: VideoFeatures, pooling: Pooling, frame_scores: Sequence[Sequence[float] | None] = ()
+) -> Tensor:
     """Return one row per video, (B, D), not normalised.
 
     Args:
@@ -33,10 +35,10 @@ def pooled(features: VideoFeatures, pooling: Pooling, frame_scores: Sequence[Seq
         frame_scores: one list per video; where there is none, or not one score per frame, frames weigh the same.
     """
     if pooling == "middle":
-        return middle(features)
+        return covr_middle_frame(features)
     scores = frame_scores if pooling == "query" and frame_scores else [()] * len(features.mask_BT)
     rows = zip(features.frames_BTD, features.mask_BT, scores, strict=True)
-    return torch.cat([weighted_mean(frames_TD[mask_T], given or ()) for frames_TD, mask_T, given in rows])
+    return torch.cat([frame_weighted_mean(frames_TD[mask_T], given or ()) for frames_TD, mask_T, given in rows])
 
 
 @dataclass(frozen=True)
@@ -48,36 +50,32 @@ class Objective:
     def __call__(self, query_BD: Tensor, target_BD: Tensor, batch: TripletBatch) -> Tensor:
         """Return the loss; `faithful` divides along the published axis and takes every other target for a negative."""
         config, target_BD = self.config, batch.joined(target_BD.to(query_BD.device))
-        logits_BB = similarities(batch.joined(query_BD), target_BD) / config.temperature
+        logits_BB = loss_similarities(batch.joined(query_BD), target_BD) / config.temperature
         if config.is_faithful:
             return hn_nce(logits_BB, reference_axis=True) if config.loss == "hn-nce" else info_nce(logits_BB)
         ignored_BB = batch.ignored().to(logits_BB.device)
         return hn_nce(logits_BB, ignored_BB) if config.loss == "hn-nce" else info_nce(logits_BB, ignored_BB)
 
 
-def gallery_of(encoder: Encoder, pooling: Pooling) -> Callable[[Sequence[Video]], Tensor]:
+def covr_gallery_encoder(encoder: Encoder, pooling: Pooling) -> Callable[[Sequence[Video]], Tensor]:
     """Return what embeds gallery videos: their pooled frames, unit length."""
-    return lambda videos: F.normalize(pooled(encoder.encode_videos(videos), pooling), dim=-1)
+    return lambda videos: F.normalize(covr_pooled(encoder.encode_videos(videos), pooling), dim=-1)
 
 
-def targets_of(batch: TripletBatch, pooling: Pooling) -> Tensor:
+def covr_targets(batch: TripletBatch, pooling: Pooling) -> Tensor:
     """Return target_BD, unit length."""
     frame_scores = batch.extra.get("frame_scores") or [None] * len(batch.target_ids)
-    return F.normalize(pooled(batch.target, pooling, frame_scores), dim=-1)
+    return F.normalize(covr_pooled(batch.target, pooling, frame_scores), dim=-1)
 
 
-def in_parts(count: int, size: int, encode: Callable[[slice], Tensor]) -> Tensor:
+def covr_queries_in_parts(count: int, size: int, encode: Callable[[slice], Tensor]) -> Tensor:
     """Return the rows of `count` queries, `size` of which are encoded at once."""
     parts = [encode(slice(start, start + size)).cpu() for start in range(0, count, size)]
     return torch.cat(parts) if parts else torch.empty(0, 0)
 
 
-def column(batch: TripletBatch, name: str, model: str, option: str) -> list[Any]:
-    """Return a column of the triplets that a loss needs.
-
-    Raises:
-        CvrError: the triplets lack it, or a row does.
-    """
+def covr_loss_column(batch: TripletBatch, name: str, model: str, option: str) -> list[Any]:
+    """Return a column of the triplets that a loss needs. Raises CvrError: the triplets lack it, or a row does."""
     values = batch.extra.get(name)
     if values is None or any(value is None for value in values):
         raise CvrError(f"{model} needs the {name} of every triplet to train on; leave it out with -o {option}.")

@@ -24,13 +24,13 @@ from cvr_bench.models.networks.covr.blip import (
     Built,
     ImageTokens,
     Words,
-    check_width,
-    small_sizes,
+    check_network_width,
+    small_network_sizes,
     transformer_sizes,
 )
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.parts.device import seeded
-from cvr_data.features.encoders.networks.checkpoints import load_hub_tokenizer, load_model
+from cvr_data.features.encoders.networks.checkpoints import load_encoder_network, load_encoder_tokenizer
 from cvr_data.features.protocol import Encoder
 
 
@@ -120,11 +120,11 @@ def build_qformer(config: CovrConfig, encoder: Encoder, queries: int) -> Built[Q
     """
     if config.model is None:
         with seeded(config.seed):
-            small = qformer_config(**small_sizes(config, encoder))
+            small = qformer_config(**small_network_sizes(config, encoder))
             return Built(QFormerNetwork(small, encoder.dim, queries=queries, word_width=encoder.text_dim))
-    whole = load_model("Blip2ForImageTextRetrieval", config.model)
+    whole = load_encoder_network("Blip2ForImageTextRetrieval", config.model)
     settings = whole.config
-    check_width(encoder, settings.image_text_hidden_size, config.model)
+    check_network_width(encoder, settings.image_text_hidden_size, config.model)
     with seeded(config.seed):
         network = QFormerNetwork(
             settings.qformer_config, settings.image_text_hidden_size, queries=settings.num_query_tokens
@@ -132,4 +132,4 @@ def build_qformer(config: CovrConfig, encoder: Encoder, queries: int) -> Built[Q
     kept = {name: weight for name, weight in whole.state_dict().items() if name in network.state_dict()}
     network.load_state_dict(kept)
     network.requires_grad_(True)
-    return Built(network, load_hub_tokenizer(config.model), settings.vision_config.hidden_size)
+    return Built(network, load_encoder_tokenizer(config.model), settings.vision_config.hidden_size)

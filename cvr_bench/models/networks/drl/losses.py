@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cvr_bench.models.networks.drl.network import DrlNetwork, matches, pooled
+from cvr_bench.models.networks.drl.network import DrlNetwork, drl_matches, drl_pooled
 from cvr_bench.models.parts.late_interaction import Parts
-from cvr_bench.models.parts.losses import info_nce, wide
+from cvr_bench.models.parts.losses import info_nce, wide_loss_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +43,21 @@ class BatchScores:
     """Cosines of tokens and frames of each text with its own video, (B, L, T); None where there are no parts."""
 
 
-def batch_scores(network: DrlNetwork, text: Parts, video: Parts, *, zero_mask: bool, two_passes: bool) -> BatchScores:
+def drl_batch_scores(
+    network: DrlNetwork, text: Parts, video: Parts, *, zero_mask: bool, two_passes: bool
+) -> BatchScores:
     """Return the scores of a batch; `two_passes` has xti score every pair twice, each time with its own dropout."""
     interaction = network.architecture.interaction
     if interaction == "xti":
         scores_BB = _cross_scores(network, text, video)
         return BatchScores(scores_BB, _cross_scores(network, text, video) if two_passes else scores_BB, None)
-    found_BLBT = matches(text, video, zero_mask=zero_mask)
-    scores_BB = found_BLBT[:, 0, :, 0] if interaction == "dp" else pooled(found_BLBT, text, video)
+    found_BLBT = drl_matches(text, video, zero_mask=zero_mask)
+    scores_BB = found_BLBT[:, 0, :, 0] if interaction == "dp" else drl_pooled(found_BLBT, text, video)
     own_BLT = torch.diagonal(found_BLBT, dim1=0, dim2=2).permute(2, 0, 1)
     return BatchScores(scores_BB, scores_BB, own_BLT)
 
 
-def contrastive(scores: BatchScores, scale: Tensor, ignored_BB: Tensor | None) -> Tensor:
+def drl_contrastive_loss(scores: BatchScores, scale: Tensor, ignored_BB: Tensor | None) -> Tensor:
     """Return the mean of the cross-entropies of texts among videos and of videos among texts."""
     other_BB = None if ignored_BB is None else ignored_BB.T
     to_video = info_nce(scale * scores.to_video_BB, ignored_BB, symmetric=False)
@@ -72,7 +74,7 @@ def cdcr_loss(cdcr: Cdcr, text: Parts, video: Parts, own_BLT: Tensor) -> Tensor:
     else:
         of_text = _best_correlation(cdcr, text, video, own_BLT)
         correlation_DD = (of_text + _best_correlation(cdcr, video, text, own_BLT.transpose(1, 2))) / 2
-    return decorrelation(correlation_DD, diagonal=cdcr.diagonal, others=cdcr.others)
+    return drl_decorrelation_loss(correlation_DD, diagonal=cdcr.diagonal, others=cdcr.others)
 
 
 def _best_correlation(cdcr: Cdcr, parts: Parts, partners: Parts, own_BNM: Tensor) -> Tensor:
@@ -91,8 +93,8 @@ def _correlation(
 ) -> Tensor:
     with torch.autocast(first_ND.device.type, enabled=False):
         if cdcr.released:
-            return released_correlation(first_ND, second_ND, over=over, weights_N=weights_N)
-        return channel_correlation(first_ND, second_ND, weights_N)
+            return drl_released_channel_correlation(first_ND, second_ND, over=over, weights_N=weights_N)
+        return drl_channel_correlation(first_ND, second_ND, weights_N)
 
 
 def _one_part(parts: Parts) -> Tensor:
@@ -117,29 +119,29 @@ EPSILON = 1e-8
 """Added to a variance: a channel that is constant correlates with nothing."""
 
 
-def channel_correlation(first_ND: Tensor, second_ND: Tensor, weights_N: Tensor | None = None) -> Tensor:
+def drl_channel_correlation(first_ND: Tensor, second_ND: Tensor, weights_N: Tensor | None = None) -> Tensor:
     """Return correlation_DD, from -1 to 1, of the channels of matched rows; rows count as much as their weights say."""
-    first_ND, second_ND = wide(first_ND), wide(second_ND)
-    weights_N = first_ND.new_ones(len(first_ND)) if weights_N is None else wide(weights_N)
+    first_ND, second_ND = wide_loss_values(first_ND), wide_loss_values(second_ND)
+    weights_N = first_ND.new_ones(len(first_ND)) if weights_N is None else wide_loss_values(weights_N)
     weights_N1 = (weights_N / weights_N.sum()).unsqueeze(-1)
     return (weights_N1 * _standard(first_ND, weights_N1)).T @ _standard(second_ND, weights_N1)
 
 
-def released_correlation(
+def drl_released_channel_correlation(
     first_ND: Tensor, second_ND: Tensor, *, over: float, weights_N: Tensor | None = None
 ) -> Tensor:
     """Return the same as the DRL code has it: no correlation in the strict sense, and NaN for a constant channel.
 
     Means and deviations are unweighted, the deviation is that of a sample (N - 1), and the sum is divided by `over`.
     """
-    first_ND, second_ND = wide(first_ND), wide(second_ND)
+    first_ND, second_ND = wide_loss_values(first_ND), wide_loss_values(second_ND)
     standard_ND = (first_ND - first_ND.mean(dim=0)) / first_ND.std(dim=0)
     if weights_N is not None:
         standard_ND = standard_ND * weights_N.unsqueeze(-1)
     return standard_ND.T @ ((second_ND - second_ND.mean(dim=0)) / second_ND.std(dim=0)) / over
 
 
-def decorrelation(correlation_DD: Tensor, *, diagonal: float, others: float) -> Tensor:
+def drl_decorrelation_loss(correlation_DD: Tensor, *, diagonal: float, others: float) -> Tensor:
     """Return the summed squares of (1 - a channel's own correlation) and of all others, each times its weight."""
     own_D = correlation_DD.diagonal()
     between = correlation_DD.square().sum() - own_D.square().sum()

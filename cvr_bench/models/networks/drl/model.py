@@ -11,18 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.networks.drl.losses import BatchScores, Cdcr, batch_scores, cdcr_loss, contrastive
-from cvr_bench.models.networks.drl.network import Aggregation, Architecture, DrlNetwork, Interaction, with_floor
-from cvr_bench.models.networks.drl.retriever import LateRetriever, cross_block, vector_retriever
+from cvr_bench.models.networks.drl.losses import BatchScores, Cdcr, cdcr_loss, drl_batch_scores, drl_contrastive_loss
+from cvr_bench.models.networks.drl.network import Aggregation, Architecture, DrlNetwork, Interaction, drl_with_floor
+from cvr_bench.models.networks.drl.retriever import LateRetriever, drl_cross_block, drl_vector_retriever
 from cvr_bench.models.networks.drl.transformer import DEPTH, FrameTransformer, TransformerLayer
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of, on_device, seeded
+from cvr_bench.models.parts.device import device_of_module, on_device, seeded
 from cvr_bench.models.parts.late_interaction import Parts
-from cvr_bench.models.parts.losses import false_negatives
+from cvr_bench.models.parts.losses import loss_false_negatives
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
-from cvr_bench.models.parts.weights import Start, load_weights
+from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import load_model
+from cvr_data.features.encoders.networks.checkpoints import load_encoder_network
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -96,31 +96,27 @@ class DrlOptions(LateOptions):
 
 
 def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
-    """Return the model over frozen features.
-
-    Raises:
-        CvrError: a checkpoint does not fit.
-    """
+    """Return the model over frozen features. Raises CvrError: a checkpoint does not fit."""
     with seeded(options.seed):
         network = DrlNetwork(_architecture(options, encoder.dim))
     if options.clip is not None:
-        copy_text_layers(options.clip, network)
-    load_weights(network, options.checkpoint)
+        _copy_text_layers(options.clip, network)
+    load_model_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
-        parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of(network)))
+        parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of_module(network)))
         return _with_released_padding(parts, options.max_words) if options.pads_as_released else parts
 
     def video_parts(videos: Sequence[Video]) -> Parts:
-        parts = network.video_parts(on_device(encoder.encode_videos(videos), device_of(network)))
+        parts = network.video_parts(on_device(encoder.encode_videos(videos), device_of_module(network)))
         return _with_released_padding(parts, options.max_frames) if options.pads_as_released else parts
 
     def training_step(batch: TripletBatch) -> Losses:
-        return _losses(options, network, on_device(batch, device_of(network)))
+        return _losses(options, network, on_device(batch, device_of_module(network)))
 
     if options.interaction == "dp":
-        return vector_retriever(network, text_parts, video_parts, training_step)
-    block = cross_block(network) if options.interaction == "xti" else None
+        return drl_vector_retriever(network, text_parts, video_parts, training_step)
+    block = drl_cross_block(network) if options.interaction == "xti" else None
     return LateRetriever(network, text_parts, video_parts, training_step, block)
 
 
@@ -140,12 +136,8 @@ def _architecture(options: DrlOptions, dim: int) -> Architecture:
     )
 
 
-def copy_text_layers(clip: str, network: DrlNetwork) -> None:
-    """Give the Transformer over frames, and xti's, the positions and first layers of a CLIP's text network.
-
-    Args:
-        clip: folder saved with save_pretrained, or id on the hub.
-        network: one without a Transformer is left as it is.
+def _copy_text_layers(clip: str, network: DrlNetwork) -> None:
+    """Give the Transformers over frames and of xti the positions and first layers of a CLIP's text network.
 
     Raises:
         CvrError: the text network cannot be read, or is of another width or too shallow.
@@ -157,7 +149,7 @@ def copy_text_layers(clip: str, network: DrlNetwork) -> None:
         homes.append((network.cross.embeddings.position_embeddings, network.cross.transformer.resblocks))
     if not homes:
         return
-    text = load_model("CLIPModel", clip).text_model
+    text = load_encoder_network("CLIPModel", clip).text_model
     positions_ND, layers = text.embeddings.position_embedding.weight, text.encoder.layers
     dim = network.architecture.dim
     if positions_ND.shape[1] != dim or len(layers) < DEPTH:
@@ -201,25 +193,25 @@ class Compared:
     scores: BatchScores
 
 
-def compare_batch(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Compared:
+def drl_training_scores(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Compared:
     """Return the scores of a batch as training sees them."""
     text, video = network.text_parts(batch.modification), network.video_parts(batch.target)
     if options.pads_as_released:
         text, video = _padded(text, options.max_words), _padded(video, options.max_frames)
     text, video = _joined(batch, text), _joined(batch, video)
-    scores = batch_scores(network, text, video, zero_mask=options.faithful, two_passes=options.faithful)
+    scores = drl_batch_scores(network, text, video, zero_mask=options.faithful, two_passes=options.faithful)
     return Compared(text, video, scores)
 
 
 def _losses(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Losses:
     network.limit_scale()
-    compared = compare_batch(options, network, batch)
+    compared = drl_training_scores(options, network, batch)
     ignored_BB: Tensor | None = None
     if not options.faithful:
         lists = (batch.target_ids, batch.target_group_ids, batch.modifications)
-        ignored_BB = false_negatives(*(batch.joined_ids(values) for values in lists))
-        ignored_BB = ignored_BB.to(device_of(network))
-    parts = {"similarity": contrastive(compared.scores, network.scale, ignored_BB)}
+        ignored_BB = loss_false_negatives(*(batch.joined_ids(values) for values in lists))
+        ignored_BB = ignored_BB.to(device_of_module(network))
+    parts = {"similarity": drl_contrastive_loss(compared.scores, network.scale, ignored_BB)}
     if options.cdcr and compared.scores.own is not None:
         cdcr = Cdcr(
             mode=options.cdcr, diagonal=options.cdcr_alpha1, others=options.cdcr_alpha2, released=options.faithful
@@ -231,7 +223,7 @@ def _losses(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Lo
 
 def _with_released_padding(parts: Parts, count: int) -> Parts:
     """Parts whose best matches are those of the released code, which pads every item to `count`."""
-    return with_floor(parts, parts.mask_BN.sum(dim=1) < count)
+    return drl_with_floor(parts, parts.mask_BN.sum(dim=1) < count)
 
 
 def _joined(batch: TripletBatch, parts: Parts) -> Parts:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.drl.transformer import Cross, FrameLstm, FrameTransformer, part_weights_head
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.losses import NEGLIGIBLE
+from cvr_data.features.encoders.networks.two_towers import end_token_features
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 Interaction = Literal["dp", "ti", "wti", "xti"]
@@ -83,7 +84,9 @@ class DrlNetwork(nn.Module):
         """Return the unit tokens of each text; for dp and xti its one vector."""
         if self.architecture.interaction in ("dp", "xti"):
             one_A1 = text.mask_BL.new_ones(len(text.mask_BL), 1)
-            vector_A1D = self._text_vector(text).unsqueeze(1)
+            last_token = self.architecture.last_token
+            vector_AD = end_token_features(text.tokens_BLD, text.mask_BL) if last_token else text.pooled_BD
+            vector_A1D = vector_AD.unsqueeze(1)
             if self.architecture.interaction == "dp":
                 vector_A1D = F.normalize(vector_A1D, dim=-1)
             return Parts(vector_A1D, one_A1, one_A1.to(vector_A1D.dtype))
@@ -105,12 +108,6 @@ class DrlNetwork(nn.Module):
         """Return xti's score_B of a text with its video."""
         return self.similarity_dense(self.cross(text_BD, frames_BTD, mask_BT)).squeeze(-1)
 
-    def _text_vector(self, text: TextFeatures) -> Tensor:
-        if not self.architecture.last_token:
-            return text.pooled_BD
-        rows_A = torch.arange(len(text.mask_BL), device=text.mask_BL.device)
-        return text.tokens_BLD[rows_A, text.mask_BL.sum(dim=1) - 1]
-
     def _weighted(self, parts_BND: Tensor, mask_BN: Tensor, head: str) -> Parts:
         """Unit parts; their weights are equal for ti, and learned from the parts before normalisation for wti."""
         if self.architecture.interaction == "wti":
@@ -122,7 +119,7 @@ class DrlNetwork(nn.Module):
         return Parts(F.normalize(parts_BND, dim=-1), mask_BN, weights_BN * mask_BN)
 
 
-def matches(text: Parts, video: Parts, *, zero_mask: bool) -> Tensor:
+def drl_matches(text: Parts, video: Parts, *, zero_mask: bool) -> Tensor:
     """Return cosines_ALBT of all tokens and frames; what is padded never wins, or (`zero_mask`) counts as 0."""
     (texts, length, dim), (videos, frames, _) = text.vectors_BND.shape, video.vectors_BND.shape
     with torch.autocast(text.vectors_BND.device.type, enabled=False):
@@ -132,7 +129,7 @@ def matches(text: Parts, video: Parts, *, zero_mask: bool) -> Tensor:
     return found_ALBT.masked_fill(~valid_ALBT, 0.0 if zero_mask else NEGLIGIBLE)
 
 
-def pooled(found_ALBT: Tensor, text: Parts, video: Parts) -> Tensor:
+def drl_pooled(found_ALBT: Tensor, text: Parts, video: Parts) -> Tensor:
     """Return scores_AB: half the weighted best frames of the tokens, half the weighted best tokens of the frames.
 
     What is padded has weight 0, whatever its best match.
@@ -142,7 +139,7 @@ def pooled(found_ALBT: Tensor, text: Parts, video: Parts) -> Tensor:
     return (of_tokens_AB + torch.einsum("abt,bt->ab", best_token_ABT, video.weights_BN)) / 2
 
 
-def with_floor(parts: Parts, is_padded_B: Tensor) -> Parts:
+def drl_with_floor(parts: Parts, is_padded_B: Tensor) -> Parts:
     """Return parts with a zero vector of no weight in the items that the released code pads: best matches of 0 or more.
 
     It is the first one, since padding comes last.

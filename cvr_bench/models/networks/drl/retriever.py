@@ -19,11 +19,17 @@ from cvr_bench.models.parts.late_interaction import (
     BlockScores,
     Parts,
     Tile,
-    late_scores,
-    tiles,
+    late_interaction_scores,
+    late_interaction_tiles,
 )
-from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Losses, evaluating, videos_and_texts
-from cvr_bench.tasks.task import Item, Query, modifications, references
+from cvr_bench.models.parts.retriever import (
+    BATCH,
+    DenseRetriever,
+    Losses,
+    evaluating_module,
+    retriever_videos_and_texts,
+)
+from cvr_bench.tasks.task import Item, Query, task_modifications, task_references
 from cvr_data.media.video import Video
 
 TextParts = Callable[[Sequence[str]], Parts]
@@ -33,22 +39,13 @@ VideoParts = Callable[[Sequence[Video]], Parts]
 class LateRetriever:
     """Keeps the parts of the gallery, and compares them with those of the queries block by block.
 
-    Args:
-        module: what is trained; it is in eval mode while it indexes and scores.
-        text_parts: texts -> their parts.
-        video_parts: videos -> their parts.
-        training_step: batch -> losses.
-        block: tiles -> the scores of all their pairs; None is the token-wise interaction.
+    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction.
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        text_parts: TextParts,
-        video_parts: VideoParts,
-        training_step: Callable[[TripletBatch], Losses],
-        block: BlockScores | None = None,
-    ):
+        self, module: nn.Module, text_parts: TextParts, video_parts: VideoParts,
+        training_step: Callable[[TripletBatch], Losses], block: BlockScores | None = None,
+    ):  # fmt: skip
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
         self.block = block or BestMatches()
@@ -62,7 +59,7 @@ class LateRetriever:
         Raises:
             CvrError: videos and texts are mixed.
         """
-        videos, texts = videos_and_texts(gallery, ranks_texts=True)
+        videos, texts = retriever_videos_and_texts(gallery, ranks_texts=True)
         self.of_texts = bool(texts)
         if self.of_texts:
             row_of: dict[str, int] = {}
@@ -73,17 +70,15 @@ class LateRetriever:
             self.gallery = self._videos(videos)
 
     def score(self, queries: Sequence[Query]) -> Tensor:
-        """Return scores_QG.
-
-        Raises:
-            CvrError: a query lacks the text or, where texts are ranked, the video.
-        """
+        """Return scores_QG. Raises CvrError: a query lacks the text or, where texts are ranked, the video."""
         if self.gallery is None:
             raise ValueError("index(gallery) comes before score(queries).")
-        with evaluating(self.module):
+        with evaluating_module(self.module):
             if self.of_texts:
-                return late_scores(self.gallery, self._videos(references(queries)), self.block).T[:, self.columns_G]
-            return late_scores(self._texts(modifications(queries)), self.gallery, self.block)
+                return late_interaction_scores(self.gallery, self._videos(task_references(queries)), self.block).T[
+                    :, self.columns_G
+                ]
+            return late_interaction_scores(self._texts(task_modifications(queries)), self.gallery, self.block)
 
     def _texts(self, texts: Sequence[str]) -> list[Tile]:
         return self._tiles(self.text_parts, texts, TEXT_ROWS)
@@ -96,11 +91,11 @@ class LateRetriever:
             for start in range(0, len(things), BATCH):
                 yield encode(things[start : start + BATCH])
 
-        with evaluating(self.module):
-            return tiles(batches(), rows)
+        with evaluating_module(self.module):
+            return late_interaction_tiles(batches(), rows)
 
 
-def vector_retriever(
+def drl_vector_retriever(
     module: nn.Module,
     text_parts: TextParts,
     video_parts: VideoParts,
@@ -116,15 +111,15 @@ def vector_retriever(
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         if all(query.modification is None for query in queries):
-            return encode_videos(references(queries))
-        return encode_texts(modifications(queries))
+            return encode_videos(task_references(queries))
+        return encode_texts(task_modifications(queries))
 
     return DenseRetriever(
         encode_queries, encode_videos, encode_texts=encode_texts, module=module, training_step=training_step
     )
 
 
-def cross_block(network: DrlNetwork) -> BlockScores:
+def drl_cross_block(network: DrlNetwork) -> BlockScores:
     """Return xti's block: every text goes through the network with every video, one text at a time."""
 
     def block(text: Tile, video: Tile) -> Tensor:

@@ -13,18 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders.networks.openai_clip import QuickGELU
 
 DEPTH = 4
 EPSILON = 1e-12
 """Of layer norms, here; CLIP's own is 1e-5."""
-
-
-class QuickGelu(nn.Module):
-    """CLIP's activation."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Return x times sigmoid(1.702 x)."""
-        return values * torch.sigmoid(1.702 * values)
 
 
 class TransformerLayer(nn.Module):
@@ -35,7 +28,7 @@ class TransformerLayer(nn.Module):
         self.attn = nn.MultiheadAttention(dim, heads, batch_first=True)
         self.ln_1, self.ln_2 = nn.LayerNorm(dim, eps=EPSILON), nn.LayerNorm(dim, eps=EPSILON)
         hidden, out = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
-        self.mlp = nn.Sequential(OrderedDict[str, nn.Module](c_fc=hidden, gelu=QuickGelu(), c_proj=out))
+        self.mlp = nn.Sequential(OrderedDict[str, nn.Module](c_fc=hidden, gelu=QuickGELU(), c_proj=out))
         nn.init.normal_(self.attn.in_proj_weight, std=dim**-0.5)
         nn.init.normal_(hidden.weight, std=(2 * dim) ** -0.5)
         nn.init.zeros_(out.bias)
@@ -53,10 +46,7 @@ class TransformerLayer(nn.Module):
 class TransformerLayers(nn.Module):
     """Several layers.
 
-    Args:
-        dim: a multiple of `heads`.
-        heads: of each attention.
-        start: `identity` has the layers give back what they get until they are trained; `random` starts as CLIP does.
+    With the `start` identity they give back what they get until they are trained; random starts as CLIP does.
     """
 
     def __init__(self, dim: int, heads: int, *, start: str):
@@ -84,7 +74,7 @@ class Pooler(nn.Module):
 
     def __init__(self, dim: int):
         super().__init__()
-        self.ln_pool, self.dense, self.activation = nn.LayerNorm(dim, eps=EPSILON), _linear(dim, dim), QuickGelu()
+        self.ln_pool, self.dense, self.activation = nn.LayerNorm(dim, eps=EPSILON), _linear(dim, dim), QuickGELU()
 
     def forward(self, values_BND: Tensor) -> Tensor:
         """Return pooled_BD."""
@@ -104,7 +94,7 @@ class Cross(nn.Module):
     def forward(self, text_BD: Tensor, frames_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """Return joint_BD."""
         joint_BND = torch.cat([text_BD.unsqueeze(1), frames_BTD], dim=1)
-        joint_BND = self.drop(joint_BND + first_positions(self.embeddings.position_embeddings, joint_BND.shape[1]))
+        joint_BND = self.drop(joint_BND + _first_positions(self.embeddings.position_embeddings, joint_BND.shape[1]))
         mask_BN = torch.cat([mask_BT.new_ones(len(mask_BT), 1), mask_BT], dim=1)
         return self.pooler(self.transformer(joint_BND, mask_BN))
 
@@ -132,7 +122,7 @@ class FrameTransformer(nn.Module):
 
     def forward(self, frames_BTD: Tensor, mask_BT: Tensor) -> Tensor:
         """Return frames_BTD."""
-        placed_BTD = frames_BTD + first_positions(self.frame_position_embeddings, frames_BTD.shape[1])
+        placed_BTD = frames_BTD + _first_positions(self.frame_position_embeddings, frames_BTD.shape[1])
         return frames_BTD + self.transformerClip(placed_BTD, mask_BT)
 
 
@@ -144,12 +134,8 @@ def part_weights_head(dim: int, layers: int) -> nn.Module:
     return nn.Sequential(*hidden, _linear(dim, 1))
 
 
-def first_positions(table: nn.Embedding, count: int) -> Tensor:
-    """Return the first rows of a table of positions.
-
-    Raises:
-        CvrError: it has fewer.
-    """
+def _first_positions(table: nn.Embedding, count: int) -> Tensor:
+    """Return the first rows of a table of positions. Raises CvrError: it has fewer."""
     if count > table.num_embeddings:
         raise CvrError(
             f"A video has {count} frames, and this model has {table.num_embeddings} positions; set positions={count} "

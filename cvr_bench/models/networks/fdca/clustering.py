@@ -53,7 +53,7 @@ class TokenClustering(nn.Module):
     def forward(self, convolved_BLD: Tensor, valid_BL: Tensor) -> Clusters:
         """Return the clusters of the valid tokens."""
         weights_BL = self.score(convolved_BLD).squeeze(-1).float().exp().masked_fill(~valid_BL, 0.0)
-        cluster_BL = assign(convolved_BLD.detach(), valid_BL)
+        cluster_BL = _assign(convolved_BLD.detach(), valid_BL)
         member_BCL = cluster_BL[:, None, :] == torch.arange(CLUSTERS, device=cluster_BL.device)[:, None]
         weights_BCL = weights_BL[:, None, :] * member_BCL
         means_BCD = weights_BCL @ convolved_BLD / (weights_BCL.sum(dim=-1, keepdim=True) + 1e-6)
@@ -61,7 +61,7 @@ class TokenClustering(nn.Module):
 
 
 @torch.no_grad()
-def assign(points_BLD: Tensor, valid_BL: Tensor) -> Tensor:
+def _assign(points_BLD: Tensor, valid_BL: Tensor) -> Tensor:
     """Return cluster_BL of density-peak clustering: centres are dense points far from any denser one."""
     distance_BLL = torch.cdist(points_BLD, points_BLD) / points_BLD.shape[-1] ** 0.5
     far = distance_BLL.max() + 1

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvr_bench.models.networks.fdca.clustering import TokenClustering
-from cvr_bench.models.parts.losses import info_nce, similarities, triplet_margin
+from cvr_bench.models.parts.losses import info_nce, loss_similarities, triplet_margin
 
 HEADS = 8
 SHARPNESS = 10.0
@@ -44,7 +44,6 @@ class Composition:
     query_negative_BD: Tensor
     """The composition polluted by what the text excludes."""
     retained_BD: Tensor
-    retained_token_BD: Tensor
     video_BD: Tensor
     """Mean frame, not normalised."""
 
@@ -142,23 +141,13 @@ class FusionLayers(nn.Module):
 class FaithfulFdca(nn.Module):
     """The released Combiner without the frozen CLIP inside it; all defaults are as released.
 
-    Args:
-        dim: width of the embeddings, a multiple of 8.
-        depth: layers of each of the two fusions.
-        hidden: width of their hidden layers.
-        dropout: everywhere.
-        positions: how many frames and tokens have an unused position embedding.
+    `positions` says how many frames and tokens have an unused position embedding.
     """
 
     def __init__(
-        self,
-        dim: int,
-        *,
-        depth: int = 6,
-        hidden: int = 2048,
-        dropout: float = 0.5,
+        self, dim: int, *, depth: int = 6, hidden: int = 2048, dropout: float = 0.5,
         positions: tuple[int, int] = (8, 77),
-    ):
+    ):  # fmt: skip
         super().__init__()
         if dim % HEADS:
             raise ValueError(f"The width of the embeddings should be a multiple of {HEADS}, got {dim}.")
@@ -189,7 +178,6 @@ class FaithfulFdca(nn.Module):
             query_token_BD=query_token_BD,
             query_negative_BD=query_negative_BD,
             retained_BD=F.normalize(retained_BD.float(), dim=-1),
-            retained_token_BD=F.normalize(retained_token_BD.float(), dim=-1),
             video_BD=video_BD,
         )
 
@@ -242,9 +230,9 @@ class FaithfulLosses:
         video_BD = F.normalize(composition.video_BD.float(), dim=-1)
         margin = triplet_margin(target_BD, composition.query_BD, composition.query_negative_BD, margin=0.2)
         return cls(
-            logits_BB=LOGIT_SCALE * similarities(composition.query_BD, target_BD),
-            logits_token_BB=LOGIT_SCALE * similarities(composition.query_token_BD, target_BD),
-            logits_retained_BB=similarities(composition.retained_BD, video_BD),
+            logits_BB=LOGIT_SCALE * loss_similarities(composition.query_BD, target_BD),
+            logits_token_BB=LOGIT_SCALE * loss_similarities(composition.query_token_BD, target_BD),
+            logits_retained_BB=loss_similarities(composition.retained_BD, video_BD),
             triplet=TRIPLET_WEIGHT * margin,
         )
 

@@ -14,20 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_feature_mean
 
 RETAINED, INJECTED, EXCLUDED = range(3)
 MAX_SCALE = 100.0
 
 
 class Attention(nn.Module):
-    """Multi-head attention; keys have no bias, because a softmax cannot see one.
-
-    Args:
-        width: of queries, keys and output; a multiple of `heads`.
-        heads: how many parts attend on their own.
-        dropout: share of attention weights dropped in training.
-    """
+    """Multi-head attention; keys have no bias, because a softmax cannot see one."""
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
@@ -81,31 +75,15 @@ class Composed:
 
 
 class FixedFdca(nn.Module):
-    """Frames and tokens -> query embedding in the space of the gallery's mean frames.
+    """Frames and tokens, both `dim` wide -> query embedding in the space of the gallery's mean frames.
 
-    Args:
-        dim: of the embeddings of frames and tokens.
-        width: inside the model, a multiple of `heads`.
-        depth: layers of each of the two fusions.
-        heads: of every attention.
-        dropout: where roles are found.
-        fusion_dropout: in the fusions and behind them.
-        temperature: at the start; it is learned.
-        token_branch: whether the query has it.
+    The other arguments are options of the model `fdca`, which tells what they mean.
     """
 
     def __init__(
-        self,
-        dim: int,
-        *,
-        width: int,
-        depth: int,
-        heads: int,
-        dropout: float,
-        fusion_dropout: float,
-        temperature: float,
-        token_branch: bool,
-    ):
+        self, dim: int, *, width: int, depth: int, heads: int, dropout: float, fusion_dropout: float,
+        temperature: float, token_branch: bool,
+    ):  # fmt: skip
         super().__init__()
         self.token_branch = token_branch
         self.frame_in, self.token_in = nn.Linear(dim, width), nn.Linear(dim, width)
@@ -131,12 +109,12 @@ class FixedFdca(nn.Module):
 
     def forward(self, reference: VideoFeatures, text: TextFeatures) -> Composed:
         """Return the composition of each reference and text."""
-        frames_BTW = with_positions(self.frame_in(self.drop(reference.frames_BTD)))
-        tokens_BLW = with_positions(self.token_in(self.drop(text.tokens_BLD)))
+        frames_BTW = _with_positions(self.frame_in(self.drop(reference.frames_BTD)))
+        tokens_BLW = _with_positions(self.token_in(self.drop(text.tokens_BLD)))
         # each token is judged by the text around it and by the frames
         seen_BLW = self.look(tokens_BLW, text.mask_BL, frames_BTW, reference.mask_BT)
         roles_BLR = self.role(self.norm_role(seen_BLW)).float().softmax(dim=-1) * text.mask_BL.unsqueeze(-1)
-        parts_BRD = means_by_role(text.tokens_BLD, roles_BLR)
+        parts_BRD = _means_by_role(text.tokens_BLD, roles_BLR)
         video_BD = reference.pooled_BD()
         gain_injected, gain_excluded = self.gains
         token_BD = video_BD + gain_injected * parts_BRD[:, INJECTED] - gain_excluded * parts_BRD[:, EXCLUDED]
@@ -158,25 +136,19 @@ class FixedFdca(nn.Module):
             fused_BTW = layer(fused_BTW, mask_BT, retained_BLW, mask_BL)
         for layer in self.fuse_others:
             fused_BTW = layer(fused_BTW, mask_BT, others_BLW, mask_BL)
-        return self.fc(self.drop_fused(self.norm_out(masked_mean(fused_BTW, mask_BT))))
+        return self.fc(self.drop_fused(self.norm_out(masked_feature_mean(fused_BTW, mask_BT))))
 
 
-def means_by_role(tokens_BLD: Tensor, roles_BLR: Tensor) -> Tensor:
+def _means_by_role(tokens_BLD: Tensor, roles_BLR: Tensor) -> Tensor:
     """Return (B, R, D), the mean of each role's tokens; shorter where they make up less than one token."""
     with torch.autocast(tokens_BLD.device.type, enabled=False):
         sums_BRD = torch.einsum("blr,bld->brd", roles_BLR, tokens_BLD)
     return sums_BRD / roles_BLR.sum(dim=1).clamp(min=1.0).unsqueeze(-1)
 
 
-def with_positions(values_BNW: Tensor) -> Tensor:
+def _with_positions(values_BNW: Tensor) -> Tensor:
     """Return the values plus sines and cosines that tell their positions apart."""
     count, width = values_BNW.shape[1:]
     rates_F = torch.exp(torch.arange(0, width, 2) * (-math.log(1000.0) / width))
     angles_NF = torch.arange(count)[:, None] * rates_F
     return values_BNW + torch.cat([angles_NF.sin(), angles_NF.cos()], dim=-1).to(values_BNW)
-
-
-def masked_mean(values_BTW: Tensor, mask_BT: Tensor) -> Tensor:
-    """Return the mean over the positions that are not padding, (B, W)."""
-    weights_BT1 = mask_BT.unsqueeze(-1).to(values_BTW.dtype)
-    return (values_BTW * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1).clamp(min=1)

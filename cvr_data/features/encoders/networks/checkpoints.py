@@ -1,18 +1,18 @@
 """Checkpoints of the transformers library by hub id or folder, with one clear line where one cannot be used."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_few, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def check_keys(where: str, *, missing: Collection[str], unexpected: Collection[str]) -> None:
+def check_encoder_keys(where: str, *, missing: Collection[str], unexpected: Collection[str]) -> None:
     """Refuse weights whose names are not the network's.
 
     Raises:
@@ -24,12 +24,8 @@ def check_keys(where: str, *, missing: Collection[str], unexpected: Collection[s
         raise CvrError(f"{where}: these are not the weights of this network; {said}.")
 
 
-def load_model(kind: str, model: str) -> Any:
-    """Return a model class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
-
-    Args:
-        kind: name of the class in transformers.
-        model: folder, or id on the hub.
+def load_encoder_network(kind: str, model: str) -> Any:
+    """Return a model of a class of transformers with the weights of a folder or hub id, in evaluation mode, in float32.
 
     Raises:
         CvrError: nothing is there, it cannot be reached, or its weights are another model's.
@@ -37,8 +33,8 @@ def load_model(kind: str, model: str) -> Any:
     import torch
     import transformers
 
-    load_config(model)
-    with loading(f"{model}: cannot be loaded as {kind}", OSError, ValueError, RuntimeError):
+    load_encoder_config(model)
+    with loading_encoder(f"{model}: cannot be loaded as {kind}", OSError, ValueError, RuntimeError):
         network, report = getattr(transformers, kind).from_pretrained(
             model,
             dtype=torch.float32,
@@ -46,14 +42,14 @@ def load_model(kind: str, model: str) -> Any:
             ignore_mismatched_sizes=True,
             trust_remote_code=False,
         )
-    check_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
+    check_encoder_keys(model, missing=report["missing_keys"], unexpected=report["unexpected_keys"])
     if report["mismatched_keys"]:
         name, found, wanted = sorted(report["mismatched_keys"])[0]
         raise CvrError(f"{model}: {name} has shape {tuple(found)}, {tuple(wanted)} was expected.")
     return network.requires_grad_(False).eval()
 
 
-def load_config(model: str) -> Any:
+def load_encoder_config(model: str) -> Any:
     """Return the configuration of a folder or hub id.
 
     Raises:
@@ -63,11 +59,11 @@ def load_config(model: str) -> Any:
 
     if Path(model).is_dir() and not (Path(model) / "config.json").is_file():
         raise CvrError(f"{model}: no config.json in this folder; it is not a checkpoint of transformers.")
-    with loading(f"{model}: neither a folder nor a reachable model on the hub", OSError, ValueError):
+    with loading_encoder(f"{model}: neither a folder nor a reachable model on the hub", OSError, ValueError):
         return AutoConfig.from_pretrained(model, trust_remote_code=False)
 
 
-def load_hub_tokenizer(model: str) -> Any:
+def load_encoder_tokenizer(model: str) -> Any:
     """Return the tokenizer of a folder or hub id.
 
     Raises:
@@ -75,11 +71,11 @@ def load_hub_tokenizer(model: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    with loading(f"{model}: its tokenizer cannot be loaded", OSError, ValueError, ImportError, TypeError):
+    with loading_encoder(f"{model}: its tokenizer cannot be loaded", OSError, ValueError, ImportError, TypeError):
         return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
 
 
-def tokenize(
+def tokenize_for_encoder(
     tokenizer: Any, texts: Sequence[str], length: int, padding: Literal["longest", "max_length"] = "longest"
 ) -> tuple["Tensor", "Tensor"]:
     """Return (ids_BL, mask_BL), padded on the right and cut to the length."""
@@ -95,7 +91,7 @@ def tokenize(
     return encoded["input_ids"], encoded["attention_mask"].bool()
 
 
-def published_preprocessing(model: str) -> dict[str, Any]:
+def encoder_preprocessing(model: str) -> dict[str, Any]:
     """Return preprocessor_config.json of a folder or hub id as it is; empty where there is none.
 
     Raises:
@@ -104,7 +100,7 @@ def published_preprocessing(model: str) -> dict[str, Any]:
     for name in ("preprocessor_config.json", "processor_config.json"):
         found = _file(model, name)
         if found is not None:
-            settings = json.loads(found.read_text(encoding="utf-8"))
+            settings = read_json(found, dict)
             if name == "preprocessor_config.json" or "image_processor" in settings:
                 return settings
     return {}
@@ -117,7 +113,7 @@ def _file(model: str, name: str) -> Path | None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError
 
-    with loading(f"{model}: cannot look for {name} on the hub", HfHubHTTPError, OSError):
+    with loading_encoder(f"{model}: cannot look for {name} on the hub", HfHubHTTPError, OSError):
         try:
             return Path(hf_hub_download(model, name))
         except RemoteEntryNotFoundError:
@@ -125,17 +121,17 @@ def _file(model: str, name: str) -> Path | None:
 
 
 @contextmanager
-def loading(what: str, *errors: type[Exception]) -> Iterator[None]:
+def loading_encoder(what: str, *errors: type[Exception]) -> Iterator[None]:
     """Load something quietly; an error of these kinds is told in one line, `what` and its own first one."""
     try:
-        with quiet_libraries():
+        with quiet_encoder_libraries():
             yield
     except errors as error:
         raise CvrError(f"{what} ({first_line(error)}).") from None
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
+def quiet_encoder_libraries() -> Iterator[None]:
     """Keep what the libraries log and draw while they load to themselves: a failure is told in one line."""
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging as transformers_logging

@@ -8,7 +8,7 @@ import re
 WORDS = 30
 
 
-def clean_caption(text: str, words: int = WORDS) -> str:
+def clean_text_for_encoder(text: str, words: int = WORDS) -> str:
     """Return the text in lower case, each of . ! " ( ) * # : ; ~ as a space, spaces collapsed, cut to 30 words."""
     spaced = re.sub(r"[.!\"()*#:;~]", " ", text.lower())
     collapsed = re.sub(r"\s{2,}", " ", spaced).strip("\n").strip(" ")

@@ -43,20 +43,20 @@ class ClipTokenizer:
 
     def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return (ids_BL, mask_BL) padded with 0; a text that is too long is cut and still ends in the end token."""
-        encoded = self.tokenizer.encode_batch([clean(text) for text in texts], add_special_tokens=False)
+        encoded = self.tokenizer.encode_batch([_clean(text) for text in texts], add_special_tokens=False)
         rows = [[self.start, *each.ids[: self.length - 2], self.end] for each in encoded]
         ids_BL = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
         lengths_B = torch.tensor([len(row) for row in rows])
         return ids_BL, torch.arange(ids_BL.shape[1]) < lengths_B[:, None]
 
 
-def clean(text: str) -> str:
+def _clean(text: str) -> str:
     """Return the text as CLIP saw it: entities undone twice, composed, spaces collapsed, lower case."""
     undone = html.unescape(html.unescape(unicodedata.normalize("NFC", text)))
     return re.sub(r"\s+", " ", undone).strip().lower()
 
 
-def load_tokenizer(place: str | None, length: int) -> ClipTokenizer:
+def load_clip_tokenizer(place: str | None, length: int) -> ClipTokenizer:
     """Return the tokenizer of a merges file (`bpe_simple_vocab_16e6.txt.gz`) or of a tokenizer's folder.
 
     None takes the merges file out of the wheel of open_clip, unpacked in the cache; its code is never imported.
@@ -92,7 +92,7 @@ def _read_merges(path: Path) -> list[tuple[str, str]]:
 def _of_merges(merges: list[tuple[str, str]]) -> "Tokenizer":
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    letters = byte_letters()
+    letters = clip_byte_letters()
     words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges), START, END]
     vocabulary = {word: index for index, word in enumerate(words)}
     bpe = models.BPE(vocabulary, merges, unk_token=END, end_of_word_suffix="</w>", fuse_unk=False)
@@ -108,7 +108,7 @@ def _of_merges(merges: list[tuple[str, str]]) -> "Tokenizer":
     return tokenizer
 
 
-def byte_letters() -> list[str]:
+def clip_byte_letters() -> list[str]:
     """Return the printable letter of every byte, in CLIP's order: bytes that print first, then the others."""
     prints = [*range(ord("!"), ord("~") + 1), *range(ord("\u00a1"), ord("\u00ac") + 1), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in prints]

@@ -64,16 +64,13 @@ class Preprocessing:
             return np.asarray(image.resize((self.size, self.size), resample))
         short = min(image.size)
         width, height = (self.size if side == short else int(self.size * side / short) for side in image.size)
-        left, top = (self._middle(side) for side in (width, height))
+        spare = (width - self.size, height - self.size)
+        left, top = (round(side / 2) if self.crop_rounds else side // 2 for side in spare)
         resized = image.resize((width, height), resample)
         return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
 
-    def _middle(self, side: int) -> int:
-        spare = side - self.size
-        return round(spare / 2) if self.crop_rounds else spare // 2
 
-
-def preprocessing_of(published: Mapping[str, Any], defaults: Preprocessing, where: str) -> Preprocessing:
+def image_preprocessing(published: Mapping[str, Any], defaults: Preprocessing, where: str) -> Preprocessing:
     """Return what a checkpoint's preprocessor_config.json asks for; what it leaves out is the family's default.
 
     Raises:

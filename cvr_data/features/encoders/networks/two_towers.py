@@ -12,15 +12,15 @@ from torch import Tensor
 
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.checkpoints import (
-    load_hub_tokenizer,
-    load_model,
-    published_preprocessing,
-    tokenize,
+    encoder_preprocessing,
+    load_encoder_network,
+    load_encoder_tokenizer,
+    tokenize_for_encoder,
 )
-from cvr_data.features.encoders.networks.clean_caption import clean_caption
-from cvr_data.features.encoders.networks.images import Preprocessing, preprocessing_of
+from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
+from cvr_data.features.encoders.networks.images import Preprocessing, image_preprocessing
 from cvr_data.features.encoders.networks.options import OnDevice, TwoTowers
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, by_frames, no_texts, pad_rows
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames, no_text_features, pad_features
 from cvr_data.media.video import Video
 
 
@@ -49,13 +49,7 @@ class Towers(Protocol):
 
 
 class HubTowers:
-    """A model of transformers and its tokenizer: what is the same in every kind of them.
-
-    Args:
-        kind: name of the model's class.
-        model: folder, or id on the hub.
-        defaults: of `Preprocessing`, where the checkpoint does not say.
-    """
+    """A model of transformers and its tokenizer; where a checkpoint does not say, `defaults` prepare its frames."""
 
     length: int
     """Tokens that longer texts are cut to."""
@@ -64,24 +58,24 @@ class HubTowers:
     padding: Literal["longest", "max_length"] = "longest"
 
     def __init__(self, kind: str, model: str, **defaults: Any):
-        self.network = load_model(kind, model)
+        self.network = load_encoder_network(kind, model)
         vision = self.network.config.vision_config
         preprocessing = Preprocessing(size=vision.image_size, **defaults)
-        self.preprocessing = preprocessing_of(published_preprocessing(model), preprocessing, model)
+        self.preprocessing = image_preprocessing(encoder_preprocessing(model), preprocessing, model)
         self.frame_token_dim: int = vision.hidden_size
-        self.tokenizer = load_hub_tokenizer(model)
+        self.tokenizer = load_encoder_tokenizer(model)
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return (ids_BL, mask_BL)."""
-        cleaned = [clean_caption(text) for text in texts] if self.clean else texts
-        return tokenize(self.tokenizer, cleaned, self.length, self.padding)
+        cleaned = [clean_text_for_encoder(text) for text in texts] if self.clean else texts
+        return tokenize_for_encoder(self.tokenizer, cleaned, self.length, self.padding)
 
     def to(self, device: torch.device) -> None:
         """Move the network."""
         self.network.to(device)
 
 
-def end_tokens(tokens_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+def end_token_features(tokens_BLD: Tensor, mask_BL: Tensor) -> Tensor:
     """Return the last token of each text that is no padding, (B, D)."""
     ends_B = mask_BL.sum(dim=1) - 1
     return tokens_BLD[torch.arange(len(ends_B), device=ends_B.device), ends_B]
@@ -122,17 +116,17 @@ class TwoTowerEncoder(OnDevice):
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
-        return by_frames(self, videos)
+        return encode_by_frames(self, videos)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token, as projected, and one unit-length embedding per text."""
         if not texts:
-            return no_texts(self.dim)
+            return no_text_features(self.dim)
         size = self.config.batch_size
         # a tokenizer keeps how it pads and cuts in itself, so threads must not share it
         batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
         encoded = map_batches(self._encode_texts, batches, self.device)
-        tokens_BLD, mask_BL = pad_rows([row_LD for rows, _ in encoded for row_LD in rows])
+        tokens_BLD, mask_BL = pad_features([row_LD for rows, _ in encoded for row_LD in rows])
         return TextFeatures(tokens_BLD, mask_BL, F.normalize(torch.cat([pooled for _, pooled in encoded]), dim=-1))
 
     def _run_images(self, run: Callable[[Tensor], Tensor], frames: np.ndarray) -> Tensor:

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_videos, middle_frame
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_videos, only_middle_frame
 from cvr_bench.data.remembering import RememberingEncoder
-from cvr_bench.models.parts.frame_weights import FrameWeights, pooled_items, weighted_mean
+from cvr_bench.models.parts.frame_weights import FrameWeights, frame_weighted_items, frame_weighted_mean
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import video_tokens
+from cvr_data.features.protocol import video_token_features
 from cvr_data.media.video import Video
 
 VIDEOS = [Video("a"), Video("b")]
@@ -36,7 +36,7 @@ def encoder(tokens, tmp_path):
 
 def test_stored_tokens_come_through_all_wrappers(encoder, tokens, tmp_path):
     for folder in (None, tmp_path / "emb"):
-        found = video_tokens(encoder, VIDEOS, folder)
+        found = video_token_features(encoder, VIDEOS, folder)
         assert found.mask_BT.tolist() == [[True] * 3, [True, True, False]]
         assert_close(found.frames_BTD[0], tokens["a"])
         assert_close(found.frames_BTD[1, :2], tokens["b"])
@@ -44,9 +44,11 @@ def test_stored_tokens_come_through_all_wrappers(encoder, tokens, tmp_path):
 
 def test_audits_alter_tokens_as_they_do_frames(encoder, tokens):
     with encoder.altered_by(Alteration(videos=blank_videos)):
-        assert not video_tokens(encoder, VIDEOS).frames_BTD.any()
-    with encoder.altered_by(Alteration(videos=middle_frame)):
-        assert_close(video_tokens(encoder, VIDEOS).frames_BTD[:, 0], torch.stack([tokens["a"][1], tokens["b"][1]]))
+        assert not video_token_features(encoder, VIDEOS).frames_BTD.any()
+    with encoder.altered_by(Alteration(videos=only_middle_frame)):
+        assert_close(
+            video_token_features(encoder, VIDEOS).frames_BTD[:, 0], torch.stack([tokens["a"][1], tokens["b"][1]])
+        )
 
 
 def test_annotated_scores_pool_tokens_of_targets(encoder, tokens):
@@ -56,16 +58,16 @@ def test_annotated_scores_pool_tokens_of_targets(encoder, tokens):
         gallery=[Item("a", Video("a"))],
         targets={"q": frozenset({"a"})},
     )
-    (item,) = pooled_items(task)
+    (item,) = frame_weighted_items(task)
     weights = torch.softmax(torch.tensor([0.2, 0.5, 0.1]) / 0.1, dim=0)
     with encoder.encoder.weighted({"q": [0.2, 0.5, 0.1]}):
-        found = video_tokens(encoder, [item.video])
+        found = video_token_features(encoder, [item.video])
     assert_close(found.frames_BTD[0, 0], sum(w * frame for w, frame in zip(weights, tokens["a"], strict=True)))
-    assert_close(weighted_mean(tokens["a"], ())[0], tokens["a"].mean(dim=0))
+    assert_close(frame_weighted_mean(tokens["a"], ())[0], tokens["a"].mean(dim=0))
 
 
 def test_an_encoder_without_tokens_is_one_line(encoder):
     plain = ENCODERS.get("hash").load(ENCODERS.get("hash").TINY)
     for each in (plain, AlteredFeatures(FrameWeights(RememberingEncoder(plain)))):
         with pytest.raises(CvrError, match="'hash' gives no tokens of frames; make features with: cvr embed --all-to"):
-            video_tokens(each, VIDEOS)
+            video_token_features(each, VIDEOS)

@@ -9,7 +9,7 @@ import pytest
 
 import cvr_bench
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.source import source_digest, used_source
+from cvr_bench.models.parts.source import model_source_digest, used_model_source
 
 MODULES = {
     "__init__.py": "",
@@ -50,21 +50,21 @@ def package(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_a_private_model_is_another_when_what_it_uses_changes(package, file, before, after, is_another):
     component = importlib.import_module(f"{package.name}.mine")
-    digest = source_digest(component, None)
-    assert source_digest(component, None) == digest
+    digest = model_source_digest(component, None)
+    assert model_source_digest(component, None) == digest
     path = package / file
     assert path.read_text().count(before) == 1
     path.write_text(path.read_text().replace(before, after))
-    assert (source_digest(component, None) != digest) == is_another
+    assert (model_source_digest(component, None) != digest) == is_another
 
 
 def test_a_private_model_that_is_one_file_has_a_digest(tmp_path, monkeypatch):
     (tmp_path / "alone_of_mine.py").write_text("ANSWER = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     component = importlib.import_module("alone_of_mine")
-    digest = source_digest(component, None)
+    digest = model_source_digest(component, None)
     (tmp_path / "alone_of_mine.py").write_text("ANSWER = 20\n")
-    assert source_digest(component, None) != digest
+    assert model_source_digest(component, None) != digest
 
 
 CHANGES = [
@@ -112,12 +112,12 @@ def digests() -> dict[str, str]:
     found = {}
     for name in MODELS.names():
         component = MODELS.get(name)
-        found[name.replace("-", "_")] = source_digest(component, component.TINY)
+        found[name.replace("-", "_")] = model_source_digest(component, component.TINY)
     return found
 
 
 def test_a_model_is_made_of_its_parts_and_of_no_other_model():
-    used = used_source([MODELS.get("fdca")])
+    used = used_model_source([MODELS.get("fdca")])
     networks = {name for name in used if name.startswith("cvr_bench.models.networks.")}
     assert {"cvr_bench.models.networks.fdca.faithful", "cvr_bench.models.networks.fdca.clustering"} <= networks
     assert {name.split(".")[3] for name in networks} == {"fdca"}

@@ -12,9 +12,9 @@ from torch.testing import assert_close
 
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.encoders.networks.clip_tokenizer import load_tokenizer
+from cvr_data.features.encoders.networks.clip_tokenizer import load_clip_tokenizer
 from cvr_data.features.encoders.networks.openai_clip import OpenAIClip
-from cvr_data.features.encoders.networks.openai_weights import read_weights
+from cvr_data.features.encoders.networks.openai_weights import read_openai_weights
 
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 LENGTH = 16
@@ -193,7 +193,7 @@ def test_a_torchscript_archive_is_read_without_running_it(vit_state, merges, fra
     extra = {"input_resolution": torch.tensor(32), "context_length": torch.tensor(16), "vocab_size": torch.tensor(5)}
     torch.jit.save(torch.jit.script(Node({**halves, **extra})), str(tmp_path / "archive.pt"))
     assert any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(tmp_path / "archive.pt").namelist())
-    weights = read_weights(tmp_path / "archive.pt")
+    weights = read_openai_weights(tmp_path / "archive.pt")
     assert weights.keys() == vit_state.keys()
     for name, tensor in halves.items():
         assert torch.equal(weights[name], tensor.float()), name
@@ -226,7 +226,7 @@ def test_a_file_that_would_run_something_is_refused(tmp_path):
         archive.writestr("number/data.pkl", pickle.dumps(7))
     for name in ("script.pt", "plain.pt", "number.pt"):
         with pytest.raises(CvrError, match=f"{name}: not a file of weights that can be read safely") as told:
-            read_weights(tmp_path / name)
+            read_openai_weights(tmp_path / name)
         assert "\n" not in str(told.value)
     assert not marker.exists()
 
@@ -235,15 +235,15 @@ def test_safetensors_give_the_same_and_broken_files_are_told(vit_state, openai_f
     from safetensors.torch import save_file
 
     save_file(vit_state, tmp_path / "model.safetensors")
-    weights = read_weights(tmp_path / "model.safetensors")
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_weights(openai_file).items())
+    weights = read_openai_weights(tmp_path / "model.safetensors")
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_openai_weights(openai_file).items())
     for name in ("half.safetensors", "half.pt"):
         whole = (tmp_path / "model.safetensors" if name.endswith("s") else openai_file).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
         with pytest.raises(CvrError, match="not a file of weights"):
-            read_weights(tmp_path / name)
+            read_openai_weights(tmp_path / name)
     with pytest.raises(CvrError, match="no such file"):
-        read_weights(tmp_path / "absent.pt")
+        read_openai_weights(tmp_path / "absent.pt")
 
 
 def test_other_weights_are_named(vit_state, merges, tmp_path):
@@ -270,13 +270,13 @@ def test_tokens_are_those_of_transformers_from_merges_or_folder(merges, clip_fol
     texts = [*TEXTS, "  many\t spaces ", "Z\u00fcrich 2024!?", "red&amp;red", "\U0001f600 smile"]
     expected = [library(text.replace("&amp;", "&"), truncation=True, max_length=LENGTH)["input_ids"] for text in texts]
     for place in (merges, clip_folder):
-        ids_BL, mask_BL = load_tokenizer(str(place), LENGTH)(texts)
+        ids_BL, mask_BL = load_clip_tokenizer(str(place), LENGTH)(texts)
         assert [ids_L[mask_L].tolist() for ids_L, mask_L in zip(ids_BL, mask_BL, strict=True)] == expected
 
 
 @pytest.mark.engine
 def test_the_published_vocabulary_gives_the_published_ids():
-    tokenizer = load_tokenizer(None, 77)
+    tokenizer = load_clip_tokenizer(None, 77)
     ids_BL, mask_BL = tokenizer(["a photo of a cat", "a diagram", "word " * 100])
     assert tokenizer.size == 49408
     assert ids_BL[0, mask_BL[0]].tolist() == [49406, 320, 1125, 539, 320, 2368, 49407]
@@ -287,10 +287,10 @@ def test_the_published_vocabulary_gives_the_published_ids():
 
 def test_a_place_without_a_tokenizer_is_told(tmp_path):
     with pytest.raises(CvrError, match=r"neither a merges file nor a folder with tokenizer.json"):
-        load_tokenizer(str(tmp_path), LENGTH)
+        load_clip_tokenizer(str(tmp_path), LENGTH)
     (tmp_path / "merges.txt").write_text("#version\na b\na b c\n")
     with pytest.raises(CvrError, match="line 3 is not a merge of two pieces"):
-        load_tokenizer(str(tmp_path / "merges.txt"), LENGTH)
+        load_clip_tokenizer(str(tmp_path / "merges.txt"), LENGTH)
 
 
 def released_shapes(visual, width, layers, dim):

@@ -9,11 +9,11 @@ from torch.testing import assert_close
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
 from cvr_data.features.encoders import efficientnet_lite0
-from cvr_data.features.encoders.networks.efficientnet_lite import (
+from cvr_data.features.encoders.efficientnet_lite0 import (
     EfficientNetLite0,
     SameConv2d,
-    fold_batch_norms,
-    load_released,
+    fold_encoder_norms,
+    load_released_efficientnet,
 )
 from cvr_data.media.video import UnreadableVideo, Video, write_mp4
 
@@ -35,13 +35,13 @@ def images_NCHW():
 @pytest.mark.engine
 @torch.no_grad()
 def test_features_are_those_of_the_reference_implementation(images_NCHW):
-    network = load_released(str(model_path("efficientnet-lite0")))
+    network = load_released_efficientnet(str(model_path("efficientnet-lite0")))
     features_ND = network(images_NCHW)
     for features_D, largest, mean in zip(features_ND, LARGEST, MEANS, strict=True):
         assert set(features_D.topk(6).indices.tolist()) == set(largest)
         assert_close(features_D[list(largest)], torch.tensor(list(largest.values())), atol=1e-4, rtol=0)
         assert features_D.mean().item() == pytest.approx(mean, abs=1e-5)
-    logits = network.classify(images_NCHW)
+    logits = network._fc(features_ND)
     assert logits.argmax(dim=1).tolist() == [CLASS, CLASS]
     assert_close(logits[:, CLASS], torch.tensor(LOGITS), atol=1e-4, rtol=0)
 
@@ -49,14 +49,14 @@ def test_features_are_those_of_the_reference_implementation(images_NCHW):
 @torch.no_grad()
 def test_folding_the_normalisations_changes_nothing(images_NCHW):
     torch.manual_seed(0)
-    network = EfficientNetLite0(classes=3)
+    network = EfficientNetLite0()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
     images = images_NCHW[:, :, :64, :64]
     expected = network.eval()(images)
-    assert_close(fold_batch_norms(network)(images), expected, atol=1e-4, rtol=1e-4)
+    assert_close(fold_encoder_norms(network)(images), expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [7, 8, 13])

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.encoders.networks.clean_caption import clean_caption
+from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
 from cvr_data.features.protocol import FrameTokenEncoder
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import UnreadableVideo, Video, write_mp4
@@ -272,4 +272,4 @@ def test_another_models_folder_is_refused(blip_folder):
     ],
 )
 def test_texts_are_cleaned_as_covr_cleans_them(text, cleaned):
-    assert clean_caption(text) == cleaned
+    assert clean_text_for_encoder(text) == cleaned

@@ -8,7 +8,7 @@ import torch
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Change, Message, Parameters, Request
 from cvr_data.modifications.backends.transformers import Config, load, model_name
-from cvr_data.modifications.engines.causal_lm import fingerprint
+from cvr_data.modifications.engines.causal_lm import CausalLM, fingerprint
 
 WORDS = "video not but edit make the ball red blue green cube spins runs on a beach of in".split()
 CHANGE = Change(kind="static", slot="object", before="ball", after="cube")
@@ -196,3 +196,12 @@ def test_smollm2_writes_texts_that_pass_the_lint():
     texts = [parse_answer(answers[number].text, lead=prompt.lead) for number in range(len(rows))]
     named = [after.rstrip("s") in text for text, (_, _, after, _) in zip(texts, rows, strict=True)]
     assert sum(named) >= 3, texts
+
+
+def test_a_chat_template_is_told_how_to_think(model):
+    engine = CausalLM.load(model, is_chat=False, dtype="float32", device="cpu", batch=1, share_prefix=False)
+    engine.tokenizer.chat_template = (
+        "{{ 'red' if enable_thinking is undefined else 'blue' if enable_thinking else 'green' }}"
+    )
+    told = [dataclasses.replace(engine, is_chat=True, thinking=how) for how in ("model", "off", "on")]
+    assert [one.tokenizer.decode(one.tokens(requests(1)[0])) for one in told] == ["red", "green", "blue"]

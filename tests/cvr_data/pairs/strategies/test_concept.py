@@ -16,12 +16,13 @@ from cvr_data.core.stages import split_dropped
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.store import FeatureStore
 from cvr_data.pairs.search.concept_folding import Words, folded, read_synonyms
-from cvr_data.pairs.search.concept_mentions import Mention, mentions, mentions_of_all
-from cvr_data.pairs.search.concept_sets import Concept, Named, _often, difference, mentions_in_frames
+from cvr_data.pairs.search.concept_mentions import Mention, mentions
+from cvr_data.pairs.search.concept_sets import Concept, Named, _often, difference, mentions_in_frames, open_frames
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import concept
 from cvr_data.pairs.strategies.concept import Config, explain, pairs_of
 from cvr_data.tables import PAIRS, VIDEOS
+from tests.mined_pairs import mined as mined_pairs
 
 NAMES = ["ball", "cube", "red", "blue", "beach", "spin"]
 SLOTS = dict(zip(NAMES, ["object", "object", "attribute", "attribute", "scene", "action"], strict=True))
@@ -167,7 +168,7 @@ def test_a_file_of_synonyms_is_checked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"neighbours": 0}, {"max_changes": 0}, {"caption_share": 1.5}, {"workers": 0}, {"frame_concepts": 0}]
+    "options", [{"neighbours": 0}, {"max_changes": 0}, {"caption_share": 1.5}, {"frame_concepts": 0}]
 )
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError, match=r"at least 1|between 0 and 1"):
@@ -194,20 +195,14 @@ def test_a_caption_mentions_its_things_attributes_and_actions():
 @given(st.permutations(range(len(CAPTIONS))))
 def test_the_order_of_the_videos_does_not_matter(order):
     corpus = {f"v{number}": [CAPTIONS[number]] for number in range(len(CAPTIONS))}
-    expected = concept.run(Config(), videos(corpus))
+    expected = mined_pairs(concept, Config(), videos(corpus))
     shuffled = list(corpus.items())
-    assert concept.run(Config(), videos(dict(shuffled[number] for number in order))).equals(expected)
+    assert mined_pairs(concept, Config(), videos(dict(shuffled[number] for number in order))).equals(expected)
     kept, _ = split_dropped(expected)
     changes = {(row["reference_id"], row["target_id"]): row["changes"] for row in kept.to_pylist()}
     assert changes["v0", "v1"] == [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
     assert changes["v2", "v3"] == [{"kind": "static", "slot": "object", "before": "horse", "after": "bike"}]
     check_columns(kept, PAIRS, "test")
-
-
-@pytest.mark.engine
-def test_two_processes_find_the_same_mentions_as_one(monkeypatch):
-    monkeypatch.setattr("cvr_data.pairs.search.concept_mentions.CHUNK", 2)
-    assert list(mentions_of_all(CAPTIONS, workers=2)) == list(mentions_of_all(CAPTIONS))
 
 
 @pytest.mark.engine
@@ -220,17 +215,17 @@ def test_explain_tells_what_stays_and_what_changes():
 
 @pytest.mark.engine
 def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corpus_is_no_error(tmp_path):
-    _, dropped = split_dropped(concept.run(Config(), videos({"v1": ["of the"], "v2": ["a red ball"]})))
+    _, dropped = split_dropped(mined_pairs(concept, Config(), videos({"v1": ["of the"], "v2": ["a red ball"]})))
     assert dropped.to_pylist()[0]["drop_reason"] == "no_concepts"
     pq.write_table(dropped, tmp_path / "dropped.parquet")  # it has nulls where a pair may have none
-    assert concept.run(Config(), videos({})).num_rows == 0
+    assert mined_pairs(concept, Config(), videos({})).num_rows == 0
 
 
 @pytest.mark.parametrize("option", ["nearest_by", "concepts_from"])
 @pytest.mark.engine
 def test_frames_without_embeddings_are_one_clear_error(option):
     with pytest.raises(CvrError, match="needs --embeddings"):
-        concept.run(Config(**{option: "frames"}), videos({"v1": ["a red ball"]}))
+        mined_pairs(concept, Config(**{option: "frames"}), videos({"v1": ["a red ball"]}))
 
 
 @pytest.fixture
@@ -251,7 +246,7 @@ def embeddings(cvr, tmp_path):
 def test_a_video_without_stored_features_is_dropped_with_the_reason(embeddings):
     corpus = videos({**SEEN_LISTS, "v4": ["a red ball"]})
     for options in ({"nearest_by": "frames"}, {"concepts_from": "frames"}, {"concepts_from": "both"}):
-        kept, dropped = split_dropped(concept.run(Config(**options, frame_threshold=-1.0), corpus, embeddings))
+        kept, dropped = split_dropped(mined_pairs(concept, Config(**options, frame_threshold=-1.0), corpus, embeddings))
         lost = [row for row in dropped.to_pylist() if row["drop_reason"] == "no_features"]
         assert [row["reference_id"] for row in lost] == ["v4"]
         assert "v4" not in {*kept.column("reference_id").to_pylist(), *kept.column("target_id").to_pylist()}
@@ -262,7 +257,7 @@ def test_the_nearest_by_frames_are_those_of_the_stored_features(embeddings):
     ids = sorted(SEEN)
     rows_ND = FeatureStore.open(embeddings).pooled(ids).double().numpy()
     cosines_NN = rows_ND @ rows_ND.T - 9 * np.eye(len(ids))
-    found = concept.run(Config(nearest_by="frames", neighbours=1), videos(SEEN_LISTS), embeddings)
+    found = mined_pairs(concept, Config(nearest_by="frames", neighbours=1), videos(SEEN_LISTS), embeddings)
     targets = dict(zip(found.column("reference_id").to_pylist(), found.column("target_id").to_pylist(), strict=True))
     assert targets == {ids[row]: ids[int(best)] for row, best in enumerate(cosines_NN.argmax(axis=1))}
 
@@ -275,14 +270,14 @@ def test_concepts_of_frames_are_the_nearest_words_of_the_vocabulary(embeddings, 
     frames_VD = FeatureStore.open(embeddings).pooled(sorted(SEEN))
     words_WD = hash_encoder.load(hash_encoder.Config(dim=64)).encode_texts([phrases[word] for word in words]).pooled_BD
     scores_VW = (frames_VD @ words_WD.T).numpy()
-    found = mentions_in_frames(sorted(SEEN), vocabulary, embeddings, least=0.0, most=2)
+    found = mentions_in_frames(sorted(SEEN), vocabulary, open_frames(embeddings), least=0.0, most=2)
     for row, names in enumerate([mention.key for mention in each] for each in found):
         best = sorted(range(len(words)), key=lambda word, row=row: -scores_VW[row, word])[:2]
         assert names == [words[word] for word in best if scores_VW[row, word] >= 0]
-    assert mentions_in_frames(sorted(SEEN), vocabulary, embeddings, least=1.1, most=2) == [[], [], []]
+    assert mentions_in_frames(sorted(SEEN), vocabulary, open_frames(embeddings), least=1.1, most=2) == [[], [], []]
     path = tmp_path / "vocabulary.txt"
     path.write_text("dog\nred\nbeach\n")
     config = Config(concepts_from="frames", vocabulary=path, frame_threshold=-1.0, frame_concepts=2)
-    mined = concept.run(config, videos(SEEN_LISTS), embeddings)
+    mined = mined_pairs(concept, config, videos(SEEN_LISTS), embeddings)
     assert {name for row in mined.to_pylist() for name in row["retained"] or []} <= {"dog", "red", "beach"}
     assert mined.num_rows == 6

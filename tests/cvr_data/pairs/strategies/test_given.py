@@ -13,6 +13,7 @@ from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.strategies import given
 from cvr_data.pairs.strategies.given import Config
 from cvr_data.tables import PAIRS, VIDEOS, pair_id
+from tests.mined_pairs import mined
 
 CAPTIONS = {"v1": ["A red ball", "a ball"], "v2": ["a blue ball"], "v3": ["two red cubes fall"], "v4": []}
 ROWS = [
@@ -55,7 +56,7 @@ def write(path, rows, names=NAMES):
 
 
 def test_rows_are_checked_against_the_videos(file, videos):
-    kept, dropped = split_dropped(given.run(Config(path=file, reference_caption="reference_caption"), videos))
+    kept, dropped = split_dropped(mined(given, Config(path=file, reference_caption="reference_caption"), videos))
     found = [
         (row["reference_id"], row["target_id"], row["reference_caption"], row["target_caption"])
         for row in kept.to_pylist()
@@ -87,7 +88,7 @@ def test_changes_are_the_words_that_differ_unless_the_file_tells_them(tmp_path, 
         {"reference_id": "v3", "target_id": "v1", "changes": "[{}]"},
     ]
     file = write(tmp_path / "pairs.csv", rows, (*NAMES[:2], "changes"))
-    kept, dropped = split_dropped(given.run(Config(path=file, changes="changes"), videos))
+    kept, dropped = split_dropped(mined(given, Config(path=file, changes="changes"), videos))
     empty = {"kind": None, "slot": None}
     assert [row["changes"] for row in kept.to_pylist()] == [
         [{**empty, "before": "red", "after": "blue"}],
@@ -136,7 +137,7 @@ def test_texts_of_the_file_are_stored_as_imported_ones_are(videos, tmp_path):
     row = {"reference_id": "v1", "target_id": "v2", "reference_caption": "a ball\0", "changes": changes}
     file = write(tmp_path / "pairs.jsonl", [row], (*NAMES, "changes"))
     config = Config(path=file, reference_caption="reference_caption", changes="changes")
-    [pair] = given.run(config, videos).to_pylist()
+    [pair] = mined(given, config, videos).to_pylist()
     assert pair["reference_caption"] == "a ball"
     assert (pair["changes"][0]["before"], pair["changes"][0]["after"]) == ("ball", "café")
 
@@ -149,7 +150,7 @@ def test_phrases_of_changes_are_kept_and_what_is_none_is_dropped(tmp_path, video
     lines = [{"reference_id": "v1", "target_id": f"v{2 + number % 2}", "c": row} for number, row in enumerate(rows)]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    kept, dropped = split_dropped(given.run(Config(path=path, changes="c"), videos))
+    kept, dropped = split_dropped(mined(given, Config(path=path, changes="c"), videos))
     [found] = kept["changes"].to_pylist()
     assert found == [{"kind": None, "slot": None, "before": "red", "after": "blue", "before_phrase": phrase,
                       "after_phrase": None}]  # fmt: skip

@@ -1,5 +1,6 @@
 """neighbors: against a quadratic reading on small corpora; order, blocks and type of products do not matter."""
 
+import sys
 from functools import cache
 from itertools import product
 
@@ -7,22 +8,26 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
+from cvr_data.core.mapped_rows import vectors_of
 from cvr_data.core.stages import split_dropped
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search import floors as _floors
+from cvr_data.pairs.search import inverted_file, neighbour_jobs
 from cvr_data.pairs.search import nearest as _nearest
 from cvr_data.pairs.search.differences import differences
+from cvr_data.pairs.search.inverted_file import InvertedFile
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import neighbors
 from cvr_data.pairs.strategies.neighbors import Config, explain
 from cvr_data.tables import PAIRS, VIDEOS
+from tests import mined_pairs
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +51,11 @@ def table(corpus):
 
 
 def mined(corpus, config):
-    return split_dropped(neighbors.run(config, table(corpus)))
+    return split_dropped(run(config, table(corpus)))
+
+
+def run(config, videos, embeddings=None):
+    return mined_pairs.mined(neighbors, config, videos, embeddings)
 
 
 @cache
@@ -91,6 +100,7 @@ def rows_of(pairs):
     return {tuple(row[name] for name in ROW) for row in pairs.to_pylist()}
 
 
+@settings(max_examples=30, deadline=None)
 @given(CORPORA, CONFIGS)
 def test_pairs_are_those_of_the_quadratic_reading(corpus, config):
     kept, dropped = mined(corpus, config)
@@ -99,12 +109,13 @@ def test_pairs_are_those_of_the_quadratic_reading(corpus, config):
     assert dropped.num_rows == 0
 
 
+@settings(max_examples=15, deadline=None)
 @given(CORPORA, CONFIGS, st.randoms(use_true_random=False))
 def test_the_order_of_the_videos_does_not_matter_and_pairs_go_both_ways(corpus, config, random):
     items = list(corpus.items())
     random.shuffle(items)
-    kept = neighbors.run(config, table(dict(items)))
-    assert kept.equals(neighbors.run(config, table(corpus)))
+    kept = run(config, table(dict(items)))
+    assert kept.equals(run(config, table(corpus)))
     changes = {
         tuple(row[name] for name in ROW): {(change["before"], change["after"]) for change in row["changes"]}
         for row in kept.to_pylist()
@@ -187,13 +198,13 @@ def test_stored_captions_are_read_and_a_missing_one_is_named(tmp_path, cvr):
     words = ("embed", tmp_path / "videos", "-O", tmp_path / "texts", "--column", "caption", "--encoder", "hash")
     outcome = cvr(*words)
     assert outcome.code == 0, outcome.err
-    stored = neighbors.run(config, table(corpus), tmp_path / "texts")
-    encoded = neighbors.run(config, table(corpus))
+    stored = run(config, table(corpus), tmp_path / "texts")
+    encoded = run(config, table(corpus))
     similarities = [pairs.column("text_similarity").to_pylist() for pairs in (stored, encoded)]
     assert similarities[0] == pytest.approx(similarities[1], abs=1e-3)  # stored as float16
     assert stored.drop_columns("text_similarity").equals(encoded.drop_columns("text_similarity"))
     with pytest.raises(CvrError, match=r"has no features of 'a dog sits'\."):
-        neighbors.run(config, table({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
+        run(config, table({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
     words = ("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", "--embeddings", tmp_path / "texts")
     outcome = cvr(*words, "-O", tmp_path / "pairs", "-o", "low=-1", "-o", "k=1", "--filter", "min-words")
     assert outcome.code == 0, outcome.err
@@ -218,3 +229,63 @@ def test_an_empty_corpus_gives_an_empty_table():
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError, match="at least"):
         Config(**options)
+
+
+def vectors(seed, count):
+    """Unit vectors around some of them, no two products of which are equal."""
+    random = np.random.default_rng(seed)
+    rows_ND = random.standard_normal((count // 8, 24))[random.integers(0, count // 8, count)]
+    rows_ND = (rows_ND + 0.6 * random.standard_normal((count, 24))).astype(np.float32)
+    return rows_ND / np.linalg.norm(rows_ND, axis=1, keepdims=True)
+
+
+def by_faiss(vectors_ND, band, probes, shard, block):
+    inverted = InvertedFile(probes)
+    sample_ND = vectors_ND[inverted.sample(len(vectors_ND))]
+    centroids_CD = vectors_of(inverted_file.centroids_of(inverted, sample_ND, len(vectors_ND)).column("centroid"))
+    cells = inverted_file.cells_of(inverted, vectors_ND, centroids_CD).column("cells")
+    rows = range(0, len(vectors_ND), shard)
+    shards = [_nearest.Rows(start, vectors_ND[start : start + shard]) for start in rows]
+    blocks = [_nearest.Rows(start, vectors_ND[start : start + block]) for start in range(0, len(vectors_ND), block)]
+    found = [inverted_file.probed(each, shards, band, centroids_CD, cells) for each in blocks]
+    return _nearest.joined(found)
+
+
+def pairs_of(found):
+    return list(zip(found.query.tolist(), found.neighbour.tolist(), found.similarity.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("limits", [(-1.0, 1.1), (0.3, 0.8)])
+def test_faiss_finds_all_in_all_cells_and_most_in_few_whatever_the_shards(limits):
+    pytest.importorskip("faiss", reason="the extra `faiss` is not installed")
+    vectors_ND = vectors(0, 600)
+    band = Band(k=4, low=limits[0], high=limits[1])
+    exact = pairs_of(nearest(vectors_ND, band))
+    assert pairs_of(by_faiss(vectors_ND, band, 600, 250, 170)) == exact
+    some = pairs_of(by_faiss(vectors_ND, band, 12, 600, 600))
+    assert pairs_of(by_faiss(vectors_ND, band, 12, 130, 90)) == some
+    assert 0.8 < len({*some} & {*exact}) / len(exact) < 1
+
+
+CORPUS = {f"v{n}": [" ".join(words)] for n, words in enumerate(product("abcd", "efgh", ["ij", "k l"]))}
+
+
+@pytest.mark.parametrize("exact_up_to", [0, 32])
+def test_jobs_of_few_captions_and_other_cuts_give_the_pairs_of_one_search(exact_up_to, monkeypatch):
+    pytest.importorskip("faiss", reason="the extra `faiss` is not installed")
+    config = Config(k=3, low=-1, text_encoder="hash", exact_up_to=exact_up_to, probes=64)
+    whole = run(Config(k=3, low=-1, text_encoder="hash"), table(CORPUS))
+    for module, name, value in ((neighbors, "CAPTIONS", 5), (neighbors, "FOUND", 20), (neighbour_jobs, "QUERIES", 7),
+                                (neighbour_jobs, "KEYS", 9), (neighbour_jobs, "PROBING", 11)):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    for rows_per_part in (3, 40):
+        found = mined_pairs.mined(neighbors, config, table(CORPUS), rows_per_part=rows_per_part)
+        assert found.sort_by(mined_pairs.ORDER).to_pylist() == whole.to_pylist()
+    assert whole.num_rows > 3 * len(CORPUS)
+
+
+def test_more_captions_without_faiss_are_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)  # as where it is not installed
+    line = r"neighbors of 32 captions needs FAISS: pip install 'cvr\[faiss\]', or -o exact_up_to=32"
+    with pytest.raises(CvrError, match=line):
+        run(Config(text_encoder="hash", exact_up_to=31), table(CORPUS))

@@ -11,6 +11,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 from cvr_data.tables import PAIRS, VIDEOS
+from tests.mined_pairs import mined
 
 OF_ENGINES = {"concept", "neighbors", "one-phrase"}
 """They tag or encode captions."""
@@ -48,7 +49,7 @@ def test_the_captions_of_the_example_are_paired_whatever_the_order_of_their_vide
     videos, expected = example_of(module)
     config = config_of(module, expected, tmp_path)
     for table in (videos, videos.take(pa.array(range(videos.num_rows))[::-1])):
-        kept, _ = split_dropped(module.run(config, table, None))
+        kept, _ = split_dropped(mined(module, config, table))
         found = check_columns(kept, PAIRS, module.NAME).to_pylist()
         assert sorted((row["reference_caption"], row["target_caption"]) for row in found) == expected
         assert {row["strategy"] for row in found} == {module.NAME}

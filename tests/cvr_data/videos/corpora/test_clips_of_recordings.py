@@ -18,12 +18,12 @@ from cvr_data.features.store import FeatureStore
 from cvr_data.formats import huggingface, mteb_vt2v
 from cvr_data.media.places import read_files
 from cvr_data.media.video import Video, probe, read_frames, write_mp4
-from cvr_data.pages.cards import media_of
+from cvr_data.pages.cards import media_on_page
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.publish.lay_out import Wanted, stage
-from cvr_data.review.media import wanted_media
+from cvr_data.publish.lay_out import Wanted, stage_publication
+from cvr_data.review.media import media_to_review
 from cvr_data.tables import TRIPLETS
-from cvr_data.triplets.dataset import Dataset, open_videos
+from cvr_data.triplets.dataset import Dataset, open_dataset_videos
 from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet
 
@@ -105,13 +105,13 @@ def test_check_media_looks_at_each_clip(videos, cvr):
 
 
 def test_a_page_shows_the_clip_alone(videos):
-    shelf = ClipShelf(media_of(open_videos(videos).videos))
+    shelf = ClipShelf(media_on_page(open_dataset_videos(videos).videos))
     assert shelf.has("a") and shelf.has("b")
     assert shelf.uris["a"] != shelf.uris["b"]
 
 
 def test_the_review_tells_the_player_the_times(videos):
-    media = wanted_media([videos], {"a", "all"})
+    media = media_to_review([videos], {"a", "all"})
     clip = media.played(media.number_of["a"])
     assert (clip.start_s, clip.end_s) == (0.5, 2.0)
     assert media.played(media.number_of["all"]) is None
@@ -122,11 +122,11 @@ def dataset(videos):
     rows = [triplet("a", "make it blue", "b", split="test")]
     folder = write_artifact(videos.parent / "triplets", "build-triplets", rows, TRIPLETS)
     artifact = open_artifact(folder)
-    return Dataset(artifact, artifact.read(), open_videos(videos).videos)
+    return Dataset(artifact, artifact.read(), open_dataset_videos(videos).videos)
 
 
 def test_a_recording_is_published_once_and_rows_say_which_seconds(videos):
-    staged = stage(
+    staged = stage_publication(
         dataset(videos),
         "me/clips",
         Path("staged"),
@@ -144,7 +144,7 @@ def test_a_recording_is_not_published_for_one_of_its_clips(videos):
     found = dataset(videos)
     licences = pa.array(["MIT", "proprietary", "MIT"])
     found = replace(found, videos=with_column(found.videos, "licence", licences))
-    assert stage(found, "me/clips", Path("staged"), Wanted(with_videos=True)).media == {}
+    assert stage_publication(found, "me/clips", Path("staged"), Wanted(with_videos=True)).media == {}
 
 
 @pytest.mark.parametrize(("layout", "option"), [(huggingface, "-o embed=false"), (mteb_vt2v, "-o media=false")])

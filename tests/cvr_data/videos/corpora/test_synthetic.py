@@ -16,11 +16,11 @@ import pytest
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.media.video import probe, read_frames
 from cvr_data.videos.corpora import synthetic
-from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, Concept, word_meanings
+from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, Concept, synthetic_word_meanings
 from cvr_data.videos.synthetic.grammar import TEST_PATTERNS, TRAIN_PATTERNS
-from cvr_data.videos.synthetic.objects import draw_object
-from cvr_data.videos.synthetic.render import Sprite, render
-from cvr_data.videos.synthetic.world import Clip, sample_world
+from cvr_data.videos.synthetic.objects import draw_synthetic_object
+from cvr_data.videos.synthetic.render import Sprite, render_synthetic_clip
+from cvr_data.videos.synthetic.world import Clip, sample_synthetic_world
 
 COUNTS = {"train": 400, "val": 60, "test": 300}
 PLAIN = {"texture": "plain", "size": "medium", "camera": "still", "action": "spins", "scene": "beach"}
@@ -28,7 +28,7 @@ PLAIN = {"texture": "plain", "size": "medium", "camera": "still", "action": "spi
 
 @pytest.fixture(scope="module")
 def world() -> list[Clip]:
-    return sample_world(COUNTS, seed=0)
+    return sample_synthetic_world(COUNTS, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -108,17 +108,17 @@ def test_half_of_the_sentence_patterns_are_for_test_only(world):
 
 
 def test_test_clips_do_not_depend_on_the_other_counts(world):
-    other = sample_world({"train": 10, "val": 0, "test": 300}, seed=0)
+    other = sample_synthetic_world({"train": 10, "val": 0, "test": 300}, seed=0)
     assert of_split(other, "test") == of_split(world, "test")
 
 
 def test_another_seed_is_another_world(world):
-    other = sample_world(COUNTS, seed=1)
+    other = sample_synthetic_world(COUNTS, seed=1)
     assert len({clip.concept for clip in other} & {clip.concept for clip in world}) < 0.02 * len(world)
 
 
 def test_a_caption_names_every_concept_that_it_does_not_leave_unsaid(world):
-    meanings = word_meanings()
+    meanings = synthetic_word_meanings()
     for clip in world:
         said = {meanings[word] for word in clip.caption.replace(",", "").split() if word in meanings}
         expected = {
@@ -156,19 +156,21 @@ def test_every_value_of_every_slot_looks_different():
         seen = set()
         for value in VALUES[slot]:
             concept = Concept(**{**{name: getattr(base, name) for name in SLOTS}, slot: value})
-            seen.add(hashlib.sha256(render(concept, "same", 32).tobytes()).hexdigest())
+            seen.add(hashlib.sha256(render_synthetic_clip(concept, "same", 32).tobytes()).hexdigest())
         assert len(seen) == len(VALUES[slot]), slot
 
 
 def test_every_action_moves_through_the_whole_clip():
     for action in VALUES["action"]:
-        frames = render(Concept(object="cube", colour="red", **{**PLAIN, "action": action}), "motion", 64).astype(int)
+        frames = render_synthetic_clip(
+            Concept(object="cube", colour="red", **{**PLAIN, "action": action}), "motion", 64
+        ).astype(int)
         steps = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
         assert (steps > 0.3).mean() > 0.3, action
 
 
 def test_an_object_shown_before_is_shown_as_at_first():
-    picture = draw_object("cube", "red", "plain", np.random.default_rng(0))
+    picture = draw_synthetic_object("cube", "red", "plain", np.random.default_rng(0))
     ways = [(width, angle, opacity) for width in (20, 31) for angle in (0.0, 7.5) for opacity in (1.0, 0.4, 0.0)]
     remembering = Sprite(picture)
     for way in [*ways, *ways[::-1]]:
@@ -185,7 +187,7 @@ def test_left_goes_left_and_right_goes_right():
 
     for action, sign in (("moves left", -1), ("moves right", 1)):
         concept = Concept(object="ball", colour="red", **{**PLAIN, "scene": "ocean", "action": action})
-        frames = render(concept, "way", 64)
+        frames = render_synthetic_clip(concept, "way", 64)
         assert sign * (middle(frames[-1]) - middle(frames[0])) > 16
 
 

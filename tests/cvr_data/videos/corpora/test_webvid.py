@@ -9,7 +9,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.video import write_mp4
-from cvr_data.videos.corpora.webvid import duration_s
+from cvr_data.videos.corpora.webvid import webvid_duration_s
 
 HEADER = "videoid,contentUrl,duration,page_dir,name\n"
 
@@ -19,7 +19,7 @@ HEADER = "videoid,contentUrl,duration,page_dir,name\n"
     [("PT00H00M17S", 17), ("PT01H02M03S", 3723), ("PT5S", 5), ("PT", None), ("17", None), ("", None)],
 )
 def test_durations_are_read_as_seconds(text, expected):
-    assert duration_s(text) == expected
+    assert webvid_duration_s(text) == expected
 
 
 def test_without_media_there_are_captions_and_addresses(cvr, tmp_path):

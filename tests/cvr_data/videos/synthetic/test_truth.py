@@ -15,7 +15,7 @@ from cvr_data.videos.synthetic.truth import (
     text_is_correct,
     true_changes,
 )
-from cvr_data.videos.synthetic.world import sample_world
+from cvr_data.videos.synthetic.world import sample_synthetic_world
 from tests.truth_measures import mining_quality, valid_targets
 
 
@@ -147,7 +147,7 @@ def test_precision_recall_and_typing_of_mined_pairs():
 
 
 def test_every_text_written_from_the_truth_is_correct():
-    clips = sample_world({"train": 150, "val": 0, "test": 150}, seed=3)
+    clips = sample_synthetic_world({"train": 150, "val": 0, "test": 150}, seed=3)
     checked = 0
     for split in ("train", "test"):
         chosen = [clip for clip in clips if clip.split == split]
@@ -183,7 +183,9 @@ def test_the_command_writes_modifications_beside_those_of_the_backends(cvr, tmp_
     monkeypatch.chdir(tmp_path)
     options = ["-o", "train=40", "-o", "val=0", "-o", "test=0", "-o", "render=false"]
     assert cvr("import", "synthetic", *options).code == 0
-    clips = [clip for clip in sample_world({"train": 40, "val": 0, "test": 0}, seed=0) if clip.role == "family"]
+    clips = [
+        clip for clip in sample_synthetic_world({"train": 40, "val": 0, "test": 0}, seed=0) if clip.role == "family"
+    ]
     pairs = pairs_of((clips[0].video_id, clips[1].video_id, change("object", "a", "b")))
     with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs", inputs={"videos": tmp_path / "videos"}) as writer:
         writer.write_part(0, pairs)
@@ -212,5 +214,5 @@ def test_a_description_is_measured_by_the_slots_it_names():
 
 
 def test_true_descriptions_name_every_slot():
-    for clip in sample_world({"train": 6, "val": 0, "test": 4}, seed=3):
+    for clip in sample_synthetic_world({"train": 6, "val": 0, "test": 4}, seed=3):
         assert len(described_slots(clip.description, clip.concept)) == 7

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_bench.models.fdca import without_negation, without_negation_as_released
+from cvr_bench.models.fdca import fdca_without_negation, fdca_without_negation_as_released
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from cvr_bench.models.fdca import without_negation, without_negation_as_released
     ],
 )
 def test_whole_words_of_negation_go(text, expected):
-    assert without_negation(text) == expected
+    assert fdca_without_negation(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_whole_words_of_negation_go(text, expected):
     ],
 )
 def test_as_released_letters_go_inside_words_too(text, expected):
-    assert without_negation_as_released(text) == expected
+    assert fdca_without_negation_as_released(text) == expected

@@ -1,0 +1,30 @@
+"""What a strategy makes of a small table of videos, in parts as the command does, without filters and types."""
+
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+
+from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.columns import check_columns
+from cvr_data.core.runner import StageRun
+from cvr_data.pairs.columns import of_videos
+from cvr_data.tables import VIDEOS
+
+ORDER = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")]
+
+
+def mined(module, config, videos, embeddings=None, rows_per_part=1_000_000):
+    """Return the pairs, sorted, and then those that were dropped, which have a `drop_reason`."""
+    videos = of_videos(False, check_columns(videos, VIDEOS, "test"))
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "videos")
+        with ArtifactWriter(source, stage="import-test") as writer:
+            for number, start in enumerate(range(0, max(videos.num_rows, 1), rows_per_part)):
+                writer.write_part(number, videos.slice(start, rows_per_part))
+            writer.finish()
+        out = Path(folder, "pairs")
+        with StageRun(out, stage="mined", version=1, config={}, inputs={"videos": source}, overwrite=False) as run:
+            artifact = run.write(module.mined(config, run.read(source), embeddings))
+        kept = pa.concat_tables([artifact.read(), artifact.dropped().slice(0, 0)], promote_options="permissive")
+        return pa.concat_tables([kept.sort_by(ORDER), artifact.dropped()], promote_options="permissive")
