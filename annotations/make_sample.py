@@ -19,7 +19,7 @@ from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
 from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of
-from cvr_data.triplets.build import STAGE, DatasetParts, MadeOf, find_parts, joined, read_sources, write_dataset
+from cvr_data.triplets.build import STAGE, DatasetParts, MadeOf, find_triplet_parts, triplet_flow, dataset_flows, write_dataset
 from cvr_data.triplets.join import VERSION, Config
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -49,7 +49,7 @@ def write_sample(out: Path) -> Artifact:
         config = {**config_dict(Config()), "name": NAME, "corpus": CORPUS}
         run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs={}, overwrite=False)
         with run:
-            triplets = joined(run, read_sources(run, sources), sources, Config())
+            triplets = triplet_flow(run, dataset_flows(run, sources), sources, Config())
             write_dataset(run, triplets, NAME, videos=sources.videos, made_of=made_of)
     return _without_the_run(out)
 
@@ -63,7 +63,7 @@ def _build(work: Path) -> DatasetParts:
     config = generation.Config(prompt="short", backend="rules")
     generation.generate_modifications(work / "pairs", work / "rules", config, cache=work / "cache.sqlite")
     write_truth_modifications(work / "pairs", work / "truth")
-    return find_parts([work / "rules", work / "truth"])
+    return find_triplet_parts([work / "rules", work / "truth"])
 
 
 def _without_the_run(out: Path) -> Artifact:

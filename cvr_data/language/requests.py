@@ -135,7 +135,9 @@ def _restarts(words: Sequence[str], place: int) -> bool:
 
 def _affirmed(words: list[str], nouns: Collection[str]) -> Iterator[Operation]:
     verb, rest = words[0], words[1:]
-    if (passive := _passive(words)) is not None:
+    if len(words) == 3 and words[1] in ("to", "into"):
+        yield Operation("replace", thing=(verb,), gone=(verb,), new=(words[2],))  # "red to blue"
+    elif (passive := _passive(words)) is not None:
         yield passive
     elif "from" in words and "to" in words[words.index("from") + 1 :] and verb not in MOVING:
         yield _from_to(words)

@@ -25,6 +25,9 @@ from cvr_data.modifications.engines import dense_rules as dense
 from cvr_data.modifications.realising.constructions import Text, excluding, texts_of
 from cvr_data.modifications.realising.located import CannotSay, located
 
+SEEDS = 1000
+"""Runs with other seeds are so many seeds apart."""
+FINE = 1 << 32
 SHORT = (
     "remove {before}",
     "take out {before} and add {after}",
@@ -82,7 +85,7 @@ def text_of(request: Request, style: str = "people") -> str:
         sentences = max(0, dense.SENTENCES - request.parameters.seed % SEEDS_PER_TEXT)
         text = dense.dense_text(request, said(request, excludes=True), sentences)
     elif request.style == "short" and style == "covr":
-        template = SHORT[draw(request, len(SHORT))]
+        template = SHORT[draw(request, len(SHORT), str(request.parameters.seed))]
         text = template.format(before=request.change.before.lower(), after=request.change.after.lower())
     else:
         text = said(request, excludes=request.style != "short")
@@ -108,16 +111,16 @@ def _texts(request: Request, change: Change, excludes: bool) -> list[Text]:
 
 
 def _drawn(request: Request, texts: Sequence[Text], number: int) -> str:
-    """Return one of the texts, drawn by weight."""
-    place = draw(request, sum(text.weight for text in texts), number)
-    for text in texts:
-        place -= text.weight
-        if place < 0:
-            return text.words
-    return texts[-1].words
+    """Return one of the texts: each comes first as often as its weight says, further ones for other candidates."""
+    seed, rank = divmod(request.parameters.seed, SEEDS)
+    candidate, attempt = divmod(rank, SEEDS_PER_TEXT)
+    keys = {text.words: draw(request, FINE, f"{seed} {number} {text.words}") for text in texts}
+    weights = {text.words: text.weight for text in texts}
+    order = sorted(keys, key=lambda words: -(((keys[words] + 1) / (FINE + 1)) ** (1 / weights[words])))
+    return order[(candidate + attempt) % len(order)]
 
 
-def draw(request: Request, count: int, number: int = 0) -> int:
-    """Return a number below `count` that depends on the seed, the pair and the number of the change alone."""
-    key = f"{request.parameters.seed} {request.style} {request.pair_id}" + (f" {number}" if number else "")
+def draw(request: Request, count: int, salt: str) -> int:
+    """Return a number below `count` that depends on the pair, the style and the salt alone."""
+    key = f"{salt} {request.style} {request.pair_id}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % count

@@ -9,7 +9,7 @@ from cvr_data.language.words import content_words, has_word, words_of
 from cvr_data.modifications.asking.request import Request
 from cvr_data.modifications.realising.located import CannotSay
 
-MOST_WORDS = 80
+LEAST_WORDS, MOST_WORDS = 30, 80
 SENTENCES = 3
 """Most sentences of either description that a text takes over."""
 
@@ -18,9 +18,9 @@ def dense_text(request: Request, change: str, sentences: int) -> str:
     """Return the change and up to `sentences` sentences that only one of the two descriptions says.
 
     Raises:
-        CannotSay: the request has no descriptions.
+        CannotSay: a side has no description, or what differs makes no dense text.
     """
-    if request.captions == (request.reference, request.target):
+    if request.reference == request.captions[0] or request.target == request.captions[1]:
         raise CannotSay("no_descriptions")
     parts = [f"{change[:1].upper()}{change[1:]}."]
     room = MOST_WORDS - len(words_of(parts[0]))
@@ -30,7 +30,10 @@ def dense_text(request: Request, change: str, sentences: int) -> str:
         room -= len(words_of(f"{opening} {sentence}"))
         if room >= 0:
             parts.append(f"{opening}: {sentence}.")
-    return " ".join(parts)
+    text = " ".join(parts)
+    if len(words_of(text)) < LEAST_WORDS:
+        raise CannotSay("few_differences")
+    return text
 
 
 def new_sentences(reference: str, target: str) -> list[str]:

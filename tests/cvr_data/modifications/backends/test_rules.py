@@ -75,7 +75,8 @@ def test_a_pair_s_text_does_not_depend_on_the_others_and_another_seed_draws_othe
     requests = [request(number) for number in range(50)]
     assert texts(requests)[::-1] == texts(requests[::-1])
     assert texts(requests[7:8]) == texts(requests)[7:8]
-    assert texts(requests) != texts([request(number, seed=1) for number in range(50)])
+    assert texts(requests) != texts([request(number, seed=1000) for number in range(50)])
+    assert len({*texts([request(seed=seed) for seed in (0, 20, 40)])}) == 3  # three texts of one pair
 
 
 @pytest.mark.parametrize(
@@ -136,13 +137,21 @@ def test_static_and_action_texts_take_back_what_goes(slot):
 
 
 def test_a_dense_text_says_what_only_one_description_says_and_is_none_without():
-    reference = "A red ball rolls over a beach. The sky is grey. A crab sits near a shell."
+    reference = "A red ball rolls over a beach. The sky is grey. A crab sits there by a broken shell."
     target = "A red cube rolls over a beach. Two gulls fly past; the sky is grey. A boat with a white sail waits."
     assert new_sentences(reference, target) == ["two gulls fly past", "a boat with a white sail waits"]
     (text,) = texts([request(style="dense", reference=reference, target=target)])
-    assert "Now: two gulls fly past." in text and "No longer: a crab sits near a shell." in text and "grey" not in text
+    assert (
+        "Now: two gulls fly past." in text
+        and "No longer: a crab sits there by a broken shell." in text
+        and "grey" not in text
+    )
     (answer,) = [answer for _, answer in load(Config()).write([request(style="dense")])]
     assert answer.refused == "unsayable_no_descriptions" and answer.text is None
+    (answer,) = [
+        answer for _, answer in load(Config()).write([request(style="dense", reference="It.", target="This.")])
+    ]
+    assert answer.refused == "unsayable_few_differences"
 
 
 def test_a_schema_is_answered_with_an_object():
