@@ -19,7 +19,15 @@ from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
 from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of
-from cvr_data.triplets.build import STAGE, DatasetParts, MadeOf, find_triplet_parts, triplet_flow, dataset_flows, write_dataset
+from cvr_data.triplets.build import (
+    STAGE,
+    DatasetParts,
+    MadeOf,
+    dataset_flows,
+    find_triplet_parts,
+    triplet_flow,
+    write_dataset,
+)
 from cvr_data.triplets.join import VERSION, Config
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos

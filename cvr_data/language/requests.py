@@ -162,11 +162,11 @@ def _passive(words: Sequence[str]) -> Operation | None:
             if tuple(words[place + 1 : place + 2]) and words[place + 1] in after:
                 thing = tuple(word for word in words[:place] if word not in BE)
                 return Operation("replace", thing=thing, gone=thing, new=tuple(words[place + 2 :]))
-    place = next((place for place, word in enumerate(words) if place > 1 and word in ("replace", "replaces")), None)
-    if place is None:
+    middle = next((place for place, word in enumerate(words) if place > 1 and word in ("replace", "replaces")), None)
+    if middle is None:
         return None
     return Operation(
-        "replace", thing=tuple(words[place + 1 :]), gone=tuple(words[place + 1 :]), new=tuple(words[1:place])
+        "replace", thing=tuple(words[middle + 1 :]), gone=tuple(words[middle + 1 :]), new=tuple(words[1:middle])
     )
 
 

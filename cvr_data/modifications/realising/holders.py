@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from cvr_data.language.frames import Frame, Thing
 from cvr_data.language.lexicon import Lexicon, read_lexicon
+from cvr_data.language.nouns import NOUN_TAGS
 from cvr_data.language.parse import Sentence
-from cvr_data.modifications.realising.verbs import name_in
+from cvr_data.modifications.realising.verbs import acting, name_in
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         return None
     if slot == "action":
         number = _agent(frame, head)
-        subject = _subject(frame.sentence, head)
+        verb = acting(frame, head)
+        subject = _subject(frame.sentence, head if verb is None else verb)
         if number is None and subject is not None and frame.sentence.words[subject] == "camera":
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
@@ -42,6 +44,9 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
 
 def _agent(frame: Frame, head: int) -> int | None:
     sentence = frame.sentence
+    head = acting(frame, head) or head
+    if sentence.deps[head] == "acl" and head and sentence.tags[head - 1] in NOUN_TAGS:
+        return frame.thing_of(head - 1)  # "the skyline with a star moving left"
     event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
     if event is not None and event.agent is not None:
         return event.agent

@@ -6,7 +6,7 @@
 Forms are those of the captions: article, number and compound come from the words around the change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cvr_data.language.changes import Phrase, alike, change_of
@@ -102,7 +102,7 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
         holder=holder_of(ours, heads[0], slot) or _known(holder_of(theirs, heads[1], slot), ours),
         axis=_axis(theirs, heads[1], slot),
-        is_number=None not in heads and _is_number(ours, theirs, heads),
+        is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
         is_film=noun is not None and noun in FILM,
         old_whole=old,
@@ -110,9 +110,9 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     )
 
 
-def _is_number(reference: Frame, target: Frame, heads: Sequence[int | None]) -> bool:
+def _is_number(reference: Frame, target: Frame, ours: int, theirs: int) -> bool:
     one, other = (frame.sentence for frame in (reference, target))
-    words = [(one.lemmas[heads[0]], one.tags[heads[0]]), (other.lemmas[heads[1]], other.tags[heads[1]])]
+    words = [(one.lemmas[ours], one.tags[ours]), (other.lemmas[theirs], other.tags[theirs])]
     return words[0][0] == words[1][0] and all(tag in NOUN_TAGS for _, tag in words)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cvr_data.language.changes import Phrase
+from cvr_data.language.closed_words import DIRECTIONS
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.modifications.realising.forms import inflected
@@ -10,12 +11,20 @@ from cvr_data.modifications.realising.forms import inflected
 AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
 
 
+def acting(frame: Frame, head: int) -> int | None:
+    """Return the verb that a word is or tells the way of: "drifting" of "drifting up"; None if it is of none."""
+    tags = frame.sentence.tags
+    before = head - 1 if head and frame.sentence.words[head] in DIRECTIONS else head
+    found = (word for word in (head, before, frame.sentence.heads[head]) if tags[word].startswith("VB"))
+    return next(found, None)
+
+
 def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame) -> tuple[str, str]:
     """Return what is done as base and -ing, with particle and object: "close the door", "closing the door"."""
     sentence, lexicon = frame.sentence, read_lexicon()
-    verb, rest = head, [word for word in phrase.words if word > head and sentence.deps[word] not in AUXILIARY]
-    if not sentence.tags[head].startswith("VB") and sentence.tags[sentence.heads[head]].startswith("VB"):
-        verb, rest = sentence.heads[head], [word for word in phrase.words if sentence.deps[word] not in AUXILIARY]
+    found = acting(frame, head)
+    verb = head if found is None else found
+    rest = [word for word in phrase.words if word > verb and sentence.deps[word] not in AUXILIARY]
     lemma = (
         sentence.lemmas[verb] if sentence.tags[verb].startswith("VB") else lexicon.verb_of(sentence.words[verb]) or ""
     )

@@ -96,6 +96,8 @@ def test_a_pair_s_text_does_not_depend_on_the_others_and_another_seed_draws_othe
         ("a boat at sunset", "a boat at night", ("scene", "sunset", "night"), {"make it night", "at night"}),
         ("a ball as the camera pans", "a ball as the camera tilts", ("action", "pans", "tilts"),
          {"have the camera tilt"}),
+        ("a car is drifting up at a wall", "a car is drifting right at a wall",
+         ("action", "up", "right"), {"make the car drift right"}),
         ("cows in a field", "cow in a field", ("object", "cows", "cow"), {"show only one cow"}),
         ("a man dances", "a man with a hat dances", ("object", "", "hat"), {"add a hat"}),
         ("a man with a hat dances", "a man dances", ("object", "hat", ""), {"take the hat away", "remove the hat"}),
