@@ -23,9 +23,9 @@ from cvr_data.triplets.build import (
     STAGE,
     DatasetParts,
     MadeOf,
-    _joined,
-    _read_sources,
+    dataset_flows,
     find_triplet_parts,
+    triplet_flow,
     write_dataset,
 )
 from cvr_data.triplets.join import VERSION, Config
@@ -57,7 +57,7 @@ def write_sample(out: Path) -> Artifact:
         config = {**config_dict(Config()), "name": NAME, "corpus": CORPUS}
         run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs={}, overwrite=False)
         with run:
-            triplets = _joined(run, _read_sources(run, sources), sources, Config())
+            triplets = triplet_flow(run, dataset_flows(run, sources), sources, Config())
             write_dataset(run, triplets, NAME, videos=sources.videos, made_of=made_of)
     return _without_the_run(out)
 

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
+from cvr_data.language.execution import Outcome, outcome_of, required
+from cvr_data.language.frames import frames_of
 
 COLUMNS = (
     "modification", "style", "reference_caption", "target_caption", "reference_description", "target_description",
-    "changes", "asked_similarity",
+    "changes", "asked_similarity", "asked_shift",
 )  # fmt: skip
 """Columns the checks read; an absent one is null."""
 TEXTS = COLUMNS[:6]
@@ -32,6 +34,18 @@ def drop_linted_where(table: pa.Table, reason: Callable[[LintRow], str | None]) 
     return with_column(table, "drop_reason", reasons)
 
 
+def drop_executed(table: pa.Table, reason: Callable[[LintRow, Outcome], str | None]) -> pa.Table:
+    """Return the table as `drop_linted_where` does, of what comes of each text; captions are parsed in one go."""
+    frames_of(row[name] for row in _rows_of(table) for name in ("reference_caption", "target_caption"))
+    return drop_linted_where(table, lambda row: reason(row, executed_row(row)))
+
+
+def executed_row(row: LintRow) -> Outcome:
+    """Return what comes of the text of a row, of the changes that its style is about."""
+    changes = required(row["changes"], row["style"])
+    return outcome_of(row["modification"], changes, row["reference_caption"], row["target_caption"])
+
+
 def _rows_of(table: pa.Table) -> Iterator[LintRow]:
     """Yield the rows as dicts of the columns that lint reads; text is never None, changes is a list."""
     absent = [name for name in COLUMNS if name not in table.column_names]
@@ -41,10 +55,3 @@ def _rows_of(table: pa.Table) -> Iterator[LintRow]:
         for name in TEXTS:
             row[name] = row[name] or ""
         yield row
-
-
-def linted_changes(row: LintRow) -> list[dict[str, str]]:
-    """Return the changes that the style is about: static and action texts leave out the other kind."""
-    kind = row["style"]
-    alike = [change for change in row["changes"] if change["kind"] == kind]
-    return alike or row["changes"]

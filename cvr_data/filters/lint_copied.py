@@ -1,11 +1,15 @@
 """Lint: drop texts that are one of the two captions, word for word.
 
-Such a text says nothing about what changes; a text that merely holds most of the target caption is `lint-leak`'s.
+Such a text says nothing about what changes, even if it adds what is not to be seen ("a cat runs on sand, not a dog"); a
+text that merely holds most of the target caption is `lint-leak`'s.
 """
+
+from collections.abc import Iterable
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_linted_where
+from cvr_data.filters._lint import Config, LintRow, drop_executed
+from cvr_data.language.execution import Outcome
 from cvr_data.language.words import words_of
 
 _ARTICLES = {"a", "an", "the"}
@@ -20,13 +24,13 @@ EXAMPLE = [
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "copied_caption" where the modification is a caption, articles apart."""
 
-    def reason(row: LintRow) -> str | None:
-        text = _without_articles(row["modification"])
-        captions = (_without_articles(row["reference_caption"]), _without_articles(row["target_caption"]))
+    def reason(row: LintRow, outcome: Outcome) -> str | None:
+        text = _without_articles(outcome.new if outcome.excluded else words_of(row["modification"]))
+        captions = (_without_articles(words_of(row[f"{side}_caption"])) for side in ("reference", "target"))
         return "copied_caption" if text and text in captions else None
 
-    return drop_linted_where(table, reason)
+    return drop_executed(table, reason)
 
 
-def _without_articles(text: str) -> list[str]:
-    return [word for word in words_of(text) if word not in _ARTICLES]
+def _without_articles(words: Iterable[str]) -> list[str]:
+    return [word for word in words if word not in _ARTICLES]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_linted_where, linted_changes
-from cvr_data.language.edits import split_negated
+from cvr_data.filters._lint import LintRow, drop_executed
+from cvr_data.language.execution import Outcome, required
 from cvr_data.language.words import mentions
 
 
@@ -31,11 +31,10 @@ EXAMPLE = [
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "excluded_not_negated" where a `before` concept is not taken back."""
 
-    def reason(row: LintRow) -> str | None:
+    def reason(row: LintRow, outcome: Outcome) -> str | None:
         if row["style"] not in config.styles:
             return None
-        negated = split_negated(row["modification"]).negated
-        excluded = [change["before"] for change in linted_changes(row) if change["before"]]
-        return None if all(mentions(negated, concept) for concept in excluded) else "excluded_not_negated"
+        excluded = [change.before for change in required(row["changes"], row["style"]) if change.before]
+        return None if all(mentions(outcome.excluded, concept) for concept in excluded) else "excluded_not_negated"
 
-    return drop_linted_where(table, reason)
+    return drop_executed(table, reason)

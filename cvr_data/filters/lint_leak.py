@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_linted_where, linted_changes
+from cvr_data.filters._lint import LintRow, drop_linted_where
+from cvr_data.language.execution import required
 from cvr_data.language.words import content_words, has_word, words_of
 
 
@@ -41,7 +42,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "leaks_target" where the text repeats too much of the target caption."""
 
     def reason(row: LintRow) -> str | None:
-        changed = [word for change in linted_changes(row) for word in words_of(change["after"] or "")]
+        changed = [word for change in required(row["changes"], row["style"]) for word in words_of(change.after)]
         shown = row["target_description"] or row["target_caption"]
         unchanged = {word for word in content_words(words_of(shown)) if word not in changed}
         text = words_of(row["modification"])

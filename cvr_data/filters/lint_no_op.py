@@ -1,11 +1,12 @@
-"""Lint: drop texts that change nothing: "turn the horse into a horse", "let the ball be a ball", "keep it the same"."""
+"""Lint: drop texts that change nothing, or ask twice: "turn the horse into a horse", "keep it the same"."""
 
 import re
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_linted_where
+from cvr_data.filters._lint import Config, LintRow, drop_executed
 from cvr_data.language.edits import replaced, split_negated
+from cvr_data.language.execution import Outcome
 from cvr_data.language.words import content_words, folded, has_word, mentions, same_word, words_of
 
 _NOTHING = re.compile(
@@ -22,14 +23,18 @@ EXAMPLE = [
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "no_op" where what is put in equals what is taken out."""
 
-    def reason(row: LintRow) -> str | None:
+    def reason(row: LintRow, outcome: Outcome) -> str | None:
         text = folded(row["modification"])
         is_no_op = (
-            _NOTHING.search(text) or _into_itself(text) or _instead_of_itself(text, row) or _says_it_twice(text, row)
+            outcome.reason == "no_op"
+            or _NOTHING.search(text)
+            or _into_itself(text)
+            or _instead_of_itself(text, row)
+            or _says_it_twice(text, row)
         )
         return "no_op" if is_no_op else None
 
-    return drop_linted_where(table, reason)
+    return drop_executed(table, reason)
 
 
 def _into_itself(text: str) -> bool:

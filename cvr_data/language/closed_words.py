@@ -35,6 +35,16 @@ PLACE_PREPOSITIONS = frozenset(
     "beyond by down from in inside into near off on onto out outside over past through throughout to toward towards "
     "under underneath up upon via within".split()
 )
+SAME_PLACES = tuple(
+    frozenset(words.split())
+    for words in (
+        "under beneath below underneath",
+        "on upon onto atop",
+        "in inside into within",
+        "beside by near alongside",
+    )
+)
+"""Prepositions that say the same place."""
 DIRECTIONS = frozenset(
     "aside away back backward backwards clockwise counterclockwise down downhill downstream downward downwards forth "
     "forward forwards left leftward off out over right rightward round sideways uphill upright up upstream upward "

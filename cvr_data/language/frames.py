@@ -9,6 +9,7 @@ Numbers of words are those of the sentence, punctuation counted. A frame keeps i
 look for words again.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,9 +27,11 @@ from cvr_data.language.nouns import (
     preposition,
     qualified,
 )  # fmt: skip
-from cvr_data.language.parse import Sentence
+from cvr_data.language.parse import Sentence, parse, sentences
 from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_shown, is_topic, roles_of
 
+KEPT = 4096
+"""Captions whose frames a process remembers, some ten kilobytes each."""
 TIME = 28
 """WordNet's file of times."""
 OBJECTS = ("dobj", "nsubjpass", "dative")
@@ -112,6 +115,24 @@ class Frame:
 def frame_of(sentence: Sentence) -> Frame:
     """Return the frame of a parsed caption."""
     return Frame(sentence, roles_of(sentence))
+
+
+_kept: dict[str, Frame] = {}
+
+
+def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
+    """Return the frame of each distinct text; of the latest `KEPT` the process remembers them.
+
+    The checks of lint ask for the same captions one after the other, and so do the attempts of a generator.
+    """
+    distinct = sorted(set(texts))
+    new = [text for text in distinct if text not in _kept]
+    found = dict(zip(new, map(frame_of, sentences(parse(new))), strict=True)) if new else {}
+    frames = {text: found[text] if text in found else _kept[text] for text in distinct}
+    if len(_kept) + len(found) > KEPT:
+        _kept.clear()
+    _kept.update(list(found.items())[:KEPT])
+    return frames
 
 
 def _things(frame: Frame, lexicon: Lexicon) -> list[Thing]:

@@ -19,6 +19,8 @@ def is_film(sentence: Sentence, word: int) -> bool:
     """Whether a word is one for the film itself."""
     if sentence.lemmas[word] == "screen":
         return sentence.words[max(word - 1, 0)] in ("green", "blue")
+    if sentence.lemmas[word] == "close" and sentence.child(word, "dobj") is not None:
+        return False  # "closes a door"
     if sentence.words[word] == "time":
         return sentence.words[word + 1 : word + 2] == ("lapse",)
     return sentence.words[word] in FILM or sentence.lemmas[word] in FILM

@@ -53,6 +53,9 @@ class Draft:
     def take(self, answer: Answer, prompt: Prompt, seed: int) -> None:
         """Take the answer of one more attempt; whether it is good, lint says."""
         self.answer, self.seed, self.attempts = answer, seed, self.attempts + 1
+        if answer.refused is not None:
+            self.text, self.status, self.reasons = None, "rejected", [answer.refused]
+            return
         if answer.text is None:
             self.text, self.status, self.reasons = None, "error", [answer.error or "no answer"]
             return

@@ -31,8 +31,8 @@ from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.generator import Config, Generator, prompt_of
 from cvr_data.modifications.training.trained import generators_of
 
-VERSION = 4
-GIVEN_VERSION = 5
+VERSION = 5
+GIVEN_VERSION = 6
 """Of paraphrases and ways back."""
 PURE = "the rows follow from their inputs alone"
 GIVEN_THE_CACHE = (

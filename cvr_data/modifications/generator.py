@@ -19,9 +19,9 @@ from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, with_more_room
 from cvr_data.modifications.backends import load_backend
-from cvr_data.modifications.checking.meaning import with_asked_similarity
+from cvr_data.modifications.checking.meaning import with_asked
 from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
-from cvr_data.modifications.pairs import shown_by, variables_of
+from cvr_data.modifications.pairs import changes_of, shown_by, variables_of
 from cvr_data.modifications.prompts import Prompt, load_prompt
 
 SEEDS = 1000
@@ -115,7 +115,7 @@ class Generator:
             todo = [draft for draft in asked if draft.candidate == candidate]
             for attempt in range(self.config.attempts):
                 self._attempt(todo, attempt, taken)
-                todo = [draft for draft in todo if draft.status != "ok"]
+                todo = [draft for draft in todo if draft.status != "ok" and not draft.answer.refused]
                 if not todo:
                     break
         return modifications_of(drafts, self.prompt, backend=self.config.backend, model=self.backend.model)
@@ -141,6 +141,8 @@ class Generator:
             change=change,
             reference=shown_by(pair, "reference"),
             target=shown_by(pair, "target"),
+            captions=(pair["reference_caption"], pair["target_caption"]),
+            changes=changes_of(pair, self.prompt.changes),
             messages=(*self.introductions[variant, change.slot], question),
             lead=self.prompt.lead,
             one_line=not self.prompt.schema,
@@ -187,8 +189,9 @@ def lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
         CvrError: there is no such filter or option.
     """
     reasons: list[list[str]] = [[] for _ in range(table.num_rows)]
-    if table.num_rows and (checks.get("lint-change") or {}).get("min_similarity"):
-        table = with_asked_similarity(table)
+    asked = checks.get("lint-change") or {}
+    if table.num_rows and (asked.get("min_similarity") or asked.get("min_shift") is not None):
+        table = with_asked(table)
     for name, options in checks.items():
         checked = FILTERS.get(name).run(FILTERS.config(name, options or {}), table)
         for row, reason in enumerate(checked.column("drop_reason").to_pylist()):

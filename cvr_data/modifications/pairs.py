@@ -9,24 +9,32 @@ from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.request import Change
 
 Pair = Mapping[str, Any]
+NOTHING = "nothing"
+"""What prompts have in the place of what comes or goes where nothing does."""
 
 
 def change_of(pair: Pair, kind: str) -> Change | None:
-    """Return the pair's change of a kind (any, static, action), or None where it has none with both sides.
-
-    Several changes are joined with "and". A pair whose changes were never typed is read as CoVR's rules read it: the
-    first word that differs.
-    """
-    changes = pair["changes"] or ([_first_difference(pair)] if kind == "any" else [])
-    alike = [change for change in changes if kind in ("any", change["kind"]) and change["before"] and change["after"]]
+    """Return the pair's change of a kind (any, static, action), several joined with "and"; None where it has none."""
+    alike = changes_of(pair, kind)
     if not alike:
         return None
     return Change(
-        kind=alike[0]["kind"],
-        slot=alike[0]["slot"] if len(alike) == 1 else "several",
-        before=" and ".join(change["before"] for change in alike),
-        after=" and ".join(change["after"] for change in alike),
+        kind=alike[0].kind,
+        slot=alike[0].slot if len(alike) == 1 else "several",
+        before=" and ".join(change.before for change in alike if change.before),
+        after=" and ".join(change.after for change in alike if change.after),
     )
+
+
+def changes_of(pair: Pair, kind: str) -> tuple[Change, ...]:
+    """Return the pair's changes of a kind (any, static, action): what a text of the kind must say, as lint wants it.
+
+    A pair whose changes were never typed is read as CoVR's rules read it: the first word that differs.
+    """
+    changes = pair["changes"] or ([_first_difference(pair)] if kind == "any" else [])
+    alike = [change for change in changes if kind in ("any", change["kind"])]
+    sides = [{name: change[name] or "" for name in ("kind", "slot", "before", "after")} for change in alike]
+    return tuple(Change(**change) for change in sides if change["before"] or change["after"])
 
 
 def variables_of(pair: Pair, change: Change) -> dict[str, str]:
@@ -39,10 +47,10 @@ def variables_of(pair: Pair, change: Change) -> dict[str, str]:
         "target_description": shown_by(pair, "target"),
         "kind": change.kind,
         "slot": change.slot,
-        "before": change.before,
-        "after": change.after,
-        "excluded": change.before,
-        "injected": change.after,
+        "before": change.before or NOTHING,
+        "after": change.after or NOTHING,
+        "excluded": change.before or NOTHING,
+        "injected": change.after or NOTHING,
         "retained": " ".join(word for word in reference if word in target),
     }
 

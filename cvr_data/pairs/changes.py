@@ -14,16 +14,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.language.changes import change_of
+from cvr_data.language.changes import Phrase, change_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.normalise import normalised
 from cvr_data.language.parse import parse, sentences
 from cvr_data.language.slots import part_of
 from cvr_data.language.tagging import lemmas, tagged
+from cvr_data.tables import PHRASE
 
 CHANGE_WORD = pa.struct([(f"{side}_{what}", pa.string()) for side in ("before", "after") for what in ("part", "lemma")])
 """Universal part of speech of a phrase's last word, null where its caption has it not; lemma of a single word."""
 SIDES = ("reference", "target")
+PHRASES = ("before_phrase", "after_phrase")
+
+
+class _Judged(NamedTuple):
+    """What a change is, and where its sides stand as rows of `PHRASE`."""
+
+    slot: str
+    reason: str | None
+    before: dict[str, int | str] | None
+    after: dict[str, int | str] | None
 
 
 class _Uses(NamedTuple):
@@ -53,7 +64,8 @@ def type_changes(
     uses = _uses(pairs, changes, is_asked)
     found = _judged(uses, advance)
     slot, reason = (pa.array([one[place] for one in found], pa.string()).take(uses.use_of_change) for place in (0, 1))
-    typed = _typed(structs, is_asked, slot)
+    phrases = [pa.array([one[place] for one in found], PHRASE).take(uses.use_of_change) for place in (2, 3)]
+    typed = _typed(structs, is_asked, slot, phrases)
     pairs = with_column(pairs, "changes", _lists(changes, typed))
     if with_reasons:
         pairs = with_column(pairs, "change_reasons", _lists(changes, reason))
@@ -62,15 +74,21 @@ def type_changes(
     return pairs
 
 
-def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array) -> pa.StructArray:
-    """Return the changes with kind and slot where they had none; `slots` are of those asked for."""
+def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array, phrases: Sequence[pa.Array]) -> pa.StructArray:
+    """Return the changes with kind, slot and phrases where they had none; `slots`, `phrases` are of those asked for."""
     kinds = pc.if_else(pc.equal(slots, "action"), "action", "static")
     is_open = pc.is_null(pc.struct_field(structs, "kind"))
     asked = pc.filter(is_open, is_asked)
     fields = {name: pc.struct_field(structs, name) for name in structs.type.names}
     for name, values in (("kind", kinds), ("slot", slots)):
         fields[name] = pc.replace_with_mask(fields[name], is_open, values.filter(asked))
-    return pa.StructArray.from_arrays(list(fields.values()), fields=list(structs.type))
+    for name, found in zip(PHRASES, phrases, strict=True) if pc.any(is_open).as_py() else ():
+        if name not in fields:
+            fields[name] = pa.nulls(len(structs), PHRASE)
+        place = pc.if_else(is_asked, pc.subtract(pc.cumulative_sum(is_asked.cast(pa.int64())), 1), None)
+        is_new = pc.and_(is_open, pc.is_null(fields[name]))
+        fields[name] = pc.if_else(is_new, found.take(place), fields[name])
+    return pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
 
 
 def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
@@ -86,8 +104,8 @@ def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
     return _Uses(texts.to_pylist(), phrases.to_pylist(), distinct, use_of_change.reshape(-1))
 
 
-def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[tuple[str, str | None]]:
-    """Return slot and reason of each distinct use; the reason of a change that counts is null."""
+def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
+    """Return what each distinct use is; the reason of a change that counts is null."""
     frames: list[Frame] = []
     for sentence in sentences(parse(uses.texts)):
         frames.append(frame_of(sentence))
@@ -95,8 +113,14 @@ def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[tuple[str, st
     found = []
     for reference, target, before, after in uses.distinct:
         change = change_of(frames[reference], frames[target], uses.phrases[before], uses.phrases[after])
-        found.append((change.slot, None if change.verdict == "change" else change.reason))
+        reason = None if change.verdict == "change" else change.reason
+        found.append(_Judged(change.slot, reason, _told(change.before_phrase), _told(change.after_phrase)))
     return found
+
+
+def _told(phrase: Phrase) -> dict[str, int | str] | None:
+    """Return where a side stands and its noun phrase; None of a side without words."""
+    return {name: getattr(phrase, name) for name in PHRASE.names} if phrase.words else None
 
 
 def _lists(like: pa.ListArray, values: pa.Array) -> pa.ListArray:

@@ -141,14 +141,14 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
         commands=[*card_commands(artifacts), running_command()],
         versions=installed_versions(),
     )
-    texts_and_pairs = _read_sources(run, sources)  # what lacks a column is refused before anything is written
+    texts_and_pairs = dataset_flows(run, sources)  # what lacks a column is refused before anything is written
     verdicts = read_triplet_verdicts(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
     with run:
-        triplets = _joined(run, texts_and_pairs, sources, config, verdicts)
+        triplets = triplet_flow(run, texts_and_pairs, sources, config, verdicts)
         return write_dataset(run, triplets, name, videos=_all_videos(sources), made_of=made_of)
 
 
-def _read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
+def dataset_flows(run: StageRun, sources: DatasetParts) -> list[Flow]:
     """Return the texts of each folder, then the pairs of each, as they meet.
 
     Raises:
@@ -166,7 +166,7 @@ def _read_sources(run: StageRun, sources: DatasetParts) -> list[Flow]:
     return [*flows["texts"], *flows["pairs"]]
 
 
-def _joined(
+def triplet_flow(
     run: StageRun, texts_and_pairs: Sequence[Flow], sources: DatasetParts, config: Config,
     verdicts: Verdicts | None = None,
 ) -> Flow:  # fmt: skip

@@ -45,7 +45,7 @@ class Parameters:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What the text has to say: `before` is in the reference, `after` in the target."""
+    """What the text has to say: `before` is in the reference, `after` in the target; one may be empty."""
 
     kind: str
     slot: str
@@ -64,6 +64,10 @@ class Request:
     """What the reference shows: its description, else its caption. For backends that fill in templates."""
     target: str = ""
     """What the target shows."""
+    captions: tuple[str, str] = ("", "")
+    """Of reference and target, whatever else they show."""
+    changes: tuple[Change, ...] = ()
+    """Each change that the text has to say; `change` has them joined."""
     messages: tuple[Message, ...]
     images: tuple[bytes, ...] = ()
     """Frames as JPEG, shown before the text of the last message; only vision-language models take any."""
@@ -85,6 +89,8 @@ class Answer:
     tokens_in: int | None = None
     tokens_out: int | None = None
     error: str | None = None
+    refused: str | None = None
+    """Why there is nothing to ask for: the text is rejected for this reason, and not asked again."""
     is_cut: bool = False
     """There was no room for more."""
 

@@ -1,9 +1,14 @@
-"""Templates, no language model: CoVR's nine for short texts; ours for static, action and dense ones.
+"""Rules, no language model: each change said as people say such changes, with the words of its caption.
 
-Static and action texts negate what they exclude. The template of a pair depends on the seed and the pair alone, never
-on the order of the pairs.
+    cvr generate-modifications pairs --llm rules                      # "make the car blue", "have the dogs sleep"
+    cvr generate-modifications pairs --llm rules -o style=covr        # CoVR's nine templates: "change red for blue"
 
-Source: rule-based baseline of Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746),
+Constructions are drawn as often as people use them (`cvr_data.modifications.realising`); static and action texts take
+back what goes; dense ones say what only one of two descriptions says, and are none without descriptions. What nobody
+can ask for (tense, articles, topics of talk) is rejected as `unsayable_...`. The text of a pair depends on the seed and
+the pair alone, never on the order of the pairs.
+
+Source of the templates: rule-based baseline of Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746),
 tools/scripts/webvid_covr_rulebased.py. Two things differ: that code passes the removed word for both slots of every
 template, so that its texts never name the target's word; here each slot gets its own word. And with the default lint
 "remove W", which names nothing of the target, is rejected and another template drawn.
@@ -13,10 +18,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backend, Request
+from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backend, Change, Request
 from cvr_data.modifications.engines import dense_rules as dense
+from cvr_data.modifications.realising.constructions import Text, excluding, texts_of
+from cvr_data.modifications.realising.located import CannotSay, located
 
+SEEDS = 1000
+"""Runs with other seeds are so many seeds apart."""
+FINE = 1 << 32
 SHORT = (
     "remove {before}",
     "take out {before} and add {after}",
@@ -29,78 +40,87 @@ SHORT = (
     "change it to {after}",
 )
 """CoVR's list; "replace .. with .." is there twice, so it is drawn twice as often."""
-THING = (
-    "show {after} instead of {before}",
-    "use {after} rather than {before}",
-    "it should be {after}, not {before}",
-    "change it to {after}, not {before}",
-    "with {after} instead of {before}",
-)
-QUALITY = (
-    "make it {after} instead of {before}",
-    "it should be {after}, not {before}",
-    "{after} rather than {before}",
-    "change it to {after}, not {before}",
-    "the same but {after} instead of {before}",
-)
-ACTION = (
-    "{after} instead of {before}",
-    "change the action to {after}, not {before}",
-    "now {after} rather than {before}",
-    "{after}, not {before}",
-    "the action is {after} instead of {before}",
-)
-OPENINGS, CLOSINGS = len(dense.THING), len(dense.CLOSING)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """No options."""
+    style: Literal["people", "covr"] = "people"
+    """`covr`: short texts by the nine templates of CoVR's baseline, for its ablation."""
 
 
 def load(config: Config) -> Backend:
     """Return the backend."""
-    return RulesBackend()
+    return RulesBackend(config.style)
 
 
 class RulesBackend:
-    """Draws a template for each pair."""
+    """Draws a construction for each change of each pair."""
 
     is_pure = True
     gpus = 0
-    model = "rules"
+
+    def __init__(self, style: str = "people"):
+        self.style = style
+        self.model = "rules" if style == "people" else f"rules-{style}"
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield the answers in order."""
         for number, request in enumerate(requests):
-            text = text_of(request)
-            yield number, Answer(text=text, tokens_in=0, tokens_out=len(text.split()))
+            try:
+                text = text_of(request, self.style)
+            except CannotSay as error:
+                yield number, Answer(text=None, refused=f"unsayable_{error}")
+            else:
+                yield number, Answer(text=text, tokens_in=0, tokens_out=len(text.split()))
 
 
-def text_of(request: Request) -> str:
-    """Return the text of a request, in the form its schema asks for."""
+def text_of(request: Request, style: str = "people") -> str:
+    """Return the text of a request, in the form its schema asks for.
+
+    Raises:
+        CannotSay: nobody can ask for what differs.
+    """
     if request.style == "dense":
-        number = draw(request, OPENINGS * CLOSINGS)
         # A text that says too much of the target is asked for again, and then says less of it.
         sentences = max(0, dense.SENTENCES - request.parameters.seed % SEEDS_PER_TEXT)
-        text = dense.dense_text(request, number % OPENINGS, number // OPENINGS, sentences)
-    else:
-        templates = templates_for(request)
-        template = templates[draw(request, len(templates))]
+        text = dense.dense_text(request, said(request, excludes=True), sentences)
+    elif request.style == "short" and style == "covr":
+        template = SHORT[draw(request, len(SHORT), str(request.parameters.seed))]
         text = template.format(before=request.change.before.lower(), after=request.change.after.lower())
+    else:
+        text = said(request, excludes=request.style != "short")
     return json.dumps({"modification": text}, ensure_ascii=False) if request.schema else text
 
 
-def templates_for(request: Request) -> tuple[str, ...]:
-    """Return the templates that fit the request's style and change."""
-    if request.style == "action" or (request.style != "short" and request.change.kind == "action"):
-        return ACTION
-    if request.style == "static":
-        return QUALITY if request.change.slot == "attribute" else THING
-    return SHORT
+def said(request: Request, *, excludes: bool) -> str:
+    """Return all changes of a request, each in a construction of its slot, joined with "and"."""
+    parts = []
+    for number, change in enumerate(request.changes or (request.change,)):
+        texts = _texts(request, change, excludes)
+        parts.append(_drawn(request, texts, number))
+    return " and ".join(parts)
 
 
-def draw(request: Request, count: int) -> int:
-    """Return a number below `count` that depends on the seed and the pair alone."""
-    digest = hashlib.sha256(f"{request.parameters.seed} {request.style} {request.pair_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % count
+def _texts(request: Request, change: Change, excludes: bool) -> list[Text]:
+    sides = {"slot": change.slot, "before": change.before, "after": change.after}
+    found = located(sides, *request.captions)
+    texts = excluding(found) if excludes else texts_of(found)
+    if not texts:
+        raise CannotSay("no_words")
+    return texts
+
+
+def _drawn(request: Request, texts: Sequence[Text], number: int) -> str:
+    """Return one of the texts: each comes first as often as its weight says, further ones for other candidates."""
+    seed, rank = divmod(request.parameters.seed, SEEDS)
+    candidate, attempt = divmod(rank, SEEDS_PER_TEXT)
+    keys = {text.words: draw(request, FINE, f"{seed} {number} {text.words}") for text in texts}
+    weights = {text.words: text.weight for text in texts}
+    order = sorted(keys, key=lambda words: -(((keys[words] + 1) / (FINE + 1)) ** (1 / weights[words])))
+    return order[(candidate + attempt) % len(order)]
+
+
+def draw(request: Request, count: int, salt: str) -> int:
+    """Return a number below `count` that depends on the pair, the style and the salt alone."""
+    key = f"{salt} {request.style} {request.pair_id}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % count

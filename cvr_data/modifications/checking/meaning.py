@@ -5,37 +5,73 @@ the sentence encoder. Measured on 1,271 texts that people wrote for WebVid-CoVR:
 form of its word, a cosine of 0.7 finds 43; of 1,264 texts of other pairs it is fooled by 5.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from cvr_data.language.edits import split_negated
+from cvr_data.language.execution import Outcome, outcome_of, required
+from cvr_data.language.frames import frames_of
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
-from cvr_data.language.words import content_words, has_word, mentions, words_of
+from cvr_data.language.words import content_words, has_word, words_of
+from cvr_data.modifications.checking.cycle import cycle_scores
+
+Row = Mapping[str, Any]
 
 LONGEST = 3
 """Words of a phrase."""
-COLUMN = "asked_similarity"
+COLUMNS = ("asked_similarity", "asked_shift")
+OF_WORDS = 0.25
+"""What the words' nearness to what comes, less that to what goes, counts beside the shift of the caption."""
 
 
-def with_asked_similarity(table: pa.Table) -> pa.Table:
-    """Return a lint table with the cosine of the concept that a text misses and its nearest phrase.
+def with_asked(table: pa.Table) -> pa.Table:
+    """Return a lint table with two columns of what a text says in other words; null where it names every concept.
 
-    Null where the text names every concept. Of several missed concepts the worst counts.
+    `asked_similarity` is the cosine of the concept and the nearest phrase that says something the reference does not.
+    `asked_shift` is how much closer the caption, rewritten by the text, is to the target's than the unchanged one is,
+    plus a quarter of how much closer its nearest phrase is to what comes in than to what goes. Of several concepts the
+    worst counts.
     """
-    rows = table.select(["modification", "reference_caption", "changes"]).to_pylist()
-    missed = [_missed(row) for row in rows]
-    phrases = [new_phrases(row["modification"], row["reference_caption"]) if concepts else [] for row, concepts in
-               zip(rows, missed, strict=True)]  # fmt: skip
-    vectors = _vectors([*(text for each in missed for text in each), *(text for each in phrases for text in each)])
-    values = [
-        min((_nearest(vectors, concept, near) for concept in concepts), default=None)
-        for concepts, near in zip(missed, phrases, strict=True)
+    captions = ("reference_caption", "target_caption")
+    rows = table.select(["modification", "style", "changes", *captions]).to_pylist()
+    frames_of(row[name] or "" for row in rows for name in captions)
+    columns = np.full((len(COLUMNS), len(rows)), np.nan, np.float32)
+    outcomes = [_outcome(row) for row in rows]
+    places = [
+        place for place, outcome in enumerate(outcomes) if outcome.missed and all(c.after for c in outcome.missed)
     ]
-    return table.append_column(COLUMN, pa.array(values, pa.float32()))
+    if places:
+        columns[:, places] = _asked([rows[place] for place in places], [outcomes[place] for place in places])
+    for name, values in zip(COLUMNS, columns, strict=True):
+        table = table.append_column(name, pa.array(values, from_pandas=True))
+    return table
+
+
+def _outcome(row: Row) -> Outcome:
+    changes = required(row["changes"] or (), row["style"])
+    return outcome_of(row["modification"] or "", changes, row["reference_caption"] or "", row["target_caption"] or "")
+
+
+def _asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarray:
+    """Return (2, N) of N rows: similarity and shift."""
+    texts, references, targets = (
+        [row[name] or "" for row in rows] for name in ("modification", "reference_caption", "target_caption")
+    )
+    new = [new_phrases(text, reference) for text, reference in zip(texts, references, strict=True)]
+    said = [new_phrases(text, "") or [text] for text in texts]
+    concepts = (concept for outcome in outcomes for change in outcome.missed for concept in change[1:])
+    vectors = _vectors([*chain(*new), *chain(*said), *concepts])
+    gains = cycle_scores(references, texts, targets).column("cycle_gain").to_numpy()
+    near = [[_nearest(vectors, change.after, phrases) for change in outcome.missed]
+            for outcome, phrases in zip(outcomes, new, strict=True)]  # fmt: skip
+    nearer = [[_nearest(vectors, change.after, phrases) - _nearest(vectors, change.before, phrases)
+               for change in outcome.missed] for outcome, phrases in zip(outcomes, said, strict=True)]  # fmt: skip
+    return np.array([list(map(min, near)), gains + OF_WORDS * np.array(list(map(min, nearer)))], np.float32)
 
 
 def new_phrases(text: str | None, reference: str | None) -> list[str]:
@@ -50,12 +86,6 @@ def new_phrases(text: str | None, reference: str | None) -> list[str]:
             if any(word not in EDIT_WORDS and not has_word(known, word) for word in content_words(phrase)):
                 found.add(" ".join(phrase))
     return sorted(found)
-
-
-def _missed(row: dict[str, Any]) -> list[str]:
-    words = split_negated(row["modification"] or "").affirmed
-    return [change["after"] for change in row["changes"] or ()
-            if change["after"] and not mentions(words, change["after"])]  # fmt: skip
 
 
 def _nearest(vectors: dict[str, np.ndarray], concept: str, phrases: Sequence[str]) -> float:

@@ -129,20 +129,14 @@ def test_a_check_runs_on_texts_alone(check):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("make it dark", None), ("make it bright", "misses_change"), ("show a bed", "misses_change")],
+    [("make him joyful", None), ("make him tired", "misses_change"), ("show a bed", "misses_change")],
 )
 def test_a_concept_in_other_words_is_asked_for_if_the_encoder_says_so(text, expected):
-    darkness = (
-        "a man in a bed in daylight",
-        "a man in a bed in darkness",
-        "static",
-        "attribute",
-        "daylight",
-        "darkness",
-    )
-    found = lint_reasons(table(text, darkness), {"lint-change": {"min_similarity": 0.7}})
-    assert found == [[expected] if expected else []]
-    assert lint_reasons(table(text, darkness), {"lint-change": {}}) == [["misses_change"]]
+    happy = ("a sad man in a bed", "a happy man in a bed", "static", "attribute", "sad", "happy")
+    for options in ({"min_similarity": 0.6}, {"min_shift": 0.01}):
+        found = lint_reasons(table(text, happy), {"lint-change": options})
+        assert found == [[expected] if expected else []]
+    assert lint_reasons(table(text, happy), {"lint-change": {}}) == [["misses_change"]]
 
 
 def test_what_stays_of_a_description_counts_as_leaked():

@@ -104,5 +104,12 @@ def test_filters_get_part_of_speech_and_lemma_of_what_changes():
     assert [tuple(found.values()) for (found,) in table["change_words"].to_pylist()] == [
         ("VERB", "run", "VERB", "run"), ("NOUN", "red car", "NOUN", "motorcycle"), (None, "", None, "giraffe"),
     ]  # fmt: skip
-    assert table["changes"].to_pylist()[1] == [change]
+    assert table["changes"].to_pylist()[1] == [{**change, "before_phrase": None, "after_phrase": None}]
     assert table["changes"].to_pylist()[0][0]["slot"] == "other"
+
+
+def test_a_typed_change_tells_where_its_sides_stand_and_their_noun_phrase():
+    pair = ("a red car stands by a red door", "a red car stands by a blue door", "red", "blue")
+    (change,) = type_changes(table([pair])).column("changes").to_pylist()[0]
+    assert change["before_phrase"] == {"start": 22, "end": 25, "head": "door", "number": "singular", "determiner": "a"}
+    assert change["after_phrase"]["start"] == 22 and change["slot"] == "attribute"

@@ -1,0 +1,96 @@
+"""Whose a change is: what has a trait, who acts, what is somewhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cvr_data.language.frames import Frame, Thing
+from cvr_data.language.lexicon import Lexicon, read_lexicon
+from cvr_data.language.nouns import NOUN_TAGS
+from cvr_data.language.parse import Sentence
+from cvr_data.modifications.realising.verbs import acting, name_in
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The thing that a trait is of, or who acts."""
+
+    text: str
+    """With "the"."""
+    pronoun: str
+    is_only: bool
+    """Whether a pronoun can mean nothing else in the reference."""
+
+
+def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
+    """Return what a trait is of, or who does an action; of other changes nothing."""
+    if head is None:
+        return None
+    if slot == "action":
+        number = _agent(frame, head)
+        verb = acting(frame, head)
+        subject = _subject(frame.sentence, head if verb is None else verb)
+        if number is None and subject is not None and frame.sentence.words[subject] == "camera":
+            return Holder("the camera", "", is_only=False)
+    elif slot == "attribute":
+        noun = frame.noun_of(head)
+        number = frame.thing_of(noun) if noun is not None and noun != head else None
+        if number is None and noun is not None and noun != head:
+            is_plural = frame.number(noun) == "plural"
+            return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
+    else:
+        number = next(_subjects(frame, head), None)
+    return _as_holder(frame, number) if number is not None else None
+
+
+def _agent(frame: Frame, head: int) -> int | None:
+    sentence = frame.sentence
+    head = acting(frame, head) or head
+    if sentence.deps[head] == "acl" and head and sentence.tags[head - 1] in NOUN_TAGS:
+        return frame.thing_of(head - 1)  # "the skyline with a star moving left"
+    event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
+    if event is not None and event.agent is not None:
+        return event.agent
+    subject = _subject(sentence, head)
+    return frame.thing_of(subject) if subject is not None else None
+
+
+def _subject(sentence: Sentence, verb: int) -> int | None:
+    """Return who does something: the subject of a verb or of the one it hangs on, or the noun that it tells of."""
+    if sentence.deps[verb] in ("relcl", "acl"):
+        return sentence.heads[verb]
+    subjects = (sentence.child(word, "nsubj", "nsubjpass") for word in (verb, sentence.heads[verb]))
+    return next((subject for subject in subjects if subject is not None), None)
+
+
+def _subjects(frame: Frame, head: int) -> Iterator[int]:
+    """Yield the things that a place is about: all before it that are no places."""
+    for number, thing in enumerate(frame.things):
+        if thing.head < head and thing.slot == "object" and not thing.is_topic:
+            yield number
+
+
+def _as_holder(frame: Frame, number: int) -> Holder:
+    thing, lexicon = frame.things[number], read_lexicon()
+    others = [one for one in frame.things if one.slot == "object" and one is not thing]
+    if thing.number == "plural":
+        pronoun, rivals = "them", [one for one in others if one.number == "plural"]
+    elif thing.is_person:
+        pronoun, rivals = _gender(thing, lexicon), [one for one in others if one.is_person]
+    else:
+        pronoun, rivals = "it", [one for one in others if one.number == "singular" and not one.is_person]
+    joined = next((one for one in others if _is_joined(frame, thing, one)), None)
+    if joined is not None:
+        return Holder(f"the {name_in(frame, thing)} and {name_in(frame, joined)}", "them", len(others) == 1)
+    return Holder(f"the {name_in(frame, thing)}", pronoun, bool(pronoun) and not rivals)
+
+
+def _is_joined(frame: Frame, thing: Thing, other: Thing) -> bool:
+    return frame.sentence.deps[other.head] == "conj" and frame.sentence.heads[other.head] == thing.head
+
+
+def _gender(thing: Thing, lexicon: Lexicon) -> str:
+    lemma = thing.name.split()[-1]
+    for pronoun, nouns in (("her", ("woman", "girl", "female")), ("him", ("man", "boy", "male"))):
+        if any(lemma == noun or lexicon.relation(lemma, noun, "noun") in ("same", "below") for noun in nouns[:2]):
+            return pronoun
+    return ""

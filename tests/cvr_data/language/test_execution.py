@@ -1,0 +1,83 @@
+"""Texts done to the reference: what they assert, take back, go back to, or change by mistake."""
+
+import pytest
+
+from cvr_data.language.execution import Change, outcome_of
+from cvr_data.language.requests import operations_of
+
+CAR = (Change("attribute", "red", "blue"), "a red car drives down a road", "a blue car drives down a road")
+DRESS = (Change("attribute", "red", "blue"), "a woman in a red dress", "a woman in a blue dress")
+GUITAR = (Change("object", "guitar", "piano"), "a man plays a guitar on stage", "a man plays a piano on stage")
+DOGS = (Change("action", "run", "sleep"), "two dogs run on the beach", "two dogs sleep on the beach")
+UNDER = (Change("other", "on", "under"), "a red ball on a table", "a red ball under a table")
+DOWN = (Change("action", "up", "down"), "a man walks up the stairs", "a man walks down the stairs")
+GONE = (Change("object", "hat", ""), "a man with a hat dances", "a man dances")
+
+
+def said(text, *nouns):
+    return [(one.act, " ".join(one.thing), " ".join(one.new), " ".join(one.gone)) for one in operations_of(text, nouns)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("make the red car blue", [("set", "the red car", "blue", "")]),
+        ("make the car blue and the road red", [("set", "the car", "blue", ""), ("set", "the road", "red", "")]),
+        ("Instead of a dog show a cat", [("show", "", "a cat", ""), ("exclude", "", "", "a dog")]),
+        ("from three to two men", [("replace", "", "two men", "three")]),
+        ("substitute tea for coffee", [("replace", "coffee", "tea", "coffee")]),
+        ("have the birds replace the crow", [("replace", "the crow", "the birds", "the crow")]),
+        ("put it beneath the table", [("move", "it", "beneath the table", "")]),
+        ("remove the night and keep the sunset", [("remove", "", "", "the night"), ("keep", "the sunset", "", "")]),
+        ("take the piano off the stage", [("remove", "", "", "the piano the stage")]),
+        ("they're not running, they are asleep", [("show", "", "they're", ""), ("exclude", "", "", "running"),
+                                                  ("set", "they", "asleep", "")]),
+    ],
+)  # fmt: skip
+def test_a_text_is_read_as_operations(text, expected):
+    assert said(text, "car", "road", "crow", "birds") == expected
+
+
+@pytest.mark.parametrize(
+    ("pair", "text", "reason"),
+    [
+        (CAR, "turn the vehicle blue", None),
+        (CAR, "paint the car blue", None),
+        (CAR, "stop it from being blue", "misses_change"),
+        (CAR, "never blue", "misses_change"),
+        (CAR, "anything but blue", "misses_change"),
+        (CAR, "make the car blue and the road red", "wrong_direction"),
+        (DRESS, "make the woman blue", "changes_something_else"),
+        (DRESS, "make her dress blue", None),
+        (DRESS, "woman blue dress", "changes_something_else"),
+        (DRESS, "add blue", "changes_something_else"),
+        (GUITAR, "make him a pianist", None),
+        (GUITAR, "remove the piano", "misses_change"),
+        (GUITAR, "no piano", "misses_change"),
+        (GUITAR, "add a piano next to the guitar", "changes_something_else"),
+        (GUITAR, "the man plays guitar and piano", "changes_something_else"),
+        (GUITAR, "change the guitar to a piano. change the guitar to a piano.", "no_op"),
+        (DOGS, "have both of them sleeping", None),
+        (DOGS, "the dogs never sleep", "misses_change"),
+        (UNDER, "put it beneath the table", None),
+        (DOWN, "have him descend", None),
+        (GONE, "take the hat away", None),
+    ],
+)
+def test_a_text_done_to_the_reference_gives_the_target_or_not(pair, text, reason):
+    change, reference, target = pair
+    outcome = outcome_of(text, (change,), reference, target)
+    assert outcome.reason == reason and not (reason is None and outcome.missed)
+
+
+def test_what_a_text_leaves_unsaid_is_told_and_so_is_what_it_makes_up():
+    change, *captions = CAR
+    assert outcome_of("change the colour", (change,), *captions).missed == (change,)
+    assert outcome_of("make it blue and add a dog", (change,), *captions).foreign == ("dog",)
+    assert not outcome_of("make the shiny car blue", (change,), *captions).foreign
+    assert outcome_of("make it sleep", (GONE[0],), *GONE[1:]).missed == (GONE[0],)
+
+
+def test_captions_that_say_the_same_leave_nothing_to_ask_for():
+    outcome = outcome_of("change it to talks", (Change("action", "is", "talks"),), "a man is talking", "a man talks")
+    assert outcome.reason == "no_op"
