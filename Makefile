@@ -61,7 +61,7 @@ real: $(VENV)/.installed
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml requirements.lock requirements-cpu.lock requirements-cuda.lock
-	@echo "Installing into $(VENV): 84 packages, about 280 MB to download without torch, which is 190 MB in its build for CPUs"
+	@echo "Installing into $(VENV): 87 packages, about 280 MB to download without torch, which is 190 MB in its build for CPUs"
 	@echo "(TORCH_INDEX=https://download.pytorch.org/whl/cpu) and some gigabytes with CUDA. Files that pip has kept are not fetched again."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
@@ -74,7 +74,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock requirements-cpu.lock requi
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
-	@echo "Installing what tests and checks need: about 210 MB to download."
+	@echo "Installing what tests and checks need: about 230 MB to download."
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	touch $@
 

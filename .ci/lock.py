@@ -28,7 +28,7 @@ HEAD_CPU = """\
 def main(options: list[str]) -> None:
     """Resolve with and without the extra `dev`, and write each package to the file it belongs in."""
     everything = resolved("--extra", "dev", *options)
-    core = resolved(*options)
+    core = resolved(*options, known="\n".join(everything.values()))  # what both have is in one version
     torch = next(name for name in core if name.startswith("torch=="))
     core[torch] = core[torch].replace(f" \\\n{TORCH_CPU}", "") + f" \\\n{TORCH_CPU}"
     write("requirements-cpu.lock", HEAD_CPU, {torch: f"{torch}+cpu \\\n{TORCH_CPU}"})
@@ -40,12 +40,16 @@ def main(options: list[str]) -> None:
     write("requirements-dev.lock", "# What `make test` and `make check` need besides.\n-r requirements.lock\n", more)
 
 
-def resolved(*options: str) -> dict[str, str]:
-    """Return the lines of each package by its first line, which holds name and version; known pins are kept."""
+def resolved(*options: str, known: str = "") -> dict[str, str]:
+    """Return the lines of each package by its first line, which holds name and version; pins of the locks are kept.
+
+    `known` are pins that are kept instead of those of the locks.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "all.lock")
         locks = [Path(name) for name in ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock")]
-        out.write_text("".join(re.sub(r"(?m)^-[cr] .*\n", "", path.read_text()) for path in locks if path.exists()))
+        pins = (re.sub(r"(?m)^-[cr] .*\n", "", path.read_text()) for path in locks if path.exists())
+        out.write_text(known or "".join(pins))
         command = [sys.executable, "-m", "uv", "pip", "compile", "--no-config", "--quiet", "--universal"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header"]
         command += ["--default-index", "https://pypi.org/simple", *options, "pyproject.toml", "--output-file", str(out)]

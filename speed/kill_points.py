@@ -122,7 +122,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world"
         world.mkdir()
-        write_clips(world / "clips.jsonl")
+        write_clips(world)
         for words in STAGES.values():
             wait_for(run(words, world), world)
         for name in options.stages:

@@ -43,6 +43,7 @@ from cvr_data.videos.synthetic.concepts import (  # fmt: skip
     synthetic_word_meanings,
 )
 from cvr_data.videos.synthetic.truth import Truth, read_truth, true_changes
+from tests.mined_pairs import mined as mined_pairs
 
 NO_CAP = 10**9
 SLOTS_OF_CHANGES = ("object", "attribute", "scene", "action")
@@ -163,7 +164,7 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
 
 def against_concepts(videos: pa.Table, truth: Truth, config: concept.Config, name: str) -> None:
     """Print how many changes of the mined pairs are those of the truth."""
-    mined, dropped = split_dropped(concept.run(config, videos))
+    mined, dropped = split_dropped(mined_pairs(concept, config, videos))
     changes = Counts()
     for row in mined.to_pylist():
         count_changes(changes, row["changes"], changes_of(truth, row))

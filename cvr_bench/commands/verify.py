@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, LookUp
+from cvr_data.commands.options import PLACE, LookUp
 
 
 @click.command(cls=LookUp)
-@click.argument("folders", nargs=-1, required=True, type=PATH)
+@click.argument("folders", nargs=-1, required=True, type=PLACE)
 @click.option("--deep", is_flag=True, help="Also all that they were made from, file by file.")
 def verify_command(folders: tuple[Path, ...], deep: bool) -> None:
     """Check every file of each of FOLDERS against the checksums in its manifest.

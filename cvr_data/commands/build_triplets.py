@@ -5,23 +5,27 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, option_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, overwrite_option
 from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
 
 
 @click.command()
-@click.argument("modifications", nargs=-1, required=True, type=FOLDER)
-@click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: annotations/<name>]")
+@click.argument("modifications", nargs=-1, required=True, type=FOLDER_PLACE)
+@click.option("--out", "-O", type=FOLDER_PLACE, help="Folder to write.  [default: annotations/<name>]")
 @click.option("--name", help="Name of the dataset.  [default: that of the videos]")
-@click.option("--pairs", type=FOLDER, help="The pairs, if the manifest of the texts no longer leads to them.")
-@click.option("--videos", type=FOLDER, help="The videos, if the manifest of the pairs no longer leads to them.")
+@click.option("--pairs", type=FOLDER_PLACE, help="The pairs, if the manifest of the texts no longer leads to them.")
+@click.option("--videos", type=FOLDER_PLACE, help="The videos, if the manifest of the pairs no longer leads to them.")
 @click.option(
-    "--test-from", "test_from", multiple=True, type=FOLDER, metavar="MODIFICATIONS",
+    "--test-from", "test_from", multiple=True, type=FOLDER_PLACE, metavar="MODIFICATIONS",
     help="Texts of another corpus that alone give the test triplets; repeatable.",
 )  # fmt: skip
-@click.option("--embeddings", type=FOLDER, help="Embeddings with fitted heads: gives each triplet its frame_scores.")
-@click.option("--judgments", type=FOLDER, help="Judgments (cvr export-judgments) that keep, drop and reword texts.")
+@click.option(
+    "--embeddings", type=FOLDER_PLACE, help="Embeddings with fitted heads: gives each triplet its frame_scores."
+)
+@click.option(
+    "--judgments", type=FOLDER_PLACE, help="Judgments (cvr export-judgments) that keep, drop and reword texts."
+)
 @click.option("--judged-only", is_flag=True, help="Drop texts nobody judged, in splits where others were judged.")
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @option_option

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import (
-    PATH,
+    PLACE,
     engine_options,
     option_option,
     options_with_machine,
@@ -15,10 +15,10 @@ from cvr_data.commands.options import (
 
 
 @click.command()
-@click.argument("source", type=PATH)
+@click.argument("source", type=PLACE)
 @click.option("--encoder", default="embedded", show_default=True, help="See `cvr list encoders`.")
 @click.option("--column", help="Embed this text column of SOURCE, and no videos.")
-@click.option("--only", type=PATH, help="Embed only the videos whose ids are in this CSV file.")
+@click.option("--only", type=PLACE, help="Embed only the videos whose ids are in this CSV file.")
 @click.option("--frames", help="Frames per video, at most; CoVR takes 15, uniform.")
 @click.option("--sampler", help="uniform, middle, first, or per-second (one frame a second, as DRL).")
 @click.option("--all-tokens", is_flag=True, help="Store every token of a frame too, where the encoder gives them.")
@@ -29,7 +29,7 @@ from cvr_data.commands.options import (
 @click.option("--shard-id", type=click.IntRange(0), default=0, help="Which share this run does, from 0.")
 @option_option
 @engine_options
-@out_option("embeddings")
+@out_option("embeddings", anywhere=True)
 @overwrite_option
 def embed_command(
     source: Path, encoder: str, column: str | None, only: Path | None, all_tokens: bool, num_shards: int,

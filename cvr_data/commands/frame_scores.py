@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option
 
 
 @click.command()
-@click.argument("triplets", type=FOLDER)
-@click.option("--embeddings", type=FOLDER, required=True, help="Stored features in a shared space.")
-@out_option("triplets-scored")
+@click.argument("triplets", type=FOLDER_PLACE)
+@click.option("--embeddings", type=FOLDER_PLACE, required=True, help="Stored features in a shared space.")
+@out_option("triplets-scored", anywhere=True)
 @engine_options
 @overwrite_option
 def frame_scores_command(triplets: Path, embeddings: Path, out: Path, overwrite: bool) -> None:

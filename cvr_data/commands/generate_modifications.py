@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvr_data.commands.options import (
-    FOLDER,
+    FOLDER_PLACE,
     PATH,
+    PLACE,
     engine_options,
     json_option,
     option_option,
@@ -48,7 +49,7 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("pairs", type=PATH, required=False)
+@click.argument("pairs", type=PLACE, required=False)
 @click.option(
     "--style", default="short", show_default=True,
     help="A built-in prompt: short, dense, static, action, paraphrase, reverse.",
@@ -56,9 +57,11 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--prompt", type=PATH, help="A prompt file of your own (YAML), instead of --style.")
 @click.option("--llm", default="transformers", show_default=True, help="The backend; see `cvr list backends`.")
 @option_option
-@click.option("--from", "given", type=FOLDER, help="Modifications to paraphrase or reverse; PAIRS are then theirs.")
-@click.option("--videos", type=FOLDER, help="Videos with dense descriptions.  [default: those of the pairs]")
-@click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: modifications/STYLE-LLM]")
+@click.option(
+    "--from", "given", type=FOLDER_PLACE, help="Modifications to paraphrase or reverse; PAIRS are then theirs."
+)
+@click.option("--videos", type=FOLDER_PLACE, help="Videos with dense descriptions.  [default: those of the pairs]")
+@click.option("--out", "-O", type=FOLDER_PLACE, help="Folder to write.  [default: modifications/STYLE-LLM]")
 @seed_option
 @click.option(
     "--num-texts", type=click.IntRange(1, 50), default=1, show_default=True, help="Texts per pair, none like another."

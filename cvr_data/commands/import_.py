@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cvr_data.commands.options import (
-    PATH,
+    PLACE,
     engine_options,
     json_option,
     option_option,
@@ -19,10 +19,10 @@ from cvr_data.commands.options import (
 
 @click.command()
 @click.argument("corpus")
-@click.argument("source", required=False, type=PATH)
+@click.argument("source", required=False, type=PLACE)
 @option_option
 @engine_options
-@out_option("videos")
+@out_option("videos", anywhere=True)
 @overwrite_option
 @json_option
 def import_command(

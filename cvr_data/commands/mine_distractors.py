@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
 
 
 @click.command()
-@click.argument("triplets", type=FOLDER)
-@click.argument("videos", type=FOLDER)
-@click.option("--embeddings", type=FOLDER, help="Stored features: visual likeness, and captions encoded once.")
+@click.argument("triplets", type=FOLDER_PLACE)
+@click.argument("videos", type=FOLDER_PLACE)
+@click.option("--embeddings", type=FOLDER_PLACE, help="Stored features: visual likeness, and captions encoded once.")
 @option_option
-@out_option("distractors")
+@out_option("distractors", anywhere=True)
 @overwrite_option
 @engine_options
 def mine_distractors_command(

@@ -5,20 +5,27 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, json_option, option_option, out_option, overwrite_option
+from cvr_data.commands.options import (
+    FOLDER_PLACE,
+    engine_options,
+    json_option,
+    option_option,
+    out_option,
+    overwrite_option,
+)
 
 
 @click.command()
-@click.argument("videos", type=FOLDER, default="videos")
+@click.argument("videos", type=FOLDER_PLACE, default="videos")
 @click.option("--strategy", default="one-word", show_default=True, help="See `cvr list strategies`.")
 @option_option
-@click.option("--embeddings", type=FOLDER, help="Stored features: visual similarity, and captions encoded once.")
+@click.option("--embeddings", type=FOLDER_PLACE, help="Stored features: visual similarity, and captions encoded once.")
 @click.option(
     "--filter", "-f", "filters", multiple=True, metavar="NAME[:KEY=VALUE,...]",
     help="Filters in order, in place of the default ones; `--filter none` for no filter. See `cvr list filters`.",
 )  # fmt: skip
 @engine_options
-@out_option("pairs")
+@out_option("pairs", anywhere=True)
 @overwrite_option
 @json_option
 def mine_pairs_command(

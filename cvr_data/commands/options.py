@@ -11,28 +11,46 @@ import click
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine, component_options, load_machine
+from cvr_data.core.places import check_address, faults_of_place, is_remote, place_of
 from cvr_data.core.plain_paths import check_plain
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class PlainPath(click.Path):
-    """A file or folder, or what is not there yet; no device, pipe or socket."""
+    """A file or folder, or what is not there yet; no device, pipe or socket; an address where `anywhere` says so."""
+
+    def __init__(self, *, file_okay: bool = True, anywhere: bool = False):
+        super().__init__(path_type=Path, file_okay=file_okay)
+        self.anywhere = anywhere
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path.
 
         Raises:
-            CvrError: it is something else.
+            CvrError: it is something else, or an address that is not known or not reached.
         """
         if "\0" in str(value):
             raise CvrError(f"{value!r} is no path: it holds a NUL.")
-        check_plain(Path(value))
-        return super().convert(value, param, ctx)
+        check_address(str(value))
+        place = place_of(value)
+        if not is_remote(place):
+            check_plain(place)
+            return super().convert(value, param, ctx)
+        if not self.anywhere:
+            raise CvrError(
+                f"{value}: this command reads and writes it on disks only; docs/scale.md lists those that do not."
+            )
+        with faults_of_place(place):
+            if place.exists() and place.is_file() and not self.file_okay:
+                raise CvrError(f"{place} is a file, where a folder is needed.")
+        return place
 
 
-FOLDER = PlainPath(path_type=Path, file_okay=False)
-PATH = PlainPath(path_type=Path)
+FOLDER = PlainPath(file_okay=False)
+PATH = PlainPath()
+FOLDER_PLACE = PlainPath(file_okay=False, anywhere=True)
+PLACE = PlainPath(anywhere=True)
 
 
 class LookUp(click.Command):
@@ -64,9 +82,10 @@ class _NoPandas(MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is not looked for.", name=name)
 
 
-def out_option(default: str, meaning: str = "Folder to write.") -> Decorator:
-    """Return `--out/-O FOLDER`."""
-    return click.option("--out", "-O", type=FOLDER, default=default, show_default=True, help=meaning)
+def out_option(default: str, meaning: str = "Folder to write.", *, anywhere: bool = False) -> Decorator:
+    """Return `--out/-O FOLDER`, `anywhere` if the folder may be an address."""
+    folder = FOLDER_PLACE if anywhere else FOLDER
+    return click.option("--out", "-O", type=folder, default=default, show_default=True, help=meaning)
 
 
 option_option = click.option(

@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import PATH, LookUp, json_option, seed_option
+from cvr_data.commands.options import PLACE, LookUp, json_option, seed_option
 
 SCORES = ("cycle_score", "cycle_gain", "text_score", "text_similarity")
 STATUSES = click.Choice(["ok", "rejected", "error"])
 
 
 @click.command(cls=LookUp)
-@click.argument("modifications", type=PATH)
+@click.argument("modifications", type=PLACE)
 @click.option("--count", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many pairs.")
 @click.option("--status", multiple=True, type=STATUSES, help="Only rows of this status; repeatable.")
-@click.option("--pairs", type=PATH, help="The pairs, if they are no longer where the texts were made from.")
+@click.option("--pairs", type=PLACE, help="The pairs, if they are no longer where the texts were made from.")
 @seed_option
 @json_option
 def sample_command(

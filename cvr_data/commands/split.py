@@ -4,16 +4,16 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
 
 
 @click.command()
-@click.argument("videos", type=FOLDER, default="videos")
-@click.option("--embeddings", type=FOLDER, help="Stored features; without them only equal frames are grouped.")
-@click.option("--keep", type=FOLDER, help="An earlier output: its videos stay in their splits and groups.")
+@click.argument("videos", type=FOLDER_PLACE, default="videos")
+@click.option("--embeddings", type=FOLDER_PLACE, help="Stored features; without them only equal frames are grouped.")
+@click.option("--keep", type=FOLDER_PLACE, help="An earlier output: its videos stay in their splits and groups.")
 @option_option
 @engine_options
-@out_option("videos-split")
+@out_option("videos-split", anywhere=True)
 @overwrite_option
 def split_command(
     videos: Path, embeddings: Path | None, keep: Path | None, options: tuple[str, ...], out: Path, overwrite: bool

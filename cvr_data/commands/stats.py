@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, LookUp, json_option, seed_option
+from cvr_data.commands.options import FOLDER_PLACE, PATH, LookUp, json_option, seed_option
 
 
 @click.command(cls=LookUp)
-@click.argument("triplets", type=FOLDER)
-@click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
+@click.argument("triplets", type=FOLDER_PLACE)
+@click.option(
+    "--videos", type=FOLDER_PLACE, help="The videos, if the manifest of the triplets no longer leads to them."
+)
 @click.option("--html", type=PATH, help="Also write a page: funnel, distributions, triplets with playing clips.")
 @seed_option
 @json_option

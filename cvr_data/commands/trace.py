@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, LookUp, json_option
+from cvr_data.commands.options import PLACE, LookUp, json_option
 
 
 @click.command(cls=LookUp)
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PLACE)
 @json_option
 def trace_command(folder: Path, as_json: bool) -> None:
     """Show what FOLDER was made from: stages, rows, what was dropped and why, commands.

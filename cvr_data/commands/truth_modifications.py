@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PATH, engine_options, out_option, overwrite_option, seed_option
+from cvr_data.commands.options import PLACE, engine_options, out_option, overwrite_option, seed_option
 
 
 @click.command()
-@click.argument("pairs", type=PATH, default="pairs")
-@click.option("--videos", type=PATH, help="The synthetic videos, if they are no longer where the pairs came from.")
+@click.argument("pairs", type=PLACE, default="pairs")
+@click.option("--videos", type=PLACE, help="The synthetic videos, if they are no longer where the pairs came from.")
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
-@out_option("modifications/truth")
+@out_option("modifications/truth", anywhere=True)
 @seed_option
 @engine_options
 @overwrite_option

@@ -2,14 +2,18 @@
 
 import json
 import os
-import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, remove_folder
 from cvr_data.core.reading import check_kinds, reading
+from cvr_data.core.whole_files import read_parquet
 
 MANIFEST = "manifest.json"
 RUNNING = "running.json"
@@ -37,26 +41,16 @@ def check_outside(folder: Path, paths: Iterable[Path]) -> None:
         CvrError: one does.
     """
     for path in paths:
-        if path.resolve().is_relative_to(folder.resolve()):
+        if is_remote(path) == is_remote(folder) and path.resolve().is_relative_to(folder.resolve()):
             where = "is" if path.resolve() == folder.resolve() else f"holds {path},"
             raise CvrError(f"{folder} {where} what this is made from, so it is not replaced; name another --out.")
 
 
 def content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
     """Every file of the artifact; hidden ones and folders that hold an artifact of their own are left out."""
-    names = []
-    for root, folders, files in os.walk(folder):
-        at_top = Path(root) == folder
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not (Path(root) / name / MANIFEST).exists()
-        )
-        skipped = {MANIFEST, RUNNING} if at_top else set()
-        names += [
-            (Path(root) / name).relative_to(folder).as_posix()
-            for name in files
-            if not name.startswith(".") and name not in skipped
-        ]
-    return sorted(set(names) - set(foreign))
+    names = names_below(folder)
+    others = tuple(name.removesuffix(MANIFEST) for name in names if name.endswith(f"/{MANIFEST}"))
+    return [name for name in names if not name.startswith(others) and name not in {MANIFEST, RUNNING, *foreign}]
 
 
 def foreign_files(folder: Path) -> list[str]:
@@ -97,7 +91,7 @@ def put_in_place(folder: Path) -> None:
     names = content_files(new)
     kept = set(json.loads((new / MANIFEST).read_bytes())["files"])
     if (folder / MANIFEST).exists():
-        (folder / MANIFEST).replace(new / OLD)
+        move(folder / MANIFEST, new / OLD)
     if (new / OLD).exists():
         for name in INSIDE:
             if (folder / name / MANIFEST).exists():
@@ -106,16 +100,16 @@ def put_in_place(folder: Path) -> None:
         for name in old - kept:
             (folder / name).unlink(missing_ok=True)
     for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (new / name).replace(folder / name)
+        make_folder((folder / name).parent)
+        move(new / name, folder / name)
     remove_temporary(folder, names)
     _remove_empty(folder)
-    (new / MANIFEST).replace(folder / MANIFEST)
-    shutil.rmtree(new)
+    move(new / MANIFEST, folder / MANIFEST)
+    remove_folder(new)
 
 
 def _remove_empty(folder: Path) -> None:
-    for root, _, _ in sorted(os.walk(folder), reverse=True):  # those inside come first
+    for root, _, _ in sorted(() if is_remote(folder) else os.walk(folder), reverse=True):  # those inside come first
         if Path(root) != folder and NEW not in Path(root).parts and not any(Path(root).iterdir()):
             Path(root).rmdir()
 
@@ -123,7 +117,7 @@ def _remove_empty(folder: Path) -> None:
 def remove_temporary(folder: Path, names: Iterable[str]) -> None:
     """Remove what a killed run did not get to rename, in the folder and where its files lie."""
     for place in {folder, *((folder / name).parent for name in names)}:
-        for temporary in place.glob(".*.tmp") if place.is_dir() else ():
+        for temporary in place.glob(".*.tmp") if not is_remote(place) and place.is_dir() else ():
             temporary.unlink()
 
 
@@ -134,16 +128,16 @@ def read_json_once(path: Path) -> dict[str, Any]:
         CvrError: it is damaged, or a key that is known is missing or holds something else.
     """
     with reading(path, "a manifest; the folder is damaged, make it again with --overwrite"):
-        return _parsed(os.path.realpath(path), file_state(path))
+        return _parsed(same_file(path), file_state(path))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(path: str, state: tuple[int, ...]) -> dict[str, Any]:
+def _parsed(path: Path, state: tuple[Any, ...]) -> dict[str, Any]:
     """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"it holds a {type(content).__name__}, no object")
-    kinds = KINDS if Path(path).name == MANIFEST else {name: KINDS[name] for name in BEGUN}
+    kinds = KINDS if path.name == MANIFEST else {name: KINDS[name] for name in BEGUN}
     check_kinds(content, kinds)
     for name, kind in ENTRIES.items():
         if bad := [key for key, value in content.get(name, {}).items() if not isinstance(value, kind)]:
@@ -173,8 +167,15 @@ def check_listed(folder: Path, manifest: Mapping[str, Any]) -> None:
         raise CvrError(f"{path} {state}; make it again: {manifest['command']} --overwrite")
 
 
-def file_state(path: Path) -> tuple[int, ...]:
+def same_file(path: Path) -> Path:
+    """The file that a path leads to, as its one name."""
+    return path.resolve() if is_remote(path) else Path(os.path.realpath(path))
+
+
+def file_state(path: Path) -> tuple[Any, ...]:
     """What differs once a file was written anew."""
+    if is_remote(path):
+        return (path.fs.ukey(path.path),)  # type: ignore[attr-defined]
     file = path.stat()
     return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
@@ -190,3 +191,33 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
             if before != after:
                 return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
     return "same inputs, another key"
+
+
+def read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
+    """Return all parts of an artifact, or columns of them, as one table.
+
+    Raises:
+        CvrError: a part cannot be read, or lacks a column.
+    """
+    if not paths:
+        return pa.table({})
+    with reading(paths[0], "Parquet"), open_parquet(paths[0]) as file:
+        names = file.schema_arrow.names
+    for column in columns or ():
+        if column not in names:
+            raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
+    return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a Parquet file has."""
+    with reading(path, "Parquet"), open_parquet(path) as file:
+        return file.metadata.num_rows
+
+
+def count_reasons(paths: Sequence[Path]) -> Counter[str]:
+    """Return how many rows of files of removed ones have each reason."""
+    counts: Counter[str] = Counter()
+    for path in paths:
+        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
+    return counts

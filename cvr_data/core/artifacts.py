@@ -8,10 +8,7 @@ artifact is whole. Until then `running.json` holds the key, and a rerun with the
 
 import hashlib
 import json
-import os
-import shutil
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
@@ -23,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cvr_data.core.artifact_files import (
     MANIFEST,
@@ -33,18 +29,32 @@ from cvr_data.core.artifact_files import (
     check_outside,
     clear_artifact,
     content_files,
+    count_reasons,
+    count_rows,
     difference,
     file_state,
     foreign_files,
     put_in_place,
     read_json_once,
+    read_parts,
     remove_temporary,
+    same_file,
 )
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.folder_lock import LOCK, faults_of_disk, folder_lock
+from cvr_data.core.folder_lock import LOCK, faults_of_disk, writer_lock
+from cvr_data.core.place_lock import place_lock
+from cvr_data.core.places import (
+    faults_of_place,
+    is_remote,
+    make_folder,
+    path_from,
+    place_from,
+    place_of,
+    remove_folder,
+)
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import file_sha256, json_bytes, read_parquet, write_array, write_bytes, write_parquet
+from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, write_bytes, write_parquet
 
 OTHER_KEY = "manifest.json: the key does not belong to its stage, config and inputs"
 WORK = ".work"
@@ -84,7 +94,7 @@ class Artifact:
         Raises:
             CvrError: a part cannot be read, a column is not there, or there are other rows than the manifest counts.
         """
-        table = _read_parts(self.part_paths, columns, self.path)
+        table = read_parts(self.part_paths, columns, self.path)
         if self.part_paths and table.num_rows != self.manifest["rows"]:
             rows = self.manifest["rows"]
             raise CvrError(
@@ -94,7 +104,7 @@ class Artifact:
 
     def dropped(self) -> pa.Table:
         """Return the removed rows with their `drop_reason`; a table without columns when nothing was removed."""
-        return _read_parts(self._listed("dropped"), None, self.path)
+        return read_parts(self._listed("dropped"), None, self.path)
 
     def input_path(self, name: str) -> Path:
         """Return where the input of that name lies.
@@ -106,7 +116,7 @@ class Artifact:
         if not isinstance(entry, dict):
             names = ", ".join(sorted(self.manifest["inputs"])) or "none"
             raise CvrError(f"{self.path} was not made from {name!r} (its inputs: {names}); pass --{name}.")
-        path = Path(os.path.normpath(self.path / entry["path"]))
+        path = place_from(self.path, entry["path"])
         if not path.exists():
             raise CvrError(f"{self.path} was made from {path}, which is gone; pass --{name} with its new place.")
         if entry["key"] != input_key(path):
@@ -137,27 +147,28 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         inputs: Mapping[str, Path] | None = None,
         overwrite: bool = False,
     ):
-        self.out = Path(path)
+        self.out = place_of(path)
         self.path = self.out
         """Where files are written: the folder, or one in it while another artifact stands there."""
         self.identity: dict[str, Any] = {
             "stage": stage,
             "version": version,
             "config": dict(config or {}),
-            "inputs": {name: input_key(Path(source)) for name, source in (inputs or {}).items()},
+            "inputs": {name: input_key(place_of(source)) for name, source in (inputs or {}).items()},
         }
         self.key = key_of(self.identity)
-        self.inputs = {name: Path(source) for name, source in (inputs or {}).items()}
+        self.inputs = {name: place_of(source) for name, source in (inputs or {}).items()}
         self.overwrite = overwrite
         self.foreign: list[str] = []
         """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
         self.started = time.monotonic()
         self.held = ExitStack()
+        self.lock: object = None
 
     def __enter__(self) -> "ArtifactWriter":
         self._identity_on_disk()  # what is no artifact is refused before anything is written
         with ExitStack() as held:
-            held.enter_context(folder_lock(self.out))
+            self.lock = held.enter_context(writer_lock(self.out))
             with faults_of_disk(self.out):
                 put_in_place(self.out)
                 self._begin()
@@ -170,15 +181,15 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             differs = difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({differs}); use --overwrite or another --out.")
         if not self._goes_on():
-            shutil.rmtree(self.out / NEW, ignore_errors=True)
+            remove_folder(self.out / NEW)
         if (self.out / MANIFEST).exists():
             check_outside(self.out, self.inputs.values())
             self.path = self.out / NEW
-            self.path.mkdir(exist_ok=True)
+            make_folder(self.path)
         elif found is not None and self.overwrite:
             check_outside(self.path, self.inputs.values())
             clear_artifact(self.path)
-            shutil.rmtree(self.path / WORK, ignore_errors=True)
+            remove_folder(self.path / WORK)
         self.foreign = foreign_files(self.path)
         write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
 
@@ -186,8 +197,9 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.held.close()
-        with faults_of_disk(self.out):
-            if isinstance(error, OSError):
+        remote = next((place for place in (self.out, *self.inputs.values()) if is_remote(place)), None)
+        with faults_of_disk(self.out if remote is None else remote):
+            if error is not None and (remote is not None or isinstance(error, OSError)):
                 raise error
 
     def write_part(
@@ -207,7 +219,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
 
     def write_file(self, name: str, content: bytes) -> None:
         """Write one more file of the artifact, whole or not at all."""
-        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+        make_folder((self.path / name).parent)
         write_bytes(self.path / name, content)
 
     def finish(self, written: Written | None = None, /, **extra: Any) -> Artifact:
@@ -232,6 +244,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **extra,
         }
+        if isinstance(self.lock, place_lock) and not self.lock.is_mine():
+            raise CvrError(f"{self.out} was taken by another process, as this one was not heard of for a while.")
         write_bytes(self.path / MANIFEST, json_bytes(manifest))
         (self.path / RUNNING).unlink(missing_ok=True)
         self.path = self.out
@@ -241,18 +255,18 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
         if self.path != self.out:
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_folder(self.path)
         else:
             clear_artifact(self.path)
-            shutil.rmtree(self.path / WORK, ignore_errors=True)
+            remove_folder(self.path / WORK)
         self.held.close()
-        if not any(self.out.iterdir()):
+        if not is_remote(self.out) and not any(self.out.iterdir()):
             self.out.rmdir()
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
         if (self.out / NEW / MANIFEST).exists():
-            with folder_lock(self.out):
+            with writer_lock(self.out):
                 put_in_place(self.out)
         if self.overwrite or not (self.path / MANIFEST).exists():
             return None
@@ -271,10 +285,10 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _remove_leftovers(self) -> None:
         """Remove what a run left that was killed after it wrote the manifest."""
         if any((self.path / name).exists() for name in (RUNNING, WORK, NEW, LOCK)):
-            with suppress(CvrError, OSError), folder_lock(self.path):  # another run is at it, or none may write here
+            with suppress(CvrError, OSError), writer_lock(self.path):  # another run is at it, or none may write here
                 (self.path / RUNNING).unlink(missing_ok=True)
                 for name in (WORK, NEW):
-                    shutil.rmtree(self.path / name, ignore_errors=True)
+                    remove_folder(self.path / name)
 
     def _identity_on_disk(self) -> dict[str, Any] | None:
         if not self.path.exists():
@@ -290,13 +304,11 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         return None
 
     def _read_written(self) -> Written:
-        parts = sorted(self.path.glob("part-*.parquet"))
-        dropped = _count_reasons(sorted(self.path.glob("dropped-*.parquet")))
-        return Written(sum(pq.read_metadata(part).num_rows for part in parts), dropped, {})
+        dropped = count_reasons(sorted(self.path.glob("dropped-*.parquet")))
+        return Written(sum(map(count_rows, sorted(self.path.glob("part-*.parquet")))), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
-        relative = os.path.relpath(self.inputs[name].resolve(), self.out.resolve())
-        return {"key": self.identity["inputs"][name], "path": Path(relative).as_posix()}
+        return {"key": self.identity["inputs"][name], "path": path_from(self.out, self.inputs[name])}
 
     def _file(self, name: str, index: int, suffix: str) -> Path:
         return self.path / f"{name}-{index:05d}.{suffix}"
@@ -321,8 +333,10 @@ def manifest_of(path: Path | str, stage: str | None = None) -> Artifact:
     Raises:
         CvrError: there is no such folder, it is unfinished, or another stage made it.
     """
-    folder = Path(path)
-    if not folder.exists():
+    folder = place_of(path)
+    with faults_of_place(folder):
+        is_there = folder.exists()
+    if not is_there:
         raise CvrError(f"{folder} does not exist.")
     if not (folder / MANIFEST).exists():
         state = (
@@ -365,11 +379,13 @@ def identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def input_key(path: Path) -> str:
     """Return the key of an artifact folder, or the sha256 of a file."""
+    with faults_of_place(path):
+        is_there = path.exists()
+    if not is_there:
+        raise CvrError(f"{path} does not exist.")
     if path.is_dir():
         return manifest_of(path).key
-    if not path.exists():
-        raise CvrError(f"{path} does not exist.")
-    return _digest(os.path.realpath(path), file_state(path))
+    return _digest(same_file(path), file_state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:
@@ -377,24 +393,7 @@ def is_made_by(folder: Path, *stages: str) -> bool:
     return (folder / MANIFEST).is_file() and manifest_of(folder).stage in stages
 
 
-def _read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
-    if not paths:
-        return pa.table({})
-    names = pq.read_schema(paths[0]).names if columns is not None else []
-    for column in columns or ():
-        if column not in names:
-            raise CvrError(f"{where}: there is no column {column!r} (columns: {', '.join(names)}).")
-    return pa.concat_tables([read_parquet(path, columns) for path in paths], promote_options="permissive")
-
-
 @lru_cache(maxsize=1024)
-def _digest(path: str, state: tuple[int, ...]) -> str:
+def _digest(path: Path, state: tuple[Any, ...]) -> str:
     """The sha256 of a file, worked out once for as long as it stays the same."""
-    return file_sha256(Path(path))
-
-
-def _count_reasons(paths: Sequence[Path]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for path in paths:
-        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
-    return counts
+    return file_sha256(path)

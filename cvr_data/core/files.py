@@ -8,15 +8,16 @@ caption in another encoding costs one row and not the file. What is odd about a 
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
+from cvr_data.core.places import open_parquet, opened
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import read_parquet
 
@@ -62,7 +63,8 @@ def column_names(path: Path) -> list[str]:
     if suffix in JSON_LINES:
         return _json_names(path)
     if suffix == ".parquet":
-        return _open_parquet(path).schema_arrow.names
+        with reading(path, "Parquet"), open_parquet(path) as table:
+            return table.schema_arrow.names
     with reading(path, "a table"), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return next(filter(None, csv.reader(file, delimiter=DELIMITERS.get(suffix, ","))), [])
 
@@ -132,14 +134,7 @@ def _row_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
     if suffix in JSON_LINES:
         yield from _json_batches(path, columns)
     elif suffix == ".parquet":
-        batches = _open_parquet(path).iter_batches(SLICE, columns=columns)
-        while True:
-            with reading(path, "Parquet"):
-                if (batch := next(batches, None)) is None:
-                    return
-                table = pa.Table.from_batches([batch.select(columns)])
-                rows = table.cast(_as_bytes(table.schema)).to_pylist()
-            yield rows
+        yield from _parquet_batches(path, columns)
     else:
         broken: list[pc.InvalidRow] = []
         for batch in _csv_batches(path, columns, broken):
@@ -156,15 +151,18 @@ def _csv_batches(path: Path, columns: Sequence[str], broken: list[pc.InvalidRow]
 
     delimiter = DELIMITERS.get(path.suffix.lower(), ",")
     try:
-        yield from pc.open_csv(
-            path,
-            read_options=pc.ReadOptions(use_threads=False),  # only then does a broken row know its number
-            parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=remember),
-            convert_options=pc.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.binary()), include_columns=columns, strings_can_be_null=False,
-                check_utf8=False,
-            ),
-        )  # fmt: skip
+        with opened(path) as file:
+            yield from pc.open_csv(
+                file,
+                read_options=pc.ReadOptions(use_threads=False),  # only then does a broken row know its number
+                parse_options=pc.ParseOptions(
+                    delimiter=delimiter, newlines_in_values=True, invalid_row_handler=remember
+                ),
+                convert_options=pc.ConvertOptions(
+                    column_types=dict.fromkeys(columns, pa.binary()), include_columns=columns,
+                    strings_can_be_null=False, check_utf8=False,
+                ),
+            )  # fmt: skip
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise CvrError(f"{path}: cannot be read as CSV ({first_line(error)}).") from None
 
@@ -217,9 +215,17 @@ def _json_values(line: bytes) -> dict[str, Any] | str | UnicodeDecodeError:
     return values if isinstance(values, dict) else "not a JSON object"
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
-    with reading(path, "Parquet"):
-        return pq.ParquetFile(path)
+def _parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[list[Any]]:
+    with ExitStack() as held:
+        with reading(path, "Parquet"):
+            batches = held.enter_context(open_parquet(path)).iter_batches(SLICE, columns=columns)
+        while True:
+            with reading(path, "Parquet"):
+                if (batch := next(batches, None)) is None:
+                    return
+                table = pa.Table.from_batches([batch.select(columns)])
+                rows = table.cast(_as_bytes(table.schema)).to_pylist()
+            yield rows
 
 
 def _as_bytes(schema: pa.Schema) -> pa.Schema:

@@ -11,8 +11,13 @@ from pathlib import Path
 from types import TracebackType
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.place_lock import LOCK, place_lock
+from cvr_data.core.places import faults_of_place, is_remote
 
-LOCK = ".lock"
+
+def writer_lock(folder: Path) -> "folder_lock | place_lock":
+    """Return what holds a folder for this process, on a disk or on an object store."""
+    return place_lock(folder) if is_remote(folder) else folder_lock(folder)
 
 
 class folder_lock(AbstractContextManager["folder_lock"]):
@@ -79,7 +84,8 @@ def faults_of_disk(folder: Path) -> Iterator[None]:
         CvrError: the disk is full, or nothing may be written there.
     """
     try:
-        yield
+        with faults_of_place(folder):
+            yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise CvrError(

@@ -3,7 +3,6 @@
 for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
 """
 
-import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, input_key, manifest_of, verify
 from cvr_data.core.errors import CvrError
+from cvr_data.core.places import place_from, place_of
 
 FEATURES = ("embed", "fit-heads", "export-judgments")
 """Stages whose rows are no videos, pairs, texts or triplets."""
@@ -60,7 +60,7 @@ def input_paths(artifact: Artifact, *kinds: str) -> dict[str, Path]:
 def all_inputs(artifact: Artifact) -> list[tuple[Path, str]]:
     """Return where each input lay and its key then, whether it is still there or not."""
     entries = [entry for entry in artifact.manifest["inputs"].values() if isinstance(entry, dict)]
-    return [(Path(os.path.normpath(artifact.path / entry["path"])), entry["key"]) for entry in entries]
+    return [(place_from(artifact.path, entry["path"]), entry["key"]) for entry in entries]
 
 
 def follow(folder: Path, kind: str) -> tuple[Path, ...]:
@@ -99,7 +99,7 @@ def lineage(folders: Iterable[Path]) -> list[Artifact]:
         found[path] = artifact
 
     for folder in folders:
-        visit(Path(folder))
+        visit(place_of(folder))
     return list(found.values())
 
 

@@ -9,15 +9,18 @@ Source: rows meet in bucket files by a hash of their key as in the deduplication
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.places import is_remote, open_parquet, opened
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import whole_file
 
@@ -170,7 +173,7 @@ def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
     for number in bucket.files:
         path = dealt_file(bucket.folder, number)
         try:
-            with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+            with _mapped(path) as file, pa.ipc.open_file(file) as reader:
                 whole = bucket.number is None
                 yield reader.read_all() if whole else pa.Table.from_batches([reader.get_batch(bucket.number)])
         except (pa.ArrowInvalid, OSError) as error:
@@ -230,13 +233,17 @@ def mixed(values: np.ndarray) -> np.ndarray:
     return values ^ (values >> np.uint64(31))
 
 
+def _mapped(path: Path) -> AbstractContextManager[Any]:
+    return opened(path) if is_remote(path) else pa.memory_map(str(path))
+
+
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
     batches = table.combine_chunks().to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def _read_groups(piece: RowGroups, columns: Sequence[str] | None) -> pa.Table:
-    with reading(piece.path, PARQUET.format(piece.path.parent)), pq.ParquetFile(piece.path) as file:
+    with reading(piece.path, PARQUET.format(piece.path.parent)), open_parquet(piece.path) as file:
         names = file.schema_arrow.names
         wanted = names if columns is None else [name for name in columns if name in names]
         table = file.read_row_groups(range(piece.first, piece.last), columns=wanted).select(wanted)
@@ -244,8 +251,8 @@ def _read_groups(piece: RowGroups, columns: Sequence[str] | None) -> pa.Table:
 
 
 def _footer(path: Path) -> pq.FileMetaData:
-    with reading(path, PARQUET.format(path.parent)):
-        return pq.read_metadata(path)
+    with reading(path, PARQUET.format(path.parent)), open_parquet(path) as file:
+        return file.metadata
 
 
 def _values(group: pq.RowGroupMetaData, columns: Sequence[str]) -> int:

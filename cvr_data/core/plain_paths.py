@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.places import is_remote
 
 SYSTEM = (Path("/dev"), Path("/proc"), Path("/sys"))
 ALLOWED = Path("/dev/shm")
@@ -17,6 +18,8 @@ def check_plain(path: Path) -> Path:
     Raises:
         CvrError: it is a device, pipe or socket, or lies among the system's (`/dev/stdout`, wherever that leads).
     """
+    if is_remote(path):
+        return path
     here = Path(os.path.normpath(Path.cwd() / path))
     for place in (here, Path(os.path.realpath(here))):
         if any(place.is_relative_to(folder) for folder in SYSTEM) and not place.is_relative_to(ALLOWED):

@@ -24,6 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.places import check_address, is_place, is_remote, place_of
 from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
@@ -42,9 +43,13 @@ M = TypeVar("M", bound=Member)
 
 
 class Family(Generic[M]):
-    """The components of one folder, by name; `contract` is the Protocol of those modules."""
+    """The components of one folder, by name; `contract` is the Protocol of those modules.
 
-    def __init__(self, package: str, contract: type = Member):
+    Files that options name may be addresses where a family says that its members read them `anywhere`.
+    """
+
+    def __init__(self, package: str, contract: type = Member, *, anywhere: bool = False):
+        self.anywhere = anywhere
         self.package = package
         self.contract = contract
         self.kind = package.rsplit(".", 1)[-1]
@@ -81,7 +86,7 @@ class Family(Generic[M]):
         Raises:
             CvrError: unknown key, a value of the wrong type, or a value that the Config refuses.
         """
-        return parse_config(self.get(name).Config, options, where=name)
+        return parse_config(self.get(name).Config, options, where=name, anywhere=self.anywhere)
 
     def summary(self, name: str) -> str:
         """Return the first line of the component's docstring, without importing it, or why it has none."""
@@ -129,7 +134,7 @@ def required(contract: type) -> set[str]:
     return {name for name in said if not name.startswith("_")}
 
 
-def parse_config(config_class: type, options: Options, *, where: str) -> Any:
+def parse_config(config_class: type, options: Options, *, where: str, anywhere: bool = False) -> Any:
     """Return `config_class` built from options, each text parsed by its field's annotation.
 
     Options are `key=value` texts, as on the command line, or a mapping, such as `config_dict` gave and JSON kept.
@@ -143,6 +148,8 @@ def parse_config(config_class: type, options: Options, *, where: str) -> Any:
         if name not in names:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
         values[name] = _value(text, hints[name], f"{where}: option {name}")
+        if isinstance(text, str) and is_place(values[name]) and is_remote(values[name]) and not anywhere:
+            raise CvrError(f"{where}: option {name} is read on disks only, got {text}.")
     for field in dataclasses.fields(config_class):
         if is_stored() and OUTSIDE in field.metadata and values.get(field.name, field.default) != field.default:
             require_named(str(values[field.name]), f"{where}: option {field.name}")
@@ -207,7 +214,8 @@ def _parse_choice(text: str, choices: tuple[Any, ...], where: str) -> Any:
 
 def _parse_scalar(text: str, kind: type, where: str) -> Any:
     if kind is Path and "\0" not in text:
-        return check_plain(Path(text))
+        check_address(text)
+        return check_plain(place_of(text))
     try:
         return kind(text)
     except ValueError:
@@ -217,6 +225,8 @@ def _parse_scalar(text: str, kind: type, where: str) -> Any:
 def _json_value(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
+    if is_place(value):
+        return str(value)
     if isinstance(value, tuple | list | set | frozenset):
         items = [_json_value(item) for item in value]
         return sorted(items) if isinstance(value, set | frozenset) else items

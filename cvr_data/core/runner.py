@@ -12,7 +12,6 @@ an interrupted run keeps what is finished there (`core.stage_jobs`). The number 
 of values, never from the workers. The process that calls this hands out jobs and adds up counts; it holds no table.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,8 +25,9 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.jobs import map_jobs
+from cvr_data.core.jobs import current_engine, map_jobs
 from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
+from cvr_data.core.places import make_folder, place_of, remove_folder, scheme_of
 from cvr_data.core.progress import Progress, watched
 from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
@@ -73,7 +73,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             out, stage=stage, version=version, config=config, inputs=inputs, overwrite=overwrite
         )
         self.stage = stage
-        self.out = Path(out).resolve()
+        self.out = place_of(out).resolve()
         self.passes = 0
         self.dropping = 0
         self.written = 0
@@ -89,6 +89,8 @@ class StageRun(AbstractContextManager["StageRun"]):
         return self.writer.finished()
 
     def __enter__(self) -> "StageRun":
+        if scheme_of(self.out) == "memory" and not current_engine().is_here:
+            raise CvrError(f"{self.out} is in the memory of this process, which workers do not share.")
         self.writer.__enter__()
         self.out = self.writer.path.resolve()
         return self
@@ -238,12 +240,12 @@ class StageRun(AbstractContextManager["StageRun"]):
         written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
         artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
         self.out = self.writer.out.resolve()
-        shutil.rmtree(self.out / WORK, ignore_errors=True)
+        remove_folder(self.out / WORK)
         return artifact
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
-        shutil.rmtree(self.out / WORK, ignore_errors=True)
+        remove_folder(self.out / WORK)
         self.writer.discard()
 
     def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
@@ -350,7 +352,7 @@ class StageRun(AbstractContextManager["StageRun"]):
     def _folder(self, name: str) -> Path:
         self.passes += 1
         folder = self.out / WORK / f"{self.passes:02d}-{name}"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder
 
     def _remove_leftovers(self) -> None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
+from cvr_data.core.places import make_folder, place_of
 from cvr_data.core.progress import silent
 from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, write_bytes, write_parquet
@@ -182,7 +183,7 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     signed = hashlib.sha256(repr((of.key, about, of.buckets, [step.name for step in of.steps])).encode()).hexdigest()
     if (done := _read_note(note, of.out, signed)) is not None:
         return done
-    of.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(of.folder)
     made = make()
     counts = [[count.rows_in, count.rows_out, dict(count.dropped), dict(count.told)] for count in made.counts]
     said = {"job": signed, "counts": counts, "rows": made.rows, "given": made.given, "files": made.files}
@@ -198,7 +199,7 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         said = json.loads(note.read_bytes())
         if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
             return None
-        if any(_size(Path(name)) != size for name, size in said["without"].items()):
+        if any(_size(place_of(name)) != size for name, size in said["without"].items()):
             return None
         counts = tuple(StepCount(*each[:2], *map(Counter, each[2:])) for each in said["counts"])
         sizes, without = tuple(said["sizes"]), said["without"]
@@ -277,7 +278,7 @@ def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) ->
         dealt = step.claims(step.config, table)
         keys = dealt.column("key").to_numpy()
     if of.keeps_rows:
-        of.rows_folder().mkdir(exist_ok=True)
+        make_folder(of.rows_folder())
         write_dealt(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
     return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets, is_mapped=of.is_mapped)
 

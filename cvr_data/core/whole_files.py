@@ -6,12 +6,14 @@ import io
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cvr_data.core.places import is_remote, open_parquet, put_whole
 from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.reading import reading
 
@@ -66,9 +68,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pa.Table"
     Raises:
         CvrError: it is missing, damaged, or lacks a column.
     """
-    import pyarrow.parquet as pq
-
-    with reading(path, "Parquet"), pq.ParquetFile(path) as file:
+    with reading(path, "Parquet"), open_parquet(path) as file:
         table = file.read(None if columns is None else list(columns))
         return table if columns is None else table.select(list(columns))
 
@@ -87,11 +87,12 @@ def _is_of_a_full_disk(error: BaseException | None, folder: Path) -> bool:
 
 
 class whole_file(AbstractContextManager[Path]):
-    """Gives a temporary path beside the wanted one; syncs and renames it when the block succeeds."""
+    """Gives a temporary path; when the block succeeds, it is synced and renamed, or put to an address in one PUT."""
 
     def __init__(self, path: Path):
         self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")  # of one process of one machine
+        folder = Path(tempfile.gettempdir()) if is_remote(path) else path.parent
+        self.temporary = folder / f".{path.name}.{os.urandom(6).hex()}.tmp"  # of one process of one machine
 
     def __enter__(self) -> Path:
         check_plain(self.path)
@@ -102,8 +103,14 @@ class whole_file(AbstractContextManager[Path]):
     ) -> None:
         if kind is not None:
             self.temporary.unlink(missing_ok=True)
-            if _is_of_a_full_disk(error, self.path.parent):
+            if _is_of_a_full_disk(error, self.temporary.parent):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from None
+            return
+        if is_remote(self.path):
+            try:
+                put_whole(self.temporary, self.path)
+            finally:
+                self.temporary.unlink(missing_ok=True)
             return
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())

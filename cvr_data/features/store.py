@@ -26,6 +26,7 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.places import local_file
 from cvr_data.core.reading import check_kinds, read_array, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.heads import Heads, load_heads
@@ -224,7 +225,8 @@ class FeatureStore:
 
     def _read_array(self, file: Path, name: str) -> np.ndarray:
         """The rows of a file, as wide and as many as the table says."""
-        array, manifest = read_array(file), self.artifact.manifest
+        with reading(file, "an .npy file"), local_file(file) as here:  # what is mapped stays, though a copy goes
+            array, manifest = read_array(here), self.artifact.manifest
         widths = {manifest[key] for key in ("dim", "text_dim", "frame_token_dim") if key in manifest}
         if array.ndim < 2 or array.shape[-1] not in widths:
             wide = " or ".join(map(str, sorted(widths)))

@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvr_data.core.places import place_of
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -41,7 +43,7 @@ class Clip:
 
 def as_clip(medium: Path | Clip) -> Clip:
     """Return a clip as it is, and a file as the clip of all of it."""
-    return medium if isinstance(medium, Clip) else Clip(Path(medium))
+    return medium if isinstance(medium, Clip) else Clip(place_of(medium))
 
 
 def bad_times(start_s: float | None, end_s: float | None) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.places import is_remote, names_below
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe, read_frames
@@ -55,13 +56,8 @@ class FileHashes:
 
 def media_files(folder: Path) -> list[str]:
     """Return the videos and images in a folder and those below it, sorted, relative to it; hidden ones are left out."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in found
-        if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
-        and not any(part.startswith(".") for part in path.parts)
-    )
+    names = [name for name in names_below(folder) if Path(name).suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES]
+    return [name for name in names if is_remote(folder) or (folder / name).is_file()]
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -70,12 +66,16 @@ def inside(folder: Path, name: str) -> Path:
     Raises:
         CvrError: the name leads out of it.
     """
-    here, path = (Path(os.path.normpath(Path.cwd() / place)) for place in (folder, folder / name))
+    here, path = (_normal(place) for place in (folder, folder / name))
     if "\0" in name or not path.is_relative_to(here):
         raise CvrError(
             f"{name!r} leads out of {folder}, where media are looked for; with -o media=/ a table may name any file."
         )
     return folder / name
+
+
+def _normal(place: Path) -> Path:
+    return place.resolve() if is_remote(place) else Path(os.path.normpath(Path.cwd() / place))
 
 
 def with_suffix(path: Path) -> Path:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.places import is_remote, path_from, place_of
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
@@ -17,7 +18,13 @@ TIMES = ("start_s", "end_s")
 
 def resolve_media(artifact_path: Path, path: str) -> Path:
     """Return the media file of a row: its `path` as it is, or inside the videos artifact when relative."""
-    return Path(artifact_path) / path
+    return place_of(path) if _is_whole(path) else place_of(artifact_path) / path
+
+
+def whole_path(home: Path, path: str) -> str:
+    """Return the media file of a row of an artifact, named so that it is found from everywhere."""
+    found = resolve_media(home, path)
+    return str(found.resolve()) if is_remote(found) else os.path.normpath(found)
 
 
 def videos_of(videos: pa.Table, folder: Path) -> list[Video]:
@@ -49,9 +56,14 @@ def read_files(videos: Path) -> dict[str, Video]:
 
 def moved_media(table: pa.Table, videos: Path, out: Path) -> pa.Table:
     """Return the table with its relative paths made relative to the folder it is written to."""
-    base = os.path.relpath(videos.resolve(), out.resolve())
+    home, folder = videos.resolve(), out.resolve()
     paths = [
-        path if path is None or Path(path).is_absolute() else Path(os.path.normpath(Path(base) / path)).as_posix()
+        path if path is None or _is_whole(path) else path_from(folder, home / path)
         for path in table.column("path").to_pylist()
     ]
     return with_column(table, VIDEOS.field("path"), paths)
+
+
+def _is_whole(path: str) -> bool:
+    named = place_of(path)
+    return is_remote(named) or named.is_absolute()

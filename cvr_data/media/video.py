@@ -6,19 +6,23 @@ and decodes no more than the wanted frames need (`cvr_data.media.frame_decoding`
 
 import fractions
 import io
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.places import local_file
 from cvr_data.media.clip import Clip, as_clip
 from cvr_data.media.frame_decoding import decode_frames, find_frames
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+Found = TypeVar("Found")
 SAMPLERS = ("uniform", "middle", "first", "per-second")
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".gif"}
@@ -96,6 +100,24 @@ def _every_second(total: int, count: int, fps: float) -> np.ndarray:
     return positions[np.linspace(0, len(positions) - 1, count).astype(np.int64)]
 
 
+def _on_disk(look: Callable[..., Found]) -> Callable[..., Found]:
+    """Return a function of a medium that is given one of this machine: for an address a copy of it."""
+
+    @wraps(look)
+    def looked(medium: Path | Clip, *given: Any, **named: Any) -> Found:
+        clip = as_clip(medium)
+        if not clip.path.is_file():
+            raise UnreadableVideo(f"{clip.path}: no such file.")
+        with local_file(clip.path) as here:
+            try:
+                return look(replace(clip, path=here), *given, **named)
+            except UnreadableVideo as error:
+                raise UnreadableVideo(str(error).replace(str(here), str(clip.path))) from None
+
+    return looked
+
+
+@_on_disk
 def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
     """Return the sampled frames, uint8 RGB (T, H, W, 3) with T <= count; `size` resizes to a square (bicubic).
 
@@ -103,8 +125,6 @@ def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", s
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
     clip = as_clip(medium)
-    if not clip.path.is_file():
-        raise UnreadableVideo(f"{clip.path}: no such file.")
     if clip.path.suffix.lower() in IMAGE_SUFFIXES:
         return _read_image(clip, size)
     import av
@@ -118,6 +138,7 @@ def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", s
     return np.stack(frames)
 
 
+@_on_disk
 def probe(medium: Path | Clip) -> VideoInfo:
     """Return what the container says, counting frames where it does not say; of a clip, what is between its times.
 
@@ -127,8 +148,6 @@ def probe(medium: Path | Clip) -> VideoInfo:
     import av
 
     clip = as_clip(medium)
-    if not clip.path.is_file():
-        raise UnreadableVideo(f"{clip.path}: no such file.")
     try:
         with av.open(str(clip.path)) as container:
             if not container.streams.video:

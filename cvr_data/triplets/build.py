@@ -182,7 +182,7 @@ def _joined(
     for step in others:
         flow = flow.then(step)
     if sources.embeddings is not None:
-        encoder = Side(_encoder, (str(sources.embeddings),))
+        encoder = Side(_encoder, (sources.embeddings,))
         flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
     return flow.then(Step(name="columns", run=_without_own, is_counted=False))
 
@@ -277,7 +277,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple({Path(folder).resolve(): Path(folder) for folder in folders}.values())
+    return tuple({folder.resolve(): folder for folder in folders}.values())
 
 
 def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
@@ -285,7 +285,7 @@ def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 
 
-def _encoder(embeddings: str) -> Any:
+def _encoder(embeddings: Path) -> Any:
     return ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
 
 

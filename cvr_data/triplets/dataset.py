@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os.path import normpath
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths
-from cvr_data.media.places import resolve_media
+from cvr_data.media.places import whole_path
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 
@@ -91,5 +90,5 @@ def _with_absolute_paths(folder: Path) -> pa.Table:
     table = read_dataset_videos([folder])
     assert table is not None
     home = folder.resolve()
-    paths = [None if path is None else normpath(resolve_media(home, path)) for path in table["path"].to_pylist()]
+    paths = [None if path is None else whole_path(home, path) for path in table["path"].to_pylist()]
     return with_column(table, VIDEOS.field("path"), paths)

@@ -19,6 +19,7 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
+from cvr_data.core.places import place_of
 from cvr_data.core.registry import config_dict, split_options
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import ClaimStep, Step
@@ -55,8 +56,8 @@ def parse_triplet_options(options: Sequence[str]) -> ImportRequest:
     if "format" not in given:
         raise CvrError(f"import triplets: name its layout with -o format=NAME, one of {', '.join(FORMATS.names())}.")
     rest = {name: value for name, value in given.items() if name not in ("path", *OWN)}
-    videos = Path(given["videos"]) if "videos" in given else None
-    return ImportRequest(source=Path(given["path"]), format=given["format"], options=rest, videos=videos)
+    videos = place_of(given["videos"]) if "videos" in given else None
+    return ImportRequest(source=place_of(given["path"]), format=given["format"], options=rest, videos=videos)
 
 
 def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False) -> Artifact:

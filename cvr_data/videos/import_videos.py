@@ -15,6 +15,7 @@ from cvr_data.core.artifact_files import check_outside
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
+from cvr_data.core.places import place_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
@@ -112,7 +113,7 @@ def _looked(config: None, videos: pa.Table) -> pa.Table:
     names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]
-    looks = look_at([Clip(Path(row["path"]), row["start_s"], row["end_s"]) for row in found])
+    looks = look_at([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
         row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
         row["duration_s"] = look.duration_s if row["duration_s"] is None else row["duration_s"]

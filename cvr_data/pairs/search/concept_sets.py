@@ -213,7 +213,7 @@ def open_frames(embeddings: Path) -> Frames:
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.features.store import FeatureStore
 
-    texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(embeddings)}))
+    texts = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": embeddings}))
     return Frames(FeatureStore.open(embeddings), texts)
 
 

@@ -111,8 +111,8 @@ def probed(
         index.nprobe = cells_QP.shape[1]
         most = min(band.k + FURTHER, len(shard.vectors_ND))
         unused_QP = np.zeros(cells_QP.shape, np.float32)  # how near the centroids are
-        candidates = index.search_preassigned(queries.vectors_ND, most, cells_QP, unused_QP)
-        best = best_of(joined([best, _in_band(queries, shard, *candidates, band)]), band.k)
+        scores_QK, rows_QK = index.search_preassigned(queries.vectors_ND, most, cells_QP, unused_QP)
+        best = best_of(joined([best, _in_band(queries, shard, scores_QK, rows_QK, band)]), band.k)
     return best
 
 

@@ -164,7 +164,8 @@ def explain(config: Config, reference: str, target: str) -> str:
     """Return what two captions retain, inject and exclude; synonyms are folded among their own words only."""
     told = mentions(normalised(pa.array([reference, target])).to_pylist())
     words, leaders = folding(head_counts(told), config.synonym_similarity, read_synonyms(config.synonyms))
-    found = difference(*(folded_set(each, leaders) for each in told), words)
+    before, after = (folded_set(each, leaders) for each in told)
+    found = difference(before, after, words)
     shown = [f"{name} {', '.join(getattr(found, name)) or 'nothing'}" for name in ("retained", "injected", "excluded")]
     reason = drop_reason(config, found)
     if reason is not None:
@@ -248,8 +249,8 @@ def _seen(config: Config, videos: pa.Table, vocabulary: list[Mention], frames: F
     told = mentions_in(videos.column("mentions"))
     rows = np.flatnonzero(videos.column("has_features").to_numpy())
     ids = videos.column("video_id").take(pa.array(rows)).to_pylist()
-    limits = {"least": config.frame_threshold, "most": config.frame_concepts}
-    for row, seen in zip(rows, mentions_in_frames(ids, vocabulary, frames, **limits), strict=True):
+    found = mentions_in_frames(ids, vocabulary, frames, least=config.frame_threshold, most=config.frame_concepts)
+    for row, seen in zip(rows, found, strict=True):
         told[row] = seen if config.concepts_from == "frames" else [*told[row], *seen]
     return with_column(videos, "mentions", as_mentions(told))
 
@@ -292,7 +293,8 @@ def _pairs(config: Config, found: pa.Table, known: MappedRows, words: Folding) -
     numbers, local = np.unique(ends, return_inverse=True)
     of_videos = [name for name in left_out.column_names if name not in ("query", "neighbour", "similarity", "reason")]
     rows = known.take(numbers, [*of_videos, "captions", "concepts"])
-    near = Neighbours(*local.reshape(ends.shape), found.column("similarity").to_numpy())
+    query, neighbour = local.reshape(ends.shape)
+    near = Neighbours(query, neighbour, found.column("similarity").to_numpy())
     pairs = pairs_of(config, rows, concepts_in(rows.column("concepts")), near, words.words)
     left = [_dropped(left_out, reason) for reason in ("no_concepts", "no_features")]
     videos = pa.concat_tables([rows.select(of_videos), left_out.select(of_videos)])

@@ -50,6 +50,8 @@ READ = pa.schema(
 """Columns of what was read of a row, which is no result yet."""
 SLICES = 16
 """Slices of the file, of 4,096 rows at most, that are a part."""
+CLAIMED = 262_144
+"""Claims on videos that are settled together: captions go back with each."""
 SIDES = ("reference", "target")
 
 PHRASES = ("before_phrase", "after_phrase")
@@ -92,7 +94,7 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     has_phrases = videos.run.side(rows.then(phrases), load_has_phrases)
     joined = ClaimStep(
         name="videos", run=_with_videos, claims=_asked, settle=_answered, offers=_offered, per_value=2,
-        makes_rows=True, is_counted=False,
+        bucket_values=CLAIMED, makes_rows=True, is_counted=False,
     )  # fmt: skip
     rows = videos.run.claimed(rows, joined, among=videos)
     return rows.then(KeyedStep(name=NAME, run=_checked, key=_by_pair, sides=(has_phrases,), makes_rows=True))

@@ -34,7 +34,6 @@ from cvr_data.pairs.search.captions import Captions, blanked, captions_of_rows, 
 from cvr_data.pairs.search.differences import change_lists, turned
 from cvr_data.pairs.search.groups import counting
 from cvr_data.pairs.search.halves import videos_of
-from cvr_data.pairs.search.inverted_file import InvertedFile, check_installed
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table, with_video_columns
 
 VERSION = 3
@@ -90,6 +89,7 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     Raises:
         CvrError: the embeddings lack a caption, the encoder takes no texts, or FAISS is needed and not there.
     """
+    from cvr_data.pairs.search.inverted_file import InvertedFile, check_installed
     from cvr_data.pairs.search.nearest import Band
     from cvr_data.pairs.search.neighbour_jobs import neighbours
 

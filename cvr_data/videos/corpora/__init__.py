@@ -52,4 +52,4 @@ class HasMedia(Protocol):
     media: Path | None
 
 
-CORPORA: Family[CorpusModule] = Family(__name__, CorpusModule)
+CORPORA: Family[CorpusModule] = Family(__name__, CorpusModule, anywhere=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
+from cvr_data.core.places import is_remote
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_texts, video_corpus
 
@@ -45,6 +46,8 @@ def _inputs(config: Config) -> dict[str, Path]:
 def _open(config: Config) -> Any:
     import datasets
 
+    if is_remote(config.path):
+        raise CvrError(f"{config.path}: name the dataset as USER/NAME of the hub, or a folder on a disk.")
     try:
         if (config.path / "dataset_dict.json").is_file():
             return datasets.load_from_disk(str(config.path))[config.split]

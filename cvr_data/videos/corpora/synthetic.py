@@ -20,7 +20,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.whole_files import file_sha256, write_parquet
+from cvr_data.core.places import make_folder
+from cvr_data.core.whole_files import file_sha256, whole_file, write_parquet
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.synthetic.concepts import SLOTS
@@ -82,7 +83,7 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
             write_parquet(out / TRUTH, _truth_table(clips))
         yield from (_table(clips[start : start + SLICE], None) for start in range(0, len(clips), SLICE))
         return
-    (out / MEDIA).mkdir(exist_ok=True)
+    make_folder(out / MEDIA)
     write_parquet(out / TRUTH, _truth_table(clips))
     jobs = [(clip, config.size, out / MEDIA / f"{clip.video_id}.mp4") for clip in clips]
     written = _write_all(jobs, config.workers)
@@ -133,9 +134,8 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 def _write(job: tuple[Clip, int, Path]) -> _Written:
     clip, size, path = job
     if not path.exists():
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        write_mp4(temporary, render_synthetic_clip(clip.concept, clip.render_seed, size), fps=FPS)
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            write_mp4(temporary, render_synthetic_clip(clip.concept, clip.render_seed, size), fps=FPS)
     return _Written(probe(path).duration_s, file_sha256(path))
 
 

@@ -7,7 +7,6 @@ No stage reads the truth; only measurements do, and the texts of `cvr_data.modif
 best possible.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.places import place_from
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.language.edits import replaced, split_negated
 from cvr_data.language.words import folded, stems, words_of
@@ -53,12 +53,12 @@ def read_truth(videos: Path) -> Truth:
     Raises:
         CvrError: there is no truth file, so these videos are not of the synthetic world.
     """
-    folder = Path(videos)
+    folder = videos
     while not (folder / TRUTH_FILE).exists():
         above = open_artifact(folder).manifest["inputs"].get("videos")
         if above is None:
             raise CvrError(f"{videos} has no {TRUTH_FILE}: the truth is known of `cvr import synthetic` only.")
-        folder = Path(os.path.normpath(folder / above["path"]))
+        folder = place_from(folder, above["path"])
     rows = read_parquet(folder / TRUTH_FILE, ["video_id", "split", *SLOTS]).to_pylist()
     return Truth(
         concepts={row["video_id"]: Concept(**{slot: row[slot] for slot in SLOTS}) for row in rows},

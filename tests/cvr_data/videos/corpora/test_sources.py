@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.places import place_of
 from cvr_data.media.video import write_mp4
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -48,6 +49,32 @@ def test_every_corpus_reads_its_sample(name, tmp_path, monkeypatch):
     rows = import_videos(module, config, tmp_path / "videos").read().to_pylist()
     assert [{column: row[column] for column in ("video_id", "captions", "split")} for row in rows] == expected
     assert {row["source"] for row in rows} == {name}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in CORPORA.names() if name != "huggingface"])
+def test_every_corpus_reads_its_sample_at_an_address(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(SAMPLES)
+    there, out = place_of(f"memory://samples-of-{name}"), place_of(f"memory://samples-of-{name}/out")
+    for file in (file for file in SAMPLES.rglob("*") if file.is_file()):
+        (there / file.relative_to(SAMPLES).as_posix()).write_bytes(file.read_bytes())
+    module = CORPORA.get(name)
+    tiny = vars(module).get("TINY", {"path": name})
+    if isinstance(tiny, module.Config):
+        here = far = tiny
+    else:
+        moved = {key: f"{there}/{value}" if (SAMPLES / str(value)).exists() else value for key, value in tiny.items()}
+        here, far = CORPORA.config(name, tiny), CORPORA.config(name, moved)
+    expected = import_videos(module, here, tmp_path / "videos").read().to_pylist()
+    rows = import_videos(module, far, out).read().to_pylist()
+    for row in rows:
+        row["path"] = row["path"] and row["path"].replace(str(there), str(SAMPLES))
+    assert rows == expected
+
+
+def test_the_hubs_own_reader_is_given_no_address(one_line_error):
+    line = one_line_error("import", "huggingface", "memory://bucket/data", "-O", "memory://bucket/videos")
+    assert "USER/NAME" in line
 
 
 def test_a_corpus_without_a_sample_fails():
