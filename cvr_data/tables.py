@@ -53,12 +53,14 @@ VIDEOS = pa.schema(
         ("recording_end_s", pa.float64()),
         ("split", pa.string()),
         ("group_id", pa.string()),
+        ("media_note", pa.string()),
     ]
 )
 """A clip is what lies in the file `path` (without one, in the recording at `url`) from `start_s` up to `end_s`; a null
 is the file's start or end. `content_sha256` is of all three. A clip that was cut to a file of its own has neither time:
 where it lay in its recording is `recording_start_s` to `recording_end_s`. `recording_id` is equal for clips of one
-recording, `group_id` for near-duplicates."""
+recording, `group_id` for near-duplicates. `media_note` says what of the file is not as its header promises, or that it
+is one picture (`cvr_data.media.verdict`)."""
 WRITTEN_COLUMNS = ("captions", "description")
 """Columns of videos that hold what people or language models wrote."""
 

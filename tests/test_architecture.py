@@ -170,6 +170,24 @@ def test_a_component_imports_no_other_of_its_family():
     assert len(folders) == len(FAMILIES)
 
 
+OWN_READER = re.compile(
+    r"json\.loads?\([^)]*\.read_|(np|torch)\.load\(|\bload_file\(|sqlite3\.connect\(|yaml\.(safe_)?load\(|"
+    r"pq\.(read_table|ParquetFile)\(|h5py\.File\("
+)
+"""What reads a file without saying in one line what is wrong with it."""
+READERS = {
+    "formats/mteb_vt2v.py", "features/layouts/h5.py", "features/layouts/npz.py", "pairs/why_not.py",  # with reading()
+    "modifications/asking/cache.py", "review/store.py", "publish/scan.py", "download/fetch.py",  # told there
+    "language/lexicon.py", "features/encoders/efficientnet_lite0.py",  # of what comes with cvr, by its sha256
+}  # fmt: skip
+
+
+def test_files_are_read_through_the_readers_of_core():
+    found = {str(path.relative_to(ROOT)).partition("/")[2] for path in SOURCES if OWN_READER.search(path.read_text())}
+    assert {name for name in found if not name.startswith("core/")} <= READERS, "use cvr_data.core.reading"
+    assert OWN_READER.search("content = json.loads(path.read_text())") and not OWN_READER.search("read_json(path)")
+
+
 def test_a_file_has_at_most_400_lines():
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length > 400} == {}

@@ -132,7 +132,7 @@ def _age(path: Path) -> tuple[str, int] | None:
         content = read_json_once(manifest)
     except CvrError:
         return None
-    is_triplets = content["stage"] in STAGES
+    is_triplets = content["stage"] in STAGES and "finished" in content
     return (content["finished"], manifest.stat().st_mtime_ns) if is_triplets else None
 
 

@@ -96,7 +96,7 @@ def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status
     media = [_coverage(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]
     features = [found for folder in machine.features_folders(name) for found in _features(folder, ids)]
     features += [Coverage(place=path, found=len(ids & known), wanted=len(ids)) for path, known in stores.items()]
-    asked = dict(Counter(str(row.status) for folder in media_folders for row in read_status(folder)))
+    asked: Counter[str] = Counter(row.status for folder in media_folders for row in read_status(folder))
     return Status(
         name=name,
         root=root,

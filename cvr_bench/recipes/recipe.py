@@ -92,7 +92,9 @@ def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recip
         if key not in defaults:
             raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")
     values = {**defaults, **(variables or {})}
-    steps = tuple(_step(line, values, f"{path}: step {number}") for number, line in enumerate(content["steps"], 1))
+    steps = tuple(
+        _step(line, values, defaults, f"{path}: step {number}") for number, line in enumerate(content["steps"], 1)
+    )
     about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
     return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about)
 
@@ -163,11 +165,24 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _step(line: object, values: Mapping[str, str], where: str) -> tuple[str, ...]:
+def _filled(word: str, values: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:
+    """The words that one of a step stands for: itself, with its variables filled in, whatever these hold.
+
+    A word that is a variable and nothing else, which a recipe leaves empty or gives several words or an option, stands
+    for as many as it says.
+    """
+    name = word.removeprefix("$")
+    default = defaults.get(name, name)
+    if name != word and (not default or default.startswith("-") or " " in default):
+        return shlex.split(values[name])
+    return [string.Template(word).substitute(values)]
+
+
+def _step(line: object, values: Mapping[str, str], defaults: Mapping[str, str], where: str) -> tuple[str, ...]:
     if not isinstance(line, str):
         raise CvrError(f"{where} should be a command line, got {line!r}.")
     try:
-        words = [string.Template(word).substitute(values) for word in shlex.split(line)]
+        words = [filled for word in shlex.split(line) for filled in _filled(word, values, defaults)]
     except KeyError as error:
         raise CvrError(f"{where}: no variable {error.args[0]!r}. {did_you_mean(str(error.args[0]), values)}") from None
     except ValueError as error:

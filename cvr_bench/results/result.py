@@ -34,11 +34,12 @@ STAGE = "bench"
 RESULT, PROTOCOL, RANKS = "result.json", "protocol.json", "ranks.parquet"
 NUMBER = int | float
 RECORD = {
-    "model": str, "options": dict, "queries": int, "seed": int, "clusters": int, "command": str, "slices": dict,
-    "MdR": NUMBER, "MnR": NUMBER, "chance": dict, "ties": {"queries": int}, "data": {"path": str, "split": str},
-    "metrics": dict, "task": {"name": str, "gallery": int, "ks": list}, "protocol_key": str,
+    "queries": int, "seed": int, "clusters": int, "slices": dict, "MdR": NUMBER, "MnR": NUMBER, "chance": dict,
+    "ties": {"queries": int}, "metrics": dict, "task": {"name": str, "gallery": int, "ks": list}, "protocol_key": str,
 }  # fmt: skip
 """Keys of result.json that readers of results go by, and of which type."""
+ABOUT = {"model": str, "options": dict, "command": str, "data": {"path": str, "split": str}}
+"""What whoever made a result may say of it."""
 RANK_COLUMNS = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -242,7 +243,7 @@ def read_result(path: Path) -> Result:
     table = check_columns(read_parquet(path / RANKS), RANK_COLUMNS, str(path / RANKS))
     record = read_json(path / RESULT, dict)
     with reading(path / RESULT, "a result"):
-        check_kinds(record, RECORD)
+        check_kinds(record, {**RECORD, **{name: kind for name, kind in ABOUT.items() if name in record}})
         for interval in record["metrics"].values():
             Interval(**interval)
         list(map(int, record["task"]["ks"]))

@@ -69,6 +69,8 @@ def _summary(record: dict[str, Any], out: Path) -> str:
     if more := len(record["places"]) - SHOWN:
         lines += [f"  and {more} other places"] if more > 0 else []
     lines += [f"  {entry['media']:>8} {entry['status']}: {entry['reason']}" for entry in record["reasons"][:SHOWN]]
+    odd = [f"{count} {name}" for name, count in record["verdicts"].items() if name in ("truncated", "damaged")]
+    lines += [f"  {' and '.join(odd)}: what can be decoded is used where it is enough (column note)"] if odd else []
     if "unsure" in record["statuses"]:
         lines.append("  Run the same command again for what is unsure.")
     return "\n".join(lines)

@@ -25,7 +25,7 @@ BEGUN: Mapping[str, Any] = {"stage": str, "version": int, "config": dict, "input
 """What the key of an artifact is the hash of, and of which type."""
 KINDS: Mapping[str, Any] = {
     **BEGUN, "key": str, "rows": int, "dropped": dict, "files": dict, "versions": dict, "command": str,
-    "seconds": int | float, "finished": str,
+    "seconds": int | float,
 }  # fmt: skip
 """What every manifest has."""
 ENTRIES: Mapping[str, Any] = {"inputs": str | dict, "dropped": int, "files": str, "bytes": int}

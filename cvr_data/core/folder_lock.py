@@ -89,7 +89,8 @@ def faults_of_disk(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise CvrError(
-                f"The disk is full: cannot write {folder}. Free some space and run again to resume."
+                f"The disk is full, or may hold no larger file: cannot write {folder}. "
+                "Free some space and run again to resume."
             ) from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise CvrError(f"{folder} cannot be written ({error.strerror}); name another --out.") from None

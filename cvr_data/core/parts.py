@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.core.places import is_remote, open_parquet, opened
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import whole_file
@@ -139,6 +139,19 @@ def read_schema(path: Path) -> pa.Schema:
     return _footer(path).schema.to_arrow_schema()
 
 
+def chosen_columns(path: Path, columns: Sequence[str] | None, required: Sequence[str], where: Path) -> tuple[str, ...]:
+    """Return those of the columns that a Parquet file has; None is all.
+
+    Raises:
+        CvrError: it cannot be read as Parquet, or a required column is missing.
+    """
+    names = column_names(path)
+    for column in required:
+        if column not in names:
+            raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
+    return tuple(name for name in (names if columns is None else columns) if name in names)
+
+
 def read_part(
     part: Part, columns: Sequence[str] | None = None, key: Callable[[pa.Table], np.ndarray] | None = None
 ) -> pa.Table:
@@ -211,6 +224,11 @@ def write_dealt(
             for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
                 writer.write_batch(_one_batch(dealt.slice(start, end - start)))
     return tuple(np.diff(starts).tolist())
+
+
+def buckets_of(values: int, most: int) -> int:
+    """Return how many buckets of about so many values there are to be."""
+    return max(1, -(-values // most))
 
 
 def number_of(keys: np.ndarray, most: int) -> np.ndarray:

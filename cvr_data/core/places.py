@@ -58,7 +58,7 @@ def place_of(given: Path | str) -> Path:
         raise CvrError(f"{scheme}:// needs {module} (pip install '{extra}').")
     from upath import UPath
 
-    return UPath(f"{scheme}://{rest.rstrip('/')}", use_listings_cache=False)  # type: ignore[return-value]
+    return UPath(f"{scheme}://{rest.rstrip('/')}", use_listings_cache=False)
 
 
 def check_address(text: str) -> None:

@@ -1,5 +1,6 @@
 """Files and folders, and nothing else: a device can be replaced by who may write beside it, a pipe waits for ever."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -26,7 +27,9 @@ def check_plain(path: Path) -> Path:
             raise CvrError(f"{path} is no plain file or folder, but one of the system's; name another.")
     try:
         kind = here.stat().st_mode
-    except OSError:  # not there, or not to be looked at: whoever opens it says so
+    except OSError as error:  # not there, or not to be looked at: whoever opens it says so
+        if error.errno == errno.ELOOP:
+            raise CvrError(f"{path} is a link that leads to itself; name another.") from None
         return path
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         raise CvrError(f"{path} is no plain file or folder, but a device, pipe or socket; name another.")

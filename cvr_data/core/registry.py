@@ -172,6 +172,18 @@ def config_dict(config: Any) -> dict[str, Any]:
     return {field.name: _json_value(getattr(config, field.name)) for field in kept}
 
 
+def paths_in(config: Any) -> dict[str, Path]:
+    """Return the files and folders that fields which can change the output name: what is in them is to be in a key."""
+    kept = [field.name for field in dataclasses.fields(config) if field.metadata.get("output", True)]
+    found: dict[str, Path] = {}
+    for name in kept:
+        value = getattr(config, name)
+        values = value if isinstance(value, tuple) else (value,)
+        paths = [each for each in values if isinstance(each, Path)]
+        found |= {name if number == 1 else f"{name}-{number}": path for number, path in enumerate(paths, start=1)}
+    return found
+
+
 def _split_option(text: str, where: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:

@@ -12,7 +12,6 @@ an interrupted run keeps what is finished there (`core.stage_jobs`). The number 
 of values, never from the workers. The process that calls this hands out jobs and adds up counts; it holds no table.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -20,17 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
-from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.jobs import current_engine, map_jobs
-from cvr_data.core.parts import Bucket, Part, column_names, cut_rows, parts_of
+from cvr_data.core.counts import Counts
+from cvr_data.core.errors import CvrError
+from cvr_data.core.jobs import current_engine
+from cvr_data.core.parts import Bucket, Part, buckets_of, chosen_columns, cut_rows, parts_of
 from cvr_data.core.places import make_folder, place_of, remove_folder, scheme_of
-from cvr_data.core.progress import Progress, watched
 from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
-from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, StepCount
+from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, all_together
 
 BUCKET_VALUES = 500_000
 """Rows of a bucket, on average."""
@@ -77,12 +75,8 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.passes = 0
         self.dropping = 0
         self.written = 0
-        self.counted: list[tuple[Step, StepCount]] = []
-        self.files: dict[str, str] = {}
-        self.told: Counter[str] = Counter()
-        """What steps counted beside their rows, over all parts."""
-        self.told_now: Counter[str] = Counter()
-        """The same, over the parts that an earlier run had not finished."""
+        self.counts = Counts()
+        self.told, self.told_now = self.counts.told, self.counts.told_now
 
     def finished(self) -> Artifact | None:
         """Return the artifact if this very one already stands there, whole."""
@@ -137,13 +131,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         Raises:
             CvrError: a file cannot be read, or a required column is missing.
         """
-        names = column_names(paths[0])
-        for column in required:
-            if column not in names:
-                raise CvrError(f"{where}: column {column!r} is missing. {did_you_mean(column, names)}")
-        wanted = names if columns is None else [name for name in columns if name in names]
+        wanted = chosen_columns(paths[0], columns, required, where)
         found = parts_of(paths, wanted, part_values) if part_rows is None else cut_rows(paths, part_rows)
-        return Flow(self, found.parts, found.values, tuple(wanted))
+        return Flow(self, found.parts, found.values, wanted)
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
         """Run what waits, deal the rows of all flows by the step's key, and return the buckets, where the step waits.
@@ -153,14 +143,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         flows = [self._sized(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
         most = step.bucket_values or BUCKET_VALUES
-        buckets = _number(values, most)
+        buckets = buckets_of(values, most)
         made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
         done = [each for _, dones in made for each in dones]
         parts = []
         for number, sizes in enumerate(zip(*(each.sizes for each in done), strict=True)):
             # Keys that many rows share may fall into one bucket: then jobs share its keys.
-            shares = _number(sum(sizes), most) if sum(sizes) > 2 * most else 1
+            shares = buckets_of(sum(sizes), most) if sum(sizes) > 2 * most else 1
             for share in range(shares):
                 parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
         return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
@@ -172,7 +162,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """
         flow = self._sized(flow)
         claims = flow.values * step.per_value + (among.values if among else 0)
-        buckets = _number(claims, step.bucket_values or CLAIMS)
+        buckets = buckets_of(claims, step.bucket_values or CLAIMS)
         keeps = any(each.is_counted or isinstance(each, ClaimStep) for each in flow.steps)  # others are done again
         made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         folders = [(made.folder, range(len(flow.parts)))]
@@ -182,7 +172,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             folders.append((offered.folder, range(len(among.parts))))
         settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
         jobs = [(tuple(Bucket(*files, number) for files in folders), number) for number in range(buckets)]
-        done = self._map(settle_job, jobs, (settling, step), f"settle {step.name}")
+        done = self.counts.done(settle_job, jobs, (settling, step), f"settle {step.name}")
         rows = [
             (Bucket(made.rows_folder(), range(number, number + 1)),) if keeps else part.rows
             for number, part in enumerate(flow.parts)
@@ -194,18 +184,10 @@ class StageRun(AbstractContextManager["StageRun"]):
             return Flow(self, parts, values, steps=(step,), rows=kept)
         return replace(flow, parts=parts, values=values, steps=(*flow.steps, step))
 
-    def write(
-        self,
-        flow: Flow,
-        schema: pa.Schema | None = None,
-        *,
-        sort_by: Sequence[str] = (),
-        also: Also | None = None,
-        **extra: Any,
-    ) -> Artifact:
-        """Write all parts of the artifact (`write_parts`) and its manifest, with `extra`; return the artifact."""
-        self.write_parts(flow, schema, sort_by=sort_by, also=also)
-        return self.finish(**extra)
+    def write(self, flow: Flow, schema: pa.Schema | None = None, *, sort_by: Sequence[str] = ()) -> Artifact:
+        """Write all parts of the artifact (`write_parts`) and its manifest, and return the artifact."""
+        self.write_parts(flow, schema, sort_by=sort_by)
+        return self.finish()
 
     def write_parts(
         self,
@@ -237,16 +219,11 @@ class StageRun(AbstractContextManager["StageRun"]):
 
     def finish(self, **extra: Any) -> Artifact:
         """Write the manifest, `extra` entries beside the fixed ones, and return the artifact; the rows are written."""
-        written = Written(self.written, dict(sorted(self.dropped().items())), self.files)
-        artifact = self.writer.finish(written, **{"funnel": self.funnel(), **extra})
+        written = Written(self.written, dict(sorted(self.counts.dropped().items())), self.counts.files)
+        artifact = self.writer.finish(written, **{"funnel": self.counts.funnel(), **extra})
         self.out = self.writer.out.resolve()
         remove_folder(self.out / WORK)
         return artifact
-
-    def discard(self) -> None:
-        """Remove what was written, and the folder: for a run that no second try can finish."""
-        remove_folder(self.out / WORK)
-        self.writer.discard()
 
     def made(self, name: str, make: Callable[[], Iterable[pa.Table]]) -> Flow:
         """Return the rows of tables that have to be made one after the other in this process, a part or more for each.
@@ -264,46 +241,27 @@ class StageRun(AbstractContextManager["StageRun"]):
         For a stage whose parts have arrays and take a network: it counts as one step.
         """
         about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
-        done = self._map(make_job, list(parts.items()), (about, make), name, on_gpu=True)
-        self.counted.append((Step(name=name, run=make), _summed(done, 0)))
+        done = self.counts.done(make_job, list(parts.items()), (about, make), name, on_gpu=True)
+        self.counts.add([Step(name=name, run=make)], done)
         self._remove_leftovers()
         self.written = sum(each.rows for each in done)
         return [each.rows for each in done]
 
     def rested(self, flow: Flow, *, is_mapped: bool = False) -> Flow:
-        """Run what waits and return its rows as they lie on disk, counted: for a flow that is gone on with twice.
-
-        Rows that are mapped are read where they lie, and only those that are looked at (`core.mapped_rows`).
-        """
-        as_one = KeyedStep(name="rows", run=_as_it_is, key=_one_key)
-        made, done = self._pass(flow, "rows", deal_for=as_one, is_mapped=is_mapped)
+        """Run what waits and return its rows as they lie on disk, counted; mapped ones are for `core.mapped_rows`."""
+        made, done = self._pass(flow, "rows", deal_for=all_together("rows"), is_mapped=is_mapped)
         parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
         rows = sum(each.rows for each in done)
         return Flow(self, parts, rows, rows=rows)
 
     def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
-        together = KeyedStep(name=load.__name__, run=_as_it_is, key=_one_key)
-        found, _ = self._pass(flow, load.__name__, deal_for=together)
+        found, _ = self._pass(flow, load.__name__, deal_for=all_together(load.__name__))
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
-
-    def dropped(self) -> Counter[str]:
-        """Return how many rows were dropped so far for each reason."""
-        return sum((count.dropped for _, count in self.counted), Counter[str]())
 
     def part_paths(self) -> list[Path]:
         """Return the parts of the artifact that are written, in order."""
         return sorted(self.out.glob("part-*.parquet"))
-
-    def funnel(self) -> list[dict[str, Any]]:
-        """Return the counts of every step so far, as manifests have them."""
-        return [
-            {
-                "step": step.name, "in": None if step.makes_rows else count.rows_in, "out": count.rows_out,
-                "dropped": dict(sorted(count.dropped.items())),
-            }
-            for step, count in self.counted
-        ]  # fmt: skip
 
     def _sized(self, flow: Flow) -> Flow:
         """Return the flow with its rows counted, where steps that wait make another number of them."""
@@ -316,38 +274,17 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Run the steps that wait on every part."""
         made = Pass(
             key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
-            first_counted=len(self.counted), first_dropped=self.dropping, **about,
+            first_counted=len(self.counts.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
         on_gpu = any(step.on_gpu for step in flow.steps)
-        done = self._map(run_job, list(enumerate(flow.parts)), (made,), name, counting, on_gpu=on_gpu)
+        done = self.counts.done(run_job, list(enumerate(flow.parts)), (made,), name, counting, on_gpu=on_gpu)
         given = sum(each.given for each in done)
         if flow.rows is not None and given != flow.rows:
             raise RuntimeError(f"{flow.rows} rows were dealt for the step {name!r}, which was given {given}.")
         steps = [step for step in flow.steps if step.is_counted]
         self.dropping += len(flow.parts) if steps else 0
-        for number, step in enumerate(steps):
-            self.counted.append((step, _summed(done, number)))
-            for each in done:
-                self.told.update(each.counts[number].told)
-                self.told_now.update({} if each.is_kept else each.counts[number].told)
+        self.counts.add(steps, done)
         return made, done
-
-    def _map(
-        self, function: Any, jobs: list[tuple], shared: tuple, name: str,
-        counting: tuple[int | None, str] = (None, ""), *, on_gpu: bool = False,
-    ) -> list[Done]:  # fmt: skip
-        total, unit = counting
-        done: list[Done] = [Done((), 0)] * len(jobs)
-        count = Progress(name, len(jobs), "parts") if total is None else Progress(name, total, unit)
-        units = 0
-        with count, watched(None if total is None else count):
-            for index, result in map_jobs(function, jobs, shared=shared, on_gpu=on_gpu):
-                done[index] = result
-                for file, (_, digest) in result.files.items():
-                    self.files[file] = digest
-                units += 1 if total is None else result.rows
-                (count.skip if result.is_kept else count.advance)(units - count.done)
-        return done
 
     def _folder(self, name: str) -> Path:
         self.passes += 1
@@ -359,24 +296,5 @@ class StageRun(AbstractContextManager["StageRun"]):
         """Remove parts that a run cut another way left behind."""
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
-            if is_part and path.name not in self.files:
+            if is_part and path.name not in self.counts.files and path.name not in self.writer.foreign:
                 path.unlink()
-
-
-def _summed(done: Iterable[Done], number: int) -> StepCount:
-    total = StepCount()
-    for each in done:
-        total.add(each.counts[number])
-    return total
-
-
-def _number(values: int, most: int) -> int:
-    return max(1, -(-values // most))
-
-
-def _one_key(config: Any, table: pa.Table) -> np.ndarray:
-    return np.zeros(table.num_rows, np.uint64)
-
-
-def _as_it_is(config: Any, table: pa.Table) -> pa.Table:
-    return table

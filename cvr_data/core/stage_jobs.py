@@ -28,7 +28,6 @@ from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, writ
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
 
-
 Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
 """Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
 written to its own file, the other files)."""
@@ -44,6 +43,8 @@ class MadeFiles:
     """Name -> array of `NAME-00000.npy`."""
     without: Sequence[Path] = ()
     """Files that gave nothing: once one is there, or is another, the part is made again."""
+    told: Mapping[str, int] = field(default_factory=dict)
+    """What is counted beside the rows."""
 
 
 Maker = Callable[[int, pa.Table], MadeFiles]
@@ -122,8 +123,7 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
     """
 
     def made() -> Done:
-        rows = read_part(part)
-        files = make(index, rows)
+        files = make(index, rows := read_part(part))
         lost = files.dropped.num_rows
         if files.table.num_rows + lost != rows.num_rows:
             raise RuntimeError(f"Part {index} was given {rows.num_rows} rows and made {files.table.num_rows + lost}.")
@@ -134,7 +134,9 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
         paths += _write_dropped(of, index, [files.dropped] if lost else [])
         paths.append(of.out / f"part-{index:05d}.parquet")
         write_parquet(paths[-1], files.table)
-        count = StepCount(rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)))
+        count = StepCount(
+            rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)), Counter(files.told)
+        )
         without = {str(path): _size(path) for path in files.without}
         return Done((count,), files.table.num_rows, rows.num_rows, _said_of(of, paths), without=without)
 
@@ -150,7 +152,8 @@ def settle_job(of: Pass, step: ClaimStep, buckets: Sequence[Bucket], index: int)
 
     def settle() -> Done:
         pieces = [piece for bucket in buckets for piece in read_bucket(bucket)]
-        numbered = [with_column(piece, PIECE, _constant(piece, number)) for number, piece in enumerate(pieces)]
+        numbers = (pa.array(np.full(piece.num_rows, number, np.int32)) for number, piece in enumerate(pieces))
+        numbered = [with_column(piece, PIECE, number) for piece, number in zip(pieces, numbers, strict=True)]
         claims = pa.concat_tables(numbered, promote_options="permissive")
         settled = step.settle(step.config, claims)
         path = of.folder / f"{index:05d}.arrow"
@@ -258,14 +261,13 @@ def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table,
     kept, dropped = split_dropped(made)
     if not step.is_counted and dropped.num_rows:
         raise RuntimeError(f"The step {step.name!r} is not counted and drops {dropped.num_rows} rows.")
-    rows_in = made.num_rows if step.makes_rows else table.num_rows
-    return kept, dropped, StepCount(rows_in, kept.num_rows, Counter(count_reasons(dropped)), Counter(told))
+    return kept, dropped, StepCount(made.num_rows, kept.num_rows, Counter(count_reasons(dropped)), Counter(told))
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
-    path = of.out / f"dropped-{of.first_dropped + index:05d}.parquet"
     if not lost:
         return []
+    path = of.out / f"dropped-{of.first_dropped + index:05d}.parquet"
     write_parquet(path, pa.concat_tables(lost, promote_options="permissive"))
     return [path]
 
@@ -291,10 +293,6 @@ def _finished(of: Pass, table: pa.Table) -> pa.Table:
         return check_columns(table, of.schema, of.steps[-1].name if of.steps else "input")
     except CvrError as error:
         raise RuntimeError(f"A step gave a bad table: {error}") from error
-
-
-def _constant(table: pa.Table, number: int) -> pa.Array:
-    return pa.array(np.full(table.num_rows, number, np.int32))
 
 
 def forget_sides() -> None:

@@ -125,6 +125,19 @@ class StepCount:
         self.dropped.update(other.dropped)
 
 
+def all_together(name: str) -> KeyedStep:
+    """Return a step that leaves all rows as they are, in one bucket."""
+    return KeyedStep(name=name, run=_as_it_is, key=_one_key)
+
+
+def _one_key(config: Any, table: pa.Table) -> np.ndarray:
+    return np.zeros(table.num_rows, np.uint64)
+
+
+def _as_it_is(config: Any, table: pa.Table) -> pa.Table:
+    return table
+
+
 def count_reasons(dropped: pa.Table) -> dict[str, int]:
     """Return how many rows each `drop_reason` has."""
     if not dropped.num_rows:

@@ -80,8 +80,10 @@ def json_bytes(value: Any) -> bytes:
 
 def _is_of_a_full_disk(error: BaseException | None, folder: Path) -> bool:
     """Whether the disk was the reason where a library does not say: NumPy, torch and HDF5 have errors of their own."""
-    if isinstance(error, OSError) and error.errno is None:  # "100 requested and 28 written"
-        return True
+    if (
+        isinstance(error, OSError) and error.filename is None
+    ):  # such as "100 requested and 28 written", without a number
+        return error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     is_told = isinstance(error, OSError) or type(error).__name__ in ("CvrError", "KeyboardInterrupt")
     return not is_told and shutil.disk_usage(folder).free < NEARLY_FULL
 
@@ -114,4 +116,8 @@ class whole_file(AbstractContextManager[Path]):
             return
         with self.temporary.open("rb") as file:
             os.fsync(file.fileno())
-        self.temporary.replace(self.path)
+        try:
+            self.temporary.replace(self.path)
+        except OSError:  # a folder is there
+            self.temporary.unlink(missing_ok=True)
+            raise

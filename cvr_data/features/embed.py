@@ -11,7 +11,7 @@ and made again if files that were missing are there when an interrupted run goes
 import hashlib
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -32,7 +32,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
 from cvr_data.core.memory import keep_freed_memory
 from cvr_data.core.parts import Part, read_part
-from cvr_data.core.registry import config_dict
+from cvr_data.core.registry import config_dict, paths_in
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
@@ -41,12 +41,13 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
-from cvr_data.media.places import videos_of
-from cvr_data.media.video import UnreadableVideo, Video
+from cvr_data.media.places import refuse_arrived, told_missing, videos_of
+from cvr_data.media.verdict import verdict_of, what_is_odd
+from cvr_data.media.video import DECODING, UnreadableVideo, Video, noting
 from cvr_data.tables import text_id
 
 logger = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 TEXTS_PER_CALL = 512
 VIDEOS_PER_CALL = 32
 """Videos whose frames go to the network at once: a few dozen megabytes of pixels."""
@@ -99,7 +100,7 @@ def embed(
     chosen = selection or Selection()
     run = _run(source, encoder_name, encoder_config, out, chosen, overwrite)
     if (done := run.finished()) is not None:
-        return done
+        return refuse_arrived(done, source)
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
     if encoder.dim and not isinstance(encoder, FrameEncoder):
         raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
@@ -135,11 +136,14 @@ def _run(
 ) -> StageRun:
     options = config_dict(encoder_config)
     config: dict[str, Any] = {"encoder": encoder_name, "options": options, "column": chosen.column}
+    if chosen.column is None:
+        config["decoding"] = DECODING
     if chosen.all_tokens:
         config["all_tokens"] = True
     if chosen.num_shards > 1:
         config["shard"] = chosen.shard
     inputs = {"videos" if chosen.column is None else "source": source}
+    inputs |= {f"encoder_{name}": path for name, path in paths_in(encoder_config).items()}
     if chosen.only is not None:
         inputs["only"] = chosen.only
     return StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
@@ -162,7 +166,11 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
         detail = read_parquet(first, ["detail"]).column("detail")[0].as_py()
         raise CvrError(f"None of the {found.videos} videos of {run.writer.inputs['videos']} can be read: {detail}")
     parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
-    counts = {"videos": videos, "texts": run.written - videos}
+    told = dict(sorted(run.told.items()))
+    if odd := what_is_odd(told):
+        logger.warning(odd)
+    counts = {"videos": videos, "texts": run.written - videos, **({"media": told} if told else {})}
+    counts |= told_missing(run.writer.inputs["videos"]) if found.videos else {}
     return run.finish(**_encoder_summary(encoder, chosen.all_tokens), **counts, **parts)
 
 
@@ -246,15 +254,20 @@ class VideoPart:
     tokens: list[np.ndarray]
     without: list[Path] = field(default_factory=list)
     """Files that gave no frame."""
+    notes: list[str | None] = field(default_factory=list)
+    told: Counter[str] = field(default_factory=Counter)
+    """Verdict -> files."""
 
     def files(self, dim: int) -> MadeFiles:
         """Return the files of the part; `dim` is the width of a frame."""
-        return MadeFiles(self.table(), pa.Table.from_pylist(self.dropped, DROPPED), self.arrays(dim), self.without)
+        dropped = pa.Table.from_pylist(self.dropped, DROPPED)
+        return MadeFiles(self.table(), dropped, self.arrays(dim), self.without, self.told)
 
     def table(self) -> pa.Table:
         """Return the id table of the part."""
         table = _id_table(self.ids, "video", [len(frames_TD) for frames_TD in self.frames])
-        return with_column(table, "perceptual_hash", pa.array(self.hashes, pa.string()))
+        table = with_column(table, "perceptual_hash", pa.array(self.hashes, pa.string()))
+        return with_column(table, "media_note", pa.array(self.notes, pa.string()))
 
     def arrays(self, dim: int) -> dict[str, np.ndarray]:
         """Return the frame rows and the unit mean of each video's."""
@@ -274,6 +287,8 @@ def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens
     part = VideoPart([], [], [], [], [])
     waiting: list[np.ndarray] = []
     for each in decoded:
+        if each.video.path is not None:
+            part.told[each.said] += 1
         if each.frames is None:
             reason = "no_media" if each.video.path is None else "unreadable_video"
             part.dropped.append({"video_id": each.video.video_id, "drop_reason": reason, "detail": each.error})
@@ -281,6 +296,7 @@ def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens
         else:
             part.ids.append(each.video.video_id)
             part.hashes.append(each.perceptual_hash)
+            part.notes.append(each.note)
             waiting.append(each.frames)
         if len(waiting) == VIDEOS_PER_CALL:
             _encode(encoder, waiting, part, all_tokens)
@@ -308,17 +324,26 @@ class Decoded:
     frames: np.ndarray | None
     perceptual_hash: str = ""
     error: str = ""
+    verdict: str = ""
+    note: str | None = None
+    """What is to be said of its file."""
+
+    @property
+    def said(self) -> str:
+        """Return the verdict of its file."""
+        return verdict_of(self.note) if self.frames is not None else self.verdict
 
 
 def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decoded, None, None]:
     """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
 
     def read(video: Video) -> Decoded:
-        try:
-            frames = encoder.read_video(video)
-        except UnreadableVideo as error:
-            return Decoded(video, None, error=str(error))
-        return Decoded(video, frames, perceptual_hash(frames))
+        with noting() as notes:
+            try:
+                frames = encoder.read_video(video)
+            except UnreadableVideo as error:
+                return Decoded(video, None, error=str(error), verdict=error.verdict)
+        return Decoded(video, frames, perceptual_hash(frames), note=notes[0] if notes else None)
 
     waited_s, count = 0.0, 0
     with ThreadPoolExecutor(DECODERS) as pool:
@@ -350,5 +375,5 @@ def _id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
     starts = np.cumsum([0, *counts])[:-1]
     columns = {"item_id": ids, "kind": [kind] * len(ids), "row_start": starts, "row_count": counts}
     filled = {name: pa.array(values, EMBEDDINGS.field(name).type) for name, values in columns.items()}
-    nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash")}
+    nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash", "media_note")}
     return pa.table({**filled, **nulls}, schema=EMBEDDINGS)

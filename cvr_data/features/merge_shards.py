@@ -62,6 +62,9 @@ def _extra(shards: Sequence[Artifact], out: Path) -> dict[str, Any]:
     if not counts["videos"] and any(shard.manifest["dropped"] for shard in shards):
         raise CvrError("None of the videos of these shards could be read; their dropped-*.parquet tell why.")
     shared = {name: manifest[name] for name in COPIED if name in manifest}
+    told = sum((Counter(shard.manifest.get("media", {})) for shard in shards), Counter[str]())
+    if told:
+        shared["media"] = dict(sorted(told.items()))
     if funnel := _funnel(shards):
         shared["funnel"] = funnel
     return {**shared, "runs_on": ", ".join(sorted({shard.manifest["runs_on"] for shard in shards})), **counts}

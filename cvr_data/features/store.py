@@ -45,9 +45,10 @@ EMBEDDINGS = pa.schema(
         pa.field("row_count", pa.int32(), nullable=False),
         ("sha256", pa.string()),
         ("perceptual_hash", pa.string()),
+        ("media_note", pa.string()),
     ]
 )
-"""The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames."""
+"""The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file."""
 
 _COLUMNS = pa.schema(
     [

@@ -1,7 +1,8 @@
 """Keep at most some pairs with the same reference caption, and some with the same target caption.
 
 A caption that differs in one word from very many others is a pattern: "a man talks about a car". Captions are compared
-as normalised. The most alike videos stay first, then a hash of them decides; a pair and its reverse share their fate.
+as normalised. The most alike videos stay first, then a hash of them decides; a pair and its reverse share their
+fate where the strategy gives both ways of every pair (concept drops one way of some).
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,8 @@
     media-check/  media.parquet  report.json  log/*.parquet
 
 media.parquet has a row per video: status ok (there), gone (asking again will not help), unsure (it may) or absent (no
-path and no url), the reason, and what is known of the file. The log is only ever added to, so a kill loses a few
+path and no url), the reason, and what is known of the file: with its verdict, and a note where it is used all the same
+(`cvr_data.media.verdict`). The log is only ever added to, so a kill loses a few
 seconds of checks; the last row of a video and place counts.
 """
 
@@ -28,6 +29,7 @@ from cvr_data.download.fetch import LONGEST_WAIT_S, HostGate
 from cvr_data.media.check_one import Found, UrlChecker, check_medium
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import FileHashes
+from cvr_data.media.names import is_file
 
 MEDIA, REPORT, LOG = "media.parquet", "report.json", "log"
 DAY_S = 86_400.0
@@ -39,6 +41,7 @@ CHECKED = pa.schema(
         ("reason", pa.string()), ("http_status", pa.int32()), ("bytes", pa.int64()), ("duration_s", pa.float64()),
         ("fps", pa.float64()), ("width", pa.int32()), ("height", pa.int32()), ("sha256", pa.string()),
         ("modified_s", pa.float64()), ("checked_s", pa.float64()), ("start_s", pa.float64()), ("end_s", pa.float64()),
+        ("verdict", pa.string()), ("note", pa.string()),
     ]
 )  # fmt: skip
 """place is a path or url, start_s to end_s what was looked at of a file; modified_s and checked_s are Unix times."""
@@ -90,8 +93,8 @@ def media_to_check(videos: pa.Table, used: set[str] | None = None) -> list[Mediu
     found = {}
     for video_id, source, path, url, sha256, *times in rows:
         if used is None or video_id in used:
-            is_file = path is not None and (url is None or Path(path).is_file())
-            found[video_id] = Medium(video_id, source, path if is_file else url, sha256, *times)
+            is_here = path is not None and (url is None or is_file(Path(path)))
+            found[video_id] = Medium(video_id, source, path if is_here else url, sha256, *times)
     return list(found.values())
 
 
@@ -136,7 +139,7 @@ def media_file(folder: Path) -> Path:
 
 def report(table: pa.Table) -> dict[str, Any]:
     """Return counts of the statuses: of all media, by source and host, and of the reasons."""
-    rows = table.select(["source", "place", "status", "reason"]).to_pylist()
+    rows = table.select(["source", "place", "status", "reason", "verdict"]).to_pylist()
     places: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
         places.setdefault((row["source"], host_of(row["place"])), Counter())[row["status"]] += 1
@@ -145,6 +148,7 @@ def report(table: pa.Table) -> dict[str, Any]:
     return {
         "media": len(rows),
         "statuses": dict(sorted(Counter(row["status"] for row in rows).items())),
+        "verdicts": dict(sorted(Counter(row["verdict"] for row in rows if row["verdict"]).items())),
         "places": [
             {"source": source, "host": host, "media": counts.total(), **{name: counts[name] for name in sorted(counts)}}
             for (source, host), counts in sorted(places.items())
@@ -257,4 +261,7 @@ def _row(medium: Medium, modified_s: float | None, status: str, reason: str | No
 
 
 def _modified_s(path: str) -> float | None:
-    return Path(path).stat().st_mtime if Path(path).exists() else None
+    try:
+        return Path(path).stat().st_mtime
+    except (OSError, ValueError):
+        return None

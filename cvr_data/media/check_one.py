@@ -4,7 +4,9 @@ check_medium(Clip(Path("a.mp4")), None, FileHashes())  # Found(status="ok", dura
 UrlChecker(timeout_s=30)("https://host/a.mp4")         # Found(status="gone", reason="HTTP 404", ...)
 """
 
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import httpx2
@@ -22,9 +24,11 @@ from cvr_data.core.http_client import (
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
 from cvr_data.download.hub import SCHEME, parts_of
 from cvr_data.media.clip import Clip
+from cvr_data.media.decoders import OPENERS
 from cvr_data.media.look import FileHashes
+from cvr_data.media.names import is_file, what_is_there
 from cvr_data.media.remote_file import RemoteFile
-from cvr_data.media.video import UnreadableVideo, VideoInfo, probe, read_frames
+from cvr_data.media.video import UnreadableVideo, VideoInfo, probe
 
 Status = Literal["ok", "gone", "unsure"]
 """gone: asking again will not help; unsure: it may (a timeout, 503)."""
@@ -46,6 +50,10 @@ class Found:
     width: int | None = None
     height: int | None = None
     sha256: str | None = None
+    verdict: str | None = None
+    """Of a file: a word of `cvr_data.media.verdict.VERDICTS`."""
+    note: str | None = None
+    """What is to be said of a file that is there: its verdict and the facts."""
     wait_s: float | None = None
     """What the server asked to wait."""
 
@@ -53,17 +61,18 @@ class Found:
 def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) -> Found:
     """Return whether a file opens as a video or image, has the clip's frames, and is still what was imported."""
     path = clip.path
-    if not path.is_file():
-        return Found(status="gone", reason="no such file")
+    if not is_file(path):
+        return Found(status="gone", reason=_no_file(path), verdict="missing")
     try:
         info = probe(clip)
-        read_frames(clip, 1, "middle")  # a file that was cut short still opens
         digest = clip.sha256(file_sha256(path))
     except UnreadableVideo as error:
-        text = str(error).removeprefix(f"{path}: ").rstrip(".")
-        return Found(status="gone", reason=text, bytes=path.stat().st_size)
-    except PermissionError:
-        return Found(status="unsure", reason="no permission to read it")
+        if error.verdict == "forbidden":
+            return Found(status="unsure", reason="no permission to read it", verdict=error.verdict)
+        text = str(error).removeprefix(f"{Clip(path)}: ").rstrip(".")
+        return Found(status="gone", reason=text, bytes=path.stat().st_size, verdict=error.verdict)
+    except OSError as error:
+        return Found(status="unsure", reason=f"cannot be read ({error.strerror})", verdict="unreadable")
     changed = known_sha256 is not None and digest != known_sha256
     reason = "its sha256 is not the one that was imported" if changed else None
     return _with_info(info, "gone" if changed else "ok", reason=reason, size=path.stat().st_size, sha256=digest)
@@ -95,7 +104,7 @@ class UrlChecker:
         if found.status != "ok" or not self.is_opening:
             return found
         try:
-            info = _probe(RemoteFile(self.client, address, headers, found.bytes))
+            info = OPENERS.header(RemoteFile(self.client, address, headers, found.bytes))
         except UnreadableVideo as error:
             return Found(status="gone", reason=f"cannot be opened ({error})", http_status=found.http_status)
         except httpx2.HTTPError as error:
@@ -130,22 +139,6 @@ class UrlChecker:
             return Found(status="ok", http_status=code, bytes=whole_number(length))
 
 
-def _probe(file: RemoteFile) -> VideoInfo:
-    import av
-
-    # Whitelisting no protocol that reaches anything: a playlist may not lead the decoder elsewhere.
-    try:
-        with av.open(file, "r", options={"protocol_whitelist": "data"}, metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise UnreadableVideo("no video stream")
-            stream = container.streams.video[0]
-            duration_s = float(container.duration / av.time_base) if container.duration else 0.0
-            size = stream.codec_context.width, stream.codec_context.height
-            return VideoInfo(duration_s, float(stream.average_rate or 0), stream.frames, *size)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(error.strerror or type(error).__name__) from None
-
-
 def _with_info(
     info: VideoInfo, status: Status, *, reason: str | None = None, size: int | None = None, sha256: str | None = None,
     http_status: int | None = None,
@@ -153,7 +146,16 @@ def _with_info(
     return Found(
         status=status, reason=reason, http_status=http_status, bytes=size, sha256=sha256,
         duration_s=round(info.duration_s, 3), fps=round(info.fps, 3), width=info.width, height=info.height,
+        verdict=info.verdict, note=info.note,
     )  # fmt: skip
+
+
+def _no_file(path: Path) -> str:
+    try:
+        is_other = stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR)
+    except (OSError, ValueError):
+        is_other = False
+    return "a device, pipe or socket, no file" if is_other else f"no such file{what_is_there(path)}"
 
 
 def _address(url: str) -> tuple[str, dict[str, str]]:

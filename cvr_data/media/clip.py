@@ -29,16 +29,22 @@ class Clip:
         return self.start_s is None and self.end_s is None
 
     def __str__(self) -> str:
+        path = printable(self.path)
         if self.is_whole:
-            return str(self.path)
+            return path
         start, end = (time if time is None else f"{time:g} s" for time in (self.start_s, self.end_s))
-        return f"{self.path} from {start or 'its start'} to {end or 'its end'}"
+        return f"{path} from {start or 'its start'} to {end or 'its end'}"
 
     def sha256(self, file_sha256: str) -> str:
         """Return what tells the clip's content: the file's own sha256, or one of that and the two times."""
         if self.is_whole:
             return file_sha256
         return hashlib.sha256(json.dumps([file_sha256, self.start_s, self.end_s]).encode()).hexdigest()
+
+
+def printable(path: Path) -> str:
+    """Return a path as text that can be printed and stored: bytes that are not UTF-8 as their escapes."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def as_clip(medium: Path | Clip) -> Clip:

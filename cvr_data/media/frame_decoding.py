@@ -7,104 +7,74 @@ Frames that nothing is predicted from are skipped too, unless wanted. A stream w
 (none, twice the same, no keyframe at the start, a codec with hidden frames) is decoded from its start up to the last
 wanted frame.
 
+A packet that an edit list hides, or that the file ends in, is no frame; one that cannot be decoded costs its own frame
+and those predicted from it.
+
 Of a clip only the packets from the keyframe before it are read, so that clips of a long recording cost no more than
 files of their own. Where timestamps do not tell the frames apart, the frame rate says which lie between two times.
 """
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvr_data.media.clip import Clip
+from cvr_data.media.limits import Work
+from cvr_data.media.listing import ClipFrames, FrameRun, Listing, Packets, listing_of
+from cvr_data.media.opening import Opened, open_video
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
-    from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
 
-ONE_FRAME_PER_PACKET = frozenset({"av1", "h264", "hevc", "mjpeg", "vp9"})
-"""Codecs, as FFmpeg names them, in which each timestamp of a packet is that of one shown frame."""
+Found = dict[int, "VideoFrame"]
+"""Number of a frame in its listing -> the frame."""
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What the packets of a stream say without being decoded."""
-
-    count: int
-    """Packets with data: the frames of the stream."""
-    pts: list[int] | None
-    """Timestamp of each packet, in the order of decoding; None where they do not tell the frames apart."""
-    keyframes: list[int]
-    """Positions, in the order of decoding, where decoding can start."""
-    sought: int | None = None
-    """The timestamp that was sought before reading; None: the packets are all from the file's start on."""
-
-
-@dataclass(frozen=True)
-class ClipFrames:
-    """Which frames of a listing are a clip's: `count` of them from number `first` on."""
-
-    listing: Listing
-    first: int
-    count: int
-
-
-@dataclass(frozen=True)
-class FrameRun:
-    """Packets to decode one after another, from a keyframe on."""
-
-    first: int
-    last: int
-    wanted: frozenset[int]
-    """Timestamps of the frames to keep."""
-
-
-def find_frames(container: "InputContainer", clip: Clip) -> ClipFrames:
+def find_frames(opened: Opened, clip: Clip, work: Work) -> ClipFrames:
     """Return the frames of a clip: those shown from its start on and before its end; none where it lies outside.
 
     Raises:
+        UnreadableVideo: there are too many.
         ValueError: neither timestamps nor a frame rate tell when a frame is shown.
     """
     if clip.is_whole:
-        listing = list_packets(container)
-        return ClipFrames(listing, 0, listing.count)
-    stream = container.streams.video[0]
+        listing = list_packets(opened, work)
+        return ClipFrames(listing, 0, listing.frames)
+    stream = opened.stream
     second = 1 / Fraction(stream.time_base or 1)
-    origin = round(Fraction(container.start_time or 0, 1_000_000) * second)
+    origin = round(Fraction(opened.container.start_time or 0, 1_000_000) * second)
     start, end = (
         None if time is None else origin + math.ceil(Fraction(str(time)) * second)
         for time in (clip.start_s, clip.end_s)
     )
-    listing = _list_near(container, start, end, math.ceil(second))
-    if listing.pts is not None:
-        shown = sorted(listing.pts)
-        first = 0 if start is None else bisect_left(shown, start)
-        last = len(shown) if end is None else bisect_left(shown, end)
+    listing = _list_near(opened, clip, start, end, work)
+    if listing.pts is not None and listing.times is not None:
+        first = 0 if start is None else bisect_left(listing.times, start)
+        last = listing.frames if end is None else bisect_left(listing.times, end)
         return ClipFrames(listing, first, max(0, last - first))
     if not stream.average_rate:
         raise ValueError("the frame rate is unknown, so no time can be found")
     first, last = (
-        otherwise if time is None else min(listing.count, math.ceil(Fraction(str(time)) * stream.average_rate))
-        for time, otherwise in ((clip.start_s, 0), (clip.end_s, listing.count))
+        otherwise if time is None else min(listing.frames, math.ceil(Fraction(str(time)) * stream.average_rate))
+        for time, otherwise in ((clip.start_s, 0), (clip.end_s, listing.frames))
     )
     return ClipFrames(listing, first, max(0, last - first))
 
 
-def list_packets(container: "InputContainer") -> Listing:
-    """Return what the packets of the first video stream say; the container is read to its end."""
-    return _listing(container, container.demux(container.streams.video[0]), None)
+def list_packets(opened: Opened, work: Work) -> Listing:
+    """Return what the packets of a video say; the container is read to its end."""
+    return listing_of(opened, opened.container.demux(opened.stream), None, work)
 
 
-def _list_near(container: "InputContainer", start: int | None, end: int | None, second: int) -> Listing:
+def _list_near(opened: Opened, clip: Clip, start: int | None, end: int | None, work: Work) -> Listing:
     """The packets that frames from timestamp `start` up to `end` need, or all where it takes these to tell."""
-    import av
-
-    stream = container.streams.video[0]
+    container, stream = opened.container, opened.stream
+    second = math.ceil(1 / Fraction(stream.time_base or 1))
     for back in (0, second, 8 * second):
         if start is None:
             break
@@ -114,38 +84,19 @@ def _list_near(container: "InputContainer", start: int | None, end: int | None, 
         first = next(packets, None)
         # A keyframe may be decoded before the time sought, and shown after it: then the one before is needed.
         if first is not None and first.size and first.pts is not None and first.pts <= start:
-            listing = replace(_listing(container, chain([first], packets), end), sought=sought)
+            listing = replace(listing_of(opened, chain([first], packets), end, work), sought=sought)
             if listing.pts is not None:
                 return listing
             break
-    with av.open(container.name) as again:  # seeking back to the start skips packets of a transport stream
-        return list_packets(again)
-
-
-def _listing(container: "InputContainer", packets: Iterator["Packet"], end: int | None) -> Listing:
-    """What packets say, up to the first that is decoded at timestamp `end` or later: no earlier frame follows."""
-    pts: list[int | None] = []
-    keyframes: list[int] = []
-    whole = container.streams.video[0].codec_context.name in ONE_FRAME_PER_PACKET
-    for packet in packets:
-        if not packet.size:
-            continue
-        if end is not None and packet.dts is not None and packet.dts >= end:
-            break
-        if packet.is_keyframe:
-            keyframes.append(len(pts))
-        whole = whole and not (packet.is_discard or packet.is_corrupt)
-        pts.append(packet.pts)
-    known = [each for each in pts if each is not None]
-    told = whole and keyframes[:1] == [0] and len(set(known)) == len(pts)
-    return Listing(len(pts), known if told else None, keyframes)
+    with open_video(clip.path, work.limits) as again:  # seeking back to the start skips packets of a transport stream
+        return list_packets(again, work)
 
 
 def plan(listing: Listing, indices: Sequence[int]) -> list[FrameRun] | None:
     """Return the packets to decode for frames of these numbers; None where only decoding from the start is safe."""
-    if listing.pts is None:
+    if listing.pts is None or listing.is_unsound:
         return None
-    shown = sorted(range(listing.count), key=listing.pts.__getitem__)
+    shown = listing.shown
     starts = sorted((listing.pts[position], position) for position in listing.keyframes)
     runs: list[FrameRun] = []
     spans = []
@@ -164,42 +115,68 @@ def plan(listing: Listing, indices: Sequence[int]) -> list[FrameRun] | None:
     return runs
 
 
-def decode_frames(path: Path, indices: Sequence[int], listing: Listing) -> Iterator["VideoFrame"]:
-    """Yield the frames of these numbers, rising; fewer where the stream ends early.
-
-    Raises:
-        av.FFmpegError: a packet cannot be decoded.
-    """
+def decode_frames(clip: Clip, indices: Sequence[int], listing: Listing, work: Work) -> Found:
+    """Return the frames of these numbers, rising and each once; fewer where some cannot be decoded."""
     import av
 
     runs = plan(listing, indices)
     if runs is not None:
         try:
-            frames = _decode_runs(path, runs, listing.sought)
+            frames = _decode_runs(clip, runs, listing.sought, work)
         except av.FFmpegError:
             frames = {}
         if len(frames) == len(indices):
-            yield from (frames[pts] for pts in sorted(frames))
-            return
-    if listing.sought is None or listing.pts is None:
-        yield from _decode_from_start(path, frozenset(indices))
-    else:
-        shown = sorted(listing.pts)
-        yield from _decode_from_start(path, frozenset(shown[index] for index in indices), by_pts=True)
+            return {index: frames[pts] for index, pts in zip(indices, sorted(frames), strict=True)}
+    found: Found = {}
+    wanted = frozenset(indices)
+
+    def keep(number: int, frame: "VideoFrame") -> bool:
+        if number in wanted:
+            found[number] = frame
+        return len(found) < len(wanted)
+
+    decode_all(clip, listing, keep, work)
+    return found
 
 
-def _decode_runs(path: Path, runs: Sequence[FrameRun], sought: int | None) -> dict[int, "VideoFrame"]:
-    """Return the wanted frames by timestamp, as far as the decoder gives them."""
+def decode_all(clip: Clip, listing: Listing, take: Callable[[int, "VideoFrame"], bool], work: Work) -> None:
+    """Give each frame that can be decoded to `take`, with its number in the listing, until that returns false.
+
+    One thread decodes: those of one video, which is decoded beside others, would take the network's cores, and on some
+    damaged files they wait for each other for ever.
+    """
     import av
 
+    by_pts = None
+    if listing.pts is not None and listing.times is not None:
+        by_pts = {pts: number for number, pts in enumerate(listing.times)}
+    with open_video(clip.path, work.limits) as opened:
+        context = opened.stream.codec_context
+        context.thread_count = 1
+        count = 0
+        for packet in chain(Packets(opened.container.demux(opened.stream), work), [None]):
+            try:
+                frames = context.decode(packet)
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                number = count if by_pts is None else None if frame.pts is None else by_pts.get(frame.pts)
+                count += 1
+                if number is not None and not take(number, frame):
+                    return
+
+
+def _decode_runs(clip: Clip, runs: Sequence[FrameRun], sought: int | None, work: Work) -> dict[int, "VideoFrame"]:
+    """Return the wanted frames by timestamp, as far as the decoder gives them."""
     found: dict[int, VideoFrame] = {}
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        context.thread_count = 1  # videos are decoded side by side, and threads of one would take the network's cores
+    with open_video(clip.path, work.limits) as opened:
+        context = opened.stream.codec_context
+        context.thread_count = 1  # as in `decode_all`
         if sought is not None:
-            container.seek(sought, stream=stream)
-        packets = enumerate(packet for packet in container.demux(stream) if packet.size)
+            opened.container.seek(sought, stream=opened.stream)
+        packets = enumerate(Packets(opened.container.demux(opened.stream), work))
         for run in runs:
             for position, packet in packets:
                 if position >= run.first:
@@ -216,19 +193,3 @@ def _keep(found: dict[int, "VideoFrame"], run: FrameRun, packet: "Packet | None"
     for frame in context.decode(packet):
         if frame.pts in run.wanted:
             found[frame.pts] = frame
-
-
-def _decode_from_start(path: Path, wanted: frozenset[int], *, by_pts: bool = False) -> Iterator["VideoFrame"]:
-    """Yield the frames of these numbers, or of these timestamps."""
-    import av
-
-    left = len(wanted)
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        for number, frame in enumerate(container.decode(stream)):
-            if (frame.pts if by_pts else number) in wanted:
-                yield frame
-                left -= 1
-                if not left:
-                    return

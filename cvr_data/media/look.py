@@ -7,11 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.places import is_remote, names_below
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe, read_frames
+from cvr_data.media.names import exists, what_is_there
+from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe
 
 THREADS = 4
 """Opening files is mostly waiting."""
@@ -25,6 +26,10 @@ class Look:
     sha256: str | None = None
     drop_reason: str | None = None
     detail: str | None = None
+    note: str | None = None
+    """What is to be said of a file that is used."""
+    verdict: str = "missing"
+    """A word of `cvr_data.media.verdict.VERDICTS`."""
 
 
 def look_at(clips: Sequence[Clip]) -> list[Look]:
@@ -55,9 +60,12 @@ class FileHashes:
 
 
 def media_files(folder: Path) -> list[str]:
-    """Return the videos and images in a folder and those below it, sorted, relative to it; hidden ones are left out."""
+    """Return the videos and images in a folder and those below it, sorted, relative to it; hidden ones are left out.
+
+    What is called so and is none (a pipe, a link that leads nowhere) is there too: its row is dropped, and counted.
+    """
     names = [name for name in names_below(folder) if Path(name).suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES]
-    return [name for name in names if is_remote(folder) or (folder / name).is_file()]
+    return [name for name in names if is_remote(folder) or not (folder / name).is_dir()]
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -78,20 +86,14 @@ def _normal(place: Path) -> Path:
     return place.resolve() if is_remote(place) else Path(os.path.normpath(Path.cwd() / place))
 
 
-def with_suffix(path: Path) -> Path:
-    """Return the file itself, or the one video or image beside it that only adds an ending."""
-    if path.is_file():
-        return path
-    endings = (path.with_name(path.name + suffix) for suffix in sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
-    return next((found for found in endings if found.is_file()), path)
-
-
 def _look_at_one(clip: Clip, file_sha256: FileHashes) -> Look:
-    if not clip.path.is_file():
-        return Look(drop_reason="missing_file", detail=f"{clip.path}: no such file")
+    if not exists(clip.path):
+        return Look(drop_reason="missing_file", detail=f"{Clip(clip.path)}: no such file{what_is_there(clip.path)}")
     try:
-        read_frames(clip, count=1, sampler="first")
-        duration_s = probe(clip).duration_s or None
+        info = probe(clip)
+        return Look(info.duration_s or None, clip.sha256(file_sha256(clip.path)), note=info.note, verdict=info.verdict)
     except UnreadableVideo as error:
-        return Look(drop_reason="unreadable_video", detail=str(error))
-    return Look(duration_s, clip.sha256(file_sha256(clip.path)))
+        return Look(drop_reason="unreadable_video", detail=str(error), verdict=error.verdict)
+    except OSError as error:
+        detail = f"{Clip(clip.path)}: cannot be read ({error.strerror or first_line(error)})."
+        return Look(drop_reason="unreadable_video", detail=detail, verdict="unreadable")

@@ -6,14 +6,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.errors import CvrError
+from cvr_data.core.parts import column_names
 from cvr_data.core.places import is_remote, path_from, place_of
+from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.clip import Clip
+from cvr_data.media.names import exists
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
 
 TIMES = ("start_s", "end_s")
+MISSING = "missing_media"
+"""Entry of manifests: how many files the videos named that were not there."""
 
 
 def resolve_media(artifact_path: Path, path: str) -> Path:
@@ -52,6 +58,36 @@ def read_files(videos: Path) -> dict[str, Video]:
     """Return video_id -> video with its clip, without a path where the videos artifact names none."""
     artifact = open_artifact(videos)
     return {video.video_id: video for video in videos_of(check_columns(artifact.read(), VIDEOS, str(videos)), videos)}
+
+
+def refuse_arrived(done: Artifact, videos: Path) -> Artifact:
+    """Return a finished artifact, unless media are there by now that were missing when it was made (`told_missing`).
+
+    Raises:
+        CvrError: some are.
+    """
+    before = done.manifest.get(MISSING, 0)
+    if before and (now := count_missing(videos)) < before:
+        raise CvrError(
+            f"{done.path} was made when {before} media of {videos} were missing, of which {before - now} are there "
+            "now; use --overwrite or another --out."
+        )
+    return done
+
+
+def told_missing(videos: Path) -> dict[str, int]:
+    """Return what the manifest of a stage that opens media says of those that are missing."""
+    missing = count_missing(videos)
+    return {MISSING: missing} if missing else {}
+
+
+def count_missing(videos: Path) -> int:
+    """Return how many rows of a videos artifact name a file that is not there; of another source, none."""
+    if not videos.is_dir():
+        return 0
+    parts = [path for path in open_artifact(videos).part_paths if "path" in column_names(path)]
+    named = (name for part in parts for name in read_parquet(part, ["path"]).column("path").to_pylist() if name)
+    return sum(not exists(resolve_media(videos, name)) for name in named)
 
 
 def moved_media(table: pa.Table, videos: Path, out: Path) -> pa.Table:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import httpx2
 
-from cvr_data.media.video import UnreadableVideo
+from cvr_data.media.verdict import UnreadableVideo
 
 PIECE = 1 << 18
 MOST_BYTES = 1 << 28

@@ -21,13 +21,13 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import config_dict
+from cvr_data.core.registry import config_dict, paths_in
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
 from cvr_data.language.words import words_of
-from cvr_data.media.places import moved_media, resolve_media
+from cvr_data.media.places import moved_media, refuse_arrived, resolve_media, told_missing
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker, Tally
 from cvr_data.modifications.asking.parse import read_answer
@@ -130,11 +130,10 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         CvrError: unknown prompt, backend or encoder, a backend without images, or `out` holds something else.
     """
     describer = Describer(config, out)
-    run = StageRun(
-        out, stage=STAGE, version=VERSION, config=describer.identity(), inputs={"videos": videos}, overwrite=overwrite
-    )
+    inputs = {"videos": videos, **_files(config)}
+    run = StageRun(out, stage=STAGE, version=VERSION, config=describer.identity(), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
-        return done
+        return refuse_arrived(done, videos)
     engine = EngineOfJobs.of(config.backend, config.options, cache)
     side = Side(_describer, (config, out, engine))
     read = Step(name="videos", run=_moved, config=(videos, out), is_counted=False)
@@ -144,8 +143,14 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         flow = run.read(videos, None, required, part_rows=ROWS).then(read)
         flow = flow.then(Step(name=name, run=_described, sides=(side,), tells=True))
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
-        told = gathered(run.told, "status", "reasons")
+        told = {**gathered(run.told, "status", "reasons"), **told_missing(videos)}
         return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
+
+
+def _files(config: Config) -> dict[str, Path]:
+    """What the encoder reads."""
+    chosen = ENCODERS.config(config.encoder, config.encoder_options) if config.encoder else None
+    return {f"encoder_{name}": path for name, path in paths_in(chosen).items()} if chosen else {}
 
 
 def _describer(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":

@@ -88,6 +88,8 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
         self.path = path
         if must_exist and not path.is_file():
             raise CvrError(f"{path} does not exist; cvr review writes it.")
+        if must_exist and path.stat().st_size == 0:
+            raise CvrError(f"{path} is empty; cvr review writes it.")
         check_database(path, KIND, _SCHEMA)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

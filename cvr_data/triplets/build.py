@@ -210,7 +210,7 @@ def write_dataset(
         CvrError: no triplet is left.
     """
     rows = run.write_parts(triplets, TRIPLETS, sort_by=sort_by)
-    own = [FunnelStep.from_json(entry, run.stage) for entry in run.funnel()]
+    own = [FunnelStep.from_json(entry, run.stage) for entry in run.counts.funnel()]
     made_of = replace(made_of, funnel=[*made_of.funnel, *own])
     _require_triplets(run)
     numbers, sources = count_triplets(run, rows, videos)
@@ -241,8 +241,8 @@ def write_dataset(
 def _require_triplets(run: StageRun) -> None:
     if run.written:
         return
-    dropped = {reason: count for step in run.funnel() for reason, count in step["dropped"].items()}
-    run.discard()
+    dropped = {reason: count for step in run.counts.funnel() for reason, count in step["dropped"].items()}
+    run.writer.discard()
     listed = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
     raise CvrError(f"No triplet is left of {sum(dropped.values())} texts (dropped: {listed or 'there was no text'}).")
 

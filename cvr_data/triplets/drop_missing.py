@@ -103,7 +103,7 @@ def _statuses(run: StageRun, triplets: Flow, media: Flow) -> pa.Table:
     found = bucket_table(*run.side(run.meet([media, used], met), bucket_table).arguments)
     unchecked = found.filter(pc.is_null(found.column("status")))
     if unchecked.num_rows:
-        run.discard()
+        run.writer.discard()
         raise CvrError(
             f"{pc.sum(unchecked.column('videos')).as_py()} videos of the triplets were not checked, such as "
             f"{pc.min(unchecked.column('such_as')).as_py()}; run cvr check-media on these triplets."

@@ -84,7 +84,7 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
             "read", lambda: [check_columns(module.read(config, wanted.source), TRIPLETS, str(wanted.source))]
         )
         if not read.rows:
-            run.discard()
+            run.writer.discard()
             raise CvrError(f"{wanted.source} holds no triplet.")
         stored = read.then(Step(name="as stored", run=_as_stored, is_counted=False))
         once = stored.then(

@@ -119,20 +119,20 @@ def triplet_steps(config: Config, *, has_tests: bool) -> list[Step]:
             name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
         ),
         Step(name="texts", run=_drop_unusable),
-        _claim_step("splits", "straddles_splits", _video_claims, _less_protected),
-        _claim_step("duplicates", "duplicate", _triplet_claims, _repeated),
+        _dropping("splits", "straddles_splits", _video_claims, _less_protected),
+        _dropping("duplicates", "duplicate", _triplet_claims, _repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
-            found.append(_claim_step(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
+            found.append(_dropping(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
     if has_tests:
         found.append(Step(name="test source", run=_drop_other_tests))
-        found.append(_claim_step("test videos", "shares_test_video", _test_claims, _of_test_videos, per_value=4))
+        found.append(_dropping("test videos", "shares_test_video", _test_claims, _of_test_videos, per_value=4))
     return found
 
 
-def _claim_step(
+def _dropping(
     name: str, reason: str, claims: Callable[..., pa.Table], settle: Callable[[Any, pa.Table], pa.Table], *,
     config: Any = None, per_value: int = 2,
 ) -> ClaimStep:  # fmt: skip

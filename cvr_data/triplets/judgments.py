@@ -133,7 +133,7 @@ def triplets_as_judged(
     flow = run.meet(texts_and_pairs, together)
     met = run.side(replace(flow, steps=(replace(together, name="met", run=_met),)), bucket_table)
     if verdicts.verdicts and not bucket_table(*met.arguments).num_rows:
-        run.discard()
+        run.writer.discard()
         raise CvrError(f"{verdicts.folder} judges none of these texts; it is of another dataset.")
     return flow
 

@@ -1,5 +1,6 @@
 """Builds slices of the videos table from rows, those that cannot be used among them with their reason."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -51,7 +52,7 @@ def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterat
 
     Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
     """
-    entries = iter(entries)
+    entries = map(_with_plain_names, entries)
     while batch := list(islice(entries, SLICE)):
         yield _table(_with_all_captions(batch) if repeated == "captions" else batch, source)
 
@@ -59,6 +60,25 @@ def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterat
 def more_video_captions(known: list[str], others: Sequence[str]) -> list[str]:
     """Return the captions of a video, and after them those of another row that it has not."""
     return known + [caption for caption in others if caption not in known]
+
+
+def _with_plain_names(entry: Entry) -> Entry:
+    """The entry, dropped where its id or file has a name that no table holds, or no system takes."""
+    names = (entry.video_id, str(entry.path or ""))
+    if any("\0" in name or not _is_utf8(name) for name in names):
+        told = [name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode() for name in names]
+        entry.video_id, entry.path = told[0], None
+        entry.drop_reason = entry.drop_reason or "bad_name"
+        entry.detail = f"{told[1] or told[0]}: a name that is not UTF-8, or has a NUL"
+    return entry
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
@@ -75,7 +95,7 @@ def _table(entries: Sequence[Entry], source: str) -> pa.Table:
         "video_id": [entry.video_id for entry in entries],
         "captions": [entry.captions for entry in entries],
         "source": [source] * len(entries),
-        "path": [entry.path and str(entry.path.resolve()) for entry in entries],
+        "path": [entry.path and os.path.realpath(entry.path) for entry in entries],
         "drop_reason": [entry.drop_reason for entry in entries],
         "detail": [entry.detail for entry in entries],
     }

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,11 +25,15 @@ from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import look_at, media_files
+from cvr_data.media.names import is_file
+from cvr_data.media.verdict import VERDICTS, what_is_odd
+from cvr_data.media.video import DECODING
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
 from cvr_data.videos.entries import SCHEMA
 from cvr_data.videos.repeated import refuse_repeated_videos, repeated_videos_step
 
+logger = logging.getLogger(__name__)
 PART_ROWS = 65_536
 """Rows of a part where nothing is looked at: reading and cleaning that many takes seconds."""
 
@@ -47,7 +53,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config={**config_dict(config), **({} if found is None else {"media_files": _listing(*found)})},
+        config={**config_dict(config), **({} if found is None else _about_media(*found))},
         inputs=inputs,
         overwrite=overwrite,
     )
@@ -57,9 +63,13 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     with run:
         try:
             rows = run.made("read", partial(_parts, corpus, config, run.out))
+            if not rows.parts:
+                raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
             refuse_repeated_videos(videos, where)
-            videos = videos.then(Step(name="look", run=_looked)) if getattr(config, "check", False) else videos
+            videos = (
+                videos.then(Step(name="look", run=_looked, tells=True)) if getattr(config, "check", False) else videos
+            )
             videos = videos.then(Step(name="caption", run=_cleaned))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
             if not run.written:
@@ -68,7 +78,15 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
             raise
-        return run.finish()
+        told = {name: count for name, count in sorted(run.told.items()) if name in VERDICTS}
+        if odd := what_is_odd(told):
+            logger.warning(odd)
+        return run.finish(**({"media": told} if told else {}))
+
+
+def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
+    """What makes another import of media: their names and sizes, and how they are decoded."""
+    return {"media_files": _listing(folder, names), "decoding": DECODING}
 
 
 def _listing(folder: Path, names: Iterable[str]) -> str:
@@ -76,7 +94,7 @@ def _listing(folder: Path, names: Iterable[str]) -> str:
 
     Not of their times, which differ between two copies of a folder, nor of their bytes, which take hours to read.
     """
-    sizes = [(name, (folder / name).stat().st_size) for name in sorted(set(names)) if (folder / name).is_file()]
+    sizes = [(name, (folder / name).stat().st_size) for name in sorted(set(names)) if is_file(folder / name)]
     digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
     return f"{len(sizes)} of listing {digest[:16]}"
 
@@ -106,20 +124,21 @@ def _parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _looked(config: None, videos: pa.Table) -> pa.Table:
+def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     """The videos, those of a file with its hash and length; one whose file gives no frame is dropped."""
     if videos.column("path").null_count == videos.num_rows:
-        return videos
-    names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "detail")
+        return videos, {}
+    names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "media_note", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]
     looks = look_at([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
         row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
+        row["media_note"] = look.note
         row["duration_s"] = look.duration_s if row["duration_s"] is None else row["duration_s"]
     for name in (*names[3:], "drop_reason"):
         videos = with_column(videos, SCHEMA.field(name), [row.get(name) for row in rows])
-    return videos
+    return videos, dict(Counter(look.verdict for look in looks))
 
 
 def _cleaned(config: None, videos: pa.Table) -> pa.Table:

@@ -16,6 +16,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import SUFFIXES, Row, check_file, read_rows
 from cvr_data.core.reading import read_text
 from cvr_data.media.look import media_files
+from cvr_data.media.names import plain_name
 from cvr_data.videos.entries import Entry, video_tables
 
 Split = Literal["train", "val", "test"]
@@ -161,9 +162,11 @@ def _media_finder(media: Path | None) -> Callable[[str], Path | None]:
     if not media.is_dir():
         raise CvrError(f"{media}: no such folder of media.")
     known: dict[str, Path] = {}
+    alike: dict[str, Path] = {}
     for name in media_files(media):
         known.setdefault(Path(name).stem, media / name)
-    return known.get
+        alike.setdefault(plain_name(Path(name).stem), media / name)
+    return lambda name: known.get(name) or (alike.get(plain_name(name)) if name else None)
 
 
 def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:

@@ -18,7 +18,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.places import moved_media
+from cvr_data.media.places import moved_media, refuse_arrived, told_missing
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.kin import Kin, kin_of_videos, video_kin_names, video_store_sides
 from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, split_videos
@@ -45,7 +45,7 @@ def split_video_artifact(
     inputs = {name: folder for name, folder in named.items() if folder is not None}
     run = StageRun(out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
-        return done
+        return refuse_arrived(done, videos)
     if config.need_features and embeddings is None:
         raise CvrError("split: need_features asks for --embeddings.")
     with run:
@@ -60,7 +60,7 @@ def split_video_artifact(
             flows.append(earlier.then(Step(name="kept", run=_earlier, sides=(kin,), is_counted=False)))
         assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
         run.write_parts(run.meet(flows, assigned))
-        return run.finish(**_counted(run, kin))
+        return run.finish(**_counted(run, kin), **(told_missing(videos) if embeddings is None else {}))
 
 
 _KEPT = ("video_id", "split", "group_id")
@@ -119,7 +119,7 @@ def _counted(run: StageRun, kin: Side) -> dict[str, Any]:
     splits: Counter[str] = Counter()
     for path in run.part_paths():
         splits.update(read_parquet(path, ["split"]).column("split").to_pylist())
-    rows = run.written + sum(run.dropped().values())
+    rows = run.written + sum(run.counts.dropped().values())
     _, sizes = np.unique(kin.load(*kin.arguments).group, return_counts=True)
     return {
         "splits": {name: splits[name] for name in reversed(SPLITS)},

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
+from cvr_data.core.torch_files import read_safetensors
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.options import OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features, pad_features
@@ -177,10 +178,8 @@ def _attended(projected: Tensor, length: int) -> Tensor:
 
 def _load_released(weights: Path) -> MiniLM:
     """Return the network with the weights of a BERT safetensors file, in evaluation mode."""
-    from safetensors.torch import load_file
-
     network = MiniLM()
-    network.load_state_dict(_renamed(load_file(weights)))
+    network.load_state_dict(_renamed(read_safetensors(weights)))
     return network.eval()
 
 

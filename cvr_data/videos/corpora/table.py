@@ -6,6 +6,7 @@
 A row that cannot be used (no caption, not UTF-8, a media file that gives no frame) is dropped with its reason.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from cvr_data.core.files import Row, check_file, read_rows
-from cvr_data.media.look import inside, with_suffix
+from cvr_data.core.places import is_remote, path_from
+from cvr_data.media.look import inside
+from cvr_data.media.names import found_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, corpus_seconds, unknown_corpus_count
 
@@ -81,7 +84,8 @@ def media(config: Config) -> tuple[Path, Iterator[str]] | None:
     folder = config.media or config.path.parent
     rows = (row for rows in read_rows(config.path, {config.video}) for row in rows)
     names = (str(name) for row in rows if (name := row.values.get(config.video)))
-    return folder, (Path(name).with_name(with_suffix(inside(folder, name)).name).as_posix() for name in names)
+    found = (found_file(inside(folder, name)) for name in names if "\0" not in name)
+    return folder, (path_from(folder, path) if is_remote(folder) else os.path.relpath(path, folder) for path in found)
 
 
 count = unknown_corpus_count
@@ -106,8 +110,10 @@ def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
     if config.start or config.end or config.recording:
         times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
         entry.of_recording(entry.values.get("recording_id"), *times)
-    if config.video and (name := row.values.get(config.video)):
-        entry.path = with_suffix(inside(config.media or config.path.parent, str(name)))
+    if config.video and (name := row.values.get(config.video)) and "\0" in str(name):
+        entry.drop("bad_name", f"row {row.number}: {config.video} has a NUL")
+    elif config.video and name:
+        entry.path = found_file(inside(config.media or config.path.parent, str(name)))
     elif config.video:
         entry.drop("no_media", f"row {row.number}: no value in column {config.video!r}")
     return entry

@@ -6,7 +6,7 @@ import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
 from cvr_bench.data.sources import corpus_of_data, find_data_sources, remade_data_folder, remake_data
-from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.artifacts import key_of, open_artifact
 
 CORPUS = {"name": "synthetic", "options": {"train": 4, "val": 2, "test": 6, "size": 32, "workers": 1}}
 
@@ -27,7 +27,9 @@ def shipped(tmp_path, cache):
     videos = open_artifact(remade_data_folder(CORPUS, cache) / "videos").read().to_pylist()
     first, second = [row["video_id"] for row in videos if row["split"] == "test"][:2]
     (folder / "webvid_covr_test.csv").write_text(f"pth1,pth2,edit\n{first},{second},make it red\n")
-    manifest = {"stage": "build-triplets", "key": "k", "finished": "2025-01-01T00:00:00+00:00", "inputs": {}}
+    manifest = {"stage": "build-triplets", "version": 1, "config": {}, "inputs": {}}
+    manifest |= {"key": key_of(manifest), "finished": "2025-01-01T00:00:00+00:00", "command": "cvr", "seconds": 1}
+    manifest |= {"rows": 2, "dropped": {}, "files": {}, "versions": {}}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "corpus": CORPUS}))
     return folder
 

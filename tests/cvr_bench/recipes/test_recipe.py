@@ -120,3 +120,15 @@ def test_a_folder_of_the_same_name_does_not_hide_a_built_in_recipe(tmp_path, mon
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "quickstart.yaml").write_text(GOOD)
     assert find_recipe("quickstart", [tmp_path / "recipes"]) == tmp_path / "recipes" / "quickstart.yaml"
+
+
+def test_a_value_stays_in_its_word_and_a_variable_of_options_is_as_many_as_it_says(recipe_file):
+    path = recipe_file(
+        "variables: {folder: videos, options: '-o a=1', none: ''}\n"
+        "steps: ['cvr embed $folder -o path=$folder/x $options $none --out out']"
+    )
+    blanks = {"folder": "my 'best' videos; rm", "options": "-o b='2 3'"}
+    (step,) = load_recipe(path, blanks).steps
+    folder = blanks["folder"]
+    assert step == ("embed", folder, "-o", f"path={folder}/x", "-o", "b=2 3", "--out", "out")
+    assert load_recipe(path).steps == (("embed", "videos", "-o", "path=videos/x", "-o", "a=1", "--out", "out"),)

@@ -171,7 +171,7 @@ def test_a_slice_cannot_take_the_place_of_a_column(tmp_path):
 
 def test_a_damaged_result_is_one_line(good, tmp_path):
     (good.path / "protocol.json").unlink()
-    with pytest.raises(CvrError, match=r"protocol\.json is missing; run its command again"):
+    with pytest.raises(CvrError, match=r"protocol\.json is missing; make it again"):
         read_result(good.path)
     with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs") as writer:
         writer.write_part(0, pa.table({"x": [1]}))
@@ -189,6 +189,7 @@ def test_numbers_that_do_not_follow_from_the_ranks_are_found(good, cvr, one_line
     content = json.dumps(record).encode()
     (good.path / "result.json").write_bytes(content)
     manifest["files"]["result.json"] = hashlib.sha256(content).hexdigest()
+    manifest["bytes"]["result.json"] = len(content)
     (good.path / "manifest.json").write_text(json.dumps(manifest))
     assert verify(good.path) == []  # the checksums were forged as well
     assert "Damaged" in one_line_error("verify", good.path)

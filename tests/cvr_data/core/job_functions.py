@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 
 def scaled_sum(factor: int, numbers: list[int]) -> tuple[int, int]:
@@ -31,6 +32,34 @@ def always_die(number: int) -> int:
     """Kill the worker."""
     os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def worker_id() -> int:
+    """Return the process, after a while in which others take the other jobs."""
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def sent_back(sent: bytes) -> bytes:
+    """Return what was sent."""
+    return sent
+
+
+class OddError(Exception):
+    """Cannot be made again of what `pickle` keeps of it."""
+
+    def __init__(self, one: int, other: int):
+        super().__init__(f"{one} and {other}")
+
+
+def fail_oddly(number: int) -> int:
+    """Raise."""
+    raise OddError(number, number + 1)
+
+
+def give_a_function() -> Any:
+    """Return what cannot be sent."""
+    return lambda: None
 
 
 def fail(number: int) -> int:

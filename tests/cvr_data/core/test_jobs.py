@@ -1,6 +1,7 @@
 """Jobs give the same results in this process, in a pool, and on a real Ray of two workers, one of which is killed."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -12,7 +13,16 @@ import pytest
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine, map_jobs, use_engine
-from tests.cvr_data.core.job_functions import always_die, die_once, fail, scaled_sum
+from tests.cvr_data.core.job_functions import (
+    always_die,
+    die_once,
+    fail,
+    fail_oddly,
+    give_a_function,
+    scaled_sum,
+    sent_back,
+    worker_id,
+)
 
 JOBS = [(list(range(number)),) for number in range(7)]
 EXPECTED = {index: 3 * sum(job[0]) for index, job in enumerate(JOBS)}
@@ -95,8 +105,44 @@ def test_workers_end_with_the_process_that_hands_out_jobs_though_it_is_killed(tm
 
 
 def test_workers_that_always_die_are_one_line():
-    with pytest.raises(CvrError, match="Worker processes died 3 times"):
+    with pytest.raises(CvrError, match="Worker processes died 3 times at one job"):
         results(POOL, always_die, [(1,), (2,)])
+
+
+def test_processes_stay_from_one_pass_to_the_next_and_end_with_the_block():
+    with use_engine(POOL):
+        passes = [{pid for _, pid in map_jobs(worker_id, [()] * 4)} for _ in range(3)]
+        with use_engine(Engine("local", 2)):  # the same engine, so the same processes
+            passes.append({pid for _, pid in map_jobs(worker_id, [()] * 4)})
+    assert len(set.union(*passes)) == 2
+    assert not any(psutil.pid_exists(pid) for pid in passes[0])
+
+
+def test_whoever_stops_reading_stops_the_jobs_and_the_next_are_done():
+    with use_engine(POOL):
+        _, first = next(map_jobs(worker_id, [()] * 50))
+        found = dict(map_jobs(scaled_sum, JOBS, shared=(3,)))
+    assert first not in {pid for _, pid in found.values()}  # it had further jobs
+    assert {index: value for index, (value, _) in found.items()} == EXPECTED
+
+
+def test_jobs_and_results_of_any_size_pass():
+    """More than a pipe holds, both ways at once, and further jobs sent ahead."""
+    jobs = [(bytes([number]) * 3_000_000,) for number in range(8)]
+    assert results(POOL, sent_back, jobs) == {index: job[0] for index, job in enumerate(jobs)}
+
+
+def test_errors_and_results_that_cannot_be_sent_are_told_in_words():
+    with pytest.raises(RuntimeError, match="OddError: 1 and 2"):
+        results(POOL, fail_oddly, [(1,)])
+    with pytest.raises((AttributeError, pickle.PicklingError), match="give_a_function"):
+        results(POOL, give_a_function, [()])
+
+
+def test_an_error_says_where_in_the_worker_it_was_raised():
+    with pytest.raises(ValueError, match="number 2 is bad") as raised:
+        results(POOL, fail, [(2,)])
+    assert "job_functions.py" in raised.value.__notes__[0]
 
 
 @pytest.mark.parametrize("engine", [Engine(), POOL], ids=["here", "pool"])

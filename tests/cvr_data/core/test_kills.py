@@ -15,13 +15,30 @@ KILLS = Path(__file__).parents[3] / "speed" / "kills.py"
 
 @pytest.mark.slow
 @pytest.mark.engine
-def test_a_dozen_kills_of_shipped_stages_lose_nothing():
-    ran = subprocess.run(
-        [sys.executable, str(KILLS), "--kills", "2", "--stages", "import", "mine-pairs", "given", "neighbors",
-         "concept", "generate-modifications", "build-triplets"], capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("kills", "words"),
+    [
+        (14, ["--kills", "2", "--stages", "import", "mine-pairs", "given", "neighbors", "concept",
+              "generate-modifications", "build-triplets"]),
+        (4, ["--kills", "4", "--on", "two", "--stages", "mine-pairs", "--seed", "1"]),
+    ],
+    ids=["here", "two"],
+)  # fmt: skip
+def test_kills_of_shipped_stages_lose_nothing_and_leave_no_worker(kills, words):
+    ran = subprocess.run([sys.executable, str(KILLS), *words], capture_output=True, text=True, timeout=900)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "14 of 14 kills lost nothing" in ran.stdout
+    assert f"{kills} of {kills} kills lost nothing" in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_kills_where_files_change_lose_nothing_and_what_is_replaced_stays_until_the_end():
+    words = ["--stages", "import", "replace", "--step", "20"]
+    ran = subprocess.run(
+        [sys.executable, str(KILLS.with_name("kill_points.py")), *words], capture_output=True, text=True, timeout=600
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "times the old one was whole" in ran.stdout and "kills at" in ran.stdout.splitlines()[-1]
 
 
 def test_a_kill_after_the_manifest_leaves_nothing_behind_once_the_command_runs_again(tmp_path):

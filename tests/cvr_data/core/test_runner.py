@@ -17,11 +17,13 @@ import pytest
 
 from cvr_data.core import parts, runner
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.counts import Counts
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import use_engine
 from cvr_data.core.runner import StageRun
-from cvr_data.core.stages import Side, Step
+from cvr_data.core.stage_jobs import Done
+from cvr_data.core.stages import Side, Step, StepCount
 from tests.cvr_data.core import runner_steps
 from tests.cvr_data.core.runner_steps import CAPPED, LONG, REPEATED, ROWS
 
@@ -239,20 +241,19 @@ def test_a_step_that_loses_a_row_is_named(tmp_path):
         run(tmp_path / "out", source, (LONG, Step(name="lose", run=runner_steps.lose_one)), with_letters=False)
 
 
+def test_counts_that_do_not_add_up_stop_the_run():
+    counts = Counts()
+    counts.add([LONG, REPEATED], [Done((StepCount(3, 2, Counter(long_word=1)), StepCount(2, 1)), 1)])
+    with pytest.raises(RuntimeError, match="The step 'repeated' got 2 rows, kept 1 and dropped 0"):
+        counts.funnel()
+
+
 def test_a_full_disk_is_one_line_on_every_engine(tmp_path):
     source = write(tmp_path / "in", rows_of(0), 60)
     full = Step(name="full", run=runner_steps.fill_the_disk)
     for engine in (Engine(), Engine("local", 2)):
-        with use_engine(engine), pytest.raises(CvrError, match="The disk is full: cannot write"):
+        with use_engine(engine), pytest.raises(CvrError, match=r"The disk is full, .*: cannot write"):
             run(tmp_path / "out", source, (full,), with_letters=False)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
-    source = write(tmp_path / "in", rows_of(0), 60)
-    (tmp_path / "shut").mkdir(mode=0o500)
-    with pytest.raises(CvrError, match="cannot be written"):
-        run(tmp_path / "shut" / "out", source)
 
 
 def test_two_runs_in_one_folder_are_refused_in_one_line(tmp_path):
@@ -267,7 +268,7 @@ def test_an_input_that_was_cut_off_is_one_line(tmp_path):
     source = write(tmp_path / "in", rows_of(0), 60)
     part = source / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-30])
-    with pytest.raises(CvrError, match=r"part-00000.parquet cannot be read as Parquet .*cvr verify"):
+    with pytest.raises(CvrError, match=r"part-00000.parquet has changed since it was written; make it again"):
         run(tmp_path / "out", source)
 
 

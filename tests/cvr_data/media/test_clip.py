@@ -1,6 +1,7 @@
 """Clips: the frames between two times are those of a file that was cut there, wherever keyframes lie."""
 
 import hashlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from cvr_data.media import frame_decoding
 from cvr_data.media.clip import Clip, bad_times
+from cvr_data.media.limits import LIMITS, Work
 from cvr_data.media.look import look_at
+from cvr_data.media.opening import open_video
 from cvr_data.media.video import SAMPLERS, UnreadableVideo, Video, probe, read_frames, sample_indices, write_mp4
 from tests.cvr_data.media.test_frame_decoding import all_frames, write_clip
 
@@ -111,19 +114,20 @@ def test_clips_without_a_frame_in_common_are_beside_each_other(recordings):
 
 def test_only_the_packets_near_a_clip_are_read(recordings):
     path = recordings["between.mp4"].path
-    with av.open(str(path)) as container:
-        found = frame_decoding.find_frames(container, Clip(path, 2.0, 3.0))
+    with open_video(path, LIMITS) as opened:
+        found = frame_decoding.find_frames(opened, Clip(path, 2.0, 3.0), Work())
     assert found.count == 25
     assert found.listing.count < 45
 
 
 def test_frames_that_cannot_be_decoded_from_a_keyframe_are_decoded_from_the_start(recordings):
     path, frames = recordings["between.mp4"].path, recordings["between.mp4"].frames
-    with av.open(str(path)) as container:
-        found = frame_decoding.find_frames(container, Clip(path, 2.0, 3.0))
-    lost = frame_decoding.Listing(found.listing.count, found.listing.pts, [], found.listing.sought)
-    decoded = list(frame_decoding.decode_frames(path, [found.first, found.first + 5], lost))
-    assert np.array_equal([frame.to_ndarray(format="rgb24") for frame in decoded], [frames[50], frames[55]])
+    with open_video(path, LIMITS) as opened:
+        found = frame_decoding.find_frames(opened, Clip(path, 2.0, 3.0), Work())
+    lost = replace(found.listing, keyframes=[])
+    decoded = frame_decoding.decode_frames(Clip(path, 2.0, 3.0), [found.first, found.first + 5], lost, Work())
+    assert list(decoded) == [found.first, found.first + 5]
+    assert np.array_equal([frame.to_ndarray(format="rgb24") for frame in decoded.values()], [frames[50], frames[55]])
 
 
 def test_a_clip_is_told_apart_by_its_file_and_times(tmp_path):

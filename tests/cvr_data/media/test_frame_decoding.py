@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.media.frame_decoding import Listing, list_packets, plan
+from cvr_data.media.frame_decoding import list_packets, plan
+from cvr_data.media.limits import LIMITS, Work
+from cvr_data.media.listing import Listing
+from cvr_data.media.opening import open_video
 from cvr_data.media.video import UnreadableVideo, read_frames, sample_indices
 
 
@@ -32,8 +35,8 @@ def all_frames(path):
 
 
 def listing_of(path):
-    with av.open(str(path)) as container:
-        return list_packets(container)
+    with open_video(path, LIMITS) as opened:
+        return list_packets(opened, Work())
 
 
 def assert_same_frames(path, counts=(1, 4, 15)):

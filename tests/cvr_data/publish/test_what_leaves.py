@@ -36,6 +36,7 @@ def rename(built: Path, video_id: str, path: str) -> None:
     pq.write_table(table.set_column(table.column_names.index("path"), "path", pa.array(paths, pa.string())), part)
     manifest = json.loads((videos / "manifest.json").read_text())
     manifest["files"][part.name] = file_sha256(part)
+    manifest["bytes"][part.name] = part.stat().st_size
     manifest["key"] = key_of(identity_of(manifest))
     (videos / "manifest.json").write_text(json.dumps(manifest))
 

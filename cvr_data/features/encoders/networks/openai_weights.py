@@ -3,7 +3,7 @@
 OpenAI's archives are TorchScript: a zip with a pickle and one raw file per tensor, beside code that torch.jit.load
 would compile. Only the pickle and the tensors are read here, by an unpickler that knows how to build tensors,
 containers and empty objects and refuses every other name. Plain state dicts go through
-torch.load(weights_only=True), safetensors through its own reader.
+torch.load with weights_only, safetensors through its own reader.
 """
 
 import math

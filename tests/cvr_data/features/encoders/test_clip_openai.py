@@ -240,7 +240,7 @@ def test_safetensors_give_the_same_and_broken_files_are_told(vit_state, openai_f
     for name in ("half.safetensors", "half.pt"):
         whole = (tmp_path / "model.safetensors" if name.endswith("s") else openai_file).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(CvrError, match="not a file of weights"):
+        with pytest.raises(CvrError, match=r"not a file of weights|cannot be read as safetensors"):
             read_openai_weights(tmp_path / name)
     with pytest.raises(CvrError, match="no such file"):
         read_openai_weights(tmp_path / "absent.pt")

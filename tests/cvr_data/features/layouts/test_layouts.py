@@ -114,7 +114,7 @@ def test_rows_of_frames_are_put_in_order_and_expanded(cvr, tmp_path):
 def test_a_wrong_source_is_one_line(one_line_error, tmp_path):
     (tmp_path / "x.h5").write_bytes(b"no")
     out = ("-O", tmp_path / "out")
-    assert "no HDF5 file" in one_line_error("import-embeddings", tmp_path / "x.h5", "--layout", "h5", *out)
+    assert "cannot be read (" in one_line_error("import-embeddings", tmp_path / "x.h5", "--layout", "h5", *out)
     assert "does not exist" in one_line_error("import-embeddings", tmp_path / "y", "--layout", "pth", *out)
     assert "one .npz file" in one_line_error("import-embeddings", tmp_path, "--layout", "npz", *out)
     assert "finds no features" in one_line_error("import-embeddings", tmp_path, "--layout", "pth", *out)

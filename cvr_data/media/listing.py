@@ -1,0 +1,176 @@
+"""What packets of a video say before any is decoded: how many frames there are, when each is shown, what is lost."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cvr_data.media.limits import Work
+from cvr_data.media.opening import Opened
+from cvr_data.media.soundness import Check, packet_check
+from cvr_data.media.verdict import UnreadableVideo
+
+if TYPE_CHECKING:
+    from av import Packet
+
+ONE_FRAME_PER_PACKET = frozenset({"av1", "h264", "hevc", "mjpeg", "vp9"})
+"""Codecs, as FFmpeg names them, in which each timestamp of a packet is that of one shown frame."""
+
+
+SIGNS = 64
+"""Packets from one sign of life to the next, which is a call of the system."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the packets of a stream say without being decoded."""
+
+    count: int
+    """Packets with data."""
+    pts: list[int] | None
+    """Timestamp of each packet, in the order of decoding; None where they do not tell the frames apart."""
+    keyframes: list[int]
+    """Positions, in the order of decoding, where decoding can start."""
+    sought: int | None = None
+    """The timestamp that was sought before reading; None: the packets are all from the file's start on."""
+    hidden: frozenset[int] = frozenset()
+    """Positions of packets that an edit list keeps from being shown."""
+    times: list[int] | None = None
+    """When each frame is shown, rising; None where that is not known."""
+    last: int = 0
+    """How long the last one is shown; 0 where that is not known."""
+    is_unsound: bool = False
+    """Whether a packet looks like nothing that the codec writes, or the packets could not be read to their end."""
+    is_cut: bool = False
+    """Whether the file ends within a packet, which is not counted."""
+    is_checked: bool = True
+    """Whether it is known what packets of this codec look like."""
+
+    @property
+    def frames(self) -> int:
+        """Return how many frames are shown."""
+        return self.count - len(self.hidden)
+
+    @property
+    def shown(self) -> list[int]:
+        """Return the positions of the packets of the shown frames, in the order in which they are shown."""
+        assert self.pts is not None
+        positions = (position for position in range(self.count) if position not in self.hidden)
+        return sorted(positions, key=self.pts.__getitem__)
+
+
+@dataclass(frozen=True)
+class ClipFrames:
+    """Which frames of a listing are a clip's: `count` of them from number `first` on."""
+
+    listing: Listing
+    first: int
+    count: int
+
+    @property
+    def times(self) -> list[int] | None:
+        """Return when each of them is shown, if that is known."""
+        times = self.listing.times
+        return None if times is None else times[self.first : self.first + self.count]
+
+
+@dataclass(frozen=True)
+class FrameRun:
+    """Packets to decode one after another, from a keyframe on."""
+
+    first: int
+    last: int
+    wanted: frozenset[int]
+    """Timestamps of the frames to keep."""
+
+
+@dataclass
+class Packets:
+    """The packets with data, up to where they can be read."""
+
+    packets: Iterator["Packet"]
+    work: Work
+    is_broken: bool = False
+
+    def __iter__(self) -> Iterator["Packet"]:
+        import av
+
+        try:
+            for number, packet in enumerate(self.packets):
+                if not number % SIGNS:
+                    self.work.tick()
+                if packet.size:
+                    yield packet
+        except av.FFmpegError:
+            self.is_broken = True
+
+
+@dataclass
+class _Seen:
+    """What was gathered from packets so far."""
+
+    pts: list[int | None] = field(default_factory=list)
+    keyframes: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    corrupt: list[int] = field(default_factory=list)
+    last: int = 0
+    is_sound: bool = True
+
+    def add_all(self, packets: Iterator["Packet"], end: int | None, check: Check | None, most: int) -> None:
+        """Take packets, up to the first that is decoded at timestamp `end` or later; a loop of microseconds.
+
+        Raises:
+            UnreadableVideo: there are more than `most`.
+        """
+        taken, latest, last, is_sound = self.pts, None, 0, True
+        for packet in packets:
+            if end is not None and packet.dts is not None and packet.dts >= end:
+                break
+            if packet.is_keyframe:
+                self.keyframes.append(len(taken))
+            if packet.is_discard:
+                self.hidden.append(len(taken))
+            if packet.is_corrupt:
+                self.corrupt.append(len(taken))
+            elif check is not None and is_sound:
+                is_sound = check(memoryview(packet))
+            pts = packet.pts
+            if pts is not None and (latest is None or pts > latest):
+                latest, last = pts, packet.duration or 0
+            taken.append(pts)
+            if len(taken) > most:
+                raise UnreadableVideo(f"too_large: more than {most} frames", "too_large")
+        self.last, self.is_sound = last, is_sound
+
+    def without_last(self) -> None:
+        """Forget the last packet, which the file does not hold whole."""
+        position = len(self.pts) - 1
+        self.pts.pop()
+        self.last = 0
+        for positions in (self.keyframes, self.hidden, self.corrupt):
+            if positions[-1:] == [position]:
+                positions.pop()
+
+
+def listing_of(opened: Opened, packets: Iterator["Packet"], end: int | None, work: Work) -> Listing:
+    """Return what packets say, up to the first that is decoded at timestamp `end` or later: no earlier frame follows.
+
+    Raises:
+        UnreadableVideo: there are too many.
+    """
+    context = opened.stream.codec_context
+    check = packet_check(context)
+    seen = _Seen()
+    read = Packets(packets, work)
+    seen.add_all(iter(read), end, check, work.limits.frames)
+    is_cut = bool(seen.pts) and seen.corrupt[-1:] == [len(seen.pts) - 1]
+    if is_cut:
+        seen.without_last()
+    known = [each for each in seen.pts if each is not None]
+    is_told = len(set(known)) == len(seen.pts)
+    is_whole = context.name in ONE_FRAME_PER_PACKET and not seen.corrupt and seen.keyframes[:1] == [0]
+    hidden = frozenset(seen.hidden)
+    times = sorted(each for position, each in enumerate(known) if position not in hidden) if is_told else None
+    return Listing(
+        len(seen.pts), known if is_told and is_whole else None, seen.keyframes, hidden=hidden, times=times,
+        last=seen.last, is_unsound=read.is_broken or not seen.is_sound, is_cut=is_cut, is_checked=check is not None,
+    )  # fmt: skip
