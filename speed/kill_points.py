@@ -15,6 +15,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,12 @@ from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.language.tagging import tagged
 
+READ = ("import", "embed", "mine-pairs", "generate-modifications", "build-triplets")
+"""Stages that others read."""
 POINTS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
 MORE = {
     "split": ("split", "videos", "-O", "videos-split"),
     "score-modifications": ("score-modifications", "modifications", "--cache", "requests.sqlite", "-O", "scored"),
-    "mine-distractors": ("mine-distractors", "triplets", "videos", "-o", "split=train", "-O", "distractors"),
-    "export": ("bench", "--model", "random", "--data", "triplets", "--embeddings", "embeddings", "--split", "train",
-               "--no-audit", "-O", "results"),
 }  # fmt: skip
 REPLACED = {
     "replace": ("build-triplets", "modifications", "-o", "max_per_target=1", "--overwrite", "-O", "triplets"),
@@ -110,6 +110,8 @@ class Stage:
 
 def main() -> None:
     stages = {**STAGES, **MORE, **REPLACED}
+    if find_spec("faiss") is None:
+        del stages["faiss"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stages", nargs="+", default=list(stages), choices=list(stages))
     parser.add_argument("--step", type=int, default=1, help="of the points")
@@ -123,8 +125,8 @@ def main() -> None:
         world = Path(folder) / "world"
         world.mkdir()
         write_clips(world)
-        for words in STAGES.values():
-            wait_for(run(words, world), world)
+        for name in READ:
+            wait_for(run(STAGES[name], world), world)
         for name in options.stages:
             stage, points = Stage(name, stages[name], world), 0
             while stage.killed_at(1 + points * options.step):

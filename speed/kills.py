@@ -31,42 +31,60 @@ import click
 import psutil
 
 import cli
-from cvr_data.core import files, parts, runner, stages
+from cvr_data.core import files, parts, runner, stage_jobs
+from cvr_data.features import embed_source, frame_scores, similarities
 from cvr_data.language.tagging import tagged
+from cvr_data.modifications import asked, describe_videos, lookup
+from cvr_data.modifications.checking import score
+from cvr_data.pairs import distractors
 from cvr_data.pairs.search import neighbour_jobs
-from cvr_data.pairs.strategies import concept, given, neighbors, one_word
+from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
+from cvr_data.triplets import judgments
+from cvr_data.videos import entries, import_videos, repeated
 
 PAIRS_OPTIONS = ("--filter", "min-words", "--filter", "caption-cap:most=3", "--filter", "caption-pair-cap")
+WORLD_OPTIONS = ("-o", "train=20", "-o", "val=4", "-o", "test=30", "-o", "render=false")
+NEAR = ("--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=4")
+GIVEN = ("--strategy", "given", "-o", "path=given.jsonl")
 STAGES = {
     "import": ("import", "table", "clips.jsonl", "-o", "id=clip", "-o", "caption=text", "-O", "videos"),
+    "import-world": ("import", "synthetic", *WORLD_OPTIONS, "-O", "world"),
     "embed": ("embed", "videos", "--encoder", "hash", "-O", "embeddings"),
-    "mine-pairs": ("mine-pairs", "videos", *PAIRS_OPTIONS, "-O", "pairs"),
-    "given": (
-        "mine-pairs", "videos", "--strategy", "given", "-o", "path=given.jsonl", *PAIRS_OPTIONS, "-O", "given"
-    ),
-    "neighbors": (
-        "mine-pairs", "videos", "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=4",
-        *PAIRS_OPTIONS, "-O", "neighbors"
-    ),
+    "split": ("split", "videos", "--embeddings", "embeddings", "-o", "test=0.5", "-O", "videos-split"),
+    "mine-pairs": ("mine-pairs", "videos-split", *PAIRS_OPTIONS, "-O", "pairs"),
+    "one-phrase": ("mine-pairs", "videos", "--strategy", "one-phrase", *PAIRS_OPTIONS, "-O", "pairs-phrase"),
+    "given": ("mine-pairs", "videos", *GIVEN, *PAIRS_OPTIONS, "-O", "given"),
+    "neighbors": ("mine-pairs", "videos", *NEAR, *PAIRS_OPTIONS, "-O", "neighbors"),
     "faiss": (
-        "mine-pairs", "videos", "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=4",
-        "-o", "exact_up_to=0", "-o", "probes=3", *PAIRS_OPTIONS, "-O", "faiss"
+        "mine-pairs", "videos", *NEAR, "-o", "exact_up_to=0", "-o", "probes=3", *PAIRS_OPTIONS, "-O", "faiss"
     ),
     "concept": ("mine-pairs", "videos", "--strategy", "concept", "-o", "neighbours=5", *PAIRS_OPTIONS, "-O", "concept"),
+    "world-pairs": ("mine-pairs", "world", *PAIRS_OPTIONS, "-O", "pairs-world"),
     "generate-modifications": (
         "generate-modifications", "pairs", "--style", "short", "--llm", "rules", "-O", "modifications"
     ),
+    "score-modifications": ("score-modifications", "modifications", "--min-gain", "0.02", "-O", "modifications-scored"),
+    "truth-modifications": ("truth-modifications", "pairs-world", "-O", "modifications-true"),
+    "describe-videos": ("describe-videos", "world", "--llm", "echo", "--replace", "-O", "videos-described"),
     "build-triplets": ("build-triplets", "modifications", "-O", "triplets"),
+    "frame-scores": ("frame-scores", "triplets", "--embeddings", "embeddings", "-O", "triplets-scored"),
+    "mine-distractors": ("mine-distractors", "triplets", "videos", "-O", "distractors"),
 }  # fmt: skip
 """In an order in which each finds what it reads."""
 SMALL = (
-    (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stages, "PART_ROWS", 100),
-    (one_word, "BUCKET_VALUES", 60), (neighbors, "CAPTIONS", 30), (neighbors, "FOUND", 100), (concept, "CAPTIONS", 60),
-    (concept, "FOUND", 200), (neighbour_jobs, "QUERIES", 30), (neighbour_jobs, "KEYS", 40),
-    (neighbour_jobs, "PROBING", 30), (given, "SLICES", 1), (files, "SLICE", 50),
+    (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stage_jobs, "PART_ROWS", 100),
+    (one_word, "BUCKET_VALUES", 60), (one_phrase, "BUCKET_VALUES", 60), (neighbors, "CAPTIONS", 30),
+    (neighbors, "FOUND", 100), (concept, "CAPTIONS", 60), (concept, "FOUND", 200), (neighbour_jobs, "QUERIES", 30),
+    (neighbour_jobs, "KEYS", 40), (neighbour_jobs, "PROBING", 30), (given, "SLICES", 1), (files, "SLICE", 50),
+    (similarities, "CHUNK", 64), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
+    (embed_source, "VIDEOS_PER_PART", 60), (embed_source, "TEXTS_PER_PART", 60), (asked, "ROWS", 60),
+    (score, "ROWS", 60), (lookup, "BUCKET", 60), (describe_videos, "ROWS", 12), (frame_scores, "ROWS", 60),
+    (distractors, "BUCKET_VALUES", 400), (distractors, "ROWS", 400), (judgments, "BUCKET", 60),
+    (repeated, "_BUCKET", 60),
 )  # fmt: skip
 """What makes many jobs of few rows; the process that hands them out alone reads it."""
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
+OUTLIVES_S = 30.0
 AT_WORK = ("spawn_main", "ray::cvr")
 """What the command lines of workers have."""
 
@@ -80,6 +98,7 @@ def run(words: tuple[str, ...], folder: Path, prepare: Callable[[], None] = lamb
     try:  # whatever comes, this process ends here, and does not unwind what the one that started it has
         os.setsid()
         os.chdir(folder)
+        vars(sys.modules["__main__"]).pop("__file__", None)  # or every worker would import all of this
         log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -130,6 +149,21 @@ def hit(process: int, at_workers: bool) -> str | None:
     return "command"
 
 
+def check_alone(command: int) -> None:
+    """Stop here if a worker outlives its command by more than a while."""
+    workers = [each for each in psutil.process_iter() if is_of(each, command)]
+    left = psutil.wait_procs(workers, timeout=OUTLIVES_S)[1]
+    if left:
+        raise SystemExit(f"Processes {[each.pid for each in left]} outlived the command that was killed.")
+
+
+def is_of(process: psutil.Process, command: int) -> bool:
+    """Whether it runs and was started by this command, which has a session of its own."""
+    with suppress(psutil.Error, ProcessLookupError):
+        return os.getsid(process.pid) == command and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 RAY: list[int] = []
 """The process that has the nodes of Ray, while there is one."""
 
@@ -171,6 +205,7 @@ class Kills:
                     self.hits[struck] += 1
                 if struck == "command":
                     os.waitpid(process, 0)
+                    check_alone(process)
                     if sum(self.hits.values()) < wanted:
                         continue
                     process = run(self.words, folder)
@@ -194,6 +229,15 @@ class Kills:
             if path.name not in (self.out, "log.txt"):
                 (folder / path.name).symlink_to(path)
         return folder
+
+
+def needed(names: list[str]) -> list[str]:
+    """Return these stages and those whose folders they read, in the order of `STAGES`."""
+    wanted = set(names)
+    for name, words in reversed(STAGES.items()):
+        if any(words[-1] in STAGES[other][:-1] for other in wanted):
+            wanted.add(name)
+    return [name for name in STAGES if name in wanted]
 
 
 def write_clips(world: Path) -> None:
@@ -264,8 +308,8 @@ def main() -> None:
         world = Path(folder) / "world"
         world.mkdir()
         write_clips(world)
-        for words in STAGES.values():
-            wait_for(run(words, world), world)
+        for name in needed(options.stages):
+            wait_for(run(STAGES[name], world), world)
         for on in options.on:
             with engine_of(on) as engine:
                 for name in options.stages:

@@ -6,8 +6,9 @@
     python speed/stages.py videos-1m --on here --stages one-word one-phrase mine-pairs texts triplets
 
 one-word and one-phrase (of any phrases) are mine-pairs with its default filters but text-similarity, which encodes, and
-without the types of changes, which tag. `memory` calls the same functions once, on whole tables: so the runner adds
-what `here` takes more. mine-pairs is the command with tags; texts (by rules) and triplets go on from its pairs.
+invisible-change, which tags, and without the types of changes, which tag too. `memory` calls the same functions once,
+on whole tables: so the runner adds what `here` takes more. mine-pairs is the command with tags; texts (by rules) and
+triplets go on from its pairs.
 
 A process of its own runs each, and its tree is looked at ten times a second: the peak of the memory of the one that
 hands out jobs, and the largest of the others. Seconds of CPU are those of all; on a busy machine compare these.
@@ -40,13 +41,15 @@ from cvr_data.pairs.search.pairs import with_video_columns
 
 ENGINES = {"here": Engine(), "two": Engine("local", 2), "ray": Engine("ray", 2)}
 MINED = {"one-word": (), "one-phrase": ("phrases=any",)}
+WITH_NETWORKS = ("text-similarity", "invisible-change")
+"""Default filters that encode or tag the captions of pairs: 640 and 1,500 captions/s."""
 LOOK_S = 0.1
 MIB = 2**20
 
 
 def chosen(stage: str) -> tuple[Strategy, list[Filter]]:
-    """Return the strategy of a stage, and the default filters that read no network."""
-    named = [parse_filter(name) for name in DEFAULT_FILTERS if name != "text-similarity"]
+    """Return the strategy of a stage, and the default filters that ask no network."""
+    named = [parse_filter(name) for name in DEFAULT_FILTERS if name not in WITH_NETWORKS]
     return strategy_of(stage, MINED[stage]), named
 
 
