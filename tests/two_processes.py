@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.processes import average_gradients, is_first, process_number
+from cvr_bench.models.parts.processes import average_model_gradients, is_first, process_number
 from cvr_bench.training.launch import Place, join_training_group, leave_training_group
 from cvr_bench.training.loop import backward
 from cvr_data.features.encoders import ENCODERS
@@ -63,7 +63,7 @@ def gradients(retriever, groups, training_step=None):
     """(losses, gradients by name) of a batch in chunks of these rows; of several processes, of the batch of all."""
     chunks = [triplets().batch(rows, tiny_encoder()) for rows in groups]
     losses = backward(Accelerator(cpu=True), training_step or retriever.training_step, chunks)
-    average_gradients(retriever.module)
+    average_model_gradients(retriever.module)
     found = {name: parameter.grad for name, parameter in retriever.module.named_parameters()}
     retriever.module.zero_grad()
     return losses, found

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
 from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Whole, check_model_joined, merged
-from cvr_bench.models.parts.processes import average_gradients, is_first, is_spread, process_count, process_number
+from cvr_bench.models.parts.processes import average_model_gradients, is_first, is_spread, process_count, process_number
 from cvr_bench.models.parts.retriever import DecodesClips, TrainableRetriever
 from cvr_bench.models.parts.weights import WEIGHTS, save_model_weights
 from cvr_bench.scoring.blocks import few_threads
@@ -143,7 +143,7 @@ class TrainingLoop:
         set_lr(optimizer, lr)
         optimizer.zero_grad()
         losses = backward(self.accelerator, self.retriever.training_step, chunks)
-        average_gradients(module)
+        average_model_gradients(module)
         if self.config.clip_norm:
             self.accelerator.clip_grad_norm_(module.parameters(), self.config.clip_norm)
         optimizer.step()

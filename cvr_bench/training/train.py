@@ -18,7 +18,7 @@ from accelerate.state import AcceleratorState
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.device import device_of_module, seeded
-from cvr_bench.models.parts.processes import is_first, of_first, process_number, share_weights, wait_for_all
+from cvr_bench.models.parts.processes import is_first, of_first, process_number, share_model_weights, wait_for_all
 from cvr_bench.models.parts.retriever import TrainableRetriever
 from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_weights
 from cvr_bench.tasks.task import Task
@@ -84,7 +84,7 @@ def train(
         return report
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
-    share_weights(module)
+    share_model_weights(module)
     optimizer = accelerator.prepare(make_optimizer(module, config))
     with seeded(config.seed + process_number()):  # each device has dropout of its own
         generator = torch.Generator().manual_seed(config.seed)

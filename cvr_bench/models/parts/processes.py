@@ -75,14 +75,14 @@ def padded(rows: Tensor, sizes: "list[int] | torch.Size") -> Tensor:
     return F.pad(rows, [amount for end in reversed(lacking) for amount in (0, end)])
 
 
-def share_weights(module: nn.Module) -> None:
+def share_model_weights(module: nn.Module) -> None:
     """Give every process the weights of the first one."""
     if is_spread():
         for tensor in module.state_dict().values():
             dist.broadcast(tensor, src=0)
 
 
-def average_gradients(module: nn.Module) -> None:
+def average_model_gradients(module: nn.Module) -> None:
     """Make each gradient the mean over the processes; a parameter that has none anywhere keeps none."""
     if not is_spread():
         return
