@@ -208,6 +208,7 @@ def _take(row: VideoRow, part: VideoPart, shape: tuple[int, ...]) -> tuple[int, 
         return shape
     part.ids.append(row.video_id)
     part.hashes.append("")
+    part.notes.append(None)
     part.frames.append((array.mean(axis=1) if array.ndim == 3 else array).astype(np.float32))
     if array.ndim == 3:
         part.tokens.append(array.astype(np.float16))

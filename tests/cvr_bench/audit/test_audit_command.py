@@ -121,6 +121,9 @@ def leak_a_video(folder):
     row["triplet_id"] = triplet_id(row["reference_id"], row["modification"], "test01")
     row["query_id"] = query_id(row["reference_id"], row["modification"])
     pq.write_table(table.from_pylist(rows, schema=table.schema), path)
+    manifest = json.loads(path.with_name("manifest.json").read_text())
+    manifest["bytes"][path.name] = path.stat().st_size
+    path.with_name("manifest.json").write_text(json.dumps(manifest))
 
 
 def test_a_result_trained_on_leaking_data_says_so(cvr, folder):

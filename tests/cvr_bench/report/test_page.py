@@ -254,7 +254,7 @@ def test_mistakes_are_one_line(one_line_error, results, triplets, tmp_path):
     assert "made by 'build-triplets'" in one_line_error("report", triplets)
     assert "does not exist" in one_line_error("report", tmp_path / "gone")
     assert "is a folder" in one_line_error("report", results[0], "-O", tmp_path)
-    assert "does not exist" in one_line_error("report", results[0], "--timings", tmp_path / "gone.json")
+    assert "gone.json: no such file" in one_line_error("report", results[0], "--timings", tmp_path / "gone.json")
     broken = tmp_path / "timings.json"
     broken.write_text('{"command": 3}', encoding="utf-8")
     assert "should be a JSON list" in one_line_error("report", results[0], "--timings", broken)
