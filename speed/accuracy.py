@@ -6,7 +6,7 @@
 
 Each row is trained once per seed (weights, order and dropout), its checkpoint chosen on val. Recalls are means over
 seeds, `spread` is the largest minus the smallest mean of a seed, and the last column compares with `fdca`: a 95 %
-bootstrap interval of the difference of per-query recalls, averaged over seeds, resampled by target. A finished run is
+interval of the difference of per-query recalls, averaged over seeds. A finished run is
 read again. BSE-CoVR and ECDE read the reference's caption as its description, which the other models do not see.
 """
 
@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from cvr_bench.results.result import Result, read_result
-from cvr_bench.scoring.metrics import paired_bootstrap, recall_values, target_clusters
+from cvr_bench.scoring.intervals import clusters_of, difference_interval
+from cvr_bench.scoring.metrics import recall_values
 
 KS = (1, 5, 10, 50)
 
@@ -94,8 +95,7 @@ def show(row: Row, results: list[Result], reference: list[Result] | None) -> Non
     line = f"{row.name:<24} " + " ".join(f"{value:6.2f}" for value in recalls.mean(axis=0))
     line += f"  {means.mean():6.2f} {np.ptp(means):7.2f}"
     if reference is not None and reference is not results:
-        clusters = target_clusters(results[0].ranks.column("target_ids").to_pylist())
-        found = paired_bootstrap(values_of(results), values_of(reference), clusters)
+        found = difference_interval(values_of(results), values_of(reference), clusters_of(results[0].ranks))
         line += f"  {found.value:+6.2f} [{found.low:+.2f}, {found.high:+.2f}]"
     seconds = np.mean([result.record["seconds"].get("train", 0.0) for result in results])
     print(line + f"  {seconds:6.1f} s", flush=True)

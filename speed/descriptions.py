@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import cli
-from cvr_bench.scoring.metrics import bootstrap_interval
+from cvr_bench.scoring.intervals import Clusters, share_interval
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.videos.synthetic.concepts import SLOTS, Concept
 from cvr_data.videos.synthetic.truth import described_slots, read_truth
@@ -48,11 +48,10 @@ def show(videos: Path) -> None:
 
 def line(name: str, texts: Sequence[str], concepts: Sequence[Concept]) -> None:
     named = [described_slots(text, concept) for text, concept in zip(texts, concepts, strict=True)]
-    found = bootstrap_interval(
-        np.array([len(slots) / len(SLOTS) for slots in named]), list(map(str, range(len(texts))))
-    )
+    alone = Clusters.of([[str(row)] for row in range(len(texts))], [None] * len(texts))
+    found = share_interval(100 * np.array([len(slots) / len(SLOTS) for slots in named]), alone)
     shares = "  ".join(f"{np.mean([slot in slots for slots in named]):8.2f}" for slot in SLOTS)
-    print(f"{name:<22}{f'{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]':>25}   {shares}")
+    print(f"{name:<22}{f'{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]':>25}   {shares}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.metrics import bootstrap_interval, paired_permutation
+from cvr_bench.scoring.intervals import Clusters, p_of_difference, share_interval
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
@@ -177,17 +177,17 @@ def streaming(sizes: Sequence[str], dim: int) -> None:
 
 
 def statistics(queries: int = 2556) -> None:
-    print(f"Statistics of {queries} queries, 10,000 resamples")
+    print(f"Statistics of {queries} queries")
     generator = np.random.default_rng(0)
     for kind, values in (
         ("hits", generator.integers(0, 2, queries) * 100.0),
         ("average precision", generator.random(queries) * 100),
     ):
         for how, shared in (("plain", 1), ("clustered by target", 3)):
-            clusters = [str(row // shared) for row in range(queries)]
-            interval_s, _ = timed(lambda v=values, c=clusters: bootstrap_interval(v, c))
-            exchange_s, _ = timed(lambda v=values, c=clusters: paired_permutation(v, v[::-1], c))
-            print(f"  {kind + ', ' + how:<40} bootstrap {interval_s:6.3f} s   permutation {exchange_s:6.3f} s")
+            clusters = Clusters.of([[str(row // shared)] for row in range(queries)], [None] * queries)
+            interval_s, _ = timed(lambda v=values, c=clusters: share_interval(v, c))
+            p_s, _ = timed(lambda v=values, c=clusters: p_of_difference(v, v[::-1], c))
+            print(f"  {kind + ', ' + how:<40} interval {interval_s:8.5f} s   p of a difference {p_s:8.5f} s")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ Two kinds of data, split by video: the synthetic world, whose truth texts are th
 people chose for WebVid-CoVR (an evaluation; nothing of it is kept in the project). Every system answers once per pair.
 The columns: cosine of MiniLM to the human text; share that passes the lint; cosine of "reference caption, text" to the
 target's caption; gain of the cycle check, which rewrites the caption by rule and so suits texts by rule; share of
-distinct word pairs in 100 texts. In brackets 95 % bootstrap intervals, resampled by target.
+distinct word pairs in 100 texts. In brackets 95 % intervals, clustered by target.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import cli
-from cvr_bench.scoring.metrics import bootstrap_interval, paired_bootstrap
+from cvr_bench.scoring.intervals import Clusters, difference_interval
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
@@ -106,7 +106,8 @@ def write(pairs: pa.Table, prompt: str, backend: str, options: Sequence[str]) ->
 
 def show(test: Part, texts: dict[str, list[str]], world: Path | None) -> None:
     measured = {system: measure(test, written) for system, written in texts.items()}
-    clusters = test.pairs.column("target_id").to_pylist()
+    targets = test.pairs.column("target_id").to_pylist()
+    clusters = Clusters.of([[name] for name in targets], [None] * len(targets))
     columns = [*next(iter(measured.values()))]
     correct = is_correct(test.pairs, world) if world is not None else None
     print(
@@ -121,7 +122,7 @@ def show(test: Part, texts: dict[str, list[str]], world: Path | None) -> None:
     print("  trained minus:")
     for system in SYSTEMS:
         pairs = [(measured[TRAINED][column], measured[system][column]) for column in columns]
-        found = [paired_bootstrap(mine, theirs, clusters) for mine, theirs in pairs]
+        found = [difference_interval(mine, theirs, clusters) for mine, theirs in pairs]
         cells = [f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in found]
         print(f"  {system:<22}" + "".join(f"{value:>25}" for value in cells), flush=True)
 
@@ -153,8 +154,8 @@ def cosines(texts: Sequence[str], others: Sequence[str]) -> np.ndarray:
     return (units[0] * units[1]).sum(axis=1) * np.array([bool(text) for text in texts])
 
 
-def cell(values: np.ndarray, clusters: Sequence[str]) -> str:
-    one = bootstrap_interval(values, clusters)
+def cell(values: np.ndarray, clusters: Clusters) -> str:
+    one = difference_interval(values, np.zeros_like(values), clusters)
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
