@@ -102,7 +102,7 @@ def test_a_composed_model_beats_each_unimodal_baseline(quickstart, composed, bas
     comparison = json.loads(done.stdout)
     assert comparison["difference"]["mean"]["interval"][0] > 0
     by_source = comparison["slices"]
-    assert set(by_source) == {"rules", "truth", "transformers"}
+    assert set(by_source) - {"several"} == {"rules", "truth", "transformers"}  # two sources may write one text
     assert all(by_source[source]["difference"]["mean"]["interval"][0] > 0 for source in ("rules", "truth")), by_source
     # The language model writes some hundred queries only, so no interval is asked for.
     assert by_source["transformers"]["difference"]["mean"]["value"] > 0

@@ -61,4 +61,4 @@ def test_a_pipe_is_no_input(odd, one_line_error):
         "import", "table", "-o", f"path={odd[0]}", "--out", odd[0].parent / "v"
     )
     assert "no plain file or folder" in one_line_error("stats", odd[0])
-    assert "holds a NUL" in one_line_error("stats", "a\0b")
+    assert "'a\\x00b' is no text in UTF-8" in one_line_error("stats", "a\0b")
