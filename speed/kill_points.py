@@ -20,20 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from kills import SMALL, STAGES, bytes_of, run, wait_for, write_clips
+from kills import SMALL, STAGES, bytes_of, needed, run, wait_for, write_clips
 
 from cvr_data.core.artifact_files import NEW
 from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.language.tagging import tagged
 
-READ = ("import", "embed", "mine-pairs", "generate-modifications", "build-triplets")
-"""Stages that others read."""
 POINTS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
-MORE = {
-    "split": ("split", "videos", "-O", "videos-split"),
-    "score-modifications": ("score-modifications", "modifications", "--cache", "requests.sqlite", "-O", "scored"),
-}  # fmt: skip
 REPLACED = {
     "replace": ("build-triplets", "modifications", "-o", "max_per_target=1", "--overwrite", "-O", "triplets"),
 }  # fmt: skip
@@ -109,7 +103,7 @@ class Stage:
 
 
 def main() -> None:
-    stages = {**STAGES, **MORE, **REPLACED}
+    stages = {**STAGES, **REPLACED}
     if find_spec("faiss") is None:
         del stages["faiss"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -125,7 +119,7 @@ def main() -> None:
         world = Path(folder) / "world"
         world.mkdir()
         write_clips(world)
-        for name in READ:
+        for name in needed(["build-triplets" if name in REPLACED else name for name in options.stages]):
             wait_for(run(STAGES[name], world), world)
         for name in options.stages:
             stage, points = Stage(name, stages[name], world), 0

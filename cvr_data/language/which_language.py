@@ -12,9 +12,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import words_of
@@ -89,9 +86,10 @@ def _language(text: str) -> str:
 
 @cache
 def _detector() -> Callable[[str], str]:
-    if find_spec("lingua") is None:
+    try:
+        import lingua
+    except ImportError:
         return _by_function_words
-    lingua: Any = import_module("lingua")
     languages = [getattr(lingua.Language, name) for name in _LATIN.split()]
     detector = lingua.LanguageDetectorBuilder.from_languages(*languages).with_minimum_relative_distance(_SURE).build()
 

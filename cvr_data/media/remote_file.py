@@ -5,10 +5,12 @@ follow the addresses in a playlist. What it asks for is bounded, so a server can
 """
 
 from collections.abc import Mapping
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from cvr_data.media.verdict import UnreadableVideo
+
+if TYPE_CHECKING:
+    import httpx2
 
 PIECE = 1 << 18
 MOST_BYTES = 1 << 28
@@ -18,7 +20,7 @@ MOST_BYTES = 1 << 28
 class RemoteFile:
     """Reads an address like an open file."""
 
-    def __init__(self, client: httpx2.Client, address: str, headers: Mapping[str, str], size: int | None):
+    def __init__(self, client: "httpx2.Client", address: str, headers: Mapping[str, str], size: int | None):
         self.client, self.address, self.headers, self.size = client, address, headers, size
         self.place = self.start = self.received = 0
         self.piece = b""

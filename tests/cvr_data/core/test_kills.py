@@ -18,8 +18,7 @@ KILLS = Path(__file__).parents[3] / "speed" / "kills.py"
 @pytest.mark.parametrize(
     ("kills", "words"),
     [
-        (14, ["--kills", "2", "--stages", "import", "mine-pairs", "given", "neighbors", "concept",
-              "generate-modifications", "build-triplets"]),
+        (8, ["--kills", "2", "--stages", "import", "given", "neighbors", "build-triplets"]),
         (4, ["--kills", "4", "--on", "two", "--stages", "mine-pairs", "--seed", "1"]),
     ],
     ids=["here", "two"],

@@ -139,5 +139,6 @@ with faults_of_disk(here):
 @pytest.mark.parametrize("kind", ["bytes", "array", "parquet"])
 def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(tmp_path, kind):
     ran = subprocess.run([sys.executable, "-c", FULL, tmp_path, kind], capture_output=True, text=True, cwd=ROOT)
-    assert "CvrError: The disk is full, or may hold no larger file: cannot write" in ran.stderr.splitlines()[-1], ran.stderr
+    told = "CvrError: The disk is full, or may hold no larger file: cannot write"
+    assert told in ran.stderr.splitlines()[-1], ran.stderr
     assert list(tmp_path.iterdir()) == []

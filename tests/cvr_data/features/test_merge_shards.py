@@ -75,7 +75,7 @@ def test_missing_and_repeated_and_foreign_shards_are_named(cvr, one_line_error, 
 def test_a_shard_without_a_part_is_refused(cvr, one_line_error, videos, tmp_path):
     first, second = embed_shards(cvr, videos, 2)
     (second / "part-00001.parquet").unlink()
-    assert "hold no part 1" in one_line_error("merge", first, second, "-O", tmp_path / "out")
+    assert "part-00001.parquet is missing" in one_line_error("merge", first, second, "-O", tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 

@@ -29,6 +29,11 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 COLOURS = "red blue green black white pink".split()
+THINGS = "wall tree bench car fence boat house bridge tent".split()
+DESCRIPTION = (
+    "A {} ball bounces slowly on dry sand near a {}. Two children in yellow coats watch it from the shade. A small dog "
+    "runs after the ball and barks. The sky above them is grey, and a man walks along the water with an umbrella."
+)
 VERDICT = 'text={"verdict": "wrong", "reason": "so"}'
 
 
@@ -52,9 +57,9 @@ def corpus(folder, size):
     """Videos, half of them with descriptions, and pairs of them of which some have their way back."""
     at = random.Random(3)
     videos: list[dict[str, Any]] = [
-        {"video_id": f"v{n}", "captions": [f"a {at.choice(COLOURS)} ball number{n} bounces"], "source": "test",
-         "description": f"A ball bounces on dry sand near wall {n}. Nobody is there." if n % 2 else None}
-        for n in range(9)
+        {"video_id": f"v{n}", "captions": [f"a {colour} ball number{n} bounces"], "source": "test",
+         "description": DESCRIPTION.format(colour, THINGS[n]) if n % 2 else None}
+        for n, colour in enumerate(at.choice(COLOURS) for _ in range(9))
     ]  # fmt: skip
     ways = at.sample([(one, other) for one in videos for other in videos if one is not other], 23)
     rows = []

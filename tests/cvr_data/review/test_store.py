@@ -96,7 +96,7 @@ def test_the_file_is_in_wal_mode_and_another_file_is_refused(store, tmp_path):
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
     (tmp_path / "words.txt").write_text("not a database, but long enough to be none " * 50)
-    with pytest.raises(CvrError, match="cannot be used as a file of judgments"):
+    with pytest.raises(CvrError, match="cannot be read as a file of judgments"):
         ReviewStore(tmp_path / "words.txt")
     with pytest.raises(CvrError, match="does not exist"):
         ReviewStore(tmp_path / "gone.sqlite", must_exist=True)

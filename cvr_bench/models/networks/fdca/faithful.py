@@ -44,6 +44,8 @@ class Composition:
     query_negative_BD: Tensor
     """The composition polluted by what the text excludes."""
     retained_BD: Tensor
+    retained_token_BD: Tensor
+    """By tokens; no loss reads it, the golden numbers do."""
     video_BD: Tensor
     """Mean frame, not normalised."""
 
@@ -178,6 +180,7 @@ class FaithfulFdca(nn.Module):
             query_token_BD=query_token_BD,
             query_negative_BD=query_negative_BD,
             retained_BD=F.normalize(retained_BD.float(), dim=-1),
+            retained_token_BD=F.normalize(retained_token_BD.float(), dim=-1),
             video_BD=video_BD,
         )
 

@@ -59,7 +59,7 @@ def test_two_writers_share_a_cache(tmp_path):
 
 def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
     (tmp_path / "c.sqlite").write_text("not a database, " * 100)
-    with pytest.raises(CvrError, match=r"c\.sqlite: cannot be used as the request cache"):
+    with pytest.raises(CvrError, match=r"c\.sqlite: cannot be (used|read) as the request cache"):
         RequestCache(tmp_path / "c.sqlite")
 
 

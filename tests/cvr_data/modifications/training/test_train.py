@@ -184,7 +184,7 @@ def test_published_columns_and_modifications_are_read_alike(tmp_path):
     ("lines", "said"),
     [
         ([{"input": "a cat", "output": "a dog"}], "needs a column modification or edit"),
-        ([*LINES[:1], {"input": "a cat", "edit": " ", "output": "a dog"}], "row 2, column 'edit': a text is needed"),
+        ([*LINES[:1], {"input": "a cat", "edit": " ", "output": "a dog"}], "line 2, column 'edit': a text is needed"),
     ],
 )
 def test_examples_that_are_not_whole_are_refused(tmp_path, capsys, lines, said):

@@ -130,6 +130,7 @@ def test_the_command_types_the_changes_counts_the_rows_and_explains(folder, tmp_
     assert made.manifest["funnel"][0]["dropped"]["unknown_target"] == 1
     assert made.manifest["rows"] + sum(made.manifest["dropped"].values()) == len(ROWS)
     change = made.read().to_pylist()[0]["changes"][0]
+    change = {name: value for name, value in change.items() if not name.endswith("_phrase")}
     assert change == {"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}
     assert "does not have it" in cvr("why-not", "v3", "v2", "--in", tmp_path / "pairs").out
     assert "repeated_pair" in cvr("why-not", "v1", "v2", "--in", tmp_path / "pairs").out
