@@ -30,9 +30,16 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
 COLOURS = "red blue green black white pink".split()
 THINGS = "wall tree bench car fence boat house bridge tent".split()
-DESCRIPTION = (
-    "A {} ball bounces slowly on dry sand near a {}. Two children in yellow coats watch it from the shade. A small dog "
-    "runs after the ball and barks. The sky above them is grey, and a man walks along the water with an umbrella."
+COMMON = (
+    "The sun shines on rocks, shells, ropes and nets beside a wooden pier that leads far out into the calm sea. Foam "
+    "covers wet stones, and tall reeds bend in the wind behind a low hill with two old mills and a narrow path."
+)
+SCENES = (
+    "Two children in yellow coats watch from the shade. A small dog barks at the waves.",
+    "An old man walks along the water with an umbrella. Grey clouds hang over distant mountains.",
+    "Several sailors load wooden boxes into a boat. Gulls circle above the harbour.",
+    "A farmer leads brown horses through a gate. Tall corn grows on both sides of the road.",
+    "Cyclists race past a row of parked buses. Spectators wave paper flags.",
 )
 VERDICT = 'text={"verdict": "wrong", "reason": "so"}'
 
@@ -54,11 +61,11 @@ def write(folder, rows, schema, size, stage, inputs=None):
 
 
 def corpus(folder, size):
-    """Videos, half of them with descriptions, and pairs of them of which some have their way back."""
+    """Videos, most of them with descriptions, and pairs of them of which some have their way back."""
     at = random.Random(3)
     videos: list[dict[str, Any]] = [
-        {"video_id": f"v{n}", "captions": [f"a {colour} ball number{n} bounces"], "source": "test",
-         "description": DESCRIPTION.format(colour, THINGS[n]) if n % 2 else None}
+        {"video_id": f"v{n}", "captions": [f"a {colour} ball bounces near a {THINGS[n]}"], "source": "test",
+         "description": f"A {colour} ball bounces. {COMMON} {SCENES[n % 5]}" if n % 3 else None}
         for n, colour in enumerate(at.choice(COLOURS) for _ in range(9))
     ]  # fmt: skip
     ways = at.sample([(one, other) for one in videos for other in videos if one is not other], 23)
