@@ -107,7 +107,7 @@ def difference_interval(first_N: np.ndarray, second_N: np.ndarray, clusters: Clu
     if not values_N.any():
         return Interval(0.0, 0.0, 0.0)
     if clusters.count < 2:
-        return Interval(mean, -np.inf, np.inf)
+        return Interval(mean, -100.0, 100.0)
     half = float(stdtrit(clusters.count - 1, (1 + LEVEL) / 2)) * clusters.variance(values_N) ** 0.5
     return Interval(mean, mean - half, mean + half)
 
