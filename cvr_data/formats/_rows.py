@@ -173,7 +173,9 @@ def split_in_file_name(path: Path, otherwise: str = "") -> str:
     """
     if found := split_in_name(path.stem) or otherwise:
         return found
-    raise CvrError(f"{path}: its name tells no split; say which it is with -o split={', '.join(SPLITS)}.")
+    raise CvrError(
+        f"{path}: its name tells no split; import it first, with cvr import triplets and -o split={', '.join(SPLITS)}."
+    )
 
 
 def files_by_split(path: Path, wanted: Mapping[str, Sequence[str]], split: str, otherwise: str = "") -> dict[str, Path]:

@@ -198,5 +198,7 @@ def test_a_published_test_file_is_test_and_one_of_another_name_is_asked_for(tmp_
         read = FORMATS.get("webvid-covr").read(FORMATS.config("webvid-covr", {}), tmp_path / name)
         assert read.column("split").to_pylist() == ["test"]
     (tmp_path / "mine.csv").write_text("pth1,pth2,edit\na,b,x\n")
-    with pytest.raises(CvrError, match="its name tells no split; say which it is with -o split="):
+    with pytest.raises(
+        CvrError, match="its name tells no split; import it first, with cvr import triplets and -o split="
+    ):
         FORMATS.get("webvid-covr").read(FORMATS.config("webvid-covr", {}), tmp_path / "mine.csv")
