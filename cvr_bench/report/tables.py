@@ -7,7 +7,7 @@ from cvr_bench.results.compare import Comparison
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow
-from cvr_bench.scoring.intervals import Interval
+from cvr_bench.scoring.intervals import Interval, p_text
 
 
 def report_results_table(results: Sequence[Result]) -> str:
@@ -49,8 +49,8 @@ def report_comparison_table(comparison: Comparison) -> str:
     rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
     rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
     rows.append(["difference", *(whole.intervals[name].text("+.2f") for name in names)])
-    rows.append(["p", *(f"{whole.p_values[name]:.4f}" for name in names)])
-    rows.append(["p adjusted", *(f"{whole.adjusted[name]:.4f}" for name in names)])
+    rows.append(["p", *(p_text(whole.p_values[name]) for name in names)])
+    rows.append(["p adjusted", *(p_text(whole.adjusted[name]) for name in names)])
     lines = [_scope(comparison), result_text_table(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
@@ -80,7 +80,7 @@ def _slice_differences(comparison: Comparison) -> str:
     rows = [["slice", "queries", *(f"{name} difference" for name in names), f"adjusted p of {names[0]}", "verdict"]]
     for value, difference in comparison.slices.items():
         cells = [difference.intervals[name].text("+.2f") for name in names]
-        p_value = f"{difference.adjusted[names[0]]:.4f}"
+        p_value = p_text(difference.adjusted[names[0]])
         interval = difference.intervals[names[0]]
         verdict = f"{comparison.first if interval.value > 0 else comparison.second} is better"
         verdict = verdict if difference.is_clear(names[0]) else "no clear difference"

@@ -15,7 +15,15 @@ import pyarrow as pa
 from cvr_bench.results.result import Result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import result_ranks_under
-from cvr_bench.scoring.intervals import LEVEL, Interval, clusters_of, difference_interval, holm, p_of_difference
+from cvr_bench.scoring.intervals import (
+    LEVEL,
+    Interval,
+    clusters_of,
+    difference_interval,
+    holm,
+    p_of_difference,
+    p_text,
+)
 from cvr_bench.scoring.measures import Measures
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
@@ -45,11 +53,11 @@ class PairedDifference:
 
     def verdict(self, metric: str, first: str, second: str) -> str:
         """Return which of the two is better, as far as the adjusted p tells."""
-        told = f"{self.adjusted[metric]:.4f} of the {metric} difference, adjusted for all that are shown,"
+        told = f"p {p_text(self.adjusted[metric])} of the {metric} difference, adjusted for all that are shown,"
         if not self.is_clear(metric):
-            return f"no clear difference: p {told} is not below 0.05"
+            return f"no clear difference: {told} is not below 0.05"
         better, worse = (first, second) if self.intervals[metric].value > 0 else (second, first)
-        return f"{better} is better than {worse}: p {told} is below 0.05"
+        return f"{better} is better than {worse}: {told} is below 0.05"
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,11 @@ def p_of_difference(first_N: np.ndarray, second_N: np.ndarray, clusters: Cluster
     return float(2 * stdtr(clusters.count - 1, -abs(values_N.mean()) / variance**0.5))
 
 
+def p_text(p: float) -> str:
+    """Return p with four digits; none is told to be 0."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
+
+
 def holm(p_values: Mapping[Asked, float]) -> dict[Asked, float]:
     """Return the p of several questions as Holm adjusts them: below 5 % holds for all of them together."""
     adjusted: dict[Asked, float] = {}

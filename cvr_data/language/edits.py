@@ -8,7 +8,6 @@ The lint checks use these instead of a parser: they see millions of texts of fiv
 import re
 from typing import NamedTuple
 
-from cvr_data.language.stop_words import PREPOSITIONS_OF_PLACE
 from cvr_data.language.words import folded, words_of
 
 _NEGATED = re.compile(r"\b(?:instead of|rather than|no longer|without|not|\w+n't)\b(.*?)(?=,|;|\.|\bbut\b|$)")
@@ -16,7 +15,6 @@ _FROM_TO = re.compile(
     r"\b(?:replace|swap|exchange|substitute|change|turn|transform|convert|switch|make)\b(?P<old>.+?)"
     r"\b(?:with|by|for|into|to)\b(?P<new>.+)"
 )
-_PARTING = PREPOSITIONS_OF_PLACE | {"with", "past", "during", "while", "and"}
 
 
 class Sides(NamedTuple):
@@ -37,13 +35,3 @@ def replaced(text: str) -> tuple[list[str], list[str]] | None:
     """Return the words of X and Y where a text says to replace X with Y or to change X to Y, else None."""
     found = _FROM_TO.search(_NEGATED.sub(" ", folded(text)))
     return (words_of(found["old"]), words_of(found["new"])) if found else None
-
-
-def phrases_of(caption: str) -> list[list[str]]:
-    """Return the words of a caption, cut before each preposition: [a, red, ball, falls], [on, a, road]."""
-    phrases: list[list[str]] = [[]]
-    for word in words_of(caption):
-        if word in _PARTING and phrases[-1]:
-            phrases.append([])
-        phrases[-1].append(word)
-    return phrases

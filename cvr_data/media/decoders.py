@@ -73,8 +73,7 @@ class Decoder:
             self._send(json.dumps(question).encode())
             answer = self._message()
             while file is not None and "read" in answer:
-                file.seek(int(answer["at"]))
-                self._send(file.read(min(MOST_MESSAGE, int(answer["read"]))))
+                self._send(file.read_at(int(answer["at"]), min(MOST_MESSAGE, int(answer["read"]))))
                 answer = self._message()
             shape = answer.get("shape")
             if shape is None:

@@ -18,40 +18,22 @@ MOST_BYTES = 1 << 28
 
 
 class RemoteFile:
-    """Reads an address like an open file."""
+    """Reads an address from any place on."""
 
     def __init__(self, client: "httpx2.Client", address: str, headers: Mapping[str, str], size: int | None):
         self.client, self.address, self.headers, self.size = client, address, headers, size
-        self.place = self.start = self.received = 0
+        self.start = self.received = 0
         self.piece = b""
 
-    def read(self, count: int = -1) -> bytes:
-        """Return up to so many bytes, none at the end.
+    def read_at(self, place: int, count: int) -> bytes:
+        """Return up to so many bytes from a place on, none at the end.
 
         Raises:
             UnreadableVideo: the server fails, or more would be read than is sensible.
         """
-        wanted = PIECE if count < 0 else count
-        if not self.start <= self.place < self.start + len(self.piece):
-            self.piece, self.start = self._ask(self.place), self.place
-        found = self.piece[self.place - self.start :][:wanted]
-        self.place += len(found)
-        return found
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place and return it."""
-        if whence == 2 and self.size is None:
-            raise UnreadableVideo("its size is unknown")
-        self.place = offset + (0, self.place, self.size or 0)[whence]
-        return self.place
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self.place
-
-    def seekable(self) -> bool:
-        """Return whether the end can be found."""
-        return self.size is not None
+        if not self.start <= place < self.start + len(self.piece):
+            self.piece, self.start = self._ask(place), place
+        return self.piece[place - self.start :][:count]
 
     def _ask(self, place: int) -> bytes:
         if self.size is not None and place >= self.size:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,16 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
             raise
-        told = dict(sorted(run.told.items()))
-        media = {name: told.pop(name) for name in VERDICTS if name in told}
-        if odd := what_is_odd(media):
-            logger.warning(odd)
-        rows_read = told.pop(READ, 0)
-        return run.finish(**{READ: rows_read, "languages": told}, **({"media": media} if media else {}))
+        return run.finish(**_told(run.told))
+
+
+def _told(counts: Mapping[str, int]) -> dict[str, Any]:
+    """What the manifest says of the rows that were read, the languages of captions and the verdicts on media."""
+    told = dict(sorted(counts.items()))
+    media = {name: told.pop(name) for name in VERDICTS if name in told}
+    if odd := what_is_odd(media):
+        logger.warning(odd)
+    return {READ: told.pop(READ, 0), "languages": told, **({"media": media} if media else {})}
 
 
 def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:

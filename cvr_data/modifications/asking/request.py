@@ -123,6 +123,16 @@ def with_more_room(request: Request, lacked: str) -> Request:
     return replace(request, parameters=parameters, one_line=request.one_line and lacked != "thoughts")
 
 
+def check_thinking(thinking: Thinking, form: str) -> None:
+    """Raise where a model that is given a completion is told how to think.
+
+    Raises:
+        ValueError: so.
+    """
+    if thinking != "model" and form != "chat":
+        raise ValueError("thinking is for chat models: -o form=chat.")
+
+
 def thinking_settings(thinking: Thinking) -> dict[str, bool]:
     """Return what a chat template is told: nothing where the model decides."""
     return {} if thinking == "model" else {"enable_thinking": thinking == "on"}

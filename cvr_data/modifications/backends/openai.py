@@ -21,6 +21,7 @@ from cvr_data.modifications.asking.request import (
     Backend,
     Request,
     Thinking,
+    check_thinking,
     completion_text,
     thinking_name,
     thinking_settings,
@@ -94,8 +95,7 @@ class Config:
             raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s and first_wait_s above 0.")
         if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
             raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
-        if self.thinking != "model" and self.form != "chat":
-            raise ValueError("thinking is for chat models: -o form=chat.")
+        check_thinking(self.thinking, self.form)
         if not isinstance(_parsed(self.extra), dict):
             raise ValueError(f"extra should be a JSON object, got {masked(self.extra)!r}.")
         if secrets_in(self.extra):

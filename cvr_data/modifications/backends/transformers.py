@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cvr_data.core.errors import CvrError
-from cvr_data.modifications.asking.request import Answer, Backend, Request, Thinking, thinking_name, when_thinking
+from cvr_data.modifications.asking.request import (
+    Answer,
+    Backend,
+    Request,
+    Thinking,
+    check_thinking,
+    thinking_name,
+    when_thinking,
+)
 from cvr_data.modifications.engines.causal_lm import weights_name
 from cvr_data.modifications.engines.products import unusual_type, with_type
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
@@ -41,8 +49,7 @@ class Config:
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"batch must be at least 1, got {self.batch}.")
-        if self.thinking != "model" and self.form != "chat":
-            raise ValueError("thinking is for chat models: -o form=chat.")
+        check_thinking(self.thinking, self.form)
 
 
 def load(config: Config) -> Backend:

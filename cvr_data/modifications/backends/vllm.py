@@ -20,6 +20,7 @@ from cvr_data.modifications.asking.request import (
     Backend,
     Request,
     Thinking,
+    check_thinking,
     completion_text,
     thinking_name,
     thinking_settings,
@@ -73,8 +74,7 @@ class Config:
             raise ValueError(
                 f"gpu_memory_utilization must be above 0 and at most 1, got {self.gpu_memory_utilization}."
             )
-        if self.thinking != "model" and self.form != "chat":
-            raise ValueError("thinking is for chat models: -o form=chat.")
+        check_thinking(self.thinking, self.form)
         if self.max_model_len < 0 or self.max_num_seqs < 0:
             raise ValueError("max_model_len and max_num_seqs must be at least 0.")
         if self.lora and not (Path(self.lora) / "adapter_config.json").is_file():

@@ -45,7 +45,8 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
 def _agent(frame: Frame, head: int) -> int | None:
     sentence = frame.sentence
     head = acting(frame, head) or head
-    if sentence.deps[head] == "acl" and head and sentence.tags[head - 1] in NOUN_TAGS:
+    is_of_noun = sentence.deps[head] == "acl" or (sentence.tags[head] == "VBG" and sentence.deps[head - 1] == "pobj")
+    if is_of_noun and head and sentence.tags[head - 1] in NOUN_TAGS:
         return frame.thing_of(head - 1)  # "the skyline with a star moving left"
     event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
     if event is not None and event.agent is not None:

@@ -6,6 +6,7 @@ from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import DIRECTIONS
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.nouns import NOUN_TAGS
 from cvr_data.modifications.realising.forms import inflected
 
 AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
@@ -13,10 +14,14 @@ AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
 
 def acting(frame: Frame, head: int) -> int | None:
     """Return the verb that a word is or tells the way of: "drifting" of "drifting up"; None if it is of none."""
-    tags = frame.sentence.tags
-    before = head - 1 if head and frame.sentence.words[head] in DIRECTIONS else head
-    found = (word for word in (head, before, frame.sentence.heads[head]) if tags[word].startswith("VB"))
-    return next(found, None)
+    words, tags, lemmas = frame.sentence.words, frame.sentence.tags, frame.sentence.lemmas
+    if head and words[head] in DIRECTIONS:
+        # "left" after a verb is where to, though it may be tagged as of leaving, and the verb as a plural noun
+        is_after_noun = tags[head - 1] == "NNS" and head > 1 and tags[head - 2] in NOUN_TAGS
+        is_verb = is_after_noun and read_lexicon().has(lemmas[head - 1], "verb")
+        if tags[head - 1].startswith("VB") or is_verb:
+            return head - 1
+    return next((word for word in (head, frame.sentence.heads[head]) if tags[word].startswith("VB")), None)
 
 
 def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame) -> tuple[str, str]:
@@ -25,9 +30,8 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame) -> tuple[s
     found = acting(frame, head)
     verb = head if found is None else found
     rest = [word for word in phrase.words if word > verb and sentence.deps[word] not in AUXILIARY]
-    lemma = (
-        sentence.lemmas[verb] if sentence.tags[verb].startswith("VB") else lexicon.verb_of(sentence.words[verb]) or ""
-    )
+    is_known = found is not None or sentence.tags[verb].startswith("VB")
+    lemma = sentence.lemmas[verb] if is_known else lexicon.verb_of(sentence.words[verb]) or ""
     if not lemma or not lexicon.has(lemma, "verb") or (lemma == "be" and not rest):
         return "", ""
     event = next((event for event in frame.events if event.head == verb), None)

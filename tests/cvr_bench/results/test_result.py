@@ -107,7 +107,7 @@ def test_the_better_of_two_is_named(good, poor):
     comparison = compare_results(good, poor, by="backend")
     assert comparison.whole.intervals["R@1"].value == pytest.approx(50.0)
     text = report_comparison_table(comparison)
-    assert "good is better than poor: p 0.0" in text
+    assert "good is better than poor: p " in text
     assert "of the R@1 difference, adjusted for all that are shown, is below 0.05" in text
     assert "20 queries, 10 different targets" in text
     assert set(comparison.slices) == {"llm", "rules"}

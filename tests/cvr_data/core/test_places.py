@@ -16,19 +16,7 @@ from cvr_data.core.places import create_exclusively, names_below, path_from, pla
 from cvr_data.core.whole_files import whole_file, write_bytes
 from cvr_data.media.look import inside
 from cvr_data.media.places import resolve_media
-from tests.s3_server import BUCKET, forget_connections, s3_server
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as where:
-        yield where
-
-
-@pytest.fixture
-def folder(s3, request):
-    """A folder of its own for each test."""
-    return place_of(f"{BUCKET}/{request.node.name.translate(str.maketrans('[]', '--'))}")
+from tests.s3_server import BUCKET, forget_connections
 
 
 @pytest.mark.parametrize("given", ["pairs", "/data/pairs", "s3:/bucket", "http://host/x", "a://b"])

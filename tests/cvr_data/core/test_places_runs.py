@@ -17,23 +17,10 @@ from cvr_data.core.places import names_below, place_of
 from tests.cvr_data.core import test_runner
 from tests.cvr_data.core.test_runner import rows_of, write
 from tests.hub_server import HubServer
-from tests.s3_server import BUCKET, s3_server
 
 pytestmark = pytest.mark.slow
 VARYING = ("command", "finished", "seconds", "requests", "rows_per_s")
 """What two manifests of one run on a disk differ in."""
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as where:
-        yield where
-
-
-@pytest.fixture
-def folder(s3, request):
-    """A folder of its own for each test."""
-    return place_of(f"{BUCKET}/{request.node.name.translate(str.maketrans('[]', '--'))}")
 
 
 def files_of(folder, *, without=()):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.language.edits import phrases_of, replaced, split_negated
+from cvr_data.language.edits import replaced, split_negated
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,3 @@ def test_replaced_gives_what_goes_and_what_comes():
     assert replaced("Replace the ball with a cube") == (["the", "ball"], ["a", "cube"])
     assert replaced("change it to night instead of day") == (["it"], ["night"])
     assert replaced("the cat sleeps") is None
-
-
-def test_a_caption_is_cut_before_its_prepositions():
-    assert phrases_of("On a road, a red ball falls in the sun") == [
-        ["on", "a", "road", "a", "red", "ball", "falls"], ["in", "the", "sun"]
-    ]  # fmt: skip

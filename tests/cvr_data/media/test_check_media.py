@@ -4,7 +4,6 @@ import json
 import os
 import time
 
-import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -194,8 +193,7 @@ def test_opening_an_address_sends_no_token_to_the_host_of_a_redirect(server, cli
     headers = {"Authorization": "Bearer hidden"}
     with http_client(timeout_s=5, private_redirects=True) as client:
         file = RemoteFile(client, server.url + "/hub.mp4", headers, clip.stat().st_size)
-        with av.open(file) as container:
-            assert container.streams.video[0].codec_context.width == 32
+        assert file.read_at(0, 1 << 20) == clip.read_bytes()
     assert {secret for host, secret in server.secrets if host == "localhost"} == {None}
     assert ("127.0.0.1", "Bearer hidden") in server.secrets
 

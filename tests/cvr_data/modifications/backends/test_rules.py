@@ -159,3 +159,19 @@ def test_a_dense_text_says_what_only_one_description_says_and_is_none_without():
 def test_a_schema_is_answered_with_an_object():
     asked = replace(request(), schema='{"type": "object"}')
     assert set(json.loads(texts([asked])[0])) == {"modification"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "target", "before", "after", "forms"),
+    [
+        ("the sky with a star moving up above", "the sky with a star moving left above", "up", "left",
+         ("move left", "moving left")),
+        ("an umbrella drifts right", "an umbrella drifts left", "right", "left", ("drift left", "drifting left")),
+        ("the box slides right as it rains", "the box slides left as it rains", "right", "left",
+         ("slide left", "sliding left")),
+        ("a man enters the room", "a man leaves the room", "enters", "leaves", ("leave the room", "leaving the room")),
+    ],
+)  # fmt: skip
+def test_left_is_where_to_behind_a_verb_and_leaving_elsewhere(reference, target, before, after, forms):
+    found = said(reference, target, ("action", before, after), count=40)
+    assert found and all(any(form in text for form in forms) and "sky" not in text for text in found), found
