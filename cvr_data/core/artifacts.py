@@ -40,7 +40,7 @@ from cvr_data.core.artifact_files import (
     remove_temporary,
     same_file,
 )
-from cvr_data.core.command_line import running_command
+from cvr_data.core.command_line import note_made, running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import LOCK, faults_of_disk, writer_lock
 from cvr_data.core.place_lock import place_lock
@@ -250,7 +250,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / RUNNING).unlink(missing_ok=True)
         self.path = self.out
         put_in_place(self.out)
-        return Artifact(self.out, manifest)
+        return Artifact(note_made(self.out), manifest)
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
@@ -274,6 +274,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if artifact.key != self.key:
             return None
         self._remove_leftovers()
+        note_made(self.path)
         return artifact
 
     def _goes_on(self) -> bool:
