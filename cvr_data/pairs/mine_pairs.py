@@ -138,6 +138,8 @@ def mine_pairs(
     if (done := run.finished()) is not None:
         return done
     needs = [_need(chosen) for chosen in filters]
+    if embeddings is None and any(chosen.name == "visual-similarity" for chosen in filters):
+        raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
     encoder = _text_encoder(strategy, filters, embeddings)
     read = _Read("segments" in needs, str(videos))
     with run:
