@@ -25,13 +25,17 @@ from cvr_data.core.nothing_left import nothing_left
     "--filter", "-f", "filters", multiple=True, metavar="NAME[:KEY=VALUE,...]",
     help="Filters in order, in place of the default ones; `--filter none` for no filter. See `cvr list filters`.",
 )  # fmt: skip
+@click.option(
+    "--language", metavar="LANG",
+    help="Of the captions: a code, a spaCy model's name or its folder.  [default: en, if the import saw no other]",
+)  # fmt: skip
 @engine_options
 @out_option("pairs", anywhere=True)
 @overwrite_option
 @json_option
 def mine_pairs_command(
     videos: Path, strategy: str, options: tuple[str, ...], embeddings: Path | None, filters: tuple[str, ...], out: Path,
-    overwrite: bool, as_json: bool,
+    language: str | None, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Pair the VIDEOS whose captions are alike but for one thing, filter the pairs, and say what changes.
 
@@ -39,10 +43,10 @@ def mine_pairs_command(
     """
     from cvr_data.pairs import mine_pairs as mining
 
-    names = filters or mining.DEFAULT_FILTERS
+    names = filters or mining.default_filters(language)
     chosen = [mining.parse_filter(name) for name in names if name != "none"]
     component = mining.strategy_of(strategy, options)
-    artifact = mining.mine_pairs(videos, embeddings, component, chosen, out, overwrite=overwrite)
+    artifact = mining.mine_pairs(videos, embeddings, component, chosen, out, overwrite=overwrite, language=language)
     if as_json:
         click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True))
         return
