@@ -20,7 +20,7 @@ from typing import IO
 
 import click
 
-from cvr_data.core.child_process import starting_children
+from cvr_data.core.child_process import end_with, starting_children
 from cvr_data.core.errors import CvrError
 
 POLL_S = 0.1
@@ -157,7 +157,7 @@ def _start(
     place: Place, arguments: Sequence[str], more: Mapping[str, str], said: IO[str] | None
 ) -> subprocess.Popen[bytes]:
     # Its standard input is a pipe that this process holds, and that closes when it ends, however that happens.
-    program = "from cvr_data.core.child_process import end_with; end_with(0); import cli; cli.main()"
+    program = f"from {end_with.__module__} import end_with; end_with(0); import cli; cli.main()"
     with starting_children():
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
