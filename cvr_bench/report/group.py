@@ -54,7 +54,7 @@ PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
     "reference": ("The query's own video", {"exclude": "left out", "keep": "ranked too"}),
     "ties": (
         "Equal scores",
-        {"against": "rank before the target", "average": "half rank before it", "in-favour": "rank after it"},
+        {"against": "rank before the target", "random": "expected over their orders", "in-favour": "rank after it"},
     ),
     "several_targets": ("Several targets", {"best": "the best one counts"}),
     "target_pooling": ("Frames of a video", {"mean": "averaged", "query-annotation": "weighed by the query's labels"}),

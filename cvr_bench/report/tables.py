@@ -71,6 +71,8 @@ def report_protocols_table(result: Result, rows: Sequence[ProtocolRow]) -> str:
         gallery = f"{row.ranks.allowed.mean():.0f}"
         table.append([row.name, *shown, gallery, ties, f"{row.chance(1):.2f}"])
     notes = [f"{row.name}: {row.why_not}." for row in rows if row.why_not]
+    if at_random := {row.name.partition(":")[0] for row in rows if row.ranks and row.protocol.ties == "random"}:
+        notes.insert(0, f"{'; '.join(sorted(at_random))}: R@K is what is expected over all orders of equal scores.")
     title = f"{result.model} on {result.record['task']['name']}: the same scores of {result.record['queries']} queries"
     return "\n".join([title, result_text_table(table), *notes])
 

@@ -26,9 +26,9 @@ class Protocol:
     `per-query` has one entry per query, its target, so that a target of several queries stands there several times."""
     reference: Literal["exclude", "keep"] = "exclude"
     """Whether a query's own reference video is left out of its ranking, as CoVR and FDCA do."""
-    ties: Literal["against", "average", "in-favour"] = "against"
+    ties: Literal["against", "random", "in-favour"] = "against"
     """What a gallery video that scores exactly as high as the target does: `against` ranks before it, so that a
-    constant model ranks last; `average` half of them do, as an unstable sort on average; `in-favour` none does."""
+    constant model ranks last; `random` is what is expected over all orders of equals; `in-favour` none does."""
     several_targets: Literal["best"] = "best"
     """A query with several targets is found when the best of them is."""
     target_pooling: Literal["mean", "query-annotation"] = "mean"
