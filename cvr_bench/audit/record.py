@@ -8,7 +8,7 @@ Result and triplets stay as they are: an audit is a folder of its own, that can 
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def audit_retriever(
     """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
-    plain_Q = ranks.column("rank").to_numpy()
+    plain_Q, task = ranks.column("rank").to_numpy(), replace(task, twins={}, distractor_kinds={})
     started = time.monotonic()
     if (reason := composition.why_not_auditable(task)) is not None:
         record["composition"] = {"skipped": reason}

@@ -151,13 +151,14 @@ def _show(results: "Sequence[Result]") -> None:
     """Print the tables of one data set."""
     from cvr_bench.audit.record import audit_of
     from cvr_bench.report.audit_tables import report_audits_table
+    from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table, report_slices_table
     from cvr_bench.scoring.cost import scoring_cost_line
 
     click.echo("\n" + report_results_table(results))
-    slices = report_slices_table(results)
+    beside, slices = beside_report_table(results), report_slices_table(results)
     audits = report_audits_table([audited for result in results if (audited := audit_of(result)) is not None])
-    click.echo("\n" + "\n\n".join(part for part in (slices, audits) if part) + "\n")
+    click.echo("\n" + "\n\n".join(part for part in (beside, slices, audits) if part) + "\n")
     for result in results:
         click.echo(f"{result.model}: {result.path}")
         if "cost" in result.record:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.report.audit import AuditPart, audit_part_of_report
+from cvr_bench.report.beside import beside_report_rows
 from cvr_bench.report.paper import PaperTable, paper_table
 from cvr_bench.report.scores import (
     ALL,
@@ -98,6 +99,8 @@ class Group:
     metrics: list[str]
     best: dict[str, set[str]]
     headline: list[str]
+    beside: list[list[str]]
+    """A header and a row per entry: other metrics, references, copies."""
     recall: Figure
     slices: list[SlicePart]
     differences: list[DifferencePart]
@@ -130,6 +133,7 @@ def report_group(entries: list[ScoredModel], seed: int) -> Group:
         metrics=metric_names(entries[0].result.ks),
         best=reported_best_labels(entries),
         headline=_headline(entries, found.get(ALL, [])),
+        beside=beside_report_rows([entry.result for entry in entries]),
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name) for name in reported_slices(entries)],
         differences=_difference_parts(found),

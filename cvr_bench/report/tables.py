@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cvr_bench.report.scores import SLICES
 from cvr_bench.results.compare import Comparison
+from cvr_bench.results.labels import result_labels
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow
@@ -15,10 +16,10 @@ def report_results_table(results: Sequence[Result]) -> str:
     first = results[0]
     names = first.metric_names
     rows = [["model", *names, "MdR", "ties"]]
-    for result in results:
+    for label, result in zip(result_labels(results), results, strict=True):
         found = {name: result.interval(name) for name in names}
         cells = [found[name].text() if name in ("R@1", MEAN) else f"{found[name].value:.2f}" for name in names]
-        rows.append([result.model, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
+        rows.append([label, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
     chance = first.record["chance"]  # mAP has none
     rows.append(["(chance)", *(f"{chance[name]:.2f}" if name in chance else "" for name in names), "", ""])
     return "\n".join([_header(first), result_text_table(rows), *_bounds(results)])
@@ -34,9 +35,9 @@ def report_slices_table(results: Sequence[Result]) -> str:
             continue
         ordered = sorted(values, key=lambda value: (-values[value]["queries"], value))
         rows = [[f"R@1 by {name}", *(f"{value} ({values[value]['queries']})" for value in ordered)]]
-        for result in results:
+        for label, result in zip(result_labels(results), results, strict=True):
             found = result.record["slices"].get(name, {})
-            rows.append([result.model, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
+            rows.append([label, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
         blocks.append(result_text_table(rows))
     return "\n\n".join(blocks)
 

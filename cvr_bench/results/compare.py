@@ -93,7 +93,7 @@ def compare_results(first: Result, second: Result, *, by: str | None = None) -> 
     if not table.num_rows:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
     _check_targets(table, other, second)
-    names = (first.model, second.model) if first.model != second.model else (str(first.path), str(second.path))
+    names = (first.name, second.name) if first.name != second.name else (str(first.path), str(second.path))
     whole = _difference(table, other, measures)
     slices = _slices(first, table, other, by, measures) if by else {}
     adjusted = _adjusted({WHOLE: whole, **slices})

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_bench.scoring.beside import beside_record
 from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
 from cvr_bench.scoring.measures import MEAN, Measures
 from cvr_bench.scoring.metrics import chance_recall
 from cvr_bench.tasks.coverage import task_recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
+from cvr_bench.tasks.twins import target_twins
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
@@ -53,11 +55,18 @@ RANK_COLUMNS = pa.schema(
         ("unranked", pa.int64()),
         ("is_partial", pa.bool_()),
         ("subset_rank", pa.int64()),
+        ("reference_rank", pa.int64()),
+        ("beats_reference", pa.bool_()),
+        ("twins", pa.list_(pa.string())),
+        ("twin_rank", pa.int64()),
+        ("distractor_ranks", pa.list_(pa.int64())),
+        ("target_grades", pa.list_(pa.int64())),
         pa.field("top", pa.list_(pa.string()), nullable=False),
         pa.field("top_scores", pa.list_(pa.float32()), nullable=False),
     ]
 )
-"""Columns of ranks.parquet; those of the slices (kind, slot, backend, style, ...) follow, null where unknown."""
+"""Columns of ranks.parquet, of which older results lack some; those of the slices (kind, slot, backend, style, ...)
+follow, null where unknown."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,11 @@ class Result:
         return self.record["model"]
 
     @property
+    def name(self) -> str:
+        """What it was called, else its model."""
+        return self.record.get("name") or self.model
+
+    @property
     def ks(self) -> tuple[int, ...]:
         """The K of each recall."""
         return tuple(self.record["task"]["ks"])
@@ -84,6 +98,11 @@ class Result:
     def measures(self) -> Measures:
         """The metrics of its task."""
         return Measures.of_record(self.record["task"])
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What its ranks tell beside the metrics, as far as an older result has the columns for it."""
+        return beside_record(self.ranks, self.record["task"], self.protocol.reference)
 
     @property
     def metric_names(self) -> list[str]:
@@ -114,6 +133,7 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
         "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
         "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
         "subset_rank": ranks.subset_rank,
+        **_beside_columns(task, ranks),
         "top": ranks.top,
         "top_scores": ranks.top_scores,
     }
@@ -124,6 +144,24 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
             raise ValueError(f"A slice cannot be called {name!r}; that is a column of {RANKS}.")
         table = table.append_column(name, pa.array([values.get(query_id) for query_id in ranks.query_ids], pa.string()))
     return table
+
+
+def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:
+    """The columns that tell what stands beside the targets; None where the task has no such thing."""
+    twins = target_twins(task, task.twins)
+    absent = None if ranks.reference_rank is None else ranks.reference_rank == 0
+    grades = [
+        [task.grades.get(query_id, {}).get(item_id, 1) for item_id in found]
+        for query_id, found in zip(ranks.query_ids, ranks.target_ids.to_pylist(), strict=True)
+    ] if task.grades else None  # fmt: skip
+    return {
+        "reference_rank": None if absent is None else pa.array(ranks.reference_rank, mask=absent),
+        "beats_reference": None if absent is None else pa.array(ranks.beats_reference, mask=absent),
+        "twins": [sorted(twins.get(name, ())) for name in ranks.query_ids] if twins else None,
+        "twin_rank": ranks.twin_rank,
+        "distractor_ranks": None if ranks.kind_ranks is None else ranks.kind_ranks.tolist(),
+        "target_grades": grades,
+    }
 
 
 def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
@@ -168,6 +206,8 @@ def problems_of_result(result: "Result") -> list[str]:
         **_rank_statistics(result.ranks, result.measures),
         "slices": _slice_statistics(result.ranks, result.measures),
     }
+    if "beside" in result.record:
+        found["beside"] = result.beside
     if (stored := result.record.get("coverage")) is not None:
         found["coverage"] = _coverage_record(result.ranks, result.ks, stored["lost_queries"])
     lines, numbers = [], _flat(result.record)
@@ -218,6 +258,7 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
             "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
             **measures.to_json(),
             "left_out": dict(task.left_out),
+            "distractor_kinds": task.kind_names,
         },
         "protocol_key": task.protocol.key,
         "seed": seed,
@@ -226,6 +267,7 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "coverage": _coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
         "slices": _slice_statistics(table, measures),
     }
+    record["beside"] = beside_record(table, record["task"], task.protocol.reference)
     writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
     writer.write_file(RESULT, json_bytes(record))
