@@ -18,6 +18,7 @@ from cvr_bench.audit.record import audit_of, audit_result
 from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
+from cvr_bench.data.reads import features_read
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.processes import is_first, of_first
@@ -28,6 +29,7 @@ from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
+from cvr_bench.tasks.task import Task
 from cvr_bench.training.key import MadeBy
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import ArtifactWriter, input_key
@@ -110,8 +112,9 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
             sources.task(run.split)
         _score(made, writer, clock)
     result = read_result(out)
-    has_own_eyes = isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
-    if run.audit and not has_own_eyes and audit_of(result) is None:  # altered features would change nothing for such
+    if (
+        run.audit and not _reads_clips(made) and audit_of(result) is None
+    ):  # altered features would change nothing for such
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
             load_model_checkpoint(made.retriever, run.checkpoint or out)
         audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
@@ -154,6 +157,14 @@ class _Made:
             **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
             "source_sha256": model_source_digest(self.component, self.config),
         }
+
+    def as_scored(self, task: Task) -> Task:
+        """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
+        if self.train_config is None or self.training is not None or self.run.split != "val":
+            return task
+        return dataclasses.replace(
+            task, protocol=dataclasses.replace(task.protocol, checkpoint_chosen="on what is scored")
+        )
 
     def made_by(self) -> MadeBy:
         """Return where the network that is trained, and its features, come from."""
@@ -199,6 +210,11 @@ def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     return _Made(run, sources, component, config, retriever, train_config, training)
 
 
+def _reads_clips(made: _Made) -> bool:
+    """Whether the model has eyes of its own, so that stored features tell nothing of it."""
+    return isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
+
+
 def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
     """Train and score a model, and write its result."""
     run, sources, retriever = made.run, made.sources, made.retriever
@@ -220,7 +236,9 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
             save_result_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
-        write_result(writer, task, ranks, run.seed, about)
+        if not _reads_clips(made):
+            about |= {"reads": features_read(sources.store, sources.encoder, task)}
+        write_result(writer, made.as_scored(task), ranks, run.seed, about)
 
 
 def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def beside_report_rows(results: Sequence[Result]) -> list[list[str]]:
     for name, one in zip(result_labels(results), found, strict=True):
         cells = [f"{metric['value']:.2f}" for metric in one["metrics"].values()]
         cells += [f"{value:.2f}" for value in one[f"in_gallery_of_{GALLERY}"].values()]
-        cells += _reference_cells(one["reference"], len(results[0].ks), results[0].ranks.num_rows) if has_reference else []
+        cells += (
+            _reference_cells(one["reference"], len(results[0].ks), results[0].ranks.num_rows) if has_reference else []
+        )
         cells += [_pair(one["twins"]["R@1"].values()) if one["twins"] else NONE] if has_twins else []
         rows.append([name, *cells])
     return rows
@@ -67,7 +69,11 @@ def _reference_cells(found: dict[str, Any] | None, count: int, queries: int) -> 
         return [NONE] * (count + 2)
     share = Interval(**found["target_beats"]).text()
     both = zip(found["kept"].values(), found["left_out"].values(), strict=True)
-    return [f"{share} of {found['queries']}" if found["queries"] < queries else share, f"{found['MdR']:g}", *map(_pair, both)]
+    return [
+        f"{share} of {found['queries']}" if found["queries"] < queries else share,
+        f"{found['MdR']:g}",
+        *map(_pair, both),
+    ]
 
 
 def _pair(values: Any) -> str:

@@ -23,6 +23,7 @@ from cvr_bench.report.scores import (
     reported_outcomes,
     reported_slices,
 )
+from cvr_bench.results.same_task import task_key
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_data.core.files import read_table
@@ -57,17 +58,21 @@ PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
         "Equal scores",
         {"against": "rank before the target", "random": "expected over their orders", "in-favour": "rank after it"},
     ),
-    "several_targets": ("Several targets", {"best": "the best one counts"}),
     "target_pooling": ("Frames of a video", {"mean": "averaged", "query-annotation": "weighed by the query's labels"}),
-    "frames": ("Frames taken", {}),
     "text_template": ("Text the model reads", {"$modification": "the modification text"}),
-    "text_truncation": ("Long texts are cut", {}),
     "post_processing": (
         "Scores after the fact",
         {"none": "unchanged", "dual-softmax": "dual softmax over all queries", "qb-norm": "QB-Norm"},
     ),
-    "missing_videos": ("Videos without features", {"leave-out": "left out and counted"}),
-    "selection_split": ("Checkpoint chosen on", {}),
+    "direction": ("What asks and is ranked", {"composed": "a video and a text ask for a video"}),
+    "unit": (
+        "A text is",
+        {"sentence": "one sentence", "paragraph": "all captions of a video", "set": "a set of captions"},
+    ),
+    "checkpoint_chosen": (
+        "Checkpoint chosen",
+        {"elsewhere": "on other queries, if it was trained", "on what is scored": "on these very queries"},
+    ),
 }
 """Field of a protocol -> how the page names it, and what its values mean."""
 
@@ -243,4 +248,15 @@ def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     for name, value in result.protocol.to_json().items():
         what, meanings = PROTOCOL.get(name, (words_on_page(name).capitalize(), {}))
         facts.append((what, meanings.get(value, str(value))))
-    return [*facts, ("Protocol key", result.protocol.key[:12])]
+    return [*facts, ("Task key", task_key(result)[:12]), *_reads(entries)]
+
+
+def _reads(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
+    """What models read, where they say it: one line for those that read the same."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        told = "; ".join(f"{words_on_page(name)} {value}" for name, value in entry.result.reads.items() if value != "")
+        found.setdefault(told, []).append(entry.label)
+    return [
+        ("Read" if len(found) == 1 else f"Read by {', '.join(names)}", told) for told, names in found.items() if told
+    ]

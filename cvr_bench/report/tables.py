@@ -100,7 +100,7 @@ def _scope(comparison: Comparison) -> str:
         if count
     ]
     shared = [f"both ranked again on the {comparison.gallery} videos they share"] if comparison.gallery else []
-    return "; ".join([scope, *shared, *lost])
+    return "; ".join([scope, *shared, *lost, *comparison.notes])
 
 
 def _header(result: Result) -> str:

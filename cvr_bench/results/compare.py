@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.results.result import Result
+from cvr_bench.results.same_task import check_same_questions, check_same_rules
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import result_ranks_under
 from cvr_bench.scoring.intervals import (
@@ -26,7 +27,7 @@ from cvr_bench.scoring.intervals import (
 )
 from cvr_bench.scoring.measures import Measures
 from cvr_data.core.columns import with_column
-from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.errors import CvrError, did_you_mean
 
 WHOLE = ""
 """Of all queries, beside the values of a slice."""
@@ -72,6 +73,8 @@ class Comparison:
     only_first: int
     """Queries that only the first result has."""
     only_second: int
+    notes: Sequence[str] = ()
+    """What of the models differs beside the task, such as how many frames they read."""
     gallery: int | None = None
     """Gallery items that both have, where both were ranked again on these; None where their galleries are the same."""
 
@@ -83,7 +86,7 @@ def compare_results(first: Result, second: Result, *, by: str | None = None) -> 
         CvrError: the protocols differ, the galleries do and scores were not saved, no query is shared, or there is no
             such slice.
     """
-    problems = _check_comparable(first, second)
+    problems = check_same_rules(first, second)
     if problems:
         table, other, gallery = _on_common_gallery(first, second, problems)
         measures = Measures(ks=first.ks)  # ranked again, only the best target of a query is placed: mAP is not known
@@ -92,7 +95,7 @@ def compare_results(first: Result, second: Result, *, by: str | None = None) -> 
         measures = first.measures
     if not table.num_rows:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
-    _check_targets(table, other, second)
+    check_same_questions(first, second, (table, other), is_same_gallery=not problems)
     names = (first.name, second.name) if first.name != second.name else (str(first.path), str(second.path))
     whole = _difference(table, other, measures)
     slices = _slices(first, table, other, by, measures) if by else {}
@@ -103,8 +106,16 @@ def compare_results(first: Result, second: Result, *, by: str | None = None) -> 
         slices=adjusted,
         only_first=first.ranks.num_rows - table.num_rows,
         only_second=second.ranks.num_rows - table.num_rows,
+        notes=_reads(first, second),
         gallery=gallery,
     )
+
+
+def _reads(first: Result, second: Result) -> list[str]:
+    """What the two models read, where that is known and differs."""
+    both = first.reads, second.reads
+    names = [name for name in both[0] if name in both[1] and both[0][name] != both[1][name]]
+    return [f"they read other {name.replace('_', ' ')}: {both[0][name]}, {both[1][name]}" for name in names]
 
 
 def compared_results_json(comparison: Comparison) -> dict[str, Any]:
@@ -116,6 +127,7 @@ def compared_results_json(comparison: Comparison) -> dict[str, Any]:
         "only_first": comparison.only_first,
         "only_second": comparison.only_second,
         "gallery": comparison.gallery,
+        "notes": list(comparison.notes),
         **_difference_json(comparison.whole, names),
         "slices": {value: _difference_json(part, names) for value, part in comparison.slices.items()},
     }
@@ -140,19 +152,6 @@ def _difference_json(difference: PairedDifference, names: tuple[str, str]) -> di
     }
 
 
-def _check_comparable(first: Result, second: Result) -> list[str]:
-    """Refuse results of different protocols or K; return how their galleries differ."""
-    problems = first.protocol.differences(second.protocol)
-    mine, theirs = first.record["task"], second.record["task"]
-    if mine["ks"] != theirs["ks"]:
-        problems.append(f"ks: {mine['ks']}, not {theirs['ks']}")
-    if problems:
-        raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
-    if mine["gallery"] != theirs["gallery"]:
-        return [f"gallery: {mine['gallery']}, not {theirs['gallery']}"]
-    return ["gallery: as many videos, but not the same ones"] if mine["gallery_id"] != theirs["gallery_id"] else []
-
-
 def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
     """Both ranked again, on the items and queries they share; and how many items these are."""
     matrices = [matrix for result in (first, second) if (matrix := read_result_scores(result.path)) is not None]
@@ -166,10 +165,11 @@ def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -
     queries = [name for name in with_target[0] if name in set(with_target[1])]
     if not queries:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
-    tables = [
-        _ranked_again(result, matrix.within(items, queries))
-        for result, matrix in zip((first, second), matrices, strict=True)
-    ]
+    both = [matrix.within(items, queries) for matrix in matrices]
+    listed = [None if one.candidates is None else [sorted(found.tolist()) for found in one.candidates] for one in both]
+    if listed[0] != listed[1]:
+        raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in candidates.")
+    tables = [_ranked_again(result, matrix) for result, matrix in zip((first, second), both, strict=True)]
     return tables[0], tables[1], len(items)
 
 
@@ -202,13 +202,6 @@ def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
     ]
     rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return first.take(rows[:, 0]), second.take(rows[:, 1])
-
-
-def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
-    columns = [part.column(name).to_pylist() for part in (table, other) for name in ("query_id", "target_ids")]
-    changed = [name for name, mine, _, theirs in zip(*columns, strict=True) if sorted(mine) != sorted(theirs)]
-    if changed:
-        raise CvrError(f"{second.path} was scored with other targets for query {first_few(changed)}.")
 
 
 def _difference(first: pa.Table, second: pa.Table, measures: Measures) -> PairedDifference:

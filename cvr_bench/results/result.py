@@ -42,6 +42,8 @@ RECORD = {
 """Keys of result.json that readers of results go by, and of which type."""
 ABOUT = {"model": str, "options": dict, "command": str, "data": {"path": str, "split": str}}
 """What whoever made a result may say of it."""
+ALL = "all"
+"""`candidates_id` of a query that is ranked against all of the gallery."""
 RANK_COLUMNS = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -55,6 +57,7 @@ RANK_COLUMNS = pa.schema(
         ("unranked", pa.int64()),
         ("is_partial", pa.bool_()),
         ("subset_rank", pa.int64()),
+        ("candidates_id", pa.string()),
         ("reference_rank", pa.int64()),
         ("beats_reference", pa.bool_()),
         ("twins", pa.list_(pa.string())),
@@ -88,6 +91,11 @@ class Result:
     def name(self) -> str:
         """What it was called, else its model."""
         return self.record.get("name") or self.model
+
+    @property
+    def reads(self) -> dict[str, Any]:
+        """What its model reads: frames, sampler, tokens."""
+        return self.record.get("reads") or {}
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -133,6 +141,7 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
         "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
         "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
         "subset_rank": ranks.subset_rank,
+        "candidates_id": _candidates_ids(task),
         **_beside_columns(task, ranks),
         "top": ranks.top,
         "top_scores": ranks.top_scores,
@@ -144,6 +153,15 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
             raise ValueError(f"A slice cannot be called {name!r}; that is a column of {RANKS}.")
         table = table.append_column(name, pa.array([values.get(query_id) for query_id in ranks.query_ids], pa.string()))
     return table
+
+
+def _candidates_ids(task: Task) -> list[str]:
+    """A hash of what each query is ranked against; queries that share a list share its hash."""
+    if task.candidates is None:
+        return [ALL] * len(task.queries)
+    lists = [task.candidates[query.query_id] for query in task.queries]
+    known = {id(ids): content_id(*sorted(ids)) for ids in {id(ids): ids for ids in lists}.values()}
+    return [known[id(ids)] for ids in lists]
 
 
 def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:

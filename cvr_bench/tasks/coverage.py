@@ -16,12 +16,6 @@ if TYPE_CHECKING:  # torch, which those who look something up do not need
     from cvr_data.features.store import FeatureStore
 
 
-def _sampling(store: "FeatureStore | None") -> str:
-    """Return how the frames of stored features were taken, as a protocol says it."""
-    options = store.encoder if store is not None else {}
-    return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"
-
-
 def task_within_features(task: Task, store: "FeatureStore") -> Task:
     """Return the task with the videos that are stored, and the queries about them that keep a target.
 
@@ -47,7 +41,6 @@ def task_within_features(task: Task, store: "FeatureStore") -> Task:
     }
     return dataclasses.replace(
         kept,
-        protocol=dataclasses.replace(task.protocol, frames=_sampling(store)),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
         missing=missing_from_task(task, queries, known),
     )

@@ -153,7 +153,7 @@ def test_only_shared_queries_are_compared_and_the_rest_is_counted(good, tmp_path
 def test_other_targets_of_the_same_query_are_refused(good, tmp_path):
     task = toy_task()
     moved = Task(**{**vars(task), "targets": {**task.targets, "q03": frozenset({"v39"})}})
-    with pytest.raises(CvrError, match="scored with other targets for query q03"):
+    with pytest.raises(CvrError, match=r"differ in targets of 1 of 20 queries, such as q03 \(v21, not v39\)"):
         compare_results(good, save(tmp_path, "moved", moved, [1] * 20))
 
 

@@ -51,11 +51,10 @@ def test_what_has_no_features_is_left_out_and_counted(store):
     }
 
 
-def test_candidates_follow_the_gallery_and_frames_the_features(store):
+def test_candidates_follow_the_gallery(store):
     ranked = frozenset({"test00", "test01", "lost2"})
     task = task_within_features(toy(candidates=dict.fromkeys(("q1", "q2", "q3"), ranked)), store)
     assert task.candidates == {"q1": {"test00", "test01"}}
-    assert task.protocol.frames == "2 uniform"
 
 
 def test_texts_need_no_stored_features(store):
