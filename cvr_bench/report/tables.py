@@ -119,7 +119,7 @@ def _bounds(results: Sequence[Result]) -> list[str]:
     known = [(result, found) for result in results if (found := result.record.get("coverage")) is not None]
     if not known:
         return []
-    names = list(known[0][1]["bounds"])
+    names = [name for name in results[0].metric_names if name in known[0][1]["bounds"]]
     rows = [["whole benchmark", *names]]
     for result, found in known:
         rows.append([result.model, *("{:.2f} to {:.2f}".format(*found["bounds"][name]) for name in names)])

@@ -6,7 +6,7 @@
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.scoring.beside import beside_record
+from cvr_bench.scoring.bounds import Lost, metric_bounds
 from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
 from cvr_bench.scoring.measures import MEAN, Measures
 from cvr_bench.scoring.metrics import chance_recall
-from cvr_bench.tasks.coverage import task_recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_bench.tasks.twins import target_twins
@@ -56,6 +56,8 @@ RANK_COLUMNS = pa.schema(
         pa.field("allowed", pa.int64(), nullable=False),
         ("unranked", pa.int64()),
         ("is_partial", pa.bool_()),
+        ("missing_targets", pa.int64()),
+        ("subset_unranked", pa.int64()),
         ("subset_rank", pa.int64()),
         ("candidates_id", pa.string()),
         ("reference_rank", pa.int64()),
@@ -139,7 +141,8 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
         "ties": ranks.ties,
         "allowed": ranks.allowed,
         "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
-        "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
+        "missing_targets": [task.missing.targets.get(query_id, 0) for query_id in ranks.query_ids],
+        "subset_unranked": [task.missing.subset_unranked.get(query_id, 0) for query_id in ranks.query_ids],
         "subset_rank": ranks.subset_rank,
         "candidates_id": _candidates_ids(task),
         **_beside_columns(task, ranks),
@@ -200,17 +203,14 @@ def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     }
 
 
-def _coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
-    """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
-    ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
-    partial = table.column("is_partial").to_numpy()
-    bounds = {f"R@{k}": task_recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
-    means = [float(np.mean([bound[end] for bound in bounds.values()])) for end in (0, 1)]
+def _coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, Any]:
+    """Return how much of the benchmark was scored, and bounds of its metrics."""
     return {
         "queries": table.num_rows,
-        "lost_queries": lost,
-        "most_unranked": int(unranked.max(initial=0)),
-        "bounds": {**{name: list(bound) for name, bound in bounds.items()}, MEAN: means},
+        "lost_queries": lost.queries,
+        "lost_slices": lost.slices,
+        "most_unranked": int(table.column("unranked").to_numpy().max(initial=0)),
+        "bounds": metric_bounds(table, measures, lost),
     }
 
 
@@ -226,8 +226,10 @@ def problems_of_result(result: "Result") -> list[str]:
     }
     if "beside" in result.record:
         found["beside"] = result.beside
-    if (stored := result.record.get("coverage")) is not None:
-        found["coverage"] = _coverage_record(result.ranks, result.ks, stored["lost_queries"])
+    stored = result.record.get("coverage")
+    if stored is not None and "lost_slices" in stored:  # older results have bounds of the recalls alone
+        lost = Lost(stored["lost_queries"], stored["lost_slices"])
+        found["coverage"] = _coverage_record(result.ranks, result.measures, lost)
     lines, numbers = [], _flat(result.record)
     for name, value in _flat(found).items():
         if is_other and name.endswith((".low", ".high")):
@@ -266,6 +268,7 @@ def _slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str
 def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
     table, measures = result_ranks_table(task, ranks), Measures.of_task(task)
+    lost = Lost(task.missing.queries, task.missing.slices)
     record = {
         **about,
         "task": {
@@ -282,7 +285,7 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "seed": seed,
         "intervals": METHOD,
         **_rank_statistics(table, measures),
-        "coverage": _coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
+        "coverage": _coverage_record(table, measures, lost) if task.missing else None,
         "slices": _slice_statistics(table, measures),
     }
     record["beside"] = beside_record(table, record["task"], task.protocol.reference)

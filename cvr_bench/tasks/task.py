@@ -49,11 +49,15 @@ class Missing:
     """Queries that cannot be scored at all."""
     unranked: Mapping[str, int] = field(default_factory=dict)
     """query_id -> gallery items that it should have been ranked against as well."""
-    partial: frozenset[str] = frozenset()
-    """Queries that lack some of their targets."""
+    subset_unranked: Mapping[str, int] = field(default_factory=dict)
+    """The same, of the query's own set of look-alikes."""
+    targets: Mapping[str, int] = field(default_factory=dict)
+    """query_id -> targets that it lacks."""
+    slices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Slice name -> value -> queries of it that cannot be scored."""
 
     def __bool__(self) -> bool:
-        return bool(self.queries or self.unranked or self.partial)
+        return bool(self.queries or self.unranked or self.subset_unranked or self.targets)
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,7 @@ def test_numbers_that_do_not_follow_from_the_ranks_are_found(good, cvr, one_line
 
 
 def test_what_could_not_be_scored_widens_the_recalls(tmp_path):
-    missing = Missing(queries=20, unranked={"q00": 1, "q01": 0}, partial=frozenset({"q03"}))
+    missing = Missing(queries=20, unranked={"q00": 1, "q01": 0}, targets={"q03": 1})
     task = dataclasses.replace(toy_task(), missing=missing)
     result = save(tmp_path, "partly", task, [1, 1, 1, 3] * 5)
     # 15 of 20 are first, one of them could be second; 20 more could hit or miss, and q03 could be first
