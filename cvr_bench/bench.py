@@ -25,6 +25,7 @@ from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
 from cvr_bench.models.parts.source import model_source_digest
 from cvr_bench.models.parts.weights import WEIGHTS, load_model_checkpoint
+from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
@@ -69,26 +70,44 @@ class BenchRun:
     """Score data that a generator of its texts, or of those learned from, was trained on."""
     split: str = "test"
     seed: int = 0
+    name: str = ""
+    """What its result is called, in its folder and in tables; its model where none is given."""
 
 
 def bench_all(
-    runs: Sequence[BenchRun], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
+    runs: Sequence[BenchRun], sources: Sources, out: Path, data_name: str, *, seeds: int = 1, overwrite: bool = False
 ) -> list[Result]:
-    """Return the results of several models on one data set, each in `out`/<model>-<data>.
+    """Return the results of several models on one data set, each in `out`/<name or model>-<data>.
 
-    On several devices all processes call it; the first one writes and has the results, the others have none.
+    With several seeds a model that depends on one is benched with each, in a folder seed-<number> below that. On
+    several devices all processes call it; the first one writes and has the results, the others have none.
 
     Raises:
-        CvrError: options or a checkpoint of one model are given to several, or what `bench` raises.
+        CvrError: options, a name or a checkpoint of one model are given to several, or what `bench` raises.
     """
-    if len(runs) > 1 and any(run.options or run.checkpoint for run in runs):
-        raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
-    folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
+    if len(runs) > 1 and any(run.options or run.checkpoint or run.name for run in runs):
+        raise CvrError("-o, --name and --checkpoint belong to one model; give one --model with them.")
+    placed = []
+    for run in runs:
+        folder = out / f"{run.name or run.model.replace('_', '-')}-{data_name}"
+        if seeds == 1:
+            placed.append((run, folder))
+            continue
+        own = [dataclasses.replace(run, seed=run.seed + number) for number in range(seeds)]
+        placed += [(one, seed_folder(folder, one.seed)) for one in own[: seeds if _has_seed(run, sources) else 1]]
     if not is_first():
-        for run, folder in zip(runs, folders, strict=True):
+        for run, folder in placed:
             _assist(run, sources, folder)
         return []
-    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
+    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in placed]
+
+
+def _has_seed(run: BenchRun, sources: Sources) -> bool:
+    """Whether another seed gives another result: of a model that is trained, or that draws something."""
+    if run.checkpoint is not None:
+        raise CvrError("--checkpoint scores one training, so --seeds has no meaning beside it.")
+    made = _make(run, sources, sources.encoder)
+    return made.train_config is not None or "seed" in config_dict(made.config)
 
 
 def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False) -> Result:
@@ -235,6 +254,7 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         if run.save_scores:
             save_result_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
+        about |= {"name": run.name} if run.name else {}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not _reads_clips(made):
             about |= {"reads": features_read(sources.store, sources.encoder, task)}
