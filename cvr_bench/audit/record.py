@@ -27,7 +27,7 @@ from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 STAGE = "audit"
-VERSION = 2
+VERSION = 3
 FOLDER = "audit"
 """Inside a result."""
 AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"
@@ -35,14 +35,15 @@ AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.pa
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    k: int = composition.USUAL_K
-    """A query counts as answered when a target is among so many best: what its label goes by."""
+    k: int = 0
+    """A query counts as answered when a target is among so many best: what its label goes by, beside those at 1; 0 is
+    one in a hundred of what it is ranked against."""
     seed: int = 0
     """Of shuffled frames."""
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ValueError(f"k must be at least 1, got {self.k}.")
+        if self.k < 0:
+            raise ValueError(f"k must be at least 1, or 0 for one in a hundred of the gallery, got {self.k}.")
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def audit_retriever(
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
-        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k)
-        tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
+        k = config.k or composition.relative_k(ranks)
+        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, k)
+        tables[COMPOSITION] = composition.composition_table(ranks, unimodals, k)
     composed = time.monotonic()
     found = temporal.temporal_variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
@@ -120,6 +122,6 @@ def audit_result(
         with writer:
             findings = audit_retriever(config, retriever, encoder, task, result.ranks)
             training = result.record["training"] or {}
-            about = {"model": result.model, "data": task.name, "leaks": training.get("leaks")}
+            about = {"model": result.model, "name": result.name, "data": task.name, "leaks": training.get("leaks")}
             write_audit(writer, findings, about, None)
     return read_audit(writer.path)
