@@ -38,7 +38,7 @@ from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import parquet_bytes
+from cvr_data.core.whole_files import file_sha256, parquet_bytes
 from cvr_data.features.protocol import Encoder
 from cvr_data.features.store import HEADS_FOLDER
 
@@ -253,8 +253,9 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         cost = cost_of_scoring(measured, clock.seconds, training)
         if run.save_scores:
             save_result_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
+        saved = {"scores_sha256": file_sha256(writer.path / SCORES)} if run.save_scores else {}
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
-        about |= {"name": run.name} if run.name else {}
+        about |= {**saved, **({"name": run.name} if run.name else {})}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not _reads_clips(made):
             about |= {"reads": features_read(sources.store, sources.encoder, task)}

@@ -20,17 +20,17 @@ from cvr_bench.audit.data_leaks import LEAKS_FILE
 from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
+from cvr_bench.results.single_inputs import AUDIT_FOLDER as FOLDER
+from cvr_bench.results.single_inputs import AUDIT_STAGE as STAGE
+from cvr_bench.results.single_inputs import COMPOSITION
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
-STAGE = "audit"
 VERSION = 3
-FOLDER = "audit"
-"""Inside a result."""
-AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"
+AUDIT, TEMPORAL = "audit.json", "temporal.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,6 @@ from cvr_bench.report.scores import (
     reported_outcomes,
     reported_slices,
 )
-from cvr_bench.results.same_task import task_key
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_data.core.files import read_table
@@ -248,7 +247,7 @@ def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     for name, value in result.protocol.to_json().items():
         what, meanings = PROTOCOL.get(name, (words_on_page(name).capitalize(), {}))
         facts.append((what, meanings.get(value, str(value))))
-    return [*facts, ("Task key", task_key(result)[:12]), *_reads(entries)]
+    return [*facts, ("Task key", result.task_key[:12]), *_reads(entries)]
 
 
 def _reads(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:

@@ -12,7 +12,6 @@ import numpy as np
 from cvr_bench.results.compare import compare_results
 from cvr_bench.results.labels import result_labels
 from cvr_bench.results.result import Result
-from cvr_bench.results.same_task import task_key
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
@@ -110,7 +109,7 @@ def report_groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     """Return the results that may stand in one table together, each group best model first."""
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
-        alike[result.record["task"]["name"], task_key(result)].append(result)
+        alike[result.record["task"]["name"], result.task_key].append(result)
     return [_styled(_labelled(members)) for members in alike.values()]
 
 

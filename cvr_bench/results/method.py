@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from cvr_bench.results.result import RESULT, Result, read_result
-from cvr_bench.results.same_task import task_key
 from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
@@ -63,7 +62,7 @@ def read_method(path: Path) -> Method:
         CvrError: no result is there, or its seeds are of several tasks.
     """
     results = [read_result(one) for one in result_folders(path)]
-    if len({(result.model, task_key(result)) for result in results}) > 1:
+    if len({(result.model, result.task_key) for result in results}) > 1:
         raise CvrError(f"{path} holds results of several models or tasks; compare its seeds one by one.")
     return Method(path, results)
 

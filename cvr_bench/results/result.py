@@ -5,7 +5,6 @@
 `ranks.parquet` has one row per query; every metric can be worked out from it again.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_bench.results.task_key import ALL, result_task_key
 from cvr_bench.scoring.beside import beside_record
 from cvr_bench.scoring.bounds import Lost, metric_bounds
 from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
@@ -42,8 +42,6 @@ RECORD = {
 """Keys of result.json that readers of results go by, and of which type."""
 ABOUT = {"model": str, "options": dict, "command": str, "data": {"path": str, "split": str}}
 """What whoever made a result may say of it."""
-ALL = "all"
-"""`candidates_id` of a query that is ranked against all of the gallery."""
 RANK_COLUMNS = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -93,6 +91,11 @@ class Result:
     def name(self) -> str:
         """What it was called, else its model."""
         return self.record.get("name") or self.model
+
+    @property
+    def task_key(self) -> str:
+        """The hash of its task: what two results share that may stand in one table."""
+        return result_task_key(self.ranks, self.protocol, self.record["task"])
 
     @property
     def reads(self) -> dict[str, Any]:
@@ -185,7 +188,7 @@ def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:
     }
 
 
-def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
+def rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
@@ -203,7 +206,7 @@ def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     }
 
 
-def _coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, Any]:
+def coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, Any]:
     """Return how much of the benchmark was scored, and bounds of its metrics."""
     return {
         "queries": table.num_rows,
@@ -214,52 +217,14 @@ def _coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[st
     }
 
 
-def problems_of_result(result: "Result") -> list[str]:
-    """Return one line per number of result.json that ranks.parquet does not give again; none if all do.
-
-    Ends of intervals that were made in another way are not compared.
-    """
-    is_other = result.record.get("intervals") != METHOD
-    found: dict[str, Any] = {
-        **_rank_statistics(result.ranks, result.measures),
-        "slices": _slice_statistics(result.ranks, result.measures),
-    }
-    if "beside" in result.record:
-        found["beside"] = result.beside
-    stored = result.record.get("coverage")
-    if stored is not None and "lost_slices" in stored:  # older results have bounds of the recalls alone
-        lost = Lost(stored["lost_queries"], stored["lost_slices"])
-        found["coverage"] = _coverage_record(result.ranks, result.measures, lost)
-    lines, numbers = [], _flat(result.record)
-    for name, value in _flat(found).items():
-        if is_other and name.endswith((".low", ".high")):
-            continue
-        told = numbers.get(name)
-        if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
-            lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
-    return lines
-
-
-def _flat(value: Any, name: str = "") -> dict[str, float]:
-    """Nested numbers by dotted name."""
-    if isinstance(value, Mapping):
-        return {key: number for part, inner in value.items() for key, number in _flat(inner, f"{name}.{part}").items()}
-    if isinstance(value, list | tuple):
-        return {
-            key: number for place, inner in enumerate(value) for key, number in _flat(inner, f"{name}.{place}").items()
-        }
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {name.removeprefix("."): float(value)} if is_number else {}
-
-
-def _slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
+def slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its statistics."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     statistics: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         statistics[name] = {
-            value: _rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
+            value: rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
             for value in sorted({value for value in values if value is not None})
         }
     return statistics
@@ -284,10 +249,11 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "protocol_key": task.protocol.key,
         "seed": seed,
         "intervals": METHOD,
-        **_rank_statistics(table, measures),
-        "coverage": _coverage_record(table, measures, lost) if task.missing else None,
-        "slices": _slice_statistics(table, measures),
+        **rank_statistics(table, measures),
+        "coverage": coverage_record(table, measures, lost) if task.missing else None,
+        "slices": slice_statistics(table, measures),
     }
+    record["task_key"] = result_task_key(table, task.protocol, record["task"])
     record["beside"] = beside_record(table, record["task"], task.protocol.reference)
     writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))

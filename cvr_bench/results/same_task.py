@@ -9,25 +9,13 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from cvr_bench.results.result import ALL, Result
-from cvr_data.core.artifacts import key_of
+from cvr_bench.results.result import Result
 from cvr_data.core.errors import CvrError, first_few
 
 QUESTION = {"modification": "text", "reference_id": "reference", "target_ids": "targets", "candidates_id": "candidates"}
 """Column of ranks.parquet -> what it is of a query. `allowed` stands for candidates where an older result has none."""
 SAID = 3
 """Fields that a refusal names."""
-
-
-def task_key(result: Result) -> str:
-    """Return the hash of the task of a result: rules, gallery, K, and the question of each query."""
-    rows = result.ranks.select(["query_id", "modification", "reference_id", "target_ids", "allowed", "candidates_id"])
-    questions = sorted(
-        [*map(str, (query, text, reference, sorted(targets), allowed, ALL if listed is None else listed))]
-        for query, text, reference, targets, allowed, listed in zip(*rows.to_pydict().values(), strict=True)
-    )
-    task = result.record["task"]
-    return key_of({"protocol": result.protocol.key, "gallery": task["gallery_id"], "ks": task["ks"], "is": questions})
 
 
 def check_same_rules(first: Result, second: Result) -> list[str]:

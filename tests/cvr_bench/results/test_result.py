@@ -10,7 +10,8 @@ import pytest
 
 from cvr_bench.report.tables import report_comparison_table, report_results_table, report_slices_table
 from cvr_bench.results.compare import compare_results, compared_results_json
-from cvr_bench.results.result import problems_of_result, read_result, write_result
+from cvr_bench.results.problems import problems_of_result
+from cvr_bench.results.result import read_result, write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Missing, Query, Task

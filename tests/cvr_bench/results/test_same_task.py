@@ -7,7 +7,6 @@ import pytest
 from cvr_bench.models.random import RandomRetriever
 from cvr_bench.results.compare import compare_results
 from cvr_bench.results.result import read_result, write_result
-from cvr_bench.results.same_task import task_key
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.errors import CvrError
@@ -35,7 +34,7 @@ def test_other_tasks_are_refused_in_one_line(name, first, second, said, tmp_path
     with pytest.raises(CvrError) as error:
         compare_results(*results)
     assert said in str(error.value) and "\n" not in str(error.value)
-    assert task_key(results[0]) != task_key(results[1])
+    assert results[0].task_key != results[1].task_key
 
 
 def test_other_texts_of_the_same_queries_are_refused(tmp_path):
@@ -51,4 +50,4 @@ def test_the_frames_a_model_reads_are_shown_and_keep_no_results_apart(tmp_path):
     task = sample_task("egocvr")
     results = scored(tmp_path / "a", task, {"frames": "4"}), scored(tmp_path / "b", task, {"frames": "15"})
     assert compare_results(*results).notes == ["they read other frames: 4, 15"]
-    assert task_key(results[0]) == task_key(results[1])
+    assert results[0].task_key == results[1].task_key
