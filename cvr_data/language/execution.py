@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from cvr_data.language.closed_words import FILM, NOBODY, PARTITIVES
+from cvr_data.language.closed_words import FILM, NOBODY, PARTITIVES, VAGUE_COUNTS
 from cvr_data.language.frames import Frame, Thing, frames_of
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import means, names
@@ -264,4 +264,6 @@ def _foreign(
 
 
 def _is_known(word: str, known: Collection[str]) -> bool:
-    return any(word in free for free in (EDIT_WORDS, FILM, PRONOUNS, NOBODY, PARTITIVES)) or has_word(known, word)
+    return any(word in free for free in (EDIT_WORDS, FILM, PRONOUNS, NOBODY, PARTITIVES, VAGUE_COUNTS)) or has_word(
+        known, word
+    )
