@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import real_captions
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.language.words import words_of
 from cvr_data.modifications.generator import Config, Generator
 from cvr_data.tables import PAIRS
 
@@ -33,8 +34,8 @@ READ = ("unusable", "clear", "like a person's")
 
 
 def key_of(row: dict[str, Any], seed: int) -> str:
-    captions = f"{seed} {row['reference_caption']} {row['target_caption']}"
-    return hashlib.sha256(captions.encode()).hexdigest()
+    words = [word for side in ("reference", "target") for word in words_of(row[f"{side}_caption"])]
+    return hashlib.sha256(f"{seed} {' '.join(words)}".encode()).hexdigest()
 
 
 def published(path: Path) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ def mined(folders: Sequence[Path], seed: int) -> list[dict[str, Any]]:
 def texts_of(rows: Sequence[dict[str, Any]], style: str, seed: int, count: int) -> Iterator[dict[str, Any]]:
     """Yield the first `count` accepted texts of rows that have a change of the style, and print the yield."""
     generator, tried, found = Generator(Config(prompt=style, backend="rules", seed=seed)), 0, 0
+    rows = list({key_of(row, seed): row for row in rows}.values())  # look-alikes once
     fitting = [row for row in rows if style == "short" or any(change["kind"] == style for change in row["changes"])]
     why: Counter[str] = Counter()
     for row in fitting:

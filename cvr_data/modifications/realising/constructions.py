@@ -83,12 +83,13 @@ def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
     elif new and after.text.split()[-1] in DETERMINING:
         yield Text(2, f"show {new}")
         yield Text(1, f"use {new}")
-    elif new and _is_before_only(found, before, after):
+    elif new and (" " in after.text or _is_before_only(found, before, after)):
         yield from _whole(found, old, new)
     elif after.is_noun and not new and found.axis != "colour":
         yield from _object(found, before, after)
     elif found.axis != "count" and (not after.is_noun or found.axis == "colour"):
-        yield from _made(found, after, before.text if before.is_quality or found.axis == "colour" else "")
+        is_told = before.is_quality and not (before.text.endswith("ing") and is_colour(after))
+        yield from _made(found, after, before.text if is_told or is_colour(before) else "")
         if new and found.is_main:
             yield Text(9, new, gone=old)
             yield from (text._replace(weight=text.weight // 2) for text in _whole(found, old, new) if text.gone)

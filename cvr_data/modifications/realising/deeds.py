@@ -43,7 +43,9 @@ def deed_of(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) ->
 def doing_of(frame: Frame, head: int | None) -> Forms:
     """Return what a thing does, if its caption says it once."""
     events = [one for one in frame.events if one.agent is not None and frame.things[one.agent].head == head]
-    return verb_forms(frame, NOWHERE, events[0].head, None) if len(events) == 1 else NOTHING
+    if len(events) != 1 or frame.sentence.words[events[0].head + 1 : events[0].head + 2] == ("of",):
+        return NOTHING  # "use of a phone"
+    return verb_forms(frame, NOWHERE, events[0].head, None)
 
 
 def place_of(ours: Frame, theirs: Frame) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cvr_data.language.closed_words import CAMERA_MOVES
 from cvr_data.language.frames import Frame, Thing
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, preposition
+from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen, preposition
 from cvr_data.language.parse import Sentence
 from cvr_data.modifications.realising.verbs import acting, attributed, name_in
 
@@ -29,10 +30,12 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         number = _agent(frame, head)
         verb = acting(frame, head)
         subject = _subject(frame.sentence, head if verb is None else verb)
-        if number is None and subject is not None and frame.sentence.words[subject] == "camera":
+        if _is_camera(frame.sentence, subject):
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
         noun = frame.noun_of(head)
+        if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
+            return None
         number = frame.thing_of(noun) if noun is not None and noun != head else None
         if number is None and noun is not None and noun != head:
             is_plural = frame.number(noun) == "plural"
@@ -40,6 +43,13 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
     else:
         number = next(_subjects(frame, head), None)
     return as_holder(frame, number) if number is not None else None
+
+
+def _is_camera(sentence: Sentence, subject: int | None) -> bool:
+    """Whether the camera does something, or "pans" that should be its verb: "the camera pans right to show"."""
+    if subject is None or "camera" not in (sentence.words[subject], sentence.words[max(subject - 1, 0)]):
+        return False
+    return sentence.words[subject] == "camera" or sentence.lemmas[subject] in CAMERA_MOVES
 
 
 def _agent(frame: Frame, head: int) -> int | None:

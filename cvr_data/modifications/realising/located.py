@@ -216,9 +216,10 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
     return Side(
         text=said,
         phrase=with_article(frame, said, head) if is_noun and slot != "attribute" else said,
-        is_plural=sentence.tags[head] in ("NNS", "NNPS"),
+        is_plural=is_noun
+        and (sentence.tags[head] in ("NNS", "NNPS") or lexicon.singular_of(sentence.words[head]) is not None),
         is_noun=is_noun,
-        is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head),
+        is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head) and not is_film(sentence, head),
         is_state=sentence.tags[head] in ("VBN", "VBD") and text.endswith("ed") and _hangs(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun and not lexicon.classes(lemma).isdisjoint(ALIVE),

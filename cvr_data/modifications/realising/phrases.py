@@ -5,7 +5,7 @@ from cvr_data.language.closed_words import FILM
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import head_of
-from cvr_data.language.nouns import NOUN_TAGS
+from cvr_data.language.nouns import BEFORE_NOUN, NOUN_TAGS
 from cvr_data.modifications.realising.forms import article
 
 MASS = (7, 12, 13, 19, 22, 26, 27)
@@ -56,6 +56,8 @@ def _makes_one(frame: Frame, before: int, noun: int) -> bool:
     """Whether the noun before a noun that comes or goes makes one thing with it: "coffee" of "coffee maker"."""
     sentence, lexicon = frame.sentence, read_lexicon()
     if before < 0 or sentence.deps[before] != "compound" or sentence.heads[before] != noun:
+        return False
+    if sentence.deps[noun] in BEFORE_NOUN:
         return False
     name, tags = sentence.lemmas[before], (sentence.tags[before], sentence.tags[noun])
     is_noun = tags[0] == "NN" and tags[1] in NOUN_TAGS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cvr_data.language.changes import Phrase
-from cvr_data.language.closed_words import DIRECTIONS
+from cvr_data.language.closed_words import DIRECTIONS, LIGHT_VERBS
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
@@ -36,7 +36,7 @@ def acting(frame: Frame, head: int) -> int | None:
     words, tags, lemmas = frame.sentence.words, frame.sentence.tags, frame.sentence.lemmas
     if head and words[head] in DIRECTIONS:
         # "left" after a verb is where to, though it may be tagged as of leaving, and the verb as a plural noun
-        is_after_noun = tags[head - 1] == "NNS" and head > 1 and tags[head - 2] in NOUN_TAGS
+        is_after_noun = tags[head - 1] == "NNS" and head > 1 and (tags[head - 2] in NOUN_TAGS or tags[head - 2] == "RB")
         is_verb = is_after_noun and read_lexicon().has(lemmas[head - 1], "verb")
         if tags[head - 1].startswith("VB") or is_verb:
             return head - 1
@@ -49,6 +49,8 @@ def is_sure(frame: Frame, verb: int) -> bool:
     word, lemma = sentence.words[verb], sentence.lemmas[verb]
     if word.endswith(("ing", "ed")) or sentence.child(verb, "aux", "auxpass") is not None:
         return True
+    if sentence.tags[verb] == "VB" and verb and sentence.words[verb - 1] not in ("to", "and"):
+        return False  # "permit" of "glowing permit key": orders begin with their verb
     subject = sentence.child(verb, "nsubj", "nsubjpass")
     is_told = subject is not None and sentence.child(subject, "det", "nummod", "poss") is not None
     counts = [lexicon.frequency(lemma, part) for part in ("verb", "noun")]
@@ -76,18 +78,24 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> 
     sentence, lexicon = frame.sentence, read_lexicon()
     found = acting(frame, head)
     verb = head if found is None else found
+    if any(word < verb and sentence.tags[word] in NOUN_TAGS for word in phrase.words):
+        return NOTHING  # "a horse wearing blinders" is somebody else, too
+    if sentence.child(verb, "neg") is not None:
+        return NOTHING
     rest = [word for word in phrase.words if word > verb and _is_said(frame, word)]
     is_known = found is not None or sentence.tags[verb].startswith("VB")
-    lemma = sentence.lemmas[verb] if is_known else lexicon.verb_of(sentence.words[verb]) or ""
-    if not lemma or not lexicon.has(lemma, "verb") or (lemma == "be" and not rest) or _has_clause(frame, rest):
+    lemma = _base(frame, verb) if is_known else lexicon.verb_of(sentence.words[verb]) or ""
+    if not lemma or not lexicon.has(lemma, "verb") or _has_clause(frame, phrase.words, verb):
         return NOTHING
     event = next((event for event in frame.events if event.head == verb), None)
     end, number = _object(frame, event, rest, other)
-    if event is not None and event.particle and event.particle not in [sentence.words[word] for word in rest]:
-        end.insert(0, event.particle)
+    if not rest and verb + 1 < len(sentence.words) and _is_particle(frame, verb + 1, verb):
+        end.insert(0, sentence.words[verb + 1])
     if sentence.child(verb, "auxpass") is not None:
         tail = " ".join([sentence.words[verb], *(sentence.words[word] for word in rest), *end])
         return Forms(f"be {tail}", f"being {tail}", number)
+    if not end and not rest and lemma in LIGHT_VERBS:
+        return NOTHING
     if event is not None and not end and not rest and _is_told_by(frame, event):
         return Forms(ing=" ".join(sentence.words[verb : frame.things[event.object or 0].last + 1]))
     forms = (lemma, inflected(lemma, "VBG"))
@@ -96,13 +104,27 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> 
     return Forms(base, ing, number)
 
 
+def _base(frame: Frame, verb: int) -> str:
+    """Return the base form of a verb: "lay", which the lemma of "lie" has, too, is its own in "they lay tools out"."""
+    word, tag = frame.sentence.words[verb], frame.sentence.tags[verb]
+    return word if tag in ("VB", "VBP") and read_lexicon().has(word, "verb") else frame.sentence.lemmas[verb]
+
+
+def _is_particle(frame: Frame, word: int, verb: int) -> bool:
+    """Whether the word after a verb belongs to it: "put down", "horse around"."""
+    sentence = frame.sentence
+    return sentence.heads[word] == verb and (sentence.deps[word] == "prt" or sentence.words[word] == "around")
+
+
 def _is_said(frame: Frame, word: int) -> bool:
     return frame.sentence.deps[word] not in AUXILIARY or frame.sentence.tags[word] == "TO"  # "start to count"
 
 
-def _has_clause(frame: Frame, words: Sequence[int]) -> bool:
-    """Whether words hold a finite verb of their own: "becomes" of "standing becomes visible"."""
-    sentence = frame.sentence
+def _has_clause(frame: Frame, said: Sequence[int], verb: int) -> bool:
+    """Whether words after a verb are parted by a comma or hold a verb of their own: "standing becomes visible"."""
+    sentence, words = frame.sentence, [word for word in said if word > verb]
+    if any(sentence.tags[word] in (",", ":") for word in words):
+        return True
     finite = [word for word in words if sentence.tags[word] in FINITE and sentence.words[word] not in DIRECTIONS]
     return any(sentence.deps[word] != "conj" for word in finite)
 
@@ -110,12 +132,13 @@ def _has_clause(frame: Frame, words: Sequence[int]) -> bool:
 def _joined_verb(frame: Frame, word: int, tag: str) -> str:
     """Return a word of what is done, verbs joined by "and" in the form of the first: "dance and sing"."""
     sentence, lexicon = frame.sentence, read_lexicon()
-    is_joined = sentence.deps[word] == "conj" or sentence.words[word - 1] == "and"
+    is_joined = sentence.deps[word] == "conj" or sentence.words[word - 1] in ("and", "or")
     lemma = sentence.lemmas[word]
-    if sentence.tags[word] == "NNS" and is_joined and lexicon.frequency(lemma, "verb"):
-        is_joined = lexicon.frequency(lemma, "verb") > lexicon.frequency(lemma, "noun")  # "waves and salutes"
-    elif not sentence.tags[word].startswith("VB"):
-        is_joined = False
+    if not sentence.tags[word].startswith("VB"):
+        is_beside = sentence.words[word - 1] in ("and", "or") and sentence.tags[word - 2].startswith(
+            "VB"
+        )  # "turns and waves"
+        is_joined = is_beside and sentence.tags[word] == "NNS" and lexicon.has(lemma, "verb")
     if not is_joined:
         return sentence.words[word]
     return lemma if tag == "VB" else inflected(lemma, "VBG")
@@ -125,8 +148,10 @@ def _object(
     frame: Frame, event: Event | None, said: Sequence[int], other: Frame | None
 ) -> tuple[list[str], int | None]:
     """Return the object of a verb where the change does not hold it: "the door" if the other caption has it, too."""
-    if event is None or event.object is None or attributed(frame, event) is not None:
+    if event is None or attributed(frame, event) is not None:
         return [], None
+    if event.object is None:
+        return _plain_object(frame, event, said), None
     thing, words = frame.things[event.object], frame.sentence.words
     if thing.head in said or thing.head < event.head:
         return [], None
@@ -140,6 +165,15 @@ def _object(
     if last > thing.last or ((thing.determiner or thing.number == "plural" or is_mass) and not is_shared):
         return list(words[thing.first : last + 1]), event.object
     return ["the", *name_in(frame, thing).split()], event.object
+
+
+def _plain_object(frame: Frame, event: Event, said: Sequence[int]) -> list[str]:
+    """Return the object of a verb that names no thing, with its article: "the camera"."""
+    sentence = frame.sentence
+    noun = sentence.child(event.head, "dobj")
+    if noun is None or noun in said or noun < event.head or sentence.child(noun, "det") is None:
+        return []
+    return list(sentence.words[min(sentence.children[noun]) : noun + 1])
 
 
 def _with_of(frame: Frame, thing: Thing) -> int:
