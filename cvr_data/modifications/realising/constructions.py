@@ -213,7 +213,9 @@ def _handled(found: Located, after: Side, gone: str) -> Iterator[Text]:
 
 def _number(before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of how many: "show several cows"."""
-    if after.is_plural:
+    if " " in before.text or " " in after.text:
+        yield Text(1, f"show {after.phrase}", gone=before.phrase)  # "several games"
+    elif after.is_plural:
         yield Text(3, f"show several {after.text}", gone=f"one {before.text}")
         yield Text(3, f"have more {after.text}", gone=f"one {before.text}")
         yield Text(2, f"add more {after.text}")
