@@ -46,6 +46,11 @@ EXAMPLE = [
 ]
 
 
+def languages(config: Config) -> tuple[str, ...]:
+    """Return what the encoder reads, as far as it is known."""
+    return ("en",) if config.encoder == MINILM else ()
+
+
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "text_too_different" or "text_too_similar" outside the band.
 
