@@ -35,7 +35,7 @@ class Config(BandConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_band(self.encoder, (self.low, self.high), "text-similarity")
+        check_band(self.encoder, (self.low, self.high))
 
 
 EXAMPLE = [

@@ -185,9 +185,9 @@ def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Pat
         return wanted or MINILM
     searched = text_encoder_of(embeddings) if embeddings else searched
     try:
-        check_band(searched, (strategy.config.low, strategy.config.high), strategy.name)
+        check_band(searched, (strategy.config.low, strategy.config.high))
     except ValueError as error:
-        raise CvrError(str(error)) from None
+        raise CvrError(f"{strategy.name}: {error}") from None
     if wanted not in (None, searched):
         raise CvrError(
             f"{strategy.name} searches by {searched}, and the band of the filter text-similarity is of {wanted}; give "
