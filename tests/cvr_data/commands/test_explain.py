@@ -6,7 +6,7 @@ import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.tables import PAIRS, pair_id
+from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
 
 PROMPT = """{summary: s, source: s, style: short, changes: CHANGES, user: '$before $after',
 lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
@@ -184,3 +184,56 @@ def test_a_dropped_pair_tells_the_filter_and_its_values(tmp_path, told):
     shown = told("explain", row["pair_id"][:8], "--in", tmp_path / "pairs")
     assert f"pair {row['pair_id']}: dropped by digits (digit): 7 -> 8: " in shown
     assert f"videos        {row['reference_id']} -> {row['target_id']}" in shown
+
+
+def test_what_test_sources_drop_is_told_with_the_test_triplet(tmp_path, told, write_texts):
+    write_pairs(tmp_path / "pairs", ("a", "b", "blue", {"split": "train"}), ("c", "d", "blue", {"split": "test"}))
+    write_pairs(tmp_path / "other", ("b", "e", "green", {"split": "train"}))
+    write_texts("make it $after")
+    write_texts("make it $after", pairs="other", out="tests")
+    told("build-triplets", tmp_path / "texts", "--test-from", tmp_path / "tests", "-O", tmp_path / "triplets")
+    (kept,) = open_artifact(tmp_path / "triplets").read().to_pylist()
+    said = {
+        row["drop_reason"]: told("explain", row["triplet_id"], "--in", tmp_path / "triplets").splitlines()
+        for row in dropped_triplets(tmp_path / "triplets")
+    }
+    assert f"  dropped       the target b is in test triplet {kept['triplet_id']}" in said["shares_test_video"]
+    line = "  dropped       c -> d is of split test, and the test triplets come from --test-from alone"
+    assert line in said["not_of_test_source"]
+
+
+def test_what_people_dropped_is_told_with_what_they_said(tmp_path, told, write_texts):
+    write_pairs(tmp_path / "pairs", ("r", "t", "blue", {"split": "train"}))
+    write_texts("make it $after")
+    judged = {"item_id": "i", "reference_id": "r", "target_id": "t", "style": "short", "texts": ["make it blue"],
+              "judged_at": "2026-01-01T00:00:00", "split": "train"}  # fmt: skip
+    rows = [
+        {**judged, "judgment_id": "1", "annotator": "x", "decision": "reject", "reason": "wrong_change"},
+        {**judged, "judgment_id": "2", "annotator": "y", "decision": "reject", "reason": "wrong_change"},
+        {**judged, "judgment_id": "3", "annotator": "z", "decision": "skip"},
+    ]
+    with ArtifactWriter(tmp_path / "judgments", stage="export-judgments") as writer:
+        writer.write_part(0, pa.Table.from_pylist(rows, schema=JUDGMENTS))
+        writer.finish()
+    told("build-triplets", tmp_path / "texts", "--judgments", tmp_path / "judgments", "-O", tmp_path / "triplets")
+    (row,) = dropped_triplets(tmp_path / "triplets")
+    shown = told("explain", row["triplet_id"], "--in", tmp_path / "triplets").splitlines()
+    assert "  dropped       people said 1 x skip, 2 x reject wrong_change" in shown
+
+
+def test_a_score_beyond_its_threshold_is_told_with_both(tmp_path, told, write_texts):
+    write_pairs(tmp_path / "pairs", ("r", "t", "blue", {}))
+    (row,) = write_texts("make it $after")
+    told("score-modifications", tmp_path / "texts", "-O", tmp_path / "scored", "-o", "min_gain=2")
+    shown = told("explain", row["modification_id"], "--in", tmp_path / "scored")
+    (scored,) = open_artifact(tmp_path / "scored").read().to_pylist()
+    assert f"why           low_cycle_gain: cycle_gain {scored['cycle_gain']:.3f}, at least 2.0" in shown
+
+
+def test_a_video_that_an_import_dropped_tells_the_line(tmp_path, told):
+    path = tmp_path / "c.csv"
+    path.write_text("video_id,caption\na,a dog runs\nb,\n", encoding="utf-8")
+    told("import", "table", path, "--out", tmp_path / "videos")
+    shown = told("explain", "b", "--in", tmp_path / "videos").splitlines()
+    assert shown[0] == "video b: dropped by no_caption"
+    assert "  detail  line 3: no value in column 'caption'" in shown
