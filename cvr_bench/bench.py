@@ -15,7 +15,6 @@ from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
-from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.reads import features_read
@@ -40,7 +39,6 @@ from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, parquet_bytes
 from cvr_data.features.protocol import Encoder
-from cvr_data.features.store import HEADS_FOLDER
 
 VERSION = 1
 ENCODED_AHEAD = 50_000
@@ -197,19 +195,8 @@ class _Made:
 
     def inputs(self) -> dict[str, Path]:
         """Return what a result depends on, by the name it has in the manifest."""
-        run, sources = self.run, self.sources
-        files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
-        if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
-            files = sorted(path for path in sources.data.iterdir() if path.suffix in READERS)
-        named: dict[str, Sequence[Path]] = {
-            "triplets" if sources.benchmark is None else "annotations": files,
-            "embeddings": [sources.embeddings],
-            "videos": sources.videos,
-            "distractors": sources.distractors,
-            "train-data": self.training.files if self.training else (),
-        }
-        if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
-            named["heads"] = [sources.embeddings / HEADS_FOLDER]
+        run = self.run
+        named = {**self.sources.input_paths(), "train-data": self.training.files if self.training else ()}
         if run.checkpoint is not None:
             is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
             named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
