@@ -119,7 +119,7 @@ def audit_result(
     if writer.finished() is None:
         with writer:
             findings = audit_retriever(config, retriever, encoder, task, result.ranks)
-            training = result.record["training"] or {}
-            about = {"model": result.model, "data": task.name, "leaks": training.get("leaks")}
+            leaks = result.record.get("leaks") or (result.record["training"] or {}).get("leaks")
+            about = {"model": result.model, "data": task.name, "leaks": leaks}
             write_audit(writer, findings, about, None)
     return read_audit(writer.path)
