@@ -267,8 +267,11 @@ def _train_config(run: BenchRun, retriever: Retriever) -> Any:
             raise CvrError("--checkpoint scores without training, so -t has no meaning beside it.")
         return None
     from cvr_bench.training.config import TrainConfig
+    from cvr_bench.training.step_log import check_training_loggers
 
-    return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+    config = parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+    check_training_loggers(config)
+    return config
 
 
 def _train(made: _Made, out: Path) -> dict[str, Any] | None:
@@ -279,6 +282,8 @@ def _train(made: _Made, out: Path) -> dict[str, Any] | None:
 
     sources, config = made.sources, made.train_config
     data = sources.own_training if made.training is None else made.training.load(sources.store)
+    if len(data.training_set) < 2:
+        raise CvrError(f"{sources.data}: one triplet to train on, which has nothing to be told apart from; give more.")
     # in large batches on all cores, where training would ask for a few texts at a time
     texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
     for start in range(0, len(texts), TEXTS):

@@ -79,9 +79,8 @@ def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
     assert outcome.code == 0, outcome.err
     result = read_result(Path("results/combiner-circo"))
     assert verify(result.path) == []
-    assert (
-        result.record["training"]["triplets"] == 4
-    )  # one of six references is held out, and what its target is the reference of
+    # one of six references is held out, and a triplet that has its target as the reference
+    assert result.record["training"]["triplets"] == 4
     assert result.record["train_data"] == {"name": "cc-coir", "held_out": 0.01}
     assert result.record["task"]["name"] == "circo-val"
 
