@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, PairScores, Retriever, ScoresPairs
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, first_few
 
@@ -40,8 +40,6 @@ SMALL = 10**6
 
 Thing = TypeVar("Thing")
 Found = TypeVar("Found")
-PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(rows, columns) -> float32 scores that do not depend on what else is scored."""
 BlockStream = Iterator[tuple[int, np.ndarray]]
 """(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
 
@@ -102,10 +100,12 @@ class Scorer:
         if isinstance(self.retriever, DenseRetriever):
             return self._score_dense(self.retriever, queries)
         scores_QG = score_matrix(self.retriever, queries, len(self.gallery))
+        exact = self.retriever.exact_pairs(queries) if isinstance(self.retriever, ScoresPairs) else None
+        pair_scores, margin = exact or (lambda rows, columns: scores_QG[rows, columns], 0.0)
         return ScoreBlocks(
             blocks=lambda rows: _matrix_blocks(scores_QG, rows, self.columns),
-            pair_scores=lambda rows, columns: scores_QG[rows, columns],
-            margins_Q=np.zeros(len(queries), dtype=np.float32),
+            pair_scores=pair_scores,
+            margins_Q=np.full(len(queries), margin, dtype=np.float32),
             copies=None,
         )
 
