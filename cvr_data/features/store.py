@@ -52,7 +52,7 @@ EMBEDDINGS = pa.schema(
     ]
 )
 """The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file,
-length of a text's own feature before its pooled row was brought to unit length; null in artifacts of before 0.9."""
+length of a text's own feature before its pooled row was brought to unit length; null in artifacts of before it was kept."""
 
 _COLUMNS = pa.schema(
     [

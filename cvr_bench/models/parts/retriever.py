@@ -94,7 +94,7 @@ class ScoresPairs(Protocol):
     """
 
     def exact_pairs(self, queries: Sequence[Query]) -> tuple[PairScores, float] | None:
-        """Return exact scores of single pairs, and how far those of `score` can be from them; None if there are none."""
+        """Return the exact scores of pairs, and how far those of `score` can be from them; None if there are none."""
 
 
 class DenseRetriever:
