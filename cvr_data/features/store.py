@@ -52,7 +52,7 @@ EMBEDDINGS = pa.schema(
     ]
 )
 """The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file,
-length of a text's own feature before its pooled row was brought to unit length; null in artifacts of before it was kept."""
+length of a text's own feature before its pooled row was brought to unit length; null in older artifacts."""
 
 _COLUMNS = pa.schema(
     [
@@ -147,8 +147,8 @@ class FeatureStore:
 
     @property
     def unit_frames(self) -> bool | None:
-        """Whether frames were brought to unit length; None where their encoder does not say, and of heads."""
-        return None if self.heads else self.encoder.get("normalise")
+        """Whether frames were brought to unit length; None where nobody says: imported ones, and those of heads."""
+        return None if self.heads or self.is_imported else self.encoder.get("normalise")
 
     def space(self) -> dict[str, Any]:
         """Return what names the space of these features: the encoder, its weights, how frames were taken, the heads.
@@ -161,6 +161,15 @@ class FeatureStore:
         heads = self.artifact.path / HEADS_FOLDER / HEADS_WEIGHTS
         digest = hashlib.sha256(heads.read_bytes()).hexdigest() if self.heads is not None else None
         return {**encoder, "heads": digest}
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether others made the features, so that the options of the encoder tell of texts alone."""
+        return self.artifact.stage == f"{STAGE}-import"
+
+    def frame_counts(self, video_ids: Sequence[str]) -> np.ndarray:
+        """Return (B,) int64, how many frames of each video are stored. Raises CvrError: an id is not stored."""
+        return self._places("video", video_ids).column("row_count").to_numpy()
 
     def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) bool, whether the features of each video are stored."""
@@ -230,7 +239,7 @@ class FeatureStore:
     def _rows(self, places: pa.Table, array: str = "part") -> list[Tensor]:
         columns = (places.column(name).to_pylist() for name in ("part", "row_start", "row_count"))
         return [
-            torch.from_numpy(np.array(self._array(array, part)[start : start + count]))
+            torch.from_numpy(np.array(self._array(array, part, start + count)[start : start + count]))
             for part, start, count in zip(*columns, strict=True)
         ]
 
@@ -238,18 +247,24 @@ class FeatureStore:
         pooled = np.empty((places.num_rows, self.artifact.manifest[width]), np.float32)
         parts, items = (places.column(name).to_numpy() for name in ("part", "item"))
         for part in np.unique(parts):
-            pooled[parts == part] = self._array("pooled", int(part))[items[parts == part]]
+            of_part = items[parts == part]
+            pooled[parts == part] = self._array("pooled", int(part), int(of_part.max()) + 1)[of_part]
         return torch.from_numpy(pooled)
 
-    def _array(self, name: str, part: int) -> np.ndarray:
+    def _array(self, name: str, part: int, rows: int) -> np.ndarray:
+        """An array of a part that has so many rows at least."""
         path = self._parts[part]
         file = path.with_name(path.stem.replace("part", name, 1) + ".npy")
         if file.name not in self._arrays:
-            self._arrays[file.name] = self._read_array(file, name)
+            self._arrays[file.name] = self._read_array(file)
+        if len(self._arrays[file.name]) < rows:
+            raise CvrError(
+                f"{file} has {len(self._arrays[file.name])} rows, its table names row {rows}; make it again."
+            )
         return self._arrays[file.name]
 
-    def _read_array(self, file: Path, name: str) -> np.ndarray:
-        """The rows of a file, as wide and as many as the table says."""
+    def _read_array(self, file: Path) -> np.ndarray:
+        """The rows of a file, as wide as the manifest says."""
         with reading(file, "an .npy file"), local_file(file) as here:  # what is mapped stays, though a copy goes
             array, manifest = read_array(here), self.artifact.manifest
         widths = {manifest[key] for key in ("dim", "text_dim", "frame_token_dim") if key in manifest}
