@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, PairScores, Retriever, ScoresPairs
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.errors import first_few
+from cvr_data.core.errors import CvrError, first_few
 
 COLUMNS = 1024
 """Gallery columns of a block: with 1024 queries it stays in the cache of two cores."""
@@ -40,8 +40,6 @@ SMALL = 10**6
 
 Thing = TypeVar("Thing")
 Found = TypeVar("Found")
-PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(rows, columns) -> float32 scores that do not depend on what else is scored."""
 BlockStream = Iterator[tuple[int, np.ndarray]]
 """(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
 
@@ -96,15 +94,18 @@ class Scorer:
         """Return the scores of the queries.
 
         Raises:
-            ValueError: a score is NaN or infinite, or the shape is not (queries, gallery).
+            CvrError: a score is NaN or infinite, or may be.
+            ValueError: the shape is not (queries, gallery).
         """
         if isinstance(self.retriever, DenseRetriever):
             return self._score_dense(self.retriever, queries)
         scores_QG = score_matrix(self.retriever, queries, len(self.gallery))
+        exact = self.retriever.exact_pairs(queries) if isinstance(self.retriever, ScoresPairs) else None
+        pair_scores, margin = exact or (lambda rows, columns: scores_QG[rows, columns], 0.0)
         return ScoreBlocks(
             blocks=lambda rows: _matrix_blocks(scores_QG, rows, self.columns),
-            pair_scores=lambda rows, columns: scores_QG[rows, columns],
-            margins_Q=np.zeros(len(queries), dtype=np.float32),
+            pair_scores=pair_scores,
+            margins_Q=np.full(len(queries), margin, dtype=np.float32),
             copies=None,
         )
 
@@ -113,6 +114,7 @@ class Scorer:
         assert gallery_GD is not None
         queries_QD = retriever.embed(queries)
         _check_embeddings(queries_QD, "query", queries, lambda query: query.query_id)
+        _check_products(queries_QD, self.longest, queries)
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
@@ -190,16 +192,24 @@ def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Ca
     parts = rows.split(max(1, CELLS // max(1, rows.shape[1])))
     broken = torch.cat([~part.isfinite().all(dim=1) for part in parts]).nonzero().flatten().tolist()
     if broken:
-        raise ValueError(
-            f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite."
-        )
+        raise CvrError(f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite.")
+
+
+def _check_products(queries_QD: Tensor, longest: float, queries: Sequence[Query]) -> None:
+    """Refuse embeddings so long that a product, or a sum on the way to it, may be no float32."""
+    lengths_Q = queries_QD.double().norm(dim=1) * longest
+    broken = (~(lengths_Q <= torch.finfo(torch.float32).max)).nonzero().flatten().tolist()
+    if broken:
+        named = first_few(queries[row].query_id for row in broken)
+        raise CvrError(f"The scores of query {named} overflow float32: the model's embeddings are too long.")
 
 
 def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
     """Return the scores of queries against a gallery of `width` items, float32.
 
     Raises:
-        ValueError: a score is NaN or infinite, or there are more or fewer.
+        CvrError: a score is NaN or infinite.
+        ValueError: there are more or fewer.
     """
     with torch.no_grad():
         scores = retriever.score(queries).float().cpu()
@@ -209,7 +219,7 @@ def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> 
     if not scores.sum(dim=1).isfinite().all() and (
         broken := (~scores.isfinite().all(dim=1)).nonzero().flatten().tolist()
     ):
-        raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
+        raise CvrError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
     return scores.numpy()
 
 

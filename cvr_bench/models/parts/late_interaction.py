@@ -69,6 +69,33 @@ def late_interaction_tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
     return found
 
 
+def late_interaction_pair(text: tuple[Tensor, Tensor], video: tuple[Tensor, Tensor]) -> float:
+    """Return the score of one text (its vectors and weights) with one video, worked out in float64."""
+    alike_LT = text[0].double() @ video[0].double().T
+    of_tokens = alike_LT.amax(dim=1) @ text[1].double()
+    return float((of_tokens + alike_LT.amax(dim=0) @ video[1].double()) / 2)
+
+
+def late_interaction_margin(texts: Sequence[Tile], videos: Sequence[Tile]) -> float:
+    """Return how far a block's scores of unit vectors can be from those of `late_interaction_pair`.
+
+    Source: the bound on the rounding of inner products, Higham, Accuracy and Stability of Numerical Algorithms, 2002,
+    section 3.1: a similarity of D products, then a mean over the parts of each side.
+    """
+    dim = max((tile.vectors_NBD.shape[2] for tile in texts), default=0)
+    parts = sum(max((len(tile.vectors_NBD) for tile in side), default=0) for side in (texts, videos))
+    return (dim + parts + 8) * 2.0**-24 * 1.01
+
+
+def late_interaction_items(tiles: Sequence[Tile]) -> list[tuple[Tensor, Tensor]]:
+    """Return the vectors and weights of each item, in the order of the items before they were put into tiles."""
+    found: dict[int, tuple[Tensor, Tensor]] = {}
+    for tile in tiles:
+        for column, (place, count) in enumerate(zip(tile.places_B.tolist(), tile.counts_B.tolist(), strict=True)):
+            found[place] = (tile.vectors_NBD[:count, column].cpu(), tile.weights_NB[:count, column].cpu())
+    return [found[place] for place in range(len(found))]
+
+
 def late_interaction_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: BlockScores | None = None) -> Tensor:
     """Return scores_AB in float32 on the CPU, in the order of the items before they were put into tiles."""
     score = block or BestMatches()

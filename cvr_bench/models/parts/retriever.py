@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import ReadsAhead, TripletBatch
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.features.protocol import Encoder
+from cvr_data.features.protocol import Encoder, unit_frames_of
 from cvr_data.media.video import Video
 
 BATCH = 512
@@ -79,6 +80,21 @@ class DecodesClips(Protocol):
     """A retriever whose training batches carry clips, which this reads ahead; None where it does not."""
 
     clip_reader: ReadsAhead | None
+
+
+PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(rows, columns) of queries and gallery items -> float32 scores that do not depend on what else is scored."""
+
+
+@runtime_checkable
+class ScoresPairs(Protocol):
+    """A retriever whose block scores are rounded, as every sum is, and which can give single scores exactly.
+
+    Ranks and ties then depend neither on which items were scored together nor on threads.
+    """
+
+    def exact_pairs(self, queries: Sequence[Query]) -> tuple[PairScores, float] | None:
+        """Return the exact scores of pairs, and how far those of `score` can be from them; None if there are none."""
 
 
 class DenseRetriever:
@@ -155,6 +171,21 @@ def check_retriever_space(encoder: Encoder, model: str) -> None:
     if encoder.dim != encoder.text_dim:
         widths = f"{encoder.dim} and {encoder.text_dim} wide"
         raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")
+
+
+def check_released_frames(encoder: Encoder, model: str, *, unit: bool) -> None:
+    """Refuse frames of another length than those that released weights read: of unit length, or as projected.
+
+    Raises:
+        CvrError: the features say that they are not so; imported ones do not say.
+    """
+    found = unit_frames_of(encoder)
+    if found is not None and found != unit:
+        wanted = "of unit length" if unit else "as the network projects them, of any length"
+        raise CvrError(
+            f"{model} -o mode=faithful reads frames {wanted}; make the features again: "
+            f"cvr embed -o normalise={str(unit).lower()} (or take mode=fixed)."
+        )
 
 
 @contextmanager
