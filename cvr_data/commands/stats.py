@@ -19,16 +19,25 @@ from cvr_data.commands.options import FOLDER_PLACE, PATH, LookUp, json_option, s
 def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
     """Print the numbers of the TRIPLETS folder: sizes, texts, changes, similarities, what splits share.
 
+    Where the manifests lead to the texts, what went wrong in the answers of each model, too.
+
     Example: cvr stats annotations/quickstart --html stats.html
     """
+    from cvr_data.core.lineage import lineage
+    from cvr_data.modifications.wrong_answers import wrong_answers, wrong_answers_text
     from cvr_data.triplets.dataset import open_dataset
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 
     dataset = open_dataset(triplets, videos=videos)
     numbers = triplet_statistics(dataset.triplets, dataset.videos)
+    manifests = [artifact.manifest for artifact in lineage([triplets])]
+    if answers := wrong_answers(manifests):
+        numbers["answers"] = answers
     if html is not None:
         from cvr_data.pages.page import write_page
         from cvr_data.pages.stats import stats_page, stats_page_html
 
         write_page(stats_page_html(stats_page(triplets, videos=videos, seed=seed)), html, "--html")
     click.echo(json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers))
+    if answers and not as_json:
+        click.echo(f"\n{wrong_answers_text(manifests)}")
