@@ -1,4 +1,4 @@
-"""Write a modification text for every pair, with rules or a language model."""
+"""Write a modification text for every pair."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from cvr_data.commands.options import (
     FOLDER_PLACE,
     PATH,
     PLACE,
+    NameOf,
     engine_options,
     json_option,
     option_option,
@@ -56,7 +57,13 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
     help="A built-in prompt: short, dense, static, action, paraphrase, reverse.",
 )  # fmt: skip
 @click.option("--prompt", type=PATH, help="A prompt file of your own (YAML), instead of --style.")
-@click.option("--llm", default="transformers", show_default=True, help="The backend; see `cvr list backends`.")
+@click.option(
+    "--llm",
+    default="transformers",
+    show_default=True,
+    type=NameOf("backends"),
+    help="The backend; see `cvr list backends`.",
+)
 @option_option
 @click.option(
     "--from", "given", type=FOLDER_PLACE, help="Modifications to paraphrase or reverse; PAIRS are then theirs."
@@ -71,6 +78,9 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--top-k", type=click.IntRange(0), help="Instead of the prompt's; CoVR's is 200.")
 @click.option("--attempts", type=click.IntRange(1, 999), default=5, show_default=True, help="Answers per text at most.")
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
+@click.option(
+    "--language", metavar="LANG", help="Of the captions.  [default: the prompt's, if the import saw no other]"
+)
 @click.option("--limit", type=click.IntRange(1), help="Only a sample of so many pairs; a larger one contains it.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @click.option("--dry-run", is_flag=True, help="Show the first prompts and what a run would take; ask nothing.")

@@ -4,11 +4,15 @@ import json
 from itertools import pairwise
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_filters
 from cvr_data.tables import PAIRS, VIDEOS
+from tests.attack.damage import sealed
 from tests.dataset_folders import write_texts
 
 pytestmark = pytest.mark.slow
@@ -207,6 +211,20 @@ def test_explain_tells_where_a_triplet_comes_from(cvr, one_line_error, tmp_path)
     assert "holds no triplets" in one_line_error("explain", "zz", "--in", tmp_path / "pairs")
 
 
+def test_explain_says_which_column_a_table_of_others_lacks(cvr, one_line_error, tmp_path):
+    write_texts(tmp_path)
+    assert cvr("build-triplets", tmp_path / "short", "-O", tmp_path / "data").code == 0
+    triplet_id = open_artifact(tmp_path / "data").read().column("triplet_id")[0].as_py()
+    for folder, column in (("pairs", "pair_id"), ("short", "status"), ("data", "query_id")):
+        [part] = open_artifact(tmp_path / folder).part_paths
+        whole = pq.read_table(part)
+        pq.write_table(whole.drop_columns([column]), part)
+        sealed(tmp_path / folder)
+        assert f"column {column!r} is missing" in one_line_error("explain", triplet_id, "--in", tmp_path / "data")
+        pq.write_table(whole, part)
+        sealed(tmp_path / folder)
+
+
 def test_explain_does_without_the_inputs(cvr, tmp_path):
     import shutil
 
@@ -240,7 +258,7 @@ def test_filters_get_the_columns_they_ask_for_and_why_not_tells_what_they_saw(cv
     del several["v5b"]  # a word that is in the corpus once
     write_videos(tmp_path / "videos", several)
     chosen = [word for name in WORD_FILTERS for word in ("-f", name)]
-    made = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen)
+    made = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen, "-f", "-straddling")
     assert made.code == 0, made.err
     artifact = open_artifact(tmp_path / "pairs")
     funnel = artifact.manifest["funnel"]
@@ -294,3 +312,39 @@ def test_why_not_asks_the_strategy_about_a_pair_it_never_proposed(cvr, tmp_path,
     )
     assert made.code == 0, made.err
     assert expected in cvr("why-not", "v1", "x", "--in", tmp_path / "pairs").out
+
+
+def names_of(*texts):
+    return [chosen.name for chosen in choose_filters(texts)]
+
+
+def test_the_help_tells_the_default_filters(cvr):
+    assert f"The default filters: {', '.join(DEFAULT_FILTERS)}." in " ".join(cvr("mine-pairs", "--help").out.split())
+
+
+def test_filters_replace_add_take_out_and_leave_the_guard():
+    assert names_of() == list(DEFAULT_FILTERS)
+    assert names_of("none") == []
+    assert names_of("digits", "min-words") == ["straddling", "digits", "min-words"]
+    assert names_of("digits", "-straddling") == ["digits"]
+    assert names_of("+stop-words") == [*DEFAULT_FILTERS, "stop-words"]
+    assert names_of("-templates") == [name for name in DEFAULT_FILTERS if name != "templates"]
+
+
+def test_a_default_filter_gets_other_options_in_its_place():
+    chosen = choose_filters(["+min-words:min_words=7"])
+    assert [each.name for each in chosen] == list(DEFAULT_FILTERS)
+    assert next(each for each in chosen if each.name == "min-words").config.min_words == 7
+
+
+@pytest.mark.parametrize("texts", [("none", "digits"), ("-stop-words",), ("+no-such-filter",)])
+def test_what_cannot_be_added_or_taken_out_is_refused(texts):
+    with pytest.raises(CvrError):
+        choose_filters(texts)
+
+
+def test_a_filter_on_frames_without_features_is_refused(one_line_error, tmp_path):
+    write_videos(tmp_path / "videos")
+    words = ("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", "-f", "visual-similarity")
+    assert "pass --embeddings" in one_line_error(*words)
+    assert not (tmp_path / "pairs").exists()
