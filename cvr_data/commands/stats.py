@@ -50,5 +50,4 @@ def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: 
         json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers, _kind(dataset.artifact.stage))
     )
     if answers and not as_json:
-        click.echo(f"
-{wrong_answers_text(manifests)}")
+        click.echo(f"\n{wrong_answers_text(manifests)}")
