@@ -27,9 +27,12 @@ YOUNG = frozenset(("boy", "girl"))
 """Words that are said of the young and of the grown-up."""
 VAGUE = frozenset(
     "animal character clothes color cook dish equipment food group ingredient item machine material object people "
-    "person picture place plant product something stuff thing tool vehicle".split()
+    "person picture place plant product something stuff thing tool vehicle area background floor ground location scene side "
+    "space surface venue outside outdoors outdoor indoor indoors".split()
 )
 """Nouns that tell so little that almost any other fits."""
+INDEFINITE = frozenset(("colorful", "several", "few"))
+"""Words of a dimension that exclude no other of it."""
 DONE = frozenset((29, 33, 34, 35, 36, 38))
 """WordNet's files of verbs of what can be seen: body, competition, consumption, contact, creation, motion."""
 ALIKE = tuple(
@@ -63,15 +66,12 @@ def relation_of(part: str, one: str, other: str) -> int:
 
 
 def _of_adjectives(one: str, other: str, lexicon: Lexicon) -> int:
-    if are_apart("attribute", one, other):
-        dimensions = {dimension_of("attribute", word) for word in (one, other)}
-        return (
-            EXCLUDES
-            if len(dimensions) == 1 and "colorful" not in map(lambda w: stands_for("attribute", w), (one, other))
-            else UNRELATED
-        )
-    is_one = stands_for("attribute", one) == stands_for("attribute", other)
-    return FITS if is_one or lexicon.relation(one, other, "adj") == "same" else UNRELATED
+    leaders = {stands_for("attribute", word) for word in (one, other)}
+    if len(leaders) == 1 or lexicon.relation(one, other, "adj") == "same":
+        return FITS
+    is_apart = are_apart("attribute", one, other) and leaders.isdisjoint(INDEFINITE)
+    is_one_axis = dimension_of("attribute", one) == dimension_of("attribute", other)
+    return EXCLUDES if is_apart and is_one_axis else UNRELATED
 
 
 def _of_verbs(one: str, other: str, lexicon: Lexicon) -> int:
