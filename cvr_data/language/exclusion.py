@@ -26,7 +26,7 @@ SEXES = ("male", "female")
 YOUNG = frozenset(("boy", "girl"))
 """Words that are said of the young and of the grown-up."""
 VAGUE = frozenset(
-    "animal character clothes color cook dish equipment food group ingredient item machine material object people "
+    "animal character clothes color cook dish meal recipe setting equipment food group ingredient item machine material object people "
     "person picture place plant product something stuff thing tool vehicle area background floor ground location scene side "
     "space surface venue outside outdoors outdoor indoor indoors".split()
 )

@@ -66,7 +66,7 @@ class Config:
     """Targets of a reference, at most: those that it has most in common with."""
     max_changes: int = 2
     """Slots that change, at most; more are another scene."""
-    min_common: float = 0.3
+    min_common: float = 0.25
     """What both tell, by weight, of that and half of what one of them tells alone; changes do not count."""
     min_rarity: float = 1.5
     """Weight of a word that can be all that two videos have in common: 1.5 is a word of every fifth video, 3 of every
