@@ -18,6 +18,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from cvr_data.pairs.search.concept_mentions import Mention
+from cvr_data.pairs.search.concept_sets import mentions_by_video
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
@@ -26,8 +28,6 @@ from cvr_data.features.similarities import text_similarities
 from cvr_data.language.words import stems
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_filter
-from cvr_data.pairs.search.concept_mentions import Mention
-from cvr_data.pairs.search.concept_sets import mentions_by_video
 from cvr_data.pairs.strategies import concept, one_word
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.corpora import CORPORA

@@ -1,4 +1,4 @@
-"""Pair videos of which the same is told but for one or two things that exclude each other: a guitar here, a piano there.
+"""Pair videos of which the same is told but for a thing or two that exclude each other: a guitar here, a piano there.
 
 Each caption is parsed, and what it states is told as slots: who, does what, to what, where, when, of what colour. Two
 videos are a pair if captions of theirs fill the same slot with words that exclude each other (siblings under a hypernym

@@ -60,4 +60,8 @@ def test_what_is_more_special_entails_what_is_more_general(part, said, value, is
 def test_people_bodies_and_vague_verbs_are_no_common_ground():
     assert [is_specific("noun", word) for word in ("guitar", "dog", "beach")] == [True] * 3
     assert [is_specific("noun", word) for word in ("man", "singer", "hand", "thing")] == [False] * 4
-    assert (is_specific("verb", "dance"), is_specific("verb", "look"), is_specific("adj", "red")) == (True, False, False)
+    assert (is_specific("verb", "dance"), is_specific("verb", "look"), is_specific("adj", "red")) == (
+        True,
+        False,
+        False,
+    )

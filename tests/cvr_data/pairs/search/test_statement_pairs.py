@@ -1,4 +1,4 @@
-"""statement_pairs: against a slow reading of the definition, slot by slot and pair by pair; and what must not matter."""
+"""statement_pairs: against a slow reading of the definition, slot by slot; and what must not matter."""
 
 from itertools import combinations
 
@@ -57,7 +57,7 @@ def weight(word):
 
 
 def slow(one, other, masses, limits):
-    """The slots that change, if two statements are a pair; else nothing."""
+    """The slots that change, and what is common, if two statements are a pair; else nothing."""
     both = {slot: (one[slot], other[slot]) for slot in one if slot in other}
     same = {slot for slot, (word, else_) in both.items() if word == else_}
     relation = {
@@ -78,7 +78,7 @@ def slow(one, other, masses, limits):
     shared += sum(0.5 * min(map(weight, both[slot])) for slot, found in relation.items() if found == FITS)
     alone = max(sum(masses) - sum(sum(map(weight, both[slot])) for slot in changes) - 2 * shared, 0) / 2
     common = round(shared / max(shared + alone, 1e-9), 5)
-    is_bad = any(relation.get(slot) in (CLASH, UNRELATED) and slot not in changes
+    is_bad = any((relation.get(slot) in (CLASH, UNRELATED) and slot not in changes)
                  or relation.get(slot) == CLASH for slot in ("agent", "verb", "object", "place"))  # fmt: skip
     fixed = stays | untold
     may = fixed | (one.keys() ^ other.keys())
@@ -94,7 +94,7 @@ def slow(one, other, masses, limits):
     is_pair &= ("verb" in one) == ("verb" in other) and all(needs.get(slot, True) for slot in changes)
     core = sum(slot in relation for slot in ("agent", "verb", "object", "place"))
     is_pair &= core <= limits.changes + 1 and not (loose and (len(changes) > 1 or common < statement_pairs.ALL))
-    return sorted(changes) if is_pair else []
+    return (sorted(changes), round(float(common), 4)) if is_pair else ()
 
 
 @settings(max_examples=300)
@@ -109,7 +109,8 @@ def test_pairs_are_those_of_the_slow_definition_in_either_order(statements, limi
     }
     for first, second in ((ones, others), (others, ones)):
         found = compared(told.take(first), told.take(second), WORDS, limits)
-        changes = [sorted(SLOTS[slot] for slot in np.flatnonzero(row)) for row in found.changes_PS]
+        changes = [(sorted(SLOTS[slot] for slot in np.flatnonzero(row)), round(float(common), 4))
+                   for row, common in zip(found.changes_PS, found.ground_P, strict=True)]  # fmt: skip
         places = zip(ones[found.rows].tolist(), others[found.rows].tolist(), strict=True)
         assert dict(zip(places, changes, strict=True)) == expected
 
@@ -126,7 +127,9 @@ def test_every_two_rows_of_a_piece_of_a_group_meet_once(sizes, most, block):
     whole = statement_pairs.BLOCK
     statement_pairs.BLOCK = block
     try:
-        found = [pair for one, other in blocks_of(starts, most) for pair in zip(one.tolist(), other.tolist(), strict=True)]
+        found = [
+            pair for one, other in blocks_of(starts, most) for pair in zip(one.tolist(), other.tolist(), strict=True)
+        ]
     finally:
         statement_pairs.BLOCK = whole
     assert sorted(found) == sorted(expected) and len(set(found)) == len(found)
@@ -168,7 +171,9 @@ def test_an_empty_index_has_no_pairs():
 
 @pytest.mark.parametrize("limits", [Limits(0, 0, 1)])
 def test_a_guitar_gives_way_to_a_piano_and_an_idea_to_nothing(limits):
-    said = [{"agent": "noun man", "verb": "verb hold", "object": f"noun {word}"} for word in ("guitar", "piano", "idea")]
+    said = [
+        {"agent": "noun man", "verb": "verb hold", "object": f"noun {word}"} for word in ("guitar", "piano", "idea")
+    ]
     told = rows(said)
     found = compared(told.take(np.array([0, 0])), told.take(np.array([1, 2])), WORDS, limits)
     assert found.rows.tolist() == [0] and [SLOTS[slot] for slot in np.flatnonzero(found.changes_PS[0])] == ["object"]
