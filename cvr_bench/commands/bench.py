@@ -1,4 +1,4 @@
-"""Train models where they train, score them, and print one table."""
+"""Train and score models, and print one table."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import click
 from cvr_data.commands.options import (
     FOLDER,
     PATH,
+    NameOf,
     json_option,
     machine_of_command,
     option_option,
@@ -28,8 +29,24 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--model", "-m", "models", multiple=True, required=True, help="A name of `cvr list models`; repeatable.")
-@click.option("--data", "--test", "-d", multiple=True, metavar="DATA", help="What to score; repeatable; see above.")
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    type=NameOf("models"),
+    multiple=True,
+    required=True,
+    help="A name of `cvr list models`; repeatable.",
+)
+@click.option(
+    "--data",
+    "--test",
+    "-d",
+    type=NameOf("benchmarks"),
+    multiple=True,
+    metavar="DATA",
+    help="What to score; repeatable; see above.",
+)
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")

@@ -1,18 +1,24 @@
-"""Group near-duplicate videos and give every video a split."""
+"""Give videos a split, near-duplicates the same."""
 
 from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
 from cvr_data.core.nothing_left import nothing_left
+
+
+def _config() -> type:
+    from cvr_data.videos.near_duplicates import Config
+
+    return Config
 
 
 @click.command()
 @click.argument("videos", type=FOLDER_PLACE, default="videos")
 @click.option("--embeddings", type=FOLDER_PLACE, help="Stored features; without them only equal frames are grouped.")
 @click.option("--keep", type=FOLDER_PLACE, help="An earlier output: its videos stay in their splits and groups.")
-@option_option
+@own_options(_config)
 @engine_options
 @out_option("videos-split", anywhere=True)
 @overwrite_option

@@ -61,6 +61,13 @@ def foreign_files(folder: Path) -> list[str]:
     return content_files(folder)
 
 
+def has_only_begun(folder: Path) -> bool:
+    """Return whether a run stopped in a folder before it finished a file there, so that another loses nothing of it."""
+    if not (folder / RUNNING).exists() or (folder / MANIFEST).exists() or (folder / NEW).exists():
+        return False
+    return not content_files(folder, foreign_files(folder))
+
+
 def clear_artifact(folder: Path) -> None:
     """Remove what runs wrote, and artifacts made from this one in it; other files stay.
 
@@ -223,9 +230,9 @@ def count_rows(path: Path) -> int:
         return file.metadata.num_rows
 
 
-def count_reasons(paths: Sequence[Path]) -> Counter[str]:
-    """Return how many rows of files of removed ones have each reason."""
-    counts: Counter[str] = Counter()
-    for path in paths:
-        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
-    return counts
+def count_written(folder: Path) -> tuple[int, dict[str, int]]:
+    """Return how many rows the parts in a folder have, and how many removed ones each reason has."""
+    dropped: Counter[str] = Counter()
+    for path in sorted(folder.glob("dropped-*.parquet")):
+        dropped.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
+    return sum(map(count_rows, sorted(folder.glob("part-*.parquet")))), dict(sorted(dropped.items()))
