@@ -31,6 +31,8 @@ VAGUE = frozenset(
     "product recipe scene setting side something space stuff surface thing tool vehicle venue".split()
 )
 """Nouns that tell so little that almost any other fits."""
+ALWAYS_THERE = frozenset(("camera", "viewer", "shirt"))
+"""Things that so many videos have that two have nothing in common by one."""
 INDEFINITE = frozenset(("colorful", "several", "few"))
 """Words of a dimension that exclude no other of it."""
 DONE = frozenset((29, 33, 34, 35, 36, 38))
@@ -148,5 +150,5 @@ def is_specific(part: str, name: str) -> bool:
     if part == "verb":
         return name.split(" ")[0] not in VAGUE_VERBS
     lexicon = read_lexicon()
-    is_thing = part == "noun" and name not in VAGUE and name not in ("camera", "viewer", "shirt", "clothes")
+    is_thing = part == "noun" and name not in VAGUE and name not in ALWAYS_THERE
     return is_thing and lexicon.classes(name).isdisjoint(("person", "body"))
