@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, remove_folder
+from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, real_place, remove_folder
 from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import read_parquet
 
@@ -135,7 +135,7 @@ def read_json_once(path: Path) -> dict[str, Any]:
         CvrError: it is damaged, or a key that is known is missing or holds something else.
     """
     with reading(path, "a manifest; the folder is damaged, make it again with --overwrite"):
-        return _parsed(same_file(path), file_state(path))
+        return _parsed(real_place(path), file_state(path))
 
 
 @lru_cache(maxsize=1024)
@@ -178,11 +178,6 @@ def check_listed(folder: Path, manifest: Mapping[str, Any]) -> None:
         raise CvrError(f"{path} {state}; make it again: {manifest['command']} --overwrite")
 
 
-def same_file(path: Path) -> Path:
-    """The file that a path leads to, as its one name."""
-    return path.resolve() if is_remote(path) else Path(os.path.realpath(path))
-
-
 def file_state(path: Path) -> tuple[Any, ...]:
     """What differs once a file was written anew."""
     if is_remote(path):
@@ -191,17 +186,32 @@ def file_state(path: Path) -> tuple[Any, ...]:
     return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
 
+DIFFERENCES = 3
+"""What differs is told so many times; the rest is counted."""
+
+
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Return in words in what two identities differ."""
+    """Return in words in what two identities differ: the first few options, told by their own names, or inputs."""
     for name in ("stage", "version"):
         if found[name] != wanted[name]:
             return f"{name} {found[name]!r}, not {wanted[name]!r}"
-    for part in ("config", "inputs"):
-        for name in sorted({*found[part], *wanted[part]}):
-            before, after = found[part].get(name), wanted[part].get(name)
-            if before != after:
-                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
-    return "same inputs, another key"
+    before, after = _options(found["config"]), _options(wanted["config"])
+    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    said = [f"{name} = {before.get(name)!r}, not {after.get(name)!r}" for name in names]
+    inputs = sorted({*found["inputs"], *wanted["inputs"]})
+    others = [name for name in inputs if found["inputs"].get(name) != wanted["inputs"].get(name)]
+    said += [f"made with another {name}" for name in others]
+    more = [f"and {len(said) - DIFFERENCES} more"] if len(said) > DIFFERENCES else []
+    return "; ".join([*said[:DIFFERENCES], *more]) or "same inputs, another key"
+
+
+def _options(config: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    """The options of a config, those of configs inside it by both names; a config that is all there or not is one."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        inner = _options(value, f"{within}{name}.") if isinstance(value, Mapping) else {}
+        found |= inner or {f"{within}{name}": value}
+    return found
 
 
 def read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
