@@ -8,7 +8,6 @@ as frequent as they are: what is timed is one job (`statement_search._paired`), 
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -27,13 +26,16 @@ from cvr_data.pairs.strategies.concept import Config
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=None, help="Folder of real annotation files.")
     parser.add_argument("--captions", type=int, default=4000)
     parser.add_argument("--compared", type=int, default=200_000, help="Statements of the job that compares.")
     options = parser.parse_args()
-    path = options.data / "captions" / "captions.parquet" if options.data else CAPTIONS
-    column = pq.read_table(path, columns=["name"]).column("name").cast(pa.string())
-    said = normalised(column.take(pa.array(range(0, len(column), max(len(column) // options.captions, 1)))))
+    measure(options.captions, options.compared)
+
+
+def measure(captions: int, size: int = 200_000) -> None:
+    """Print how many captions are read in a second, and how many pairs of statements compared."""
+    column = pq.read_table(CAPTIONS, columns=["name"]).column("name").cast(pa.string())
+    said = normalised(column.take(pa.array(range(0, len(column), max(len(column) // captions, 1)))))
     distinct = sorted({text for text in said.to_pylist() if text})
     language = spacy.load(model_path("spacy"))
     list(language.pipe(distinct[:10]))
@@ -44,7 +46,7 @@ def main() -> None:
     print(f"nlp.pipe, all pipes        {len(distinct) / plain_s:10.0f} captions/s")
     ours_s, told = timed(lambda: told_by(distinct, {}))
     print(f"statements                 {len(distinct) / ours_s:10.0f} captions/s   {plain_s / ours_s:.1f}x")
-    compare(distinct, told, options.compared)
+    compare(distinct, told, size)
 
 
 def compare(captions: list[str], told: dict, size: int) -> None:
