@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_token_features
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, unit_frames_of, video_token_features
 from cvr_data.media.video import Video
 from cvr_data.tables import content_id
 
@@ -40,7 +40,7 @@ class AlteredFeatures:
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
         self.name, self.runs_on = encoder.name, encoder.runs_on
-        self.dim, self.text_dim = encoder.dim, encoder.text_dim
+        self.dim, self.text_dim, self.unit_frames = encoder.dim, encoder.text_dim, unit_frames_of(encoder)
         self._alteration = Alteration()
 
     @contextmanager
@@ -115,7 +115,7 @@ def blank_texts(features: TextFeatures) -> TextFeatures:
     """Return one token of zeros per text, and a pooled embedding of zeros: nothing to read."""
     tokens_BLD = features.tokens_BLD[:, :1]
     mask_BL = torch.ones(tokens_BLD.shape[:2], dtype=torch.bool)
-    return TextFeatures(torch.zeros_like(tokens_BLD), mask_BL, torch.zeros_like(features.pooled_BD))
+    return TextFeatures.of(torch.zeros_like(tokens_BLD), mask_BL, torch.zeros_like(features.pooled_BD))
 
 
 def only_middle_frame(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:

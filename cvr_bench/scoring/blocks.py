@@ -83,7 +83,7 @@ class Scorer:
         if isinstance(retriever, DenseRetriever):
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
-            self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
+            self.longest = float(torch.linalg.vector_norm(retriever.gallery_GD, dim=1, dtype=torch.float64).max()) * (1 + 1e-5)
             self.copies = find_gallery_copies(retriever.gallery_GD)
 
     def rows_at_once(self, chunk: int, threads: int = 1) -> int:
@@ -113,6 +113,7 @@ class Scorer:
         assert gallery_GD is not None
         queries_QD = retriever.embed(queries)
         _check_embeddings(queries_QD, "query", queries, lambda query: query.query_id)
+        _check_products(queries_QD, self.longest, queries)
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
@@ -193,6 +194,15 @@ def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Ca
         raise ValueError(
             f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite."
         )
+
+
+def _check_products(queries_QD: Tensor, longest: float, queries: Sequence[Query]) -> None:
+    """Refuse embeddings so long that a product, or a sum on the way to it, may be no float32."""
+    lengths_Q = queries_QD.double().norm(dim=1) * longest
+    broken = (lengths_Q > torch.finfo(torch.float32).max).nonzero().flatten().tolist()
+    if broken:
+        named = first_few(queries[row].query_id for row in broken)
+        raise CvrError(f"The scores of query {named} overflow float32: the model's embeddings are too long.")
 
 
 def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:

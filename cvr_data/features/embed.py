@@ -233,11 +233,13 @@ def _encoder_of_process(name: str, config: Any) -> Any:
 def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
     tokens: list[np.ndarray] = []
     pooled: list[np.ndarray] = []
+    lengths: list[np.ndarray] = []
     for start in range(0, len(texts), TEXTS_PER_CALL):
         features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
-    table = embedded_text_table(texts, [len(rows) for rows in tokens])
+        lengths.append(features.length_B.numpy())
+    table = embedded_text_table(texts, [len(rows) for rows in tokens], np.concatenate(lengths))
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
     return MadeFiles(table, DROPPED.empty_table(), half)
@@ -363,10 +365,11 @@ def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decode
             logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
 
 
-def embedded_text_table(texts: list[str], counts: list[int]) -> pa.Table:
-    """Return the id table of texts whose rows lie one after another."""
+def embedded_text_table(texts: list[str], counts: list[int], length_B: np.ndarray) -> pa.Table:
+    """Return the id table of texts whose rows lie one after another, and the lengths of their own features."""
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
     table = _id_table([text_id(text) for text in texts], "text", counts)
+    table = with_column(table, "length", pa.array(length_B, pa.float32()))
     return with_column(table, "sha256", pa.array(hashes, pa.string()))
 
 
@@ -375,5 +378,6 @@ def _id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
     starts = np.cumsum([0, *counts])[:-1]
     columns = {"item_id": ids, "kind": [kind] * len(ids), "row_start": starts, "row_count": counts}
     filled = {name: pa.array(values, EMBEDDINGS.field(name).type) for name, values in columns.items()}
-    nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash", "media_note")}
+    others = [field for field in EMBEDDINGS if field.name not in columns]
+    nulls = {field.name: pa.nulls(len(ids), field.type) for field in others}
     return pa.table({**filled, **nulls}, schema=EMBEDDINGS)

@@ -16,7 +16,7 @@ from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
 from cvr_data.core.torch_files import read_safetensors
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_feature_mean
 
 STAGE = "fit-heads"
 WEIGHTS = "heads.safetensors"
@@ -45,7 +45,8 @@ class Heads(nn.Module):
     def texts(self, raw: TextFeatures) -> TextFeatures:
         """Return the same tokens in the shared space, and their mean as the text, unit length."""
         tokens_BLD = self.token_head(raw.tokens_BLD) * raw.mask_BL.unsqueeze(-1)
-        return TextFeatures(tokens_BLD, raw.mask_BL, pool_features(tokens_BLD, raw.mask_BL))
+        length_B = masked_feature_mean(tokens_BLD, raw.mask_BL).norm(dim=-1)
+        return TextFeatures(tokens_BLD, raw.mask_BL, pool_features(tokens_BLD, raw.mask_BL), length_B)
 
 
 class Head(nn.Module):

@@ -39,6 +39,27 @@ class TextFeatures:
     """bool, False where a token is padding; at least one True in each row."""
     pooled_BD: Tensor
     """float32, unit length along D."""
+    length_B: Tensor
+    """float32, what the network's own feature of a text was long before; NaN where that is not known."""
+
+    @classmethod
+    def of(cls, tokens_BLD: Tensor, mask_BL: Tensor, own_BD: Tensor) -> "TextFeatures":
+        """Return the features of texts whose own ones, of any length, are `own_BD`."""
+        pooled_BD = torch.nn.functional.normalize(own_BD, dim=-1)
+        return cls(tokens_BLD, mask_BL, pooled_BD, own_BD.norm(dim=-1))
+
+    def own_BD(self) -> Tensor:
+        """Return the feature of each text as the network gave it, of any length: what released weights read.
+
+        Raises:
+            CvrError: the features were stored without the lengths.
+        """
+        if self.length_B.isnan().any():
+            raise CvrError(
+                "These features were stored without the lengths of texts, which this mode reads; make them again with "
+                "cvr embed --overwrite."
+            )
+        return self.pooled_BD * self.length_B.unsqueeze(-1)
 
 
 class Encoder(Protocol):
@@ -61,6 +82,14 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and one per text."""
+
+
+@runtime_checkable
+class TellsFrameLength(Protocol):
+    """An encoder that knows whether its frames are of unit length."""
+
+    unit_frames: bool | None
+    """None where it is one of imported features, or of heads."""
 
 
 @runtime_checkable
@@ -114,6 +143,11 @@ def video_token_features(encoder: Encoder, videos: Sequence[Video], folder: Path
     return encoder.encode_video_tokens(videos, folder)
 
 
+def unit_frames_of(encoder: Encoder) -> bool | None:
+    """Return whether the frames that an encoder gives are of unit length; None where it does not say."""
+    return encoder.unit_frames if isinstance(encoder, TellsFrameLength) else None
+
+
 def encode_by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
     """Return one embedding per sampled frame, the frames of all videos encoded together."""
     if not videos:
@@ -125,7 +159,7 @@ def encode_by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFea
 
 def no_text_features(width: int) -> TextFeatures:
     """Return the features of no text at all."""
-    return TextFeatures(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
+    return TextFeatures.of(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
 
 
 def masked_feature_mean(rows_BTD: Tensor, mask_BT: Tensor) -> Tensor:

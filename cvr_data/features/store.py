@@ -46,13 +46,18 @@ EMBEDDINGS = pa.schema(
         ("sha256", pa.string()),
         ("perceptual_hash", pa.string()),
         ("media_note", pa.string()),
+        ("length", pa.float32()),
     ]
 )
-"""The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file."""
+"""The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file,
+length of a text's own feature before its pooled row was brought to unit length; null in artifacts of before 0.9."""
 
 _COLUMNS = pa.schema(
     [
-        *(EMBEDDINGS.field(name) for name in ("item_id", "kind", "row_start", "row_count", "perceptual_hash")),
+        *(
+            EMBEDDINGS.field(name)
+            for name in ("item_id", "kind", "row_start", "row_count", "perceptual_hash", "length")
+        ),
         ("part", pa.int32()),
         ("item", pa.int32()),
     ]
@@ -138,6 +143,11 @@ class FeatureStore:
         """Name and options of the encoder that made the features."""
         return {"name": self.artifact.manifest["config"]["encoder"], **self.artifact.manifest["config"]["options"]}
 
+    @property
+    def unit_frames(self) -> bool | None:
+        """Whether frames were brought to unit length; None where their encoder does not say, and of heads."""
+        return None if self.heads else self.encoder.get("normalise")
+
     def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) bool, whether the features of each video are stored."""
         return self._index["video"].find(video_ids) >= 0
@@ -184,9 +194,9 @@ class FeatureStore:
             raise CvrError(f"{self.artifact.path} has no features of {first_few(map(repr, missing))}.")
         places = self._index["text"].columns.take(found_B)
         tokens_BLD, mask_BL = pad_features(self._rows(places))
-        return self.project_texts(
-            TextFeatures(tokens_BLD, mask_BL, F.normalize(self._pooled(places, "text_dim"), dim=-1))
-        )
+        pooled_BD = F.normalize(self._pooled(places, "text_dim"), dim=-1)
+        length_B = torch.from_numpy(places.column("length").to_numpy().astype(np.float32))  # null is NaN
+        return self.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD, length_B))
 
     def project_texts(self, raw: TextFeatures) -> TextFeatures:
         """Return raw text features in the space of this store."""

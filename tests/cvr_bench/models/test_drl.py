@@ -40,7 +40,7 @@ class GivenFeatures:
     def encode_texts(self, texts):
         tokens_BLD, mask_BL = pad_features([self.features[text] for text in texts])
         pooled_BD = torch.stack([self.features[text].mean(dim=0) for text in texts])
-        return TextFeatures(tokens_BLD, mask_BL, torch.nn.functional.normalize(pooled_BD, dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, pooled_BD)
 
 
 def hash_encoder(dim=8):

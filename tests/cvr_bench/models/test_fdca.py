@@ -101,9 +101,7 @@ def test_retrieval_as_released_does_not_see_the_order_of_frames():
     queries = [Query(f"q{row}", Item("v7", Video("v7")), text) for row, text in enumerate(TEXTS)]
     expected = retriever.embed(queries)
     frames = features.encode_videos([Video("v7")]).frames_BTD[0]
-    turned = retriever.module.encode_query(
-        frames.flip(0).mean(dim=0)[None], features.encode_texts([TEXTS[1]]).pooled_BD
-    )
+    turned = retriever.module.encode_query(frames.flip(0).mean(dim=0)[None], features.encode_texts([TEXTS[1]]).own_BD())
     assert_close(turned[0], expected[1])
 
 
@@ -179,7 +177,7 @@ def test_fixed_sees_the_order_of_frames_and_not_their_padding(fixed):
         mask = (torch.arange(frames_BTD.shape[1]) < count)[None]
         return retriever.module(VideoFeatures(frames_BTD, mask), text).query_BD
 
-    padded_text = TextFeatures(F.pad(text.tokens_BLD, (0, 0, 0, 2)), F.pad(text.mask_BL, (0, 2)), text.pooled_BD)
+    padded_text = TextFeatures.of(F.pad(text.tokens_BLD, (0, 0, 0, 2)), F.pad(text.mask_BL, (0, 2)), text.pooled_BD)
     video = VideoFeatures(F.pad(frames, (0, 0, 0, 4)), (torch.arange(7) < 3)[None])
     assert_close(retriever.module(video, padded_text).query_BD, query(frames, 3))
     assert not torch.allclose(query(frames.flip(1), 3), query(frames, 3), atol=1e-4)
@@ -224,7 +222,7 @@ def test_without_the_token_branch_the_query_is_the_video_and_the_sequence_branch
     module = fdca.load(fdca.Config(width=16, token_branch=False), features).module.eval()
     composed = module(features.encode_videos([Video("v1")]), features.encode_texts(["red"]))
     with torch.no_grad():
-        module.gains.zero_()
+        module.gains[0] = 0
     again = module(features.encode_videos([Video("v1")]), features.encode_texts(["red"]))
     assert torch.equal(composed.query_BD, again.query_BD)
     assert not torch.equal(composed.token_BD, again.token_BD)

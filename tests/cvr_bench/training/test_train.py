@@ -52,7 +52,7 @@ class Remembering:
     def encode_texts(self, texts):
         found = [self.text(text) for text in texts]
         tokens, mask = pad_features([features.tokens_BLD[0] for features in found])
-        return TextFeatures(tokens, mask, torch.cat([features.pooled_BD for features in found]))
+        return TextFeatures.of(tokens, mask, torch.cat([features.pooled_BD for features in found]))
 
 
 @functools.cache

@@ -108,13 +108,15 @@ class FixedFdca(nn.Module):
         return self.log_scale.exp().clamp(max=MAX_SCALE)
 
     def forward(self, reference: VideoFeatures, text: TextFeatures) -> Composed:
-        """Return the composition of each reference and text."""
-        frames_BTW = _with_positions(self.frame_in(self.drop(reference.frames_BTD)))
-        tokens_BLW = _with_positions(self.token_in(self.drop(text.tokens_BLD)))
+        """Return the composition of each reference and text; how long frames and tokens are has no influence."""
+        frames_BTD, tokens_BLD = (F.normalize(rows, dim=-1) for rows in (reference.frames_BTD, text.tokens_BLD))
+        unit = tokens_BLD.shape[-1] ** 0.5  # what a linear layer reads has a variance of about 1
+        frames_BTW = _with_positions(self.frame_in(self.drop(frames_BTD * unit)))
+        tokens_BLW = _with_positions(self.token_in(self.drop(tokens_BLD * unit)))
         # each token is judged by the text around it and by the frames
         seen_BLW = self.look(tokens_BLW, text.mask_BL, frames_BTW, reference.mask_BT)
         roles_BLR = self.role(self.norm_role(seen_BLW)).float().softmax(dim=-1) * text.mask_BL.unsqueeze(-1)
-        parts_BRD = _means_by_role(text.tokens_BLD, roles_BLR)
+        parts_BRD = _means_by_role(tokens_BLD, roles_BLR)
         video_BD = reference.pooled_BD()
         gain_injected, gain_excluded = self.gains
         token_BD = video_BD + gain_injected * parts_BRD[:, INJECTED] - gain_excluded * parts_BRD[:, EXCLUDED]

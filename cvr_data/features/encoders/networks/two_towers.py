@@ -127,7 +127,7 @@ class TwoTowerEncoder(OnDevice):
         batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
         encoded = map_batches(self._encode_texts, batches, self.device)
         tokens_BLD, mask_BL = pad_features([row_LD for rows, _ in encoded for row_LD in rows])
-        return TextFeatures(tokens_BLD, mask_BL, F.normalize(torch.cat([pooled for _, pooled in encoded]), dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, torch.cat([pooled for _, pooled in encoded]))
 
     def _run_images(self, run: Callable[[Tensor], Tensor], frames: np.ndarray) -> Tensor:
         def encode(batch_NHWC: Tensor) -> Tensor:
