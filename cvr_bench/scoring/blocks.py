@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.errors import first_few
+from cvr_data.core.errors import CvrError, first_few
 
 COLUMNS = 1024
 """Gallery columns of a block: with 1024 queries it stays in the cache of two cores."""
