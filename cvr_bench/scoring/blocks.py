@@ -83,14 +83,16 @@ class Scorer:
         if isinstance(retriever, DenseRetriever):
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
-            self.longest = float(torch.linalg.vector_norm(retriever.gallery_GD, dim=1, dtype=torch.float64).max()) * (1 + 1e-5)
+            self.longest = float(torch.linalg.vector_norm(retriever.gallery_GD, dim=1, dtype=torch.float64).max()) * (
+                1 + 1e-5
+            )
             self.copies = find_gallery_copies(retriever.gallery_GD)
 
-    def rows_at_once(self, chunk: int, threads: int = 1) -> int:
-        """Return how many queries to score at once, at most `chunk`; so many threads work on them, each on its own."""
+    def rows_at_once(self, chunk: int) -> int:
+        """Return how many queries to score at once, at most `chunk`; the same however many threads work on them."""
         if isinstance(self.retriever, DenseRetriever):
             return chunk
-        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * threads)))
+        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * THREADS)))
 
     def score(self, queries: Sequence[Query]) -> ScoreBlocks:
         """Return the scores of the queries.
@@ -130,6 +132,11 @@ class Scorer:
             part_CD = gallery_GD[first : first + self.columns]
             block_QC = room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
             yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()
+
+
+def scores_are_exact(retriever: Retriever) -> bool:
+    """Return whether scores depend on nothing but query and item; else their last bits may vary with what is beside."""
+    return isinstance(retriever, DenseRetriever) or getattr(retriever, "is_exact", False)
 
 
 def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:

@@ -62,6 +62,26 @@ class TextFeatures:
         return self.pooled_BD * self.length_B.unsqueeze(-1)
 
 
+def single_texts(features: TextFeatures) -> list[TextFeatures]:
+    """Return each text alone, without padding."""
+    ends = [int(mask_L.nonzero().max()) + 1 for mask_L in features.mask_BL]
+    return [
+        TextFeatures(*(values[row : row + 1] for values in (
+            features.tokens_BLD[:, :end], features.mask_BL[:, :end], features.pooled_BD, features.length_B,
+        )))
+        for row, end in enumerate(ends)
+    ]  # fmt: skip
+
+
+def single_videos(features: VideoFeatures) -> list[VideoFeatures]:
+    """Return each video alone, without padding."""
+    ends = [int(mask_T.nonzero().max()) + 1 for mask_T in features.mask_BT]
+    return [
+        VideoFeatures(features.frames_BTD[row : row + 1, :end], features.mask_BT[row : row + 1, :end])
+        for row, end in enumerate(ends)
+    ]
+
+
 class Encoder(Protocol):
     """Brings videos and texts into a space; `dim` and `text_dim` are equal where that space is one."""
 
