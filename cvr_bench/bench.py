@@ -24,7 +24,7 @@ from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
 from cvr_bench.models.parts.source import model_source_digest
-from cvr_bench.models.parts.weights import WEIGHTS, load_model_checkpoint
+from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_checkpoint
 from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
@@ -32,6 +32,7 @@ from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, t
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.key import MadeBy
+from cvr_bench.training.lineage import check_lineage_space, lineage_record, write_lineage
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import ArtifactWriter, input_key
 from cvr_data.core.command_line import running_command
@@ -225,6 +226,9 @@ def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
+    if run.checkpoint is not None:
+        check_lineage_space(run.checkpoint, sources.store.shared())
+        load_model_checkpoint(retriever, run.checkpoint)
     training = sources.training if train_config is None else sources.training_of(run.model, component)
     return _Made(run, sources, component, config, retriever, train_config, training)
 
@@ -242,11 +246,9 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
     with writer:
         with clock.phase("train"):
             training = _train(made, Path(of_first(str(writer.path))))
+        leaks = _leaks(made, writer)
         if training is not None:
-            found = data_leaks(LeakConfig(), sources, run.split, made.training)
-            training["leaks"] = None if found is None else found.summary
-            if found is not None:
-                writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
+            training["leaks"] = leaks
         measured = timed_retriever(retriever, clock)
         with clock.phase("score"):
             ranks = evaluate_spread(measured, task)
@@ -259,7 +261,19 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not _reads_clips(made):
             about |= {"reads": features_read(sources.store, sources.encoder, task)}
+        about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), run.checkpoint, task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
+
+
+def _leaks(made: _Made, writer: ArtifactWriter) -> dict[str, Any] | None:
+    """What is scored beside what was learned from, for a model that learned; None where that is not known."""
+    if not is_trainable_retriever(made.retriever):
+        return None
+    found = data_leaks(LeakConfig(), made.sources, made.run.split, made.training)
+    if found is None:
+        return None
+    writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
+    return found.summary
 
 
 def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, Any]:
@@ -292,24 +306,29 @@ def _train_config(run: BenchRun, retriever: Retriever) -> Any:
             raise CvrError("--checkpoint scores without training, so -t has no meaning beside it.")
         return None
     from cvr_bench.training.config import TrainConfig
+    from cvr_bench.training.step_log import check_training_loggers
 
-    return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+    config = parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+    check_training_loggers(config)
+    return config
 
 
 def _train(made: _Made, out: Path) -> dict[str, Any] | None:
-    """Train the model, or load its checkpoint; say how it was trained."""
-    if made.run.checkpoint is not None:
-        load_model_checkpoint(made.retriever, made.run.checkpoint)
+    """Train the model; say how it was trained."""
     if made.train_config is None:
         return None
     from cvr_bench.training.train import train  # accelerate takes seconds to import
 
     sources, config = made.sources, made.train_config
     data = sources.own_training if made.training is None else made.training.load(sources.store)
+    if len(data.training_set) < 2:
+        raise CvrError(f"{sources.data}: one triplet to train on, which has nothing to be told apart from; give more.")
     # in large batches on all cores, where training would ask for a few texts at a time
     texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
     for start in range(0, len(texts), TEXTS):
         sources.encoder.encode_texts(texts[start : start + TEXTS])
+    if is_first():
+        write_lineage(out / TRAINING, sources.store.shared(), data.training_set, data.validation_task)
     report = train(
         made.retriever, data.training_set, data.validation_task, config, sources.encoder, out, made_by=made.made_by()
     )

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import BENCHMARKS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
@@ -20,13 +21,14 @@ from cvr_bench.benchmarks.triplets import (
     read_benchmark_triplets,
 )
 from cvr_bench.data.benchmark import Benchmark
-from cvr_bench.data.captions import CaptionSource, find_caption_data
+from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_caption_data
 from cvr_bench.data.remembering import RememberingEncoder
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.tasks.coverage import task_within_features
+from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.task import Query, Task
 from cvr_bench.tasks.twins import stored_twins
 from cvr_data.core.errors import CvrError
@@ -109,15 +111,17 @@ class Sources:
 
     @cached_property
     def own_training(self) -> TrainingData:
-        """The train and val splits of the data.
+        """The train and val splits of the data; without val, some videos of train are held out.
 
         Raises:
-            CvrError: the data has no such split, or the features are of none of it.
+            CvrError: the data has no split train, or the features are of none of it.
         """
-        val = replace(self.config("val"), distractors=())
+        rows, val = self.triplets, replace(self.config("val"), distractors=())
+        if not pc.any(pc.equal(rows.column("split"), "val")).as_py():
+            rows = with_held_out(rows, HELD_OUT)
         return TrainingData(
-            benchmark_training_set(self.triplets, self.config("train"), self.store),
-            benchmark_of_triplets(self.triplets, val, self.store, self.listed),
+            benchmark_training_set(rows, self.config("train"), self.store),
+            benchmark_of_triplets(rows, val, self.store, self.listed),
         )
 
     def query_bank(self) -> list[Query]:

@@ -47,6 +47,13 @@ def report_leak_table(leaks: Mapping[str, Any]) -> str:
             f"{videos['leaked']} of {videos['test']} videos have a near-duplicate in train, and {about} of {queries} "
             "queries are about these"
         )
+    others = {
+        "val": "are like one of val, which chose the checkpoint",
+        "gallery": "of the gallery are like one of train",
+    }
+    for name, said in others.items():
+        if (found := leaks.get(name)) and found["leaked"] and (name == "val" or not leaks["leaking"]):
+            verdict += f"; {found['leaked']} of {found['test']} {said}"
     return (
         f"{verdict}; {captions['leaked']} of {captions['test']} captions and {modifications['leaked']} of "
         f"{modifications['test']} modification texts are like one of train."

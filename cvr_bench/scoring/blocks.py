@@ -83,9 +83,7 @@ class Scorer:
         if isinstance(retriever, DenseRetriever):
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
-            self.longest = float(torch.linalg.vector_norm(retriever.gallery_GD, dim=1, dtype=torch.float64).max()) * (
-                1 + 1e-5
-            )
+            self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
             self.copies = find_gallery_copies(retriever.gallery_GD)
 
     def rows_at_once(self, chunk: int) -> int:
@@ -98,7 +96,8 @@ class Scorer:
         """Return the scores of the queries.
 
         Raises:
-            ValueError: a score is NaN or infinite, or the shape is not (queries, gallery).
+            CvrError: a score is NaN or infinite, or may be.
+            ValueError: the shape is not (queries, gallery).
         """
         if isinstance(self.retriever, DenseRetriever):
             return self._score_dense(self.retriever, queries)
@@ -198,15 +197,13 @@ def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Ca
     parts = rows.split(max(1, CELLS // max(1, rows.shape[1])))
     broken = torch.cat([~part.isfinite().all(dim=1) for part in parts]).nonzero().flatten().tolist()
     if broken:
-        raise ValueError(
-            f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite."
-        )
+        raise CvrError(f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite.")
 
 
 def _check_products(queries_QD: Tensor, longest: float, queries: Sequence[Query]) -> None:
     """Refuse embeddings so long that a product, or a sum on the way to it, may be no float32."""
     lengths_Q = queries_QD.double().norm(dim=1) * longest
-    broken = (lengths_Q > torch.finfo(torch.float32).max).nonzero().flatten().tolist()
+    broken = (~(lengths_Q <= torch.finfo(torch.float32).max)).nonzero().flatten().tolist()
     if broken:
         named = first_few(queries[row].query_id for row in broken)
         raise CvrError(f"The scores of query {named} overflow float32: the model's embeddings are too long.")
@@ -216,7 +213,8 @@ def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> 
     """Return the scores of queries against a gallery of `width` items, float32.
 
     Raises:
-        ValueError: a score is NaN or infinite, or there are more or fewer.
+        CvrError: a score is NaN or infinite.
+        ValueError: there are more or fewer.
     """
     with torch.no_grad():
         scores = retriever.score(queries).float().cpu()
@@ -226,7 +224,7 @@ def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> 
     if not scores.sum(dim=1).isfinite().all() and (
         broken := (~scores.isfinite().all(dim=1)).nonzero().flatten().tolist()
     ):
-        raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
+        raise CvrError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
     return scores.numpy()
 
 

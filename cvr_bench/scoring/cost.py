@@ -82,9 +82,11 @@ def cost_of_scoring(
     gallery_GD = retriever.gallery_GD if isinstance(retriever, HasEmbeddings) else None
     device = device_of_module(module) if module is not None and parameters else torch.device("cpu")
     trained_on = torch.device(training["device"]) if training else None
-    gpus = 1 if trained_on is not None and trained_on.type == "cuda" else 0
+    devices = training.get("devices", 1) if training else 0
+    gpus = devices if trained_on is not None and trained_on.type == "cuda" else 0
     return {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "devices": devices,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "dimension": None if gallery_GD is None else gallery_GD.shape[1],
         "parameters": sum(tensor.numel() for tensor in parameters),

@@ -38,7 +38,7 @@ from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_source, embed_inputs, embed_source_schema
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
+from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.places import refuse_arrived, told_missing, videos_of
@@ -128,7 +128,8 @@ def _encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
     """Return what the manifest of an embeddings folder says of its encoder."""
     widths = {"dim": encoder.dim, "text_dim": encoder.text_dim, "runs_on": encoder.runs_on}
     tokens = {"frame_token_dim": encoder.frame_token_dim} if all_tokens else {}  # type: ignore[attr-defined]
-    return {**widths, **tokens, "stored": STORED}
+    weights = {"weights_sha256": encoder.weights_sha256()} if isinstance(encoder, HashesWeights) else {}
+    return {**widths, **tokens, **weights, "stored": STORED}
 
 
 def _run(

@@ -27,7 +27,8 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, TEMPERATURE, within
 from cvr_data.core.registry import config_dict
-from cvr_data.features.heads import STAGE, WEIGHTS, Head, Heads, load_heads, pool_features
+from cvr_data.core.whole_files import parquet_bytes
+from cvr_data.features.heads import FITTED_ON, STAGE, WEIGHTS, Head, Heads, load_heads, pool_features
 from cvr_data.features.store import HEADS_FOLDER, FeatureStore
 from cvr_data.tables import VIDEOS, content_id
 
@@ -85,6 +86,7 @@ def fit_heads(embeddings: Path, videos: Path, config: Config, *, overwrite: bool
         report = {"split": split, **recall_of_heads(store, heads, held_out)}
         weights = {name: value.contiguous() for name, value in heads.state_dict().items()}
         writer.write_file(WEIGHTS, safetensors.torch.save(weights))
+        writer.write_file(FITTED_ON, parquet_bytes(pa.table({"video_id": sorted(train.video_ids)})))
         return writer.finish(report=report, trained_on={"videos": len(train.video_ids), "split": "train"})
 
 
@@ -110,7 +112,9 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
     if (done := writer.finished()) is not None:
         return done
     with writer:
-        writer.write_file(WEIGHTS, (origin.path / WEIGHTS).read_bytes())
+        for name in (WEIGHTS, FITTED_ON):
+            if (origin.path / name).is_file():
+                writer.write_file(name, (origin.path / name).read_bytes())
         return writer.finish(report=origin.manifest["report"], trained_on=origin.manifest["trained_on"])
 
 

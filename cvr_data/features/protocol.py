@@ -113,6 +113,14 @@ class TellsFrameLength(Protocol):
 
 
 @runtime_checkable
+class HashesWeights(Protocol):
+    """An encoder whose weights a user gives, and which tells them apart."""
+
+    def weights_sha256(self) -> str:
+        """Return a hash of all weights."""
+
+
+@runtime_checkable
 class FrameEncoder(Encoder, Protocol):
     """An encoder of videos whose decoding is apart from its network, so that `cvr embed` can overlap the two."""
 

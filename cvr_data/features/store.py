@@ -11,6 +11,7 @@ Each part has `part-N.parquet` (item_id, kind, row_start, row_count, ...), `part
 # Shapes: B items, T frames, L tokens, N rows, D embedding.
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.places import local_file
 from cvr_data.core.reading import check_kinds, read_array, reading
 from cvr_data.core.whole_files import read_parquet
+from cvr_data.features.heads import WEIGHTS as HEADS_WEIGHTS
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.index import STAGE, ItemIndex
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
@@ -156,6 +158,18 @@ class FeatureStore:
     def frame_counts(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) int64, how many frames of each video are stored. Raises CvrError: an id is not stored."""
         return self._places("video", video_ids).column("row_count").to_numpy()
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space of these features: the encoder, its weights, how frames were taken, the heads.
+
+        The weights are a hash where `cvr embed` took one: then it does not matter where they lay.
+        """
+        encoder, weights = dict(self.encoder), self.artifact.manifest.get("weights_sha256")
+        if weights is not None:
+            encoder["model"] = weights
+        heads = self.artifact.path / HEADS_FOLDER / HEADS_WEIGHTS
+        digest = hashlib.sha256(heads.read_bytes()).hexdigest() if self.heads is not None else None
+        return {**encoder, "heads": digest}
 
     def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) bool, whether the features of each video are stored."""
