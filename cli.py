@@ -47,8 +47,8 @@ GROUPS = {
     "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
     "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export"),
     "results": (
-        "compare", "report", "audit", "explain-query", "published", "submit", "encode-queries", "score",
-        "import-checkpoint", "two-way", "show-wti",
+        "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
+        "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
     "any": ("run", "list", "show", "trace", "verify"),
 }  # fmt: skip
