@@ -28,6 +28,8 @@ from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_checkpo
 from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
+from cvr_bench.scoring.blocks import scores_are_exact
+from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task
@@ -261,6 +263,7 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not _reads_clips(made):
             about |= {"reads": features_read(sources.store, sources.encoder, task)}
+        about["scores_exact"] = scores_are_exact(score_caption_sets(retriever, task.gallery))
         about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), run.checkpoint, task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
 
