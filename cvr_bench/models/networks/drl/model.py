@@ -72,9 +72,10 @@ class DrlOptions(LateOptions):
     cdcr_lambda: float = field(default=0.001, metadata=within(NOT_NEGATIVE))
     """Of the regularisation in the loss; as released."""
     max_words: int = field(default=32, metadata=within(SIZE))
-    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches."""
+    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches; a longer one is whole,
+    where the released code cuts it."""
     max_frames: int = field(default=12, metadata=within(SIZE))
-    """Frames that `faithful` pads a video to."""
+    """Frames that `faithful` pads a video to; one with more keeps them."""
 
     def __post_init__(self) -> None:
         if self.wti_layers not in (1, 2, 3):
