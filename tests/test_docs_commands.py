@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -42,7 +43,7 @@ class Shown:
     """A command as a document shows it."""
 
     words: tuple[str, ...]
-    """Without `cvr`; what stands for any words (`...`) is left out."""
+    """Without `cvr`; what stands for any words (`...`) is left out, unless it is an option's value."""
     is_whole: bool
     """Whether it stands in a block to be typed, and not in a sentence, where it may be shortened."""
 
@@ -58,7 +59,8 @@ def shown_commands(path: Path) -> list[Shown]:
         for part in typed.split("&&"):
             words = shlex.split(part)[1:]
             is_whole = is_block and not any("..." in word for word in words)
-            found.append(Shown(tuple(word for word in words if word != "..."), is_whole))
+            typed_words = [word for before, word in pairwise(["", *words]) if word != "..." or before.startswith("--")]
+            found.append(Shown(tuple(typed_words), is_whole))
     return found
 
 

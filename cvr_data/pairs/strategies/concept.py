@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from cvr_data.features.store import FeatureStore
 
 VERSION = 3
+LANGUAGES = ("en",)
 NAME = "concept"
 NEIGHBOURS = "neighbours"
 MEET_BY = "reference"
