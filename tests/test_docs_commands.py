@@ -118,7 +118,7 @@ def runnable() -> list[tuple[str, ...]]:
     kept = []
     for words in sorted(found):
         command, rest = words[0], words[1:]
-        is_placeholder = any(word.isupper() or "..." in word for word in rest)
+        is_placeholder = any(word.isupper() or "." in word for word in rest)  # mine.short is a module of somebody
         is_look_up = command in LOOK_UPS and not is_placeholder and (command != "show" or rest)
         is_recipe = command == "run" and "--dry-run" in rest and not is_placeholder
         reads = command in READS_TRIPLETS or f"{command} {'--dry-run' * ('--dry-run' in rest)}" in READS_TRIPLETS
