@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -169,6 +169,29 @@ def video_token_features(encoder: Encoder, videos: Sequence[Video], folder: Path
     if not isinstance(encoder, VideoTokenEncoder):
         raise CvrError(f"{encoder.name!r} gives no tokens of frames; make features with: cvr embed --all-tokens")
     return encoder.encode_video_tokens(videos, folder)
+
+
+@runtime_checkable
+class TellsSpace(Protocol):
+    """An encoder that knows which space its features lie in."""
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space: where two differ, weights of one mean nothing in the other."""
+
+
+@runtime_checkable
+class WrapsEncoder(Protocol):
+    """An encoder that passes on what another one gives."""
+
+    encoder: Encoder
+
+
+def space_of(encoder: Encoder) -> dict[str, Any] | None:
+    """Return what names the space of an encoder's features; None where it does not say."""
+    found: Any = encoder
+    while isinstance(found, WrapsEncoder):
+        found = found.encoder
+    return found.space() if isinstance(found, TellsSpace) else None
 
 
 def unit_frames_of(encoder: Encoder) -> bool | None:

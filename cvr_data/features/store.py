@@ -162,9 +162,11 @@ class FeatureStore:
     def space(self) -> dict[str, Any]:
         """Return what names the space of these features: the encoder, its weights, how frames were taken, the heads.
 
-        The weights are a hash where `cvr embed` took one: then it does not matter where they lay.
+        The weights are a hash where `cvr embed` took one: then it does not matter where they lay. How many frames were
+        taken is no part of it.
         """
         encoder, weights = dict(self.encoder), self.artifact.manifest.get("weights_sha256")
+        encoder.pop("frames", None)
         if weights is not None:
             encoder["model"] = weights
         heads = self.artifact.path / HEADS_FOLDER / HEADS_WEIGHTS
