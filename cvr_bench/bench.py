@@ -46,7 +46,7 @@ from cvr_data.core.whole_files import file_sha256, parquet_bytes
 from cvr_data.features.protocol import Encoder
 from cvr_data.features.store import HEADS_FOLDER
 
-VERSION = 1
+VERSION = 2
 ENCODED_AHEAD = 50_000
 """Texts encoded before a training starts; the encoder would not remember more."""
 TEXTS = 1024

@@ -2,8 +2,10 @@
 
 Source: Baldrati et al., "Conditioned and composed image retrieval combining and partially fine-tuning CLIP-based
 features", CVPRW 2022, and TOMM 2023 (https://arxiv.org/abs/2308.11485); parameter names as in the code
-github.com/ABaldrati/CLIP4Cir, so its published weights load. A video is the mean of its frames; `fixed` mode differs
-from `faithful` only in training: the loss goes both ways, with a learned temperature, and leaves out false negatives.
+github.com/ABaldrati/CLIP4Cir, so its published weights load. A video is the mean of its frames; `fixed` mode reads
+mean frame and text at unit length; `faithful` as CLIP projects them, of any length, as released (`cvr embed -o
+normalise=false`). In training the loss of `fixed` goes both ways, with a learned temperature, and leaves out false
+negatives.
 """
 
 # Shapes: B triplets, D embedding, P projection.

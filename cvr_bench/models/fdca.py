@@ -1,12 +1,14 @@
 """Tell apart what a text retains, injects and excludes, and fuse it with the reference video (FDCA).
 
-`faithful` gives the numbers of the released code and loads its weights. `fixed` (the default) is what the paper
+`faithful` gives the numbers of the released code and loads its weights; it reads the text's own feature as CLIP
+projects it, of any length. `fixed` (the default) is what the paper
 describes; where it differs from the released code:
 
 - tokens look at the frames by cross-attention; as released, the attention has one key, so the video has no influence;
 - the two fusions run over frames and tokens; as released, over sequences of length one (30 % of the weights are dead);
 - retrieval uses both branches; as released, the token branch is trained and then thrown away;
-- every logit has a temperature, learned; losses go both ways; equal targets and near-duplicates are no negatives;
+- every logit has a temperature, learned; losses go both ways; equal targets, near-duplicates and other right targets
+  of a query are no negatives; frames and tokens are brought to one length;
 - the view without negation drops whole words; as released, letters inside words too (another -> aher);
 - the triplet loss counts the rows in which the two views of the text differ; it could not move the others.
 

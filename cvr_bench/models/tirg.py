@@ -2,9 +2,10 @@
 
 Source: Vo et al., "Composing text and image for image retrieval", CVPR 2019 (https://arxiv.org/abs/1812.07119), on
 frozen features as the baselines of FashionIQ and CIRR have it; the start of the two shares (1 and 10) and of the scale
-(4) are those of the authors' code, github.com/google/tirg. A video is the mean of its frames. `fixed` mode differs from
-`faithful` only in training: the loss goes both ways, the scale starts at a usual temperature instead of 1/4, and false
-negatives are left out.
+(4) are those of the authors' code, github.com/google/tirg. A video is the mean of its frames. `fixed` mode reads mean
+frame and text at unit length, `faithful` as the network projects them (`cvr embed -o normalise=false`). In training the
+loss of `fixed` goes both ways, the scale starts at a usual temperature instead of 1/4, and false negatives are left
+out.
 """
 
 # Shapes: B triplets, D embedding.

@@ -52,7 +52,7 @@ EMBEDDINGS = pa.schema(
     ]
 )
 """The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file,
-length of a text's own feature before its pooled row was brought to unit length; null in artifacts of before 0.9."""
+length of a text's own feature before its pooled row was brought to unit length; null in older artifacts."""
 
 _COLUMNS = pa.schema(
     [
@@ -147,8 +147,8 @@ class FeatureStore:
 
     @property
     def unit_frames(self) -> bool | None:
-        """Whether frames were brought to unit length; None where their encoder does not say, and of heads."""
-        return None if self.heads else self.encoder.get("normalise")
+        """Whether frames were brought to unit length; None where nobody says: imported ones, and those of heads."""
+        return None if self.heads or self.is_imported else self.encoder.get("normalise")
 
     @property
     def is_imported(self) -> bool:

@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -35,6 +36,14 @@ class Start:
     """Of the first weights."""
 
 
+@runtime_checkable
+class KnowsOlderWeights(Protocol):
+    """A module that reads files of before it had some of its weights."""
+
+    def older_weights(self) -> dict[str, Tensor]:
+        """Return what these files lack, as it was."""
+
+
 def save_model_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +62,7 @@ def load_model_weights(module: nn.Module, path: Path | None) -> None:
     file = _find(path)
     weights = {name: tensor for name, tensor in read_model_weights(file).items() if not name.startswith(FROZEN)}
     weights |= read_extra_weights(file.parent)
+    weights = {**(module.older_weights() if isinstance(module, KnowsOlderWeights) else {}), **weights}
     expected = module.state_dict()
     lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     for what, names in (("lacks", lacking), ("also holds", surplus)):

@@ -132,7 +132,7 @@ def test_training_options_are_not_remarked_where_one_of_the_models_trains(cvr, i
         (["--model", "sum", "--data", "embeddings"], "triplets are made by cvr build-triplets"),
         (["--model", "sum", "--embeddings", "videos"], "'embed'"),
         (["--model", "sum", "--checkpoint", "x"], "sum has no parameters"),
-        (["--model", "fdca", "--checkpoint", "x"], "x does not exist"),
+        (["--model", "fdca", "--checkpoint", "x"], "There is no checkpoint at x"),
         (["--model", "fdca", "--checkpoint", "x", "-t", "epochs=1"], "-t has no meaning beside it"),
         (["--model", "fdca", "-t", "epoch=1"], "train: unknown option 'epoch'. Did you mean: epochs"),
     ],

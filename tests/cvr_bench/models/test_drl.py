@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -213,3 +214,41 @@ def test_more_frames_than_positions_is_one_line():
 def test_a_wrong_option_is_one_line(options, message):
     with pytest.raises(CvrError, match=message):
         MODELS.config("drl", options)
+
+
+@pytest.mark.parametrize("interaction", ["ti", "wti"])
+def test_ranks_and_ties_depend_neither_on_the_chunk_nor_on_threads_and_are_those_of_float64(interaction):
+    draw = np.random.default_rng(0)
+    videos = [draw.normal(size=(int(draw.integers(1, 6)), 24)).astype(np.float32) for _ in range(40)]
+    videos += [videos[number].copy() for number in range(0, 40, 2)]  # twins score the same
+    videos += [videos[number] * (1 + 1e-7) for number in range(0, 40, 4)]  # and some all but the same
+    texts = [draw.normal(size=(int(draw.integers(1, 9)), 24)).astype(np.float32) for _ in range(30)]
+    named = {f"v{n}": rows for n, rows in enumerate(videos)} | {f"t{n}": rows for n, rows in enumerate(texts)}
+    features = GivenFeatures(named)
+    drl = MODELS.get("drl")
+    model = drl.load(drl.Config(interaction=interaction, aggregation="none", cdcr=0), features)
+    task = Task(
+        name="twins",
+        queries=[Query(f"q{n}", None, f"t{n}") for n in range(30)],
+        gallery=[Item(f"v{n}", Video(f"v{n}")) for n in range(70)],
+        targets={f"q{n}": frozenset({f"v{2 * (n % 20)}"}) for n in range(30)},
+    )
+    found = [evaluate(model, task, chunk=chunk, columns=columns) for chunk, columns in ((1, 70), (7, 9), (64, 70))]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if before > 1 else 2)
+    found.append(evaluate(model, task, chunk=16))
+    torch.set_num_threads(before)
+    for other in found[1:]:
+        assert other.rank.tolist() == found[0].rank.tolist()
+        assert other.ties.tolist() == found[0].ties.tolist()
+    assert min(found[0].ties) >= 1
+    if interaction == "wti":
+        return
+    unit = [[rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in side] for side in (texts, videos)]
+    unit = [[rows.astype(np.float32).astype(float) for rows in side] for side in unit]
+    for query in range(30):
+        alike = [unit[0][query] @ rows.T for rows in unit[1]]
+        scores = np.array([(each.max(1).mean() + each.max(0).mean()) / 2 for each in alike])
+        target = scores[2 * (query % 20)]
+        above, equal = (scores > target + 1e-6).sum(), (np.abs(scores - target) <= 1e-6).sum()
+        assert above + 1 <= found[0].rank[query] <= above + equal

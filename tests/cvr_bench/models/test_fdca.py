@@ -231,3 +231,24 @@ def test_without_the_token_branch_the_query_is_the_video_and_the_sequence_branch
 def test_an_uneven_width_is_one_line():
     with pytest.raises(ValueError, match="width must be even and a multiple of heads, got 10 and 4"):
         fdca.Config(width=10)
+
+
+def test_the_lengths_of_stored_frames_and_tokens_change_nothing():
+    features = encoder()
+    module = fdca.load(fdca.Config(width=16), features).module.eval()
+    video, text = features.encode_videos([Video("v1"), Video("v2")]), features.encode_texts(TEXTS[:2])
+    longer = VideoFeatures(9 * video.frames_BTD, video.mask_BT)
+    with torch.no_grad():
+        composed = module(video, text)
+        again = module(longer, dataclasses.replace(text, tokens_BLD=9 * text.tokens_BLD))
+    assert_close(again.query_BD, composed.query_BD)
+    assert_close(again.roles_BLR, composed.roles_BLR)
+
+
+def test_another_right_target_of_a_query_is_no_negative():
+    rows = [("r0", "make it red", "t0"), ("r0", "make it red", "t1"), ("r1", "bigger", "t1"), ("r1", "bigger", "t2")]
+    columns = dict(zip(("reference_ids", "modifications", "target_ids"), zip(*rows, strict=True), strict=True))
+    training_set = TrainingSet(**columns, target_group_ids=columns["target_ids"])
+    ignored = training_set.batch([0, 2, 3], encoder()).ignored()
+    # t1 answers the query of row 0 though its own row of that query is elsewhere; the query of row 2 does not want t0
+    assert ignored.tolist() == [[False, True, False], [False, False, True], [False, True, False]]
