@@ -172,7 +172,7 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
     threads = scoring_thread_count()
-    chunks = _chunks(task, scorer.rows_at_once(chunk, threads))
+    chunks = _chunks(task, scorer.rows_at_once(chunk))
     kinds = kind_columns(task, column_of)
     scored = ((lay_out(task, queries, column_of, kinds), scorer.score(queries)) for queries in chunks)
     for counted in map_score_blocks(_count, scored, threads):
