@@ -37,7 +37,7 @@ from cvr_data.pairs.languages_read import check_languages_read
 from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 5
+VERSION = 6
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
     "caption-pair-cap",

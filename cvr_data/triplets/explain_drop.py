@@ -109,4 +109,4 @@ def _judged(artifact: Artifact, row: Row) -> str:
     names = {name: [row[name]] for name in ("reference_id", "target_id", "style")}
     for judged in rows_with(judgments, KEPT, names):
         said[f"{judged['decision']} {judged['reason'] or ''}".strip()] += 1
-    return f"people said {first_few([f'{count} x {what}' for what, count in sorted(said.items())])}"
+    return f"people said {first_few([f'{count} x {what}' for what, count in said.most_common()])}"

@@ -2,10 +2,8 @@
 
 What lint says is found again on the stored row and its pair, with the options in the manifest; lint that has changed
 since may say something else, and then that is told. Of what an engine answered, the raw answer is all that is stored.
+A prompt of one's own is not stored: lint runs as for one that asks for any change and shows no descriptions.
 """
-
-from collections.abc import Mapping
-from typing import Any
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
@@ -15,7 +13,6 @@ from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.modifications.asked import wants_descriptions
 from cvr_data.modifications.draft import Draft, lint_table
 from cvr_data.modifications.generator import what_lint_reads
-from cvr_data.modifications.pairs import change_of
 from cvr_data.modifications.prompts import load_prompt, prompt_names
 from cvr_data.pairs.why_not import shown_pair
 
@@ -108,10 +105,12 @@ def _writer(artifact: Artifact) -> Artifact:
 def _linted(artifact: Artifact, row: Row, pairs: Artifact, pair: Row) -> dict[str, str]:
     """Return reason -> what its lint says of the text today."""
     config = artifact.manifest["config"]
-    described = _with_descriptions(config, artifact, pairs, pair)
-    draft = Draft(pair=described, change=change_of(pair, "any"), style=row["style"], text=row["modification"])
+    prompt = load_prompt(config["prompt"]) if config.get("prompt") in prompt_names() else None
+    if prompt is not None and wants_descriptions(prompt):
+        pair = _with_descriptions(artifact, pairs, pair)
+    draft = Draft(pair=pair, change=None, style=row["style"], text=row["modification"])
     checks = config.get("lint") or {}
-    table = what_lint_reads(lint_table([draft]), checks)
+    table = what_lint_reads(lint_table([draft], prompt.changes if prompt else "any"), checks)
     told: dict[str, str] = {}
     for name, options in checks.items():
         module, chosen = FILTERS.get(name), FILTERS.config(name, options or {})
@@ -121,10 +120,8 @@ def _linted(artifact: Artifact, row: Row, pairs: Artifact, pair: Row) -> dict[st
     return told
 
 
-def _with_descriptions(config: Mapping[str, Any], artifact: Artifact, pairs: Artifact, pair: Row) -> Row:
-    """Return the pair with the descriptions of its videos, where the prompt showed them."""
-    if config.get("prompt") not in prompt_names() or not wants_descriptions(load_prompt(config["prompt"])):
-        return pair
+def _with_descriptions(artifact: Artifact, pairs: Artifact, pair: Row) -> Row:
+    """Return the pair with the descriptions of its videos, where they have some."""
     described = {}
     for side in ("reference", "target"):
         found = row_of_input(artifact, "videos", "video_id", pair[f"{side}_id"])

@@ -12,7 +12,7 @@ PROMPT = """{summary: s, source: s, style: short, changes: CHANGES, user: '$befo
 lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
 
 
-def write_pairs(folder, *rows):
+def write_pairs(folder, *rows, inputs=None):
     """Write pairs of red balls, each of (reference, target, its colour, further columns)."""
     pairs = []
     for reference, target, after, columns in rows:
@@ -21,7 +21,7 @@ def write_pairs(folder, *rows):
         pairs.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
                       "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
                       "changes": [change], **columns})  # fmt: skip
-    with ArtifactWriter(folder, stage="mine-pairs") as writer:
+    with ArtifactWriter(folder, stage="mine-pairs", inputs=inputs) as writer:
         writer.write_part(0, check_columns(pa.Table.from_pylist(pairs, schema=PAIRS), PAIRS, "test"))
         writer.finish()
     return [row["pair_id"] for row in pairs]
@@ -187,8 +187,13 @@ def test_a_dropped_pair_tells_the_filter_and_its_values(tmp_path, told):
 
 
 def test_what_test_sources_drop_is_told_with_the_test_triplet(tmp_path, told, write_texts):
-    write_pairs(tmp_path / "pairs", ("a", "b", "blue", {"split": "train"}), ("c", "d", "blue", {"split": "test"}))
-    write_pairs(tmp_path / "other", ("b", "e", "green", {"split": "train"}))
+    path = tmp_path / "c.csv"
+    path.write_text("video_id,caption\n" + "".join(f"{name},a ball\n" for name in "abcde"), encoding="utf-8")
+    told("import", "table", path, "--out", tmp_path / "videos")
+    made_of = {"inputs": {"videos": tmp_path / "videos"}}
+    pairs = [("a", "b", "blue", {"split": "train"}), ("c", "d", "blue", {"split": "test"})]
+    write_pairs(tmp_path / "pairs", *pairs, **made_of)
+    write_pairs(tmp_path / "other", ("b", "e", "green", {"split": "train"}), **made_of)
     write_texts("make it $after")
     write_texts("make it $after", pairs="other", out="tests")
     told("build-triplets", tmp_path / "texts", "--test-from", tmp_path / "tests", "-O", tmp_path / "triplets")
@@ -218,13 +223,13 @@ def test_what_people_dropped_is_told_with_what_they_said(tmp_path, told, write_t
     told("build-triplets", tmp_path / "texts", "--judgments", tmp_path / "judgments", "-O", tmp_path / "triplets")
     (row,) = dropped_triplets(tmp_path / "triplets")
     shown = told("explain", row["triplet_id"], "--in", tmp_path / "triplets").splitlines()
-    assert "  dropped       people said 1 x skip, 2 x reject wrong_change" in shown
+    assert "  dropped       people said 2 x reject wrong_change, 1 x skip" in shown
 
 
 def test_a_score_beyond_its_threshold_is_told_with_both(tmp_path, told, write_texts):
     write_pairs(tmp_path / "pairs", ("r", "t", "blue", {}))
     (row,) = write_texts("make it $after")
-    told("score-modifications", tmp_path / "texts", "-O", tmp_path / "scored", "-o", "min_gain=2")
+    told("score-modifications", tmp_path / "texts", "-O", tmp_path / "scored", "--min-gain", "2")
     shown = told("explain", row["modification_id"], "--in", tmp_path / "scored")
     (scored,) = open_artifact(tmp_path / "scored").read().to_pylist()
     assert f"why           low_cycle_gain: cycle_gain {scored['cycle_gain']:.3f}, at least 2.0" in shown
