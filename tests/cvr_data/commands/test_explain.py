@@ -207,6 +207,16 @@ def test_what_test_sources_drop_is_told_with_the_test_triplet(tmp_path, told, wr
     assert line in said["not_of_test_source"]
 
 
+def test_test_sources_without_videos_are_one_line(tmp_path, write_texts, one_line_error):
+    write_pairs(tmp_path / "pairs", ("a", "b", "blue", {}))
+    write_pairs(tmp_path / "other", ("c", "d", "green", {}))
+    write_texts("make it $after")
+    write_texts("make it $after", pairs="other", out="tests")
+    words = ("build-triplets", tmp_path / "texts", "--test-from", tmp_path / "tests", "-O", tmp_path / "triplets")
+    assert "made from no videos" in one_line_error(*words)
+    assert not (tmp_path / "triplets" / "manifest.json").exists()
+
+
 def test_what_people_dropped_is_told_with_what_they_said(tmp_path, told, write_texts):
     write_pairs(tmp_path / "pairs", ("r", "t", "blue", {"split": "train"}))
     write_texts("make it $after")
