@@ -15,24 +15,26 @@ from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
-from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.reads import features_read
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
+from cvr_bench.models.parts.lineage import lineage_record, write_lineage
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
 from cvr_bench.models.parts.source import model_source_digest
-from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_checkpoint
+from cvr_bench.models.parts.trained import load_model_checkpoint
+from cvr_bench.models.parts.weights import TRAINING, WEIGHTS
 from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
+from cvr_bench.scoring.blocks import scores_are_exact
+from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.key import MadeBy
-from cvr_bench.training.lineage import check_lineage_space, lineage_record, write_lineage
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import ArtifactWriter, input_key
 from cvr_data.core.command_line import running_command
@@ -41,7 +43,6 @@ from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, parquet_bytes
 from cvr_data.features.protocol import Encoder
-from cvr_data.features.store import HEADS_FOLDER
 
 VERSION = 2
 ENCODED_AHEAD = 50_000
@@ -136,7 +137,7 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
         run.audit and not _reads_clips(made) and audit_of(result) is None
     ):  # altered features would change nothing for such
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
-            load_model_checkpoint(made.retriever, run.checkpoint or out)
+            load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
         audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
     return result
 
@@ -178,6 +179,13 @@ class _Made:
             "source_sha256": model_source_digest(self.component, self.config),
         }
 
+    def weights(self) -> dict[str, Path]:
+        """Return the trained weights that go into the model, by what to call them."""
+        options = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
+        found = {name: path for name, path in options.items() if name.endswith("checkpoint")}
+        named = {"weights": self.run.checkpoint, **{f"weights of {name}": path for name, path in found.items()}}
+        return {name: path for name, path in named.items() if isinstance(path, Path)}
+
     def as_scored(self, task: Task) -> Task:
         """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
         if self.train_config is None or self.training is not None or self.run.split != "val":
@@ -198,19 +206,8 @@ class _Made:
 
     def inputs(self) -> dict[str, Path]:
         """Return what a result depends on, by the name it has in the manifest."""
-        run, sources = self.run, self.sources
-        files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
-        if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
-            files = sorted(path for path in sources.data.iterdir() if path.suffix in READERS)
-        named: dict[str, Sequence[Path]] = {
-            "triplets" if sources.benchmark is None else "annotations": files,
-            "embeddings": [sources.embeddings],
-            "videos": sources.videos,
-            "distractors": sources.distractors,
-            "train-data": self.training.files if self.training else (),
-        }
-        if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
-            named["heads"] = [sources.embeddings / HEADS_FOLDER]
+        run = self.run
+        named = {**self.sources.input_paths(), "train-data": self.training.files if self.training else ()}
         if run.checkpoint is not None:
             is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
             named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
@@ -227,8 +224,7 @@ def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
     if run.checkpoint is not None:
-        check_lineage_space(run.checkpoint, sources.store.shared())
-        load_model_checkpoint(retriever, run.checkpoint)
+        load_model_checkpoint(retriever, run.checkpoint, encoder)
     training = sources.training if train_config is None else sources.training_of(run.model, component)
     return _Made(run, sources, component, config, retriever, train_config, training)
 
@@ -259,9 +255,10 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
         about |= {**saved, **({"name": run.name} if run.name else {})}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
-        about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), run.checkpoint, task)}
         if not _reads_clips(made):
             about |= {"reads": features_read(sources.store, sources.encoder, task)}
+        about["scores_exact"] = scores_are_exact(score_caption_sets(retriever, task.gallery))
+        about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), made.weights(), task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
 
 
@@ -328,7 +325,9 @@ def _train(made: _Made, out: Path) -> dict[str, Any] | None:
     for start in range(0, len(texts), TEXTS):
         sources.encoder.encode_texts(texts[start : start + TEXTS])
     if is_first():
-        write_lineage(out / TRAINING, sources.store.shared(), data.training_set, data.validation_task)
+        space = None if _reads_clips(made) else sources.store.shared().space()
+        starts = made.weights().values()
+        write_lineage(out / TRAINING, space, data.training_set, data.validation_task, starts)
     report = train(
         made.retriever, data.training_set, data.validation_task, config, sources.encoder, out, made_by=made.made_by()
     )

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import DenseRetriever, PairScores, Retriever, ScoresPairs
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, first_few
 
@@ -40,6 +40,8 @@ SMALL = 10**6
 
 Thing = TypeVar("Thing")
 Found = TypeVar("Found")
+PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(rows, columns) -> float32 scores that do not depend on what else is scored."""
 BlockStream = Iterator[tuple[int, np.ndarray]]
 """(first column, float32 scores of a block); the reader may write over a block, and so does the next one."""
 
@@ -84,11 +86,11 @@ class Scorer:
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
             self.copies = find_gallery_copies(retriever.gallery_GD)
 
-    def rows_at_once(self, chunk: int, threads: int = 1) -> int:
-        """Return how many queries to score at once, at most `chunk`; so many threads work on them, each on its own."""
+    def rows_at_once(self, chunk: int) -> int:
+        """Return how many queries to score at once, at most `chunk`; the same however many threads work on them."""
         if isinstance(self.retriever, DenseRetriever):
             return chunk
-        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * threads)))
+        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * THREADS)))
 
     def score(self, queries: Sequence[Query]) -> ScoreBlocks:
         """Return the scores of the queries.
@@ -100,12 +102,10 @@ class Scorer:
         if isinstance(self.retriever, DenseRetriever):
             return self._score_dense(self.retriever, queries)
         scores_QG = score_matrix(self.retriever, queries, len(self.gallery))
-        exact = self.retriever.exact_pairs(queries) if isinstance(self.retriever, ScoresPairs) else None
-        pair_scores, margin = exact or (lambda rows, columns: scores_QG[rows, columns], 0.0)
         return ScoreBlocks(
             blocks=lambda rows: _matrix_blocks(scores_QG, rows, self.columns),
-            pair_scores=pair_scores,
-            margins_Q=np.full(len(queries), margin, dtype=np.float32),
+            pair_scores=lambda rows, columns: scores_QG[rows, columns],
+            margins_Q=np.zeros(len(queries), dtype=np.float32),
             copies=None,
         )
 
@@ -131,6 +131,11 @@ class Scorer:
             part_CD = gallery_GD[first : first + self.columns]
             block_QC = room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
             yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()
+
+
+def scores_are_exact(retriever: Retriever) -> bool:
+    """Return whether scores depend on nothing but query and item; else their last bits may vary with what is beside."""
+    return isinstance(retriever, DenseRetriever) or getattr(retriever, "is_exact", False)
 
 
 def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:

@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -60,6 +60,26 @@ class TextFeatures:
                 "cvr embed --overwrite."
             )
         return self.pooled_BD * self.length_B.unsqueeze(-1)
+
+
+def single_texts(features: TextFeatures) -> list[TextFeatures]:
+    """Return each text alone, without padding."""
+    ends = [int(mask_L.nonzero().max()) + 1 for mask_L in features.mask_BL]
+    return [
+        TextFeatures(*(values[row : row + 1] for values in (
+            features.tokens_BLD[:, :end], features.mask_BL[:, :end], features.pooled_BD, features.length_B,
+        )))
+        for row, end in enumerate(ends)
+    ]  # fmt: skip
+
+
+def single_videos(features: VideoFeatures) -> list[VideoFeatures]:
+    """Return each video alone, without padding."""
+    ends = [int(mask_T.nonzero().max()) + 1 for mask_T in features.mask_BT]
+    return [
+        VideoFeatures(features.frames_BTD[row : row + 1, :end], features.mask_BT[row : row + 1, :end])
+        for row, end in enumerate(ends)
+    ]
 
 
 class Encoder(Protocol):
@@ -149,6 +169,29 @@ def video_token_features(encoder: Encoder, videos: Sequence[Video], folder: Path
     if not isinstance(encoder, VideoTokenEncoder):
         raise CvrError(f"{encoder.name!r} gives no tokens of frames; make features with: cvr embed --all-tokens")
     return encoder.encode_video_tokens(videos, folder)
+
+
+@runtime_checkable
+class TellsSpace(Protocol):
+    """An encoder that knows which space its features lie in."""
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space: where two differ, weights of one mean nothing in the other."""
+
+
+@runtime_checkable
+class WrapsEncoder(Protocol):
+    """An encoder that passes on what another one gives."""
+
+    encoder: Encoder
+
+
+def space_of(encoder: Encoder) -> dict[str, Any] | None:
+    """Return what names the space of an encoder's features; None where it does not say."""
+    found: Any = encoder
+    while isinstance(found, WrapsEncoder):
+        found = found.encoder
+    return found.space() if isinstance(found, TellsSpace) else None
 
 
 def unit_frames_of(encoder: Encoder) -> bool | None:

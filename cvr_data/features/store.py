@@ -150,18 +150,6 @@ class FeatureStore:
         """Whether frames were brought to unit length; None where nobody says: imported ones, and those of heads."""
         return None if self.heads or self.is_imported else self.encoder.get("normalise")
 
-    def space(self) -> dict[str, Any]:
-        """Return what names the space of these features: the encoder, its weights, how frames were taken, the heads.
-
-        The weights are a hash where `cvr embed` took one: then it does not matter where they lay.
-        """
-        encoder, weights = dict(self.encoder), self.artifact.manifest.get("weights_sha256")
-        if weights is not None:
-            encoder["model"] = weights
-        heads = self.artifact.path / HEADS_FOLDER / HEADS_WEIGHTS
-        digest = hashlib.sha256(heads.read_bytes()).hexdigest() if self.heads is not None else None
-        return {**encoder, "heads": digest}
-
     @property
     def is_imported(self) -> bool:
         """Whether others made the features, so that the options of the encoder tell of texts alone."""
@@ -170,6 +158,20 @@ class FeatureStore:
     def frame_counts(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) int64, how many frames of each video are stored. Raises CvrError: an id is not stored."""
         return self._places("video", video_ids).column("row_count").to_numpy()
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space of these features: the encoder, its weights, how frames were taken, the heads.
+
+        The weights are a hash where `cvr embed` took one: then it does not matter where they lay. How many frames were
+        taken is no part of it.
+        """
+        encoder, weights = dict(self.encoder), self.artifact.manifest.get("weights_sha256")
+        encoder.pop("frames", None)
+        if weights is not None:
+            encoder["model"] = weights
+        heads = self.artifact.path / HEADS_FOLDER / HEADS_WEIGHTS
+        digest = hashlib.sha256(heads.read_bytes()).hexdigest() if self.heads is not None else None
+        return {**encoder, "heads": digest}
 
     def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) bool, whether the features of each video are stored."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -80,21 +79,6 @@ class DecodesClips(Protocol):
     """A retriever whose training batches carry clips, which this reads ahead; None where it does not."""
 
     clip_reader: ReadsAhead | None
-
-
-PairScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(rows, columns) of queries and gallery items -> float32 scores that do not depend on what else is scored."""
-
-
-@runtime_checkable
-class ScoresPairs(Protocol):
-    """A retriever whose block scores are rounded, as every sum is, and which can give single scores exactly.
-
-    Ranks and ties then depend neither on which items were scored together nor on threads.
-    """
-
-    def exact_pairs(self, queries: Sequence[Query]) -> tuple[PairScores, float] | None:
-        """Return the exact scores of pairs, and how far those of `score` can be from them; None if there are none."""
 
 
 class DenseRetriever:

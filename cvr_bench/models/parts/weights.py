@@ -9,7 +9,6 @@ from typing import Protocol, runtime_checkable
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import Retriever, module_of_retriever
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
@@ -109,15 +108,3 @@ def read_model_weights(file: Path) -> Mapping[str, Tensor]:
     if not weights:
         raise CvrError(f"{file} holds no weights.")
     return weights
-
-
-def load_model_checkpoint(retriever: Retriever, path: Path) -> None:
-    """Load trained weights into a model made with the options of that training; `path` as `load_model_weights` has it.
-
-    Raises:
-        CvrError: the model has none, there are none, or they are of another model.
-    """
-    module = module_of_retriever(retriever)
-    if module is None:
-        raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
-    load_model_weights(module, path)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,10 @@ class StoredEncoder:
         self.dim, self.text_dim, self.unit_frames = store.dim, store.text_dim, store.unit_frames
         if not self.text_dim and store.encoder["name"] != UNKNOWN_ENCODER:
             self.text_dim = self._text_encoder.text_dim
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space of the stored features."""
+        return self.store.space()
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return the stored frame embeddings. Raises CvrError: a video is not stored."""

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 from cvr_bench.models import MODELS
 from cvr_bench.models.networks.drl.model import DrlOptions, drl_training_scores
 from cvr_bench.models.parts.batches import TrainingSet
+from cvr_bench.scoring.blocks import scores_are_exact
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
@@ -84,6 +85,45 @@ def test_equal_texts_of_a_gallery_score_the_same_to_the_last_bit():
     gallery = [Item(f"t{number}", text=TEXTS[number % 3]) for number in range(9)]
     found = scores(model(), gallery, [Query("q", VIDEOS[0], None)])
     assert torch.equal(found[:, :3], found[:, 3:6])
+
+
+@pytest.mark.parametrize("mode", ["fixed", "faithful"])
+@pytest.mark.parametrize(("interaction", "aggregation"), [("wti", "seqTransf"), ("ti", "none"), ("wti", "seqLSTM")])
+def test_ranks_and_ties_depend_on_no_chunk_and_no_thread(mode, interaction, aggregation):
+    """Every video of the gallery lies there twice, so that the last bit of a score decides about ranks and ties."""
+    generator = torch.Generator().manual_seed(1)
+
+    def drawn(most, count):
+        lengths = torch.randint(1, most + 1, (count,), generator=generator).tolist()
+        return [
+            torch.nn.functional.normalize(torch.randn(n, 96, generator=generator), dim=-1).tolist() for n in lengths
+        ]
+
+    texts = {f"text {number}": rows for number, rows in enumerate(drawn(9, 23))}
+    videos = {f"v{number}": rows for number, rows in enumerate(drawn(5, 15))}
+    videos |= {f"copy of {name}": rows for name, rows in videos.items()}
+    task = Task(
+        name="copies",
+        queries=[Query(text, None, text) for text in texts],
+        gallery=[Item(name, Video(name)) for name in videos],
+        targets={text: frozenset({f"v{number % 15}"}) for number, text in enumerate(texts)},
+    )
+    found, before = [], torch.get_num_threads()
+    for chunk, threads in ((1024, 1), (1, 1), (7, 2), (23, 3)):
+        torch.set_num_threads(threads)
+        try:
+            retriever = model(
+                GivenFeatures(texts | videos), mode=mode, interaction=interaction, aggregation=aggregation, cdcr=0
+            )
+            found.append(evaluate(retriever, task, chunk=chunk, columns=chunk + 3))
+        finally:
+            torch.set_num_threads(before)
+    for ranks in found:
+        assert (ranks.ties % 2 == 1).all()
+        assert ranks.ties.tolist() == found[0].ties.tolist()
+        assert ranks.rank.tolist() == found[0].rank.tolist()
+        assert ranks.top_scores.to_pylist() == found[0].top_scores.to_pylist()
+    assert scores_are_exact(model(hash_encoder())) and not scores_are_exact(model(interaction="xti", cdcr=0))
 
 
 def test_padding_wins_in_faithful_only():

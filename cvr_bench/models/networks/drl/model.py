@@ -17,14 +17,14 @@ from cvr_bench.models.networks.drl.retriever import LateRetriever, drl_cross_blo
 from cvr_bench.models.networks.drl.transformer import DEPTH, FrameTransformer, TransformerLayer
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of_module, on_device, seeded
-from cvr_bench.models.parts.late_interaction import Parts
+from cvr_bench.models.parts.late_interaction import Parts, parts_one_by_one
 from cvr_bench.models.parts.losses import loss_false_negatives
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_frames
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_data.core.errors import CvrError
 from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, TEMPERATURE, within
 from cvr_data.features.encoders.networks.checkpoints import load_encoder_network
-from cvr_data.features.protocol import Encoder
+from cvr_data.features.protocol import Encoder, single_texts, single_videos
 from cvr_data.media.video import Video
 
 HEAD_WIDTH = 64
@@ -72,9 +72,10 @@ class DrlOptions(LateOptions):
     cdcr_lambda: float = field(default=0.001, metadata=within(NOT_NEGATIVE))
     """Of the regularisation in the loss; as released."""
     max_words: int = field(default=32, metadata=within(SIZE))
-    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches."""
+    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches; a longer one is whole,
+    where the released code cuts it."""
     max_frames: int = field(default=12, metadata=within(SIZE))
-    """Frames that `faithful` pads a video to."""
+    """Frames that `faithful` pads a video to; one with more keeps them."""
 
     def __post_init__(self) -> None:
         if self.wti_layers not in (1, 2, 3):
@@ -107,11 +108,15 @@ def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetr
     load_model_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
-        parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of_module(network)))
+        device = device_of_module(network)
+        items = single_texts(on_device(encoder.encode_texts(texts), device))
+        parts = parts_one_by_one(network.text_parts, items, device)
         return _with_released_padding(parts, options.max_words) if options.pads_as_released else parts
 
     def video_parts(videos: Sequence[Video]) -> Parts:
-        parts = network.video_parts(on_device(encoder.encode_videos(videos), device_of_module(network)))
+        device = device_of_module(network)
+        items = single_videos(on_device(encoder.encode_videos(videos), device))
+        parts = parts_one_by_one(network.video_parts, items, device)
         return _with_released_padding(parts, options.max_frames) if options.pads_as_released else parts
 
     def training_step(batch: TripletBatch) -> Losses:

@@ -7,7 +7,6 @@ A composed query is its modification text here: the reference video is not looke
 
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +19,6 @@ from cvr_bench.models.parts.late_interaction import (
     BlockScores,
     Parts,
     Tile,
-    late_interaction_items,
-    late_interaction_margin,
-    late_interaction_pair,
     late_interaction_scores,
     late_interaction_tiles,
 )
@@ -30,7 +26,6 @@ from cvr_bench.models.parts.retriever import (
     BATCH,
     DenseRetriever,
     Losses,
-    PairScores,
     evaluating_module,
     retriever_videos_and_texts,
 )
@@ -44,7 +39,8 @@ VideoParts = Callable[[Sequence[Video]], Parts]
 class LateRetriever:
     """Keeps the parts of the gallery, and compares them with those of the queries block by block.
 
-    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction.
+    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction, whose
+    scores are exact; those of another are as exact as its network.
     """
 
     def __init__(
@@ -54,7 +50,7 @@ class LateRetriever:
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
         self.block = block or BestMatches()
-        self.items: list[tuple[Tensor, Tensor]] = []
+        self.is_exact = block is None
         self.of_texts = False
         self.gallery: list[Tile] | None = None
         self.columns_G = torch.empty(0, dtype=torch.long)
@@ -74,7 +70,6 @@ class LateRetriever:
         else:
             self.columns_G = torch.arange(len(videos))
             self.gallery = self._videos(videos)
-        self.items = late_interaction_items(self.gallery) if isinstance(self.block, BestMatches) else []
 
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG. Raises CvrError: a query lacks the text or, where texts are ranked, the video."""
@@ -86,25 +81,6 @@ class LateRetriever:
                     :, self.columns_G
                 ]
             return late_interaction_scores(self._texts(task_modifications(queries)), self.gallery, self.block)
-
-    def exact_pairs(self, queries: Sequence[Query]) -> tuple[PairScores, float] | None:
-        """Return exact scores of single pairs; none of a network that looks at pairs (xti)."""
-        if not isinstance(self.block, BestMatches) or self.gallery is None:
-            return None
-        with evaluating_module(self.module):
-            tiles = (
-                self._videos(task_references(queries)) if self.of_texts else self._texts(task_modifications(queries))
-            )
-        asked, items = late_interaction_items(tiles), self.items
-
-        def pair_scores(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-            found = np.empty(len(rows), dtype=np.float32)
-            for place, (row, column) in enumerate(zip(rows.tolist(), self.columns_G[columns].tolist(), strict=True)):
-                pair = (items[column], asked[row]) if self.of_texts else (asked[row], items[column])
-                found[place] = late_interaction_pair(*pair)
-            return found
-
-        return pair_scores, late_interaction_margin(tiles, self.gallery)
 
     def _texts(self, texts: Sequence[str]) -> list[Tile]:
         return self._tiles(self.text_parts, texts, TEXT_ROWS)

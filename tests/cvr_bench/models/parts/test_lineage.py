@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,7 +35,7 @@ def test_a_checkpoint_is_refused_over_features_of_another_space(trained, cvr, on
     assert cvr("embed", "videos", "--encoder", "hash", "-o", "dim=16", "-o", "seed=7", "-O", "other").code == 0
     score = ("bench", *SMALL, "--checkpoint", "results/fdca-tiny", "--no-audit", "-O", "again")
     line = one_line_error(*score, "-e", "other")
-    assert "results/fdca-tiny was trained on features of another space: frames 2, here 4; seed 0, here 7." in line
+    assert "results/fdca-tiny was trained on features of another space: seed 0, here 7." in line
     assert not (trained / "again").exists()  # the corrected command meets no folder
     assert cvr(*score).code == 0
 
@@ -57,3 +58,36 @@ def test_a_file_that_is_no_checkpoint_leaves_no_folder(trained, one_line_error):
     line = one_line_error("bench", *SMALL, "--checkpoint", "videos/manifest.json", "-O", "new")
     assert "Cannot read the checkpoint" in line
     assert not (trained / "new").exists()
+
+
+def test_the_number_of_frames_is_no_part_of_the_space(trained, cvr):
+    assert cvr("embed", "videos", "--encoder", "hash", "-o", "dim=16", "--frames", "2", "-O", "fewer").code == 0
+    score = ("bench", *SMALL, "--checkpoint", "results/fdca-tiny", "--no-audit", "-e", "fewer", "-O", "again")
+    outcome = cvr(*score)
+    assert outcome.code == 0, outcome.err
+
+
+def test_every_way_to_load_weights_refuses_another_space(trained, cvr, one_line_error):
+    assert cvr("embed", "videos", "--encoder", "hash", "-o", "dim=16", "-o", "seed=7", "-O", "other").code == 0
+    ways = [
+        ("bench", "-m", "rerank", "-o", "first=sum", "-o", "second=fdca", "-o", "second_checkpoint=results/fdca-tiny"),
+        ("encode-queries", "-m", "fdca", "--checkpoint", "results/fdca-tiny", "-O", "queries"),
+    ]
+    for words in ways:
+        assert "was trained on features of another space: seed 0, here 7" in one_line_error(*words, "-e", "other")
+
+
+def test_weights_saw_what_the_weights_they_start_from_saw(trained, cvr):
+    """Trained on train, then further from there: what is learned from first stays known."""
+    first = trained / "start"
+    shutil.copytree(trained / "results/fdca-tiny/training", first)
+    rows = pq.read_table(first / "videos.parquet").to_pylist()
+    rows.append({"video_id": "seen long ago", "split": "train"})
+    pq.write_table(pa.Table.from_pylist(rows), first / "videos.parquet")
+    start = ("-o", "checkpoint=start", "-t", "epochs=1", "--no-audit", "-O", "further")
+    outcome = cvr("bench", *SMALL, *start)
+    assert outcome.code == 0, outcome.err
+    videos = pq.read_table(trained / "further/fdca-tiny/training/videos.parquet").column("video_id").to_pylist()
+    assert "seen long ago" in videos
+    record = read_result(trained / "further/fdca-tiny").record["lineage"]["seen_before"]
+    assert record["weights of checkpoint"]["videos"] == sum(row["split"] == "train" for row in rows)

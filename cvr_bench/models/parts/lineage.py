@@ -7,7 +7,7 @@ those that are scored; published weights come without.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,20 +33,27 @@ LINEAGE, VIDEOS = "lineage.json", "videos.parquet"
 class Lineage:
     """What is known of weights."""
 
-    space: Mapping[str, Any]
+    space: Mapping[str, Any] | None
+    """None of weights that read clips instead of features."""
     videos: Mapping[str, frozenset[str]]
     """Split (train or val) -> the videos of its triplets."""
 
 
-def write_lineage(folder: Path, store: FeatureStore, training_set: TrainingSet, validation: Task | None) -> None:
-    """Write what the weights of a training folder come from."""
+def write_lineage(
+    folder: Path, space: Mapping[str, Any] | None, training_set: TrainingSet, validation: Task | None,
+    starts: Iterable[Path] = (),
+) -> None:  # fmt: skip
+    """Write what the weights of a training folder come from; what those it starts from saw, they saw too."""
     train = {*training_set.reference_ids, *training_set.target_ids}
     val = videos_of_queries(validation) if validation is not None else set()
+    for earlier in filter(None, map(read_lineage, starts)):
+        train |= earlier.videos["train"]
+        val |= earlier.videos["val"]
     rows = [(name, split) for split, names in (("train", train), ("val", val)) for name in sorted(names)]
     table = pa.table({"video_id": [name for name, _ in rows], "split": [split for _, split in rows]})
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / VIDEOS, parquet_bytes(table))
-    write_bytes(folder / LINEAGE, (json.dumps({"space": store.space()}, indent=1, sort_keys=True) + "\n").encode())
+    write_bytes(folder / LINEAGE, (json.dumps({"space": space}, indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_lineage(checkpoint: Path) -> Lineage | None:
@@ -55,7 +62,7 @@ def read_lineage(checkpoint: Path) -> Lineage | None:
         if (folder / LINEAGE).is_file():
             record = read_json(folder / LINEAGE, dict)
             with reading(folder / LINEAGE, "the lineage of weights"):
-                check_kinds(record, {"space": dict})
+                check_kinds(record, {"space": dict | None})
             rows = read_parquet(folder / VIDEOS, ["video_id", "split"]).to_pylist()
             splits = ("train", "val")
             videos = {split: frozenset(row["video_id"] for row in rows if row["split"] == split) for split in splits}
@@ -63,10 +70,10 @@ def read_lineage(checkpoint: Path) -> Lineage | None:
     return None
 
 
-def check_lineage_space(checkpoint: Path, store: FeatureStore) -> None:
+def check_lineage_space(checkpoint: Path, space: Mapping[str, Any] | None) -> None:
     """Refuse weights over features of another space than they learned from. Raises CvrError: says what differs."""
-    lineage, space = read_lineage(checkpoint), store.space()
-    if lineage is None:
+    lineage = read_lineage(checkpoint)
+    if lineage is None or lineage.space is None or space is None:
         return
     known = {name for name in {*lineage.space, *space} if lineage.space.get(name) != space.get(name)}
     if known:
@@ -80,16 +87,19 @@ def videos_of_queries(task: Task) -> set[str]:
     return references.union(*task.targets.values())
 
 
-def lineage_record(store: FeatureStore, checkpoint: Path | None, task: Task) -> dict[str, Any]:
+def lineage_record(store: FeatureStore, checkpoints: Mapping[str, Path], task: Task) -> dict[str, Any]:
     """Return the feature space of a result, and how much of the task is about videos that heads or weights saw.
+
+    `checkpoints` has what to call each.
 
     Whoever scores such queries is warned.
     """
     fitted: dict[str, AbstractSet[str] | None] = {}
     if store.heads is not None:
         fitted["heads"] = videos_of_heads(store.artifact.path / HEADS_FOLDER)
-    if checkpoint is not None and (lineage := read_lineage(checkpoint)) is not None:
-        fitted |= {"weights": lineage.videos["train"], "choice of the weights": lineage.videos["val"]}
+    for what, checkpoint in checkpoints.items():
+        if (lineage := read_lineage(checkpoint)) is not None:
+            fitted |= {what: lineage.videos["train"], f"choice of the {what}": lineage.videos["val"]}
     found = {what: seen_before(names, task) for what, names in fitted.items() if names is not None}
     for what, counts in found.items():
         if counts["queries_about_them"]:
