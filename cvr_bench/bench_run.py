@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.training import TrainingSource
@@ -22,7 +21,6 @@ from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.features.protocol import Encoder
-from cvr_data.features.store import HEADS_FOLDER
 
 FEATURES = ("embeddings", "heads", "videos")
 """Inputs of a result that features and media are read from."""
@@ -112,19 +110,8 @@ class BenchModel:
 
     def inputs(self) -> dict[str, Path]:
         """Return what a result depends on, by the name it has in the manifest."""
-        run, sources = self.run, self.sources
-        files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
-        if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
-            files = sorted(path for path in sources.data.iterdir() if path.suffix in READERS)
-        named: dict[str, Sequence[Path]] = {
-            "triplets" if sources.benchmark is None else "annotations": files,
-            "embeddings": [sources.embeddings],
-            "videos": sources.videos,
-            "distractors": sources.distractors,
-            "train-data": self.training.files if self.training else (),
-        }
-        if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
-            named["heads"] = [sources.embeddings / HEADS_FOLDER]
+        run = self.run
+        named = {**self.sources.input_paths(), "train-data": self.training.files if self.training else ()}
         if run.checkpoint is not None:
             is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
             named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]

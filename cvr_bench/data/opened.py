@@ -4,6 +4,7 @@ sources = find_data_sources(Path("annotations/quickstart"), "--data")
 sources.task("test") is sources.task("test")            # built from tables that all models of the run share
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import BENCHMARKS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
+    READERS,
     Config,
     benchmark_of_triplets,
     benchmark_query_bank,
@@ -31,10 +33,11 @@ from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.task import Query, Task
 from cvr_bench.tasks.twins import stored_twins
+from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config
 from cvr_data.features.encoders.stored import StoredEncoder
-from cvr_data.features.store import FeatureStore
+from cvr_data.features.store import HEADS_FOLDER, FeatureStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,20 @@ class Sources:
             benchmark_training_set(rows, self.config("train"), self.store),
             benchmark_of_triplets(rows, val, self.store, self.listed),
         )
+
+    def input_paths(self) -> dict[str, Sequence[Path]]:
+        """Return what the data are read from, by the name it has in the manifest of a result."""
+        files = [self.data] if self.benchmark is None else self.benchmark.files()
+        if self.benchmark is None and self.data.is_dir() and not (self.data / MANIFEST).exists():
+            files = sorted(path for path in self.data.iterdir() if path.suffix in READERS)
+        heads = self.embeddings / HEADS_FOLDER
+        return {
+            "triplets" if self.benchmark is None else "annotations": files,
+            "embeddings": [self.embeddings],
+            "videos": self.videos,
+            "distractors": self.distractors,
+            "heads": [heads] if (heads / MANIFEST).exists() else [],
+        }
 
     def query_bank(self) -> list[Query]:
         """Return the train queries of the data; a benchmark that only tests has none."""

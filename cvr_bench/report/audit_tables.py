@@ -103,7 +103,7 @@ def _composition(audits: Sequence[Audit]) -> str:
     if chance is not None:
         found = chance["composition"]["chance_at"]
         counts = [_counted(found.get(str(one)), label, chance["queries"]) for label, one in at]
-        rows.append(["(chance)", "", *[""] * len(kinds), "", "", *counts])
+        rows.append(["(by chance)", "", *[""] * len(kinds), "", "", *counts])
     pool = next((audit["composition"]["pool"] for audit in audits if "pool" in audit["composition"]), None)
     told = [f"Shortcut: found by one of {', '.join(pool)}, for every model the same."] if pool else []
     return "\n".join([result_text_table(rows), *told])

@@ -205,7 +205,7 @@ def test_options_of_a_benchmark_name_its_results(cvr, in_samples):
         (["--data", "lsmdc", "--split", "train", "-D", "annotations=x"], "split: 'train' is not allowed"),
         (["--data", "egocvr", "--split", "test", "-D", "annotations=x"], "egocvr has one split"),
         (["-D", "gallery=named"], "--data-option belongs to a benchmark named by --data"),
-        (["--data", "cirrr"], "cirrr does not exist"),
+        (["--data", "cirrr"], "cirrr is no path here and no benchmark. Did you mean: cirr"),
     ],
 )
 def test_a_mistake_about_a_benchmark_is_one_line(one_line_error, in_samples, words, message):
