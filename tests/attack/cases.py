@@ -256,7 +256,7 @@ def _paths(world: Path) -> Iterator[Case]:
             if word in _paths_in(words) and (world / word).exists() and words[place - 1] not in OUTPUTS:
                 for value in random.Random(repr((words, place))).sample(PATHS, 6):
                     given = (*words[:place], value, *words[place + 1 :])
-                    yield Case("paths", f"argument {value[:20]!r}", given, may_work=value in ("", "corpora"))
+                    yield Case("paths", f"argument {value[:20]!r}", given, may_work=value in ("", "corpora", word))
 
 
 def _values(world: Path) -> Iterator[Case]:
