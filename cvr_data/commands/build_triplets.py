@@ -40,8 +40,9 @@ def build_triplets_command(
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
 
     Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Options (-o):
-    max_per_target, max_per_text, default_split. Of equal triplets the first folder's stays. With --test-from,
-    MODIFICATIONS give train and val only, without the videos that the test uses.
+    max_per_target, max_per_text, max_answers, default_split. Val and test queries list every video with their target's
+    caption. Of equal triplets the first folder's stays. With --test-from, MODIFICATIONS give train and val only,
+    without the videos that the test uses.
 
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """

@@ -30,6 +30,7 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import webvid_covr_csv
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
 from cvr_data.triplets import join
+from cvr_data.triplets.answers import FURTHER_ANSWERS, answers_config, with_all_answers
 from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
@@ -183,6 +184,9 @@ def triplet_flow(
     flow = run.meet(texts_and_pairs, first)
     for step in others:
         flow = flow.then(step)
+        if step.name == join.KEPT_APART and config.max_answers and sources.videos:
+            answers = answers_config(config.max_answers, config.default_split, verdicts)
+            flow = with_all_answers(run, flow, _video_folders(sources), answers)
     if sources.embeddings is not None:
         encoder = Side(_encoder, (sources.embeddings,))
         flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
@@ -216,7 +220,9 @@ def write_dataset(
     if not run.written:
         return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
     numbers, sources = count_triplets(run, rows, videos)
-    extra = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
+    extra: dict[str, Any] = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
+    if made := run.told[FURTHER_ANSWERS]:
+        extra[FURTHER_ANSWERS] = made
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
     _write_csvs(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
@@ -276,6 +282,12 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
 def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
     """Return the folders of videos."""
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
+
+
+def _video_folders(sources: DatasetParts) -> list[tuple[Path, bool]]:
+    """Return the folders of videos, and whether those are of sources that alone give the test."""
+    tests = sources.tests.videos if sources.tests else ()
+    return [*((folder, False) for folder in sources.videos), *((folder, True) for folder in tests)]
 
 
 def _encoder(embeddings: Path) -> Any:

@@ -61,6 +61,9 @@ def _text_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
 
 def _pair_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
     found = _row_of(artifact, "pairs", "pair_id", triplet["pair_id"])
+    text = _row_of(artifact, "modifications", "modification_id", triplet["modification_id"])
+    if found is None and text is not None and text[1]["pair_id"] != triplet["pair_id"]:
+        return ["  pair          none was mined: the target has the caption of another target of this query"]
     if found is None:
         return [f"  pair          {triplet['pair_id']}; its table is not here"]
     source, row = found
