@@ -46,6 +46,10 @@ NEAR_STEPS = 6
 
 ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
     "person": (("person", 1), ("people", 1), ("couple", 1), ("crowd", 1), ("team", 1), ("band", 2), ("family", 1)),
+    "male": (("male", 2), ("father", 1), ("husband", 1), ("son", 1), ("groom", 1)),
+    "female": (("female", 2), ("mother", 1), ("daughter", 1), ("actress", 1), ("bride", 1)),
+    "grown": (("man", 1), ("woman", 1)),
+    "child": (("child", 1), ("baby", 1)),
     "animal": (("animal", 1),),
     "plant": (("plant", 2),),
     "food": (("food", 1), ("food", 2), ("nutriment", 1), ("beverage", 1)),

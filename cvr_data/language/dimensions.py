@@ -49,22 +49,6 @@ _DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "sex": ("male", "female"),
     "camera": ("pan", "zoom", "tilt", "dolly"),
 }  # fmt: skip
-_THINGS_OPPOSED = (
-    "man woman", "boy girl", "father mother", "husband wife", "son daughter", "brother sister", "king queen",
-    "actor actress", "gentleman lady", "male female", "day night", "morning evening", "sunrise sunset", "dawn dusk",
-    "summer winter", "spring autumn", "left right", "top bottom", "indoors outdoors", "child adult", "cat dog",
-    "land sea", "teacher student", "groom bride", "prince princess", "bull cow", "rooster hen", "north south",
-    "east west", "sun moon", "earth moon",
-)  # fmt: skip
-_ACTIONS_OPPOSED = (
-    "open close", "push pull", "rise fall", "grow shrink", "enter exit", "enter leave", "arrive leave", "come go",
-    "buy sell", "give take", "put remove", "add remove", "start stop", "begin end", "start end", "sit stand",
-    "walk run", "laugh cry", "smile cry", "win lose", "throw catch", "fill empty", "ascend descend", "climb descend",
-    "accelerate brake", "load unload", "wrap unwrap", "lock unlock", "raise lower", "lift lower", "appear disappear",
-    "appear vanish", "expand contract", "expand shrink", "inhale exhale", "fold unfold", "zip unzip", "dress undress",
-    "build destroy", "assemble disassemble", "freeze melt", "speak listen", "talk listen", "read write", "wake sleep",
-    "land fly", "ask answer",
-)  # fmt: skip
 _KIND_OF_DIMENSION = {"camera": "action"}
 
 
@@ -80,10 +64,6 @@ def _senses() -> dict[tuple[str, str], tuple[str, str]]:
 
 
 _SENSES = _senses()
-_OPPOSED = {
-    kind: frozenset(frozenset(pair.split()) for pair in pairs)
-    for kind, pairs in (("thing", _THINGS_OPPOSED), ("action", _ACTIONS_OPPOSED))
-}
 
 
 def dimension_of(kind: str, word: str) -> str:
@@ -98,7 +78,5 @@ def stands_for(kind: str, word: str) -> str:
 
 def are_apart(kind: str, first: str, second: str) -> bool:
     """Whether two words cannot be one, however alike their embeddings are."""
-    if frozenset((first, second)) in _OPPOSED.get(kind, frozenset()):
-        return True
     one, other = _SENSES.get((kind, first)), _SENSES.get((kind, second))
     return one != other if one and other else False

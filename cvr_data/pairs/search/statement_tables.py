@@ -1,0 +1,155 @@
+"""What the captions of videos state, as columns, and as rows of numbers."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.language.exclusion import is_specific
+from cvr_data.language.frames import Frame, frame_of
+from cvr_data.language.parse import parse, sentences
+from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
+from cvr_data.pairs.search.relations import Relations
+from cvr_data.pairs.search.statement_pairs import NOTHING, Statements, Words
+from cvr_data.tables import PHRASE
+
+FILLED = pa.struct([("slot", pa.string()), ("word", pa.string()), ("said", pa.string()), ("phrase", PHRASE)])
+STATED = pa.struct([("caption", pa.string()), ("filled", pa.list_(FILLED)), ("named", pa.list_(pa.string()))])
+"""What a caption states once: which word fills which slot, how it is said, and all words that the caption names."""
+NAMED = pa.struct([("word", pa.string()), ("captions", pa.int32())])
+"""A word, as "noun guitar", and how many captions of the video name it."""
+PRIOR = 100
+"""Videos that are added to those of the corpus when the rarity of a word is told: a corpus of three knows little."""
+VIDEOS = ""
+"""The word that is counted once for each video."""
+
+
+class Told(NamedTuple):
+    """What one caption says."""
+
+    statements: list[Statement]
+    named: list[str]
+    frame: Frame
+
+
+def told_by(captions: Sequence[str], synonyms: Mapping[str, str]) -> dict[str, Told]:
+    """Return what each caption says, with words that are one told as one; each distinct one is parsed once."""
+    found = {}
+    for sentence in sentences(parse(sorted(set(captions)))):
+        frame = frame_of(sentence)
+        statements = [
+            {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)
+        ]
+        named = sorted({word_of(_folded(value, synonyms)) for value in named_in(frame)})
+        found[sentence.text] = Told(statements, named, frame)
+    return found
+
+
+def _folded(value: Value, synonyms: Mapping[str, str]) -> Value:
+    return value._replace(name=synonyms.get(value.name, value.name))
+
+
+def word_of(value: Value) -> str:
+    """Return a word with its part of speech, as "noun guitar"."""
+    return f"{value.part} {value.name}"
+
+
+def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -> tuple[list[dict], list[dict]]:
+    """Return what a video's captions state and name, as `STATED` and `NAMED`.
+
+    A word counts that at least `share` of the captions name; a statement of which another part is not so is left out.
+    """
+    distinct = sorted(set(captions))
+    counts = Counter(word for caption in distinct for word in told[caption].named)
+    least = ceil(share * len(distinct))
+    stated: dict[tuple[tuple[str, str], ...], dict] = {}
+    for caption in sorted(distinct, key=lambda caption: (len(told[caption].named), caption)):
+        for statement in told[caption].statements:
+            kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
+            if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
+                filled = [_filled(slot, value, told[caption].frame) for slot, value in kept.items()]
+                row = {"caption": caption, "filled": filled, "named": told[caption].named}
+                stated.setdefault(tuple((each["slot"], each["word"]) for each in filled), row)
+    return list(stated.values()), [{"word": word, "captions": count} for word, count in sorted(counts.items())]
+
+
+def _filled(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
+    sentence = frame.sentence
+    start, end = sentence.characters(value.first, value.last)
+    noun = frame.noun_of(value.last) if slot in ROLES or " " in slot or slot == "time" else None
+    determiner = sentence.child(noun, "det", "poss") if noun is not None else None
+    phrase = {
+        "start": start, "end": end, "head": sentence.words[noun] if noun is not None else "",
+        "number": frame.number(noun) if noun is not None else "",
+        "determiner": sentence.words[determiner] if determiner is not None else "",
+    }  # fmt: skip
+    said = " ".join(sentence.words[value.first : value.last + 1])
+    return {"slot": slot, "word": word_of(value), "said": said, "phrase": phrase}
+
+
+def counted_words(config: Any, videos: pa.Table) -> pa.Table:
+    """Return in how many videos of a part each word is named, and how many videos there are."""
+    named = pc.struct_field(pc.list_flatten(videos.column("named").combine_chunks()), "word")
+    counts = pc.value_counts(named.cast(pa.string()))
+    words = pa.concat_arrays([counts.field(0), pa.array([VIDEOS], pa.string())])
+    return pa.table({"word": words, "uses": np.append(counts.field(1).to_numpy(), videos.num_rows)})
+
+
+def load_words(bucket: Bucket) -> tuple[pa.Array, Words]:
+    """Return the words that lie there, sorted, and what is known of each."""
+    table = pa.concat_tables(read_bucket(bucket)).sort_by("word").combine_chunks()
+    names, uses = table.column("word").combine_chunks(), table.column("uses").to_numpy()
+    is_word = names.to_numpy(zero_copy_only=False) != VIDEOS
+    return words_of(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()))
+
+
+def words_of(names: pa.Array, uses: np.ndarray, videos: int) -> tuple[pa.Array, Words]:
+    """Return words with how rare each is among so many videos."""
+    said = names.to_pylist()
+    # One more at the end, for NOTHING: it weighs nothing.
+    weights = np.append(np.round(np.log((videos + PRIOR) / (uses + 1)), 5), 0.0)
+    specific = np.array([*(is_specific(*word.split(" ", 1)) for word in said), False])
+    return names, Words(weights, specific, Relations(said))
+
+
+class Numbered(NamedTuple):
+    """Statements of videos as rows of numbers."""
+
+    statements: Statements
+    video_N: np.ndarray
+    """Row of the video among those given."""
+    place_N: np.ndarray
+    """Number of the statement among those of its video."""
+
+
+def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
+    """Return all statements of a column of lists of `STATED`."""
+    video = pc.list_parent_indices(stated).to_numpy(zero_copy_only=False)
+    structs = pc.list_flatten(stated)
+    filled = pc.struct_field(structs, "filled")
+    row = pc.list_parent_indices(filled).to_numpy(zero_copy_only=False)
+    values = pc.list_flatten(filled)
+    slot = pc.index_in(pc.struct_field(values, "slot"), pa.array(SLOTS)).to_numpy(zero_copy_only=False)
+    words_NS = np.full((len(structs), len(SLOTS)), NOTHING, np.int32)
+    words_NS[row, slot] = pc.index_in(pc.struct_field(values, "word"), names).to_numpy(zero_copy_only=False)
+    named = pc.struct_field(structs, "named")
+    numbers = pc.index_in(pc.list_flatten(named), names).to_numpy(zero_copy_only=False)
+    mass_N = np.bincount(pc.list_parent_indices(named), words.weight_V[numbers], len(structs))
+    starts = np.flatnonzero(np.append(True, np.diff(video) != 0))[: len(video)]
+    place_N = np.arange(len(video)) - np.repeat(starts, np.diff(np.append(starts, len(video))))
+    return Numbered(Statements(words_NS, np.round(mass_N, 4)), video, place_N)
+
+
+def by_word(config: Any, counts: pa.Table) -> np.ndarray:
+    """Return a number per word."""
+    return hashes_of(counts.column("word"))
+
+
+def as_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:
+    """Return lists of structs as a column."""
+    return pa.array(list(rows), pa.list_(kind))
