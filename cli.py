@@ -43,8 +43,8 @@ SECTIONS = {
         "review-report", "export-judgments", "check-media", "export", "publish",
     ),
     "Benchmark": (
-        "bench", "audit", "compare", "explain-query", "report", "encode-queries", "score", "submit", "published",
-        "import-checkpoint",
+        "bench", "audit", "compare", "explain-query", "find-positives", "report", "encode-queries", "score", "submit",
+        "published", "import-checkpoint",
     ),
     "Look": (
         "list", "show", "stats", "sample", "trace", "verify", "diff", "explain", "why-not", "show-wti", "two-way",

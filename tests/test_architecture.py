@@ -28,7 +28,7 @@ FLOORS = {
         ("models", "families"),
         ("benchmarks", "checkpoints", "scoring"),
         ("data", "training", "results"),
-        ("audit",),
+        ("audit", "positives"),
         ("bench", "report", "submit"),
         ("commands",),
     ),
