@@ -58,19 +58,29 @@ def answers(candidate: Sequence[Said], target: Sequence[Said]) -> bool:
     """Return whether the candidate's caption tells all of the target's, and nothing that does not fit it."""
     if not candidate or not target:
         return False
-    is_told = all(any(_tells(said, wanted) for said in candidate) for wanted in target)
+    is_told = all(telling(candidate, wanted) for wanted in target)
     return is_told and all(any(_fits(said, wanted) for wanted in target) for said in candidate)
 
 
 def contradiction(candidate: Sequence[Said], target: Sequence[Said]) -> tuple[str, str] | None:
     """Return a word of each caption, of which no video can be both; None where there are none."""
     ours = [said for said in candidate if not any(_fits(said, wanted) for wanted in target)]
-    theirs = [wanted for wanted in target if not any(_fits(said, wanted) for said in candidate)]
+    theirs = [wanted for wanted in target if not fitting(candidate, wanted)]
     for said in ours:
         for wanted in theirs:
             if _excludes(said, wanted):
                 return said.name, wanted.name
     return None
+
+
+def telling(candidate: Sequence[Said], wanted: Said) -> bool:
+    """Return whether a caption tells what a word of another one does."""
+    return any(_tells(said, wanted) for said in candidate)
+
+
+def fitting(candidate: Sequence[Said], wanted: Said) -> bool:
+    """Return whether a caption has a word that may be said of the same as one of another."""
+    return any(_fits(said, wanted) for said in candidate)
 
 
 def _tells(said: Said, wanted: Said) -> bool:
