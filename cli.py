@@ -34,23 +34,26 @@ PACKAGES = ("cvr_data", "cvr_bench")
 OF_THE_SYSTEM = (2, 5, 13, 17, 20, 21, 24, 27, 28, 30, 36, 39, 40, 122)
 """Numbers of errors that tell of a file or a disk and of no mistake in here: a name that is too long, a loop, ..."""
 LONGEST_PATH = 300
-SECTIONS = {
-    "Start here": ("quickstart", "run"),
-    "Build a dataset": (
-        "download", "data-status", "import", "embed", "merge", "import-embeddings", "export-embeddings", "split",
-        "describe-videos", "fit-heads", "calibrate", "mine-pairs", "train-generator", "generate-modifications",
-        "truth-modifications", "score-modifications", "build-triplets", "frame-scores", "mine-distractors", "review",
-        "review-report", "export-judgments", "check-media", "export", "publish",
+EVERY_DAY = (
+    "quickstart", "status", "import", "embed", "split", "mine-pairs", "generate-modifications", "build-triplets",
+    "bench", "publish",
+)  # fmt: skip
+GROUPS = {
+    "videos": (
+        "download", "data-status", "describe-videos", "merge", "import-embeddings", "export-embeddings", "fit-heads",
+        "check-media",
     ),
-    "Benchmark": (
-        "bench", "audit", "compare", "explain-query", "find-positives", "report", "encode-queries", "score", "submit",
-        "published", "import-checkpoint",
+    "pairs": ("calibrate", "why-not", "mine-distractors"),
+    "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
+    "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
+                 "find-positives"),
+    "results": (
+        "compare", "report", "audit", "explain-query", "published", "submit", "encode-queries", "score",
+        "import-checkpoint", "two-way", "show-wti",
     ),
-    "Look": (
-        "list", "show", "stats", "sample", "trace", "verify", "diff", "explain", "why-not", "show-wti", "two-way",
-    ),
+    "any": ("run", "list", "show", "trace", "verify"),
 }  # fmt: skip
-"""The order of `cvr --help`: every command once."""
+"""What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 
 
 class LazyGroup(click.Group):
@@ -58,30 +61,39 @@ class LazyGroup(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted(_command_files())
+        return sorted(command_files())
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return the command, importing its file."""
-        files = _command_files()
+        files = command_files()
         if name not in files:
             return None
-        module = import_module(files[name])
-        return getattr(module, f"{name.replace('-', '_')}_command")
+        return getattr(import_module(files[name]), f"{name.replace('-', '_')}_command")
+
+    def summaries(self) -> dict[str, str]:
+        """Return name -> first docstring line of every command, without importing any."""
+        return {name: _summary(module) for name, module in sorted(command_files().items())}
 
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command to run, or end in one line that names the nearest ones."""
-        if args and not args[0].startswith("-") and args[0] not in _command_files():
-            raise CvrError(f"Unknown command {args[0]!r}. {did_you_mean(args[0], _command_files())}")
+        if args and not args[0].startswith("-") and args[0] not in command_files():
+            raise CvrError(f"Unknown command {args[0]!r}. {did_you_mean(args[0], command_files())}")
         return super().resolve_command(context, args)
 
+    def members(self, kind: str) -> dict[str, str]:
+        """Return name -> summary of a family of components, or of the families themselves."""
+        from cvr_bench.families import family_kinds, family_summaries
+
+        return dict.fromkeys(family_kinds(), "") if kind == "families" else family_summaries(kind)
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands by section, reading the first docstring line of each file without importing it."""
-        files = _command_files()
-        for title, names in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, _summary(files[name])) for name in names])
+        """Write the everyday commands with their summaries, and the names of all others by what they work on."""
+        with formatter.section("Commands of every day"):
+            formatter.write_dl([(name, _summary(command_files()[name])) for name in EVERY_DAY])
+        with formatter.section("And (`cvr list commands` tells what each is for)"):
+            formatter.write_dl([(title, " ".join(names)) for title, names in GROUPS.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -108,8 +120,9 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         _check_words(arguments)
-        with command(arguments), plain_stdout(sys.stdout):
+        with command(arguments) as made, plain_stdout(sys.stdout):
             result: Any = group.main(args=arguments, prog_name="cvr", standalone_mode=False, obj=tuple(arguments))
+        _say_next(made, arguments)
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -126,6 +139,15 @@ def run(arguments: list[str]) -> int:
         line, code = _line_of(error, arguments)
         click.echo(f"cvr: {plain(masked(' '.join(line.split())))}", err=True)
         return code
+
+
+def _say_next(made: list[Path], arguments: list[str]) -> None:
+    """Name the command that usually comes after what was made last."""
+    if made and "--json" not in arguments:
+        from cvr_data.core.next_steps import next_command
+
+        if (line := next_command(made[-1])) is not None:
+            click.echo(f"next: {plain(line)}", err=True)
 
 
 def _check_words(arguments: list[str]) -> None:
@@ -152,8 +174,8 @@ def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
     return told(error, arguments), 70
 
 
-def _command_files() -> dict[str, str]:
-    """Name -> module of every file in the two commands/ folders that holds a command."""
+def command_files() -> dict[str, str]:
+    """Return name -> module of every file in the two commands/ folders that holds a command."""
     files = {}
     for package in PACKAGES:
         for path in (_folder(package) / "commands").glob("*.py"):

@@ -18,16 +18,19 @@ from cvr_bench.audit.record import audit_of, audit_result
 from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
+from cvr_bench.data.reads import features_read
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
 from cvr_bench.models.parts.source import model_source_digest
 from cvr_bench.models.parts.weights import WEIGHTS, load_model_checkpoint
+from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
+from cvr_bench.tasks.task import Task
 from cvr_bench.training.key import MadeBy
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import ArtifactWriter, input_key
@@ -35,7 +38,7 @@ from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import parquet_bytes
+from cvr_data.core.whole_files import file_sha256, parquet_bytes
 from cvr_data.features.protocol import Encoder
 from cvr_data.features.store import HEADS_FOLDER
 
@@ -67,26 +70,44 @@ class BenchRun:
     """Score data that a generator of its texts, or of those learned from, was trained on."""
     split: str = "test"
     seed: int = 0
+    name: str = ""
+    """What its result is called, in its folder and in tables; its model where none is given."""
 
 
 def bench_all(
-    runs: Sequence[BenchRun], sources: Sources, out: Path, data_name: str, *, overwrite: bool = False
+    runs: Sequence[BenchRun], sources: Sources, out: Path, data_name: str, *, seeds: int = 1, overwrite: bool = False
 ) -> list[Result]:
-    """Return the results of several models on one data set, each in `out`/<model>-<data>.
+    """Return the results of several models on one data set, each in `out`/<name or model>-<data>.
 
-    On several devices all processes call it; the first one writes and has the results, the others have none.
+    With several seeds a model that depends on one is benched with each, in a folder seed-<number> below that. On
+    several devices all processes call it; the first one writes and has the results, the others have none.
 
     Raises:
-        CvrError: options or a checkpoint of one model are given to several, or what `bench` raises.
+        CvrError: options, a name or a checkpoint of one model are given to several, or what `bench` raises.
     """
-    if len(runs) > 1 and any(run.options or run.checkpoint for run in runs):
-        raise CvrError("-o and --checkpoint belong to one model; give one --model with them.")
-    folders = [out / f"{run.model.replace('_', '-')}-{data_name}" for run in runs]
+    if len(runs) > 1 and any(run.options or run.checkpoint or run.name for run in runs):
+        raise CvrError("-o, --name and --checkpoint belong to one model; give one --model with them.")
+    placed = []
+    for run in runs:
+        folder = out / f"{run.name or run.model.replace('_', '-')}-{data_name}"
+        if seeds == 1:
+            placed.append((run, folder))
+            continue
+        own = [dataclasses.replace(run, seed=run.seed + number) for number in range(seeds)]
+        placed += [(one, seed_folder(folder, one.seed)) for one in own[: seeds if _has_seed(run, sources) else 1]]
     if not is_first():
-        for run, folder in zip(runs, folders, strict=True):
+        for run, folder in placed:
             _assist(run, sources, folder)
         return []
-    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in zip(runs, folders, strict=True)]
+    return [bench(run, sources, folder, overwrite=overwrite) for run, folder in placed]
+
+
+def _has_seed(run: BenchRun, sources: Sources) -> bool:
+    """Whether another seed gives another result: of a model that is trained, or that draws something."""
+    if run.checkpoint is not None:
+        raise CvrError("--checkpoint scores one training, so --seeds has no meaning beside it.")
+    made = _make(run, sources, sources.encoder)
+    return made.train_config is not None or "seed" in config_dict(made.config)
 
 
 def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False) -> Result:
@@ -110,8 +131,9 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
             sources.task(run.split)
         _score(made, writer, clock)
     result = read_result(out)
-    has_own_eyes = isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
-    if run.audit and not has_own_eyes and audit_of(result) is None:  # altered features would change nothing for such
+    if (
+        run.audit and not _reads_clips(made) and audit_of(result) is None
+    ):  # altered features would change nothing for such
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
             load_model_checkpoint(made.retriever, run.checkpoint or out)
         audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
@@ -154,6 +176,14 @@ class _Made:
             **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
             "source_sha256": model_source_digest(self.component, self.config),
         }
+
+    def as_scored(self, task: Task) -> Task:
+        """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
+        if self.train_config is None or self.training is not None or self.run.split != "val":
+            return task
+        return dataclasses.replace(
+            task, protocol=dataclasses.replace(task.protocol, checkpoint_chosen="on what is scored")
+        )
 
     def made_by(self) -> MadeBy:
         """Return where the network that is trained, and its features, come from."""
@@ -199,6 +229,11 @@ def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     return _Made(run, sources, component, config, retriever, train_config, training)
 
 
+def _reads_clips(made: _Made) -> bool:
+    """Whether the model has eyes of its own, so that stored features tell nothing of it."""
+    return isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
+
+
 def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
     """Train and score a model, and write its result."""
     run, sources, retriever = made.run, made.sources, made.retriever
@@ -218,9 +253,13 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         cost = cost_of_scoring(measured, clock.seconds, training)
         if run.save_scores:
             save_result_scores(writer, retriever, task, sources.query_bank(), sources.encoder)
+        saved = {"scores_sha256": file_sha256(writer.path / SCORES)} if run.save_scores else {}
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
+        about |= {**saved, **({"name": run.name} if run.name else {})}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
-        write_result(writer, task, ranks, run.seed, about)
+        if not _reads_clips(made):
+            about |= {"reads": features_read(sources.store, sources.encoder, task)}
+        write_result(writer, made.as_scored(task), ranks, run.seed, about)
 
 
 def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Every family of components, by name: what `cvr list` and `cvr show` look through."""
 
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 
@@ -31,10 +32,27 @@ def families() -> dict[str, Family]:
     return {kind: one_family(kind) for kind in PACKAGES}
 
 
+def family_kinds() -> list[str]:
+    """Return the kinds of all families, those of files last."""
+    return [*PACKAGES, *FILES]
+
+
+def family_summaries(kind: str) -> dict[str, str]:
+    """Return name -> summary of every member of a family. Raises CvrError: there is no such family."""
+    if kind == "checkpoints":
+        return import_module(CHECKPOINTS).summaries()
+    if kind == "prompts":
+        return {name: prompt_summary(name) for name in prompt_names()}
+    if kind == "recipes":
+        return {name: load_recipe(path).summary for name, path in family_recipe_files().items()}
+    members = one_family(kind)
+    return {name: members.summary(name) for name in members.names()}
+
+
 def one_family(kind: str) -> Family:
     """Return a family by its kind. Raises CvrError: there is no such family."""
     if kind not in PACKAGES:
-        raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, [*PACKAGES, *FILES])}")
+        raise CvrError(f"Unknown family {kind!r}. {did_you_mean(kind, family_kinds())}")
     return Family(PACKAGES[kind])
 
 
@@ -43,20 +61,15 @@ def family_recipe_files() -> dict[str, Path]:
     return built_in_recipes(import_module(RECIPES).RECIPE_FOLDERS)
 
 
-def family_file_summaries(kind: str) -> dict[str, str]:
-    """Return name -> summary of the built-in prompts or recipes, or of published checkpoints."""
-    if kind == "checkpoints":
-        return import_module(CHECKPOINTS).summaries()
-    if kind == "prompts":
-        return {name: prompt_summary(name) for name in prompt_names()}
-    return {name: load_recipe(path).summary for name, path in family_recipe_files().items()}
+def find_component(name: str, instead: Collection[str] = ()) -> list[tuple[str, Family]]:
+    """Return (kind, family) of every family that has a component of that name.
 
-
-def find_component(name: str) -> list[tuple[str, Family]]:
-    """Return (kind, family) of every family that has a component of that name. Raises CvrError: none has."""
+    Raises:
+        CvrError: none has, and it is none of the names that may stand `instead`, such as those of commands.
+    """
     found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
-    if not found:
+    if not found and name not in instead:
         everything = {known for family in families().values() for known in family.names()}
-        everything |= {*prompt_names(), *family_recipe_files()}  # `cvr show` takes those too
+        everything |= {*prompt_names(), *family_recipe_files(), *instead}  # `cvr show` takes those too
         raise CvrError(f"Unknown component {name!r}. {did_you_mean(name, everything)}")
     return found

@@ -10,7 +10,7 @@ import pytest
 import cli
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = sorted(cli._command_files())
+COMMANDS = sorted(cli.command_files())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,7 +26,7 @@ def test_a_command_file_imports_nothing_heavy():
     """One process imports them all, so the first that brings a library in is named with those that come after it."""
     code = (
         "import sys, importlib, cli\n"
-        "for command, module in cli._command_files().items():\n"
+        "for command, module in cli.command_files().items():\n"
         "    importlib.import_module(module)\n"
         "    found = sorted({'torch', 'pyarrow', 'pandas', 'spacy', 'transformers', 'av'} & set(sys.modules))\n"
         "    print(*[command, *found] if found else [])\n"
@@ -42,6 +42,37 @@ def test_an_unknown_command_is_answered_with_the_nearest(one_line_error):
 def test_show_suggests_what_it_takes_each_once(one_line_error):
     assert "Did you mean: quickstart" in one_line_error("show", "quikstart")
     assert one_line_error("show", "qqqqqq").count(" cirr,") == 1  # a corpus, a format and a benchmark
+
+
+def test_the_help_fits_a_screen(cvr):
+    assert len(cvr("--help").out.splitlines()) <= 40
+
+
+def test_a_shell_completes_commands_and_names(monkeypatch):
+    def completed(*words):
+        monkeypatch.setenv("COMP_WORDS", " ".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+        done = subprocess.run(
+            [sys.executable, "-c", "import cli; cli.main()"], capture_output=True, text=True, cwd=ROOT
+        )
+        return [line.removeprefix("plain,") for line in done.stdout.splitlines()]
+
+    monkeypatch.setenv("_CVR_COMPLETE", "bash_complete")
+    assert completed("cvr", "mine") == ["mine-distractors", "mine-pairs"]
+    assert "fdca" in completed("cvr", "bench", "--model", "f")
+    assert completed("cvr", "list", "corp") == ["corpora"]
+
+
+@pytest.mark.parametrize("command", ["split", "build-triplets", "fit-heads", "train-generator", "mine-distractors"])
+def test_show_tells_the_options_of_a_command(cvr, command):
+    shown = cvr("show", command).out
+    assert f"Usage: cvr {command} [OPTIONS]" in shown
+    assert "Options (-o key=value):\n  " in shown
+
+
+def test_list_and_show_know_the_commands(cvr):
+    assert len(cvr("list", "commands").out.splitlines()) == 1 + len(COMMANDS)
+    assert "Usage: cvr trace [OPTIONS] FOLDER" in cvr("show", "trace").out
 
 
 def test_ctrl_c_is_130_and_says_how_to_go_on(capsys, monkeypatch):

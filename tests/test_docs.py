@@ -23,8 +23,8 @@ TABLES = {
 
 
 def test_the_help_lists_every_command_once():
-    listed = Counter(name for names in cli.SECTIONS.values() for name in names)
-    assert listed == Counter(list(cli._command_files()))
+    listed = Counter(cli.EVERY_DAY) + Counter(name for names in cli.GROUPS.values() for name in names)
+    assert listed == Counter(list(cli.command_files()))
 
 
 @pytest.mark.parametrize(("file", "header"), TABLES)
@@ -47,7 +47,7 @@ def test_the_table_of_kinds_has_the_folder_of_each_family():
 def test_every_command_and_component_that_is_named_exists(path):
     text = path.read_text(encoding="utf-8")
     commands = {name for name in re.findall(r"(?:^|[`\s(])cvr ([a-z][a-z-]+)", text, re.MULTILINE)}
-    assert commands <= set(cli._command_files())
+    assert commands <= set(cli.command_files())
     for option, family in OPTIONS.items():
         named = re.findall(rf"--{option} ([a-z0-9][\w-]*)", text)
         assert set(named) <= {*families()[family].names(), *(("tex", "md", "html") if option == "format" else ())}
@@ -55,4 +55,4 @@ def test_every_command_and_component_that_is_named_exists(path):
 
 def test_every_command_is_named_somewhere():
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCS)
-    assert [name for name in cli._command_files() if not re.search(rf"cvr {name}\b", text)] == []
+    assert [name for name in cli.command_files() if not re.search(rf"cvr {name}\b", text)] == []

@@ -11,6 +11,7 @@ import pytest
 from cvr_bench.families import PACKAGES, families, one_family
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.config_source import defaults_of, field_docs
+from cvr_data.core.registry import _default_texts
 from tests.report_world import make_world, write_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +97,7 @@ def test_who_wants_pandas_after_a_look_up_has_it(world):
 def test_defaults_read_from_the_source_are_those_of_the_component(kind):
     family = families()[kind]
     found = {name: defaults_of(family._source(name)) for name in family.names()}
-    assert found == {name: family._defaults(name) for name in family.names()}
+    assert found == {name: _default_texts(family.get(name).Config) for name in family.names()}
 
 
 def test_defaults_that_only_the_component_knows_are_asked_of_it():

@@ -7,7 +7,7 @@ blind = with_altered_features(retriever, encoder, Alteration(videos=blank_videos
 
 # Shapes: B videos or texts, T frames, L tokens, D embedding.
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from cvr_data.media.video import Video
 from cvr_data.tables import content_id
 
 VideoChange = Callable[[Sequence[Video], VideoFeatures], VideoFeatures]
-TextChange = Callable[[TextFeatures], TextFeatures]
+TextChange = Callable[[Sequence[str], TextFeatures], TextFeatures]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class AlteredFeatures:
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return what the other encoder gives, altered."""
         features = self.encoder.encode_texts(texts)
-        return self._alteration.texts(features) if self._alteration.texts else features
+        return self._alteration.texts(texts, features) if self._alteration.texts else features
 
 
 def with_altered_features(
@@ -111,11 +111,19 @@ def blank_videos(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatu
     return VideoFeatures(torch.zeros_like(frames_BTD), torch.ones(frames_BTD.shape[:2], dtype=torch.bool))
 
 
-def blank_texts(features: TextFeatures) -> TextFeatures:
-    """Return one token of zeros per text, and a pooled embedding of zeros: nothing to read."""
-    tokens_BLD = features.tokens_BLD[:, :1]
-    mask_BL = torch.ones(tokens_BLD.shape[:2], dtype=torch.bool)
-    return TextFeatures(torch.zeros_like(tokens_BLD), mask_BL, torch.zeros_like(features.pooled_BD))
+def blank_texts(those: Set[str]) -> TextChange:
+    """Return what leaves of these texts one token of zeros, and a pooled embedding of zeros: nothing to read."""
+
+    def blank(texts: Sequence[str], features: TextFeatures) -> TextFeatures:
+        is_kept_B = torch.tensor([text not in those for text in texts], dtype=torch.bool)
+        is_first_L = torch.arange(features.mask_BL.shape[1]) == 0
+        return TextFeatures(
+            torch.where(is_kept_B[:, None, None], features.tokens_BLD, 0.0),
+            torch.where(is_kept_B[:, None], features.mask_BL, is_first_L),
+            torch.where(is_kept_B[:, None], features.pooled_BD, 0.0),
+        )
+
+    return blank
 
 
 def only_middle_frame(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:

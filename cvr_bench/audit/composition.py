@@ -1,17 +1,19 @@
 """Does a query need both its reference video and its text?
 
-The model is asked again with one of its inputs left out (features of zeros), on the same queries and gallery. Where it
-finds the target all the same, the query has a shortcut. The composition gap is what the model gains over the best of
-these: a benchmark can be won without composing, and then the gap is small whatever the recall.
+Two questions are kept apart. About the benchmark: a fixed pool of scorers that read one input each (text, reference, or
+a description of the reference), the same for all models on these features, is asked for every query; what one of them
+finds has a shortcut. About the model: it is asked again with one input alone (features of zeros for the others); the
+composition gap is what it gains over the best of these and of the pool, and is small where a benchmark is won without
+composing. What a random order would be said to need stands beside each label.
 
 Source: the labels composition required / shortcut / unresolved follow CIRCUS, arXiv 2605.14787, where a query is tried
-with text only, image only and both; there a pool of encoders decides, here one model and the baselines on its features.
+with text only, image only and both by a pool of encoders.
 """
 
 # Shapes: Q queries.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,25 +21,28 @@ import pyarrow as pa
 
 from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_texts, blank_videos, with_altered_features
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, module_of_retriever
+from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.intervals import clusters_of, difference_interval
 from cvr_bench.scoring.measures import MEAN, metric_names
-from cvr_bench.scoring.metrics import recall_hits, recall_values
+from cvr_bench.scoring.metrics import chance_recall, recall_hits, recall_values
 from cvr_bench.tasks.task import Task
 
 USUAL_K = 10
-"""Within so many best a query counts as answered, where no one says otherwise; always counted."""
+"""Labels are counted at this K too, so that audits that went by different ones can be set side by side."""
+RELATIVE = 100
+"""Labels go by one in so many of the videos that a query is ranked against, where no one says otherwise."""
 REQUIRED, SHORTCUT, UNRESOLVED = "composition_required", "shortcut", "unresolved"
 LABELS = (REQUIRED, SHORTCUT, UNRESOLVED)
-Modality = Literal["text-only", "visual-only"]
-MASKS: dict[Modality, Alteration] = {
-    "text-only": Alteration(videos=blank_videos),
-    "visual-only": Alteration(texts=blank_texts),
+Modality = Literal["text-only", "visual-only", "description-only", "no-description"]
+INPUTS = ("reference", "text", "description")
+KEPT: dict[Modality, tuple[str, ...]] = {
+    "no-description": ("reference", "text"),
+    "text-only": ("text",),
+    "visual-only": ("reference",),
+    "description-only": ("description",),
 }
-"""What the model keeps -> what is taken from it."""
-LOST: dict[Modality, str] = {"text-only": "reference", "visual-only": "text"}
-"""What the model keeps -> the input that it lacks; it reads those whose loss moves a rank."""
+"""What is asked -> the inputs that it keeps."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Unimodal:
 
     modality: Modality
     how: Literal["masked", "baseline"]
-    """The model itself with its other input left out, or the plain baseline on the same features."""
+    """The model itself with its other inputs left out, or the scorer of the pool."""
     rank_Q: np.ndarray
 
     @property
@@ -65,33 +70,69 @@ def why_not_auditable(task: Task) -> str | None:
 def audited_unimodal_ranks(
     retriever: Retriever, encoder: AlteredFeatures, task: Task, composed_Q: np.ndarray
 ) -> list[Unimodal]:
-    """Return the ranks with one input each.
+    """Return the ranks with one input each: of the model itself, if it notices what is missing, and of the pool.
 
-    A model with weights may do badly without an input only because it never saw that, so the baselines are tried too;
-    of a model that does not notice what is missing, because it does not read these features, only they are.
+    A model without descriptions is not asked about them, and one that does not read the task's only without them.
     """
-    masked = [
-        Unimodal(modality, "masked", evaluate(with_altered_features(retriever, encoder, mask), task).rank)
-        for modality, mask in MASKS.items()
-        if _survives(retriever, encoder, mask, task)
-    ]
+    is_described = any(query.description for query in task.queries)
+    masked: list[Unimodal] = []
+    for modality in KEPT:
+        reads = any((found.rank_Q != composed_Q).any() for found in masked if found.modality == "no-description")
+        if "description" in modality and not (is_described and (modality == "no-description" or reads)):
+            continue
+        mask = masked_inputs(task, KEPT[modality])
+        if _survives(retriever, encoder, mask, task):
+            ranks = evaluate(with_altered_features(retriever, encoder, mask), task).rank
+            masked.append(Unimodal(modality, "masked", ranks))
     notices = any((found.rank_Q != composed_Q).any() for found in masked)
-    if notices and module_of_retriever(retriever) is None:
-        return masked
-    names: list[Modality] = ["visual-only", "text-only"] if encoder.dim == encoder.text_dim else ["visual-only"]
-    models = {name: MODELS.get(name).load(MODELS.config(name), encoder) for name in names}
-    baselines = [Unimodal(name, "baseline", evaluate(model, task).rank) for name, model in models.items()]
-    return (masked if notices else []) + baselines
+    return (masked if notices else []) + pool_ranks(encoder, task)
+
+
+def masked_inputs(task: Task, kept: Sequence[str]) -> Alteration:
+    """Return what takes all inputs from a model but those that are kept; a text that is kept too is not taken."""
+    texts = {
+        "text": {query.modification for query in task.queries if query.modification},
+        "description": {query.description for query in task.queries if query.description},
+    }
+    staying = set().union(*(texts[name] for name in kept if name in texts))
+    taken = set().union(*(those for name, those in texts.items() if name not in kept)) - staying
+    return Alteration(
+        videos=None if "reference" in kept else blank_videos, texts=blank_texts(frozenset(taken)) if taken else None
+    )
+
+
+def pool_ranks(encoder: AlteredFeatures, task: Task) -> list[Unimodal]:
+    """Return the ranks of the scorers of one input that these features allow: the same whatever model is audited."""
+    asked: dict[Modality, tuple[str, Task]] = {"visual-only": ("visual-only", task)}
+    if encoder.dim == encoder.text_dim:
+        asked["text-only"] = ("text-only", task)
+        if all(query.description for query in task.queries):
+            told = [replace(query, modification=query.description) for query in task.queries]
+            asked["description-only"] = ("text-only", replace(task, queries=told))
+    return [
+        Unimodal(modality, "baseline", evaluate(MODELS.get(name).load(MODELS.config(name), encoder), of).rank)
+        for modality, (name, of) in asked.items()
+    ]
 
 
 def composition_labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k: int) -> list[str]:
-    """Return, per query, who finds a target among the K best: only the whole model, an input alone, or none."""
-    is_shortcut_Q = np.any([found.rank_Q <= k for found in unimodals], axis=0)
+    """Return, per query, who finds a target among the K best: one of the pool, else the model alone, or none."""
+    is_shortcut_Q = np.any([found.rank_Q <= k for found in unimodals if found.how == "baseline"], axis=0)
     return np.where(is_shortcut_Q, SHORTCUT, np.where(composed_Q <= k, REQUIRED, UNRESOLVED)).tolist()
 
 
+def chance_labels(ranks: pa.Table, scorers: int, k: int) -> dict[str, float]:
+    """Return how many queries would have each label if the model and so many scorers ranked at random."""
+    allowed, targets = ranks.column("allowed").to_numpy(), np.array([*map(len, ranks.column("target_ids").to_pylist())])
+    pairs, counts = np.unique(np.stack([allowed, targets]), axis=1, return_counts=True)
+    hit = np.array([chance_recall(n[None], t[None], k) / 100 for n, t in pairs.T])
+    missed_by_all = (1 - hit) ** scorers
+    found = {REQUIRED: hit * missed_by_all, SHORTCUT: 1 - missed_by_all, UNRESOLVED: (1 - hit) * missed_by_all}
+    return {label: float((share * counts).sum()) for label, share in found.items()}
+
+
 def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
-    """Return composition.parquet: a row per query with its ranks and its label."""
+    """Return composition.parquet: a row per query with its ranks and its labels at 1 and at K."""
     composed_Q = ranks.column("rank").to_numpy()
     made = ranks.select(["query_id", "reference_id", "modification", "target_ids"]).append_column(
         "composed_rank", pa.array(composed_Q)
@@ -99,33 +140,53 @@ def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) ->
     for found in unimodals:
         name = f"{found.modality}_{found.how}_rank".replace("-", "_")
         made = made.append_column(name, pa.array(found.rank_Q))
-    return made.append_column("label", pa.array(composition_labels(composed_Q, unimodals, k), pa.string()))
+    for name, at in (("label", k), ("label_at_1", 1)):
+        made = made.append_column(name, pa.array(composition_labels(composed_Q, unimodals, at), pa.string()))
+    return made
+
+
+def relative_k(ranks: pa.Table) -> int:
+    """Return one in a hundred of what a query is ranked against, at least 1."""
+    return max(1, round(float(ranks.column("allowed").to_numpy().mean()) / RELATIVE))
 
 
 def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
     clusters = clusters_of(ranks)
+    single = [found for found in unimodals if found.modality != "no-description"]
+    pool = [found.modality for found in unimodals if found.how == "baseline"]
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
+    at = sorted({*ks, k, 1, USUAL_K})
 
     def gap(metric: str) -> dict[str, Any]:
         """Composed minus the best with one input, which is chosen on the same queries."""
-        best = max(unimodals, key=lambda found: float(audited_values(found.rank_Q, metric, ks).mean()))
+        best = max(single, key=lambda found: float(audited_values(found.rank_Q, metric, ks).mean()))
         both = audited_values(composed_Q, metric, ks), audited_values(best.rank_Q, metric, ks)
         return {"best": best.name, **vars(difference_interval(*both, clusters))}
 
     return {
         "k": k,
-        "reads": sorted(
-            LOST[found.modality] for found in unimodals if found.how == "masked" and (found.rank_Q != composed_Q).any()
-        ),
+        "pool": pool,
+        "reads": _reads(composed_Q, unimodals),
         "recalls": {name: audited_recalls(rank_Q, ks) for name, rank_Q in rows.items()},
         "gap": {metric: gap(metric) for metric in metric_names(ks)},
         "labels": _count(composition_labels(composed_Q, unimodals, k)),
-        "labels_at": {
-            str(at): _count(composition_labels(composed_Q, unimodals, at)) for at in sorted({*ks, k, USUAL_K})
-        },
+        "labels_at": {str(one): _count(composition_labels(composed_Q, unimodals, one)) for one in at},
+        "chance_at": {str(one): chance_labels(ranks, len(pool), one) for one in at},
     }
+
+
+def _reads(composed_Q: np.ndarray, unimodals: Sequence[Unimodal]) -> list[str]:
+    """The inputs whose loss moves a rank; that of reference or text where the description is gone already."""
+    masked = {found.modality: found.rank_Q for found in unimodals if found.how == "masked"}
+    plain_Q = masked.get("no-description", composed_Q)
+    lost = {
+        "description": (composed_Q, plain_Q),
+        "reference": (plain_Q, masked.get("text-only", plain_Q)),
+        "text": (plain_Q, masked.get("visual-only", plain_Q)),
+    }
+    return sorted(name for name, (before_Q, after_Q) in lost.items() if (before_Q != after_Q).any())
 
 
 def audited_values(rank_Q: np.ndarray, metric: str, ks: Sequence[int]) -> np.ndarray:

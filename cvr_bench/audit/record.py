@@ -8,7 +8,7 @@ Result and triplets stay as they are: an audit is a folder of its own, that can 
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +20,30 @@ from cvr_bench.audit.data_leaks import LEAKS_FILE
 from cvr_bench.audit.leak import Leaks
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.results.result import Result
+from cvr_bench.results.single_inputs import AUDIT_FOLDER as FOLDER
+from cvr_bench.results.single_inputs import AUDIT_STAGE as STAGE
+from cvr_bench.results.single_inputs import COMPOSITION
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
-STAGE = "audit"
-VERSION = 2
-FOLDER = "audit"
-"""Inside a result."""
-AUDIT, COMPOSITION, TEMPORAL = "audit.json", "composition.parquet", "temporal.parquet"
+VERSION = 3
+AUDIT, TEMPORAL = "audit.json", "temporal.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    k: int = composition.USUAL_K
-    """A query counts as answered when a target is among so many best: what its label goes by."""
+    k: int = 0
+    """A query counts as answered when a target is among so many best: what its label goes by, beside those at 1; 0 is
+    one in a hundred of what it is ranked against."""
     seed: int = 0
     """Of shuffled frames."""
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ValueError(f"k must be at least 1, got {self.k}.")
+        if self.k < 0:
+            raise ValueError(f"k must be at least 1, or 0 for one in a hundred of the gallery, got {self.k}.")
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,15 @@ def audit_retriever(
     """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
-    plain_Q = ranks.column("rank").to_numpy()
+    plain_Q, task = ranks.column("rank").to_numpy(), replace(task, twins={}, distractor_kinds={})
     started = time.monotonic()
     if (reason := composition.why_not_auditable(task)) is not None:
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
-        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, config.k)
-        tables[COMPOSITION] = composition.composition_table(ranks, unimodals, config.k)
+        k = config.k or composition.relative_k(ranks)
+        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, k)
+        tables[COMPOSITION] = composition.composition_table(ranks, unimodals, k)
     composed = time.monotonic()
     found = temporal.temporal_variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
@@ -120,6 +122,6 @@ def audit_result(
         with writer:
             findings = audit_retriever(config, retriever, encoder, task, result.ranks)
             training = result.record["training"] or {}
-            about = {"model": result.model, "data": task.name, "leaks": training.get("leaks")}
+            about = {"model": result.model, "name": result.name, "data": task.name, "leaks": training.get("leaks")}
             write_audit(writer, findings, about, None)
     return read_audit(writer.path)

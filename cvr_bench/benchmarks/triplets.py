@@ -8,7 +8,7 @@ table tells; a file that comes without one ranks the videos its triplets name.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,12 +79,19 @@ def benchmark_of_triplets(
     listed = benchmark_video_splits(config.videos) if listed is None else listed
     is_listed = listed.column("split").null_count < listed.num_rows
     of_split = listed.filter(pc.equal(listed.column("split"), config.split)).column("video_id").to_pylist()
-    gallery = sorted({*task_videos(rows), *of_split, *gallery_videos(config.distractors)})
+    kinds = _distractor_kinds(config.distractors)
+    gallery = sorted({*task_videos(rows), *of_split, *kinds})
     protocol = Protocol(gallery=_gallery(config, is_listed=is_listed), reference=config.reference)
     names = list(dict.fromkeys(name for row in rows for name in row.slices))
     task = composed_task(benchmark_task_name(config.data), rows, gallery, protocol, slice_names=names)
+    task = replace(task, distractor_kinds=kinds)
     store = store or _store(config)
     return task if store is None else task_within_features(task, store)
+
+
+def _distractor_kinds(folders: Sequence[Path]) -> dict[str, str]:
+    """Video -> the name of the first folder that has it: distractors of several kinds are mined to several folders."""
+    return {video_id: path.resolve().name for path in reversed(folders) for video_id in gallery_videos([path])}
 
 
 def benchmark_video_splits(folders: Sequence[Path]) -> pa.Table:

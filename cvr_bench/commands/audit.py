@@ -13,7 +13,7 @@ from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_optio
 @click.option("--model", "-m", help="Ask this model, which needs no training, of triplets.  [default: sum]")
 @click.option("--split", help="Split of triplets.  [default: test]")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of the triplets' videos.")
-@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="A query is answered within so many.")
+@click.option("-k", type=click.IntRange(1), help="A query is answered within so many.  [default: 1 % of the gallery]")
 @click.option("--threshold", type=float, help="Cosine from which videos are near-duplicates.  [default: 0.95]")
 @click.option("--text-threshold", type=float, help="Cosine from which texts are similar.  [default: 0.95]")
 @click.option("--out", "-O", type=FOLDER, help="Folder to write for triplets.  [default: NAME-audit beside them]")
@@ -21,15 +21,16 @@ from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_optio
 @overwrite_option
 @json_option
 def audit_command(
-    target: Path, model: str | None, split: str | None, embeddings: Path | None, k: int, threshold: float | None,
+    target: Path, model: str | None, split: str | None, embeddings: Path | None, k: int | None, threshold: float | None,
     text_threshold: float | None, out: Path | None, seed: int, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Audit TARGET: a result of cvr bench, or triplets.
 
-    The model is asked again with its text or its reference left out, and with the frames of each video reduced to the
-    middle one, shuffled and reversed. Each query is said to require composition, to have a shortcut, or to be
-    unresolved, in composition.parquet. Of triplets, near-duplicates between train and the split are listed as well, in
-    leaks.parquet; the record of a trained result has them already. `cvr bench` audits every result it makes.
+    The model is asked again with one input alone, and with the frames of each video reduced to the middle one, shuffled
+    and reversed. Each query is said to have a shortcut, where a fixed pool of scorers of one input finds it, to require
+    composition, or to be unresolved, in composition.parquet. Of triplets, near-duplicates between train and the split
+    are listed as well, in leaks.parquet; the record of a trained result has them already. `cvr bench` audits every
+    result it makes.
 
     Example: cvr audit annotations/quickstart --model sum
     """
@@ -42,7 +43,7 @@ def audit_command(
     from cvr_data.core.errors import CvrError
     from cvr_data.core.registry import parse_config
 
-    config = Config(k=k, seed=seed)
+    config = Config(k=k or 0, seed=seed)
     if is_audited_result(target):
         of_triplets = (model, split, embeddings, threshold, text_threshold, out)
         if any(option is not None for option in of_triplets):

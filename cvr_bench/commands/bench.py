@@ -1,10 +1,12 @@
-"""Train models where they train, score them, and print one table."""
+"""Train and score models, and print one table."""
 
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +14,7 @@ import click
 from cvr_data.commands.options import (
     FOLDER,
     PATH,
+    NameOf,
     json_option,
     machine_of_command,
     option_option,
@@ -26,10 +29,35 @@ if TYPE_CHECKING:
     from cvr_bench.data.choose import Chosen
     from cvr_bench.results.result import Result
 
+NAME = f"{ascii_letters}{digits}._-"
+"""What a result may be called."""
+
+
+def _checked_name(context: click.Context, option: click.Parameter, value: str | None) -> str:
+    if value is not None and (not value or value.startswith(".") or not set(value) <= set(NAME)):
+        raise CvrError(f"--name {value!r} should be letters, digits, '.', '_' and '-', as it names a folder.")
+    return value or ""
+
 
 @click.command()
-@click.option("--model", "-m", "models", multiple=True, required=True, help="A name of `cvr list models`; repeatable.")
-@click.option("--data", "--test", "-d", multiple=True, metavar="DATA", help="What to score; repeatable; see above.")
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    type=NameOf("models"),
+    multiple=True,
+    required=True,
+    help="A name of `cvr list models`; repeatable.",
+)
+@click.option(
+    "--data",
+    "--test",
+    "-d",
+    type=NameOf("benchmarks"),
+    multiple=True,
+    metavar="DATA",
+    help="What to score; repeatable; see above.",
+)
 @click.option("--data-option", "-D", "data_options", multiple=True, metavar="KEY=VALUE", help="Of the benchmark.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos.  [default: those it was made with]")
 @click.option("--split", help="Split to score; train and val are for training.  [default: test]")
@@ -50,7 +78,9 @@ if TYPE_CHECKING:
 @click.option("--allow-trained-generator", is_flag=True, help="Though what wrote the texts saw the scored videos.")
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Ask again with an input or frames changed.")
 @click.option("--save-scores", is_flag=True, help="Keep the score matrix, for `cvr compare --protocols`.")
-@out_option("results", "Folder of results; each goes to <model>-<data> in it.")
+@click.option("--name", callback=_checked_name, help="What the result of one model is called.  [default: its model]")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds, from --seed on, each kept.")
+@out_option("results", "Folder of results; each goes to <name>-<data> in it.")
 @seed_option
 @overwrite_option
 @json_option
@@ -58,7 +88,7 @@ def bench_command(
     models: tuple[str, ...], data: tuple[str, ...], data_options: tuple[str, ...], embeddings: Path | None,
     split: str | None, train_data: tuple[str, ...], distractors: tuple[Path, ...], checkpoint: Path | None,
     options: tuple[str, ...], train_options: tuple[str, ...], devices: int, nodes: int, log_every: int | None,
-    loggers: tuple[str, ...], out: Path, overwrite: bool, as_json: bool, **how: Any,
+    loggers: tuple[str, ...], seeds: int, out: Path, overwrite: bool, as_json: bool, **how: Any,
 ) -> int | None:  # fmt: skip
     """Train models where they train, score them, and print one table.
 
@@ -102,7 +132,8 @@ def bench_command(
     for one in chosen:
         sources = replace(data_with_distractors(one.sources, distractors), training=training)
         try:
-            found += _bench_one(runs, replace(one, sources=sources), out, overwrite=overwrite, as_json=as_json)
+            one = replace(one, sources=sources)
+            found += _bench_one(runs, one, out, seeds=seeds, overwrite=overwrite, as_json=as_json)
         except CvrError as error:
             if len(chosen) + len(lacking) == 1:
                 raise
@@ -113,7 +144,7 @@ def bench_command(
 
 
 def _bench_one(
-    runs: "Sequence[BenchRun]", chosen: "Chosen", out: Path, *, overwrite: bool, as_json: bool
+    runs: "Sequence[BenchRun]", chosen: "Chosen", out: Path, *, seeds: int, overwrite: bool, as_json: bool
 ) -> "list[Result]":
     """Score the models on one data set and show the tables."""
     from cvr_bench.bench import bench_all
@@ -123,7 +154,7 @@ def _bench_one(
         f"Scoring {chosen.split} of {sources.data} ({sources.choice}), features from {sources.embeddings}", err=as_json
     )
     runs = [replace(run, split=chosen.split) for run in runs]
-    results = bench_all(runs, sources, out, chosen.name, overwrite=overwrite)
+    results = bench_all(runs, sources, out, chosen.name, seeds=seeds, overwrite=overwrite)
     if results and not as_json:
         _show(results)
     return results
@@ -151,15 +182,23 @@ def _show(results: "Sequence[Result]") -> None:
     """Print the tables of one data set."""
     from cvr_bench.audit.record import audit_of
     from cvr_bench.report.audit_tables import report_audits_table
+    from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table, report_slices_table
+    from cvr_bench.results.labels import result_labels
+    from cvr_bench.results.method import SEED, Method, method_table
     from cvr_bench.scoring.cost import scoring_cost_line
 
     click.echo("\n" + report_results_table(results))
-    slices = report_slices_table(results)
+    methods = [
+        Method(path, list(group)) for path, group in groupby(results, lambda result: result.path.parent)
+    ] if any(result.path.name.startswith(SEED) for result in results) else []  # fmt: skip
+    if methods:
+        click.echo("\n" + method_table(methods))
+    beside, slices = beside_report_table(results), report_slices_table(results)
     audits = report_audits_table([audited for result in results if (audited := audit_of(result)) is not None])
-    click.echo("\n" + "\n\n".join(part for part in (slices, audits) if part) + "\n")
-    for result in results:
-        click.echo(f"{result.model}: {result.path}")
+    click.echo("\n" + "\n\n".join(part for part in (beside, slices, audits) if part) + "\n")
+    for label, result in zip(result_labels(results), results, strict=True):
+        click.echo(f"{label}: {result.path}")
         if "cost" in result.record:
             click.echo(f"  {scoring_cost_line(result.record['cost'])}")
 

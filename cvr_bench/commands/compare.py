@@ -18,9 +18,10 @@ def compare_command(results: tuple[Path, ...], by: str | None, protocols: bool, 
     """Compare two RESULTS on the same queries, with a verdict; or show each under other protocols.
 
     The difference is first minus second, with its 95 % interval and p (queries that share a target or a reference are
-    one). The verdict goes by p adjusted for all metrics and slices (Holm). Results of different protocols are refused,
-    and what differs is named; where their galleries differ because features are missing, and both were made with
-    --save-scores, both are ranked again on what they share.
+    one). The verdict goes by p adjusted for all metrics and slices (Holm). A folder of `cvr bench --seeds` is a method,
+    whose seeds count as well. Results of different tasks are refused, and what differs is named; where their galleries
+    differ because features are missing, and both were made with --save-scores, both are ranked again on what they
+    share.
 
     Example: cvr compare results/fdca-quickstart results/text-only-quickstart --by backend
     """
@@ -30,10 +31,10 @@ def compare_command(results: tuple[Path, ...], by: str | None, protocols: bool, 
     if len(results) != 2:
         raise CvrError(f"compare takes two results, got {len(results)}; with --protocols it takes any number.")
     from cvr_bench.report.tables import report_comparison_table
-    from cvr_bench.results.compare import compare_results, compared_results_json
-    from cvr_bench.results.result import read_result
+    from cvr_bench.results.compare import compare_methods, compared_results_json
+    from cvr_bench.results.method import read_method
 
-    comparison = compare_results(*(read_result(path) for path in results), by=by)
+    comparison = compare_methods(*map(read_method, results), by=by)
     click.echo(
         json.dumps(compared_results_json(comparison), indent=1) if as_json else report_comparison_table(comparison)
     )
@@ -41,10 +42,15 @@ def compare_command(results: tuple[Path, ...], by: str | None, protocols: bool, 
 
 def _show_protocols(results: tuple[Path, ...], as_json: bool) -> None:
     from cvr_bench.report.tables import report_protocols_table
+    from cvr_bench.results.method import result_folders
     from cvr_bench.results.result import read_result
     from cvr_bench.results.under_protocols import result_protocols_json, result_under_protocols
 
-    found = [(result, result_under_protocols(result)) for result in map(read_result, results)]
+    found = [
+        (result, result_under_protocols(result))
+        for path in results
+        for result in map(read_result, result_folders(path))
+    ]
     if as_json:
         click.echo(
             json.dumps({str(result.path): result_protocols_json(rows, result.ks) for result, rows in found}, indent=1)

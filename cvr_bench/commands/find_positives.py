@@ -6,8 +6,14 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, json_option, out_option, overwrite_option, own_options
 from cvr_data.core.annotation_files import read_json
+
+
+def _config() -> type:
+    from cvr_bench.positives.find import Config
+
+    return Config
 
 
 @click.command()
@@ -19,7 +25,7 @@ from cvr_data.core.annotation_files import read_json
 @click.option("--judge", metavar="BACKEND", help="A language model that judges what captions leave open.")
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="Of the backend.")
 @click.option("--judgments", type=FOLDER, help="What people said of the queue (cvr export-judgments).")
-@option_option
+@own_options(_config)
 @out_option("positives")
 @overwrite_option
 @json_option
@@ -31,7 +37,7 @@ def find_positives_command(
 
     Captions say which videos of the gallery answer as the target does, and which of those that results ranked best
     cannot; a language model and people judge the rest: OUT/queue is for `cvr review`. Cells drawn at random depth say
-    how many answers are still not found. Options (-o): split, depth, sample, seed.
+    how many answers are still not found.
 
     Example: cvr find-positives annotations/quickstart -r results/sum-quickstart -r results/fdca-quickstart
     """

@@ -1,25 +1,32 @@
-"""List the components of a family: corpora, encoders, strategies, filters, models, ..."""
+"""List the components of a family: corpora, encoders, strategies, filters, models, ..., or all commands."""
 
 import json
+from typing import Any
 
 import click
 
-from cvr_data.commands.options import json_option
+from cvr_data.commands.options import NameOf, json_option
+
+COMMANDS = "commands"
 
 
 @click.command()
-@click.argument("family", required=False)
+@click.argument("family", required=False, type=NameOf("families"))
 @json_option
 def list_command(family: str | None, as_json: bool) -> None:
     """List the components of FAMILY, or of every family; recipes, prompts and published checkpoints are families too.
 
+    `cvr list commands` lists the commands themselves.
+
     Example: cvr list models
     """
-    from cvr_bench.families import FILES, families, family_file_summaries, one_family
+    from cvr_bench.families import family_kinds, family_summaries
 
-    chosen = {} if family in FILES else {family: one_family(family)} if family else families()
-    table = {kind: {name: members.summary(name) for name in members.names()} for kind, members in chosen.items()}
-    table |= {kind: family_file_summaries(kind) for kind in FILES if family in (None, kind)}
+    if family == COMMANDS:
+        group: Any = click.get_current_context().find_root().command
+        table = {COMMANDS: group.summaries()}
+    else:
+        table = {kind: family_summaries(kind) for kind in ([family] if family else family_kinds())}
     if as_json:
         click.echo(json.dumps(table, indent=1))
         return

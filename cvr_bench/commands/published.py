@@ -4,11 +4,11 @@ import json
 
 import click
 
-from cvr_data.commands.options import LookUp, json_option
+from cvr_data.commands.options import LookUp, NameOf, json_option
 
 
 @click.command(cls=LookUp)
-@click.argument("benchmark", required=False)
+@click.argument("benchmark", required=False, type=NameOf("benchmarks"))
 @json_option
 def published_command(benchmark: str | None, as_json: bool) -> None:
     """Print the published results of BENCHMARK, or say of which benchmarks some are known.

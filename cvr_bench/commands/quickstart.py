@@ -1,4 +1,4 @@
-"""Take an embedded world of captioned clips to a triplet dataset, scored models and a report."""
+"""Go from an embedded world to a dataset and scored models."""
 
 from collections.abc import Sequence
 from pathlib import Path

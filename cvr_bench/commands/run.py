@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER
+from cvr_data.commands.options import FOLDER, NameOf
 
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", type=NameOf("recipes"))
 @click.option("--in", "folder", type=FOLDER, default=".", show_default=True, help="Folder to work in.")
 @click.option("--option", "-o", "options", multiple=True, metavar="KEY=VALUE", help="A variable of the recipe.")
 @click.option("--dry-run", is_flag=True, help="Print what it says of itself and its command lines, and stop.")

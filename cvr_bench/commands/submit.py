@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, machine_of_command, option_option
+from cvr_data.commands.options import FOLDER, PATH, NameOf, machine_of_command, option_option
 from cvr_data.core.errors import CvrError
 
 
 @click.command()
-@click.argument("benchmark")
+@click.argument("benchmark", type=NameOf("benchmarks"))
 @click.option("--model", "-m", help="A name of `cvr list models`.")
 @click.option("--checkpoint", type=PATH, help="Trained weights; a result folder gives its options too.")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of its videos or images.  [default: this machine's]")

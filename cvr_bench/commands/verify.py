@@ -13,8 +13,9 @@ from cvr_data.commands.options import PLACE, LookUp
 def verify_command(folders: tuple[Path, ...], deep: bool) -> None:
     """Check every file of each of FOLDERS against the checksums in its manifest.
 
-    The metrics of a result are worked out again from ranks.parquet. With --deep, inputs that are gone, or are no longer
-    what was used, are told as well.
+    Numbers, rules and task of a result are worked out again from its ranks, and the ranks from its score matrix where
+    that was saved; neither the model nor a GPU is needed. With --deep, inputs that are gone, or are no longer what was
+    used, are told as well.
 
     Example: cvr verify pairs annotations/quickstart
     """
@@ -25,13 +26,15 @@ def verify_command(folders: tuple[Path, ...], deep: bool) -> None:
     damaged = []
     for folder in folders:
         problems = deep_problems(folder) if deep else verify(folder)
-        manifest = manifest_of(folder).manifest
+        manifest, again = manifest_of(folder).manifest, ""
         if manifest["stage"] == "bench" and not problems:
-            from cvr_bench.results.result import problems_of_result, read_result
+            from cvr_bench.results.problems import checked_of_result, problems_of_result
+            from cvr_bench.results.result import read_result
 
-            problems = problems_of_result(read_result(folder))
+            result = read_result(folder)
+            problems, again = problems_of_result(result), f", {', '.join(checked_of_result(result))} worked out again"
         state = "damaged" if problems else "good"
-        click.echo(f"{folder}: {manifest['stage']}, {len(manifest['files'])} files, {state}")
+        click.echo(f"{folder}: {manifest['stage']}, {len(manifest['files'])} files{again}, {state}")
         for problem in problems:
             click.echo(f"  {problem}")
         damaged += [str(folder)] if problems else []

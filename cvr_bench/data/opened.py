@@ -28,6 +28,7 @@ from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.task import Query, Task
+from cvr_bench.tasks.twins import stored_twins
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config
 from cvr_data.features.encoders.stored import StoredEncoder
@@ -83,9 +84,10 @@ class Sources:
         """
         if split not in self._tasks:
             if self.benchmark is not None:
-                self._tasks[split] = task_within_features(self.benchmark.load(), self.store)
+                task = task_within_features(self.benchmark.load(), self.store)
             else:
-                self._tasks[split] = benchmark_of_triplets(self.triplets, self.config(split), self.store, self.listed)
+                task = benchmark_of_triplets(self.triplets, self.config(split), self.store, self.listed)
+            self._tasks[split] = replace(task, twins=stored_twins(task.gallery, self.store))
         return self._tasks[split]
 
     def training_of(self, model: str, component: ModelModule) -> TrainingSource | CaptionSource | None:

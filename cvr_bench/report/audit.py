@@ -6,7 +6,13 @@ from typing import Any
 
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
-from cvr_bench.report.audit_tables import best_audit_report, report_leak_table, reported_common_k, reported_interval
+from cvr_bench.report.audit_tables import (
+    best_audit_report,
+    report_leak_table,
+    reported_common_k,
+    reported_interval,
+    reported_modalities,
+)
 from cvr_bench.report.scores import ScoredModel
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
@@ -19,11 +25,11 @@ class CompositionRow:
     entry: ScoredModel
     composed: float
     unimodal: list[tuple[str, float]]
-    """(how, mean recall) with the text only and with the reference only; no name where it was not asked."""
+    """(how, mean recall) with each input alone; no name where it was not asked."""
     gaps: list[Interval]
     """Of the first recall and of the mean."""
-    labels: list[tuple[int, float]]
-    """(queries, percent of all) of each label."""
+    labels: list[tuple[float, float]]
+    """(queries, percent of all) of each label at 1 and at K."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,10 @@ class AuditPart:
     """Name of the first recall."""
     labels: list[str]
     composition: list[CompositionRow]
+    inputs: list[str]
+    """What is asked alone: text only, visual only, description only."""
+    chance: list[tuple[float, float]] | None
+    """The labels of a random order; None where it was not asked."""
     variants: list[str]
     time: list[TimeRow]
     leaks: list[tuple[ScoredModel, str]]
@@ -59,11 +69,21 @@ def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
     metric = f"R@{first['ks'][0]}"
     composed = [(entry, audit) for entry, audit in audits if "gap" in audit["composition"]]
     k = reported_common_k([audit for _, audit in composed])
+    kinds = reported_modalities([audit for _, audit in composed])
     return AuditPart(
         k=k,
         first=metric,
-        labels=[label.replace("_", " ") for label in LABELS],
-        composition=[_composition(entry, audit, metric, k) for entry, audit in composed],
+        labels=[f"{label.replace('_', ' ')} @{one}" for one in sorted({1, k}) for label in LABELS],
+        composition=[_composition(entry, audit, metric, k, kinds) for entry, audit in composed],
+        inputs=[kind.replace("-", " ") for kind in kinds],
+        chance=next(
+            (
+                _labels(audit["composition"]["chance_at"], audit["queries"], k)
+                for _, audit in composed
+                if "chance_at" in audit["composition"]
+            ),
+            None,
+        ),
         variants=list(first["temporal"]["recalls"]),
         time=[
             TimeRow(
@@ -75,13 +95,20 @@ def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
     )
 
 
-def _composition(entry: ScoredModel, audit: Mapping[str, Any], metric: str, k: int) -> CompositionRow:
+def _composition(
+    entry: ScoredModel, audit: Mapping[str, Any], metric: str, k: int, kinds: Sequence[str]
+) -> CompositionRow:
     part = audit["composition"]
-    counts = part["labels_at"][str(k)]
     return CompositionRow(
         entry=entry,
         composed=part["recalls"]["composed"][MEAN],
-        unimodal=[best_audit_report(part, modality) for modality in ("text-only", "visual-only")],
+        unimodal=[best_audit_report(part, kind) for kind in kinds],
         gaps=[reported_interval(part["gap"][name]) for name in (metric, MEAN)],
-        labels=[(counts[label], 100 * counts[label] / audit["queries"]) for label in LABELS],
+        labels=_labels(part["labels_at"], audit["queries"], k),
     )
+
+
+def _labels(counts: Mapping[str, Mapping[str, float]], whole: int, k: int) -> list[tuple[float, float]]:
+    """(queries, percent of all) of each label at 1 and at K; at K alone where an older audit did not count at 1."""
+    found = [counts.get(str(one), {}) for one in sorted({1, k})]
+    return [(of.get(label, 0), 100 * of.get(label, 0) / whole) for of in found for label in LABELS]

@@ -79,18 +79,37 @@ def _composition(audits: Sequence[Audit]) -> str:
     if not audits:
         return ""
     k = reported_common_k(audits)
-    metric = f"R@{audits[0]['ks'][0]}"
-    labels = (f"{label.replace('_', ' ')} @{k}" for label in LABELS)
-    rows = [["composition", "mean", "text only", "visual only", f"gap {metric}", "gap mean", *labels]]
+    metric, kinds = f"R@{audits[0]['ks'][0]}", reported_modalities(audits)
+    at = [(label, one) for one in sorted({1, k}) for label in LABELS]
+    rows = [["composition", "mean", *(kind.replace("-", " ") for kind in kinds), f"gap {metric}", "gap mean"]]
+    rows[0] += [f"{label.replace('_', ' ')} @{one}" for label, one in at]
     for audit in audits:
         part = audit["composition"]
-        best = [best_audit_report(part, kind) for kind in ("text-only", "visual-only")]
+        best = [best_audit_report(part, kind) for kind in kinds]
         unimodal = [f"{value:.2f} {how}" if how else "-" for how, value in best]
-        counts = [(part["labels_at"][str(k)][label], audit["queries"]) for label in LABELS]
-        shares = [f"{count} ({100 * count / whole:.0f} %)" for count, whole in counts]
         gaps = [reported_interval(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
-        rows.append([audit["model"], f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *shares])
-    return result_text_table(rows)
+        counts = [_counted(part["labels_at"].get(str(one)), label, audit["queries"]) for label, one in at]
+        rows.append(
+            [audit.get("name", audit["model"]), f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *counts]
+        )
+    chance = next((audit for audit in audits if "chance_at" in audit["composition"]), None)
+    if chance is not None:
+        found = chance["composition"]["chance_at"]
+        counts = [_counted(found.get(str(one)), label, chance["queries"]) for label, one in at]
+        rows.append(["(chance)", "", *[""] * len(kinds), "", "", *counts])
+    pool = next((audit["composition"]["pool"] for audit in audits if "pool" in audit["composition"]), None)
+    told = [f"Shortcut: found by one of {', '.join(pool)}, for every model the same."] if pool else []
+    return "\n".join([result_text_table(rows), *told])
+
+
+def reported_modalities(audits: Sequence[Audit]) -> list[str]:
+    """Return the single inputs that a table has columns for; descriptions only where there are any."""
+    names = {name.partition(" ")[0] for audit in audits for name in audit["composition"]["recalls"]}
+    return [name for name in ("text-only", "visual-only", "description-only") if name in names or "desc" not in name]
+
+
+def _counted(counts: Mapping[str, float] | None, label: str, whole: int) -> str:
+    return "-" if counts is None else f"{counts[label]:.0f} ({100 * counts[label] / whole:.0f} %)"
 
 
 def _temporal(audits: Sequence[Audit]) -> str:
@@ -100,5 +119,7 @@ def _temporal(audits: Sequence[Audit]) -> str:
         part = audit["temporal"]
         recalls = [f"{part['recalls'][name][MEAN]:.2f}" for name in names]
         frames = " to ".join(map(str, sorted(set(part["frames"].values())))) or "-"
-        rows.append([audit["model"], *recalls, reported_interval(part["gap"][MEAN]).text("+.2f"), frames])
+        rows.append(
+            [audit.get("name", audit["model"]), *recalls, reported_interval(part["gap"][MEAN]).text("+.2f"), frames]
+        )
     return result_text_table(rows)

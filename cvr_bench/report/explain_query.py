@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from cvr_bench.report.dataset import reported_triplets, reported_triplets_and_videos
 from cvr_bench.results.result import Result, read_result
+from cvr_bench.results.single_inputs import single_input_ranks
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.pages.cards import captions_on_page, media_on_page
 from cvr_data.pages.clips import ClipShelf
@@ -43,6 +44,10 @@ class ExplainedQuery:
     reference_caption: str
     modification: str
     rank: int
+    alone: dict[str, int]
+    """Input -> rank of the best target by that input alone, where the result was audited."""
+    reference_rank: int | None
+    """Where the reference would stand if it were ranked."""
     ties: int
     allowed: int
     slices: dict[str, str]
@@ -72,6 +77,8 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
         reference_caption=captions.get(row["reference_id"], ""),
         modification=row["modification"] or "",
         rank=row["rank"],
+        alone={name: ranks[row["query_id"]] for name, ranks in single_input_ranks(found).items()},
+        reference_rank=row["reference_rank"],
         ties=row["ties"],
         allowed=row["allowed"],
         slices={name: row[name] for name in found.slice_names if row[name] is not None},
@@ -100,6 +107,12 @@ def query_report_lines(query: ExplainedQuery) -> list[str]:
         + (f", tied with {query.ties}" if query.ties else ""),
         f"  reference     {query.reference_id}  {query.reference_caption}".rstrip(),
         f"  modification  {query.modification}",
+        *(
+            [f"  by one input  {', '.join(f'{name} alone {rank}' for name, rank in query.alone.items())}"]
+            if query.alone
+            else []
+        ),
+        *([f"  reference at  {query.reference_rank}, if it were ranked"] if query.reference_rank else []),
         *([f"  slices        {slices}"] if slices else []),
         "  place  score  video ('>' answers the query)",
         *shown,

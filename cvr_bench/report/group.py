@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.report.audit import AuditPart, audit_part_of_report
+from cvr_bench.report.beside import beside_report_rows
 from cvr_bench.report.paper import PaperTable, paper_table
 from cvr_bench.report.scores import (
     ALL,
@@ -54,19 +55,23 @@ PROTOCOL: dict[str, tuple[str, dict[str, str]]] = {
     "reference": ("The query's own video", {"exclude": "left out", "keep": "ranked too"}),
     "ties": (
         "Equal scores",
-        {"against": "rank before the target", "average": "half rank before it", "in-favour": "rank after it"},
+        {"against": "rank before the target", "random": "expected over their orders", "in-favour": "rank after it"},
     ),
-    "several_targets": ("Several targets", {"best": "the best one counts"}),
     "target_pooling": ("Frames of a video", {"mean": "averaged", "query-annotation": "weighed by the query's labels"}),
-    "frames": ("Frames taken", {}),
     "text_template": ("Text the model reads", {"$modification": "the modification text"}),
-    "text_truncation": ("Long texts are cut", {}),
     "post_processing": (
         "Scores after the fact",
         {"none": "unchanged", "dual-softmax": "dual softmax over all queries", "qb-norm": "QB-Norm"},
     ),
-    "missing_videos": ("Videos without features", {"leave-out": "left out and counted"}),
-    "selection_split": ("Checkpoint chosen on", {}),
+    "direction": ("What asks and is ranked", {"composed": "a video and a text ask for a video"}),
+    "unit": (
+        "A text is",
+        {"sentence": "one sentence", "paragraph": "all captions of a video", "set": "a set of captions"},
+    ),
+    "checkpoint_chosen": (
+        "Checkpoint chosen",
+        {"elsewhere": "on other queries, if it was trained", "on what is scored": "on these very queries"},
+    ),
 }
 """Field of a protocol -> how the page names it, and what its values mean."""
 
@@ -98,6 +103,8 @@ class Group:
     metrics: list[str]
     best: dict[str, set[str]]
     headline: list[str]
+    beside: list[list[str]]
+    """A header and a row per entry: other metrics, references, copies."""
     recall: Figure
     slices: list[SlicePart]
     differences: list[DifferencePart]
@@ -130,6 +137,7 @@ def report_group(entries: list[ScoredModel], seed: int) -> Group:
         metrics=metric_names(entries[0].result.ks),
         best=reported_best_labels(entries),
         headline=_headline(entries, found.get(ALL, [])),
+        beside=beside_report_rows([entry.result for entry in entries]),
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name) for name in reported_slices(entries)],
         differences=_difference_parts(found),
@@ -239,4 +247,15 @@ def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     for name, value in result.protocol.to_json().items():
         what, meanings = PROTOCOL.get(name, (words_on_page(name).capitalize(), {}))
         facts.append((what, meanings.get(value, str(value))))
-    return [*facts, ("Protocol key", result.protocol.key[:12])]
+    return [*facts, ("Task key", result.task_key[:12]), *_reads(entries)]
+
+
+def _reads(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
+    """What models read, where they say it: one line for those that read the same."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        told = "; ".join(f"{words_on_page(name)} {value}" for name, value in entry.result.reads.items() if value != "")
+        found.setdefault(told, []).append(entry.label)
+    return [
+        ("Read" if len(found) == 1 else f"Read by {', '.join(names)}", told) for told, names in found.items() if told
+    ]

@@ -19,6 +19,7 @@ from cvr_bench.report.dataset import DatasetPart, dataset_part_of_report, report
 from cvr_bench.report.group import Group, report_group
 from cvr_bench.report.paper import paper_latex
 from cvr_bench.report.scores import report_groups
+from cvr_bench.results.method import result_folders
 from cvr_bench.results.result import read_result
 from cvr_bench.scoring.intervals import Interval
 from cvr_data.core.annotation_files import read_json
@@ -67,7 +68,7 @@ def build_report(
     Raises:
         CvrError: nothing to report, a folder that is no result, or triplets or videos that have moved or changed.
     """
-    found = [read_result(path) for path in dict.fromkeys(results)]
+    found = [read_result(one) for path in dict.fromkeys(results) for one in result_folders(path)]
     data = triplets or reported_triplets(found)
     if not found and data is None:
         raise CvrError("There is nothing to report; name a result folder, or --triplets.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cvr_bench.results.compare import compare_results
+from cvr_bench.results.labels import result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
@@ -108,8 +109,7 @@ def report_groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     """Return the results that may stand in one table together, each group best model first."""
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
-        task = result.record["task"]
-        alike[task["name"], result.protocol.key, task["gallery_id"], str(task["ks"])].append(result)
+        alike[result.record["task"]["name"], result.task_key].append(result)
     return [_styled(_labelled(members)) for members in alike.values()]
 
 
@@ -212,11 +212,7 @@ def reported_best_labels(entries: Sequence[ScoredModel]) -> dict[str, set[str]]:
 
 
 def _labelled(results: Sequence[Result]) -> list[ScoredModel]:
-    counts = Counter(result.model for result in results)
-    return [
-        ScoredModel(result, result.model if counts[result.model] == 1 else result.path.resolve().name)
-        for result in results
-    ]
+    return [ScoredModel(result, label) for result, label in zip(results, result_labels(results), strict=True)]
 
 
 def _styled(entries: Sequence[ScoredModel]) -> list[ScoredModel]:

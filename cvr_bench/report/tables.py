@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cvr_bench.report.scores import SLICES
 from cvr_bench.results.compare import Comparison
+from cvr_bench.results.labels import result_labels
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow
@@ -15,10 +16,10 @@ def report_results_table(results: Sequence[Result]) -> str:
     first = results[0]
     names = first.metric_names
     rows = [["model", *names, "MdR", "ties"]]
-    for result in results:
+    for label, result in zip(result_labels(results), results, strict=True):
         found = {name: result.interval(name) for name in names}
         cells = [found[name].text() if name in ("R@1", MEAN) else f"{found[name].value:.2f}" for name in names]
-        rows.append([result.model, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
+        rows.append([label, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
     chance = first.record["chance"]  # mAP has none
     rows.append(["(chance)", *(f"{chance[name]:.2f}" if name in chance else "" for name in names), "", ""])
     return "\n".join([_header(first), result_text_table(rows), *_bounds(results)])
@@ -34,9 +35,9 @@ def report_slices_table(results: Sequence[Result]) -> str:
             continue
         ordered = sorted(values, key=lambda value: (-values[value]["queries"], value))
         rows = [[f"R@1 by {name}", *(f"{value} ({values[value]['queries']})" for value in ordered)]]
-        for result in results:
+        for label, result in zip(result_labels(results), results, strict=True):
             found = result.record["slices"].get(name, {})
-            rows.append([result.model, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
+            rows.append([label, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
         blocks.append(result_text_table(rows))
     return "\n\n".join(blocks)
 
@@ -71,6 +72,8 @@ def report_protocols_table(result: Result, rows: Sequence[ProtocolRow]) -> str:
         gallery = f"{row.ranks.allowed.mean():.0f}"
         table.append([row.name, *shown, gallery, ties, f"{row.chance(1):.2f}"])
     notes = [f"{row.name}: {row.why_not}." for row in rows if row.why_not]
+    if at_random := {row.name.partition(":")[0] for row in rows if row.ranks and row.protocol.ties == "random"}:
+        notes.insert(0, f"{'; '.join(sorted(at_random))}: R@K is what is expected over all orders of equal scores.")
     title = f"{result.model} on {result.record['task']['name']}: the same scores of {result.record['queries']} queries"
     return "\n".join([title, result_text_table(table), *notes])
 
@@ -97,7 +100,7 @@ def _scope(comparison: Comparison) -> str:
         if count
     ]
     shared = [f"both ranked again on the {comparison.gallery} videos they share"] if comparison.gallery else []
-    return "; ".join([scope, *shared, *lost])
+    return "; ".join([scope, *shared, *lost, *comparison.notes])
 
 
 def _header(result: Result) -> str:
@@ -116,7 +119,7 @@ def _bounds(results: Sequence[Result]) -> list[str]:
     known = [(result, found) for result in results if (found := result.record.get("coverage")) is not None]
     if not known:
         return []
-    names = list(known[0][1]["bounds"])
+    names = [name for name in results[0].metric_names if name in known[0][1]["bounds"]]
     rows = [["whole benchmark", *names]]
     for result, found in known:
         rows.append([result.model, *("{:.2f} to {:.2f}".format(*found["bounds"][name]) for name in names)])

@@ -1,4 +1,4 @@
-"""Compare two results on the same queries: the paired difference, its interval, and what it says.
+"""Compare two results, or methods of several seeds, on the same queries: the paired difference, and what it says.
 
 Results of different protocols are not put side by side; what differs is said instead. Where galleries differ, because
 one machine lacks videos that another has, both are ranked again on the videos and queries they share, from their saved
@@ -12,21 +12,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_bench.results.method import Method
 from cvr_bench.results.result import Result
+from cvr_bench.results.same_task import check_same_questions, check_same_rules
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import result_ranks_under
 from cvr_bench.scoring.intervals import (
     LEVEL,
     Interval,
     clusters_of,
-    difference_interval,
     holm,
-    p_of_difference,
+    method_difference,
     p_text,
 )
 from cvr_bench.scoring.measures import Measures
 from cvr_data.core.columns import with_column
-from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.errors import CvrError, did_you_mean
 
 WHOLE = ""
 """Of all queries, beside the values of a slice."""
@@ -72,39 +73,72 @@ class Comparison:
     only_first: int
     """Queries that only the first result has."""
     only_second: int
+    notes: Sequence[str] = ()
+    """What of the models differs beside the task, such as how many frames they read."""
     gallery: int | None = None
     """Gallery items that both have, where both were ranked again on these; None where their galleries are the same."""
 
 
 def compare_results(first: Result, second: Result, *, by: str | None = None) -> Comparison:
-    """Return the paired differences of all recalls, of all queries and per value of slice `by`.
+    """Return the paired differences of two results, as `compare_methods` does."""
+    return compare_methods(Method(first.path, [first]), Method(second.path, [second]), by=by)
+
+
+def compare_methods(first: Method, second: Method, *, by: str | None = None) -> Comparison:
+    """Return the paired differences of all metrics, of all queries and per value of slice `by`, over all seeds.
 
     Raises:
-        CvrError: the protocols differ, the galleries do and scores were not saved, no query is shared, or there is no
-            such slice.
+        CvrError: the tasks differ, the galleries do and scores were not saved or seeds are several, no query is shared,
+            or there is no such slice.
     """
-    problems = _check_comparable(first, second)
+    one, other = first.results[0], second.results[0]
+    problems = check_same_rules(one, other)
     if problems:
-        table, other, gallery = _on_common_gallery(first, second, problems)
-        measures = Measures(ks=first.ks)  # ranked again, only the best target of a query is placed: mAP is not known
+        if len(first.results) + len(second.results) > 2:
+            raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
+        *pair, gallery = _on_common_gallery(one, other, problems)
+        tables = [[pair[0]], [pair[1]]]
+        measures = Measures(ks=one.ks)  # ranked again, only the best target of a query is placed: mAP is not known
     else:
-        table, other, gallery = *_shared(first.ranks, second.ranks), None
-        measures = first.measures
+        tables, gallery = _shared([[result.ranks for result in method.results] for method in (first, second)]), None
+        measures = one.measures
+    table = tables[0][0]
     if not table.num_rows:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
-    _check_targets(table, other, second)
-    names = (first.model, second.model) if first.model != second.model else (str(first.path), str(second.path))
-    whole = _difference(table, other, measures)
-    slices = _slices(first, table, other, by, measures) if by else {}
+    check_same_questions(one, other, (table, tables[1][0]), is_same_gallery=not problems)
+    names = (first.label, second.label) if first.name != second.name else (str(first.path), str(second.path))
+    whole = _difference(tables, measures)
+    slices = _slices(one, tables, by, measures) if by else {}
     adjusted = _adjusted({WHOLE: whole, **slices})
     return Comparison(
         *names,
         whole=adjusted.pop(WHOLE),
         slices=adjusted,
-        only_first=first.ranks.num_rows - table.num_rows,
-        only_second=second.ranks.num_rows - table.num_rows,
+        only_first=one.ranks.num_rows - table.num_rows,
+        only_second=other.ranks.num_rows - table.num_rows,
+        notes=[*_reads(one, other), *_seeds(first, second)],
         gallery=gallery,
     )
+
+
+def _seeds(first: Method, second: Method) -> list[str]:
+    """What seeds the comparison speaks of, where one of the methods has several."""
+    counts = [len(method.results) for method in (first, second)]
+    if max(counts) == 1:
+        return []
+    alone = [
+        method.name
+        for method, count in zip((first, second), counts, strict=True)
+        if count == 1 and (method.results[0].record.get("training") or "seed" in method.results[0].record["options"])
+    ]
+    return ["over queries and seeds", *(f"of {name} there is one seed, so its spread is not known" for name in alone)]
+
+
+def _reads(first: Result, second: Result) -> list[str]:
+    """What the two models read, where that is known and differs."""
+    both = first.reads, second.reads
+    names = [name for name in both[0] if name in both[1] and both[0][name] != both[1][name]]
+    return [f"they read other {name.replace('_', ' ')}: {both[0][name]}, {both[1][name]}" for name in names]
 
 
 def compared_results_json(comparison: Comparison) -> dict[str, Any]:
@@ -116,6 +150,7 @@ def compared_results_json(comparison: Comparison) -> dict[str, Any]:
         "only_first": comparison.only_first,
         "only_second": comparison.only_second,
         "gallery": comparison.gallery,
+        "notes": list(comparison.notes),
         **_difference_json(comparison.whole, names),
         "slices": {value: _difference_json(part, names) for value, part in comparison.slices.items()},
     }
@@ -140,19 +175,6 @@ def _difference_json(difference: PairedDifference, names: tuple[str, str]) -> di
     }
 
 
-def _check_comparable(first: Result, second: Result) -> list[str]:
-    """Refuse results of different protocols or K; return how their galleries differ."""
-    problems = first.protocol.differences(second.protocol)
-    mine, theirs = first.record["task"], second.record["task"]
-    if mine["ks"] != theirs["ks"]:
-        problems.append(f"ks: {mine['ks']}, not {theirs['ks']}")
-    if problems:
-        raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
-    if mine["gallery"] != theirs["gallery"]:
-        return [f"gallery: {mine['gallery']}, not {theirs['gallery']}"]
-    return ["gallery: as many videos, but not the same ones"] if mine["gallery_id"] != theirs["gallery_id"] else []
-
-
 def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -> tuple[pa.Table, pa.Table, int]:
     """Both ranked again, on the items and queries they share; and how many items these are."""
     matrices = [matrix for result in (first, second) if (matrix := read_result_scores(result.path)) is not None]
@@ -166,10 +188,11 @@ def _on_common_gallery(first: Result, second: Result, problems: Sequence[str]) -
     queries = [name for name in with_target[0] if name in set(with_target[1])]
     if not queries:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
-    tables = [
-        _ranked_again(result, matrix.within(items, queries))
-        for result, matrix in zip((first, second), matrices, strict=True)
-    ]
+    both = [matrix.within(items, queries) for matrix in matrices]
+    listed = [None if one.candidates is None else [sorted(found.tolist()) for found in one.candidates] for one in both]
+    if listed[0] != listed[1]:
+        raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in candidates.")
+    tables = [_ranked_again(result, matrix) for result, matrix in zip((first, second), both, strict=True)]
     return tables[0], tables[1], len(items)
 
 
@@ -193,34 +216,38 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     return table
 
 
-def _shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
-    row_of = {query_id: row for row, query_id in enumerate(second.column("query_id").to_pylist())}
-    pairs = [
-        (row, row_of[query_id])
-        for row, query_id in enumerate(first.column("query_id").to_pylist())
-        if query_id in row_of
+def _shared(methods: Sequence[Sequence[pa.Table]]) -> list[list[pa.Table]]:
+    """The rows of the queries that all tables have, in the order of the first."""
+    rows_of = [
+        [{name: row for row, name in enumerate(table.column("query_id").to_pylist())} for table in tables]
+        for tables in methods
     ]
-    rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return first.take(rows[:, 0]), second.take(rows[:, 1])
+    known = [rows for of_method in rows_of for rows in of_method]
+    names = [name for name in known[0] if all(name in rows for rows in known)]
+    return [
+        [
+            table.take(pa.array([rows[name] for name in names], pa.int64()))
+            for table, rows in zip(tables, of, strict=True)
+        ]
+        for tables, of in zip(methods, rows_of, strict=True)
+    ]
 
 
-def _check_targets(table: pa.Table, other: pa.Table, second: Result) -> None:
-    columns = [part.column(name).to_pylist() for part in (table, other) for name in ("query_id", "target_ids")]
-    changed = [name for name, mine, _, theirs in zip(*columns, strict=True) if sorted(mine) != sorted(theirs)]
-    if changed:
-        raise CvrError(f"{second.path} was scored with other targets for query {first_few(changed)}.")
-
-
-def _difference(first: pa.Table, second: pa.Table, measures: Measures) -> PairedDifference:
-    clusters = clusters_of(first)
-    values = {name: (measures.values(first, name), measures.values(second, name)) for name in measures.names()}
+def _difference(methods: Sequence[Sequence[pa.Table]], measures: Measures) -> PairedDifference:
+    clusters = clusters_of(methods[0][0])
+    first_S, second_S = methods
+    values = {
+        name: tuple([measures.values(table, name) for table in tables] for tables in (first_S, second_S))
+        for name in measures.names()
+    }
+    found = {name: method_difference(both[0], both[1], clusters) for name, both in values.items()}
     return PairedDifference(
-        queries=first.num_rows,
+        queries=methods[0][0].num_rows,
         clusters=clusters.target_count,
-        intervals={name: difference_interval(*both, clusters) for name, both in values.items()},
-        first={name: float(both[0].mean()) for name, both in values.items()},
-        second={name: float(both[1].mean()) for name, both in values.items()},
-        p_values={name: p_of_difference(*both, clusters) for name, both in values.items()},
+        intervals={name: interval for name, (interval, _) in found.items()},
+        first={name: float(np.mean(both[0])) for name, both in values.items()},
+        second={name: float(np.mean(both[1])) for name, both in values.items()},
+        p_values={name: p for name, (_, p) in found.items()},
         adjusted={},
     )
 
@@ -236,13 +263,13 @@ def _adjusted(parts: Mapping[str, PairedDifference]) -> dict[str, PairedDifferen
 
 
 def _slices(
-    first: Result, table: pa.Table, other: pa.Table, by: str, measures: Measures
+    first: Result, methods: Sequence[Sequence[pa.Table]], by: str, measures: Measures
 ) -> dict[str, PairedDifference]:
     if by not in first.slice_names:
         raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
-    values = table.column(by).to_pylist()
+    values = methods[0][0].column(by).to_pylist()
     differences = {}
     for value in sorted({value for value in values if value is not None}):
         is_in = pa.array([found == value for found in values])
-        differences[value] = _difference(table.filter(is_in), other.filter(is_in), measures)
+        differences[value] = _difference([[table.filter(is_in) for table in tables] for tables in methods], measures)
     return differences

@@ -5,8 +5,7 @@
 `ranks.parquet` has one row per query; every metric can be worked out from it again.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_bench.results.task_key import ALL, result_task_key
+from cvr_bench.scoring.beside import beside_record
+from cvr_bench.scoring.bounds import Lost, metric_bounds
 from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
 from cvr_bench.scoring.measures import MEAN, Measures
 from cvr_bench.scoring.metrics import chance_recall
-from cvr_bench.tasks.coverage import task_recall_bounds
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
+from cvr_bench.tasks.twins import target_twins
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
@@ -52,12 +54,22 @@ RANK_COLUMNS = pa.schema(
         pa.field("allowed", pa.int64(), nullable=False),
         ("unranked", pa.int64()),
         ("is_partial", pa.bool_()),
+        ("missing_targets", pa.int64()),
+        ("subset_unranked", pa.int64()),
         ("subset_rank", pa.int64()),
+        ("candidates_id", pa.string()),
+        ("reference_rank", pa.int64()),
+        ("beats_reference", pa.bool_()),
+        ("twins", pa.list_(pa.string())),
+        ("twin_rank", pa.int64()),
+        ("distractor_ranks", pa.list_(pa.int64())),
+        ("target_grades", pa.list_(pa.int64())),
         pa.field("top", pa.list_(pa.string()), nullable=False),
         pa.field("top_scores", pa.list_(pa.float32()), nullable=False),
     ]
 )
-"""Columns of ranks.parquet; those of the slices (kind, slot, backend, style, ...) follow, null where unknown."""
+"""Columns of ranks.parquet, of which older results lack some; those of the slices (kind, slot, backend, style, ...)
+follow, null where unknown."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,21 @@ class Result:
         return self.record["model"]
 
     @property
+    def name(self) -> str:
+        """What it was called, else its model."""
+        return self.record.get("name") or self.model
+
+    @property
+    def task_key(self) -> str:
+        """The hash of its task: what two results share that may stand in one table."""
+        return result_task_key(self.ranks, self.protocol, self.record["task"])
+
+    @property
+    def reads(self) -> dict[str, Any]:
+        """What its model reads: frames, sampler, tokens."""
+        return self.record.get("reads") or {}
+
+    @property
     def ks(self) -> tuple[int, ...]:
         """The K of each recall."""
         return tuple(self.record["task"]["ks"])
@@ -84,6 +111,11 @@ class Result:
     def measures(self) -> Measures:
         """The metrics of its task."""
         return Measures.of_record(self.record["task"])
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What its ranks tell beside the metrics, as far as an older result has the columns for it."""
+        return beside_record(self.ranks, self.record["task"], self.protocol.reference)
 
     @property
     def metric_names(self) -> list[str]:
@@ -112,8 +144,11 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
         "ties": ranks.ties,
         "allowed": ranks.allowed,
         "unranked": [task.missing.unranked.get(query_id, 0) for query_id in ranks.query_ids],
-        "is_partial": [query_id in task.missing.partial for query_id in ranks.query_ids],
+        "missing_targets": [task.missing.targets.get(query_id, 0) for query_id in ranks.query_ids],
+        "subset_unranked": [task.missing.subset_unranked.get(query_id, 0) for query_id in ranks.query_ids],
         "subset_rank": ranks.subset_rank,
+        "candidates_id": _candidates_ids(task),
+        **_beside_columns(task, ranks),
         "top": ranks.top,
         "top_scores": ranks.top_scores,
     }
@@ -126,7 +161,34 @@ def result_ranks_table(task: Task, ranks: "Ranks") -> pa.Table:
     return table
 
 
-def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
+def _candidates_ids(task: Task) -> list[str]:
+    """A hash of what each query is ranked against; queries that share a list share its hash."""
+    if task.candidates is None:
+        return [ALL] * len(task.queries)
+    lists = [task.candidates[query.query_id] for query in task.queries]
+    known = {id(ids): content_id(*sorted(ids)) for ids in {id(ids): ids for ids in lists}.values()}
+    return [known[id(ids)] for ids in lists]
+
+
+def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:
+    """The columns that tell what stands beside the targets; None where the task has no such thing."""
+    twins = target_twins(task, task.twins)
+    absent = None if ranks.reference_rank is None else ranks.reference_rank == 0
+    grades = [
+        [task.grades.get(query_id, {}).get(item_id, 1) for item_id in found]
+        for query_id, found in zip(ranks.query_ids, ranks.target_ids.to_pylist(), strict=True)
+    ] if task.grades else None  # fmt: skip
+    return {
+        "reference_rank": None if absent is None else pa.array(ranks.reference_rank, mask=absent),
+        "beats_reference": None if absent is None else pa.array(ranks.beats_reference, mask=absent),
+        "twins": [sorted(twins.get(name, ())) for name in ranks.query_ids] if twins else None,
+        "twin_rank": ranks.twin_rank,
+        "distractor_ranks": None if ranks.kind_ranks is None else ranks.kind_ranks.tolist(),
+        "target_grades": grades,
+    }
+
+
+def rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
@@ -144,62 +206,25 @@ def _rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     }
 
 
-def _coverage_record(table: pa.Table, ks: Sequence[int], lost: int) -> dict[str, Any]:
-    """Return how much of the benchmark was scored, and bounds of its recalls; `lost` queries could not be scored."""
-    ranks, unranked = (table.column(name).to_numpy() for name in ("rank", "unranked"))
-    partial = table.column("is_partial").to_numpy()
-    bounds = {f"R@{k}": task_recall_bounds(ranks, unranked, partial, lost, k) for k in ks}
-    means = [float(np.mean([bound[end] for bound in bounds.values()])) for end in (0, 1)]
+def coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, Any]:
+    """Return how much of the benchmark was scored, and bounds of its metrics."""
     return {
         "queries": table.num_rows,
-        "lost_queries": lost,
-        "most_unranked": int(unranked.max(initial=0)),
-        "bounds": {**{name: list(bound) for name, bound in bounds.items()}, MEAN: means},
+        "lost_queries": lost.queries,
+        "lost_slices": lost.slices,
+        "most_unranked": int(table.column("unranked").to_numpy().max(initial=0)),
+        "bounds": metric_bounds(table, measures, lost),
     }
 
 
-def problems_of_result(result: "Result") -> list[str]:
-    """Return one line per number of result.json that ranks.parquet does not give again; none if all do.
-
-    Ends of intervals that were made in another way are not compared.
-    """
-    is_other = result.record.get("intervals") != METHOD
-    found: dict[str, Any] = {
-        **_rank_statistics(result.ranks, result.measures),
-        "slices": _slice_statistics(result.ranks, result.measures),
-    }
-    if (stored := result.record.get("coverage")) is not None:
-        found["coverage"] = _coverage_record(result.ranks, result.ks, stored["lost_queries"])
-    lines, numbers = [], _flat(result.record)
-    for name, value in _flat(found).items():
-        if is_other and name.endswith((".low", ".high")):
-            continue
-        told = numbers.get(name)
-        if told is None or not math.isclose(value, told, rel_tol=1e-9, abs_tol=1e-9):
-            lines.append(f"{RESULT} says {name} is {told}; {RANKS} gives {value}")
-    return lines
-
-
-def _flat(value: Any, name: str = "") -> dict[str, float]:
-    """Nested numbers by dotted name."""
-    if isinstance(value, Mapping):
-        return {key: number for part, inner in value.items() for key, number in _flat(inner, f"{name}.{part}").items()}
-    if isinstance(value, list | tuple):
-        return {
-            key: number for place, inner in enumerate(value) for key, number in _flat(inner, f"{name}.{place}").items()
-        }
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {name.removeprefix("."): float(value)} if is_number else {}
-
-
-def _slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
+def slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its statistics."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     statistics: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         statistics[name] = {
-            value: _rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
+            value: rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
             for value in sorted({value for value in values if value is not None})
         }
     return statistics
@@ -208,6 +233,7 @@ def _slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str
 def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, about: Mapping[str, Any]) -> Artifact:
     """Write the files of a result and finish it; `about` (model, training, cost ...) goes to result.json."""
     table, measures = result_ranks_table(task, ranks), Measures.of_task(task)
+    lost = Lost(task.missing.queries, task.missing.slices)
     record = {
         **about,
         "task": {
@@ -218,14 +244,17 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
             "gallery_id": content_id(*sorted(item.item_id for item in task.gallery)),
             **measures.to_json(),
             "left_out": dict(task.left_out),
+            "distractor_kinds": task.kind_names,
         },
         "protocol_key": task.protocol.key,
         "seed": seed,
         "intervals": METHOD,
-        **_rank_statistics(table, measures),
-        "coverage": _coverage_record(table, task.ks, task.missing.queries) if task.missing else None,
-        "slices": _slice_statistics(table, measures),
+        **rank_statistics(table, measures),
+        "coverage": coverage_record(table, measures, lost) if task.missing else None,
+        "slices": slice_statistics(table, measures),
     }
+    record["task_key"] = result_task_key(table, task.protocol, record["task"])
+    record["beside"] = beside_record(table, record["task"], task.protocol.reference)
     writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
     writer.write_file(RESULT, json_bytes(record))

@@ -32,12 +32,36 @@ BANK_SCALE = 20.0
 class MatrixRanks:
     """Where the best target of each query stands under one protocol."""
 
-    rank: np.ndarray
-    """(Q,) float64: half ranks where ties are averaged."""
+    above: np.ndarray
+    """(Q,) float64: how many items score above it; infinite where no target is ranked."""
     ties: np.ndarray
+    """How many items, targets left out, score as it does."""
+    equal_targets: np.ndarray
+    """How many targets score as it does, itself among them."""
     allowed: np.ndarray
     targets: np.ndarray
     """How many of the allowed items are targets."""
+
+    @property
+    def rank(self) -> np.ndarray:
+        """(Q,) float64: 1-based ranks, ties counted against the model."""
+        return 1 + self.above + self.ties
+
+    def hits(self, k: int, ties: str) -> np.ndarray:
+        """Return (Q,) float64: whether a target is among the K best; how probably, where ties are at random.
+
+        Of m places that are left for t other items and s targets with equal scores, all go to others in C(t, m) of
+        C(t + s, m) cases; for one target the rest is m / (t + 1).
+        """
+        if ties != "random":
+            return (1 + self.above + (self.ties if ties == "against" else 0) <= k).astype(np.float64)
+        block, missed = self.ties + self.equal_targets, np.ones(len(self.above))
+        places = np.clip(k - self.above, 0, block)
+        for number in range(int(self.equal_targets.max(initial=0))):
+            is_one = number < self.equal_targets
+            others = np.clip(block - places - number, 0, None) / np.maximum(block - number, 1)
+            missed = np.where(is_one, missed * others, missed)
+        return 1 - missed
 
 
 @dataclass(frozen=True)
@@ -53,7 +77,7 @@ class ProtocolRow:
     def recall(self, k: int) -> float:
         """Return R@K in percent."""
         assert self.ranks is not None
-        return 100 * float((self.ranks.rank <= k).mean())
+        return 100 * float(self.ranks.hits(k, self.protocol.ties).mean())
 
     def chance(self, k: int) -> float:
         """Return what chance would reach."""
@@ -67,15 +91,15 @@ def protocol_presets(base: Protocol) -> dict[str, Protocol]:
         base, reference="exclude", ties="against", target_pooling="mean", post_processing="none"
     )
     paper = dataclasses.replace(strict, gallery="targets" if base.gallery in ("targets", "named") else base.gallery)
-    covr = dataclasses.replace(paper, gallery="per-query", ties="average", target_pooling="query-annotation")
+    covr = dataclasses.replace(paper, gallery="per-query", ties="random", target_pooling="query-annotation")
     return {
         "strict": strict,
         "strict, reference kept": dataclasses.replace(strict, reference="keep"),
         "paper": paper,
         "reference-code: CoVR": covr,
         "reference-code: CoVR, mean pooling": dataclasses.replace(covr, target_pooling="mean"),
-        "reference-code: FDCA": dataclasses.replace(strict, ties="average"),
-        "reference-code: MTEB": dataclasses.replace(strict, reference="keep", ties="average"),
+        "reference-code: FDCA": dataclasses.replace(strict, ties="random"),
+        "reference-code: MTEB": dataclasses.replace(strict, reference="keep", ties="random"),
         "strict + dual softmax": dataclasses.replace(strict, post_processing="dual-softmax"),
         "strict + QB-Norm": dataclasses.replace(strict, post_processing="qb-norm"),
     }
@@ -147,7 +171,7 @@ def _rank(
         reference = matrix.references[row]
         if protocol.reference == "exclude" and reference >= 0 and place_of[reference] >= 0:
             allowed_RC[number, place_of[reference]] = False
-    return _counts(scores_RC, allowed_RC, is_target_RC, protocol)
+    return _counts(scores_RC, allowed_RC, is_target_RC)
 
 
 def _rank_per_query(
@@ -164,20 +188,18 @@ def _rank_per_query(
         allowed_RQ &= matrix.references[rows][:, None] != answers[None, :]
     is_target_RQ = np.zeros(scores_RQ.shape, dtype=bool)
     is_target_RQ[np.arange(len(rows)), rows] = True
-    return _counts(scores_RQ, allowed_RQ, is_target_RQ, protocol)
+    return _counts(scores_RQ, allowed_RQ, is_target_RQ)
 
 
-def _counts(
-    scores_RC: np.ndarray, allowed_RC: np.ndarray, is_target_RC: np.ndarray, protocol: Protocol
-) -> tuple[np.ndarray, ...]:
+def _counts(scores_RC: np.ndarray, allowed_RC: np.ndarray, is_target_RC: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What MatrixRanks holds of some queries, in its order."""
     findable_RC = is_target_RC & allowed_RC
     best_R1 = np.where(findable_RC, scores_RC, -np.inf).max(axis=1, keepdims=True)
     rivals_RC = allowed_RC & ~is_target_RC
-    above = ((scores_RC > best_R1) & rivals_RC).sum(axis=1)
-    equal = ((scores_RC == best_R1) & rivals_RC).sum(axis=1)
-    weight = {"against": 1.0, "average": 0.5, "in-favour": 0.0}[protocol.ties]
-    rank = np.where(np.isfinite(best_R1[:, 0]), 1 + above + weight * equal, np.inf)
-    return rank, equal, allowed_RC.sum(axis=1), np.maximum(findable_RC.sum(axis=1), 1)
+    above = np.where(np.isfinite(best_R1[:, 0]), ((scores_RC > best_R1) & rivals_RC).sum(axis=1), np.inf)
+    is_equal_RC = scores_RC == best_R1
+    equal, equal_targets = ((is_equal_RC & among_RC).sum(axis=1) for among_RC in (rivals_RC, findable_RC))
+    return above, equal, equal_targets, allowed_RC.sum(axis=1), np.maximum(findable_RC.sum(axis=1), 1)
 
 
 class _PostProcessing:

@@ -9,18 +9,20 @@ and joins.
 
 # Shapes: Q queries of a chunk, C gallery columns of a block, K best kept.
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from cvr_bench.models.parts.retriever import Retriever
+from cvr_bench.scoring._layout import Layout, kind_columns, lay_out
 from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_scored_items
 from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_score_blocks, scoring_thread_count
 from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.ranking import Cells, Counter, count_scores_above, rank_places
 from cvr_bench.tasks.task import Query, Task
+from cvr_bench.tasks.twins import task_counting_twins
 from cvr_data.core.errors import CvrError
 
 CHUNK = 1024
@@ -49,30 +51,29 @@ class Ranks:
     top: pa.ChunkedArray
     """The ten best items, best first, a target after what scores the same."""
     top_scores: pa.ChunkedArray
+    reference_rank: np.ndarray | None = None
+    """Where the query's own reference would stand if it were ranked, after what scores the same; 0 where it is not
+    among what the query is ranked against."""
+    beats_reference: np.ndarray | None = None
+    """Whether the best target scores above the reference."""
     subset_rank: np.ndarray | None = None
     """`rank` within the query's own set, where the task has such sets."""
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where targets, candidates and items that are not ranked stand in the scores of some queries."""
-
-    targets: Cells
-    hidden: Cells
-    """Own references, and the targets: these are counted apart."""
-    rivals: Cells | None
-    """Candidates that are neither; None where all of the gallery is ranked."""
-    allowed: np.ndarray
+    twin_rank: np.ndarray | None = None
+    """`rank` if a copy of a target answers too, where the gallery has copies."""
+    kind_ranks: np.ndarray | None = None
+    """(Q, kinds) `rank` among the distractors of each kind alone, in the order of their names."""
 
 
 @dataclass(frozen=True)
 class _Counted:
     """What was found of some queries."""
 
-    layout: _Layout
+    layout: Layout
     target_scores: np.ndarray
-    counts: np.ndarray
-    """Per target, how many score above it and how many the same, (P, 2)."""
+    own_scores: np.ndarray
+    counts: Sequence[np.ndarray]
+    """How many score above and how many the same, (P, 2): for each target, for each reference, and for each target
+    among the distractors of each kind."""
     top: Top
 
 
@@ -86,6 +87,9 @@ class _Found:
     target_starts: np.ndarray
     target_columns: np.ndarray
     target_ranks: np.ndarray
+    reference_rank: np.ndarray
+    beats_reference: np.ndarray
+    kind_ranks: np.ndarray
     top: Top
     queries: int = 0
 
@@ -101,12 +105,15 @@ class _Found:
             target_starts=np.zeros(queries + 1, dtype=np.int64),
             target_columns=np.zeros(targets, dtype=np.int32),
             target_ranks=np.zeros(targets, dtype=np.int64),
+            reference_rank=np.zeros(queries, dtype=np.int64),
+            beats_reference=np.zeros(queries, dtype=bool),
+            kind_ranks=np.zeros((queries, len(set(task.distractor_kinds.values()))), dtype=np.int64),
             top=Top(np.full((queries, TOP), -1, np.int32), np.zeros((queries, TOP), np.float32)),
         )
 
     def add(self, counted: _Counted) -> None:
         """Rank the next queries."""
-        layout, counts, top = counted.layout, counted.counts, counted.top
+        layout, counts, top = counted.layout, counted.counts[0], counted.top
         targets, queries = layout.targets, len(layout.allowed)
         order = np.lexsort((targets.columns, -counted.target_scores, targets.rows))
         starts = np.searchsorted(targets.rows, np.arange(queries + 1))
@@ -114,6 +121,13 @@ class _Found:
         rows = slice(self.queries, self.queries + queries)
         self.rank[rows], self.ties[rows] = ranks[starts[:-1]], counts[order, 1][starts[:-1]]
         self.allowed[rows] = layout.allowed
+        best_scores = counted.target_scores[order][starts[:-1]]
+        own = layout.own.rows
+        above = count_scores_above(layout.own, counted.own_scores, targets, counted.target_scores)
+        self.reference_rank[rows][own] = 1 + counted.counts[1].sum(axis=1) + above.sum(axis=1)
+        self.beats_reference[rows][own] = best_scores[own] > counted.own_scores
+        for kind, of_kind in enumerate(counted.counts[2:]):
+            self.kind_ranks[rows, kind] = 1 + of_kind[order].sum(axis=1)[starts[:-1]]
         first = self.target_starts[self.queries]
         self.target_starts[rows.start + 1 : rows.stop + 1] = first + starts[1:]
         self.target_columns[first : first + len(targets)] = targets.columns[order]
@@ -133,6 +147,9 @@ class _Found:
             allowed=self.allowed,
             target_ids=_lists(self.target_starts, target_columns, item_ids),
             target_ranks=_lists(self.target_starts, self.target_ranks),
+            reference_rank=self.reference_rank,
+            beats_reference=self.beats_reference,
+            kind_ranks=self.kind_ranks if self.kind_ranks.shape[1] else None,
             top=_lists(top_starts, self.top.columns_QK[is_there], item_ids),
             top_scores=_lists(top_starts, self.top.scores_QK[is_there]),
         )
@@ -156,14 +173,22 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     found = _Found.empty(task)
     threads = scoring_thread_count()
     chunks = _chunks(task, scorer.rows_at_once(chunk, threads))
-    scored = ((_lay_out(task, queries, column_of), scorer.score(queries)) for queries in chunks)
+    kinds = kind_columns(task, column_of)
+    scored = ((lay_out(task, queries, column_of, kinds), scorer.score(queries)) for queries in chunks)
     for counted in map_score_blocks(_count, scored, threads):
         found.add(counted)
     ranks = found.ranks([query.query_id for query in task.queries], item_ids)
-    if task.subset is None:
-        return ranks
-    within = replace(task, candidates=task.subset, subset=None, subset_ks=(), means={})
-    return replace(ranks, subset_rank=evaluate(retriever, within, chunk=chunk, columns=columns).rank)
+    plain = replace(task, subset=None, subset_ks=(), means={}, twins={}, distractor_kinds={})
+    if task.subset is not None:
+        within = evaluate(retriever, replace(plain, candidates=task.subset), chunk=chunk, columns=columns)
+        ranks = replace(ranks, subset_rank=within.rank)
+    if (with_twins := task_counting_twins(plain, task.twins)) is not None:
+        place_of = {query_id: place for place, query_id in enumerate(ranks.query_ids)}
+        counting = evaluate(retriever, with_twins, chunk=chunk, columns=columns)
+        twin_rank = ranks.rank.copy()
+        twin_rank[[place_of[query_id] for query_id in counting.query_ids]] = counting.rank
+        ranks = replace(ranks, twin_rank=twin_rank)
+    return ranks
 
 
 def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
@@ -181,78 +206,39 @@ def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
     yield task.queries[start:]
 
 
-def _count(scored: tuple[_Layout, ScoreBlocks]) -> _Counted:
+def _count(scored: tuple[Layout, ScoreBlocks]) -> _Counted:
     layout, scores = scored
-    target_scores = scores.pair_scores(layout.targets.rows, layout.targets.columns)
-    queries = len(layout.allowed)
+    found = [(cells, scores.pair_scores(cells.rows, cells.columns)) for cells in (layout.targets, layout.own)]
+    targets, queries = found[0], len(layout.allowed)
     if layout.rivals is None:
-        return _Counted(layout, target_scores, *_stream(queries, layout, target_scores, scores))
-    rival_scores = scores.pair_scores(layout.rivals.rows, layout.rivals.columns)
-    counts = count_scores_above(layout.targets, target_scores, layout.rivals, rival_scores)
-    return _Counted(
-        layout,
-        target_scores,
-        counts,
-        top_scored_items(layout.rivals, rival_scores, layout.targets, target_scores, queries),
-    )
+        return _Counted(layout, targets[1], found[1][1], *_stream(queries, layout, found, scores))
+    rivals = layout.rivals
+    rival_scores = scores.pair_scores(rivals.rows, rivals.columns)
+    counts = [count_scores_above(*probes, rivals, rival_scores) for probes in found]
+    for is_kind_G in layout.kinds:
+        is_kind = is_kind_G[rivals.columns]
+        counts.append(count_scores_above(*targets, rivals.take(is_kind), rival_scores[is_kind]))
+    counts[1][:, 1] -= layout.keeps_own
+    return _Counted(layout, targets[1], found[1][1], counts, top_scored_items(rivals, rival_scores, *targets, queries))
 
 
-def _stream(queries: int, layout: _Layout, target_scores: np.ndarray, scores: ScoreBlocks) -> tuple[np.ndarray, Top]:
-    """(how many score above each target and how many the same, the best items), block by block."""
-    counter, best = Counter(layout.targets, target_scores, scores), Best(queries)
+def _stream(
+    queries: int, layout: Layout, found: Sequence[tuple[Cells, np.ndarray]], scores: ScoreBlocks
+) -> tuple[list[np.ndarray], Top]:
+    """(how many score above each target and reference and how many the same, the best items), block by block."""
+    counters = [Counter(*probes, scores) for probes in found]
+    of_kind, best = [Counter(*found[0], scores) for _ in layout.kinds], Best(queries)
     for first, block_QC in scores.blocks(np.arange(queries)):
         block_QC[layout.hidden.within(first, block_QC.shape[1])] = -np.inf
-        counter.add(block_QC, first)
+        for counter in counters:
+            counter.add(block_QC, first)
         best.add(block_QC, first)
-    counts = np.stack([counter.above, counter.equal], axis=1)
-    return counts, best_items(best, layout.targets, target_scores, layout.hidden, scores)
-
-
-def _lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> _Layout:
-    own_Q = _own_columns(task, queries, column_of)
-    answers: list[frozenset[str]] = [task.targets[query.query_id] for query in queries]
-    if task.candidates is not None:
-        answers = [ids & task.candidates[query.query_id] for ids, query in zip(answers, queries, strict=True)]
-    answering = _listed(answers, column_of)
-    targets = answering.take(answering.columns != own_Q[answering.rows])
-    referring = np.flatnonzero(own_Q >= 0)
-    hidden = Cells(np.concatenate([referring, targets.rows]), np.concatenate([own_Q[referring], targets.columns]))
-    if task.candidates is None:
-        return _Layout(targets, hidden, None, len(column_of) - (own_Q >= 0))
-    rivals = _rivals(task, queries, column_of, hidden)
-    counts = [np.bincount(cells.rows, minlength=len(queries)) for cells in (targets, rivals)]
-    return _Layout(targets, hidden, rivals, counts[0] + counts[1])
-
-
-def _own_columns(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
-    """The column of each query's reference, -1 where it has none there or keeps it."""
-    if not task.exclude_reference:
-        return np.full(len(queries), -1)
-    names = [None if query.reference is None else query.reference.item_id for query in queries]
-    return np.array([-1 if name is None else column_of.get(name, -1) for name in names])
-
-
-def _listed(lists: Sequence[frozenset[str]], column_of: Mapping[str, int]) -> Cells:
-    """The items of each list, columns rising."""
-    sizes = [len(ids) for ids in lists]
-    rows = np.repeat(np.arange(len(lists)), sizes)
-    columns = np.fromiter((column_of[item_id] for ids in lists for item_id in ids), np.int64, len(rows))
-    return Cells(rows, columns if max(sizes, default=0) < 2 else columns[np.lexsort((columns, rows))])
-
-
-def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], hidden: Cells) -> Cells:
-    """The candidates of each query that are not hidden."""
-    assert task.candidates is not None
-    lists = [task.candidates[query.query_id] for query in queries]
-    sizes = [len(ids) for ids in lists]
-    rows = np.repeat(np.arange(len(queries)), sizes)
-    distinct = {id(ids): ids for ids in lists}  # queries may share a list
-    columns_of = {
-        key: np.fromiter((column_of[item_id] for item_id in ids), np.int64, len(ids)) for key, ids in distinct.items()
-    }
-    columns = np.concatenate([columns_of[id(ids)] for ids in lists])
-    width = len(column_of)
-    return Cells(rows, columns).take(~np.isin(rows * width + columns, hidden.rows * width + hidden.columns))
+        for is_kind_G, counter in zip(layout.kinds, of_kind, strict=True):
+            is_kind_C = is_kind_G[first : first + block_QC.shape[1]]
+            counter.add(np.where(is_kind_C, block_QC, np.float32(-np.inf)), first)
+    counts = [np.stack([counter.above, counter.equal], axis=1) for counter in (*counters, *of_kind)]
+    counts[1][:, 1] -= layout.keeps_own
+    return counts, best_items(best, *found[0], layout.hidden, scores)
 
 
 def _lists(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = None) -> pa.ChunkedArray:

@@ -112,6 +112,37 @@ def difference_interval(first_N: np.ndarray, second_N: np.ndarray, clusters: Clu
     return Interval(mean, mean - half, mean + half)
 
 
+def method_difference(
+    first_SN: Sequence[np.ndarray], second_SN: Sequence[np.ndarray], clusters: Clusters
+) -> tuple[Interval, float]:
+    """Return the difference of two methods, each of one or several seeds, with its interval, and its two-sided p.
+
+    To the variance that the queries bring to the difference of the means over seeds comes what the seeds of each
+    method bring to its own mean; degrees of freedom are those of Welch and Satterthwaite. What queries and seeds bring
+    together is in both, so that it errs to the wide side. Of a method of one seed only that seed is spoken of.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    if len(first_SN) == len(second_SN) == 1:
+        both = first_SN[0], second_SN[0]
+        return difference_interval(*both, clusters), p_of_difference(*both, clusters)
+    first_N, second_N = (np.mean(values_SN, axis=0) for values_SN in (first_SN, second_SN))
+    parts = [(clusters.variance(_checked(first_N - second_N, clusters)), clusters.count - 1)]
+    parts += [
+        (float(np.var(np.mean(values_SN, axis=1), ddof=1)) / len(values_SN), len(values_SN) - 1)
+        for values_SN in (first_SN, second_SN)
+        if len(values_SN) > 1
+    ]
+    mean, variance = float((first_N - second_N).mean()), sum(part for part, _ in parts)
+    if not variance > 0:
+        return Interval(mean, mean, mean), 1.0 if mean == 0 else 0.0
+    if not np.isfinite(variance):
+        return Interval(mean, -100.0, 100.0), 1.0
+    freedom = variance**2 / sum(part**2 / count for part, count in parts)
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * variance**0.5
+    return Interval(mean, mean - half, mean + half), float(2 * stdtr(freedom, -abs(mean) / variance**0.5))
+
+
 def p_of_difference(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> float:
     """Return the two-sided p with which the mean of `first - second` is zero; 1 where nothing tells."""
     from scipy.special import stdtr

@@ -11,6 +11,8 @@ from cvr_bench.scoring.evaluate import Ranks, evaluate
 from cvr_bench.tasks.task import Missing, Task, part_of_task
 
 LISTS = ("target_ids", "target_ranks", "top", "top_scores")
+ARRAYS = ("reference_rank", "beats_reference", "subset_rank", "twin_rank", "kind_ranks")
+"""Of Ranks, where a task has them."""
 
 
 def evaluate_spread(retriever: Retriever, task: Task) -> Ranks:
@@ -48,5 +50,5 @@ def joined_ranks(parts: list[Ranks], query_ids: list[str]) -> Ranks:
         ties=array("ties"),
         allowed=array("allowed"),
         **{name: lists(name) for name in LISTS},
-        subset_rank=None if parts[0].subset_rank is None else array("subset_rank"),
+        **{name: None if getattr(parts[0], name) is None else array(name) for name in ARRAYS},
     )

@@ -71,8 +71,8 @@ def features_to_submit(name: str, given: Path | None, machine: Machine) -> Alter
 
 def task_of_submission(
     data: str | None, data_options: Sequence[str], split: str | None, machine: Machine
-) -> tuple[Task, str]:
-    """Return the queries with their targets, whatever features are stored, and the name of the file they are from.
+) -> tuple[Task, Path]:
+    """Return the queries with their targets, whatever features are stored, and the file they are from.
 
     Raises:
         CvrError: the data cannot be read.
@@ -80,9 +80,9 @@ def task_of_submission(
     options = data_options_with_root(data, data_options, machine)
     if data is not None and is_benchmark_data(data):
         benchmark = find_benchmark_data(data.replace("_", "-"), options, split)
-        return BENCHMARKS.get(benchmark.name).load(benchmark.config), benchmark.files()[0].name
+        return BENCHMARKS.get(benchmark.name).load(benchmark.config), benchmark.files()[0]
     sources = choose_data_sources(data, options, None, split)
-    return sources.task(split or "test"), _data_file(sources).name
+    return sources.task(split or "test"), _data_file(sources)
 
 
 def _data_file(sources: Sources) -> Path:

@@ -1,5 +1,6 @@
 """Composed queries of a benchmark -> a task."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -82,12 +83,17 @@ def composed_task(
 ) -> Task:  # fmt: skip
     """Return the task of these queries; one whose only target is its own reference is left out and counted.
 
-    Queries without targets make a task whose answers a server scores. Slices come in the order of `slice_names`, or of
-    their names.
+    Queries without targets make a task whose answers a server scores. Rows that repeat a query are one, and counted.
+    Slices come in the order of `slice_names`, or of their names.
     """
+    given, rows = len(rows), _without_repeats(rows)
     is_excluded = protocol.reference == "exclude"
     kept = [row for row in rows if not (is_excluded and set(row.target_ids) == {row.reference_id})]
-    counts = {**(left_out or {}), "queries whose only target is their reference": len(rows) - len(kept)}
+    counts = {
+        **(left_out or {}),
+        "rows that repeat a query": given - len(rows),
+        "queries whose only target is their reference": len(rows) - len(kept),
+    }
     slices = slice_names or sorted({name for row in kept for name in row.slices})
     return Task(
         name=name,
@@ -108,6 +114,18 @@ def composed_task(
         target_frame_weights={row.query_id: row.frame_scores for row in kept if row.frame_scores},
         left_out={what: count for what, count in counts.items() if count},
     )
+
+
+def _without_repeats(rows: Iterable[QueryRow]) -> list[QueryRow]:
+    """The rows without those that say of a query what an earlier one said; others that share its name stay."""
+    known: dict[str, QueryRow] = {}
+    kept = []
+    for row in rows:
+        first = known.get(row.query_id)
+        if first is None or dataclasses.replace(row, frame_scores=first.frame_scores) != first:
+            kept.append(row)
+        known.setdefault(row.query_id, row)
+    return kept
 
 
 def _lists_of(rows: Iterable[QueryRow], lists: Mapping[str, frozenset[str]] | None) -> dict[str, frozenset[str]] | None:

@@ -4,22 +4,15 @@ The numbers of what exists come with bounds that hold for the whole, whatever th
 """
 
 import dataclasses
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from cvr_bench.tasks.task import Item, Missing, Query, Task, part_of_task
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:  # torch, which those who look something up do not need
     from cvr_data.features.store import FeatureStore
-
-
-def _sampling(store: "FeatureStore | None") -> str:
-    """Return how the frames of stored features were taken, as a protocol says it."""
-    options = store.encoder if store is not None else {}
-    return f"{options.get('frames', 8)} {options.get('sampler', 'uniform')}"
 
 
 def task_within_features(task: Task, store: "FeatureStore") -> Task:
@@ -32,10 +25,11 @@ def task_within_features(task: Task, store: "FeatureStore") -> Task:
     known = {item.item_id for item in gallery}
     named = [query.reference for query in task.queries if query.reference is not None]
     references = {item.item_id for item in _stored(named, store)}
+    seen = [query for query in task.queries if query.reference is None or query.reference.item_id in references]
     queries = [
         query
-        for query in task.queries
-        if task.targets[query.query_id] & known and (query.reference is None or query.reference.item_id in references)
+        for query in seen
+        if any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id] & known)
     ]
     if not queries:
         raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
@@ -43,11 +37,13 @@ def task_within_features(task: Task, store: "FeatureStore") -> Task:
     counts = {
         "gallery videos without features": len(task.gallery) - len(gallery),
         "targets without features": sum(len(task.targets[name]) - len(ids) for name, ids in kept.targets.items()),
-        "queries about videos without features": len(task.queries) - len(queries),
+        "queries about videos without features": len(task.queries)
+        - len(queries)
+        - (of_own := _own_targets(seen, task, known)),
+        "queries whose only remaining target is their reference": of_own,
     }
     return dataclasses.replace(
         kept,
-        protocol=dataclasses.replace(task.protocol, frames=_sampling(store)),
         left_out={**task.left_out, **{what: count for what, count in counts.items() if count}},
         missing=missing_from_task(task, queries, known),
     )
@@ -55,37 +51,34 @@ def task_within_features(task: Task, store: "FeatureStore") -> Task:
 
 def missing_from_task(task: Task, queries: Sequence[Query], known: Set[str]) -> Missing:
     """Return what a task lacks once only `queries` are scored and only the items `known` are ranked."""
-    lost = frozenset(item.item_id for item in task.gallery) - known
-    unranked = {}
-    for query in queries:
-        lacking = lost if task.candidates is None else task.candidates[query.query_id] & lost
-        unranked[query.query_id] = len(lacking) - len(task.targets[query.query_id] & lacking)
+    lost, kept = frozenset(item.item_id for item in task.gallery) - known, {query.query_id for query in queries}
+
+    def unranked(lists: Mapping[str, frozenset[str]] | None) -> dict[str, int]:
+        counts = {}
+        for name in kept:
+            lacking = lost if lists is None else lists[name] & lost
+            counts[name] = len(lacking) - len(task.targets[name] & lacking)
+        return {name: count for name, count in counts.items() if count}
+
+    gone = [query.query_id for query in task.queries if query.query_id not in kept]
+    slices = {name: Counter(values[query_id] for query_id in gone if query_id in values)
+              for name, values in task.slices.items()}  # fmt: skip
     return Missing(
-        queries=len(task.queries) - len(queries),
-        unranked={name: count for name, count in unranked.items() if count},
-        partial=frozenset(query.query_id for query in queries if task.targets[query.query_id] - known),
+        queries=len(gone),
+        unranked=unranked(task.candidates),
+        subset_unranked={} if task.subset is None else unranked(task.subset),
+        targets={name: count for name in kept if (count := len(task.targets[name] - known))},
+        slices={name: dict(sorted(counts.items())) for name, counts in slices.items() if counts},
     )
 
 
-def task_recall_bounds(
-    ranks: np.ndarray, unranked: np.ndarray, partial: np.ndarray, lost: int, k: int
-) -> tuple[float, float]:
-    """Return the lowest and highest R@K, in percent, that the whole benchmark can have.
-
-    At worst everything that is missing would rank before the targets and every query that could not be scored would
-    miss; at best every such query, and every one whose missing target might rank first, would hit.
-
-    Args:
-        ranks: (Q,) rank of the best target among what was ranked.
-        unranked: (Q,) how many items the query should have been ranked against as well.
-        partial: (Q,) bool, whether the query lacks a target.
-        lost: queries that could not be scored.
-        k: K of the recall.
-    """
-    whole = len(ranks) + lost
-    low = int((ranks + unranked <= k).sum())
-    high = int(((ranks <= k) | partial).sum()) + lost
-    return 100 * low / whole, 100 * high / whole
+def _own_targets(queries: Sequence[Query], task: Task, known: Set[str]) -> int:
+    """How many of the queries keep no target but their own reference, which is not ranked."""
+    kept = [(query, task.targets[query.query_id] & known) for query in queries]
+    return sum(
+        bool(ids) and query.reference is not None and ids == {query.reference.item_id} and task.exclude_reference
+        for query, ids in kept
+    )
 
 
 def _stored(items: Sequence[Item], store: "FeatureStore") -> list[Item]:

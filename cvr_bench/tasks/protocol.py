@@ -1,7 +1,8 @@
 """What was measured, as data: two results may stand in one column only if their protocols are equal.
 
-A protocol says how the gallery is made, what happens to the reference video, how ties and several targets count, and
-how videos and texts reach the model. Its key is the hash of its fields.
+A protocol says how the gallery is made, what happens to the reference video, how ties count, what asks, and what a text
+is. Its key is the hash of its fields. That the best of several targets counts, and that videos without features are
+left out and counted, holds always. How many frames or tokens a model reads is the model's own (`Result.reads`).
 """
 
 import dataclasses
@@ -11,6 +12,9 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from cvr_data.core.artifacts import key_of
 from cvr_data.core.errors import CvrError, did_you_mean
+
+RETIRED = ("several_targets", "frames", "text_truncation", "missing_videos", "selection_split")
+"""Fields of older results: they were the same for all, or belong to the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,27 +30,23 @@ class Protocol:
     `per-query` has one entry per query, its target, so that a target of several queries stands there several times."""
     reference: Literal["exclude", "keep"] = "exclude"
     """Whether a query's own reference video is left out of its ranking, as CoVR and FDCA do."""
-    ties: Literal["against", "average", "in-favour"] = "against"
+    ties: Literal["against", "random", "in-favour"] = "against"
     """What a gallery video that scores exactly as high as the target does: `against` ranks before it, so that a
-    constant model ranks last; `average` half of them do, as an unstable sort on average; `in-favour` none does."""
-    several_targets: Literal["best"] = "best"
-    """A query with several targets is found when the best of them is."""
+    constant model ranks last; `random` is what is expected over all orders of equals; `in-favour` none does."""
     target_pooling: Literal["mean", "query-annotation"] = "mean"
     """How the frames of a gallery video become its embedding: `mean` is the model's own way; `query-annotation` weighs
     those of a target by the annotated scores of the query it answers, as CoVR's code does, which is a use of labels."""
-    frames: str = "8 uniform"
-    """Frames per video and their sampler, as the embeddings were made."""
+    direction: Literal["composed", "text-to-video", "video-to-text"] = "composed"
+    """What asks, and what is ranked."""
+    unit: Literal["sentence", "paragraph", "set"] = "sentence"
+    """What a text is: one caption or modification, all captions of a video joined, or all of them as one set."""
     text_template: str = "$modification"
     """What the model reads."""
-    text_truncation: str = "by the encoder"
-    """How much of a long text the model reads."""
     post_processing: Literal["none", "dual-softmax", "qb-norm"] = "none"
     """What is done to the scores of a query in the light of other queries: `dual-softmax` uses all test queries,
     `qb-norm` a bank of train queries."""
-    missing_videos: Literal["leave-out"] = "leave-out"
-    """What happens to gallery videos without features, and to queries about them: they are left out and counted."""
-    selection_split: str = "val"
-    """The split on which a checkpoint is chosen."""
+    checkpoint_chosen: Literal["elsewhere", "on what is scored"] = "elsewhere"
+    """Whether the queries that are scored have chosen the checkpoint: those of a val split that training looked at."""
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
@@ -65,12 +65,13 @@ class Protocol:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Protocol":
-        """Return the protocol that `to_json` gave.
+        """Return the protocol that `to_json` gave; what older ones said beside it is left out.
 
         Raises:
             CvrError: a field is unknown, or its value is not allowed.
         """
         names = [field.name for field in dataclasses.fields(cls)]
+        fields = {name: value for name, value in fields.items() if name not in RETIRED}
         for name in fields:
             if name not in names:
                 raise CvrError(f"protocol: unknown field {name!r}. {did_you_mean(name, names)}")

@@ -49,11 +49,15 @@ class Missing:
     """Queries that cannot be scored at all."""
     unranked: Mapping[str, int] = field(default_factory=dict)
     """query_id -> gallery items that it should have been ranked against as well."""
-    partial: frozenset[str] = frozenset()
-    """Queries that lack some of their targets."""
+    subset_unranked: Mapping[str, int] = field(default_factory=dict)
+    """The same, of the query's own set of look-alikes."""
+    targets: Mapping[str, int] = field(default_factory=dict)
+    """query_id -> targets that it lacks."""
+    slices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Slice name -> value -> queries of it that cannot be scored."""
 
     def __bool__(self) -> bool:
-        return bool(self.queries or self.unranked or self.partial)
+        return bool(self.queries or self.unranked or self.subset_unranked or self.targets)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,12 @@ class Task:
     target_frame_weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """query_id -> annotated scores of its target's frames, for benchmarks that give them; only the protocol
     `reference-code: CoVR` reads them."""
+    grades: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """query_id -> how relevant each target is, from 1; targets that are not named are 1."""
+    twins: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """item_id -> gallery items that are copies of it."""
+    distractor_kinds: Mapping[str, str] = field(default_factory=dict)
+    """item_id of a distractor -> its kind, such as the name of the folder that it was mined to."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """What the data holds but cannot be scored, such as "gallery videos without features" -> how many."""
     missing: Missing = field(default_factory=Missing)
@@ -109,6 +119,11 @@ class Task:
     def is_blind(self) -> bool:
         """Whether the targets are not known, so that answers can be given and not scored."""
         return not self.targets
+
+    @property
+    def kind_names(self) -> list[str]:
+        """The kinds of distractors, sorted."""
+        return sorted(set(self.distractor_kinds.values()))
 
     @property
     def exclude_reference(self) -> bool:

@@ -68,5 +68,11 @@ def text_video_task(
         gallery=gallery,
         targets={query_id: frozenset(ids) for query_id, ids in targets.items()},
         ks=KS,
-        protocol=Protocol(gallery="listed", reference="keep", text_template="$caption"),
+        protocol=Protocol(
+            gallery="listed",
+            reference="keep",
+            text_template="$caption",
+            direction=direction,
+            unit="set" if texts == "sets" and direction == "video-to-text" else unit,
+        ),
     )

@@ -1,14 +1,20 @@
-"""Join modification texts with their pairs into a dataset folder."""
+"""Join texts with their pairs into a dataset."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, overwrite_option, own_options
 from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.nothing_left import nothing_left
+
+
+def _config() -> type:
+    from cvr_data.triplets.join import Config
+
+    return Config
 
 
 @click.command()
@@ -29,7 +35,7 @@ from cvr_data.core.nothing_left import nothing_left
 )
 @click.option("--judged-only", is_flag=True, help="Drop texts nobody judged, in splits where others were judged.")
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
-@option_option
+@own_options(_config)
 @overwrite_option
 @engine_options
 def build_triplets_command(
@@ -39,10 +45,9 @@ def build_triplets_command(
 ) -> None:  # fmt: skip
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
 
-    Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Options (-o):
-    max_per_target, max_per_text, max_answers, default_split. Val and test queries list every video with their target's
-    caption. Of equal triplets the first folder's stays. With --test-from, MODIFICATIONS give train and val only,
-    without the videos that the test uses.
+    Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Val and test queries
+    list every video with their target's caption. Of equal triplets the first folder's stays. With --test-from,
+    MODIFICATIONS give train and val only, without the videos that the test uses.
 
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH
+from cvr_data.commands.options import FOLDER, PATH, NameOf
 
 
 @click.command("calibrate")
 @click.argument("pairs", type=PATH)
-@click.option("--encoder", default="minilm", show_default=True, help="Of texts; see `cvr list encoders`.")
+@click.option(
+    "--encoder", default="minilm", show_default=True, type=NameOf("encoders"), help="Of texts; see `cvr list encoders`."
+)
 @click.option("--embeddings", type=FOLDER, help="Stored features to read captions from.")
 @click.option("--reference", default="reference_caption", show_default=True, help="Column of the reference's caption.")
 @click.option("--target", default="target_caption", show_default=True, help="Column of the target's caption.")
@@ -25,4 +27,4 @@ def calibrate_command(
 
     band = calibrate_text_band(pairs, encoder, (reference, target), share=share, embeddings=embeddings)
     click.echo(f"{band.low:.3f} to {band.high:.3f} holds {share:.0%} of {band.pairs} pairs by {encoder}:")
-    click.echo(f"  --filter text-similarity:encoder={encoder},low={band.low:.3f},high={band.high:.3f}")
+    click.echo(f"  --filter +text-similarity:encoder={encoder},low={band.low:.3f},high={band.high:.3f}")

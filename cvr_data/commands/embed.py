@@ -1,4 +1,4 @@
-"""Encode the frames and captions of videos, or a text column of a table."""
+"""Encode the frames and captions of videos."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from cvr_data.commands.options import (
     PLACE,
+    NameOf,
     engine_options,
     option_option,
     options_with_machine,
@@ -16,7 +17,9 @@ from cvr_data.commands.options import (
 
 @click.command()
 @click.argument("source", type=PLACE)
-@click.option("--encoder", default="embedded", show_default=True, help="See `cvr list encoders`.")
+@click.option(
+    "--encoder", default="embedded", show_default=True, type=NameOf("encoders"), help="See `cvr list encoders`."
+)
 @click.option("--column", help="Embed this text column of SOURCE, and no videos.")
 @click.option("--only", type=PLACE, help="Embed only the videos whose ids are in this CSV file.")
 @click.option("--frames", help="Frames per video, at most; CoVR takes 15, uniform.")

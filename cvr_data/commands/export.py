@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, option_option, out_option
+from cvr_data.commands.options import FOLDER, NameOf, option_option, out_option
 
 
 @click.command()
 @click.argument("triplets", type=FOLDER)
-@click.option("--format", "-f", "format_name", required=True, help="A name in `cvr list formats`.")
+@click.option(
+    "--format", "-f", "format_name", required=True, type=NameOf("formats"), help="A name in `cvr list formats`."
+)
 @out_option("export")
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @option_option

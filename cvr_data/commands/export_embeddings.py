@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, option_option, out_option
+from cvr_data.commands.options import FOLDER, PATH, NameOf, option_option, out_option
 
 
 @click.command()
 @click.argument("embeddings", type=FOLDER)
-@click.option("--layout", required=True, help="A name in `cvr list layouts`.")
+@click.option("--layout", required=True, type=NameOf("layouts"), help="A name in `cvr list layouts`.")
 @click.option("--only", type=PATH, help="Table of the ids to write.")
 @click.option("--texts", type=PATH, help="Write the texts of this table too, where the layout keeps texts.")
 @click.option("--column", default="captions", show_default=True, help="Column of --texts.")

@@ -1,4 +1,4 @@
-"""Write a modification text for every pair, with rules or a language model."""
+"""Write a modification text for every pair."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from cvr_data.commands.options import (
     FOLDER_PLACE,
     PATH,
     PLACE,
+    NameOf,
     engine_options,
     json_option,
     option_option,
@@ -56,7 +57,13 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
     help="A built-in prompt: short, dense, static, action, paraphrase, reverse.",
 )  # fmt: skip
 @click.option("--prompt", type=PATH, help="A prompt file of your own (YAML), instead of --style.")
-@click.option("--llm", default="transformers", show_default=True, help="The backend; see `cvr list backends`.")
+@click.option(
+    "--llm",
+    default="transformers",
+    show_default=True,
+    type=NameOf("backends"),
+    help="The backend; see `cvr list backends`.",
+)
 @option_option
 @click.option(
     "--from", "given", type=FOLDER_PLACE, help="Modifications to paraphrase or reverse; PAIRS are then theirs."

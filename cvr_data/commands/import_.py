@@ -1,4 +1,4 @@
-"""Read captioned videos, or triplets: published data sets, any table, a folder, a rendered world."""
+"""Read captioned videos, or triplets, of any kind."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 
 from cvr_data.commands.options import (
     PLACE,
+    NameOf,
     engine_options,
     json_option,
     option_option,
@@ -19,7 +20,7 @@ from cvr_data.core.nothing_left import nothing_left
 
 
 @click.command()
-@click.argument("corpus")
+@click.argument("corpus", type=NameOf("corpora"))
 @click.argument("source", required=False, type=PLACE)
 @option_option
 @engine_options

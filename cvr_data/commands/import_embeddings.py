@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, PATH, NameOf, option_option, out_option, overwrite_option
 
 
 @click.command()
 @click.argument("source", type=PATH)
-@click.option("--layout", required=True, help="A name in `cvr list layouts`.")
+@click.option("--layout", required=True, type=NameOf("layouts"), help="A name in `cvr list layouts`.")
 @click.option("--encoder", default="imported", show_default=True, help="What made them; it encodes further texts.")
 @click.option("--encoder-option", multiple=True, metavar="KEY=VALUE", help="An option of --encoder.")
 @click.option("--only", type=PATH, help="Table of the ids that are wanted; those that are missing are listed.")

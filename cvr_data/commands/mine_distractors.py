@@ -4,14 +4,20 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
+
+
+def _config() -> type:
+    from cvr_data.pairs.distractors import Config
+
+    return Config
 
 
 @click.command()
 @click.argument("triplets", type=FOLDER_PLACE)
 @click.argument("videos", type=FOLDER_PLACE)
 @click.option("--embeddings", type=FOLDER_PLACE, help="Stored features: visual likeness, and captions encoded once.")
-@option_option
+@own_options(_config)
 @out_option("distractors", anywhere=True)
 @overwrite_option
 @engine_options
@@ -22,8 +28,7 @@ def mine_distractors_command(
 
     They share the words of a query's captions, look like its reference or come from its recording, and answer no query:
     `cvr bench --distractors` adds them to the gallery. Each says what kind it is and which words prove it wrong;
-    missing-types.parquet says why a query has none of a kind. Options (-o): split, per_query, candidates, text_ceiling,
-    visual_ceiling, used.
+    missing-types.parquet says why a query has none of a kind.
 
     Example: cvr mine-distractors annotations/webvid videos --embeddings embeddings
     """

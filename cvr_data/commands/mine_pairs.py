@@ -1,4 +1,4 @@
-"""Pair videos whose captions are alike but for one thing."""
+"""Pair videos whose captions differ in one thing."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import click
 
 from cvr_data.commands.options import (
     FOLDER_PLACE,
+    NameOf,
     engine_options,
     json_option,
     option_option,
@@ -18,12 +19,14 @@ from cvr_data.core.nothing_left import nothing_left
 
 @click.command()
 @click.argument("videos", type=FOLDER_PLACE, default="videos")
-@click.option("--strategy", default="one-word", show_default=True, help="See `cvr list strategies`.")
+@click.option(
+    "--strategy", type=NameOf("strategies"), default="one-word", show_default=True, help="See `cvr list strategies`."
+)
 @option_option
 @click.option("--embeddings", type=FOLDER_PLACE, help="Stored features: visual similarity, and captions encoded once.")
 @click.option(
-    "--filter", "-f", "filters", multiple=True, metavar="NAME[:KEY=VALUE,...]",
-    help="Filters in order, in place of the default ones; `--filter none` for no filter. See `cvr list filters`.",
+    "--filter", "-f", "filters", type=NameOf("filters"), multiple=True, metavar="[+|-]NAME[:KEY=VALUE,...]",
+    help="A filter in place of the default ones; +NAME beside them, -NAME without it, none for no filter.",
 )  # fmt: skip
 @engine_options
 @out_option("pairs", anywhere=True)
@@ -35,12 +38,14 @@ def mine_pairs_command(
 ) -> None:  # fmt: skip
     """Pair the VIDEOS whose captions are alike but for one thing, filter the pairs, and say what changes.
 
-    Example: cvr mine-pairs videos-split --embeddings embeddings --filter straddling --filter text-similarity:low=0.5
+    The default filters: straddling, min-words, max-words, digits, templates, invisible-change, text-similarity,
+    caption-pair-cap. `straddling`, which keeps test videos out of training pairs, stays first unless it is named off.
+
+    Example: cvr mine-pairs videos-split --embeddings embeddings -f +stop-words -f +text-similarity:low=0.5
     """
     from cvr_data.pairs import mine_pairs as mining
 
-    names = filters or mining.DEFAULT_FILTERS
-    chosen = [mining.parse_filter(name) for name in names if name != "none"]
+    chosen = mining.choose_filters(filters)
     component = mining.strategy_of(strategy, options)
     artifact = mining.mine_pairs(videos, embeddings, component, chosen, out, overwrite=overwrite)
     if as_json:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine, component_options, load_machine
@@ -45,6 +47,21 @@ class PlainPath(click.Path):
             if place.exists() and place.is_file() and not self.file_okay:
                 raise CvrError(f"{place} is a file, where a folder is needed.")
         return place
+
+
+class NameOf(click.ParamType):
+    """A name of a family of components, which a shell can complete; whether there is such a one the command says."""
+
+    name = "name"
+
+    def __init__(self, kind: str):
+        self.kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin so, each with what it is for."""
+        group: Any = ctx.find_root().command
+        members = group.members(self.kind).items()
+        return [CompletionItem(name, help=summary) for name, summary in members if name.startswith(incomplete)]
 
 
 FOLDER = PlainPath(file_okay=False)
@@ -92,6 +109,35 @@ option_option = click.option(
     "--option", "-o", "options", multiple=True, metavar="KEY=VALUE",
     help="An option of the component; see `cvr show NAME`.",
 )  # fmt: skip
+
+
+class OwnOptions(click.Option):
+    """`--option/-o` of a command that has options of its own, those of the Config that `load` returns."""
+
+    def __init__(self, names: Sequence[str], *, load: Callable[[], type], **given: Any):
+        super().__init__(names, **given)
+        self.load = load
+
+
+def own_options(load: Callable[[], type]) -> Decorator:
+    """Return `--option/-o KEY=VALUE` for a command that has options of its own; it gets them as `options`."""
+    return click.option(
+        "--option", "-o", "options", cls=OwnOptions, load=load, multiple=True, metavar="KEY=VALUE",
+        help="An option of the command; see `cvr show COMMAND`.",
+    )  # fmt: skip
+
+
+def own_options_text(command: click.Command) -> str:
+    """Return the options of a command's own, with defaults and meanings; nothing where it has none."""
+    from cvr_data.core.registry import options_text
+
+    for parameter in command.params:
+        if isinstance(parameter, OwnOptions):
+            source = Path(inspect.getfile(parameter.load())).read_text(encoding="utf-8")
+            return options_text(source, parameter.load)
+    return ""
+
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")

@@ -1,4 +1,4 @@
-"""Push a dataset to the Hugging Face Hub, or show what would be pushed."""
+"""Push a dataset to the Hugging Face Hub."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, engine_options, json_option, options_with_machine, overwrite_option
+from cvr_data.commands.options import (
+    FOLDER,
+    PATH,
+    NameOf,
+    engine_options,
+    json_option,
+    options_with_machine,
+    overwrite_option,
+)
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -19,7 +27,11 @@ if TYPE_CHECKING:
 @click.option("--min-gain", type=float, help="Reject texts with a lower cycle_gain; 0.02 is a strict choice.")
 @click.option("--min-score", type=float, help="Reject texts with a lower cycle_score.")
 @click.option("--max-text-score", type=float, help="Reject texts that are closer to the target's caption than this.")
-@click.option("--judge-backend", help="A backend whose language model judges each text; see `cvr list backends`.")
+@click.option(
+    "--judge-backend",
+    type=NameOf("backends"),
+    help="A backend whose language model judges each text; see `cvr list backends`.",
+)
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="An option of that backend.")
 @click.option("--judge-prompt", default="judge", show_default=True, help="A prompt with the task judge, or a file.")
 @click.option("--reject", multiple=True, help="Reject texts of this verdict; repeatable.")

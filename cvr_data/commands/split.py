@@ -1,11 +1,17 @@
-"""Group near-duplicate videos and give every video a split."""
+"""Give videos a split, near-duplicates the same."""
 
 from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
 from cvr_data.core.nothing_left import nothing_left
+
+
+def _config() -> type:
+    from cvr_data.videos.near_duplicates import Config
+
+    return Config
 
 
 @click.command()
@@ -17,7 +23,7 @@ from cvr_data.core.nothing_left import nothing_left
 )
 @click.option("--test-queries", type=click.IntRange(1), help="Deal the videos so that test has so many queries.")
 @click.option("--val-queries", type=click.IntRange(0), help="Likewise of val.  [default: half as many]")
-@option_option
+@own_options(_config)
 @engine_options
 @out_option("videos-split", anywhere=True)
 @overwrite_option

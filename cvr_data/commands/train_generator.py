@@ -8,19 +8,25 @@ import click
 from cvr_data.commands.options import (
     PATH,
     json_option,
-    option_option,
     options_with_machine,
     out_option,
     overwrite_option,
+    own_options,
     seed_option,
 )
+
+
+def _config() -> type:
+    from cvr_data.modifications.training.train import Config
+
+    return Config
 
 
 @click.command()
 @click.argument("examples", type=PATH, nargs=-1, required=True)
 @click.option("--model", help="Folder or Hub id of a causal language model.  [default: SmolLM2-135M-Instruct]")
 @click.option("--prompt", help="How an example is laid out: built-in or a YAML file.  [default: trained]")
-@option_option
+@own_options(_config)
 @out_option("generator")
 @seed_option
 @overwrite_option
@@ -32,8 +38,7 @@ def train_generator_command(
     """Fine-tune a language model on EXAMPLES: two captions each, and the text that leads from one to the other.
 
     EXAMPLES are files with the columns caption (or input), edit and output, as InstructPix2Pix has them, WebVid-CoVR
-    CSVs, or folders of `cvr generate-modifications`, of which the accepted texts of the train split are taken. Options
-    such as -o epochs=3 or -o method=lora are those of `cvr_data.modifications.training.train.Config`.
+    CSVs, or folders of `cvr generate-modifications`, of which the accepted texts of the train split are taken.
 
     Example: cvr train-generator examples.jsonl -O generator -o epochs=2
     """

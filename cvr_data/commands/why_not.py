@@ -10,13 +10,22 @@ from cvr_data.commands.options import FOLDER, LookUp
 @click.command(cls=LookUp)
 @click.argument("reference")
 @click.argument("target")
-@click.option("--in", "pairs", type=FOLDER, default="pairs", show_default=True, help="The mined pairs.")
+@click.option(
+    "--in",
+    "pairs",
+    type=FOLDER,
+    default="pairs",
+    show_default=True,
+    help="Pairs, or the texts or triplets made from them.",
+)
 def why_not_command(reference: str, target: str, pairs: Path) -> None:
     """Say what became of the pair of videos REFERENCE and TARGET: kept, dropped and why, or never a pair.
 
     Example: cvr why-not train-00001 train-00007 --in pairs
     """
+    from cvr_data.core.lineage import follow
     from cvr_data.pairs.why_not import verdicts
 
-    for line in verdicts(pairs, reference, target):
-        click.echo(line)
+    for folder in follow(pairs, "pairs") or (pairs,):
+        for line in verdicts(folder, reference, target):
+            click.echo(line)

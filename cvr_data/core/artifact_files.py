@@ -61,6 +61,13 @@ def foreign_files(folder: Path) -> list[str]:
     return content_files(folder)
 
 
+def has_only_begun(folder: Path) -> bool:
+    """Return whether a run stopped in a folder before it finished a file there, so that another loses nothing of it."""
+    if not (folder / RUNNING).exists() or (folder / MANIFEST).exists() or (folder / NEW).exists():
+        return False
+    return not content_files(folder, foreign_files(folder))
+
+
 def clear_artifact(folder: Path) -> None:
     """Remove what runs wrote, and artifacts made from this one in it; other files stay.
 
@@ -184,17 +191,32 @@ def file_state(path: Path) -> tuple[Any, ...]:
     return file.st_dev, file.st_ino, file.st_mtime_ns, file.st_size
 
 
+DIFFERENCES = 3
+"""What differs is told so many times; the rest is counted."""
+
+
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Return in words in what two identities differ."""
+    """Return in words in what two identities differ: the first few options, told by their own names, or inputs."""
     for name in ("stage", "version"):
         if found[name] != wanted[name]:
             return f"{name} {found[name]!r}, not {wanted[name]!r}"
-    for part in ("config", "inputs"):
-        for name in sorted({*found[part], *wanted[part]}):
-            before, after = found[part].get(name), wanted[part].get(name)
-            if before != after:
-                return f"made with another {name}" if part == "inputs" else f"{name} = {before!r}, not {after!r}"
-    return "same inputs, another key"
+    before, after = _options(found["config"]), _options(wanted["config"])
+    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    said = [f"{name} = {before.get(name)!r}, not {after.get(name)!r}" for name in names]
+    inputs = sorted({*found["inputs"], *wanted["inputs"]})
+    others = [name for name in inputs if found["inputs"].get(name) != wanted["inputs"].get(name)]
+    said += [f"made with another {name}" for name in others]
+    more = [f"and {len(said) - DIFFERENCES} more"] if len(said) > DIFFERENCES else []
+    return "; ".join([*said[:DIFFERENCES], *more]) or "same inputs, another key"
+
+
+def _options(config: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    """The options of a config, those of configs inside it by both names; a config that is all there or not is one."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        inner = _options(value, f"{within}{name}.") if isinstance(value, Mapping) else {}
+        found |= inner or {f"{within}{name}": value}
+    return found
 
 
 def read_parts(paths: Sequence[Path], columns: Sequence[str] | None, where: Path) -> pa.Table:
@@ -223,9 +245,9 @@ def count_rows(path: Path) -> int:
         return file.metadata.num_rows
 
 
-def count_reasons(paths: Sequence[Path]) -> Counter[str]:
-    """Return how many rows of files of removed ones have each reason."""
-    counts: Counter[str] = Counter()
-    for path in paths:
-        counts.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
-    return counts
+def count_written(folder: Path) -> tuple[int, dict[str, int]]:
+    """Return how many rows the parts in a folder have, and how many removed ones each reason has."""
+    dropped: Counter[str] = Counter()
+    for path in sorted(folder.glob("dropped-*.parquet")):
+        dropped.update(read_parquet(path, ["drop_reason"]).column("drop_reason").to_pylist())
+    return sum(map(count_rows, sorted(folder.glob("part-*.parquet")))), dict(sorted(dropped.items()))

@@ -29,18 +29,18 @@ from cvr_data.core.artifact_files import (
     check_outside,
     clear_artifact,
     content_files,
-    count_reasons,
-    count_rows,
+    count_written,
     difference,
     file_state,
     foreign_files,
+    has_only_begun,
     put_in_place,
     read_json_once,
     read_parts,
     remove_temporary,
     same_file,
 )
-from cvr_data.core.command_line import running_command
+from cvr_data.core.command_line import note_made, running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import LOCK, faults_of_disk, writer_lock
 from cvr_data.core.place_lock import place_lock
@@ -177,7 +177,8 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
 
     def _begin(self) -> None:
         found = self._identity_on_disk()
-        if found is not None and key_of(found) != self.key and not self.overwrite:
+        replace = self.overwrite or has_only_begun(self.path)
+        if found is not None and key_of(found) != self.key and not replace:
             differs = difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({differs}); use --overwrite or another --out.")
         if not self._goes_on():
@@ -186,7 +187,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             check_outside(self.out, self.inputs.values())
             self.path = self.out / NEW
             make_folder(self.path)
-        elif found is not None and self.overwrite:
+        elif found is not None and (self.overwrite or key_of(found) != self.key):
             check_outside(self.path, self.inputs.values())
             clear_artifact(self.path)
             remove_folder(self.path / WORK)
@@ -227,7 +228,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
 
         What nobody counted is read from the parts.
         """
-        written = written or self._read_written()
+        written = written or Written(*count_written(self.path), {})
         names = content_files(self.path, self.foreign)
         remove_temporary(self.path, names)
         manifest = {
@@ -250,7 +251,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         (self.path / RUNNING).unlink(missing_ok=True)
         self.path = self.out
         put_in_place(self.out)
-        return Artifact(self.out, manifest)
+        return Artifact(note_made(self.out), manifest)
 
     def discard(self) -> None:
         """Remove what was written, and the folder: for a run that no second try can finish."""
@@ -274,6 +275,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if artifact.key != self.key:
             return None
         self._remove_leftovers()
+        note_made(self.path)
         return artifact
 
     def _goes_on(self) -> bool:
@@ -302,10 +304,6 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         if any(not (entry.name in killed or entry.match(".*.tmp")) for entry in self.path.iterdir()):
             raise CvrError(f"{self.path} is not empty and holds no artifact; name another --out.")
         return None
-
-    def _read_written(self) -> Written:
-        dropped = count_reasons(sorted(self.path.glob("dropped-*.parquet")))
-        return Written(sum(map(count_rows, sorted(self.path.glob("part-*.parquet")))), dropped, {})
 
     def _input_entry(self, name: str) -> dict[str, str]:
         return {"key": self.identity["inputs"][name], "path": path_from(self.out, self.inputs[name])}

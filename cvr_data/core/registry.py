@@ -18,7 +18,7 @@ import pkgutil
 import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -106,15 +106,7 @@ class Family(Generic[M]):
             document = ast.get_docstring(ast.parse(source)) or ""
         except SyntaxError as error:
             raise CvrError(f"The component {name!r} cannot be read: {error}.") from None
-        lines = [document.strip(), "", "Options (-o key=value):"]
-        meanings = field_docs(source)
-        for field, default in (defaults_of(source) or self._defaults(name)).items():
-            lines.append(f"  {field} = {default}")
-            lines.extend(f"      {line.strip()}" for line in meanings.get(field, "").splitlines() if line.strip())
-        return "\n".join(lines)
-
-    def _defaults(self, name: str) -> dict[str, str]:
-        return {field.name: default_text(field) for field in dataclasses.fields(self.get(name).Config)}
+        return "\n".join((document.strip(), "", options_text(source, lambda: self.get(name).Config)))
 
     def _folder(self) -> Path:
         spec = importlib.util.find_spec(self.package)
@@ -126,6 +118,19 @@ class Family(Generic[M]):
         if "." not in name:
             return (self._folder() / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
         return Path(str(sys.modules[self.get(name).__name__].__file__)).read_text(encoding="utf-8")
+
+
+def options_text(source: str, load: Callable[[], type]) -> str:
+    """Return the options of the `Config` in a file, with defaults and meanings; it is loaded only if it has to be."""
+    lines, meanings = ["Options (-o key=value):"], field_docs(source)
+    for field, default in (defaults_of(source) or _default_texts(load())).items():
+        lines.append(f"  {field} = {default}")
+        lines.extend(f"      {line.strip()}" for line in meanings.get(field, "").splitlines() if line.strip())
+    return "\n".join(lines)
+
+
+def _default_texts(config: type) -> dict[str, str]:
+    return {field.name: default_text(field) for field in dataclasses.fields(config)}
 
 
 def required(contract: type) -> set[str]:

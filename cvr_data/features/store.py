@@ -138,6 +138,15 @@ class FeatureStore:
         """Name and options of the encoder that made the features."""
         return {"name": self.artifact.manifest["config"]["encoder"], **self.artifact.manifest["config"]["options"]}
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether others made the features, so that the options of the encoder tell of texts alone."""
+        return self.artifact.stage == f"{STAGE}-import"
+
+    def frame_counts(self, video_ids: Sequence[str]) -> np.ndarray:
+        """Return (B,) int64, how many frames of each video are stored. Raises CvrError: an id is not stored."""
+        return self._places("video", video_ids).column("row_count").to_numpy()
+
     def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) bool, whether the features of each video are stored."""
         return self._index["video"].find(video_ids) >= 0

@@ -34,6 +34,9 @@ DEFAULT_FILTERS = (
     "caption-pair-cap",
 )  # fmt: skip
 
+GUARD = "straddling"
+"""The filter that keeps test videos out of training pairs; it runs first unless it is taken out by name."""
+
 _ALWAYS = ("text_similarity", "visual_similarity")
 """What pairs get though no filter needs it, where features are given: without, encoding captions takes too long."""
 
@@ -74,6 +77,40 @@ def parse_filter(text: str) -> Filter:
     name, _, options = text.partition(":")
     found = [option for option in re.split(r",(?=[\w-]+=|$)", options) if option]
     return Filter(name, FILTERS.get(name), FILTERS.config(name, found))
+
+
+def choose_filters(texts: Sequence[str]) -> list[Filter]:
+    """Return the filters that `--filter` names, in order.
+
+    `NAME` stands in place of the default filters, after the guard against leaks; `+NAME` is added to the default ones,
+    or gives one of them other options; `-NAME` is taken out; `none` is no filter at all.
+
+    Raises:
+        CvrError: an unknown name or option, or `none` or `-NAME` where there is nothing to take out.
+    """
+    if "none" in texts:
+        if len(texts) > 1:
+            raise CvrError("--filter none stands alone; -NAME takes one of the default filters out.")
+        return []
+    named = [text for text in texts if text[:1] not in ("+", "-")]
+    filters = [parse_filter(name) for name in named or DEFAULT_FILTERS]
+    if GUARD not in [each.name for each in filters]:
+        filters.insert(0, parse_filter(GUARD))
+    for text in texts:
+        if text.startswith("+"):
+            added = parse_filter(text[1:])
+            place = next((n for n, each in enumerate(filters) if each.name == added.name), len(filters))
+            filters[place : place + 1] = [added]
+        elif text.startswith("-"):
+            kept = [each for each in filters if each.name != text[1:]]
+            if len(kept) == len(filters):
+                raise CvrError(f"--filter {text}: there is no such filter to take out of {_names(filters)}.")
+            filters = kept
+    return filters
+
+
+def _names(filters: Sequence[Filter]) -> str:
+    return ", ".join(each.name for each in filters)
 
 
 def strategy_of(name: str, options: Sequence[str]) -> Strategy:
@@ -129,7 +166,7 @@ def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Pat
     if wanted not in (None, searched):
         raise CvrError(
             f"{strategy.name} searches by {searched}, and the band of the filter text-similarity is of {wanted}; give "
-            f"--filter text-similarity:encoder={searched},low=LOW,high=HIGH, which `cvr calibrate` finds."
+            f"--filter +text-similarity:encoder={searched},low=LOW,high=HIGH, which `cvr calibrate` finds."
         )
     return searched
 

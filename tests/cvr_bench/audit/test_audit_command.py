@@ -32,7 +32,7 @@ def test_audits_come_with_every_run(cvr, folder):
     columns = ["composition", "time"]
     heads = [next(row for row, line in enumerate(lines) if line.split()[:1] == [name]) for name in columns]
     assert [lines[row + 1].split()[0] for row in heads] == ["sum", "sum"]  # baselines are audited, and not shown
-    assert "composition required @10" in lines[heads[0]]
+    assert "composition required @1" in lines[heads[0]]
     for name in ("sum", "text-only"):
         audit = folder / "results" / f"{name}-tiny" / "audit"
         assert sorted(open_artifact(audit).manifest["files"]) == [
@@ -75,7 +75,7 @@ def test_a_run_without_an_audit_can_be_audited_later(cvr, folder):
 
 def test_another_k_needs_overwrite(cvr, one_line_error, folder):
     assert cvr("bench", "--model", "sum").code == 0
-    assert "holds another artifact (k = 10, not 1)" in one_line_error("audit", "results/sum-tiny", "-k", "1")
+    assert "holds another artifact (k = 0, not 1)" in one_line_error("audit", "results/sum-tiny", "-k", "1")
     outcome = cvr("audit", "results/sum-tiny", "-k", "1", "--overwrite", "--json")
     assert outcome.code == 0, outcome.err
     record = json.loads(outcome.out)

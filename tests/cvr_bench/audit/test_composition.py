@@ -1,6 +1,9 @@
 """The unimodal audit, on tasks whose answer is known by construction."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -119,7 +122,8 @@ def test_a_model_that_divides_by_a_length_of_zero_is_not_asked_without_that_inpu
 
     retriever = DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
     summary, _ = audit(retriever, encoder, task)
-    assert set(summary["recalls"]) == {"composed", "visual-only (masked)"}
+    assert set(summary["recalls"]) == {
+        "composed", "visual-only (masked)", "visual-only (baseline)", "text-only (baseline)"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS.names())
@@ -133,7 +137,54 @@ def test_every_model_gives_numbers_without_an_input(name, make_task):
 
 
 def test_labels_follow_their_definition():
-    first = composition.Unimodal("text-only", "masked", np.array([1, 9, 11, 11]))
-    second = composition.Unimodal("visual-only", "masked", np.array([11, 11, 11, 12]))
-    found = composition.composition_labels(np.array([1, 50, 10, 11]), [first, second], k=10)
+    first = composition.Unimodal("text-only", "baseline", np.array([1, 9, 11, 11]))
+    second = composition.Unimodal("visual-only", "baseline", np.array([11, 11, 11, 12]))
+    own = composition.Unimodal("text-only", "masked", np.array([1, 1, 1, 1]))  # the model's own, which is no shortcut
+    found = composition.composition_labels(np.array([1, 50, 10, 11]), [own, first, second], k=10)
     assert found == ["shortcut", "shortcut", "composition_required", "unresolved"]
+
+
+def test_all_models_have_the_same_shortcuts(grid):
+    found = [audit(load(name, grid[0]), *grid)[0]["labels"]["shortcut"] for name in ("sum", "combiner", "random")]
+    assert found == [0, 0, 0]
+    wide = [audit(load(name, grid[0]), *grid, k=2)[0]["labels"]["shortcut"] for name in ("sum", "combiner", "random")]
+    assert wide == [8, 8, 8]
+
+
+def test_the_labels_of_a_random_order_are_those_of_random_orders(grid):
+    _, task = grid
+    ranks = result_ranks_table(task, evaluate(load("sum", grid[0]), task))
+    generator, counts = np.random.default_rng(0), []
+    for _ in range(2000):
+        drawn = generator.integers(1, 4, (3, ranks.num_rows))  # three videos are ranked, one of which is the target
+        pool = [composition.Unimodal("text-only", "baseline", row) for row in drawn[1:]]
+        counts.append([composition.composition_labels(drawn[0], pool, 1).count(label) for label in composition.LABELS])
+    expected = composition.chance_labels(ranks, 2, 1)
+    np.testing.assert_allclose(list(expected.values()), np.mean(counts, axis=0), atol=0.15)
+    assert sum(expected.values()) == pytest.approx(ranks.num_rows)
+
+
+def test_a_description_is_an_input_of_its_own_and_goes_with_the_reference(grid):
+    encoder, task = grid
+    encoder.encoder.texts = {**AXES, "a hound": AXES["dog"]}
+    described = replace(task, queries=[replace(query, description="a hound") for query in task.queries])
+
+    def encode_queries(queries):
+        told = encoder.encode_texts([query.description for query in queries]).pooled_BD
+        return told + 0.5 * encoder.encode_texts(task_modifications(queries)).pooled_BD
+
+    retriever = DenseRetriever(encode_queries, lambda videos: encoder.encode_videos(videos).pooled_BD())
+    summary, table = audit(retriever, encoder, described)
+    assert summary["reads"] == ["description", "text"]
+    assert summary["pool"] == ["visual-only", "text-only", "description-only"]
+    asked = {name for name in summary["recalls"] if name.endswith("(masked)")}
+    assert asked == {f"{name} (masked)" for name in ("text-only", "visual-only", "description-only", "no-description")}
+    plain = evaluate(load("text-only", encoder), task).rank.tolist()
+    assert table.column("text_only_masked_rank").to_pylist() == plain
+    tied = table.column("visual_only_masked_rank").to_pylist()
+    assert set(tied) == {3}  # nothing is read: all three rank alike
+
+
+def test_k_is_one_in_a_hundred_of_what_is_ranked():
+    for allowed, expected in (([6, 6], 1), ([299, 300], 3), ([2556], 26)):
+        assert composition.relative_k(pa.table({"allowed": pa.array(allowed, pa.int64())})) == expected

@@ -47,11 +47,11 @@ def test_a_report_of_results_without_audits_has_no_such_part(results):
 def test_audits_that_went_by_another_k_are_shown_by_the_usual_one(cvr, results):
     assert cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1").code == 0
     combiner = results[0].with_name("combiner-tiny")
-    assert cvr("audit", results[0], "-k", "1", "--overwrite").code == 0
+    assert cvr("audit", results[0], "-k", "2", "--overwrite").code == 0
     part = build_report([*results, combiner]).groups[0].audit
     audit = json.loads((results[0] / "audit/audit.json").read_text(encoding="utf-8"))
-    assert (part.k, audit["composition"]["k"]) == (10, 1)
+    assert (part.k, audit["composition"]["k"]) == (10, 2)
     shown = {row.entry.label: [count for count, _ in row.labels] for row in part.composition}
     assert sorted(shown) == ["combiner", "sum"]
-    assert shown["sum"] == [audit["composition"]["labels_at"]["10"][name] for name in
+    assert shown["sum"] == [audit["composition"]["labels_at"][at][name] for at in ("1", "10") for name in
                             ("composition_required", "shortcut", "unresolved")]  # fmt: skip

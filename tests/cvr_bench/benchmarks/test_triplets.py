@@ -21,7 +21,6 @@ def test_the_gallery_is_every_video_of_the_split(world):
     assert len(task.queries) == 18
     assert task.name == "tiny"
     assert task.protocol.gallery == "split"
-    assert task.protocol.frames == "2 uniform"
     assert task.left_out == {}
 
 

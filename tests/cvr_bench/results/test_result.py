@@ -10,7 +10,8 @@ import pytest
 
 from cvr_bench.report.tables import report_comparison_table, report_results_table, report_slices_table
 from cvr_bench.results.compare import compare_results, compared_results_json
-from cvr_bench.results.result import problems_of_result, read_result, write_result
+from cvr_bench.results.problems import problems_of_result
+from cvr_bench.results.result import read_result, write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Missing, Query, Task
@@ -153,7 +154,7 @@ def test_only_shared_queries_are_compared_and_the_rest_is_counted(good, tmp_path
 def test_other_targets_of_the_same_query_are_refused(good, tmp_path):
     task = toy_task()
     moved = Task(**{**vars(task), "targets": {**task.targets, "q03": frozenset({"v39"})}})
-    with pytest.raises(CvrError, match="scored with other targets for query q03"):
+    with pytest.raises(CvrError, match=r"differ in targets of 1 of 20 queries, such as q03 \(v21, not v39\)"):
         compare_results(good, save(tmp_path, "moved", moved, [1] * 20))
 
 
@@ -199,7 +200,7 @@ def test_numbers_that_do_not_follow_from_the_ranks_are_found(good, cvr, one_line
 
 
 def test_what_could_not_be_scored_widens_the_recalls(tmp_path):
-    missing = Missing(queries=20, unranked={"q00": 1, "q01": 0}, partial=frozenset({"q03"}))
+    missing = Missing(queries=20, unranked={"q00": 1, "q01": 0}, targets={"q03": 1})
     task = dataclasses.replace(toy_task(), missing=missing)
     result = save(tmp_path, "partly", task, [1, 1, 1, 3] * 5)
     # 15 of 20 are first, one of them could be second; 20 more could hit or miss, and q03 could be first

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from cvr_bench.models.parts.frame_weights import FrameWeights, PooledVideo, frame_weighted_mean
 from cvr_bench.results.result import read_result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
-from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, protocol_presets, result_ranks_under
+from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, MatrixRanks, protocol_presets, result_ranks_under
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.features.embed import embed
@@ -24,7 +25,7 @@ from cvr_data.media.video import Video
 pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "covr_metrics_a.npz"
-WEIGHTS = {"against": 1.0, "average": 0.5, "in-favour": 0.0}
+TIES = ("against", "in-favour", "random")
 
 
 @pytest.fixture
@@ -63,28 +64,33 @@ def matrices(draw):
     )
 
 
-def brute_rank(matrix, protocol, row, scores):
-    """The rank by its definition, one item at a time."""
+def brute_hits(matrix, protocol, row, scores, k):
+    """Whether a target is among the K best, by sorting; at random, the mean over every order of equal scores."""
     answers = [found[0] for found in matrix.targets]
     per_query = protocol.gallery == "per-query"
     columns = answers if per_query else range(len(matrix.item_ids))
     if protocol.gallery == "targets":
         columns = sorted({column for found in matrix.targets for column in found})
-    rank, entries = 1.0, list(enumerate(columns))
+    items, entries = [], list(enumerate(columns))
     is_target = (lambda place, column: place == row) if per_query else (lambda _, column: column in matrix.targets[row])
-    best = max(scores[row, column] for place, column in entries if is_target(place, column))
     for place, column in entries:
-        if is_target(place, column) or (protocol.reference == "exclude" and column == matrix.references[row]):
+        if protocol.reference == "exclude" and column == matrix.references[row]:
             continue
         if matrix.candidates is not None and not per_query and column not in matrix.candidates[row]:
             continue
-        rank += float(scores[row, column] > best) + WEIGHTS[protocol.ties] * float(scores[row, column] == best)
-    return rank
+        items.append((float(scores[row, column]), is_target(place, column)))
+    if protocol.ties != "random":
+        items.sort(key=lambda item: (-item[0], item[1] if protocol.ties == "against" else not item[1]))
+        return float(any(hit for _, hit in items[:k]))
+    best = max((score for score, hit in items if hit), default=None)
+    if best is None:
+        return 0.0
+    above = sum(score > best for score, _ in items)
+    equal = [hit for score, hit in items if score == best]
+    return float(np.mean([any(order[: max(k - above, 0)]) for order in permutations(equal)]))
 
 
-@given(
-    matrices(), st.sampled_from(sorted(protocol_presets(Protocol(gallery="named")))), st.sampled_from(sorted(WEIGHTS))
-)
+@given(matrices(), st.sampled_from(sorted(protocol_presets(Protocol(gallery="named")))), st.sampled_from(TIES))
 def test_ranks_equal_their_definition(matrix, name, ties):
     protocol = dataclasses.replace(protocol_presets(Protocol(gallery="named"))[name], ties=ties)
     scores = matrix.scores_QG.astype(np.float64)
@@ -97,13 +103,21 @@ def test_ranks_equal_their_definition(matrix, name, ties):
         scores = np.array([changed[r] if scores[r].argmax() in hubs else scores[r] for r in range(len(scores))])
         if protocol.ties != "against":
             return  # rounding of logs and quotients breaks ties in other ways
-    found = result_ranks_under(matrix, protocol).rank
-    expected = [brute_rank(matrix, protocol, row, scores) for row in range(len(scores))]
-    if protocol.post_processing == "none":
-        assert found.tolist() == expected
-    else:  # logs and quotients round apart where items tie to the last bit
-        close = np.abs(np.diff(np.sort(scores, axis=1), axis=1)).min(initial=1) < 1e-12
-        assert close or found.tolist() == expected
+    ranks = result_ranks_under(matrix, protocol)
+    close = np.abs(np.diff(np.sort(scores, axis=1), axis=1)).min(initial=1) < 1e-12
+    if protocol.post_processing != "none" and close:
+        return  # logs and quotients round apart where items tie to the last bit
+    for k in (1, 2, 3):
+        expected = [brute_hits(matrix, protocol, row, scores, k) for row in range(len(scores))]
+        assert ranks.hits(k, protocol.ties).tolist() == pytest.approx(expected)
+
+
+def test_with_one_target_its_share_of_the_places_is_the_expectation():
+    above, ties = np.array([0.0, 2, 5, 0]), np.array([3, 4, 2, 299])
+    one = np.ones(4, dtype=int)
+    ranks = MatrixRanks(above=above, ties=ties, equal_targets=one, allowed=one * 300, targets=one)
+    for k in (1, 5, 10):
+        np.testing.assert_allclose(ranks.hits(k, "random"), np.clip((k - above) / (ties + 1), 0, 1))
 
 
 def test_the_published_evaluation_of_covr_is_the_protocol_of_its_name():
@@ -124,9 +138,9 @@ def test_the_published_evaluation_of_covr_is_the_protocol_of_its_name():
     covr = protocol_presets(Protocol(gallery="targets"))["reference-code: CoVR"]
     for reference, key in (("exclude", "webvid.recalls_json"), ("keep", "webvid.recalls_self_similarity_json")):
         published = json.loads(str(golden[key]))
-        rank = result_ranks_under(matrix, dataclasses.replace(covr, reference=reference)).rank
+        ranks = result_ranks_under(matrix, dataclasses.replace(covr, reference=reference))
         for k in (1, 5, 10, 50):
-            assert round(100 * float((rank <= k).mean()), 2) == published[f"R{k}"]
+            assert round(100 * float(ranks.hits(k, covr.ties).mean()), 2) == published[f"R{k}"]
 
 
 def test_the_streamed_ranks_are_those_of_the_strict_protocol(cvr, in_world):

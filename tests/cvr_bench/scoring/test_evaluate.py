@@ -71,14 +71,51 @@ def tasks(draw):
         targets[name] = frozenset(target)
         found = draw(st.sampled_from(sorted(target - {reference.item_id})))
         candidates[name] = frozenset({found, *draw(st.sets(st.sampled_from(ids)))})
+    pairs = [draw(st.sets(st.sampled_from(ids), min_size=2, max_size=2))] if size > 1 else []
     return Task(
         name="drawn",
+        twins={name: frozenset(pair - {name}) for pair in pairs for name in pair},
+        distractor_kinds=draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(["mined", "same place"]))),
         queries=draw(st.permutations(queries)),
         gallery=draw(st.permutations(gallery)),
         targets=targets,
         candidates=candidates if draw(st.booleans()) else None,
         protocol=Protocol(reference=draw(st.sampled_from(["exclude", "keep"]))),
     )
+
+
+def slow_beside(task, scores):
+    """(rank of the reference, whether the best target beats it, rank counting twins, rank among each kind)."""
+    found = []
+    for query in task.queries:
+        own = query.reference.item_id
+        of = {it.item_id: scores[query.query_id, it.item_id] for it in task.gallery}
+        listed = [name for name in of if task.candidates is None or name in task.candidates[query.query_id]]
+        ranked = [name for name in listed if not (task.exclude_reference and name == own)]
+        targets = [name for name in ranked if name in task.targets[query.query_id]]
+        is_beside = own in listed and own not in task.targets[query.query_id]
+        others = [name for name in listed if name != own]
+        reference = 1 + sum(of[name] >= of[own] for name in others) if is_beside else 0
+        best = max(of[name] for name in targets)
+        twins = {twin for name in task.targets[query.query_id] for twin in task.twins.get(name, ())}
+        right = [name for name in ranked if name in twins or name in targets]
+        best_right = max(of[name] for name in right)
+        counting = 1 + sum(of[name] >= best_right for name in ranked if name not in right)
+        kinds = [
+            1 + sum(of[name] >= best for name in ranked
+                    if name not in targets and task.distractor_kinds.get(name) == kind)
+            for kind in task.kind_names
+        ]  # fmt: skip
+        found.append((reference, bool(is_beside and best > of[own]), counting, kinds))
+    return found
+
+
+def beside(task, ranks):
+    queries = len(task.queries)
+    twin_rank = ranks.rank if ranks.twin_rank is None else ranks.twin_rank
+    kinds = np.zeros((queries, 0)) if ranks.kind_ranks is None else ranks.kind_ranks
+    columns = (ranks.reference_rank.tolist(), ranks.beats_reference.tolist(), twin_rank.tolist(), kinds.tolist())
+    return list(zip(*columns, strict=True))
 
 
 def as_tuples(ranks):
@@ -95,6 +132,7 @@ def test_ranks_are_those_of_the_definition(task, data):
     ranks = evaluate(MatrixRetriever(scores), task, chunk=data.draw(st.integers(1, 4)))
     assert ranks.query_ids == [query.query_id for query in task.queries]
     assert as_tuples(ranks) == slow_ranks(task, scores)
+    assert beside(task, ranks) == slow_beside(task, scores)
 
 
 @settings(deadline=None, max_examples=100)
@@ -110,7 +148,9 @@ def test_a_dense_retriever_ranks_by_exact_products_whatever_the_blocks(task, see
         for query in task.queries
         for it in task.gallery
     }
-    assert as_tuples(evaluate(retriever, task, chunk=chunk, columns=columns)) == slow_ranks(task, scores)
+    ranks = evaluate(retriever, task, chunk=chunk, columns=columns)
+    assert as_tuples(ranks) == slow_ranks(task, scores)
+    assert beside(task, ranks) == slow_beside(task, scores)
 
 
 def integer_vectors(seed):

@@ -60,10 +60,17 @@ def test_average_precision_and_recall_are_those_of_trec_eval():
         query_id: {item.item_id: float(score) for item, score in zip(task.gallery, row, strict=True)}
         for query_id, row in scores.items()
     }
-    found = pytrec_eval.RelevanceEvaluator(judged, {"map_cut_60", "success_1,5,10"}).evaluate(run)
+    found = pytrec_eval.RelevanceEvaluator(judged, {"map_cut_4,5,10,25,60", "success_1,5,10"}).evaluate(run)
     for row, query_id in enumerate(ranks.query_ids):
         places = ranks.target_ranks[row].as_py()
-        assert average_precision(places, 60) == pytest.approx(100 * found[query_id]["map_cut_60"])
+        for k in (
+            4,
+            5,
+            10,
+            25,
+            60,
+        ):  # from the largest number of targets on, where min(K, targets) is what it divides by
+            assert average_precision(places, k) == pytest.approx(100 * found[query_id][f"map_cut_{k}"])
         for k in (1, 5, 10):
             assert 100 * found[query_id][f"success_{k}"] == recall_hits(ranks.rank[[row]], k)[0]
 

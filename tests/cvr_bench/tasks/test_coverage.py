@@ -4,12 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_bench.tasks.coverage import missing_from_task, task_recall_bounds, task_within_features
+from cvr_bench.results.result import result_ranks_table
+from cvr_bench.scoring.bounds import Lost, metric_bounds
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.measures import Measures
+from cvr_bench.tasks.composed import QueryRow, composed_task
+from cvr_bench.tasks.coverage import missing_from_task, task_within_features
 from cvr_bench.tasks.protocol import Protocol
-from cvr_bench.tasks.task import Item, Query, Task
+from cvr_bench.tasks.task import Item, Mean, Query, Task, part_of_task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import Video
@@ -51,11 +57,10 @@ def test_what_has_no_features_is_left_out_and_counted(store):
     }
 
 
-def test_candidates_follow_the_gallery_and_frames_the_features(store):
+def test_candidates_follow_the_gallery(store):
     ranked = frozenset({"test00", "test01", "lost2"})
     task = task_within_features(toy(candidates=dict.fromkeys(("q1", "q2", "q3"), ranked)), store)
     assert task.candidates == {"q1": {"test00", "test01"}}
-    assert task.protocol.frames == "2 uniform"
 
 
 def test_texts_need_no_stored_features(store):
@@ -77,46 +82,82 @@ def test_features_of_other_videos_are_refused(store):
         )
 
 
-@given(st.integers(0, 2**32 - 1), st.sets(st.integers(0, 9), min_size=1, max_size=8), st.booleans())
-def test_bounds_hold_whatever_the_missing_videos_would_score(seed, known, listed):
-    draw = np.random.default_rng(seed)
+def drawn_task(draw, *, is_listed: bool) -> Task:
+    """Six queries with one to three of ten targets, of two kinds, and a set of look-alikes each."""
     names = [f"v{number}" for number in range(10)]
-    scores_QG = draw.integers(0, 5, (6, 10))
     targets = {f"q{row}": frozenset(draw.choice(names, draw.integers(1, 4), replace=False)) for row in range(6)}
-    candidates = {name: ids | set(draw.choice(names, 4)) for name, ids in targets.items()} if listed else None
-    whole = Task(
+    lists = [{name: ids | set(draw.choice(names, 4)) for name, ids in targets.items()} for _ in range(2)]
+    return Task(
         name="whole",
-        queries=[Query(name, None, "x") for name in targets],
+        queries=[Query(name, item(str(draw.choice([*names, "elsewhere"]))), "x") for name in targets],
         gallery=[item(name) for name in names],
         targets=targets,
-        candidates=candidates,
+        candidates=lists[0] if is_listed else None,
+        ks=(1, 2, 5),
+        map_ks=(2, 5),
+        subset=lists[1],
+        subset_ks=(1, 2),
+        means={"Avg": Mean(("R@5", "R_sub@1")), "by kind": Mean(("R@2",), over="kind")},
+        slices={"kind": {f"q{row}": "even" if row % 2 else "odd" for row in range(6)}},
         protocol=Protocol(reference="keep"),
     )
-    there = {names[number] for number in known}
-    scored = [query for query in whole.queries if targets[query.query_id] & there]
-
-    def rank(row, pool):
-        ranked = (candidates[f"q{row}"] if candidates else set(names)) & pool
-        found = {name: scores_QG[row, names.index(name)] for name in ranked}
-        best = max(score for name, score in found.items() if name in targets[f"q{row}"])
-        return 1 + sum(score >= best for name, score in found.items() if name not in targets[f"q{row}"])
-
-    lost = missing_from_task(whole, scored, there)
-    ids = [query.query_id for query in scored]
-    ranks = np.array([rank(int(name[1:]), there) for name in ids])
-    unranked = np.array([lost.unranked.get(name, 0) for name in ids])
-    partial = np.array([name in lost.partial for name in ids], dtype=bool)
-    for k in (1, 2, 5):
-        truth = 100 * float(np.mean([rank(row, set(names)) <= k for row in range(6)]))
-        low, high = task_recall_bounds(ranks, unranked, partial, lost.queries, k)
-        assert low - 1e-9 <= truth <= high + 1e-9
 
 
-def test_nothing_missing_leaves_no_room(store):
-    task = toy(
-        queries=[Query("q1", item("test00"), "x")], gallery=[item("test00"), item("test01")],
-        targets={"q1": frozenset({"test01"})}, slices={},
-    )  # fmt: skip
-    assert not task_within_features(task, store).missing
-    assert task_recall_bounds(np.array([1, 7]), np.zeros(2, int), np.zeros(2, bool), 0, 5) == (50.0, 50.0)
-    assert dataclasses.replace(task).missing.queries == 0
+class Drawn:
+    """Few distinct scores, by query and item, whatever else is ranked."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def index(self, gallery):
+        self.names = [found.item_id for found in gallery]
+
+    def score(self, queries):
+        whole = np.random.default_rng(self.seed).integers(0, 5, (6, 10))
+        columns = [int(name[1:]) for name in self.names]
+        return torch.tensor(whole[[int(query.query_id[1:]) for query in queries]][:, columns], dtype=torch.float32)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sets(st.integers(0, 9), min_size=1, max_size=9), st.booleans())
+def test_bounds_of_every_metric_hold_whatever_the_missing_videos_would_score(seed, known, is_listed):
+    draw = np.random.default_rng(seed)
+    whole, there = drawn_task(draw, is_listed=is_listed), {f"v{number}" for number in known}
+    scored = [query for query in whole.queries if whole.targets[query.query_id] & there and draw.random() < 0.8]
+    if not scored:
+        return
+    missing = missing_from_task(whole, scored, there)
+    part = dataclasses.replace(part_of_task(whole, scored, there), missing=missing)
+    tables = [result_ranks_table(task, evaluate(Drawn(seed), task)) for task in (part, whole)]
+    measures = Measures.of_task(whole)
+    bounds = metric_bounds(tables[0], measures, Lost(missing.queries, missing.slices))
+    assert set(bounds) == set(measures.names()) >= {"R_sub@1", "Avg", "by kind", "mAP@5", "mean"}
+    for name, (low, high) in bounds.items():
+        truth = float(measures.values(tables[1], name).mean())
+        assert low - 1e-9 <= truth <= high + 1e-9, name
+
+
+def test_nothing_missing_leaves_no_room():
+    task = drawn_task(np.random.default_rng(3), is_listed=False)
+    table, measures = result_ranks_table(task, evaluate(Drawn(3), task)), Measures.of_task(task)
+    for name, (low, high) in metric_bounds(table, measures, Lost()).items():
+        assert low == pytest.approx(high) == pytest.approx(float(measures.values(table, name).mean()))
+
+
+def test_a_query_that_keeps_only_its_own_reference_as_target_is_counted_out(store):
+    own = Query("q4", item("test01"), "x")
+    task = toy(queries=[*toy().queries, own], targets={**toy().targets, "q4": frozenset({"test01", "lost1"})})
+    found = task_within_features(task, store)
+    assert [query.query_id for query in found.queries] == ["q1"]
+    assert found.left_out["queries whose only remaining target is their reference"] == 1
+    assert found.left_out["queries about videos without features"] == 2
+    assert found.missing.queries == 3
+
+
+def test_rows_that_repeat_a_query_are_one_and_counted():
+    row = QueryRow("q1", "a", "make it snow", ("b",))
+    task = composed_task("twice", [row, row, QueryRow("q2", "b", "x", ("a",))], ["a", "b"], Protocol())
+    assert [query.query_id for query in task.queries] == ["q1", "q2"]
+    assert task.left_out == {"rows that repeat a query": 1}
+    with pytest.raises(CvrError, match="query q1 stands more than once"):
+        composed_task("other", [row, dataclasses.replace(row, modification="y")], ["a", "b"], Protocol())

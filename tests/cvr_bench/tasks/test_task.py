@@ -84,11 +84,12 @@ def test_a_part_of_a_task_has_what_is_about_its_queries_and_items():
 
 
 def test_a_protocol_survives_json_and_names_its_differences():
-    strict, kept = Protocol(), Protocol(reference="keep", frames="4 middle")
+    strict, kept = Protocol(), Protocol(reference="keep", unit="paragraph")
     assert Protocol.from_json(kept.to_json()) == kept
     assert strict.key != kept.key
-    assert strict.differences(kept) == ["reference: exclude, not keep", "frames: 8 uniform, not 4 middle"]
+    assert strict.differences(kept) == ["reference: exclude, not keep", "unit: sentence, not paragraph"]
     assert strict.differences(Protocol()) == []
+    assert Protocol.from_json({**strict.to_json(), "frames": "8 uniform", "selection_split": "val"}) == strict
 
 
 def test_an_unknown_rule_is_refused():

@@ -8,6 +8,8 @@ import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_filters
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.dataset_folders import write_texts
 
@@ -240,7 +242,7 @@ def test_filters_get_the_columns_they_ask_for_and_why_not_tells_what_they_saw(cv
     del several["v5b"]  # a word that is in the corpus once
     write_videos(tmp_path / "videos", several)
     chosen = [word for name in WORD_FILTERS for word in ("-f", name)]
-    made = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen)
+    made = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen, "-f", "-straddling")
     assert made.code == 0, made.err
     artifact = open_artifact(tmp_path / "pairs")
     funnel = artifact.manifest["funnel"]
@@ -294,3 +296,32 @@ def test_why_not_asks_the_strategy_about_a_pair_it_never_proposed(cvr, tmp_path,
     )
     assert made.code == 0, made.err
     assert expected in cvr("why-not", "v1", "x", "--in", tmp_path / "pairs").out
+
+
+def names_of(*texts):
+    return [chosen.name for chosen in choose_filters(texts)]
+
+
+def test_the_help_tells_the_default_filters(cvr):
+    assert f"The default filters: {', '.join(DEFAULT_FILTERS)}." in " ".join(cvr("mine-pairs", "--help").out.split())
+
+
+def test_filters_replace_add_take_out_and_leave_the_guard():
+    assert names_of() == list(DEFAULT_FILTERS)
+    assert names_of("none") == []
+    assert names_of("digits", "min-words") == ["straddling", "digits", "min-words"]
+    assert names_of("digits", "-straddling") == ["digits"]
+    assert names_of("+stop-words") == [*DEFAULT_FILTERS, "stop-words"]
+    assert names_of("-templates") == [name for name in DEFAULT_FILTERS if name != "templates"]
+
+
+def test_a_default_filter_gets_other_options_in_its_place():
+    chosen = choose_filters(["+min-words:min_words=7"])
+    assert [each.name for each in chosen] == list(DEFAULT_FILTERS)
+    assert next(each for each in chosen if each.name == "min-words").config.min_words == 7
+
+
+@pytest.mark.parametrize("texts", [("none", "digits"), ("-stop-words",), ("+no-such-filter",)])
+def test_what_cannot_be_added_or_taken_out_is_refused(texts):
+    with pytest.raises(CvrError):
+        choose_filters(texts)

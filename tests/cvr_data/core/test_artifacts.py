@@ -214,3 +214,16 @@ def test_what_a_kill_left_half_in_place_goes_on(tmp_path):
     done = ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 5}).finished()
     assert done is not None and done.read().num_rows == 5
     assert verify(tmp_path / "a") == [] and not (tmp_path / "a" / ".new").exists()
+
+
+def test_a_run_that_finished_nothing_does_not_block_its_own_correction(tmp_path):
+    with ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 3}) as writer:
+        (writer.path / ".work").mkdir()
+    assert write(tmp_path / "a", 4).manifest["rows"] == 4
+
+
+def test_a_run_that_finished_a_part_is_not_thrown_away_unasked(tmp_path):
+    with ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 3}) as writer:
+        writer.write_part(0, pa.table({"x": [1]}))
+    with pytest.raises(CvrError, match="holds another artifact"):
+        write(tmp_path / "a", 4)

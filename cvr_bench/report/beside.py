@@ -1,0 +1,80 @@
+"""What stands beside the metrics of a table: other metrics, the reference of each query, copies, and distractors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cvr_bench.results.labels import result_labels
+from cvr_bench.results.result import Result
+from cvr_bench.results.text_table import result_text_table
+from cvr_bench.scoring.beside import GALLERY
+from cvr_bench.scoring.intervals import Interval
+
+NONE = "-"
+"""Where a result cannot tell."""
+
+
+def beside_report_rows(results: Sequence[Result]) -> list[list[str]]:
+    """Return a header and a row per result; columns that no result can fill are left out."""
+    found = [result.beside for result in results]
+    ks = [int(name.partition("@")[2]) for name in found[0][f"in_gallery_of_{GALLERY}"]]
+    header = ["beside it", *found[0]["metrics"], *(f"R@{k} of {GALLERY}" for k in ks)]
+    has_reference = any(one["reference"] for one in found)
+    if has_reference:
+        header += ["target beats reference", "reference MdR"]
+        header += [f"R@{k} kept/left out" for k in results[0].ks]
+    has_twins = any(one["twins"] and one["twins"]["queries"] for one in found)
+    header += ["R@1 strict/with copies"] if has_twins else []
+    rows = [header]
+    for name, one in zip(result_labels(results), found, strict=True):
+        cells = [f"{metric['value']:.2f}" for metric in one["metrics"].values()]
+        cells += [f"{value:.2f}" for value in one[f"in_gallery_of_{GALLERY}"].values()]
+        cells += (
+            _reference_cells(one["reference"], len(results[0].ks), results[0].ranks.num_rows) if has_reference else []
+        )
+        cells += [_pair(one["twins"]["R@1"].values()) if one["twins"] else NONE] if has_twins else []
+        rows.append([name, *cells])
+    return rows
+
+
+def beside_report_table(results: Sequence[Result]) -> str:
+    """Return the rows as text, with a line on copies, and a table of recalls among each kind of distractor."""
+    parts = [result_text_table(beside_report_rows(results))]
+    parts += beside_report_notes(results)
+    kinds = {name: one for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
+             if one["distractors"]}  # fmt: skip
+    if kinds:
+        names = list(next(iter(kinds.values()))["distractors"])
+        metric = f"R@{results[0].ks[0]}"
+        rows = [[f"{metric} among distractors", *names]]
+        rows += [
+            [label, *(f"{one['distractors'][name][metric]:.2f}" for name in names)] for label, one in kinds.items()
+        ]
+        parts += ["", result_text_table(rows)]
+    return "\n".join(parts)
+
+
+def beside_report_notes(results: Sequence[Result]) -> list[str]:
+    """Return a line on the gallery items that are copies of targets; none where there are none."""
+    found = next((one for result in results if (one := result.beside["twins"])), None)
+    if not found or not found["queries"]:
+        return []
+    return [
+        f"copies: {found['items']} gallery items are copies of a target (same picture or same features) of "
+        f"{found['queries']} queries; {results[0].path / 'ranks.parquet'} names them in its column twins."
+    ]
+
+
+def _reference_cells(found: dict[str, Any] | None, count: int, queries: int) -> list[str]:
+    if found is None:
+        return [NONE] * (count + 2)
+    share = Interval(**found["target_beats"]).text()
+    both = zip(found["kept"].values(), found["left_out"].values(), strict=True)
+    return [
+        f"{share} of {found['queries']}" if found["queries"] < queries else share,
+        f"{found['MdR']:g}",
+        *map(_pair, both),
+    ]
+
+
+def _pair(values: Any) -> str:
+    return "/".join(f"{value:.2f}" for value in values)

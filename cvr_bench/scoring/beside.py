@@ -1,0 +1,92 @@
+"""What the saved ranks tell beside the metrics of a task: other metrics, the reference, copies, and distractors.
+
+All of it is worked out from ranks.parquet; what older results have no columns for is None.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvr_bench.scoring.intervals import clusters_of, share_interval
+from cvr_bench.scoring.metrics import discounted_gain, recall, recall_in_gallery
+
+GAIN_K = 10
+"""Of nDCG."""
+GALLERY = 100
+"""Items of the gallery that recalls are adjusted to, so that benchmarks of other sizes can be set beside each other."""
+
+
+def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """Return what rows of ranks.parquet tell; `task` is that of result.json, `reference` the rule of its protocol."""
+    ranks, allowed = (table.column(name).to_numpy() for name in ("rank", "allowed"))
+    clusters = clusters_of(table)
+    graded = _gains(table)
+    return {
+        "metrics": {
+            f"nDCG@{GAIN_K}": vars(share_interval(graded, clusters)),
+            "MRR": vars(share_interval(100.0 / ranks, clusters)),
+        },
+        f"in_gallery_of_{GALLERY}": {
+            f"R@{k}": recall_in_gallery(ranks, allowed, GALLERY, k) for k in task["ks"] if k <= GALLERY // 10
+        },
+        "reference": _reference(table, task["ks"], is_kept=reference == "keep"),
+        "twins": _twins(table),
+        "distractors": _distractors(table, task),
+    }
+
+
+def _gains(table: pa.Table) -> np.ndarray:
+    """Return nDCG of each query; a target without a grade has grade 1."""
+    found = table.column("target_ranks").to_pylist()
+    grades = [of_query or [1] * len(ranks) for of_query, ranks in
+              zip(table.column("target_grades").to_pylist(), found, strict=True)]  # fmt: skip
+    return np.array([discounted_gain(ranks, of, GAIN_K) for ranks, of in zip(found, grades, strict=True)])
+
+
+def _reference(table: pa.Table, ks: list[int], *, is_kept: bool) -> dict[str, Any] | None:
+    """How targets and references stand to each other, where references are among what is ranked against.
+
+    A reference that scores as the target does ranks before it, as everything does.
+    """
+    is_ranked = table.column("reference_rank").is_valid().to_numpy()
+    if not is_ranked.any():
+        return None
+    beats = table.column("beats_reference").to_pylist()
+    is_behind = np.array([found is False for found in beats])
+    ranks = table.column("rank").to_numpy()
+    kept, left_out = (ranks, ranks - is_behind) if is_kept else (ranks + is_behind, ranks)
+    rows = table.filter(pa.array(is_ranked))
+    wins = 100.0 * np.array([found is True for found in rows.column("beats_reference").to_pylist()])
+    return {
+        "queries": rows.num_rows,
+        "target_beats": vars(share_interval(wins, clusters_of(rows))),
+        "MdR": float(np.median(rows.column("reference_rank").to_numpy())),
+        "kept": {f"R@{k}": recall(kept, k) for k in ks},
+        "left_out": {f"R@{k}": recall(left_out, k) for k in ks},
+    }
+
+
+def _twins(table: pa.Table) -> dict[str, Any] | None:
+    """R@1 as it is, and where a copy of a target answers too."""
+    if table.column("twin_rank").null_count:
+        return None
+    named = table.column("twins").to_pylist()
+    return {
+        "queries": sum(map(bool, named)),
+        "items": len({name for found in named for name in found}),
+        "R@1": {
+            "strict": recall(table.column("rank").to_numpy(), 1),
+            "counting": recall(table.column("twin_rank").to_numpy(), 1),
+        },
+    }
+
+
+def _distractors(table: pa.Table, task: Mapping[str, Any]) -> dict[str, dict[str, float]] | None:
+    """Recalls among the distractors of each kind alone."""
+    kinds = task.get("distractor_kinds", [])
+    if not kinds or table.column("distractor_ranks").null_count:
+        return None
+    ranks_QK = np.array(table.column("distractor_ranks").to_pylist())
+    return {kind: {f"R@{k}": recall(ranks_QK[:, place], k) for k in task["ks"]} for place, kind in enumerate(kinds)}

@@ -1,0 +1,79 @@
+"""What lies in a working folder, first to last, and what nobody has gone on with: `cvr status`."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cvr_data.core.artifact_files import MANIFEST, NEW, RUNNING
+from cvr_data.core.artifacts import Artifact
+from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import lineage
+from cvr_data.core.next_steps import next_command
+
+DEPTH = 2
+"""Folders below the one that is looked at: commands write modifications/NAME, annotations/NAME and results/NAME."""
+OF_ANOTHER = ("audit",)
+"""Stages whose folders belong to another artifact."""
+
+
+def folder_status(folder: Path) -> list[dict[str, Any]]:
+    """Return what was made in a folder, inputs before what was made from them, then what is unfinished.
+
+    Each has `path`, `stage` (None of what is unfinished), `told` (rows, inputs, when), `problems` (inputs that have
+    changed or gone) and `next`, the command that usually follows the last one of a stage; None where something here was
+    made from that already.
+
+    Raises:
+        CvrError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise CvrError(f"{folder} does not exist.")
+    whole: list[Path] = []
+    unfinished: list[Path] = []
+    for path in _artifact_folders(folder, DEPTH):
+        (whole if (path / MANIFEST).is_file() else unfinished).append(path)
+    here = {path.resolve() for path in whole}
+    found = [artifact for artifact in lineage(whole) if artifact.path.resolve() in here]
+    artifacts = [artifact for artifact in found if artifact.stage not in OF_ANOTHER]
+    last = {artifact.stage: artifact for artifact in artifacts}
+    used = {above.resolve() for artifact in artifacts for above in _inputs(artifact)}
+    ends = [artifact for artifact in last.values() if artifact.path.resolve() not in used]
+    finished = [_finished(artifact, folder, is_end=artifact in ends) for artifact in artifacts]
+    return finished + [_unfinished(path) for path in unfinished]
+
+
+def _artifact_folders(folder: Path, depth: int) -> Iterator[Path]:
+    if any((folder / name).exists() for name in (MANIFEST, RUNNING, f"{NEW}/{RUNNING}")):
+        yield folder
+    if depth:
+        for below in sorted(folder.iterdir()):
+            if below.is_dir() and not below.is_symlink() and not below.name.startswith("."):
+                yield from _artifact_folders(below, depth - 1)
+
+
+def _inputs(artifact: Artifact) -> Iterator[Path]:
+    for entry in artifact.manifest["inputs"].values():
+        if isinstance(entry, dict):
+            yield artifact.path / entry["path"]
+
+
+def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, Any]:
+    problems = []
+    for name in artifact.manifest["inputs"]:
+        try:
+            artifact.input_path(name)
+        except CvrError as error:
+            problems.append(str(error))
+    manifest = artifact.manifest
+    names = dict.fromkeys(os.path.relpath(path, folder) for path in _inputs(artifact))
+    rows = f"{manifest['rows']} rows" if manifest["rows"] else "made"
+    made_from = f" from {', '.join(names)}" if names else ""
+    told = f"{artifact.stage}: {rows}{made_from}, {manifest['finished'][:16].replace('T', ' ')} UTC"
+    following = next_command(artifact.path) if is_end else None
+    return {"path": str(artifact.path), "stage": artifact.stage, "told": told, "problems": problems, "next": following}
+
+
+def _unfinished(path: Path) -> dict[str, Any]:
+    told = "unfinished: run its command again to resume, or with --overwrite to begin anew"
+    return {"path": str(path), "stage": None, "told": told, "problems": [], "next": None}
