@@ -6,7 +6,7 @@
 
 Cells of a query and a gallery item that nobody judged are dealt to strata by how deep they stand in the pooled
 rankings. Of each stratum some are drawn and judged; the share that is right stands for all of them. The interval is
-that of the sum of shares, each with the posterior of Jeffreys' prior; where nothing drawn is right, there may be none at all.
+that of the sum of shares, each with the posterior of Jeffreys' prior; where nothing drawn is right, it begins at 0.
 
 Source of the interval of a share: Brown, Cai and DasGupta, Statistical Science 2001.
 """

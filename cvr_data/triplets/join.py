@@ -56,11 +56,13 @@ class Config:
     max_answers: int = 50
     """A val or test query lists all videos of its split that have its target's caption; one with more than so many is
     dropped. 0: as they were mined."""
+    composition_k: int = 0
+    """`--require composition` drops a query that one input alone has among so many best; 0: one in a hundred."""
     default_split: Literal["train", "val", "test"] = "train"
     """Split of pairs that carry none (no split by the corpus, and `cvr split` was not run)."""
 
     def __post_init__(self):
-        for name in ("max_per_target", "max_per_text", "max_answers"):
+        for name in ("max_per_target", "max_per_text", "max_answers", "composition_k"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 (no limit) or more, got {getattr(self, name)}.")
 
