@@ -51,7 +51,7 @@ GROUPS = {
         "compare", "report", "audit", "explain-query", "published", "submit", "encode-queries", "score",
         "import-checkpoint", "two-way", "show-wti",
     ),
-    "any": ("run", "list", "show", "trace", "verify"),
+    "any": ("search", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 

@@ -62,11 +62,13 @@ def family_recipe_files() -> dict[str, Path]:
 
 
 def find_component(name: str, instead: Collection[str] = ()) -> list[tuple[str, Family]]:
-    """Return (kind, family) of every family that has a component of that name.
+    """Return (kind, family) of every family that has a component of that name; a dotted name any family can describe.
 
     Raises:
         CvrError: none has, and it is none of the names that may stand `instead`, such as those of commands.
     """
+    if "." in name:
+        return [("a component of your own", one_family("filters"))]
     found = [(kind, family) for kind, family in families().items() if name.replace("_", "-") in family.names()]
     if not found and name not in instead:
         everything = {known for family in families().values() for known in family.names()}

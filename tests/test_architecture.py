@@ -29,7 +29,7 @@ FLOORS = {
         ("benchmarks", "checkpoints", "scoring"),
         ("data", "training", "results"),
         ("audit", "positives"),
-        ("bench", "report", "submit"),
+        ("bench", "report", "search", "submit"),
         ("commands",),
     ),
 }

@@ -18,7 +18,7 @@ from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifact_files import MANIFEST, read_json_once
 from cvr_data.core.artifacts import key_of, open_artifact
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.features.embed import embed
@@ -81,6 +81,8 @@ def choose_data_sources(
         raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_data_names())}.")
     if data is not None and is_hub_data_name(data):
         return find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
+    if data is not None and not Path(data).exists():
+        raise CvrError(f"{data} is no path here and no benchmark. {did_you_mean(data, benchmark_data_names())}")
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
     return find_data_sources(chosen, choice, embeddings)
 

@@ -31,6 +31,8 @@ def export_command(triplets: Path, format_name: str, out: Path, videos: Path | N
         raise CvrError(f"{out} is not empty; name another --out.")
     for path in component.write(config, dataset.triplets, out, dataset.videos):
         click.echo(path)
+    if not dataset.triplets.num_rows:
+        click.echo(f"{triplets} has no triplet, so the layout holds none; `cvr trace {triplets}` shows why.", err=True)
     clips = set() if dataset.videos is None else ids_of_clips(dataset.videos) & videos_of_triplets(dataset.triplets)
     if clips:
         click.echo(

@@ -78,6 +78,9 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--top-k", type=click.IntRange(0), help="Instead of the prompt's; CoVR's is 200.")
 @click.option("--attempts", type=click.IntRange(1, 999), default=5, show_default=True, help="Answers per text at most.")
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
+@click.option(
+    "--language", metavar="LANG", help="Of the captions.  [default: the prompt's, if the import saw no other]"
+)
 @click.option("--limit", type=click.IntRange(1), help="Only a sample of so many pairs; a larger one contains it.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @click.option("--dry-run", is_flag=True, help="Show the first prompts and what a run would take; ask nothing.")

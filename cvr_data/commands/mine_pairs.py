@@ -28,13 +28,17 @@ from cvr_data.core.nothing_left import nothing_left
     "--filter", "-f", "filters", type=NameOf("filters"), multiple=True, metavar="[+|-]NAME[:KEY=VALUE,...]",
     help="A filter in place of the default ones; +NAME beside them, -NAME without it, none for no filter.",
 )  # fmt: skip
+@click.option(
+    "--language", metavar="LANG",
+    help="Of the captions: a code, a spaCy model's name or its folder.  [default: en, if the import saw no other]",
+)  # fmt: skip
 @engine_options
 @out_option("pairs", anywhere=True)
 @overwrite_option
 @json_option
 def mine_pairs_command(
     videos: Path, strategy: str, options: tuple[str, ...], embeddings: Path | None, filters: tuple[str, ...], out: Path,
-    overwrite: bool, as_json: bool,
+    language: str | None, overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Pair the VIDEOS whose captions are alike but for one thing, filter the pairs, and say what changes.
 
@@ -45,9 +49,9 @@ def mine_pairs_command(
     """
     from cvr_data.pairs import mine_pairs as mining
 
-    chosen = mining.choose_filters(filters)
+    chosen = mining.choose_filters(filters, language)
     component = mining.strategy_of(strategy, options)
-    artifact = mining.mine_pairs(videos, embeddings, component, chosen, out, overwrite=overwrite)
+    artifact = mining.mine_pairs(videos, embeddings, component, chosen, out, overwrite=overwrite, language=language)
     if as_json:
         click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True))
         return

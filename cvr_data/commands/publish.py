@@ -66,6 +66,12 @@ def publish_command(
     if embeddings is not None and not with_embeddings:
         raise CvrError("--embeddings belongs to --with-embeddings.")
     dataset = open_dataset(triplets, videos=videos)
+    if not dataset.triplets.num_rows:
+        why = f"{triplets} has no triplet, so there is nothing to publish; `cvr trace {triplets}` shows why."
+        if not dry_run:
+            raise CvrError(why)
+        click.echo(why)
+        return
     features = embeddings or dataset.artifact.input_path("embeddings") if with_embeddings else None
     wanted = Wanted(
         revision=revision, licences=split_options(licences, "--licence"), licence_files=licence_files,

@@ -35,6 +35,9 @@ def sample_command(
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
+    if not rows:
+        which = f"of status {' or '.join(status)}" if status else "at all"
+        click.echo(f"{modifications} has no text {which}; `cvr trace {modifications}` shows what it was made from.")
     for _, texts in groupby(rows, key=lambda row: row["pair_id"]):
         click.echo(_block(list(texts)))
 

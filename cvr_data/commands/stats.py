@@ -7,6 +7,13 @@ import click
 
 from cvr_data.commands.options import FOLDER_PLACE, PATH, LookUp, json_option, seed_option
 
+KINDS = {"mine-pairs": "pairs", "generate-modifications": "texts"}
+"""How a stage's name begins -> what its rows are; all others are triplets."""
+
+
+def _kind(stage: str) -> str:
+    return next((kind for begin, kind in KINDS.items() if stage.startswith(begin)), "triplets")
+
 
 @click.command(cls=LookUp)
 @click.argument("triplets", type=FOLDER_PLACE)
@@ -19,16 +26,20 @@ from cvr_data.commands.options import FOLDER_PLACE, PATH, LookUp, json_option, s
 def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: int, as_json: bool) -> None:
     """Print the numbers of the TRIPLETS folder: sizes, texts, changes, similarities, what splits share.
 
+    Of pairs and of texts too, each counted as the triplet that it can become; a page (--html) is of triplets alone.
+
     Example: cvr stats annotations/quickstart --html stats.html
     """
-    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.dataset import open_dataset, open_stage_rows
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 
-    dataset = open_dataset(triplets, videos=videos)
+    dataset = open_stage_rows(triplets) or open_dataset(triplets, videos=videos)
     numbers = triplet_statistics(dataset.triplets, dataset.videos)
     if html is not None:
         from cvr_data.pages.page import write_page
         from cvr_data.pages.stats import stats_page, stats_page_html
 
         write_page(stats_page_html(stats_page(triplets, videos=videos, seed=seed)), html, "--html")
-    click.echo(json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers))
+    click.echo(
+        json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers, _kind(dataset.artifact.stage))
+    )

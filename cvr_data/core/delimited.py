@@ -13,6 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
+from pyarrow import csv
+
 from cvr_data.core.errors import CvrError
 
 BLOCK = 1 << 20
@@ -106,6 +109,32 @@ def records(path: Path, separator: str) -> Iterator[Record]:
             problem = f"{count} value{'s' if count != 1 else ''} where the header has {width}"
             record = record._replace(cells=(), problem=(BAD, problem))
         yield record
+
+
+def plain_columns(path: Path, separator: str, places: Sequence[int], width: int) -> list[pa.ChunkedArray] | None:
+    """Return the columns at these places as Arrow reads them, header apart; None where that may differ from `records`.
+
+    It is the same where no quote stands anywhere and each row has as many cells as the header, and many times as fast.
+    """
+    if not places:
+        return None
+    with path.open("rb") as file:
+        if any(b'"' in block for block in iter(lambda: file.read(BLOCK), b"")):
+            return None
+    names = [str(place) for place in range(width)]
+    wanted = [names[place] for place in places]
+    parse = csv.ParseOptions(delimiter=separator, quote_char=False, ignore_empty_lines=True)
+    types = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=wanted,
+        null_values=[],
+        strings_can_be_null=False,
+    )
+    try:
+        table = csv.read_csv(path, csv.ReadOptions(column_names=names, block_size=BLOCK * 16), parse, types)
+    except pa.ArrowInvalid:  # a row of other cells, or no UTF-8: reading line by line says where
+        return None
+    return [table.column(name).slice(1) for name in wanted]
 
 
 def lines_of(path: Path) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.delimited import check_start, header, lines_of, other_separator, records
+from cvr_data.core.delimited import check_start, header, lines_of, other_separator, plain_columns, records
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
 from cvr_data.core.json_lines import keys_of, object_of
 from cvr_data.core.places import open_parquet
@@ -173,6 +173,9 @@ def _refuse_broken(path: Path, details: Sequence[str]) -> None:
 
 
 def _csv_table(path: Path, names: Sequence[str], wanted: Sequence[str]) -> pa.Table:
+    plain = plain_columns(path, _separator(path), [names.index(name) for name in wanted], len(names))
+    if plain is not None:
+        return pa.table(dict(zip(wanted, plain, strict=True)))
     cells: list[tuple[int, list[bytes]]] = [(names.index(name), []) for name in wanted]
     lines, broken = [], []
     for record in records(path, _separator(path)):

@@ -13,6 +13,7 @@ Python that calls cvr names what it trusts with `naming`. docs/threat-model.md s
 import importlib
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -82,14 +83,21 @@ def require_named(name: str, what: str) -> None:
 
 
 def import_named(name: str, what: str) -> ModuleType:
-    """Return a module of anywhere, which the user named.
+    """Return a module of anywhere, also of the current folder, which the user named.
+
+    The folder is looked in last and for this import only: a file in it stands in for no library.
 
     Raises:
         CvrError: it comes from a file alone.
         ImportError: there is none.
     """
     require_named(name, what)
-    return importlib.import_module(name.partition(":")[0])
+    here = str(Path.cwd())
+    sys.path.append(here)
+    try:
+        return importlib.import_module(name.partition(":")[0])
+    finally:
+        sys.path.remove(here)
 
 
 def _parts(word: str) -> Iterator[str]:
@@ -97,6 +105,8 @@ def _parts(word: str) -> Iterator[str]:
     yield word
     if word.startswith("-"):
         yield word[2:]
+    if word.startswith("+"):  # a filter beside the default ones
+        yield from _parts(word[1:])
     for piece in (word, *re.split("[,;=]", word), *re.split("[,;]", word)):
         yield piece
         yield piece.partition(":")[0]

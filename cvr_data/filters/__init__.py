@@ -62,8 +62,16 @@ class HasVersion(Protocol):
 
 
 @runtime_checkable
+class KnowsLanguages(Protocol):
+    """A component that reads captions or texts in some languages only."""
+
+    LANGUAGES: tuple[str, ...]
+    """Their codes."""
+
+
+@runtime_checkable
 class ExplainsDrops(Protocol):
-    """A filter that says in words why a row was dropped; every filter of pairs does."""
+    """A filter that says in words why a row was dropped, with the values that decided; every filter does."""
 
     def explain(self, config: Any, row: Mapping[str, Any]) -> str:
         """Return one line for a row that it dropped."""

@@ -1,6 +1,6 @@
 """What the lint checks share: the columns they read, and how a row gets its reason."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,21 @@ def _rows_of(table: pa.Table) -> Iterator[LintRow]:
     """Yield the rows as dicts of the columns that lint reads; text is never None, changes is a list."""
     absent = [name for name in COLUMNS if name not in table.column_names]
     for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():
-        row.update(dict.fromkeys(absent))
-        row["changes"] = row["changes"] or []
-        for name in TEXTS:
-            row[name] = row[name] or ""
-        yield row
+        yield lint_row({**row, **dict.fromkeys(absent)})
+
+
+def lint_row(row: Mapping[str, Any]) -> LintRow:
+    """Return a row of texts as the checks read it: texts are "" and changes [] where they are absent or null."""
+    read = {name: row.get(name) for name in COLUMNS}
+    return {**read, "changes": read["changes"] or [], **{name: read[name] or "" for name in TEXTS}}
+
+
+def changes_text(row: LintRow) -> str:
+    """Return the changes that the style of a row is about, in words."""
+    changes = required(row["changes"], row["style"])
+    return ", ".join(f"{change.before or 'nothing'} -> {change.after or 'nothing'}" for change in changes) or "none"
+
+
+def words_text(words: Collection[str]) -> str:
+    """Return words in quotes; "nothing" where there are none."""
+    return repr(" ".join(words)) if words else "nothing"

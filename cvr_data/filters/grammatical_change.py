@@ -22,6 +22,7 @@ from cvr_data.filters._changes import (
 )
 from cvr_data.language.stop_words import ARTICLES, AUXILIARIES
 
+LANGUAGES = ("en",)
 NEEDS = "change_words"
 
 

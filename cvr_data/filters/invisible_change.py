@@ -18,6 +18,7 @@ from cvr_data.filters._changes import filter_changed_words
 from cvr_data.filters._columns import FOREIGN, mark_filter_foreign
 
 VERSION = 2
+LANGUAGES = ("en",)
 NEEDS = "change_reasons"
 GENERAL = ("more_general", "more_special")
 

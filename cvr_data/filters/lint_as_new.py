@@ -5,10 +5,12 @@ blue ball" to a red one are fine.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_linted_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where, lint_row, words_text
 from cvr_data.language.stop_words import EDIT_WORDS
 from cvr_data.language.words import content_words, folded, has_word, words_of
 
@@ -21,6 +23,7 @@ _BROUGHT = re.compile(
 _MORE = frozenset("more another second third two three four several many extra additional other again bigger".split())
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "now there is a red ball", "drop_reason": "reference_as_new"},
     {"modification": "add another ball", "drop_reason": None},
@@ -29,14 +32,21 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "reference_as_new" where a text adds what the reference caption names."""
+    return drop_linted_where(table, lambda row: None if _brought_again(row) is None else "reference_as_new")
 
-    def reason(row: LintRow) -> str | None:
-        reference = words_of(row["reference_caption"])
-        wanted = [word for change in row["changes"] for word in words_of(change["after"] or "")]
-        brought = (words_of(match["what"]) for match in _BROUGHT.finditer(folded(row["modification"])))
-        return "reference_as_new" if any(_is_there(words, reference, wanted) for words in brought) else None
 
-    return drop_linted_where(table, reason)
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return what a text adds, and where it is already."""
+    words = _brought_again(lint_row(row)) or []
+    return f"it brings in {words_text(words)}, and the reference is {row['reference_caption']!r}"
+
+
+def _brought_again(row: LintRow) -> list[str] | None:
+    """The words of the first thing that a text adds though it is there."""
+    reference = words_of(row["reference_caption"])
+    wanted = [word for change in row["changes"] for word in words_of(change["after"] or "")]
+    brought = (words_of(match["what"]) for match in _BROUGHT.finditer(folded(row["modification"])))
+    return next((words for words in brought if _is_there(words, reference, wanted)), None)
 
 
 def _is_there(words: list[str], reference: list[str], wanted: list[str]) -> bool:

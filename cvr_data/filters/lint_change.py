@@ -9,11 +9,13 @@ nearest phrase of the text alone, `min_shift` by how far the text moves the refe
 from columns that `generate-modifications` adds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_executed
+from cvr_data.filters._lint import LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
 from cvr_data.language.execution import Outcome
 
 NEAR = 0.4
@@ -35,6 +37,7 @@ class Config:
             raise ValueError(f"min_similarity must be between 0 and 1, got {self.min_similarity}.")
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "make the ball red instead of blue", "drop_reason": "misses_change"},
     {"modification": "make the ball blue instead of red", "drop_reason": None},
@@ -50,6 +53,15 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return "misses_change" if outcome.missed and not _in_other_words(row, config) else None
 
     return drop_executed(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return what the text asserts against what should come in, and what the sentence encoder says of it."""
+    outcome = executed_row(read := lint_row(row))
+    told = f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}"
+    if (similarity := read["asked_similarity"]) is not None and (shift := read["asked_shift"]) is not None:
+        told += f" (similarity {similarity:.3f}, shift {shift:.3f})"
+    return told
 
 
 def _in_other_words(row: LintRow, config: Config) -> bool:

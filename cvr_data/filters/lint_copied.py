@@ -4,17 +4,19 @@ Such a text says nothing about what changes, even if it adds what is not to be s
 text that merely holds most of the target caption is `lint-leak`'s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_executed
+from cvr_data.filters._lint import Config, LintRow, drop_executed, executed_row, lint_row
 from cvr_data.language.execution import Outcome
 from cvr_data.language.words import words_of
 
 _ARTICLES = {"a", "an", "the"}
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "The blue ball rolls.", "drop_reason": "copied_caption"},
     {"modification": "a blue ball", "drop_reason": None},
@@ -30,6 +32,14 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return "copied_caption" if text and text in captions else None
 
     return drop_executed(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return which caption a text is."""
+    text = _without_articles(executed_row(lint_row(row)).new), _without_articles(words_of(row["modification"]))
+    is_target = _without_articles(words_of(row["target_caption"])) in text
+    side = "target" if is_target else "reference"
+    return f"the {side} caption is {row[f'{side}_caption']!r}"
 
 
 def _without_articles(words: Iterable[str]) -> list[str]:

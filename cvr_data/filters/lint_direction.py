@@ -5,12 +5,16 @@ thing, and "play the guitar on a piano" keeps both; of "a woman in a red dress",
 to the wrong thing. The text is done to the reference: `cvr_data.language.execution`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_executed
+from cvr_data.filters._lint import Config, LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
 from cvr_data.language.execution import Outcome
 
 REASONS = ("wrong_direction", "changes_something_else")
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "replace blue with red", "drop_reason": "wrong_direction"},
     {
@@ -30,3 +34,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return outcome.reason if outcome.reason in REASONS else None
 
     return drop_executed(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the change against what the text asserts and takes back."""
+    outcome = executed_row(read := lint_row(row))
+    back = f" and takes back {words_text(outcome.excluded)}" if outcome.excluded else ""
+    return f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}{back}"

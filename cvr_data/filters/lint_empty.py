@@ -3,7 +3,9 @@
 Source: our own check; the commonest failure of a small language model is to end at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -34,3 +36,8 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return "empty" if len(words_of(row["modification"])) < config.min_words else None
 
     return drop_linted_where(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return how many words the text has."""
+    return f"{len(words_of(row['modification'] or ''))} words, of at least {config.min_words}"

@@ -6,11 +6,13 @@ negation view needs texts where the excluded concept is named and stands after o
 Source: FDCA, ICLR 2025, and its FineCVR texts of retained, injected and excluded concepts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_executed
+from cvr_data.filters._lint import LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
 from cvr_data.language.execution import Outcome, required
 from cvr_data.language.words import mentions
 
@@ -21,6 +23,7 @@ class Config:
     """Styles that promise to name the excluded concept."""
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"style": "static", "modification": "make the ball blue", "drop_reason": "excluded_not_negated"},
     {"style": "static", "modification": "make the ball blue, not red", "drop_reason": None},
@@ -38,3 +41,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return None if all(mentions(outcome.excluded, concept) for concept in excluded) else "excluded_not_negated"
 
     return drop_executed(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return what should be taken back against what is."""
+    outcome = executed_row(read := lint_row(row))
+    return f"the change is {changes_text(read)}; the text takes back {words_text(outcome.excluded)}"

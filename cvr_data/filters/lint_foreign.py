@@ -6,11 +6,13 @@ one of theirs means, a kind of it, or what it is a kind of. The request for the 
 people's have: "replace the juicy red grapes with white grapes".
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_executed
+from cvr_data.filters._lint import LintRow, drop_executed, executed_row, lint_row
 from cvr_data.language.execution import Outcome
 
 
@@ -20,6 +22,7 @@ class Config:
     """Foreign words that are let through."""
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "have the boy read", "drop_reason": "foreign_words"},
     {"modification": "change the color of the ball to blue", "drop_reason": None},
@@ -37,3 +40,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return "foreign_words" if len(outcome.foreign) > config.max_words and not is_judged else None
 
     return drop_executed(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the words that come from nowhere."""
+    words = executed_row(lint_row(row)).foreign
+    return f"neither caption has {', '.join(map(repr, words))}; {config.max_words} such words are let through"

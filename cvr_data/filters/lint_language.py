@@ -7,6 +7,8 @@ Source: our own rule; multilingual models fall into another language, most often
 """
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +17,7 @@ from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.which_language import FOREIGN
 from cvr_data.language.words import words_of
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "mache den Ball blau, nicht rot", "drop_reason": "not_english"},
     {"modification": "make the ball blue, à la carte", "drop_reason": None},
@@ -40,3 +43,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return "not_english" if foreign > english else None
 
     return drop_linted_where(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the words that are of another script or language."""
+    words = [word for word in words_of(row["modification"]) if word in FOREIGN or not word.isascii()]
+    return f"not English: {', '.join(map(repr, words))}"

@@ -7,11 +7,13 @@ Source: our own rule, after the text-only baselines that come close to composed 
 (Ventura et al., AAAI 2024, https://arxiv.org/abs/2308.14746, table of baselines).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_linted_where
+from cvr_data.filters._lint import LintRow, drop_linted_where, lint_row
 from cvr_data.language.execution import required
 from cvr_data.language.words import content_words, has_word, words_of
 
@@ -28,6 +30,7 @@ class Config:
             raise ValueError(f"max_share must be between 0 and 1, got {self.max_share}.")
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {
         "target_caption": "a blue ball rolls on wet sand",
@@ -42,12 +45,27 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "leaks_target" where the text repeats too much of the target caption."""
 
     def reason(row: LintRow) -> str | None:
-        changed = [word for change in required(row["changes"], row["style"]) for word in words_of(change.after)]
-        shown = row["target_description"] or row["target_caption"]
-        unchanged = {word for word in content_words(words_of(shown)) if word not in changed}
-        text = words_of(row["modification"])
-        repeated = sum(has_word(text, word) for word in unchanged)
-        leaks = repeated >= config.min_repeated and repeated > config.max_share * len(unchanged)
+        unchanged, repeated = _repeated(row)
+        leaks = len(repeated) >= config.min_repeated and len(repeated) > config.max_share * len(unchanged)
         return "leaks_target" if leaks else None
 
     return drop_linted_where(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return which of the unchanged words a text repeats, against the share that it may."""
+    unchanged, repeated = _repeated(lint_row(row))
+    words = ", ".join(sorted(repeated))
+    return (
+        f"it repeats {len(repeated)} of {len(unchanged)} unchanged words of the target ({words}); "
+        f"at most {config.max_share:.0%}, or fewer than {config.min_repeated}"
+    )
+
+
+def _repeated(row: LintRow) -> tuple[set[str], set[str]]:
+    """The unchanged content words of what the target shows, and which of them the text has."""
+    changed = [word for change in required(row["changes"], row["style"]) for word in words_of(change.after)]
+    shown = row["target_description"] or row["target_caption"]
+    unchanged = {word for word in content_words(words_of(shown)) if word not in changed}
+    text = words_of(row["modification"])
+    return unchanged, {word for word in unchanged if has_word(text, word)}

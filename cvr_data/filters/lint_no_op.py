@@ -1,10 +1,12 @@
 """Lint: drop texts that change nothing, or ask twice: "turn the horse into a horse", "keep it the same"."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_executed
+from cvr_data.filters._lint import Config, LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
 from cvr_data.language.edits import replaced, split_negated
 from cvr_data.language.execution import Outcome
 from cvr_data.language.words import content_words, folded, has_word, mentions, same_word, words_of
@@ -14,6 +16,7 @@ _NOTHING = re.compile(
 )
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "turn the ball into a ball", "drop_reason": "no_op"},
     {"modification": "turn the red ball blue instead of red", "drop_reason": None},
@@ -35,6 +38,19 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         return "no_op" if is_no_op else None
 
     return drop_executed(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return why nothing would change."""
+    read = lint_row(row)
+    text, outcome = folded(read["modification"]), executed_row(read)
+    if outcome.reason == "no_op" or _into_itself(text):
+        return f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}"
+    if found := _NOTHING.search(text):
+        return f"it says {found[0]!r}"
+    if _instead_of_itself(text, read):
+        return f"it brings and takes back {words_text(split_negated(text).negated)}"
+    return f"it names what comes in twice; the change is {changes_text(read)}"
 
 
 def _into_itself(text: str) -> bool:

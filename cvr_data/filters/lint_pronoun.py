@@ -6,9 +6,12 @@ leaves open on what, and "let her run" needs one woman in the reference, not non
 Source: the authors of HUD count such pronouns in a third of generated texts; the rule is our own.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_linted_where
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where, lint_row
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import has_word, words_of
 
@@ -28,6 +31,7 @@ _GROUPS = frozenset("people men women children and couple pair group family crow
 _BEFORE_IT = EDIT_WORDS | frozenset("have has and but then so that as where if".split())
 
 
+LANGUAGES = ("en",)
 EXAMPLE = [
     {"modification": "put a hat on it", "drop_reason": "unclear_pronoun"},
     {"modification": "make it blue", "drop_reason": None},
@@ -36,19 +40,22 @@ EXAMPLE = [
 
 def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "unclear_pronoun" where a pronoun has no antecedent."""
+    return drop_linted_where(table, lambda row: "unclear_pronoun" if _unclear(row) else None)
 
-    def reason(row: LintRow) -> str | None:
-        words = words_of(row["modification"])
-        shown = words_of(row["reference_description"] or row["reference_caption"])
-        reference = [word.removesuffix("'s") for word in shown]
-        unclear = (
-            _is_unclear(word, words[:place], reference)
-            for place, word in enumerate(words)
-            if word in _THINGS | _MEN | _WOMEN | _MANY
-        )
-        return "unclear_pronoun" if any(unclear) else None
 
-    return drop_linted_where(table, reason)
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return the pronouns that nothing explains."""
+    unclear = ", ".join(map(repr, _unclear(lint_row(row))))
+    shown = row.get("reference_description") or row["reference_caption"]
+    return f"nothing before it in the text, and nobody in the reference, is {unclear}: {shown!r}"
+
+
+def _unclear(row: LintRow) -> list[str]:
+    words = words_of(row["modification"])
+    shown = words_of(row["reference_description"] or row["reference_caption"])
+    reference = [word.removesuffix("'s") for word in shown]
+    pronouns = ((place, word) for place, word in enumerate(words) if word in _THINGS | _MEN | _WOMEN | _MANY)
+    return [word for place, word in pronouns if _is_unclear(word, words[:place], reference)]
 
 
 def _is_unclear(pronoun: str, earlier: list[str], reference: list[str]) -> bool:

@@ -4,7 +4,9 @@ Source: CoVR's texts have 4.8 words on average (Ventura et al., AAAI 2024, https
 31 (Thawakar et al., ICCV 2025, https://arxiv.org/abs/2508.14039). The limits leave room above both.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -40,7 +42,17 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "too_long" where the modification exceeds the limit of its style."""
 
     def reason(row: LintRow) -> str | None:
-        style = row["style"] if row["style"] in ("short", "static", "action", "dense") else "other"
-        return "too_long" if len(words_of(row["modification"])) > getattr(config, style) else None
+        return "too_long" if len(words_of(row["modification"])) > _limit(config, row["style"])[1] else None
 
     return drop_linted_where(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return how many words the text has, and how many its style allows."""
+    style, most = _limit(config, row.get("style"))
+    return f"{len(words_of(row['modification']))} words; {style} texts have at most {most}"
+
+
+def _limit(config: Config, style: str | None) -> tuple[str, int]:
+    name = style if style in ("short", "static", "action", "dense") else "other"
+    return name, getattr(config, name)

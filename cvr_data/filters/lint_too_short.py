@@ -4,7 +4,9 @@ Source: dense texts have 31 words on average (Thawakar et al., ICCV 2025, https:
 is our own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -34,7 +36,16 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     """Return the table with `drop_reason` "too_short" where the modification has too few words for its style."""
 
     def reason(row: LintRow) -> str | None:
-        fewest = config.dense if row["style"] == "dense" else config.other
-        return "too_short" if len(words_of(row["modification"])) < fewest else None
+        return "too_short" if len(words_of(row["modification"])) < _limit(config, row["style"])[1] else None
 
     return drop_linted_where(table, reason)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    """Return how many words the text has, and how many its style promises."""
+    style, fewest = _limit(config, row.get("style"))
+    return f"{len(words_of(row['modification'] or ''))} words; {style} texts have at least {fewest}"
+
+
+def _limit(config: Config, style: str | None) -> tuple[str, int]:
+    return ("dense", config.dense) if style == "dense" else ("other", config.other)

@@ -1,4 +1,7 @@
-"""Parts of speech and lemmas of words, by spaCy: "runs" and "running" are both "run"."""
+"""Parts of speech and lemmas of words, by spaCy: "runs" and "running" are both "run".
+
+English is what the rest knows; of another language an installed spaCy model tells the parts of speech alone.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.errors import CvrError
 from cvr_data.language.slots import Tagged, repaired
 
 if TYPE_CHECKING:
@@ -14,20 +18,25 @@ if TYPE_CHECKING:
 
 
 BATCH = 256
+ENGLISH = "en"
 
 
-def tagged(texts: Sequence[str]) -> Iterator[Tagged]:
-    """Yield the repaired tags of each text of normalised words, in order."""
+def tagged(texts: Sequence[str], language: str = ENGLISH) -> Iterator[Tagged]:
+    """Yield the tags of each text of normalised words, in order; those of English are repaired.
+
+    Raises:
+        CvrError: no model of that language is installed.
+    """
     from spacy.tokens import Doc
 
     if not texts:
         return
-    language = english("parser", "ner", "lemmatizer")
-    docs = (Doc(language.vocab, words=text.split()) for text in texts)
-    for doc in language.pipe(docs, batch_size=BATCH):
-        yield repaired(
-            Tagged([token.text for token in doc], [token.pos_ for token in doc], [token.tag_ for token in doc])
-        )
+    is_english = language == ENGLISH
+    model = english("parser", "ner", "lemmatizer") if is_english else model_of(language)
+    docs = (Doc(model.vocab, words=text.split()) for text in texts)
+    for doc in model.pipe(docs, batch_size=BATCH):
+        tags = Tagged([token.text for token in doc], [token.pos_ for token in doc], [token.tag_ for token in doc])
+        yield repaired(tags) if is_english else tags
 
 
 def lemmas(words: pa.Array, parts: pa.Array) -> pa.Array:
@@ -72,3 +81,37 @@ def english(*exclude: str) -> "Language":
     from cvr_data.core.model_packages import model_path
 
     return spacy.load(model_path("spacy"), exclude=exclude)
+
+
+@cache
+def model_of(language: str) -> "Language":
+    """Return the spaCy model of a language that is not English: its code (`de`), a model's name, or its folder.
+
+    Raises:
+        CvrError: none is installed, or what is there tells no parts of speech.
+    """
+    import spacy
+
+    names = sorted(name for name in spacy.util.get_installed_models() if name.startswith(f"{language}_"))
+    try:
+        model = spacy.load(names[0] if names else language, exclude=["parser", "ner", "lemmatizer"])
+    except OSError as error:
+        code = language.split("_")[0]
+        install = f"{code}_core_{'web' if code == 'zh' else 'news'}_sm" if len(code) in (2, 3) else language
+        raise CvrError(
+            f"No spaCy model {language!r} can be loaded: `python -m spacy download {install}` installs one "
+            f"(https://spacy.io/models); a folder or a model's name may be given, too ({str(error).splitlines()[0]})."
+        ) from None
+    if not {"tagger", "morphologizer", "attribute_ruler"} & set(model.pipe_names):
+        raise CvrError(f"The spaCy model {language!r} tells no parts of speech; its steps: {model.pipe_names}.")
+    return model
+
+
+def name_of_model(language: str) -> str:
+    """Return name and version of the model that is installed for a language: another tags otherwise.
+
+    Raises:
+        CvrError: none is installed.
+    """
+    meta = model_of(language).meta
+    return f"{meta['lang']}_{meta['name']}-{meta['version']}"

@@ -21,6 +21,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import column_names, hashes_of, parts_of, read_part
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.language.told_languages import check_languages
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT
 from cvr_data.modifications.generator import SEEDS, Config, prompt_of
 from cvr_data.modifications.lookup import Lookup, looked_up
@@ -34,6 +35,7 @@ TEXTS = "generate-modifications"
 """How the stages begin that write texts."""
 _GIVEN = {"modification": "given", "modification_id": "given_id", "style": "given_style"}
 _SIDES = ("reference", "target")
+_OTHERWISE = "take a prompt file of your own with `languages` (--prompt), or go on with --language en"
 _ENDS = ("before", "after")
 
 
@@ -56,11 +58,19 @@ def asked_pairs(run: StageRun, pairs: Path, config: Config) -> Flow:
 
 
 def check_asked(pairs: Path, config: Config) -> None:
-    """Raise if no pair is of a split that is asked for, before anything is written.
+    """Raise if no pair is of a split that is asked for, or captions of another language, before anything is written.
 
     Raises:
         CvrError: so.
     """
+    prompt = prompt_of(config)
+    reads = prompt.languages.split()
+    if config.language is None:
+        check_languages(pairs, f"the prompt {prompt.name!r}", reads, _OTHERWISE)
+    elif config.language not in reads:
+        raise CvrError(
+            f"The prompt {prompt.name!r} reads {', '.join(reads)} alone, not {config.language!r}; {_OTHERWISE}."
+        )
     found: set[str | None] = set()
     for table in _tables(pairs, ["split"]) if config.splits else ():
         found.update(table.column("split").to_pylist())

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.progress import Progress
-from cvr_data.filters import FILTERS
+from cvr_data.filters import FILTERS, KnowsLanguages
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, with_more_room
@@ -57,6 +57,8 @@ class Config:
     """The modifications that a paraphrase or reverse prompt is asked about."""
     videos: Path | None = field(default=None, metadata={"output": False})
     """Videos with dense descriptions; None: those the pairs were made from."""
+    language: str | None = field(default=None, metadata={"output": False})
+    """Code of the language that captions are in; None: the prompt's, unless the import told otherwise."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts < SEEDS:
@@ -75,6 +77,7 @@ def prompt_of(config: Config) -> Prompt:
         CvrError: no such prompt, one that writes no modification texts, or one that needs texts which are not given.
     """
     prompt = load_prompt(config.prompt)
+    check_lint_languages(prompt)
     if prompt.task not in TASKS:
         raise CvrError(f"The prompt {prompt.name!r} writes no modification texts; its task is {prompt.task!r}.")
     if prompt.task != "change" and config.given is None:
@@ -86,6 +89,22 @@ def prompt_of(config: Config) -> Prompt:
     if not chosen:
         return prompt
     return replace(prompt, decoding={**prompt.decoding, **chosen}, retry={**prompt.retry, **chosen})
+
+
+def check_lint_languages(prompt: Prompt) -> None:
+    """Refuse lint that does not read the languages a prompt is for.
+
+    Raises:
+        CvrError: so.
+    """
+    for name in prompt.lint:
+        module = FILTERS.get(name)
+        if isinstance(module, KnowsLanguages) and not {*prompt.languages.split()} <= {*module.LANGUAGES}:
+            known = ", ".join(module.LANGUAGES)
+            raise CvrError(
+                f"The prompt {prompt.name!r} is for {prompt.languages!r}, and {name} reads {known} alone; "
+                "leave it out of its `lint`."
+            )
 
 
 class Generator:

@@ -18,14 +18,19 @@ from cvr_data.language.changes import Phrase, change_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.normalise import normalised
 from cvr_data.language.parse import parse, sentences
-from cvr_data.language.slots import part_of
-from cvr_data.language.tagging import lemmas, tagged
+from cvr_data.language.slots import SLOTS, part_of
+from cvr_data.language.tagging import ENGLISH, lemmas, tagged
 from cvr_data.tables import PHRASE
 
 CHANGE_WORD = pa.struct([(f"{side}_{what}", pa.string()) for side in ("before", "after") for what in ("part", "lemma")])
 """Universal part of speech of a phrase's last word, null where its caption has it not; lemma of a single word."""
 SIDES = ("reference", "target")
 PHRASES = ("before_phrase", "after_phrase")
+_SLOT_OF_PART = {
+    "VERB": "action", "AUX": "action", "NOUN": "object", "PROPN": "object", "PRON": "object", "ADJ": "attribute",
+    "NUM": "attribute",
+}  # fmt: skip
+"""All that the part of speech tells, in any language."""
 
 
 class _Judged(NamedTuple):
@@ -52,17 +57,19 @@ def type_changes(
     *,
     with_words: bool = False,
     with_reasons: bool = False,
+    language: str = ENGLISH,
 ) -> pa.Table:
     """Return the pairs with kind and slot of every change filled in, where it has none yet.
 
     `advance` is told how many captions were parsed; a caption is parsed once, however many pairs it is in.
-    `with_words` also adds the column `change_words`, `with_reasons` the column `change_reasons`.
+    `with_words` also adds the column `change_words`, `with_reasons` the column `change_reasons`. Of captions in
+    other languages, the slot is what the part of speech tells, and there are no phrases, lemmas or reasons.
     """
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
     is_asked = pa.array(np.ones(len(structs), bool)) if with_reasons else pc.is_null(pc.struct_field(structs, "kind"))
     uses = _uses(pairs, changes, is_asked)
-    found = _judged(uses, advance)
+    found = _judged(uses, advance) if language == ENGLISH else _by_part(uses, language)
     slot, reason = (pa.array([one[place] for one in found], pa.string()).take(uses.use_of_change) for place in (0, 1))
     phrases = [pa.array([one[place] for one in found], PHRASE).take(uses.use_of_change) for place in (2, 3)]
     typed = _typed(structs, is_asked, slot, phrases)
@@ -70,7 +77,7 @@ def type_changes(
     if with_reasons:
         pairs = with_column(pairs, "change_reasons", _lists(changes, reason))
     if with_words:
-        pairs = with_column(pairs, "change_words", _lists(changes, _change_words(pairs, changes)))
+        pairs = with_column(pairs, "change_words", _lists(changes, _change_words(pairs, changes, language)))
     return pairs
 
 
@@ -118,6 +125,18 @@ def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
     return found
 
 
+def _by_part(uses: _Uses, language: str) -> list[_Judged]:
+    """Return the slot of each distinct use by the parts of speech of its sides in their captions."""
+    captions = list(tagged(normalised(pa.array(uses.texts, pa.string())).to_pylist(), language))
+    found = []
+    for *texts, before, after in uses.distinct:
+        phrases = (uses.phrases[before], uses.phrases[after])
+        parts = [part_of(captions[text], phrase) for text, phrase in zip(texts, phrases, strict=True) if phrase]
+        slots = [_SLOT_OF_PART.get(part or "", "other") for part in parts]
+        found.append(_Judged(min(slots, key=SLOTS.index, default="other"), None, None, None))
+    return found
+
+
 def _told(phrase: Phrase) -> dict[str, int | str] | None:
     """Return where a side stands and its noun phrase; None of a side without words."""
     return {name: getattr(phrase, name) for name in PHRASE.names} if phrase.words else None
@@ -129,21 +148,22 @@ def _lists(like: pa.ListArray, values: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), values)
 
 
-def _change_words(pairs: pa.Table, changes: pa.ListArray) -> pa.Array:
+def _change_words(pairs: pa.Table, changes: pa.ListArray, language: str) -> pa.Array:
     """Return part of speech and lemma of both phrases of every change."""
     structs, rows = pc.list_flatten(changes), pc.list_parent_indices(changes)
     columns = []
     for side, name in zip(SIDES, ("before", "after"), strict=True):
         phrases = pc.fill_null(pc.struct_field(structs, name), "")
-        part = _parts_of(normalised(pairs.column(f"{side}_caption").combine_chunks().take(rows)), phrases)
-        columns += [part, lemmas(phrases, part)]
+        texts = normalised(pairs.column(f"{side}_caption").combine_chunks().take(rows))
+        part = _parts_of(texts, phrases, language)
+        columns += [part, lemmas(phrases, part) if language == ENGLISH else phrases]
     return pa.StructArray.from_arrays(columns, fields=list(CHANGE_WORD))
 
 
-def _parts_of(texts: pa.Array, phrases: pa.Array) -> pa.Array:
+def _parts_of(texts: pa.Array, phrases: pa.Array, language: str) -> pa.Array:
     """Return the part of speech of each phrase in its text; a text is tagged once."""
     distinct = pc.unique(texts).sort()
     text_of_row = pc.index_in(texts, distinct).to_pylist()
-    captions: Sequence = list(tagged(distinct.to_pylist()))
+    captions: Sequence = list(tagged(distinct.to_pylist(), language))
     said = zip(text_of_row, phrases.to_pylist(), strict=True)
     return pa.array([part_of(captions[text], phrase) for text, phrase in said], pa.string())

@@ -18,6 +18,7 @@ from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.similarities import text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
+from cvr_data.language.tagging import ENGLISH
 from cvr_data.pairs.changes import type_changes
 from cvr_data.videos.recordings import segments
 
@@ -44,7 +45,9 @@ class WordUses(NamedTuple):
     uses: np.ndarray
 
 
-def column_step(name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM) -> Step:
+def column_step(
+    name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM, language: str = ENGLISH
+) -> Step:
     """Return the step that adds what `name` in SHOWN_BY stands for, unless the strategy gave it.
 
     Args:
@@ -52,13 +55,14 @@ def column_step(name: str, embeddings: Path | None, uses: Side | None, encoder: 
         embeddings: stored features; without them a visual similarity is null, and captions are encoded.
         uses: of words, for their counts.
         encoder: of the text similarity.
+        language: of the captions, for their parts of speech.
     """
     sides = (uses,) if name == "change_counts" and uses else ()
     is_network = name == "text_similarity"
     return Step(
         name=name,
         run=_with_column,
-        config=(name, embeddings, encoder),
+        config=(name, embeddings, encoder, language),
         sides=sides,
         is_counted=False,
         on_gpu=is_network,
@@ -129,10 +133,12 @@ def summed(config: None, counts: pa.Table) -> pa.Table:
     return sums.rename_columns(["word", "uses"])
 
 
-def _with_column(about: tuple[str, Path | None, str], pairs: pa.Table, *sides: WordUses) -> pa.Table:
-    name, embeddings, encoder = about
+def _with_column(about: tuple[str, Path | None, str, str], pairs: pa.Table, *sides: WordUses) -> pa.Table:
+    name, embeddings, encoder, language = about
     if name == "text_similarity" and name not in pairs.column_names:
         return with_column(pairs, name, text_similarities(pairs, embeddings, encoder))
+    if name == "change_words" and name not in pairs.column_names:
+        return type_changes(pairs, with_words=True, language=language)
     return pairs if SHOWN_BY[name] in pairs.column_names else _ADDERS[name](embeddings, pairs, *sides)
 
 
@@ -140,10 +146,6 @@ def _add_visual(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
     if embeddings is None:
         return with_column(pairs, "visual_similarity", pa.nulls(pairs.num_rows, pa.float32()))
     return with_column(pairs, "visual_similarity", visual_similarities(pairs, embeddings))
-
-
-def _add_words(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
-    return type_changes(pairs, with_words=True)
 
 
 def _add_reasons(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
@@ -155,6 +157,5 @@ def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.
 
 
 _ADDERS: Mapping[str, Callable[..., pa.Table]] = {
-    "visual_similarity": _add_visual, "change_words": _add_words,
-    "change_counts": _add_counts, "change_reasons": _add_reasons,
+    "visual_similarity": _add_visual, "change_counts": _add_counts, "change_reasons": _add_reasons,
 }  # fmt: skip

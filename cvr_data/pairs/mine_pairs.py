@@ -22,7 +22,17 @@ from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM, check_band
 from cvr_data.features.similarities import text_encoder_of
-from cvr_data.filters import FILTERS, ClaimsPlaces, FilterModule, HasVersion, MeetsInGroups, NeedsColumns
+from cvr_data.filters import (
+    FILTERS,
+    ClaimsPlaces,
+    FilterModule,
+    HasVersion,
+    KnowsLanguages,
+    MeetsInGroups,
+    NeedsColumns,
+)
+from cvr_data.language.tagging import ENGLISH, name_of_model
+from cvr_data.language.told_languages import check_languages
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
 from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
@@ -33,6 +43,8 @@ DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
     "caption-pair-cap",
 )  # fmt: skip
+KNOWING_ENGLISH = ("invisible-change", "text-similarity")
+"""Default filters that captions of another language do without."""
 
 GUARD = "straddling"
 """The filter that keeps test videos out of training pairs; it runs first unless it is taken out by name."""
@@ -79,7 +91,7 @@ def parse_filter(text: str) -> Filter:
     return Filter(name, FILTERS.get(name), FILTERS.config(name, found))
 
 
-def choose_filters(texts: Sequence[str]) -> list[Filter]:
+def choose_filters(texts: Sequence[str], language: str | None = None) -> list[Filter]:
     """Return the filters that `--filter` names, in order.
 
     `NAME` stands in place of the default filters, after the guard against leaks; `+NAME` is added to the default ones,
@@ -93,7 +105,7 @@ def choose_filters(texts: Sequence[str]) -> list[Filter]:
             raise CvrError("--filter none stands alone; -NAME takes one of the default filters out.")
         return []
     named = [text for text in texts if text[:1] not in ("+", "-")]
-    filters = [parse_filter(name) for name in named or DEFAULT_FILTERS]
+    filters = [parse_filter(name) for name in named or default_filters(language)]
     if GUARD not in [each.name for each in filters]:
         filters.insert(0, parse_filter(GUARD))
     for text in texts:
@@ -118,6 +130,12 @@ def strategy_of(name: str, options: Sequence[str]) -> Strategy:
     return Strategy(name, STRATEGIES.get(name), STRATEGIES.config(name, options))
 
 
+def default_filters(language: str | None) -> tuple[str, ...]:
+    """Return the names of the filters that captions of a language get where none are given."""
+    is_english = language in (None, ENGLISH)
+    return DEFAULT_FILTERS if is_english else tuple(name for name in DEFAULT_FILTERS if name not in KNOWING_ENGLISH)
+
+
 def mine_pairs(
     videos: Path,
     embeddings: Path | None,
@@ -126,27 +144,60 @@ def mine_pairs(
     out: Path,
     *,
     overwrite: bool,
+    language: str | None = None,
 ) -> Artifact:
     """Write the pairs of a corpus, and every removed one with its reason.
 
+    The language is that of the captions: `en`, or what `model_of` takes; None is English unless the import told else.
+
     Raises:
-        CvrError: the videos lack a column, a filter needs embeddings that are not given, or `out` holds another thing.
+        CvrError: the videos lack a column, a filter needs embeddings that are not given, `out` holds another thing, or
+            captions are in a language that a filter or the strategy does not read.
     """
     inputs = {"videos": videos, **({"embeddings": embeddings} if embeddings else {}), **strategy.inputs()}
     config = {"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]}
+    if (spoken := language or ENGLISH) != ENGLISH:
+        config["language"] = name_of_model(spoken)
     run = StageRun(out, stage="mine-pairs", version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
     needs = [_need(chosen) for chosen in filters]
+    if embeddings is None and any(chosen.name == "visual-similarity" for chosen in filters):
+        raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
     encoder = _text_encoder(strategy, filters, embeddings)
+    _check_language(videos, strategy, filters, language)
     read = _Read("segments" in needs, str(videos))
     with run:
         corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
         pairs = strategy.module.mined(strategy.config, corpus, embeddings)
-        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder))
-        pairs = pairs.then(Step(name="changes", run=_typed, is_counted=False))
+        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken))
+        pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
+
+
+def _check_language(videos: Path, strategy: Strategy, filters: Sequence[Filter], language: str | None) -> None:
+    """Refuse what does not read the captions.
+
+    Raises:
+        CvrError: the import told that many are not English and nobody says what they are, or what is chosen reads
+            English alone.
+    """
+    if language is None:
+        otherwise = "--language fr (de, ...) takes spaCy's model of it, --language en goes on as if all were English"
+        check_languages(videos, "mining", (ENGLISH,), otherwise)
+    if language in (None, ENGLISH):
+        return
+    components: list[Strategy | Filter] = [strategy, *filters]
+    for chosen in components:
+        reads = chosen.module.LANGUAGES if isinstance(chosen.module, KnowsLanguages) else (language,)
+        if chosen.name == "text-similarity" and chosen.config.encoder == MINILM:
+            reads = (ENGLISH,)
+        if language not in reads:
+            raise CvrError(
+                f"{chosen.name} reads {', '.join(reads)} alone, not {language!r}: leave it out, or take one that does "
+                "(text-similarity:encoder=sentence-transformers,low=...,high=...; `cvr calibrate` finds the band)."
+            )
 
 
 def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Path | None) -> str:
@@ -179,6 +230,7 @@ class _Columns:
     uses: Side | None
     text_encoder: str
     """Of the text similarity: one for the whole column."""
+    language: str
     known: tuple[str, ...] = OF_VIDEOS
 
     def with_column(self, pairs: Flow, name: str | None) -> Flow:
@@ -186,7 +238,7 @@ class _Columns:
         if name is None or name in self.known:
             return pairs
         self.known = (*self.known, name)
-        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder))
+        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language))
 
 
 def _need(chosen: Filter) -> str | None:
@@ -241,6 +293,6 @@ def _lost(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Tab
     return mark_rows(pairs, losing.column("row").to_numpy(), reason)
 
 
-def _typed(config: None, pairs: pa.Table) -> pa.Table:
-    typed = type_changes(pairs)
+def _typed(language: str, pairs: pa.Table) -> pa.Table:
+    typed = type_changes(pairs, language=language)
     return typed.drop_columns([name for name in NOT_KEPT if name in typed.column_names])

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, funnel_of, input_paths
+from cvr_data.core.lineage import FunnelStep, follow, funnel_of, input_paths
 from cvr_data.media.places import whole_path
 from cvr_data.tables import TRIPLETS, VIDEOS
 
@@ -42,6 +43,33 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
         videos=pa.concat_tables(tables, promote_options="permissive") if tables else None,
         video_folders=tuple(folders),
     )
+
+
+def open_stage_rows(folder: Path) -> Dataset | None:
+    """Return pairs or usable texts in the form of triplets, or None where the folder holds neither.
+
+    A pair has no text yet, which is the empty one.
+
+    Raises:
+        CvrError: the pairs or videos have moved or changed.
+    """
+    artifact = open_artifact(folder)
+    if artifact.stage == "mine-pairs":
+        rows = artifact.read()
+        rows = rows.append_column("modification", pa.repeat("", rows.num_rows))
+        rows = rows.append_column("triplet_id", rows["pair_id"]).append_column("style", rows["modification"])
+    elif artifact.stage.startswith("generate-modifications"):
+        texts = artifact.read().filter(pc.field("status") == "ok")
+        pairs = pa.concat_tables([open_artifact(path).read() for path in input_paths(artifact, "pairs").values()])
+        rows = pairs.take(pc.index_in(texts["pair_id"], pairs["pair_id"]))
+        for name in ("modification_id", "modification", "style", "backend", "model"):
+            rows = rows.append_column(name, texts[name])
+        rows = rows.append_column("triplet_id", texts["modification_id"])
+    else:
+        return None
+    rows = rows.append_column("query_id", rows["triplet_id"])
+    rows = with_column(rows, "split", pc.fill_null(rows["split"], "none"))
+    return Dataset(artifact, check_columns(rows, TRIPLETS, str(folder)), read_dataset_videos(follow(folder, "videos")))
 
 
 def dataset_funnel(artifact: Artifact, artifacts: Sequence[Artifact]) -> list[FunnelStep]:

@@ -144,20 +144,19 @@ def _summary(counts: Mapping[str, int], steps: int = 1) -> dict[str, float] | No
     return {"count": count, "mean": round(mean, 4), **{name: quantile(share) for name, share in QUANTILES.items()}}
 
 
-def triplet_text_report(numbers: dict[str, Any]) -> str:
-    """Return the numbers as lines to read in a terminal."""
+def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
+    """Return the numbers as lines to read in a terminal; of `pairs`, which have no texts, without those of texts."""
     lines = []
     for split, found in {"all": numbers["all"], **numbers["splits"]}.items():
-        lines.append(
-            f"{split:<6}{found['triplets']:>9} triplets  {found['queries']:>9} queries  {found['videos']:>8} videos  "
-            f"{found['targets']:>8} targets  {found['texts']:>8} texts"
-        )
+        line = f"{split:<6}{found['triplets']:>9} {kind}  {found['videos']:>8} videos  {found['targets']:>8} targets"
+        of_texts = f"  {found['queries']:>9} queries  {found['texts']:>8} texts"
+        lines.append(line if kind == "pairs" else line + of_texts)
     overall = numbers["all"]
     lines.append("")
     for title, name in (
         ("Words per text", "words_per_text"),
-        ("Triplets per target", "triplets_per_target"),
-        ("Triplets per text", "triplets_per_text"),
+        (f"{kind.capitalize()} per target", "triplets_per_target"),
+        (f"{kind.capitalize()} per text", "triplets_per_text"),
         ("Caption similarity", "text_similarity"),
         ("Visual similarity", "visual_similarity"),
         ("Seconds per video", "duration_s"),
@@ -175,7 +174,8 @@ def triplet_text_report(numbers: dict[str, Any]) -> str:
         ("Shared texts", numbers["leaks"]["texts"]),
     ):
         lines.append(f"{title:<20}{triplet_counts_text(counts)}")
-    return "\n".join(lines)
+    about_texts = ("Words", "Pairs per text", "Styles", "Sources of text", "Shared texts")
+    return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(about_texts))
 
 
 def triplet_summary_text(found: dict[str, float] | None) -> str:

@@ -17,10 +17,10 @@ PAIR_COLUMNS = ("reference_id", "target_id", "reference_caption", "target_captio
 def sample_rows(
     modifications: Path, pairs: Path | None, *, count: int, seed: int, status: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return the texts of up to `count` pairs drawn with the seed, in the order of the table, with the pair's columns.
+    """Return the texts of up to `count` pairs drawn with the seed, in the table's order, with their pair's columns.
 
     Raises:
-        CvrError: no row has such a status, or the pairs are not to be found.
+        CvrError: the pairs are not to be found.
     """
     artifact = open_artifact(modifications, stage="generate-modifications")
     table = artifact.read()
@@ -28,7 +28,7 @@ def sample_rows(
         chosen = pa.array([value in status for value in table.column("status").to_pylist()], pa.bool_())
         table = table.filter(chosen)
     if not table.num_rows:
-        raise CvrError(f"{modifications}: no row{' of status ' + ' or '.join(status) if status else ''}.")
+        return []
     pair_ids = pc.unique(table.column("pair_id"))
     drawn = np.random.default_rng(seed).permutation(len(pair_ids))[:count]
     rows = table.filter(pc.is_in(table.column("pair_id"), pair_ids.take(pa.array(drawn)))).to_pylist()

@@ -46,6 +46,7 @@ from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.tables import pair_id
 
 VERSION = 4
+LANGUAGES = ("en",)
 NAME = "concept"
 MEET_BY = "reference"
 CAPTIONS = 8192

@@ -61,7 +61,7 @@ def test_a_sample_shows_captions_text_and_reasons(cvr, pairs, tmp_path):
 def test_a_sample_is_of_the_status_asked_for(cvr, one_line_error, pairs, tmp_path):
     cvr("generate-modifications", pairs, "--llm", "echo", "-o", "fail=green", "-O", tmp_path / "mods")
     assert "error (echo was told to fail)" in cvr("sample", tmp_path / "mods", "--status", "error").out
-    assert "no row of status rejected" in one_line_error("sample", tmp_path / "mods", "--status", "rejected")
+    assert "has no text of status rejected" in cvr("sample", tmp_path / "mods", "--status", "rejected").out
 
 
 @pytest.mark.parametrize(

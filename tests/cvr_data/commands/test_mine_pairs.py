@@ -325,3 +325,10 @@ def test_a_default_filter_gets_other_options_in_its_place():
 def test_what_cannot_be_added_or_taken_out_is_refused(texts):
     with pytest.raises(CvrError):
         choose_filters(texts)
+
+
+def test_a_filter_on_frames_without_features_is_refused(one_line_error, tmp_path):
+    write_videos(tmp_path / "videos")
+    words = ("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", "-f", "visual-similarity")
+    assert "pass --embeddings" in one_line_error(*words)
+    assert not (tmp_path / "pairs").exists()

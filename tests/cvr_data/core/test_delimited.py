@@ -6,7 +6,7 @@ import random
 import pytest
 
 from cvr_data.core import delimited
-from cvr_data.core.delimited import header, records
+from cvr_data.core.delimited import header, plain_columns, records
 from cvr_data.core.errors import CvrError
 
 H = b"video_id,caption\n"
@@ -111,3 +111,27 @@ def test_a_file_that_is_no_such_text_is_called_what_it_is(tmp_path, content, mes
     with pytest.raises(CvrError, match=message):
         delimited.check_start(path)
         header(path, ",")
+
+
+def test_arrow_reads_a_file_without_quotes_as_it_is_read_line_by_line_or_not_at_all(tmp_path):
+    draw, read_by_arrow = random.Random(0), 0
+    for _ in range(400):
+        signs = ["a", "7", " ", "\xe9", "\0", ",", ",", "null", "\\", "'", "#"]
+        rows = ["".join(draw.choice(signs) for _ in range(draw.randint(0, 5))) for _ in range(draw.randint(0, 5))]
+        text = "id,text" + draw.choice(["\n", "\r\n", "\r"]).join(["", *rows]) + draw.choice(["", "\n"])
+        path = tmp_path / "t.csv"
+        path.write_bytes(draw.choice([b"", b"\xef\xbb\xbf", b"\n"]) + text.encode() + draw.choice([b"", b"\n\xff,a"]))
+        found = list(records(path, ","))
+        columns = plain_columns(path, ",", [1, 0], 2)
+        if columns is not None:
+            read_by_arrow += 1
+            assert not any(record.problem for record in found)
+            cells = [[record.cells[place].decode() for record in found] for place in (1, 0)]
+            assert [column.to_pylist() for column in columns] == cells
+    assert read_by_arrow > 50
+
+
+def test_a_quote_anywhere_leaves_the_file_to_the_records(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id,text\n" + "a,b\n" * delimited.BLOCK + 'c,5" screen\n')
+    assert plain_columns(path, ",", [0], 2) is None

@@ -1,6 +1,8 @@
 """trust: code outside cvr runs only where the user wrote its name."""
 
 import ast
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,3 +131,17 @@ def test_every_from_pretrained_refuses_the_code_of_a_model():
                 assert said.get("trust_remote_code") == "False", f"{path}: {owner}"
                 found += 1
     assert found >= 8
+
+
+def test_a_component_in_the_current_folder_is_found_and_stands_in_for_no_library(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "few.py").write_text('"""Mine."""\nimport json\n')
+    (tmp_path / "json.py").write_text("raise SystemExit('not the library')\n")
+    code = (
+        "import sys; sys.path[:] = [p for p in sys.path if p]\n"
+        "from cvr_data.core.trust import import_named, naming\n"
+        "with naming(['-f', '+mine.few:most=3']):\n    print(import_named('mine.few', 'filter').__doc__)\n"
+        "import os; print(os.getcwd() in sys.path)\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["Mine.", "False"], done.stderr

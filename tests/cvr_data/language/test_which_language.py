@@ -1,9 +1,5 @@
 """which_language: other scripts by their letters, other languages by words, and nothing of English captions."""
 
-import importlib.util
-
-import pytest
-
 from cvr_data.language.which_language import languages_of, script_of
 
 
@@ -37,9 +33,15 @@ def test_short_captions_are_looked_at_together():
     assert sum(found.values()) == 6
 
 
-@pytest.mark.skipif(importlib.util.find_spec("lingua") is None, reason="needs lingua (cvr[languages])")
 def test_lingua_names_the_language():
-    assert languages_of(["un perro corre a la playa con su pelota"]) == {"es": 1}
+    captions = {
+        "es": "un perro corre a la playa con su pelota",
+        "de": "ein Mann mit Hut spielt Gitarre auf einer B\u00fchne",
+        "fr": "une femme en robe rouge danse sur la plage",
+    }
+    assert {name: languages_of([caption]) for name, caption in captions.items()} == {
+        name: {name: 1} for name in captions
+    }
 
 
 def test_an_import_says_it_once_and_english_ones_say_nothing(tmp_path, cvr):

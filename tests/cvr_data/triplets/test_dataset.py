@@ -72,3 +72,13 @@ def test_numbers_are_printed_as_text_and_as_json(built, cvr):
 def test_a_mistake_is_one_line(built, one_line_error, monkeypatch, words, message):
     monkeypatch.chdir(built.parent)
     assert message in one_line_error(*words)
+
+
+def test_pairs_and_texts_are_counted_as_the_triplets_they_can_become(built, tmp_path, cvr):
+    pairs, texts, triplets = (cvr("stats", tmp_path / name).out for name in ("pairs", "short", "tiny"))
+    assert pairs.splitlines()[0].split() == ["all", "4", "pairs", "5", "videos", "4", "targets"]
+    assert "per text" not in pairs
+    assert texts.splitlines()[0].split()[:3] == ["all", "3", "texts"]  # the fourth was rejected
+    assert triplets.splitlines()[0].split()[:3] == ["all", "3", "triplets"]
+    as_json = json.loads(cvr("stats", tmp_path / "short", "--json").out)
+    assert as_json["all"]["words"] == json.loads(cvr("stats", tmp_path / "tiny", "--json").out)["all"]["words"]

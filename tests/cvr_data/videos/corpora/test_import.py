@@ -288,3 +288,25 @@ def test_captions_are_stored_in_nfc_without_what_cannot_be_seen(cvr, folder):
     assert cvr("import", "table", "captions.jsonl").code == 0
     assert captions_by_id(Path("videos")) == {"v1": ["un café, שלום"], "v2": ["A DOG runs \u2764\ufe0f"]}
     assert reasons_by_id(Path("videos")) == {"v3": "no_caption"}
+
+
+@pytest.mark.parametrize("change", ["a medium less", "another medium", "other rows", "another option"])
+def test_an_import_of_other_media_rows_or_options_is_another_artifact(change, cvr, one_line_error, folder):
+    (folder / "t.csv").write_text("video_id,caption,file\nv1,a dog runs,v1.mp4\nv2,a cat sleeps,v2.mp4\n")
+    for name in ("v1", "v2"):
+        write_clip(folder / "clips" / f"{name}.mp4")
+    words = ["import", "table", "t.csv", "-o", "video=file", "-o", "media=clips"]
+    assert cvr(*words).code == 0
+    if change == "a medium less":
+        (folder / "clips" / "v2.mp4").unlink()
+    elif change == "another medium":
+        with (folder / "clips" / "v2.mp4").open("ab") as file:
+            file.write(b"more")
+    elif change == "other rows":
+        with (folder / "t.csv").open("a") as file:
+            file.write("v3,rain,v2.mp4\n")
+    else:
+        words += ["-o", "check=false"]
+    assert "videos holds another artifact" in one_line_error(*words)
+    assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"], "v2": ["a cat sleeps"]}
+    assert cvr(*words, "--overwrite").code == 0

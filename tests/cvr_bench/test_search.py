@@ -1,0 +1,76 @@
+"""Search: exact, explained by half, and never the clip it starts from."""
+
+import json
+
+import pytest
+import torch
+
+from cvr_bench.search import NOT_WEIGHT, Question, SearchModel, open_library, search
+from cvr_data.core.errors import CvrError
+
+
+@pytest.fixture(scope="module")
+def library(world):
+    return open_library(world.videos, world.embeddings)
+
+
+def pooled(library, *ids):
+    return library.encoder.store.frames(ids).pooled_BD()
+
+
+def text_of(library, *texts):
+    return library.encoder.known.encode_texts(texts).pooled_BD
+
+
+def test_the_best_are_those_of_a_plain_product(library):
+    found = search(library, Question(like="test03", texts=("make it red",)), SearchModel(), 5)
+    query = torch.nn.functional.normalize(
+        torch.lerp(pooled(library, "test03"), text_of(library, "make it red"), 0.5), dim=-1
+    )
+    scores = (pooled(library, *library.ids) @ query.T)[:, 0]
+    scores[library.ids.index("test03")] = -torch.inf
+    best = torch.argsort(scores, descending=True, stable=True)[:5].tolist()
+    assert [each.video_id for each in found] == [library.ids[place] for place in best]
+    assert [each.score for each in found] == pytest.approx(scores[best].tolist(), abs=1e-6)
+    assert found[0].by_video == pytest.approx(
+        float(pooled(library, found[0].video_id) @ pooled(library, "test03").T), abs=1e-6
+    )
+
+
+def test_texts_are_averaged_and_what_should_not_be_true_takes_away(library):
+    texts, without = ("make it red", "make it blue"), ("a cat",)
+    found = search(library, Question(texts=texts, without=without), SearchModel(), len(library.ids))
+    gallery = pooled(library, *library.ids)
+    asked = (gallery @ text_of(library, *texts).T).mean(1)
+    wanted = asked - NOT_WEIGHT * (gallery @ text_of(library, *without).T)[:, 0]
+    for each in found:
+        place = library.ids.index(each.video_id)
+        assert each.score == pytest.approx(float(wanted[place]), abs=1e-5)
+        assert each.by_text == pytest.approx(float(asked[place]), abs=1e-5)
+        assert each.by_video is None
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    assert len(found) == len(library.ids)
+
+
+def test_the_clip_itself_is_not_found(library):
+    found = search(library, Question(like="val01"), SearchModel(), len(library.ids))
+    assert "val01" not in {each.video_id for each in found}
+    assert len(found) == len(library.ids) - 1
+
+
+def test_what_cannot_be_searched_is_refused(library, tmp_path):
+    with pytest.raises(CvrError, match="Nothing is asked"):
+        search(library, Question(), SearchModel(), 3)
+    with pytest.raises(CvrError, match=r"neither a video of .* nor a file\. Did you mean: test03"):
+        search(library, Question(like="test3"), SearchModel(), 3)
+    with pytest.raises(CvrError, match="has no parameters"):
+        search(library, Question(texts=("x",)), SearchModel(checkpoint=tmp_path), 3)
+
+
+def test_the_command_prints_each_input(cvr, world):
+    words = ("search", world.videos, "-e", world.embeddings, "--like", "test03", "--text", "make it red", "-n", 2)
+    lines = cvr(*words).out.splitlines()
+    assert lines[0].split() == ["score", "by", "text", "by", "video", "video"]
+    assert len(lines) == 3
+    found = json.loads(cvr(*words, "--json").out)
+    assert [each["video_id"] for each in found] == [line.split()[4].rstrip(":") for line in lines[1:]]
