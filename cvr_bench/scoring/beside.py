@@ -84,9 +84,14 @@ def _twins(table: pa.Table) -> dict[str, Any] | None:
 
 
 def _distractors(table: pa.Table, task: Mapping[str, Any]) -> dict[str, dict[str, float]] | None:
-    """Recalls among the distractors of each kind alone."""
+    """Recalls among the distractors of each kind alone, and how many queries have some."""
     kinds = task.get("distractor_kinds", [])
     if not kinds or table.column("distractor_ranks").null_count:
         return None
     ranks_QK = np.array(table.column("distractor_ranks").to_pylist())
-    return {kind: {f"R@{k}": recall(ranks_QK[:, place], k) for k in task["ks"]} for place, kind in enumerate(kinds)}
+    ranks_of = {kind: ranks_Q[ranks_Q > 0] for kind, ranks_Q in zip(kinds, ranks_QK.T, strict=True)}
+    return {
+        kind: {"queries": len(ranks), **{f"R@{k}": recall(ranks, k) for k in task["ks"]}}
+        for kind, ranks in ranks_of.items()
+        if len(ranks)
+    }

@@ -18,7 +18,7 @@ where features of both are stored, else of their captions; captions are compared
 
 # Shapes: N candidates of queries, D embedding.
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,3 +180,19 @@ def gallery_videos(folders: Sequence[Path]) -> set[str]:
     """
     tables = [check_columns(open_artifact(path, STAGE).read(), DISTRACTORS, str(path)) for path in folders]
     return {video_id for table in tables for video_id in table.column("video_id").to_pylist()}
+
+
+def distractors_by_type(folders: Sequence[Path], query_ids: Set[str]) -> dict[str, dict[str, frozenset[str]]]:
+    """Return type -> query -> its distractors of that type, of some queries; folders made before types were have none.
+
+    Raises:
+        CvrError: a folder was not made by `cvr mine-distractors`.
+    """
+    found: dict[str, dict[str, set[str]]] = {}
+    for path in folders:
+        table = check_columns(open_artifact(path, STAGE).read(), DISTRACTORS, str(path))
+        columns = (table.column(name).to_pylist() for name in ("query_id", "video_id", "distractor_type"))
+        for query_id, video_id, name in zip(*columns, strict=True):
+            if name and query_id in query_ids:
+                found.setdefault(name, {}).setdefault(query_id, set()).add(video_id)
+    return {name: {query_id: frozenset(ids) for query_id, ids in of.items()} for name, of in sorted(found.items())}

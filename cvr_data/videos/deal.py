@@ -106,7 +106,7 @@ def _taken(graph: PairGraph, free_N: np.ndarray, wanted: float, order_N: np.ndar
     left, chosen = wanted, np.zeros(len(free_N), bool)
     parts = np.flatnonzero(queries_N)
     for part in parts[np.argsort(order_N[parts], kind="stable")].tolist():
-        if queries_N[part] <= left + SPARE * wanted:
+        if left > 0 and queries_N[part] <= left + SPARE * wanted:
             chosen |= label_N == part
             left -= queries_N[part]
     taken = np.flatnonzero(chosen).tolist()

@@ -9,7 +9,7 @@ from cvr_data.core.whole_files import read_parquet
 from cvr_data.language.entailment import said_in
 from cvr_data.language.frames import frames_of
 from cvr_data.pairs.distractor_types import missing_types, proof_of
-from cvr_data.pairs.distractors import Config, mine_distractors
+from cvr_data.pairs.distractors import Config, distractors_by_type, mine_distractors
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 REFERENCE, TARGET = "a red car drives in a kitchen", "a blue car drives in a kitchen"
@@ -45,8 +45,9 @@ def test_of_two_changes_one_may_be_made():
 
 
 ROWS = {
-    "r": REFERENCE, "t": TARGET, "back": "a red car is driving in the kitchen", "other": "a green car drives in a kitchen",
-    "edit": "a blue car drives in a bathroom", "clip": "a green dog sleeps", "twin": "The blue car drives in a kitchen.",
+    "r": REFERENCE, "t": TARGET, "back": "a red car is driving in the kitchen",
+    "other": "a green car drives in a kitchen", "edit": "a blue car drives in a bathroom",
+    "clip": "a green dog sleeps", "twin": "The blue car drives in a kitchen.",
 }  # fmt: skip
 
 
@@ -85,6 +86,10 @@ def test_each_row_says_kind_words_and_who_and_what_is_missing_why(corpus, cvr):
     missing = {row["distractor_type"]: row["reason"] for row in told if row["query_id"] == "q"}
     assert missing == {"same_look": "no_features", "half_change": "one_change"}
     assert artifact.manifest["types"]["way_back"]["queries"] == 1
+    assert distractors_by_type([corpus / "out"], {"q"}) == {
+        "other_edit": {"q": frozenset({"other"})}, "same_edit": {"q": frozenset({"edit"})},
+        "same_recording": {"q": frozenset({"clip"})}, "way_back": {"q": frozenset({"back"})},
+    }  # fmt: skip
 
 
 @pytest.mark.engine
