@@ -48,8 +48,8 @@ GROUPS = {
     "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
                  "find-positives"),
     "results": (
-        "compare", "report", "audit", "explain-query", "published", "submit", "encode-queries", "score",
-        "import-checkpoint", "two-way", "show-wti",
+        "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
+        "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
     "any": ("search", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip

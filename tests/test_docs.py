@@ -15,7 +15,7 @@ OPTIONS = {
     "model": "models", "strategy": "strategies", "filter": "filters", "llm": "backends", "judge-backend": "backends",
     "encoder": "encoders", "layout": "layouts", "format": "formats",
 }  # fmt: skip
-"""Option -> the family whose names it takes; `report --format` and `two-way --format` take others."""
+"""Option -> the family whose names it takes; `--format` of reports and results takes others."""
 TABLES = {
     ("benchmarks.md", "| name | queries, gallery | splits, variants | metrics beside R@K |"): "benchmarks",
     ("benchmarks.md", "| model | composed | text-to-video | video-to-text |"): "models",
@@ -50,7 +50,10 @@ def test_every_command_and_component_that_is_named_exists(path):
     assert commands <= set(cli.command_files())
     for option, family in OPTIONS.items():
         named = re.findall(rf"--{option} ([a-z0-9][\w-]*)", text)
-        assert set(named) <= {*families()[family].names(), *(("tex", "md", "html") if option == "format" else ())}
+        assert set(named) <= {
+            *families()[family].names(),
+            *(("tex", "md", "html", "trec", "mteb") if option == "format" else ()),
+        }
 
 
 def test_every_command_is_named_somewhere():

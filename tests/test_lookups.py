@@ -81,6 +81,8 @@ def test_what_lies_on_disk_is_shown_without_torch_or_pandas(world, tmp_path, mon
         ["stats", triplets],
         ["compare", first, second],
         ["explain-query", world["query"], "--in", first],
+        ["queries", first, "--worst", "2"],
+        ["export-result", first, "--format", "mteb", "--out", tmp_path / "made.json"],
         ["two-way", first],
         ["sample", world["root"] / "modifications" / "short-rules"],
     ]

@@ -119,8 +119,8 @@ def score_trec_run(
     Raises:
         CvrError: a file cannot be read or does not belong to the task, or `out` holds another thing.
     """
-    task = task if qrels is None else with_trec_qrels(task, qrels)
     run = read_trec_run(path, task)
+    task = task if qrels is None else with_trec_qrels(task, qrels)
     inputs = {"run": path, "annotations": source, **({} if qrels is None else {"qrels": qrels})}
     writer = ArtifactWriter(out, stage=STAGE, config={"task": task.name}, inputs=inputs, overwrite=overwrite)
     if writer.finished() is None:

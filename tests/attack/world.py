@@ -37,6 +37,7 @@ check-media triplets-rendered --out media-check
 bench --model sum --data triplets --embeddings embeddings --save-scores --out results
 bench --model combiner --data triplets --embeddings embeddings {small} -t epochs=1 --no-audit --out results
 encode-queries --model sum --data triplets --embeddings embeddings --out query-features
+export-result results/sum-triplets --format trec --out trec
 score query-features --data triplets
 export-judgments review.sqlite --out judgments
 export triplets --format webvid-covr --out exported
@@ -89,6 +90,10 @@ audit results/sum-triplets
 compare results/sum-triplets results/combiner-triplets
 compare --protocols results/sum-triplets
 explain-query QUERY --in results/sum-triplets --videos videos
+queries results/sum-triplets --worst 3
+export-result results/sum-triplets --format trec --out new
+export-result results/sum-triplets --format mteb --out new.json
+score trec/run.trec --data triplets --qrels trec/qrels.trec --out new
 report results/sum-triplets results/combiner-triplets --triplets triplets --timings timings.json --out new.html
 encode-queries --model combiner --checkpoint results/combiner-triplets --data triplets --out new
 score query-features --data triplets

@@ -123,7 +123,10 @@ def test_training_options_are_not_remarked_where_one_of_the_models_trains(cvr, i
     [
         (["--model", "fdcaa"], "Unknown name 'fdcaa' in models. Did you mean: fdca"),
         (["--model", "sum", "-o", "weight=1"], "sum: unknown option 'weight'. Did you mean: text_weight"),
-        (["--model", "sum", "--model", "random", "-o", "text_weight=1"], "-o and --checkpoint belong to one model"),
+        (
+            ["--model", "sum", "--model", "random", "-o", "text_weight=1"],
+            "-o, --name and --checkpoint belong to one model",
+        ),
         (["--model", "sum", "--split", "dev"], "split: 'dev' is not allowed"),
         (["--model", "sum", "--data", "nowhere"], "nowhere"),
         (["--model", "sum", "--data", "embeddings"], "triplets are made by cvr build-triplets"),
