@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cvr_bench.scoring.intervals import clusters_of, share_interval
 from cvr_bench.scoring.metrics import discounted_gain, recall, recall_in_gallery
+from cvr_bench.scoring.symmetry import symmetry_record
 
 GAIN_K = 10
 """Of nDCG."""
@@ -34,6 +35,7 @@ def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> d
         "reference": _reference(table, task["ks"], is_kept=reference == "keep"),
         "twins": _twins(table),
         "distractors": _distractors(table, task),
+        "way_back": symmetry_record(table, task["ks"]),
     }
 
 

@@ -32,6 +32,8 @@ JUDGED_SPLITS = ("val", "test")
 LATER = 1 << 20
 """Added to the folder of a row that was made here, so that of equal triplets the mined one stays."""
 _VIDEO, _GROUP, _SPLIT, _CAPTION = "answer.video_id", "answer.group_id", "answer.split", "answer.caption"
+ANSWERS = "answers"
+"""Name of the step."""
 FURTHER_ANSWERS = "further_answers"
 """What the manifest calls how many rows were made."""
 
@@ -86,7 +88,7 @@ def with_all_answers(
         flows.append(run.read(folder, columns, ["video_id", "captions"]).then(named))
     return run.meet(
         flows,
-        KeyedStep(name="answers", run=add_answers, key=_by_caption, config=config, makes_rows=True, tells=True),
+        KeyedStep(name=ANSWERS, run=add_answers, key=_by_caption, config=config, makes_rows=True, tells=True),
     )
 
 

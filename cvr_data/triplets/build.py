@@ -30,7 +30,7 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import webvid_covr_csv
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
 from cvr_data.triplets import join
-from cvr_data.triplets.answers import FURTHER_ANSWERS, answers_config, with_all_answers
+from cvr_data.triplets.answers import ANSWERS, FURTHER_ANSWERS, answers_config, with_all_answers
 from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
 from cvr_data.triplets.composition import CompositionConfig, composition_told, with_composition
 from cvr_data.triplets.counted import count_triplets
@@ -233,8 +233,8 @@ def write_dataset(
         return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
     numbers, sources = count_triplets(run, rows, videos)
     extra: dict[str, Any] = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
-    if made := run.told[FURTHER_ANSWERS]:
-        extra[FURTHER_ANSWERS] = made
+    if any(step.name == ANSWERS for step, _ in run.counts.counted):
+        extra[FURTHER_ANSWERS] = run.told[FURTHER_ANSWERS]
     if needs := composition_told(dict(run.told)):
         extra["composition"] = needs
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
@@ -255,6 +255,8 @@ def write_dataset(
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
         coverage=extra.get("coverage"),
+        composition=extra.get("composition", {}),
+        further_answers=extra.get(FURTHER_ANSWERS),
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)

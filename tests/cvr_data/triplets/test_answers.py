@@ -52,6 +52,7 @@ def test_every_video_of_the_split_with_the_target_s_caption_is_a_target(tmp_path
     artifact = built(tmp_path, write_world(tmp_path, [("r1", "b1"), ("r3", "b3")]))
     assert targets(artifact) == {("r1", "b1"), ("r1", "b2"), ("r3", "b3")}  # of train, as it was mined
     assert artifact.manifest["further_answers"] == 1
+    assert "(1 rows beside those that were mined)" in (artifact.path / "README.md").read_text()
     mined, made = sorted((row for row in artifact.read().to_pylist() if row["reference_id"] == "r1"),
                          key=lambda row: row["target_id"])  # fmt: skip
     assert (made["query_id"], made["modification_id"]) == (mined["query_id"], mined["modification_id"])
@@ -64,7 +65,7 @@ def test_a_target_that_was_mined_stays_as_it_was(tmp_path):
     rows = artifact.read().to_pylist()
     assert [row["visual_similarity"] for row in rows] == [0.5, 0.5]
     assert len({row["query_id"] for row in rows}) == 1
-    assert "further_answers" not in artifact.manifest
+    assert artifact.manifest["further_answers"] == 0
 
 
 def test_the_reference_and_its_near_duplicates_are_no_answers(tmp_path):
@@ -85,6 +86,8 @@ def test_a_query_that_too_many_videos_answer_is_dropped_and_counted(tmp_path):
 def test_without_a_limit_queries_stay_as_they_were_mined(tmp_path):
     artifact = built(tmp_path, write_world(tmp_path, [("r1", "b1")]), max_answers=0)
     assert targets(artifact) == {("r1", "b1")}
+    assert "further_answers" not in artifact.manifest
+    assert "Only mined targets are marked as correct" in (artifact.path / "README.md").read_text()
 
 
 def test_equal_texts_of_one_pair_make_one_further_row(tmp_path):

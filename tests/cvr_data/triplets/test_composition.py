@@ -79,6 +79,7 @@ def test_the_build_drops_what_one_input_solves_and_keeps_ranks_and_label_of_the_
     assert {row["drop_reason"] for row in dropped} <= set(SHORTCUTS)
     labels = artifact.manifest["composition"]["test"]["labels"]
     assert sum(labels.values()) == len({row["query_id"] for row in [*kept, *dropped] if row["split"] == "test"}) > 0
+    assert f"Of {sum(labels.values())} test queries those were dropped" in (artifact.path / "README.md").read_text()
     for row in [*kept, *dropped]:
         if row["composition"] in SHORTCUTS:
             assert min(row["text_rank"], row["visual_rank"]) == 1  # one in a hundred of five videos is one
