@@ -43,7 +43,7 @@ GROUPS = {
         "download", "data-status", "describe-videos", "merge", "import-embeddings", "export-embeddings", "fit-heads",
         "check-media",
     ),
-    "pairs": ("calibrate", "why-not", "mine-distractors"),
+    "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
     "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
                  "find-positives"),
