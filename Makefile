@@ -38,10 +38,11 @@ test-fast: $(VENV)/.installed-dev
 test-engines: $(VLLM)/.installed
 	$(VLLM)/bin/python -m pytest tests/engines
 
-# Every command on bad input of every kind, and every stage killed at each point at which files change.
+# Every command on bad input of every kind, and every stage and export killed at each point at which files change.
 attack: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.attack
 	$(BIN)/python speed/kill_points.py
+	CVR_EVERY_POINT=1 $(BIN)/python -m pytest tests/cvr_data/formats/test_killed_exports.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -5,19 +5,32 @@ import sys
 import types
 
 INTERRUPTED = "cvr: interrupted; run the same command again to resume."
+IS_PROGRAM = __name__ == "__main__" or os.path.basename(sys.argv[0]) in ("cvr", "cvr.exe", "-c")  # noqa: PTH119
+"""Whether this is not imported by another program."""
+
+
+def _stop(*_: object) -> None:
+    """End here and now: there is no command that could clear up, and an error in an import may come out as another."""
+    os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(130)
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
-    """Say in one line that Ctrl-C came before there was a command, such as while libraries are imported."""
+    """Say in one line that Ctrl-C came before anybody heard it."""
     if issubclass(kind, KeyboardInterrupt):
-        sys.stderr.write(f"{INTERRUPTED}\n")
-    else:
-        sys.__excepthook__(kind, error, trace)
+        _stop()
+    sys.__excepthook__(kind, error, trace)
 
 
-if sys.argv[0].rpartition(os.sep)[2] in ("cvr", "-c"):  # not where another program imports this file
+if IS_PROGRAM:
     sys.excepthook = _tell
+    import signal
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a job in the background has a deaf ear
+        signal.signal(signal.SIGINT, _stop)
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,7 +126,24 @@ def main(args: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if args is None else args
     # Threads that wait by spinning starve each other on a busy machine (docs/performance.md); torch reads it once.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.exit(run(arguments))
+    with _heard_by_command():
+        code = run(arguments)
+    sys.exit(code)
+
+
+@contextmanager
+def _heard_by_command() -> Iterator[None]:
+    """Let a command hear Ctrl-C as it is used to, so that it clears up; what the process does after it is short."""
+    if not IS_PROGRAM or signal.getsignal(signal.SIGINT) is not _stop:
+        yield
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+    except KeyboardInterrupt:
+        _stop(signal.SIGINT, None)
+    finally:
+        signal.signal(signal.SIGINT, _stop)
 
 
 def run(arguments: list[str]) -> int:
@@ -166,6 +196,8 @@ def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"{error.format_message()} See `{where} --help`.", 2
     if isinstance(error, click.ClickException):
         return error.format_message(), 2
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop from "):  # an OSError from 3.13 on
+        return f"{error}; a link leads to itself.", 2
     if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
         where = error.filename if isinstance(error.filename, str) else "disk"
         return f"{where[:LONGEST_PATH]}: {error.strerror}.", 2
@@ -196,3 +228,7 @@ def _summary(module: str) -> str:
     path = _folder(package).joinpath(*inside).with_suffix(".py")
     first_line = path.read_text(encoding="utf-8").split("\n", 1)[0]
     return first_line.strip('"').rstrip(".").strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -14,10 +14,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import click
 from kills import SMALL, STAGES, bytes_of, needed, run, wait_for, write_clips
@@ -26,32 +24,11 @@ from cvr_data.core.artifact_files import NEW
 from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.language.tagging import tagged
+from tests.cvr_data.core.killing import die_at
 
-POINTS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
 REPLACED = {
     "replace": ("build-triplets", "modifications", "-o", "max_per_target=1", "--overwrite", "-O", "triplets"),
 }  # fmt: skip
-
-
-def dying(at: int) -> Callable[[], None]:
-    """Return what lets a process be killed at its so manieth point."""
-    count = 0
-
-    def wrapped(call: Callable[..., Any]) -> Callable[..., Any]:
-        def before(*given: Any, **named: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return call(*given, **named)
-
-        return before
-
-    def prepare() -> None:
-        for name in POINTS:
-            setattr(os, name, wrapped(getattr(os, name)))
-
-    return prepare
 
 
 class Stage:
@@ -68,7 +45,7 @@ class Stage:
     def killed_at(self, point: int) -> bool:
         """Kill a run at a point and run it again; return whether it came so far."""
         folder = self._folder(str(point))
-        process = run(self.words, folder, dying(point))
+        process = run(self.words, folder, lambda: die_at(point))
         _, status = os.waitpid(process, 0)
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             return False

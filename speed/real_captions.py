@@ -96,6 +96,12 @@ def rows_of(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+def lines_of(path: Path) -> list[Row]:
+    """Return the rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
     """Return the frame of each distinct text."""
     distinct = sorted(set(texts))
@@ -217,8 +223,7 @@ def measure_human(path: Path) -> dict[str, Share]:
     shares = {name: Share() for name in names}
     if not path.exists():
         return shares
-    with path.open(encoding="utf-8", newline="") as file:
-        pairs = [(line["txt1"], line["txt2"], line["edit"]) for line in csv.DictReader(file)]
+    pairs = [(line["txt1"], line["txt2"], line["edit"]) for line in lines_of(path)]
     texts = [text for *_, text in pairs]
     moved = texts[len(texts) // 2 :] + texts[: len(texts) // 2]
     cases = (

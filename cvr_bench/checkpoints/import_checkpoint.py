@@ -23,6 +23,7 @@ from cvr_bench.checkpoints.names import Layout, renamed_checkpoint
 from cvr_bench.models.parts.weights import EXTRA, FROZEN, WEIGHTS, read_model_weights
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
+from cvr_data.core.whole_files import whole_file
 from cvr_data.features.encoders.networks.checkpoints import (
     load_encoder_config,
     load_encoder_network,
@@ -164,7 +165,6 @@ def _bert_tokenizer() -> Any:
 
 
 def _save(path: Path, weights: Mapping[str, Tensor]) -> None:
-    temporary = path.with_suffix(".partial")
     contiguous = {name: weight.detach().float().contiguous().clone() for name, weight in weights.items()}
-    save_file(contiguous, temporary, metadata={"format": "pt"})
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        save_file(contiguous, temporary, metadata={"format": "pt"})

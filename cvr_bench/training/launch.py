@@ -20,6 +20,7 @@ from typing import IO
 
 import click
 
+from cvr_data.core.child_process import end_with, starting_children
 from cvr_data.core.errors import CvrError
 
 POLL_S = 0.1
@@ -108,7 +109,7 @@ def start_training_processes(places: Sequence[Place], arguments: Sequence[str]) 
         finally:
             for process in running:
                 process.kill()
-                process.wait()
+                process.communicate()
         if failed is not None and failed > 0:
             said[failed].seek(0)
             click.echo(said[failed].read().rstrip(), err=True)
@@ -155,12 +156,16 @@ def first_process_first() -> Iterator[None]:
 def _start(
     place: Place, arguments: Sequence[str], more: Mapping[str, str], said: IO[str] | None
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "import cli; cli.main()", *arguments],
-        env={**os.environ, **place.environment(), **more},
-        stdout=None if said is None else subprocess.DEVNULL,
-        stderr=said,
-    )
+    # Its standard input is a pipe that this process holds, and that closes when it ends, however that happens.
+    program = f"from {end_with.__module__} import end_with; end_with(0); import cli; cli.main()"
+    with starting_children():
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            env={**os.environ, **place.environment(), **more},
+            stdin=subprocess.PIPE,
+            stdout=None if said is None else subprocess.DEVNULL,
+            stderr=said,
+        )
 
 
 def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int | None:

@@ -12,7 +12,7 @@ from torch import nn
 from cvr_bench.models.parts.processes import gathered_objects, is_first, process_count, process_number
 from cvr_bench.training.step_log import LogRow
 from cvr_data.core.errors import CvrError
-from cvr_data.core.torch_files import load_torch_file
+from cvr_data.core.torch_files import load_torch_file, write_torch
 
 RESUME = "resume.pt"
 
@@ -106,9 +106,7 @@ class TrainingState:
             "history": self.history,
         }
         if is_first():
-            temporary = path.with_suffix(".partial")
-            torch.save(content, temporary)
-            temporary.replace(path)
+            write_torch(path, content)
 
     def load(self, path: Path, key: str) -> None:
         """Continue from a written state.

@@ -29,6 +29,7 @@ from cvr_bench.training.optimizers import make_optimizer
 from cvr_bench.training.state import RESUME, MovingAverage, TrainingState, another_training
 from cvr_bench.training.step_log import LogRow
 from cvr_data.core.annotation_files import read_json
+from cvr_data.core.artifact_files import remove_temporary
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.features.device import device_of as device_named
@@ -79,7 +80,7 @@ def train(
     if of_first((folder / REPORT).exists()):
         report = _finished(folder, key)
         if is_first():
-            (folder / RESUME).unlink(missing_ok=True)  # of a run that was killed after it wrote the report
+            _remove_leftovers(folder)  # of a run that was killed after it wrote the report
         load_model_weights(retriever.module, folder / WEIGHTS)
         return report
     accelerator = _accelerator(config)
@@ -98,10 +99,16 @@ def train(
     if is_first():
         content = {"key": key, "report": dataclasses.asdict(report)}
         write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
-        (folder / RESUME).unlink()
+        _remove_leftovers(folder)
     wait_for_all()
     load_model_weights(retriever.module, folder / WEIGHTS)
     return report
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what only a run that goes on needs, and what a killed one did not get to rename."""
+    (folder / RESUME).unlink(missing_ok=True)
+    remove_temporary(folder, ())
 
 
 def _accelerator(config: TrainConfig) -> Accelerator:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, remove_folder
+from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, real_place, remove_folder
 from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import read_parquet
 
@@ -135,7 +135,7 @@ def read_json_once(path: Path) -> dict[str, Any]:
         CvrError: it is damaged, or a key that is known is missing or holds something else.
     """
     with reading(path, "a manifest; the folder is damaged, make it again with --overwrite"):
-        return _parsed(same_file(path), file_state(path))
+        return _parsed(real_place(path), file_state(path))
 
 
 @lru_cache(maxsize=1024)
@@ -176,11 +176,6 @@ def check_listed(folder: Path, manifest: Mapping[str, Any]) -> None:
         else:
             continue
         raise CvrError(f"{path} {state}; make it again: {manifest['command']} --overwrite")
-
-
-def same_file(path: Path) -> Path:
-    """The file that a path leads to, as its one name."""
-    return path.resolve() if is_remote(path) else Path(os.path.realpath(path))
 
 
 def file_state(path: Path) -> tuple[Any, ...]:

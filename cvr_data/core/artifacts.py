@@ -38,7 +38,6 @@ from cvr_data.core.artifact_files import (
     read_json_once,
     read_parts,
     remove_temporary,
-    same_file,
 )
 from cvr_data.core.command_line import note_made, running_command
 from cvr_data.core.errors import CvrError
@@ -51,6 +50,7 @@ from cvr_data.core.places import (
     path_from,
     place_from,
     place_of,
+    real_place,
     remove_folder,
 )
 from cvr_data.core.versions import installed_versions
@@ -383,7 +383,7 @@ def input_key(path: Path) -> str:
         raise CvrError(f"{path} does not exist.")
     if path.is_dir():
         return manifest_of(path).key
-    return _digest(same_file(path), file_state(path))
+    return _digest(real_place(path), file_state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:

@@ -201,13 +201,19 @@ def names_below(folder: Path) -> list[str]:
     return sorted(names)
 
 
+def real_place(place: Path) -> Path:
+    """Return where a place really lies, links followed; a link that leads to itself stays as it is."""
+    return place.resolve() if is_remote(place) else Path(os.path.realpath(place))
+
+
 def path_from(folder: Path, place: Path) -> str:
     """Return how a place is named in a file that lies in a folder: from there, or whole where no path leads there."""
+    real, home = real_place(place), real_place(folder)
     if not is_remote(folder) and not is_remote(place):
-        return Path(os.path.relpath(place.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(real, home)).as_posix()
     if is_remote(folder) and scheme_of(folder) == scheme_of(place) and folder.anchor == place.anchor:
-        return posixpath.relpath(place.resolve().path, folder.resolve().path)  # type: ignore[attr-defined]
-    return str(place.resolve())
+        return posixpath.relpath(real.path, home.path)  # type: ignore[attr-defined]
+    return str(real)
 
 
 def place_from(folder: Path, name: str) -> Path:

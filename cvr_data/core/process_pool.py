@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import pickle
 import queue
-import signal
 import threading
 import traceback
 from collections import Counter, deque
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from cvr_data.core.child_process import starting_children
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import keep_named, named_words
 
@@ -111,7 +111,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other,))
-        self.process.start()
+        with starting_children():
+            self.process.start()
         other.close()  # so that it closes when the process ends
         self.running: deque[int] = deque()
         self.about: Any = None
@@ -158,7 +159,6 @@ def _count_lost(lost: Counter[int], index: int) -> None:
 
 def _serve(pipe: Connection) -> None:
     """Do the jobs that come, in a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who hands out jobs is told too, and ends this one
     given: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(pipe, given), daemon=True).start()
     about: tuple[Any, ...] = ()

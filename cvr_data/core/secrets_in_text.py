@@ -16,7 +16,7 @@ TOKENS = {
     "a Slack token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
 }
-ADDRESS = r"([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@\"']*:)([^/\s@\"']+)(?=@)"
+ADDRESS = r"(://[^/\s:@\"']*:)([^/\s@\"']+)(?=@)"  # from the slashes: looking for a scheme before costs n * n
 """What stands before the password in an address, and the password."""
 NAMED = (
     r"(?i)(\b(?:api[_-]?key|access[_-]?key|(?:\w+[_-])?token|passw(?:or)?d|secret|authorization)[\"']?\s*[=:]\s*"

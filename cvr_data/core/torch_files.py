@@ -105,5 +105,6 @@ def write_torch(path: Path, content: Any) -> None:
     """Write what torch.save writes, whole or not at all."""
     import torch
 
-    with whole_file(path) as temporary:
-        torch.save(content, temporary)
+    # What it is given a name of, it writes that name into.
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)

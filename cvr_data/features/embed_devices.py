@@ -4,17 +4,17 @@ A shard lies beside the result as `.NAME-shard-K-of-N`, so that an interrupted r
 """
 
 import dataclasses
-import multiprocessing
 import os
 import shutil
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
-from cvr_data.core.trust import keep_named, named_words
+from cvr_data.core.process_pool import ProcessPool
 from cvr_data.features.embed import Selection, embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.merge_shards import merge_embeddings
@@ -36,21 +36,14 @@ def embed_on_devices(
     places = [_device_place(name) for name in devices]
     names = {field.name for field in dataclasses.fields(ENCODERS.get(encoder).Config)}
     folders = [out.parent / f".{out.name}-shard-{number}-of-{len(devices)}" for number in range(len(devices))]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        len(devices), mp_context=context, initializer=keep_named, initargs=(named_words(),)
-    ) as pool:
-        runs = []
-        for number, (kind, index) in enumerate(places):
-            own = (*options, f"device={kind}") if "device" in names else tuple(options)
-            share = dataclasses.replace(selection, num_shards=len(devices), shard_id=number)
-            threads = max(1, (os.cpu_count() or 1) // len(devices))
-            visible = index if kind == "cuda" else ""
-            runs.append(
-                pool.submit(_embed_shard, source, encoder, own, folders[number], share, overwrite, visible, threads)
-            )
-        for run in runs:
-            run.result()
+    jobs = []
+    for number, (kind, index) in enumerate(places):
+        own = (*options, f"device={kind}") if "device" in names else tuple(options)
+        share = dataclasses.replace(selection, num_shards=len(devices), shard_id=number)
+        jobs.append((own, folders[number], share, index if kind == "cuda" else ""))
+    threads = max(1, (os.cpu_count() or 1) // len(devices))
+    with closing(ProcessPool(len(devices))) as pool:
+        deque(pool.map(_embed_shard, jobs, (source, encoder, overwrite, threads)), maxlen=0)
     artifact = merge_embeddings(folders, out, overwrite=overwrite)
     for folder in folders:
         shutil.rmtree(folder)
@@ -66,8 +59,8 @@ def _device_place(name: str) -> tuple[str, str]:
 
 
 def _embed_shard(
-    source: Path, encoder: str, options: Sequence[str], out: Path, share: Selection, overwrite: bool, visible: str,
-    threads: int,
+    source: Path, encoder: str, overwrite: bool, threads: int, options: Sequence[str], out: Path, share: Selection,
+    visible: str,
 ) -> None:  # fmt: skip
     if visible:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible

@@ -25,6 +25,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
+from cvr_data.core.whole_folder import whole_folder
 from cvr_data.download.items import read_ids
 from cvr_data.features.embed import DROPPED, STORED, VideoPart, embedded_text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
@@ -88,14 +89,13 @@ def export_features(
     Raises:
         CvrError: an id or a text is not stored, the layout cannot name it, or `out` is not empty.
     """
-    if out.exists() and any(out.iterdir()):
-        raise CvrError(f"{out} is not empty; name another --out.")
     store = FeatureStore.open(embeddings, space="raw")
     ids = store.video_ids if only is None else sorted(read_ids(only))
     if unknown := list(compress(ids, ~store.has_videos(ids))):
         raise CvrError(f"{embeddings} has no features of {len(unknown)} videos of {only}: {first_few(unknown)}.")
-    made = LAYOUTS.get(layout).write(config, Export(store, ids, texts), out)
-    return made, len(ids)
+    with whole_folder(out) as new:
+        made = LAYOUTS.get(layout).write(config, Export(store, ids, texts), new)
+    return [out / path.relative_to(new) for path in made], len(ids)
 
 
 def _run(source: Path, chosen: Import, out: Path, overwrite: bool) -> StageRun:

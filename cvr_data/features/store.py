@@ -215,7 +215,7 @@ class FeatureStore:
     def _rows(self, places: pa.Table, array: str = "part") -> list[Tensor]:
         columns = (places.column(name).to_pylist() for name in ("part", "row_start", "row_count"))
         return [
-            torch.from_numpy(np.array(self._array(array, part)[start : start + count]))
+            torch.from_numpy(np.array(self._array(array, part, start + count)[start : start + count]))
             for part, start, count in zip(*columns, strict=True)
         ]
 
@@ -223,18 +223,24 @@ class FeatureStore:
         pooled = np.empty((places.num_rows, self.artifact.manifest[width]), np.float32)
         parts, items = (places.column(name).to_numpy() for name in ("part", "item"))
         for part in np.unique(parts):
-            pooled[parts == part] = self._array("pooled", int(part))[items[parts == part]]
+            of_part = items[parts == part]
+            pooled[parts == part] = self._array("pooled", int(part), int(of_part.max()) + 1)[of_part]
         return torch.from_numpy(pooled)
 
-    def _array(self, name: str, part: int) -> np.ndarray:
+    def _array(self, name: str, part: int, rows: int) -> np.ndarray:
+        """An array of a part that has so many rows at least."""
         path = self._parts[part]
         file = path.with_name(path.stem.replace("part", name, 1) + ".npy")
         if file.name not in self._arrays:
-            self._arrays[file.name] = self._read_array(file, name)
+            self._arrays[file.name] = self._read_array(file)
+        if len(self._arrays[file.name]) < rows:
+            raise CvrError(
+                f"{file} has {len(self._arrays[file.name])} rows, its table names row {rows}; make it again."
+            )
         return self._arrays[file.name]
 
-    def _read_array(self, file: Path, name: str) -> np.ndarray:
-        """The rows of a file, as wide and as many as the table says."""
+    def _read_array(self, file: Path) -> np.ndarray:
+        """The rows of a file, as wide as the manifest says."""
         with reading(file, "an .npy file"), local_file(file) as here:  # what is mapped stays, though a copy goes
             array, manifest = read_array(here), self.artifact.manifest
         widths = {manifest[key] for key in ("dim", "text_dim", "frame_token_dim") if key in manifest}

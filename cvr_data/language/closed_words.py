@@ -76,6 +76,7 @@ COUNTS = frozenset(
     "two three four five six seven eight nine ten eleven twelve dozen several many few some multiple various "
     "numerous".split()
 )
+VAGUE_COUNTS = frozenset("several many few some multiple various numerous single".split())
 CAMERA_MOVES = frozenset("pan tilt zoom dolly track fly".split())
 """What a camera does."""
 DETERMINING = frozenset(

@@ -14,13 +14,13 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from cvr_data.language.closed_words import FILM, NOBODY, PARTITIVES
 from cvr_data.language.frames import Frame, Thing, frames_of
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.naming import means, names
+from cvr_data.language.naming import names
 from cvr_data.language.nouns import NOUN_TAGS
 from cvr_data.language.requests import DETERMINERS, PRONOUNS, Operation, operations_of
 from cvr_data.language.stop_words import EDIT_WORDS, PREPOSITIONS_OF_PLACE, SMALL_WORDS
+from cvr_data.language.strangers import is_at_hand, is_strange, last_of_phrase
 from cvr_data.language.words import content_words, has_word, mentions, words_of
 
 
@@ -82,7 +82,9 @@ def executed(text: str, changes: Sequence[Change], reference: Frame, target: Fra
         reason = "misses_change"
     if reason is None and says_the_same(reference, target):
         reason = "no_op"
-    return Outcome(reason, missed, excluded, new, tuple(_foreign(operations, changes, reference, target)))
+    return Outcome(
+        reason, missed, excluded, new, tuple(_foreign(operations, changes, words_at_hand(changes, reference, target)))
+    )
 
 
 def says_the_same(reference: Frame, target: Frame) -> bool:
@@ -159,6 +161,8 @@ def _wrong(
         return "changes_something_else"
     if operation.act == "add" and change.slot == "attribute" and _is_quality(operation.new, after):
         return "changes_something_else"  # "add blue"
+    if _brings_stranger(operation, change, reference, target):
+        return "changes_something_else"
     if not before or not after or not mentions(operation.new, after):
         return None
     named = [word for word in operation.thing if word not in PRONOUNS | DETERMINERS]
@@ -169,6 +173,19 @@ def _wrong(
     else:
         is_other = mentions(named, before) and not _is_told(operation.new, after)
     return "changes_something_else" if is_other else None
+
+
+def _brings_stranger(operation: Operation, change: Change, reference: Frame, target: Frame) -> bool:
+    """Whether a thing is replaced that stays: "turn the ball into a blue elephant", where the ball's colour changes.
+
+    So it is with things that are added, and with another thing of both captions that becomes one that neither has.
+    """
+    named = [word for word in operation.thing if word not in PRONOUNS | DETERMINERS]
+    if change.slot in TRAITS and mentions(operation.new, change.after):
+        stays = operation.act in ("replace", "set", "add")
+    else:
+        stays = operation.act == "replace" and bool(named) and _is_other_thing(named, change, reference, target)
+    return stays and is_strange(last_of_phrase(operation.new), words_at_hand((change,), reference, target))
 
 
 def _is_told(words: Sequence[str], after: str) -> bool:
@@ -244,24 +261,19 @@ def _words_of_thing(frame: Frame, thing: Thing) -> set[str]:
     return set(frame.sentence.words[thing.first : thing.last + 1]) | {thing.name}
 
 
-def _foreign(
-    operations: Sequence[Operation], changes: Sequence[Change], reference: Frame, target: Frame
-) -> Iterator[str]:
+def words_at_hand(changes: Sequence[Change], *frames: Frame) -> list[str]:
+    """Return the words that a text may take: those of the captions and of the changes."""
+    said = [word for change in changes for word in words_of(f"{change.before} {change.after}")]
+    return [word for frame in frames for word in frame.sentence.words] + said
+
+
+def _foreign(operations: Sequence[Operation], changes: Sequence[Change], known: Sequence[str]) -> Iterator[str]:
     """Yield the words that come from nowhere: not of the captions, the change or of asking, nor near one in meaning.
 
     A request that says what should come in may say it with two such words: "replace juicy grapes with white grapes".
     """
-    known = [word for frame in (reference, target) for word in frame.sentence.words]
-    known += [word for change in changes for word in words_of(f"{change.before} {change.after}")]
-    content = content_words(known)
     for operation in operations:
         said = dict.fromkeys(content_words((*operation.thing, *operation.new, *operation.gone)))
-        strange = [word for word in said if not _is_known(word, known)]
-        strange = [word for word in strange if not any(means(word, one) for one in content)]
         asserted = tuple(_asserted(operation))
         is_change = any(names(asserted, change.after, change.before) for change in changes)
-        yield from strange[ALLOWED if is_change else 0 :]
-
-
-def _is_known(word: str, known: Collection[str]) -> bool:
-    return any(word in free for free in (EDIT_WORDS, FILM, PRONOUNS, NOBODY, PARTITIVES)) or has_word(known, word)
+        yield from [word for word in said if not is_at_hand(word, known)][ALLOWED if is_change else 0 :]

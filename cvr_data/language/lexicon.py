@@ -237,13 +237,15 @@ class Lexicon:
         return max(found, key=lambda base: self.frequency(base, "verb"), default=None)
 
     def singular_of(self, plural: str, part: str = "noun") -> str | None:
-        """Return the word of one in -es or -s, the more frequent of the two: "vase" of "vases"; else None.
+        """Return the word of one in -es, -s or -ves, the most frequent: "vase" of "vases", "leaf" of "leaves"; or None.
 
-        The same endings make a verb's third person.
+        The first two endings make a verb's third person, too.
         """
         if self.has(plural, part):
             return None
         found = [plural[: -len(end)] for end in ("es", "s") if plural.endswith(end)]
+        if plural.endswith("ves") and part == "noun":
+            found += [plural[:-3] + end for end in ("f", "fe")]
         found = [base for base in found if len(base) > 2 and self.has(base, part)]
         return max(found, key=lambda base: self.frequency(base, part), default=None)
 

@@ -97,10 +97,13 @@ def parse(texts: Sequence[str]) -> pa.Table:
 def lemmas_of(words: pa.Array, parts: pa.Array) -> pa.Array:
     """Return the lemma of each word as that universal part of speech; where two are listed, the more frequent.
 
-    Rules make "rid" of "riding", because both are listed.
+    Rules make "rid" of "riding" and of "rides", because both are listed.
     """
     lexicon = read_lexicon()
-    bases: dict[str, Callable[[str], str | None]] = {"VERB": lexicon.verb_of, "NOUN": lexicon.singular_of}
+    bases: dict[str, Callable[[str], str | None]] = {
+        "VERB": lambda word: lexicon.verb_of(word) or lexicon.singular_of(word, "verb"),
+        "NOUN": lexicon.singular_of,
+    }
     keys = pc.binary_join_element_wise(words, parts, " ").dictionary_encode()
     distinct = map(str.split, keys.dictionary.to_pylist())
     better = [bases[part](word) if part in bases else None for word, part in distinct]

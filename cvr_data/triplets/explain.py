@@ -7,9 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
+from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.lineage import input_names
 from cvr_data.pairs.why_not import shown_pair
+from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS
 
 
 def triplet_story(dataset: Path, triplet_id: str) -> list[str]:
@@ -38,6 +40,7 @@ def _triplet(artifact: Artifact, triplet_id: str) -> dict[str, Any]:
             continue
         if "triplet_id" not in table.column_names:
             raise CvrError(f"{artifact.path} was made by {artifact.stage!r} and holds no triplets.")
+        table = check_columns(table, TRIPLETS, str(artifact.path))
         rows = table.filter(pc.starts_with(table.column("triplet_id"), triplet_id)).to_pylist()
         ids = sorted({row["triplet_id"] for row in rows})
         if len(ids) > 1 and triplet_id not in ids:
@@ -48,7 +51,7 @@ def _triplet(artifact: Artifact, triplet_id: str) -> dict[str, Any]:
 
 
 def _text_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
-    found = _row_of(artifact, "modifications", "modification_id", triplet["modification_id"])
+    found = _row_of(artifact, "modifications", MODIFICATIONS, triplet["modification_id"])
     if found is None:
         return [f"  text          {triplet['modification_id']} by {triplet['backend']}; its table is not here"]
     source, row = found
@@ -60,8 +63,8 @@ def _text_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
 
 
 def _pair_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
-    found = _row_of(artifact, "pairs", "pair_id", triplet["pair_id"])
-    text = _row_of(artifact, "modifications", "modification_id", triplet["modification_id"])
+    found = _row_of(artifact, "pairs", PAIRS, triplet["pair_id"])
+    text = _row_of(artifact, "modifications", MODIFICATIONS, triplet["modification_id"])
     if found is None and text is not None and text[1]["pair_id"] != triplet["pair_id"]:
         return ["  pair          none was mined: the target has the caption of another target of this query"]
     if found is None:
@@ -75,14 +78,16 @@ def _pair_lines(artifact: Artifact, triplet: dict[str, Any]) -> list[str]:
     ]
 
 
-def _row_of(artifact: Artifact, kind: str, column: str, value: str | None) -> tuple[Artifact, dict[str, Any]] | None:
-    """Return the row in the inputs of that kind and where it lies; None if they are not on this machine."""
+def _row_of(
+    artifact: Artifact, kind: str, schema: pa.Schema, value: str | None
+) -> tuple[Artifact, dict[str, Any]] | None:
+    """Return the row of an id in the inputs of that kind and where it lies; None if they are not on this machine."""
     for name in input_names(artifact, kind) if value is not None else ():
         try:
             source = open_artifact(artifact.input_path(name))
         except CvrError:  # moved or made again since: what the triplet itself says is still true
             continue
-        table = source.read()
-        if rows := table.filter(pc.is_in(table.column(column), pa.array([value]))).to_pylist():
+        table = check_columns(source.read(), schema, str(source.path))
+        if rows := table.filter(pc.equal(table.column(0), value)).to_pylist():
             return source, rows[0]
     return None

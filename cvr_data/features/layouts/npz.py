@@ -62,7 +62,8 @@ def _one_file(source: Path, suffix: str) -> Path:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     with reading(path, "an .npz file of plain arrays"):
-        with np.load(path, allow_pickle=False) as content:
+        # NumPy leaves what it opened itself open where it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cvr_data.language.closed_words import CAMERA_MOVES
 from cvr_data.language.frames import Frame, Thing
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS
+from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen, preposition
 from cvr_data.language.parse import Sentence
-from cvr_data.modifications.realising.verbs import acting, name_in
+from cvr_data.modifications.realising.verbs import acting, attributed, name_in
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,26 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         number = _agent(frame, head)
         verb = acting(frame, head)
         subject = _subject(frame.sentence, head if verb is None else verb)
-        if number is None and subject is not None and frame.sentence.words[subject] == "camera":
+        if _is_camera(frame.sentence, subject):
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
         noun = frame.noun_of(head)
+        if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
+            return None
         number = frame.thing_of(noun) if noun is not None and noun != head else None
         if number is None and noun is not None and noun != head:
             is_plural = frame.number(noun) == "plural"
             return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
     else:
         number = next(_subjects(frame, head), None)
-    return _as_holder(frame, number) if number is not None else None
+    return as_holder(frame, number) if number is not None else None
+
+
+def _is_camera(sentence: Sentence, subject: int | None) -> bool:
+    """Whether the camera does something, or "pans" that should be its verb: "the camera pans right to show"."""
+    if subject is None or "camera" not in (sentence.words[subject], sentence.words[max(subject - 1, 0)]):
+        return False
+    return sentence.words[subject] == "camera" or sentence.lemmas[subject] in CAMERA_MOVES
 
 
 def _agent(frame: Frame, head: int) -> int | None:
@@ -47,12 +57,30 @@ def _agent(frame: Frame, head: int) -> int | None:
     head = acting(frame, head) or head
     is_of_noun = sentence.deps[head] == "acl" or (sentence.tags[head] == "VBG" and sentence.deps[head - 1] == "pobj")
     if is_of_noun and head and sentence.tags[head - 1] in NOUN_TAGS:
-        return frame.thing_of(head - 1)  # "the skyline with a star moving left"
+        return _bearer(frame, head - 1)  # "the skyline with a star moving left"
     event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
+    if (told := attributed(frame, event)) is not None:
+        return told
     if event is not None and event.agent is not None:
         return event.agent
     subject = _subject(sentence, head)
     return frame.thing_of(subject) if subject is not None else None
+
+
+def _bearer(frame: Frame, noun: int) -> int | None:
+    """Return the thing that a noun names, or who has it or is there: "a woman with long hair running"."""
+    sentence, number = frame.sentence, frame.thing_of(noun)
+    at = preposition(sentence, noun)
+    if at is None or (number is not None and _is_alive(frame, number)):
+        return number
+    head = sentence.heads[at]
+    told = _subject(sentence, head) if sentence.tags[head].startswith("VB") else head
+    owner = frame.thing_of(told) if told is not None else None
+    return owner if owner is not None and _is_alive(frame, owner) else number
+
+
+def _is_alive(frame: Frame, number: int) -> bool:
+    return not read_lexicon().classes(frame.things[number].name).isdisjoint(("person", "animal"))
 
 
 def _subject(sentence: Sentence, verb: int) -> int | None:
@@ -70,8 +98,10 @@ def _subjects(frame: Frame, head: int) -> Iterator[int]:
             yield number
 
 
-def _as_holder(frame: Frame, number: int) -> Holder:
-    thing, lexicon = frame.things[number], read_lexicon()
+def as_holder(frame: Frame, number: int) -> Holder:
+    """Return a thing as who acts or has a trait, with the pronoun that can mean it; of two joined by "and" both."""
+    firsts = [one for one in frame.things if one.slot == "object" and _is_joined(frame, one, frame.things[number])]
+    thing, lexicon = firsts[0] if firsts else frame.things[number], read_lexicon()
     others = [one for one in frame.things if one.slot == "object" and one is not thing]
     if thing.number == "plural":
         pronoun, rivals = "them", [one for one in others if one.number == "plural"]

@@ -10,26 +10,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cvr_data.language.changes import Phrase, alike, change_of
-from cvr_data.language.closed_words import FILM
 from cvr_data.language.execution import says_the_same
 from cvr_data.language.frames import Frame, frames_of
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.naming import head_of
-from cvr_data.language.nouns import NOUN_TAGS
-from cvr_data.modifications.realising.forms import article
-from cvr_data.modifications.realising.holders import Holder, holder_of
-from cvr_data.modifications.realising.verbs import verb_forms
+from cvr_data.language.nouns import NOUN_TAGS, is_film
+from cvr_data.language.stop_words import ARTICLES
+from cvr_data.modifications.realising.deeds import Deed, deed_of, doing_of, place_of
+from cvr_data.modifications.realising.holders import Holder, as_holder, holder_of
+from cvr_data.modifications.realising.phrases import (
+    LEADING,
+    bare,
+    is_doing,
+    is_uncounted,
+    time_axis,
+    wholes,
+    with_article,
+)
+from cvr_data.modifications.realising.verbs import NOTHING, TAKEN, Forms, acting, is_sure, verb_forms
 
 UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
 """Why a difference cannot be asked for."""
-MASS = (7, 12, 13, 19, 22, 26, 27)
-"""WordNet's files of what is not counted: attribute, feeling, food, phenomenon, process, state, substance."""
+QUALITIES = frozenset("JJ JJR JJS VBN VBD VBG CD NN NNP".split())
+"""Tags of what tells how something is; of nouns those that the lexicon lists as adjectives alone."""
 ALIVE = ("person", "animal", "group")
-TIMES = ("season", "weather", "time")
-COUNTED = frozenset("a an one another each every".split())
-LEADING = frozenset("DT PRP$ IN TO WDT EX CC".split())
-LONGEST = 4
-"""Words from a qualifier to its noun."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,28 @@ class Side:
     """With its article: "a piano", "apples", "blue"."""
     is_plural: bool = False
     is_noun: bool = False
+    is_known: bool = False
+    """Whether it is a noun that "the" can stand before: no name, no word that is none."""
     is_state: bool = False
     """Whether a participle tells how something is: "looking bored"."""
     is_main: bool = False
     """Whether "it" can mean nothing else in the caption."""
     is_alive: bool = False
+    is_mass: bool = False
+    """Whether no "a" stands before it."""
+    is_quality: bool = False
+    """Whether it is an adjective, a participle or a numeral."""
+    is_handled: bool = False
+    """Whether it is something that can be used: an artifact, food, a substance."""
+    axis: str = ""
+    """Of a noun of time: time, season or weather."""
     preposition: str = ""
     """Before a place: "in"."""
     base: str = ""
     """Of an action: "play the guitar"; empty if it is none."""
     ing: str = ""
+    object: str = ""
+    """The pronoun of what the forms say it is done to: "it"."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +84,16 @@ class Located:
     """Whether what has the trait is several."""
     is_film: bool = False
     """Whether what has the trait is the view: "aerial view"."""
+    is_main: bool = False
+    """Whether "it" can only mean what has the trait."""
     old_whole: str = ""
     new_whole: str = ""
-    """A qualifier with its noun and article: "the maple leaves", "oak leaves"; empty if it has none."""
+    """A qualifier with its noun and article: "a maple leaf", "oak leaves"; empty if it has none."""
+    deed: Deed | None = None
+    does: Forms = NOTHING
+    """What who comes in does."""
+    place: str = ""
+    """Where both captions have it: "in the zoo"."""
 
 
 class CannotSay(ValueError):
@@ -93,9 +115,14 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         raise CannotSay("same_lemma")
     if before and after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
         raise CannotSay(found.reason or "not_visible")
+    if after in ARTICLES or before in ARTICLES:
+        raise CannotSay("function_words")
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
+    slot = _said_slot(slot, ours, theirs, heads)
     noun = _noun(theirs, heads[1]) if after else None
-    old, new = _wholes(theirs, found.after_phrase, heads[1], before)
+    is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
+    gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
+    old, new = wholes(theirs, found.after_phrase, heads[1], gone)
     return Located(
         slot=slot,
         before=_side(ours, found.before_phrase, before, heads[0], slot, theirs),
@@ -104,10 +131,31 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         axis=_axis(theirs, heads[1], slot),
         is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
-        is_film=noun is not None and noun in FILM,
+        is_film=noun is not None and is_film(theirs.sentence, noun),
+        is_main=_has_main(ours, heads[0]),
         old_whole=old,
         new_whole=new,
+        deed=deed_of(ours, theirs, heads) if slot == "object" else None,
+        does=doing_of(theirs, heads[1]) if slot == "object" else NOTHING,
+        place=place_of(ours, theirs),
     )
+
+
+def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> str:
+    """Return the slot that a change is said as: nouns that were taken for verbs are things.
+
+    Raises:
+        CannotSay: what comes may be a verb or a noun.
+    """
+    after = heads[1]
+    if slot != "action" or after is None or not theirs.sentence.tags[after].startswith("VB") or is_sure(theirs, after):
+        return slot
+    lemmas = [
+        frame.sentence.lemmas[head] for frame, head in zip((ours, theirs), heads, strict=True) if head is not None
+    ]
+    if all(read_lexicon().has(lemma, "noun") for lemma in lemmas):
+        raise CannotSay("unsure")
+    return slot
 
 
 def _is_number(reference: Frame, target: Frame, ours: int, theirs: int) -> bool:
@@ -119,6 +167,11 @@ def _is_number(reference: Frame, target: Frame, ours: int, theirs: int) -> bool:
 def _is_plural(frame: Frame, head: int | None) -> bool:
     noun = frame.noun_of(head) if head is not None else None
     return noun is not None and frame.number(noun) == "plural"
+
+
+def _has_main(frame: Frame, head: int | None) -> bool:
+    thing = frame.thing_of(head) if head is not None else None
+    return thing is not None and _is_main(frame, thing)
 
 
 def _known(holder: Holder | None, reference: Frame) -> Holder | None:
@@ -151,28 +204,40 @@ def _by_lemma(frame: Frame, text: str) -> list[int]:
 def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame) -> Side | None:
     if not text:
         return None
-    said = _bare(frame, phrase, text)
+    said = bare(frame, phrase, text)
     if head is None:
         return Side(said, said)
-    sentence = frame.sentence
-    is_noun = sentence.tags[head] in NOUN_TAGS
-    is_plural = sentence.tags[head] in ("NNS", "NNPS")
+    sentence, lexicon = frame.sentence, read_lexicon()
+    lemma = sentence.lemmas[head]
+    is_noun = sentence.tags[head] in NOUN_TAGS and (lexicon.has(lemma, "noun") or not lexicon.has(lemma, "adj"))
     is_verb = slot == "action" or sentence.tags[head] == "VBG"
-    base, ing = verb_forms(frame, phrase, head, other) if is_verb else ("", "")
+    forms = verb_forms(frame, phrase, head, other) if is_verb and _is_done(frame, head) else NOTHING
     thing = frame.thing_of(head)
     return Side(
         text=said,
-        phrase=_with_article(frame, said, head) if is_noun and slot != "attribute" else said,
-        is_plural=is_plural,
+        phrase=with_article(frame, said, head) if is_noun and slot != "attribute" else said,
+        is_plural=is_noun
+        and (sentence.tags[head] in ("NNS", "NNPS") or lexicon.singular_of(sentence.words[head]) is not None),
         is_noun=is_noun,
+        is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head) and not is_film(sentence, head),
         is_state=sentence.tags[head] in ("VBN", "VBD") and text.endswith("ed") and _hangs(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
-        is_alive=is_noun
-        and not read_lexicon().classes(sentence.lemmas[head]).isdisjoint(("person", "animal", "group")),
+        is_alive=is_noun and not lexicon.classes(lemma).isdisjoint(ALIVE),
+        is_mass=is_noun and is_uncounted(sentence.words[head], lemma),
+        is_quality=not is_noun and sentence.tags[head] in QUALITIES,
+        is_handled=is_noun and lexicon.file_of_noun(lemma) in TAKEN and not lexicon.is_a(lemma, "place"),
+        axis=time_axis(lemma) if is_noun else "",
         preposition=frame.things[thing].preposition if thing is not None and frame.things[thing].head == head else "",
-        base=base,
-        ing=ing,
+        base=forms.base,
+        ing=forms.ing,
+        object="" if forms.object is None else as_holder(frame, forms.object).pronoun or "them",
     )
+
+
+def _is_done(frame: Frame, head: int) -> bool:
+    """Whether a word is or belongs to a verb beyond doubt."""
+    verb = acting(frame, head)
+    return frame.sentence.words[head].endswith("ing") if verb is None else is_sure(frame, verb)
 
 
 def _hangs(frame: Frame, head: int) -> bool:
@@ -188,64 +253,23 @@ def _is_main(frame: Frame, number: int) -> bool:
     return number == 0 or all(thing.is_person for thing in others)
 
 
-def _bare(frame: Frame, phrase: Phrase, text: str) -> str:
-    """Return the words of a side without what only leads to it: articles, prepositions."""
-    words = [word for word in phrase.words if frame.sentence.tags[word] not in (",", ".", ":")]
-    while len(words) > 1 and frame.sentence.tags[words[0]] in LEADING:
-        words.pop(0)
-    said = " ".join(frame.sentence.words[word] for word in words).replace(" 's", "'s")
-    return said or text.lower()
-
-
-def _with_article(frame: Frame, said: str, head: int) -> str:
-    """Return a noun phrase as it comes in: "a piano", "apples", "coffee", "the sea"."""
-    sentence, lexicon = frame.sentence, read_lexicon()
-    noun = frame.noun_of(head)
-    noun = head if noun is None else noun
-    determiner = sentence.child(noun, "det", "poss", "nummod")
-    told = sentence.words[determiner] if determiner is not None else ""
-    if sentence.tags[noun] in ("NNS", "NNPS") or noun != head:
-        return said if noun == head else f"{article(said)} {said}"
-    if told == "the" and frame.roles[head] == "scene":
-        return f"the {said}"
-    is_known = lexicon.has(head_of(sentence.lemmas[head]), "noun")
-    is_food = any(lexicon.relation(sentence.lemmas[head], kind, "noun") == "below" for kind in ("fruit", "vegetable"))
-    is_mass = not is_food and (lexicon.file_of_noun(sentence.lemmas[head]) in MASS or said.endswith("ing"))
-    is_mass = is_mass or not is_known
-    if is_mass and told not in COUNTED:
-        return said
-    times = any(lexicon.is_a(sentence.lemmas[head], name) for name in TIMES)
-    return said if times and told not in COUNTED else f"{article(said)} {said}"
-
-
-def _noun(frame: Frame, head: int | None) -> str | None:
+def _noun(frame: Frame, head: int | None) -> int | None:
     noun = frame.noun_of(head) if head is not None else None
     if noun is None and head is not None:
         top = frame.sentence.heads[head]
         noun = top if frame.sentence.tags[top] in NOUN_TAGS else None
-    return frame.sentence.words[noun] if noun is not None else None
+    return noun
 
 
 def _axis(frame: Frame, head: int | None, slot: str) -> str:
     if head is None:
         return ""
     if slot == "scene":
-        lexicon, lemma = read_lexicon(), frame.sentence.lemmas[head]
         if frame.sentence.tags[head].startswith("JJ"):
             return "weather"
-        return next((name for name in TIMES if lexicon.is_a(lemma, name)), "place")
+        return time_axis(frame.sentence.lemmas[head]) or "place"
     for thing in frame.things:
         for attribute in thing.attributes:
             if attribute.word == head:
                 return attribute.axis
     return "kind" if frame.sentence.tags[head] in NOUN_TAGS else ""
-
-
-def _wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple[str, str]:
-    """Return what goes and comes with the noun that it qualifies in the target: "the maple leaves", "oak leaves"."""
-    noun = frame.noun_of(head) if head is not None else None
-    if not phrase.words or noun is None or not 0 < noun - phrase.words[-1] <= LONGEST:
-        return "", ""
-    words = frame.sentence.words
-    tail = " ".join(words[word] for word in range(phrase.words[-1] + 1, noun + 1))
-    return f"the {before.lower()} {tail}", _with_article(frame, f"{_bare(frame, phrase, '')} {tail}", noun)

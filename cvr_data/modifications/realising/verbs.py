@@ -1,15 +1,34 @@
 """What is done, as base and -ing with particle and object."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from cvr_data.language.changes import Phrase
-from cvr_data.language.closed_words import DIRECTIONS
+from cvr_data.language.closed_words import DIRECTIONS, LIGHT_VERBS
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
+from cvr_data.language.tree import FINITE
 from cvr_data.modifications.realising.forms import inflected
+from cvr_data.modifications.realising.phrases import is_uncounted
 
 AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
+HANDLED = (30, 34, 35, 36, 40)
+"""WordNet's files of verbs that take a thing: change, consumption, contact, creation, possession."""
+TAKEN = (6, 8, 13, 20, 27)
+"""WordNet's files of things that are taken: artifact, body, food, plant, substance."""
+
+
+class Forms(NamedTuple):
+    """What is done: "close the door", "closing the door"; empty of what is nothing that is done."""
+
+    base: str = ""
+    ing: str = ""
+    object: int | None = None
+    """The number of the thing that it is done to, where the forms name it."""
+
+
+NOTHING = Forms()
 
 
 def acting(frame: Frame, head: int) -> int | None:
@@ -17,59 +36,169 @@ def acting(frame: Frame, head: int) -> int | None:
     words, tags, lemmas = frame.sentence.words, frame.sentence.tags, frame.sentence.lemmas
     if head and words[head] in DIRECTIONS:
         # "left" after a verb is where to, though it may be tagged as of leaving, and the verb as a plural noun
-        is_after_noun = tags[head - 1] == "NNS" and head > 1 and tags[head - 2] in NOUN_TAGS
+        is_after_noun = tags[head - 1] == "NNS" and head > 1 and (tags[head - 2] in NOUN_TAGS or tags[head - 2] == "RB")
         is_verb = is_after_noun and read_lexicon().has(lemmas[head - 1], "verb")
         if tags[head - 1].startswith("VB") or is_verb:
             return head - 1
     return next((word for word in (head, frame.sentence.heads[head]) if tags[word].startswith("VB")), None)
 
 
-def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame) -> tuple[str, str]:
-    """Return what is done as base and -ing, with particle and object: "close the door", "closing the door"."""
+def is_sure(frame: Frame, verb: int) -> bool:
+    """Whether a word is a verb beyond doubt: not "flowers" of "meadow flowers", nor "bottle" of "pills bottle"."""
+    sentence, lexicon = frame.sentence, read_lexicon()
+    word, lemma = sentence.words[verb], sentence.lemmas[verb]
+    if word.endswith(("ing", "ed")) or sentence.child(verb, "aux", "auxpass") is not None:
+        return True
+    if sentence.tags[verb] == "VB" and verb and sentence.words[verb - 1] not in ("to", "and"):
+        return False  # "permit" of "glowing permit key": orders begin with their verb
+    subject = sentence.child(verb, "nsubj", "nsubjpass")
+    is_told = subject is not None and sentence.child(subject, "det", "nummod", "poss") is not None
+    counts = [lexicon.frequency(lemma, part) for part in ("verb", "noun")]
+    return is_told or counts[0] > counts[1]
+
+
+def attributed(frame: Frame, event: Event | None) -> int | None:
+    """Return who does what a participle before a noun tells, as parsers take the noun for its object: "smiling girl".
+
+    Of a thing that is not alive it stays open who does it: "decorating chocolate", "floating candles".
+    """
+    if event is None or event.object is None or event.agent is not None:
+        return None
+    thing = frame.things[event.object]
+    is_beside = frame.sentence.tags[event.head] in ("VBG", "VBN") and event.head + 1 == thing.first
+    is_alive = not read_lexicon().classes(thing.name).isdisjoint(("person", "animal"))
+    return event.object if is_beside and is_alive and not thing.determiner else None
+
+
+def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> Forms:
+    """Return what is done as base and -ing, with particle and object.
+
+    What the `other` caption has, too, is known ("the door"); without one nothing is.
+    """
     sentence, lexicon = frame.sentence, read_lexicon()
     found = acting(frame, head)
     verb = head if found is None else found
-    rest = [word for word in phrase.words if word > verb and sentence.deps[word] not in AUXILIARY]
+    if any(word < verb and sentence.tags[word] in NOUN_TAGS for word in phrase.words):
+        return NOTHING  # "a horse wearing blinders" is somebody else, too
+    if sentence.child(verb, "neg") is not None:
+        return NOTHING
+    rest = [word for word in phrase.words if word > verb and _is_said(frame, word)]
     is_known = found is not None or sentence.tags[verb].startswith("VB")
-    lemma = sentence.lemmas[verb] if is_known else lexicon.verb_of(sentence.words[verb]) or ""
-    if not lemma or not lexicon.has(lemma, "verb") or (lemma == "be" and not rest):
-        return "", ""
+    lemma = _base(frame, verb) if is_known else lexicon.verb_of(sentence.words[verb]) or ""
+    if not lemma or not lexicon.has(lemma, "verb") or _has_clause(frame, phrase.words, verb):
+        return NOTHING
     event = next((event for event in frame.events if event.head == verb), None)
-    end = _object(frame, event, rest, other)
-    if event is not None and event.particle and event.particle not in [sentence.words[word] for word in rest]:
-        end.insert(0, event.particle)
+    end, number = _object(frame, event, rest, other)
+    if not rest and verb + 1 < len(sentence.words) and _is_particle(frame, verb + 1, verb):
+        end.insert(0, sentence.words[verb + 1])
     if sentence.child(verb, "auxpass") is not None:
-        tail = [sentence.words[word] for word in rest]
-        return " ".join(["be", sentence.words[verb], *tail, *end]), " ".join(
-            ["being", sentence.words[verb], *tail, *end]
-        )
+        tail = " ".join([sentence.words[verb], *(sentence.words[word] for word in rest), *end])
+        return Forms(f"be {tail}", f"being {tail}", number)
+    if not end and not rest and lemma in LIGHT_VERBS:
+        return NOTHING
+    if event is not None and not end and not rest and _is_told_by(frame, event):
+        return Forms(ing=" ".join(sentence.words[verb : frame.things[event.object or 0].last + 1]))
     forms = (lemma, inflected(lemma, "VBG"))
     tails = ([_joined_verb(frame, word, tag) for word in rest] for tag in ("VB", "VBG"))
     base, ing = (" ".join([form, *tail, *end]) for form, tail in zip(forms, tails, strict=True))
-    return base, ing
+    return Forms(base, ing, number)
+
+
+def _base(frame: Frame, verb: int) -> str:
+    """Return the base form of a verb: "lay", which the lemma of "lie" has, too, is its own in "they lay tools out"."""
+    word, tag = frame.sentence.words[verb], frame.sentence.tags[verb]
+    return word if tag in ("VB", "VBP") and read_lexicon().has(word, "verb") else frame.sentence.lemmas[verb]
+
+
+def _is_particle(frame: Frame, word: int, verb: int) -> bool:
+    """Whether the word after a verb belongs to it: "put down", "horse around"."""
+    sentence = frame.sentence
+    return sentence.heads[word] == verb and (sentence.deps[word] == "prt" or sentence.words[word] == "around")
+
+
+def _is_said(frame: Frame, word: int) -> bool:
+    return frame.sentence.deps[word] not in AUXILIARY or frame.sentence.tags[word] == "TO"  # "start to count"
+
+
+def _has_clause(frame: Frame, said: Sequence[int], verb: int) -> bool:
+    """Whether words after a verb are parted by a comma or hold a verb of their own: "standing becomes visible"."""
+    sentence, words = frame.sentence, [word for word in said if word > verb]
+    if any(sentence.tags[word] in (",", ":") for word in words):
+        return True
+    finite = [word for word in words if sentence.tags[word] in FINITE and sentence.words[word] not in DIRECTIONS]
+    return any(sentence.deps[word] != "conj" for word in finite)
 
 
 def _joined_verb(frame: Frame, word: int, tag: str) -> str:
     """Return a word of what is done, verbs joined by "and" in the form of the first: "dance and sing"."""
-    sentence = frame.sentence
-    if not sentence.tags[word].startswith("VB") or sentence.deps[word] != "conj":
+    sentence, lexicon = frame.sentence, read_lexicon()
+    is_joined = sentence.deps[word] == "conj" or sentence.words[word - 1] in ("and", "or")
+    lemma = sentence.lemmas[word]
+    if not sentence.tags[word].startswith("VB"):
+        is_beside = sentence.words[word - 1] in ("and", "or") and sentence.tags[word - 2].startswith(
+            "VB"
+        )  # "turns and waves"
+        is_joined = is_beside and sentence.tags[word] == "NNS" and lexicon.has(lemma, "verb")
+    if not is_joined:
         return sentence.words[word]
-    return sentence.lemmas[word] if tag == "VB" else inflected(sentence.lemmas[word], "VBG")
+    return lemma if tag == "VB" else inflected(lemma, "VBG")
 
 
-def _object(frame: Frame, event: Event | None, said: Sequence[int], other: Frame) -> list[str]:
+def _object(
+    frame: Frame, event: Event | None, said: Sequence[int], other: Frame | None
+) -> tuple[list[str], int | None]:
     """Return the object of a verb where the change does not hold it: "the door" if the other caption has it, too."""
-    if event is None or event.object is None:
-        return []
-    thing = frame.things[event.object]
+    if event is None or attributed(frame, event) is not None:
+        return [], None
+    if event.object is None:
+        return _plain_object(frame, event, said), None
+    thing, words = frame.things[event.object], frame.sentence.words
     if thing.head in said or thing.head < event.head:
-        return []
+        return [], None
+    if thing.first == event.head + 1 and not takes(frame, event):
+        return [], None  # "twinkling stars": they are not twinkled
+    last = _with_of(frame, thing)
     if any(thing.first <= word <= thing.last for word in said):
-        return [frame.sentence.words[word] for word in range(max(said) + 1, thing.last + 1)]
-    is_shared = thing.determiner in ("a", "an") and frame.sentence.words[thing.head] in other.sentence.words
-    if (thing.determiner or thing.number == "plural") and not is_shared:
-        return [frame.sentence.words[word] for word in range(thing.first, thing.last + 1)]
-    return ["the", *name_in(frame, thing).split()]
+        return list(words[max(said) + 1 : last + 1]), None
+    is_shared = other is not None and thing.determiner in ("a", "an") and words[thing.head] in other.sentence.words
+    is_mass = other is None and is_uncounted(words[thing.head], frame.sentence.lemmas[thing.head])
+    if last > thing.last or ((thing.determiner or thing.number == "plural" or is_mass) and not is_shared):
+        return list(words[thing.first : last + 1]), event.object
+    return ["the", *name_in(frame, thing).split()], event.object
+
+
+def _plain_object(frame: Frame, event: Event, said: Sequence[int]) -> list[str]:
+    """Return the object of a verb that names no thing, with its article: "the camera"."""
+    sentence = frame.sentence
+    noun = sentence.child(event.head, "dobj")
+    if noun is None or noun in said or noun < event.head or sentence.child(noun, "det") is None:
+        return []
+    return list(sentence.words[min(sentence.children[noun]) : noun + 1])
+
+
+def _with_of(frame: Frame, thing: Thing) -> int:
+    """Return the last word of a thing and of what it holds: "a cup of coffee"."""
+    sentence = frame.sentence
+    of = next((word for word in sentence.children[thing.head] if sentence.words[word] == "of"), None)
+    inner = sentence.child(of, "pobj") if of == thing.head + 1 else None
+    return thing.last if inner is None else inner
+
+
+def _is_told_by(frame: Frame, event: Event) -> bool:
+    """Whether a participle may tell what the noun after it does: "twinkling stars"."""
+    is_before = event.object is not None and frame.things[event.object].first == event.head + 1
+    return is_before and event.agent is None and not takes(frame, event) and attributed(frame, event) is None
+
+
+def takes(frame: Frame, event: Event) -> bool:
+    """Whether a verb is done to the noun right after it: "slicing apple", "closing a door"; not "twinkling stars"."""
+    if event.object is None:
+        return False
+    if event.agent is not None or frame.sentence.tags[event.head] != "VBG":
+        return True
+    thing, lexicon = frame.things[event.object], read_lexicon()
+    is_taken = lexicon.file_of_verb(event.verb) in HANDLED and lexicon.file_of_noun(thing.name) in TAKEN
+    return bool(thing.determiner) or is_taken
 
 
 def name_in(frame: Frame, thing: Thing) -> str:

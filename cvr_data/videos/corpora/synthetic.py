@@ -7,13 +7,9 @@ that file; it is what mining, texts and rankings are measured against (`cvr_data
 sentence patterns are used by test clips only, and the clips of a split do not depend on how many another split has.
 """
 
-import contextlib
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.places import make_folder
+from cvr_data.core.process_pool import ProcessPool
 from cvr_data.core.whole_files import file_sha256, whole_file, write_parquet
 from cvr_data.media.video import probe, write_mp4
 from cvr_data.tables import VIDEOS
@@ -109,30 +106,14 @@ class _Written:
 
 def _write_all(jobs: Sequence[tuple[Clip, int, Path]], workers: int) -> Iterator[_Written]:
     if min(workers, len(jobs)) <= 1:
-        yield from map(_write, jobs)
+        yield from (_write(*job) for job in jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
-        with _deaf_to_ctrl_c():
-            written = pool.map(_write, jobs, chunksize=4)
-        yield from written
+    with closing(ProcessPool(min(workers, len(jobs)))) as pool:
+        written = dict(pool.map(_write, jobs, ()))
+    yield from (written[number] for number in range(len(jobs)))
 
 
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let processes that are started here ignore Ctrl-C: it reaches all of them, and only the parent answers it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _write(job: tuple[Clip, int, Path]) -> _Written:
-    clip, size, path = job
+def _write(clip: Clip, size: int, path: Path) -> _Written:
     if not path.exists():
         with whole_file(path) as temporary:
             write_mp4(temporary, render_synthetic_clip(clip.concept, clip.render_seed, size), fps=FPS)

@@ -140,10 +140,13 @@ def test_a_resumed_training_ends_with_the_very_same_weights(tmp_path):
     with pytest.raises(Killed):
         run(tmp_path / "killed", retriever=broken)
     assert (tmp_path / "killed/training/resume.pt").exists()
+    (tmp_path / "killed/training/.resume.pt.0123456789ab.tmp").touch()  # of a kill while it was written
     resumed, again = run(tmp_path / "killed")
     assert_same(weights(whole), weights(resumed))
     assert [row["loss"] for row in again.history] == [row["loss"] for row in report.history]
-    assert not (tmp_path / "killed/training/resume.pt").exists()
+    assert {path.name for path in (tmp_path / "killed/training").iterdir()} == {
+        path.name for path in (tmp_path / "whole/training").iterdir()
+    }
 
 
 def test_the_state_to_resume_from_loads_without_running_code(tmp_path):

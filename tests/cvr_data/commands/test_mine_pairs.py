@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
@@ -11,6 +12,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_filters
 from cvr_data.tables import PAIRS, VIDEOS
+from tests.attack.damage import sealed
 from tests.dataset_folders import write_texts
 
 pytestmark = pytest.mark.slow
@@ -207,6 +209,20 @@ def test_explain_tells_where_a_triplet_comes_from(cvr, one_line_error, tmp_path)
     assert "has no triplet 'zz'" in one_line_error("explain", "zz", "--in", tmp_path / "data")
     assert "begin with ''" in one_line_error("explain", "", "--in", tmp_path / "data")
     assert "holds no triplets" in one_line_error("explain", "zz", "--in", tmp_path / "pairs")
+
+
+def test_explain_says_which_column_a_table_of_others_lacks(cvr, one_line_error, tmp_path):
+    write_texts(tmp_path)
+    assert cvr("build-triplets", tmp_path / "short", "-O", tmp_path / "data").code == 0
+    triplet_id = open_artifact(tmp_path / "data").read().column("triplet_id")[0].as_py()
+    for folder, column in (("pairs", "pair_id"), ("short", "status"), ("data", "query_id")):
+        [part] = open_artifact(tmp_path / folder).part_paths
+        whole = pq.read_table(part)
+        pq.write_table(whole.drop_columns([column]), part)
+        sealed(tmp_path / folder)
+        assert f"column {column!r} is missing" in one_line_error("explain", triplet_id, "--in", tmp_path / "data")
+        pq.write_table(whole, part)
+        sealed(tmp_path / folder)
 
 
 def test_explain_does_without_the_inputs(cvr, tmp_path):

@@ -1,14 +1,17 @@
 """Shipped stages, killed at random moments and run again, write what they write when nobody kills them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import cli
 from cvr_data.core.artifact_files import RUNNING
 from cvr_data.core.artifacts import WORK, ArtifactWriter
 from cvr_data.core.folder_lock import LOCK
+from tests.cvr_data.core.killing import kill_at
 
 KILLS = Path(__file__).parents[3] / "speed" / "kills.py"
 
@@ -56,3 +59,51 @@ def test_a_file_that_a_killed_run_could_not_rename_goes_with_the_next(tmp_path):
         writer.write_file("notes.txt", b"")
         writer.finish()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "notes.txt"]
+
+
+BEGINNINGS = {
+    "import": "import synthetic --out out -o train=2 -o val=2 -o test=2 -o render=false",
+    "embed": "embed videos --encoder hash -o dim=4 -o frames=1 --out out",
+    "split": "split videos --out out",
+    "bench": "bench --model sum --data triplets --embeddings embeddings --no-audit --out out",
+}
+WORLD = """
+import synthetic --out videos -o train=8 -o val=6 -o test=8 -o render=false
+embed videos --out embeddings --encoder hash -o dim=4 -o frames=1
+mine-pairs videos --out pairs --filter none
+generate-modifications pairs --llm rules --out texts
+build-triplets texts --out triplets
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for line in WORLD.strip().splitlines():
+            assert cli.run(line.split()) == 0, line
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_a_kill_before_the_run_has_said_what_it_is_does_not_keep_the_next_from_running(
+    name, world, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for path in world.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    words = BEGINNINGS[name].split()
+    kills = 0
+    while True:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        kills += 1
+        kill_at(kills, lambda: cli.run(words))
+        left = shutil.copytree(tmp_path / "out", tmp_path / f"left-{kills}") if (tmp_path / "out").exists() else None
+        assert cli.run(words) == 0, (kills, left and [*left.rglob("*")])
+        if list((tmp_path / f"left-{kills}").rglob(RUNNING)):
+            break
+    assert kills >= 2
+    names = [path.name for path in (tmp_path / "out").rglob("*")]
+    assert not [each for each in names if each.endswith(".tmp") or each in (RUNNING, LOCK, WORK)]

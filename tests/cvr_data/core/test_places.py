@@ -47,6 +47,13 @@ def test_a_manifest_names_its_inputs_as_they_are_found_again(folder, place, name
     assert place_from(place_of(folder), name) == place_of(place)
 
 
+def test_a_link_that_leads_to_itself_is_named_as_any_file(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "through").symlink_to("loop/below")
+    assert path_from(tmp_path / "out", tmp_path / "loop") == "../loop"
+    assert path_from(tmp_path / "out", tmp_path / "through" / "a.mp4") == "../loop/below/a.mp4"
+
+
 def test_a_row_leads_to_its_medium_and_a_table_not_out_of_its_folder():
     videos = place_of("s3://bucket/videos")
     assert str(resolve_media(videos, "media/a.mp4")) == "s3://bucket/videos/media/a.mp4"

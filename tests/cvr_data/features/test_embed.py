@@ -20,6 +20,7 @@ from cvr_data.features.encoders import ENCODERS, hash
 from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
+from tests.attack.damage import sealed
 
 CONFIG = hash.Config(dim=8)
 
@@ -77,6 +78,16 @@ def test_each_text_comes_back_as_the_encoder_gives_it(embeddings):
     assert_close(features.tokens_BLD, expected.tokens_BLD, atol=1e-3, rtol=0)
     assert torch.equal(features.mask_BL, expected.mask_BL)
     assert_close(features.pooled_BD, expected.pooled_BD, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["pooled-00000", "part-00000"])
+def test_an_array_of_fewer_rows_than_its_table_names_is_one_line(embeddings, name):
+    array = np.load(embeddings / f"{name}.npy")
+    np.save(embeddings / f"{name}.npy", array[:-1])
+    sealed(embeddings)
+    store = FeatureStore.open(embeddings)
+    with pytest.raises(CvrError, match=rf"{name}\.npy has {len(array) - 1} rows, its table names row {len(array)};"):
+        (store.pooled if name.startswith("pooled") else store.frames)(store.video_ids)
 
 
 def test_equal_captions_are_stored_once(embeddings):

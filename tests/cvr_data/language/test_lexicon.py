@@ -43,6 +43,14 @@ def test_the_verb_of_a_participle_is_the_more_frequent_one():
     ]  # fmt: skip
 
 
+def test_the_singular_of_a_plural_is_the_most_frequent_one():
+    singular_of = read_lexicon().singular_of
+    assert [singular_of(word) for word in ("vases", "leaves", "knives", "gloves", "grass")] == [
+        "vase", "leaf", "knife", "glove", None,
+    ]  # fmt: skip
+    assert singular_of("leaves", "verb") == "leave"
+
+
 def test_the_tables_are_small_and_carry_their_licence():
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1_500_000
     assert "Princeton University" in (FOLDER / "LICENSE").read_text(encoding="utf-8")

@@ -1,5 +1,9 @@
 """Feature layouts: what is written comes back, published shapes are read, and what cannot be used has a reason."""
 
+import gc
+import os
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -118,6 +122,16 @@ def test_a_wrong_source_is_one_line(one_line_error, tmp_path):
     assert "does not exist" in one_line_error("import-embeddings", tmp_path / "y", "--layout", "pth", *out)
     assert "one .npz file" in one_line_error("import-embeddings", tmp_path, "--layout", "npz", *out)
     assert "finds no features" in one_line_error("import-embeddings", tmp_path, "--layout", "pth", *out)
+
+
+def test_an_archive_that_was_cut_is_one_line_and_closed(cvr, one_line_error, embeddings, tmp_path):
+    assert cvr("export-embeddings", embeddings, "--layout", "npz", "-O", tmp_path / "features").code == 0
+    path = tmp_path / "features" / "features.npz"
+    path.write_bytes(path.read_bytes()[:200])
+    words = ("import-embeddings", path, "--layout", "npz", "-O", tmp_path / "out")
+    assert "cannot be read as an .npz file of plain arrays" in one_line_error(*words)
+    gc.collect()  # what is left open warns here, and a warning is an error
+    assert not [file for file in Path("/proc/self/fd").iterdir() if os.path.realpath(file) == str(path)]
 
 
 @pytest.mark.data

@@ -1,0 +1,61 @@
+"""What both captions say around a thing that changes: what is done to it, what it does, and where."""
+
+from dataclasses import dataclass
+
+from cvr_data.language.changes import Phrase
+from cvr_data.language.closed_words import PLACE_ADVERBS
+from cvr_data.language.frames import Frame
+from cvr_data.language.lexicon import read_lexicon
+from cvr_data.modifications.realising.holders import Holder, as_holder
+from cvr_data.modifications.realising.verbs import NOTHING, Forms, verb_forms
+
+PLACES = frozenset("in on at by near under over inside along through behind beside above".split())
+PUTTING = frozenset("put place set lay".split())
+"""Verbs that say nothing without where."""
+NOWHERE = Phrase(range(0), 0, 0, "", "", "")
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What is done to a thing that goes and to the one that comes: "play" of "plays the guitar"."""
+
+    base: str
+    who: Holder | None
+
+
+def deed_of(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> Deed | None:
+    """Return what both captions say is done to what goes and to what comes; None if that is nothing."""
+    events = [
+        next((one for one in frame.events if one.object is not None and frame.things[one.object].head == head), None)
+        for frame, head in zip((ours, theirs), heads, strict=True)
+    ]
+    one, other = events
+    if one is None or other is None or one.verb != other.verb or one.head > (heads[0] or 0):
+        return None
+    if one.agent is None and ours.sentence.tags[one.head] == "VBG" and ours.sentence.deps[one.head] != "ROOT":
+        return None
+    if one.verb in PUTTING and not one.particle:
+        return None
+    who = None if one.agent is None else as_holder(ours, one.agent)
+    return Deed(f"{one.verb} {one.particle}".strip(), who)
+
+
+def doing_of(frame: Frame, head: int | None) -> Forms:
+    """Return what a thing does, if its caption says it once."""
+    events = [one for one in frame.events if one.agent is not None and frame.things[one.agent].head == head]
+    if len(events) != 1 or frame.sentence.words[events[0].head + 1 : events[0].head + 2] == ("of",):
+        return NOTHING  # "use of a phone"
+    return verb_forms(frame, NOWHERE, events[0].head, None)
+
+
+def place_of(ours: Frame, theirs: Frame) -> str:
+    """Return where both captions say that it is, in the words of the target."""
+    known = {(thing.name, thing.preposition) for thing in ours.things if thing.slot == "scene"}
+    for thing in theirs.things:
+        if thing.field == "place" and thing.preposition in PLACES and (thing.name, thing.preposition) in known:
+            words = theirs.sentence.words[thing.first : thing.last + 1]
+            is_told = thing.determiner or thing.number == "plural" or thing.name in PLACE_ADVERBS
+            if not is_told and (thing.first < thing.last or not read_lexicon().has(thing.name, "noun")):
+                continue  # a name
+            return " ".join([thing.preposition, *(words if is_told else ("the", *words))])
+    return ""

@@ -1,0 +1,74 @@
+"""Constructions of where and when something is."""
+
+from collections.abc import Iterator
+
+from cvr_data.modifications.realising.deeds import PLACES
+from cvr_data.modifications.realising.forms import article
+from cvr_data.modifications.realising.located import Located, Side
+from cvr_data.modifications.realising.text import Text, is_colour
+
+TIME_PREPOSITIONS = ("at", "in", "during", "by")
+
+
+def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
+    """Yield the texts of another place, time, season or weather."""
+    if found.axis in ("time", "season", "weather"):
+        yield from _time(found, before, after)
+        return
+    if is_colour(after) or after.is_quality:
+        yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
+        if is_colour(after):
+            yield Text(1, f"change the background to {after.text}", gone=before.text)
+        return
+    if not after.is_noun:
+        return
+    gone = f"the {before.text}" if before.is_noun else ""
+    is_bare = after.is_plural or after.is_mass or after.phrase == after.text
+    new = after.text if is_bare else f"{article(after.text)} {after.text}"
+    if after.preposition in PLACES and before.preposition:
+        yield from _placed(found, after, gone)
+    if before.is_known and before.axis == after.axis:
+        yield Text(7, f"change the {before.text} to {new}")
+        yield Text(7, f"turn the {before.text} into {new}")
+        yield Text(3, f"replace the {before.text} with {new}")
+    if before.is_plural == after.is_plural:
+        yield Text(15, f"make it {new}", gone=before.phrase if before.is_noun else "")
+        yield Text(5, f"turn it into {new}", gone=before.phrase if before.is_noun else "")
+    yield Text(5, f"change to {new}", gone=before.phrase if before.is_noun else "")
+    yield Text(3, f"show {new}", gone=before.phrase if before.is_noun else "")
+
+
+def _placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
+    """Yield the texts of where something is: "in the field", "move the cows to the field"."""
+    holder = found.holder
+    at = f"{after.preposition} {after.phrase}"
+    yield Text(10, at, gone=gone)
+    yield Text(3, f"make it {at}", gone=gone)
+    yield Text(7, f"put {holder.text if holder else 'it'} {at}", gone=gone)
+    if holder:
+        yield Text(6, f"move {holder.text} to {after.phrase}", gone=gone)
+        yield Text(3, f"have {holder.text} {at}", gone=gone)
+    if holder and holder.is_only and holder.pronoun:
+        yield Text(5, f"put {holder.pronoun} {at}", gone=gone)
+
+
+def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
+    """Yield the texts of time, season and weather: "make it winter", "at night"."""
+    is_same_kind = bool(before.axis) and before.axis == after.axis
+    gone = before.text if is_same_kind or not before.is_noun else before.phrase
+    is_thing = found.axis == "weather" and after.is_noun
+    if not is_thing:
+        yield Text(20, f"make it {after.phrase if ' ' in after.text else after.text}", gone=gone)
+    if is_same_kind:
+        yield Text(6, f"change the {before.text} to {after.text}")
+        yield Text(5, f"change to {after.text}", gone=gone)
+        yield Text(3, f"turn {before.text} into {after.text}")
+    if found.new_whole and found.is_main:
+        yield Text(5, f"make {'them' if found.is_plural else 'it'} {found.new_whole}", gone=found.old_whole)
+    if after.preposition in TIME_PREPOSITIONS:
+        yield Text(6, f"{after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip())
+        yield Text(
+            2, f"show it {after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip()
+        )
+    if is_thing:
+        yield Text(1, f"show {after.text}", gone=gone)
