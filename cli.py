@@ -40,7 +40,7 @@ import click
 
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.plain_output import plain, plain_stdout
+from cvr_data.core.plain_output import plain, plain_stdout, shortened
 from cvr_data.core.secrets_in_text import masked
 
 PACKAGES = ("cvr_data", "cvr_bench")
@@ -167,7 +167,7 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         line, code = _line_of(error, arguments)
-        click.echo(f"cvr: {plain(masked(' '.join(line.split())))}", err=True)
+        click.echo(f"cvr: {shortened(plain(masked(' '.join(line.split()))))}", err=True)
         return code
 
 

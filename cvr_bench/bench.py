@@ -19,19 +19,22 @@ from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
 from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
 from cvr_bench.audit.robustness import result_robustness
-from cvr_bench.benchmarks.triplets import READERS
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.reads import features_read
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
+from cvr_bench.models.parts.lineage import lineage_record, write_lineage
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
 from cvr_bench.models.parts.source import model_source_digest
-from cvr_bench.models.parts.weights import WEIGHTS, load_model_checkpoint
+from cvr_bench.models.parts.trained import load_model_checkpoint
+from cvr_bench.models.parts.weights import TRAINING, WEIGHTS
 from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
+from cvr_bench.scoring.blocks import scores_are_exact
+from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task
@@ -44,9 +47,8 @@ from cvr_data.core.registry import config_dict, parse_config, split_options
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, parquet_bytes
 from cvr_data.features.protocol import Encoder
-from cvr_data.features.store import HEADS_FOLDER
 
-VERSION = 1
+VERSION = 2
 ENCODED_AHEAD = 50_000
 """Texts encoded before a training starts; the encoder would not remember more."""
 TEXTS = 1024
@@ -141,11 +143,11 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
         run.audit and not _reads_clips(made) and audit_of(result) is None
     ):  # altered features would change nothing for such
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
-            load_model_checkpoint(made.retriever, run.checkpoint or out)
+            load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
         audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
     if run.robustness:
         if not is_new and not (out / ROBUSTNESS).exists() and (run.checkpoint or made.train_config is not None):
-            load_model_checkpoint(made.retriever, run.checkpoint or out)
+            load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
         result_robustness(result, made.retriever, sources.task(run.split), _own_triplets(sources), overwrite=overwrite)
     return result
 
@@ -193,6 +195,13 @@ class _Made:
             "source_sha256": model_source_digest(self.component, self.config),
         }
 
+    def weights(self) -> dict[str, Path]:
+        """Return the trained weights that go into the model, by what to call them."""
+        options = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
+        found = {name: path for name, path in options.items() if name.endswith("checkpoint")}
+        named = {"weights": self.run.checkpoint, **{f"weights of {name}": path for name, path in found.items()}}
+        return {name: path for name, path in named.items() if isinstance(path, Path)}
+
     def as_scored(self, task: Task) -> Task:
         """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
         if self.train_config is None or self.training is not None or self.run.split != "val":
@@ -213,19 +222,8 @@ class _Made:
 
     def inputs(self) -> dict[str, Path]:
         """Return what a result depends on, by the name it has in the manifest."""
-        run, sources = self.run, self.sources
-        files = [sources.data] if sources.benchmark is None else sources.benchmark.files()
-        if sources.benchmark is None and sources.data.is_dir() and not (sources.data / MANIFEST).exists():
-            files = sorted(path for path in sources.data.iterdir() if path.suffix in READERS)
-        named: dict[str, Sequence[Path]] = {
-            "triplets" if sources.benchmark is None else "annotations": files,
-            "embeddings": [sources.embeddings],
-            "videos": sources.videos,
-            "distractors": sources.distractors,
-            "train-data": self.training.files if self.training else (),
-        }
-        if (sources.embeddings / HEADS_FOLDER / MANIFEST).exists():
-            named["heads"] = [sources.embeddings / HEADS_FOLDER]
+        run = self.run
+        named = {**self.sources.input_paths(), "train-data": self.training.files if self.training else ()}
         if run.checkpoint is not None:
             is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
             named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
@@ -241,6 +239,8 @@ def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
     retriever = component.load(config, encoder)
     train_config = _train_config(run, retriever)
+    if run.checkpoint is not None:
+        load_model_checkpoint(retriever, run.checkpoint, encoder)
     training = sources.training if train_config is None else sources.training_of(run.model, component)
     return _Made(run, sources, component, config, retriever, train_config, training)
 
@@ -258,11 +258,9 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
     with writer:
         with clock.phase("train"):
             training = _train(made, Path(of_first(str(writer.path))))
+        leaks = _leaks(made, writer)
         if training is not None:
-            found = data_leaks(LeakConfig(), sources, run.split, made.training)
-            training["leaks"] = None if found is None else found.summary
-            if found is not None:
-                writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
+            training["leaks"] = leaks
         measured = timed_retriever(retriever, clock)
         with clock.phase("score"):
             ranks = evaluate_spread(measured, task)
@@ -275,7 +273,20 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not _reads_clips(made):
             about |= {"reads": features_read(sources.store, sources.encoder, task)}
+        about["scores_exact"] = scores_are_exact(score_caption_sets(retriever, task.gallery))
+        about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), made.weights(), task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
+
+
+def _leaks(made: _Made, writer: ArtifactWriter) -> dict[str, Any] | None:
+    """What is scored beside what was learned from, for a model that learned; None where that is not known."""
+    if not is_trainable_retriever(made.retriever):
+        return None
+    found = data_leaks(LeakConfig(), made.sources, made.run.split, made.training)
+    if found is None:
+        return None
+    writer.write_file(LEAKS_FILE, parquet_bytes(found.table))
+    return found.summary
 
 
 def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, Any]:
@@ -308,24 +319,31 @@ def _train_config(run: BenchRun, retriever: Retriever) -> Any:
             raise CvrError("--checkpoint scores without training, so -t has no meaning beside it.")
         return None
     from cvr_bench.training.config import TrainConfig
+    from cvr_bench.training.step_log import check_training_loggers
 
-    return parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+    config = parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
+    check_training_loggers(config)
+    return config
 
 
 def _train(made: _Made, out: Path) -> dict[str, Any] | None:
-    """Train the model, or load its checkpoint; say how it was trained."""
-    if made.run.checkpoint is not None:
-        load_model_checkpoint(made.retriever, made.run.checkpoint)
+    """Train the model; say how it was trained."""
     if made.train_config is None:
         return None
     from cvr_bench.training.train import train  # accelerate takes seconds to import
 
     sources, config = made.sources, made.train_config
     data = sources.own_training if made.training is None else made.training.load(sources.store)
+    if len(data.training_set) < 2:
+        raise CvrError(f"{sources.data}: one triplet to train on, which has nothing to be told apart from; give more.")
     # in large batches on all cores, where training would ask for a few texts at a time
     texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
     for start in range(0, len(texts), TEXTS):
         sources.encoder.encode_texts(texts[start : start + TEXTS])
+    if is_first():
+        space = None if _reads_clips(made) else sources.store.shared().space()
+        starts = made.weights().values()
+        write_lineage(out / TRAINING, space, data.training_set, data.validation_task, starts)
     report = train(
         made.retriever, data.training_set, data.validation_task, config, sources.encoder, out, made_by=made.made_by()
     )

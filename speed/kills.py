@@ -37,7 +37,7 @@ from cvr_data.language.tagging import tagged
 from cvr_data.modifications import asked, describe_videos, lookup
 from cvr_data.modifications.checking import score
 from cvr_data.pairs import distractors
-from cvr_data.pairs.search import neighbour_jobs
+from cvr_data.pairs.search import neighbour_jobs, statement_search
 from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
 from cvr_data.triplets import judgments
 from cvr_data.videos import entries, import_videos, repeated
@@ -58,7 +58,7 @@ STAGES = {
     "faiss": (
         "mine-pairs", "videos", *NEAR, "-o", "exact_up_to=0", "-o", "probes=3", *PAIRS_OPTIONS, "-O", "faiss"
     ),
-    "concept": ("mine-pairs", "videos", "--strategy", "concept", "-o", "neighbours=5", *PAIRS_OPTIONS, "-O", "concept"),
+    "concept": ("mine-pairs", "videos", "--strategy", "concept", "-o", "targets=5", *PAIRS_OPTIONS, "-O", "concept"),
     "world-pairs": ("mine-pairs", "world", *PAIRS_OPTIONS, "-O", "pairs-world"),
     "generate-modifications": (
         "generate-modifications", "pairs", "--style", "short", "--llm", "rules", "-O", "modifications"
@@ -75,6 +75,7 @@ SMALL = (
     (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stage_jobs, "PART_ROWS", 100),
     (one_word, "BUCKET_VALUES", 60), (one_phrase, "BUCKET_VALUES", 60), (neighbors, "CAPTIONS", 30),
     (neighbors, "FOUND", 100), (concept, "CAPTIONS", 60), (concept, "FOUND", 200), (neighbour_jobs, "QUERIES", 30),
+    (statement_search, "STATEMENTS", 200), (statement_search, "VIDEOS", 60),
     (neighbour_jobs, "KEYS", 40), (neighbour_jobs, "PROBING", 30), (given, "SLICES", 1), (files, "SLICE", 50),
     (similarities, "CHUNK", 64), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
     (embed_source, "VIDEOS_PER_PART", 60), (embed_source, "TEXTS_PER_PART", 60), (asked, "ROWS", 60),

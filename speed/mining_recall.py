@@ -26,8 +26,8 @@ from cvr_data.features.similarities import text_similarities
 from cvr_data.language.words import stems
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_filter
-from cvr_data.pairs.search.concept_mentions import Mention
-from cvr_data.pairs.search.concept_sets import mentions_by_video
+from cvr_data.pairs.search.concept_pairs import SLOT_OF
+from cvr_data.pairs.search.statement_tables import stated_by, told_by
 from cvr_data.pairs.strategies import concept, one_word
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.corpora import CORPORA
@@ -149,12 +149,15 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
     for slot, counts in typed.items():
         print(f"  {slot:<10}{counts.shown()}")
     ordered = videos.sort_by("video_id")
-    told = mentions_by_video(ordered, concept.Config().caption_share)
+    captions = ordered.column("captions").to_pylist()
+    told = told_by([caption for found in captions for caption in found], {})
     said = Counts()
-    for video_id, mentions in zip(ordered.column("video_id").to_pylist(), told, strict=True):
-        count_concepts(said, truth.concepts[video_id], mentions)
+    for video_id, found in zip(ordered.column("video_id").to_pylist(), captions, strict=True):
+        stated, _ = stated_by(found, told, concept.Config().caption_share)
+        named = {(each["said"], SLOT_OF.get(each["slot"], "attribute")) for row in stated for each in row["filled"]}
+        count_concepts(said, truth.concepts[video_id], sorted(named))
     print(f"concepts of {videos.num_rows} clips       {said.shown()}")
-    against_concepts(videos, truth, concept.Config(), "folding by embeddings")
+    against_concepts(videos, truth, concept.Config(), "by WordNet")
     with tempfile.TemporaryDirectory() as folder:
         synonyms = Path(folder) / "synonyms.txt"
         synonyms.write_text("\n".join(synonyms_of_the_world()), encoding="utf-8")
@@ -190,12 +193,12 @@ def count(counts: dict[str, Counts], true: str, found: str) -> None:
         counts[found].wrong += 1
 
 
-def count_concepts(counts: Counts, shown: Concept, mentions: list[Mention]) -> None:
+def count_concepts(counts: Counts, shown: Concept, named: list[tuple[str, str]]) -> None:
     """Count what a clip's captions name, right if its slot and value are those of the truth."""
     wanted = {(slot, getattr(shown, slot)) for slot in SLOTS if getattr(shown, slot) != UNSAID.get(slot)}
     found = set()
-    for mention in mentions:
-        right = {(slot, value) for slot, value in meanings(mention.phrase) if CHANGE_SLOTS[slot] == mention.slot}
+    for phrase, of_change in named:
+        right = {(slot, value) for slot, value in meanings(phrase) if CHANGE_SLOTS[slot] == of_change}
         counts.wrong += not right & wanted
         found |= right & wanted
     counts.right += len(found)

@@ -98,19 +98,17 @@ def draw(options: argparse.Namespace) -> None:
 def count(options: argparse.Namespace) -> None:
     rows = real_captions.rows_of(options.readings)
     readings = [name for name in rows[0] if name.startswith("reading")]
-    for style in STYLES:
+    for seed, style in sorted({(row["seed"], row["style"]) for row in rows}, key=lambda key: (key[0], -ord(key[1][0]))):
+        drawn = [row for row in rows if (row["seed"], row["style"]) == (seed, style)]
         for name in readings:
-            found = [row[name] for row in rows if row["style"] == style and row[name] is not None]
-            for value, what in enumerate(READ):
+            found = [row[name] for row in drawn if row[name] is not None]
+            for value, what in enumerate(READ if found else ()):
                 share = real_captions.Share(hits=found.count(value), of=len(found))
-                if share.of:
-                    low, high = share.interval()
-                    print(f"{style:<7} {name} {what:<16} {share.value:.2f} of {share.of} [{low:.2f}, {high:.2f}]")
-        if len(readings) == 2:
-            both = [(row[readings[0]], row[readings[1]]) for row in rows if row["style"] == style]
-            both = [pair for pair in both if None not in pair]
-            if both:
-                print(f"{style:<7} the readings agree on {sum(one == other for one, other in both)} of {len(both)}")
+                low, high = share.interval()
+                print(f"{seed} {style:<7} {name} {what:<16} {share.value:.2f} of {share.of} [{low:.2f}, {high:.2f}]")
+        both = [pair for pair in ([row[name] for name in readings] for row in drawn) if None not in pair]
+        if len(readings) == 2 and both:
+            print(f"{seed} {style:<7} the readings agree on {sum(one == other for one, other in both)} of {len(both)}")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from cvr_data.core import failure_report
 from cvr_data.core.failure_report import report, told
-from cvr_data.core.plain_output import plain
+from cvr_data.core.plain_output import LONGEST_LINE, plain, shortened
 from cvr_data.core.secrets_in_text import masked
 from cvr_data.publish.scan import secrets_to_publish
 
@@ -135,6 +135,25 @@ def test_a_pipe_that_is_closed_ends_quietly():
 )  # fmt: skip
 def test_control_characters_are_shown_and_not_obeyed(text, shown):
     assert plain(text) == shown
+
+
+def test_the_middle_of_a_long_line_is_left_out():
+    assert shortened("x" * LONGEST_LINE) == "x" * LONGEST_LINE
+    assert shortened("a" * 600 + "b" * 3_000_000 + "c" * 200) == (
+        f"{'a' * 400} [... 3,000,200 characters ...] {'c' * 200}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "place"), [("split", 2, "cvr: a: the split '"), ("start", 0, "line 2: start '")]
+)
+def test_a_cell_of_megabytes_is_told_with_its_place(column, code, place, cvr, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(f"video_id,caption,{column}\na,a ball,{'1.x ' * 750_000}\n")
+    outcome = cvr("import", "table", table, "-o", f"{column}={column}", "--out", tmp_path / "videos")
+    assert outcome.code == code
+    assert place in outcome.out + outcome.err
+    assert max(map(len, (outcome.out + outcome.err).splitlines())) < LONGEST_LINE + 200
 
 
 @pytest.mark.parametrize("piece", ["x", "a.b-c+", "://", "://a:", "token", "token=", "token = ", "_-", "-----BEGIN "])

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_token_features
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, unit_frames_of, video_token_features
 from cvr_data.media.video import Video
 from cvr_data.tables import content_id
 
@@ -40,7 +40,7 @@ class AlteredFeatures:
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
         self.name, self.runs_on = encoder.name, encoder.runs_on
-        self.dim, self.text_dim = encoder.dim, encoder.text_dim
+        self.dim, self.text_dim, self.unit_frames = encoder.dim, encoder.text_dim, unit_frames_of(encoder)
         self._alteration = Alteration()
 
     @contextmanager
@@ -121,6 +121,7 @@ def blank_texts(those: Set[str]) -> TextChange:
             torch.where(is_kept_B[:, None, None], features.tokens_BLD, 0.0),
             torch.where(is_kept_B[:, None], features.mask_BL, is_first_L),
             torch.where(is_kept_B[:, None], features.pooled_BD, 0.0),
+            torch.where(is_kept_B, features.length_B, 0.0),
         )
 
     return blank

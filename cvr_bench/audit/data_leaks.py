@@ -5,9 +5,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_bench.audit.leak import Config, Leaks, Side, Vectors, find_leaks, leak_side
+from cvr_bench.audit.leak import Config, Leaks, Side, Vectors, find_leak_pairs, find_leaks, leak_side, leak_videos
 from cvr_bench.benchmarks.triplets import benchmark_rows_of_split
 from cvr_bench.data.captions import CaptionSource
 from cvr_bench.data.opened import Sources
@@ -29,13 +30,15 @@ def data_leaks(
 ) -> Leaks | None:
     """Return what a split shares with the triplets to train on, those of `source` or its own; None where are none.
 
+    The summary also says, under `val`, which videos the split shares with the triplets that choose the checkpoint, and
+    under `gallery`, how many of its gallery items stand in train, whether a query is about them or not.
+
     Raises:
         CvrError: the data cannot be read or has no row of the split.
     """
     if sources.benchmark is not None and source is None:
         return None
-    rows = source.table if source is not None else sources.triplets
-    train = check_columns(rows.filter(pc.equal(rows.column("split"), TRAIN)), TRIPLETS, "train")
+    train, val = (_rows(sources, source, name) for name in (TRAIN, "val"))
     if not train.num_rows:
         return None
     is_ours = sources.benchmark is None
@@ -46,7 +49,29 @@ def data_leaks(
     )
     store, encoder = sources.store, sources.encoder
     vectors_of = {"caption": _vectors(encoder, store, 0), "modification": _vectors(encoder, store, MOST_ENCODED)}
-    return find_leaks(config, leak_side(train), test, store, vectors_of)
+    found = find_leaks(config, leak_side(train), test, store, vectors_of)
+    if split != "val" and val.num_rows:
+        chosen = find_leak_pairs(leak_videos(test, store), leak_videos(leak_side(val), store), config.threshold, 0)
+        found.summary["val"] = chosen.counted()
+    items = frozenset(item.item_id for item in sources.task(split).gallery if item.video is not None)
+    gallery = Side(
+        groups=dict.fromkeys(sorted(items), ""), captions=frozenset(), modifications=frozenset(), videos_of={}
+    )
+    others = find_leak_pairs(leak_videos(gallery, store), leak_videos(leak_side(train), store), config.threshold, 0)
+    found.summary["gallery"] = others.counted()
+    return found
+
+
+def _rows(sources: Sources, source: TrainingSource | CaptionSource | None, split: str) -> pa.Table:
+    """The triplets of a split to learn from."""
+    rows = (
+        sources.triplets
+        if source is None
+        else source.triplets()
+        if isinstance(source, TrainingSource)
+        else source.table
+    )
+    return check_columns(rows.filter(pc.equal(rows.column("split"), split)), TRIPLETS, split)
 
 
 def _side_of_task(task: Task) -> Side:

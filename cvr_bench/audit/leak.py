@@ -112,7 +112,9 @@ def find_leaks(
     Every pair is compared, block by block, so memory grows with the items, not with the pairs. A video without raw
     features in `store` is compared by id and group only; `vectors_of` has a function for captions and modifications.
     """
-    found = {"video": find_leak_pairs(_videos(test, store), _videos(train, store), config.threshold, config.listed)}
+    found = {
+        "video": find_leak_pairs(leak_videos(test, store), leak_videos(train, store), config.threshold, config.listed)
+    }
     texts = {"caption": (test.captions, train.captions), "modification": (test.modifications, train.modifications)}
     for kind, sides in texts.items():
         mine, theirs = (_texts(side, vectors_of[kind]) for side in sides)
@@ -215,6 +217,8 @@ def _listed(found: LeakPairs, pairs: Sequence[tuple[int, int, float, list[str]]]
 
 def _best(scores_MN: np.ndarray, most: int) -> list[tuple[int, int]]:
     """(row, column) of the best finite scores of each row, at most so many."""
+    if not most:
+        return []
     if scores_MN.shape[1] > most:
         place_MK = np.argpartition(-scores_MN, most - 1, axis=1)[:, :most]
         kept_MN = np.zeros(scores_MN.shape, dtype=bool)
@@ -223,7 +227,8 @@ def _best(scores_MN: np.ndarray, most: int) -> list[tuple[int, int]]:
     return list(zip(*(where.tolist() for where in np.nonzero(np.isfinite(scores_MN))), strict=True))
 
 
-def _videos(side: Side, store: FeatureStore) -> Items:
+def leak_videos(side: Side, store: FeatureStore) -> Items:
+    """Return the videos of a side, by name."""
     names = sorted(side.groups)
     known = list(compress(names, store.has_videos(names)))
     vectors = dict(zip(known, store.pooled(known).numpy(), strict=True))

@@ -121,7 +121,7 @@ def audit_result(
     if writer.finished() is None:
         with writer:
             findings = audit_retriever(config, retriever, encoder, task, result.ranks)
-            training = result.record["training"] or {}
-            about = {"model": result.model, "name": result.name, "data": task.name, "leaks": training.get("leaks")}
+            leaks = result.record.get("leaks") or (result.record["training"] or {}).get("leaks")
+            about = {"model": result.model, "name": result.name, "data": task.name, "leaks": leaks}
             write_audit(writer, findings, about, None)
     return read_audit(writer.path)

@@ -59,11 +59,11 @@ def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -
     with stored():
         retriever = component.load(MODELS.config(result.model, record["options"]), features)
     if is_trainable_retriever(retriever):
-        from cvr_bench.models.parts.weights import load_model_checkpoint
+        from cvr_bench.models.parts.trained import load_model_checkpoint
 
         artifact = open_artifact(path)
         is_given = "checkpoint" in artifact.manifest["inputs"]
-        load_model_checkpoint(retriever, artifact.input_path("checkpoint") if is_given else path)
+        load_model_checkpoint(retriever, artifact.input_path("checkpoint") if is_given else path, features)
     task = sources.task(record["split"])
     if [query.query_id for query in task.queries] != result.ranks.column("query_id").to_pylist():
         raise CvrError(f"{path} was scored on other queries than {sources.data} has now; bench it again.")

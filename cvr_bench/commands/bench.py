@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any
@@ -197,15 +196,13 @@ def _show(results: "Sequence[Result]") -> None:
     from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table, report_slices_table
     from cvr_bench.results.labels import result_labels
-    from cvr_bench.results.method import SEED, Method, method_table
+    from cvr_bench.results.method import method_rows, methods_of
+    from cvr_bench.results.text_table import result_text_table
     from cvr_bench.scoring.cost import scoring_cost_line
 
     click.echo("\n" + report_results_table(results))
-    methods = [
-        Method(path, list(group)) for path, group in groupby(results, lambda result: result.path.parent)
-    ] if any(result.path.name.startswith(SEED) for result in results) else []  # fmt: skip
-    if methods:
-        click.echo("\n" + method_table(methods))
+    if methods := methods_of(results):
+        click.echo("\n" + result_text_table(method_rows(methods)))
     beside, slices = beside_report_table(results), report_slices_table(results)
     audits = report_audits_table([audited for result in results if (audited := audit_of(result)) is not None])
     click.echo("\n" + "\n\n".join(part for part in (beside, slices, audits) if part) + "\n")

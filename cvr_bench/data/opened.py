@@ -4,14 +4,17 @@ sources = find_data_sources(Path("annotations/quickstart"), "--data")
 sources.task("test") is sources.task("test")            # built from tables that all models of the run share
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvr_bench.benchmarks import BENCHMARKS, HasCaptions
 from cvr_bench.benchmarks.triplets import (
+    READERS,
     Config,
     benchmark_of_triplets,
     benchmark_query_bank,
@@ -20,19 +23,21 @@ from cvr_bench.benchmarks.triplets import (
     read_benchmark_triplets,
 )
 from cvr_bench.data.benchmark import Benchmark
-from cvr_bench.data.captions import CaptionSource, find_caption_data
+from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_caption_data
 from cvr_bench.data.remembering import RememberingEncoder
 from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
 from cvr_bench.tasks.coverage import task_within_features
+from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.task import Query, Task
 from cvr_bench.tasks.twins import stored_twins
+from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config
 from cvr_data.features.encoders.stored import StoredEncoder
-from cvr_data.features.store import FeatureStore
+from cvr_data.features.store import HEADS_FOLDER, FeatureStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,16 +114,32 @@ class Sources:
 
     @cached_property
     def own_training(self) -> TrainingData:
-        """The train and val splits of the data.
+        """The train and val splits of the data; without val, some videos of train are held out.
 
         Raises:
-            CvrError: the data has no such split, or the features are of none of it.
+            CvrError: the data has no split train, or the features are of none of it.
         """
-        val = replace(self.config("val"), distractors=())
+        rows, val = self.triplets, replace(self.config("val"), distractors=())
+        if not pc.any(pc.equal(rows.column("split"), "val")).as_py():
+            rows = with_held_out(rows, HELD_OUT)
         return TrainingData(
-            benchmark_training_set(self.triplets, self.config("train"), self.store),
-            benchmark_of_triplets(self.triplets, val, self.store, self.listed),
+            benchmark_training_set(rows, self.config("train"), self.store),
+            benchmark_of_triplets(rows, val, self.store, self.listed),
         )
+
+    def input_paths(self) -> dict[str, Sequence[Path]]:
+        """Return what the data are read from, by the name it has in the manifest of a result."""
+        files = [self.data] if self.benchmark is None else self.benchmark.files()
+        if self.benchmark is None and self.data.is_dir() and not (self.data / MANIFEST).exists():
+            files = sorted(path for path in self.data.iterdir() if path.suffix in READERS)
+        heads = self.embeddings / HEADS_FOLDER
+        return {
+            "triplets" if self.benchmark is None else "annotations": files,
+            "embeddings": [self.embeddings],
+            "videos": self.videos,
+            "distractors": self.distractors,
+            "heads": [heads] if (heads / MANIFEST).exists() else [],
+        }
 
     def query_bank(self) -> list[Query]:
         """Return the train queries of the data; a benchmark that only tests has none."""

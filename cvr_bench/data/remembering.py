@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_token_features
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, unit_frames_of, video_token_features
 from cvr_data.media.video import Video
 
 BUDGET_BYTES = 1 << 30
@@ -22,7 +22,7 @@ class RememberingEncoder:
     def __init__(self, encoder: Encoder, budget_bytes: int = BUDGET_BYTES):
         self.encoder = encoder
         self.name, self.runs_on = encoder.name, encoder.runs_on
-        self.dim, self.text_dim = encoder.dim, encoder.text_dim
+        self.dim, self.text_dim, self.unit_frames = encoder.dim, encoder.text_dim, unit_frames_of(encoder)
         self._videos, self._texts = _Rows(budget_bytes), _Rows(budget_bytes)
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
@@ -46,11 +46,13 @@ class RememberingEncoder:
 
         def encode(missing: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
             features = self.encoder.encode_texts(missing)
-            return features.tokens_BLD, features.mask_BL, features.pooled_BD
+            own_BE = torch.cat([features.pooled_BD, features.length_B.unsqueeze(-1)], dim=-1)
+            return features.tokens_BLD, features.mask_BL, own_BE
 
         if not self._texts.remember(texts, encode):
             return self.encoder.encode_texts(texts)
-        return TextFeatures(*self._texts.get(texts))
+        tokens_BLD, mask_BL, own_BE = self._texts.get(texts)
+        return TextFeatures(tokens_BLD, mask_BL, own_BE[:, :-1], own_BE[:, -1])
 
 
 @dataclass

@@ -6,7 +6,7 @@ description is the `description` of a query: where triplets have none, the capti
 
 `faithful` reads and trains as released; `fixed` (the default) differs from it:
 
-- the text-only query looks at the description; as released, the description is handed over and then ignored;
+- the text-only query looks at every token of the description; as released, it is handed over and then ignored;
 - a description starts with the same token in training and test; as released, with [CLS] and then [ENC];
 - texts are read to the end, losses weigh and leave out negatives as in covr-blip.
 
@@ -68,11 +68,19 @@ class BseComposer:
         read = self.inputs.words(words, training=training)
         if self.text_only and self.is_faithful:
             return self.network.query(read, None, ENC)
-        prompt_B1V = self.prompt(described, training=training)
         if self.text_only:
-            return self.network.query(read, ImageTokens(prompt_B1V, prompt_B1V.new_ones(len(words), 1).bool()))
-        image = self.inputs.images(videos)
+            return self.network.query(read, self._description(described, training=training))
+        image, prompt_B1V = self.inputs.images(videos), self.prompt(described, training=training)
         return self.network.query(read, ImageTokens(image.tokens_BPV + prompt_B1V, image.mask_BP))
+
+    def _description(self, described: Sequence[str | None], *, training: bool) -> ImageTokens:
+        """All tokens of each description, which the text looks at; without one there is a token of zeros."""
+        given = self.inputs.words([text or "" for text in described], training=training, raw=True)
+        seen = self.network.described(given)
+        has_one_B = torch.tensor([text is not None for text in described], device=seen.mask_BP.device)
+        first_P = torch.arange(seen.mask_BP.shape[1], device=seen.mask_BP.device) == 0
+        mask_BP = torch.where(has_one_B[:, None], seen.mask_BP, first_P)
+        return ImageTokens(seen.tokens_BPV.float() * has_one_B[:, None, None], mask_BP)
 
     def prompt(self, described: Sequence[str | None], *, training: bool) -> Tensor:
         """Return prompt_B1V: what each description adds to image tokens, zero where there is none."""

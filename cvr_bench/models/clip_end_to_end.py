@@ -32,6 +32,7 @@ from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.features.encoders.hash import Config as HashConfig
 from cvr_data.features.encoders.hash import HashEncoder
 from cvr_data.features.encoders.networks.images import Preprocessing
@@ -56,7 +57,7 @@ class Config:
     """The videos table that tells where the files are; needed."""
     query: Literal["video+text", "text"] = "video+text"
     """Whether a query has its reference in it."""
-    frames: int = 8
+    frames: int = field(default=8, metadata=within(SIZE))
     """Frames per video, at most; DRL and CLIP4Clip take 12."""
     sampler: str = "uniform"
     """Which frames: uniform, middle, first or per-second."""

@@ -2,14 +2,16 @@
 
 Source: Baldrati et al., "Conditioned and composed image retrieval combining and partially fine-tuning CLIP-based
 features", CVPRW 2022, and TOMM 2023 (https://arxiv.org/abs/2308.11485); parameter names as in the code
-github.com/ABaldrati/CLIP4Cir, so its published weights load. A video is the mean of its frames; `fixed` mode differs
-from `faithful` only in training: the loss goes both ways, with a learned temperature, and leaves out false negatives.
+github.com/ABaldrati/CLIP4Cir, so its published weights load. A video is the mean of its frames; `fixed` mode reads
+mean frame and text at unit length; `faithful` as CLIP projects them, of any length, as released (`cvr embed -o
+normalise=false`). In training the loss of `fixed` goes both ways, with a learned temperature, and leaves out false
+negatives.
 """
 
 # Shapes: B triplets, D embedding, P projection.
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +21,9 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_released_frames, check_retriever_space
 from cvr_bench.models.parts.weights import Start
+from cvr_data.core.ranges import SHARE, SIZE, TEMPERATURE, within
 from cvr_data.features.protocol import Encoder
 
 LOGIT_SCALE = 100.0
@@ -30,13 +33,13 @@ LOGIT_SCALE = 100.0
 class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """`faithful` trains as released: queries to targets only, every other target a negative, logits times 100."""
-    projection: int | None = None
+    projection: int | None = field(default=None, metadata=within(SIZE))
     """Width of either projection; None is 4 times the embedding, as released."""
-    hidden: int | None = None
+    hidden: int | None = field(default=None, metadata=within(SIZE))
     """Width of the hidden layers; None is 8 times the embedding, as released."""
-    dropout: float = 0.5
+    dropout: float = field(default=0.5, metadata=within(SHARE))
     """As released."""
-    temperature: float = 0.07
+    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
     """Of `fixed`, at the start; it is learned."""
     checkpoint: Path | None = None
     """Trained weights, ours or the published ones (mode `faithful`); None starts from random ones."""
@@ -47,6 +50,8 @@ TINY = Config(projection=4, hidden=4)
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, "combiner")
+    if config.mode == "faithful":
+        check_released_frames(encoder, "combiner", unit=False)
     with seeded(config.seed):
         module = Combiner(
             encoder.dim,

@@ -25,6 +25,8 @@ def load(config: Config, encoder: Encoder) -> "ConstantRetriever":
 class ConstantRetriever:
     """Knows how large the gallery is, and nothing else."""
 
+    is_exact = True
+
     def __init__(self) -> None:
         self.size = 0
 

@@ -24,7 +24,7 @@ Source: Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746), code githu
 # Shapes: B queries, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -39,6 +39,7 @@ from cvr_bench.models.networks.covr.retriever import Compose, covr_retriever, co
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of_module, seeded
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
+from cvr_data.core.ranges import NOT_NEGATIVE, within
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -56,7 +57,7 @@ class Config(CovrConfig):
     pooling: Pooling = "mean"
     """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores); in a
     gallery query is mean, as no label is used there (the protocol `reference-code: CoVR` does use them)."""
-    caption_weight: float = 0.0
+    caption_weight: float = field(default=0.0, metadata=within(NOT_NEGATIVE))
     """Of a second loss, against the frozen text embedding of the target's caption; as released 0, for BLIP-2 0.5."""
 
 

@@ -23,7 +23,7 @@ Source: Ventura et al., TPAMI 2024 (https://arxiv.org/abs/2308.14746v3), code gi
 # Shapes: B queries or videos, T frames, K query tokens, D embedding; Q queries, G gallery videos, N tokens of all.
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -38,9 +38,16 @@ from cvr_bench.models.networks.covr.objective import covr_pooled, covr_queries_i
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer
 from cvr_bench.models.networks.covr.retriever import covr_composed, covr_target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, evaluating_module, retriever_videos_and_texts
+from cvr_bench.models.parts.retriever import (
+    DenseRetriever,
+    Losses,
+    check_released_frames,
+    evaluating_module,
+    retriever_videos_and_texts,
+)
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Item, Query
+from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, within
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
@@ -64,14 +71,14 @@ class Config(CovrConfig):
     """What a target is: the features of its frames, or every query token of them, stored with --all-tokens."""
     scoring: Literal["mean", "max"] = "mean"
     """Mean of the tokens, or the best pair of them; training uses the mean either way, as released."""
-    target_weight: float | None = None
+    target_weight: float | None = field(default=None, metadata=within(NOT_NEGATIVE))
     """Of the loss against the target; None is 1 for `fixed` and 0.5 for `faithful`, as released (fine-tuning: 1)."""
-    caption_weight: float | None = None
+    caption_weight: float | None = field(default=None, metadata=within(NOT_NEGATIVE))
     """Of the loss against the frozen embedding of the target's caption; None is 0 for `fixed` and 0.5 for `faithful`,
     as released (fine-tuning: 0)."""
-    layers: int = 2
+    layers: int = field(default=2, metadata=within(SIZE))
     """Of the small network; as published 12. Every other one looks at the image."""
-    queries: int = 8
+    queries: int = field(default=8, metadata=within(SIZE))
     """Query tokens of the small network; as published 32."""
 
     def __post_init__(self) -> None:
@@ -84,6 +91,8 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
+    if config.is_faithful and config.model is not None and config.targets == "frames":
+        check_released_frames(encoder, "covr-blip2", unit=False)
     built = build_qformer(config, encoder, config.queries)
     _train_only_used(built, config.variant)
     load_model_weights(built.network, config.checkpoint)

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, Words, build_blip
+from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip
 from cvr_bench.models.networks.covr.config import CovrConfig, Mode
 from cvr_bench.models.networks.covr.inputs import Inputs, Limits
 from cvr_bench.models.networks.covr.objective import Objective, covr_loss_column, covr_targets
@@ -117,16 +117,8 @@ class EcdeComposer:
         if self.is_faithful:
             released_BD = SHARES[0] * query_BD
             return released_BD.index_add(0, rows_R, SHARES[1] * described_RD)
-        both_RD = described_RD + self.network.query(read.rows(rows_R), self._states(given))
+        both_RD = described_RD + self.network.query(read.rows(rows_R), self.network.described(given))
         return F.normalize(query_BD.index_add(0, rows_R, both_RD), dim=-1)
-
-    def _states(self, description: Words) -> ImageTokens:
-        """A description as what another text can look at."""
-        states_RLV = self.network.prompt(description)
-        # without ids, the first token that stands for the whole text comes on top
-        own = states_RLV.shape[1] - description.mask_BL.shape[1]
-        first_RF = description.mask_BL.new_ones(len(states_RLV), own)
-        return ImageTokens(states_RLV, torch.cat([first_RF, description.mask_BL], dim=1))
 
 
 class Targets:

@@ -1,12 +1,14 @@
 """Tell apart what a text retains, injects and excludes, and fuse it with the reference video (FDCA).
 
-`faithful` gives the numbers of the released code and loads its weights. `fixed` (the default) is what the paper
+`faithful` gives the numbers of the released code and loads its weights; it reads the text's own feature as CLIP
+projects it, of any length. `fixed` (the default) is what the paper
 describes; where it differs from the released code:
 
 - tokens look at the frames by cross-attention; as released, the attention has one key, so the video has no influence;
 - the two fusions run over frames and tokens; as released, over sequences of length one (30 % of the weights are dead);
 - retrieval uses both branches; as released, the token branch is trained and then thrown away;
-- every logit has a temperature, learned; losses go both ways; equal targets and near-duplicates are no negatives;
+- every logit has a temperature, learned; losses go both ways; equal targets, near-duplicates and other right targets
+  of a query are no negatives; frames and tokens are brought to one length;
 - the view without negation drops whole words; as released, letters inside words too (another -> aher);
 - the triplet loss counts the rows in which the two views of the text differ; it could not move the others.
 
@@ -18,7 +20,7 @@ Source: Wu et al., ICLR 2025 (https://openreview.net/forum?id=wGa2plE8ka), code 
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +36,7 @@ from cvr_bench.models.parts.pooled import pooled_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
+from cvr_data.core.ranges import NOT_NEGATIVE, SHARE, SIZE, TEMPERATURE, within
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_feature_mean
 
 
@@ -41,28 +44,28 @@ from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, mas
 class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """What the paper describes, or what was released."""
-    width: int = 64
+    width: int = field(default=64, metadata=within(SIZE))
     """Inside the `fixed` network, right for some thousand triplets; the released width follows from the embeddings."""
-    heads: int = 4
+    heads: int = field(default=4, metadata=within(SIZE))
     """Attention heads of `fixed`; as released 8."""
-    depth: int | None = None
+    depth: int | None = field(default=None, metadata=within(SIZE))
     """Layers of each of the two fusions; None is 1 for `fixed`, which is enough for some thousand triplets, and 6 for
     `faithful`, as released."""
-    dropout: float | None = None
+    dropout: float | None = field(default=None, metadata=within(SHARE))
     """Where roles are found; None is 0.1 for `fixed` and 0.5, everywhere, for `faithful`, as released."""
-    fusion_dropout: float = 0.5
+    fusion_dropout: float = field(default=0.5, metadata=within(SHARE))
     """In the two fusions of `fixed`; as released."""
-    temperature: float = 0.07
+    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
     """Of `fixed`, at the start; it is learned."""
     token_branch: bool = True
     """Whether the query of `fixed` has both branches, or the sequence branch alone."""
-    token_weight: float = 1.0
+    token_weight: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
     """Of the token branch's loss in `fixed`."""
-    retained_weight: float = 0.1
+    retained_weight: float = field(default=0.1, metadata=within(NOT_NEGATIVE))
     """Of the loss in `fixed` that has the retained text match the reference video."""
-    triplet_weight: float = 1.0
+    triplet_weight: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
     """Of the loss in `fixed` that keeps the query away from what the text excludes; as released 10."""
-    margin: float = 0.2
+    margin: float = field(default=0.2, metadata=within(NOT_NEGATIVE))
     """Of that loss, in Euclidean distance of unit vectors; as released."""
     checkpoint: Path | None = None
     """Trained weights, ours or (mode `faithful`) the published ones; None starts from random ones."""
@@ -140,7 +143,7 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
         module = FaithfulFdca(encoder.dim, depth=depth, dropout=dropout)
 
     def encode_queries(reference: VideoFeatures, text: TextFeatures) -> Tensor:
-        return module.encode_query(_mean_frame(reference), text.pooled_BD)
+        return module.encode_query(_mean_frame(reference), text.own_BD())
 
     def training_step(batch: TripletBatch) -> Losses:
         stripped = encoder.encode_texts([fdca_without_negation_as_released(text) for text in batch.modifications])
@@ -175,7 +178,7 @@ def _mean_frame(features: VideoFeatures) -> Tensor:
 
 
 def _view(features: TextFeatures) -> TextView:
-    return TextView(features.pooled_BD, features.tokens_BLD, features.mask_BL)
+    return TextView(features.own_BD(), features.tokens_BLD, features.mask_BL)
 
 
 EXCLUDING = (

@@ -26,6 +26,7 @@ from cvr_bench.models.parts.pooled import pooled_half_queries, pooled_texts, poo
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
 from cvr_data.media.video import SAMPLERS, Video
@@ -40,7 +41,7 @@ class Config:
     """What `model` is called with, such as a hub id or a folder."""
     videos: Path | None = None
     """The videos table that tells where the references' files are; needed with `model`."""
-    frames: int = 8
+    frames: int = field(default=8, metadata=within(SIZE))
     """Frames of a reference that are encoded with the text."""
     sampler: str = "uniform"
     """Which frames: uniform, middle, first or per-second."""

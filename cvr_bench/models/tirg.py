@@ -2,15 +2,16 @@
 
 Source: Vo et al., "Composing text and image for image retrieval", CVPR 2019 (https://arxiv.org/abs/1812.07119), on
 frozen features as the baselines of FashionIQ and CIRR have it; the start of the two shares (1 and 10) and of the scale
-(4) are those of the authors' code, github.com/google/tirg. A video is the mean of its frames. `fixed` mode differs from
-`faithful` only in training: the loss goes both ways, the scale starts at a usual temperature instead of 1/4, and false
-negatives are left out.
+(4) are those of the authors' code, github.com/google/tirg. A video is the mean of its frames. `fixed` mode reads mean
+frame and text at unit length, `faithful` as the network projects them (`cvr embed -o normalise=false`). In training the
+loss of `fixed` goes both ways, the scale starts at a usual temperature instead of 1/4, and false negatives are left
+out.
 """
 
 # Shapes: B triplets, D embedding.
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -19,8 +20,9 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
+from cvr_bench.models.parts.retriever import DenseRetriever, check_released_frames, check_retriever_space
 from cvr_bench.models.parts.weights import Start
+from cvr_data.core.ranges import TEMPERATURE, within
 from cvr_data.features.protocol import Encoder
 
 GATE_SHARE, RESIDUAL_SHARE = 1.0, 10.0
@@ -32,12 +34,8 @@ MAX_SCALE = 100.0
 class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """`faithful` trains as released: queries to targets only, every other target a negative, a scale from 4."""
-    temperature: float = 0.07
+    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
     """Of `fixed`, at the start; it is learned."""
-
-    def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}.")
 
 
 TINY = Config()
@@ -45,6 +43,8 @@ TINY = Config()
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, "tirg")
+    if config.mode == "faithful":
+        check_released_frames(encoder, "tirg", unit=False)
     is_faithful = config.mode == "faithful"
     with seeded(config.seed):
         module = Tirg(encoder.dim, scale=REFERENCE_SCALE if is_faithful else 1 / config.temperature)

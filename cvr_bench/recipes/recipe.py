@@ -82,6 +82,8 @@ def built_in_recipes(folders: Sequence[Path]) -> dict[str, Path]:
 def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recipe:
     """Return the recipe of a file, its `$variables` replaced by their defaults or by `variables`.
 
+    A default may be made of variables above it, and moves with them.
+
     Raises:
         CvrError: the file is no recipe, or a variable is unknown.
     """
@@ -91,7 +93,10 @@ def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recip
     for key in variables or {}:
         if key not in defaults:
             raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")
-    values = {**defaults, **(variables or {})}
+    values: dict[str, str] = {}
+    for key, default in defaults.items():
+        given = (variables or {}).get(key)
+        values[key] = _default(default, values, f"{path}: variable {key}") if given is None else given
     steps = tuple(
         _step(line, values, defaults, f"{path}: step {number}") for number, line in enumerate(content["steps"], 1)
     )
@@ -163,6 +168,16 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         if key not in {*FIELDS, *ABOUT}:
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(str(key), {*FIELDS, *ABOUT})}")
     return content
+
+
+def _default(text: str, earlier: Mapping[str, str], where: str) -> str:
+    """What a variable is where nothing is given: it may be made of those above it, as they are given."""
+    try:
+        return string.Template(text).substitute(earlier)
+    except KeyError as error:
+        raise CvrError(f"{where}: no variable {error.args[0]!r} above it.") from None
+    except ValueError as error:
+        raise CvrError(f"{where}: {error}.") from None
 
 
 def _filled(word: str, values: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:

@@ -47,6 +47,13 @@ def report_leak_table(leaks: Mapping[str, Any]) -> str:
             f"{videos['leaked']} of {videos['test']} videos have a near-duplicate in train, and {about} of {queries} "
             "queries are about these"
         )
+    others = {
+        "val": "are like one of val, which chose the checkpoint",
+        "gallery": "of the gallery are like one of train",
+    }
+    for name, said in others.items():
+        if (found := leaks.get(name)) and found["leaked"] and (name == "val" or not leaks["leaking"]):
+            verdict += f"; {found['leaked']} of {found['test']} {said}"
     return (
         f"{verdict}; {captions['leaked']} of {captions['test']} captions and {modifications['leaked']} of "
         f"{modifications['test']} modification texts are like one of train."
@@ -96,7 +103,7 @@ def _composition(audits: Sequence[Audit]) -> str:
     if chance is not None:
         found = chance["composition"]["chance_at"]
         counts = [_counted(found.get(str(one)), label, chance["queries"]) for label, one in at]
-        rows.append(["(chance)", "", *[""] * len(kinds), "", "", *counts])
+        rows.append(["(by chance)", "", *[""] * len(kinds), "", "", *counts])
     pool = next((audit["composition"]["pool"] for audit in audits if "pool" in audit["composition"]), None)
     told = [f"Shortcut: found by one of {', '.join(pool)}, for every model the same."] if pool else []
     return "\n".join([result_text_table(rows), *told])

@@ -23,6 +23,7 @@ from cvr_bench.report.scores import (
     reported_outcomes,
     reported_slices,
 )
+from cvr_bench.results.method import method_rows, methods_of
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_data.core.files import read_table
@@ -103,6 +104,8 @@ class Group:
     metrics: list[str]
     best: dict[str, set[str]]
     headline: list[str]
+    methods: list[list[str]]
+    """A header and mean and spread of each method, where some have several seeds; else nothing."""
     beside: list[list[str]]
     """A header and a row per entry: other metrics, references, copies."""
     recall: Figure
@@ -137,6 +140,7 @@ def report_group(entries: list[ScoredModel], seed: int) -> Group:
         metrics=metric_names(entries[0].result.ks),
         best=reported_best_labels(entries),
         headline=_headline(entries, found.get(ALL, [])),
+        methods=method_rows(methods) if (methods := methods_of([entry.result for entry in entries])) else [],
         beside=beside_report_rows([entry.result for entry in entries]),
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name) for name in reported_slices(entries)],

@@ -23,6 +23,8 @@ SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) != "%")
 
 def write_trec_files(result: Result, out: Path) -> list[Path]:
     """Write run.trec and qrels.trec into a folder and return their paths."""
+    if out.is_file():
+        raise CvrError(f"{out} is a file; run.trec and qrels.trec need a folder.")
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / "run.trec", out / "qrels.trec"]
     for path, lines in zip(paths, (_run_lines(result), _qrels_lines(result)), strict=True):
@@ -108,6 +110,8 @@ def _mteb_scores(ranks: list[int], grades: list[int], k: int) -> Mapping[str, fl
 
 
 def write_mteb_result(result: Result, out: Path, *, revision: str, main_score: str) -> Path:
-    """Write the result JSON of MTEB and return its path."""
+    """Write the result JSON of MTEB and return its path. Raises CvrError: a folder stands there."""
+    if out.is_dir():
+        raise CvrError(f"{out} is a folder; the result JSON of MTEB is one file.")
     write_bytes(out, json_bytes(mteb_result(result, revision=revision, main_score=main_score)))
     return out

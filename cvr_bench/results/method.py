@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from cvr_bench.results.result import RESULT, Result, read_result
-from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
 
@@ -67,8 +66,18 @@ def read_method(path: Path) -> Method:
     return Method(path, results)
 
 
-def method_table(methods: Sequence[Method]) -> str:
-    """Return mean and standard deviation over seeds of every metric, a row per method."""
+def methods_of(results: Sequence[Result]) -> list[Method]:
+    """Return the methods of results some of which are of several seeds, in their order; none where none is."""
+    folders: dict[Path, list[Result]] = {}
+    for result in results:
+        path = result.path.resolve()
+        folders.setdefault(path.parent if path.name.startswith(SEED) else path, []).append(result)
+    is_seeded = any(result.path.resolve().name.startswith(SEED) for result in results)
+    return [Method(path, found) for path, found in folders.items()] if is_seeded else []
+
+
+def method_rows(methods: Sequence[Method]) -> list[list[str]]:
+    """Return a header and, per method, mean and standard deviation over seeds of every metric."""
     names = methods[0].results[0].metric_names
     rows = [["mean ± spread over seeds", *names]]
     for method in methods:
@@ -78,4 +87,4 @@ def method_table(methods: Sequence[Method]) -> str:
             spread = f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
             cells.append(f"{values.mean():.2f}{spread}")
         rows.append([method.label, *cells])
-    return result_text_table(rows)
+    return rows

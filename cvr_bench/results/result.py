@@ -181,7 +181,7 @@ def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:
     return {
         "reference_rank": None if absent is None else pa.array(ranks.reference_rank, mask=absent),
         "beats_reference": None if absent is None else pa.array(ranks.beats_reference, mask=absent),
-        "twins": [sorted(twins.get(name, ())) for name in ranks.query_ids] if twins else None,
+        "twins": [sorted(twins.get(name, ())) for name in ranks.query_ids] if task.twins else None,
         "twin_rank": ranks.twin_rank,
         "distractor_ranks": None if ranks.kind_ranks is None else ranks.kind_ranks.tolist(),
         "target_grades": grades,

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.errors import first_few
+from cvr_data.core.errors import CvrError, first_few
 
 COLUMNS = 1024
 """Gallery columns of a block: with 1024 queries it stays in the cache of two cores."""
@@ -86,17 +86,18 @@ class Scorer:
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
             self.copies = find_gallery_copies(retriever.gallery_GD)
 
-    def rows_at_once(self, chunk: int, threads: int = 1) -> int:
-        """Return how many queries to score at once, at most `chunk`; so many threads work on them, each on its own."""
+    def rows_at_once(self, chunk: int) -> int:
+        """Return how many queries to score at once, at most `chunk`; the same however many threads work on them."""
         if isinstance(self.retriever, DenseRetriever):
             return chunk
-        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * threads)))
+        return max(1, min(chunk, MATRIX_BYTES // (4 * len(self.gallery) * THREADS)))
 
     def score(self, queries: Sequence[Query]) -> ScoreBlocks:
         """Return the scores of the queries.
 
         Raises:
-            ValueError: a score is NaN or infinite, or the shape is not (queries, gallery).
+            CvrError: a score is NaN or infinite, or may be.
+            ValueError: the shape is not (queries, gallery).
         """
         if isinstance(self.retriever, DenseRetriever):
             return self._score_dense(self.retriever, queries)
@@ -113,6 +114,7 @@ class Scorer:
         assert gallery_GD is not None
         queries_QD = retriever.embed(queries)
         _check_embeddings(queries_QD, "query", queries, lambda query: query.query_id)
+        _check_products(queries_QD, self.longest, queries)
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
@@ -129,6 +131,11 @@ class Scorer:
             part_CD = gallery_GD[first : first + self.columns]
             block_QC = room[: len(queries_QD) * len(part_CD)].view(len(queries_QD), len(part_CD))
             yield first, torch.mm(queries_QD, part_CD.T, out=block_QC).numpy()
+
+
+def scores_are_exact(retriever: Retriever) -> bool:
+    """Return whether scores depend on nothing but query and item; else their last bits may vary with what is beside."""
+    return isinstance(retriever, DenseRetriever) or getattr(retriever, "is_exact", False)
 
 
 def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
@@ -190,16 +197,24 @@ def _check_embeddings(rows: Tensor, what: str, things: Sequence[Thing], name: Ca
     parts = rows.split(max(1, CELLS // max(1, rows.shape[1])))
     broken = torch.cat([~part.isfinite().all(dim=1) for part in parts]).nonzero().flatten().tolist()
     if broken:
-        raise ValueError(
-            f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite."
-        )
+        raise CvrError(f"The embedding of {what} {first_few(name(things[row]) for row in broken)} is NaN or infinite.")
+
+
+def _check_products(queries_QD: Tensor, longest: float, queries: Sequence[Query]) -> None:
+    """Refuse embeddings so long that a product, or a sum on the way to it, may be no float32."""
+    lengths_Q = queries_QD.double().norm(dim=1) * longest
+    broken = (~(lengths_Q <= torch.finfo(torch.float32).max)).nonzero().flatten().tolist()
+    if broken:
+        named = first_few(queries[row].query_id for row in broken)
+        raise CvrError(f"The scores of query {named} overflow float32: the model's embeddings are too long.")
 
 
 def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> np.ndarray:
     """Return the scores of queries against a gallery of `width` items, float32.
 
     Raises:
-        ValueError: a score is NaN or infinite, or there are more or fewer.
+        CvrError: a score is NaN or infinite.
+        ValueError: there are more or fewer.
     """
     with torch.no_grad():
         scores = retriever.score(queries).float().cpu()
@@ -209,7 +224,7 @@ def score_matrix(retriever: Retriever, queries: Sequence[Query], width: int) -> 
     if not scores.sum(dim=1).isfinite().all() and (
         broken := (~scores.isfinite().all(dim=1)).nonzero().flatten().tolist()
     ):
-        raise ValueError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
+        raise CvrError(f"A score of query {first_few(queries[row].query_id for row in broken)} is NaN or infinite.")
     return scores.numpy()
 
 

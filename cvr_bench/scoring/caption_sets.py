@@ -24,7 +24,7 @@ class BestOfSet:
     """Has another retriever score every text of every set."""
 
     def __init__(self, retriever: Retriever):
-        self.retriever = retriever
+        self.retriever, self.is_exact = retriever, getattr(retriever, "is_exact", False)
         self.starts_G = np.empty(0, dtype=np.int64)
 
     def index(self, gallery: Sequence[Item]) -> None:

@@ -82,14 +82,17 @@ def cost_of_scoring(
     gallery_GD = retriever.gallery_GD if isinstance(retriever, HasEmbeddings) else None
     device = device_of_module(module) if module is not None and parameters else torch.device("cpu")
     trained_on = torch.device(training["device"]) if training else None
-    gpus = 1 if trained_on is not None and trained_on.type == "cuda" else 0
+    devices = training.get("devices", 1) if training else 0
+    gpus = devices if trained_on is not None and trained_on.type == "cuda" else 0
+    trained = max(seconds["train"], (training or {}).get("seconds", 0.0))  # the latter also of runs that were stopped
     return {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "devices": devices,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "dimension": None if gallery_GD is None else gallery_GD.shape[1],
         "parameters": sum(tensor.numel() for tensor in parameters),
         "trained_parameters": sum(tensor.numel() for tensor in parameters if tensor.requires_grad) if training else 0,
-        "gpu_hours": gpus * seconds["train"] / 3600,
+        "gpu_hours": gpus * trained / 3600,
         "peak_memory_bytes": peak_memory(),
         "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0,
     }

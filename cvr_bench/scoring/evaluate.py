@@ -172,7 +172,7 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
     threads = scoring_thread_count()
-    chunks = _chunks(task, scorer.rows_at_once(chunk, threads))
+    chunks = _chunks(task, scorer.rows_at_once(chunk))
     kinds = kind_columns(task, column_of)
     scored = ((lay_out(task, queries, column_of, kinds), scorer.score(queries)) for queries in chunks)
     for counted in map_score_blocks(_count, scored, threads):
@@ -186,12 +186,12 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
         found_Q = _ranks_among(retriever, plain, of_query, chunk=chunk, columns=columns)
         known = np.zeros((len(found_Q), 0), np.int64) if ranks.kind_ranks is None else ranks.kind_ranks
         ranks = replace(ranks, kind_ranks=np.concatenate([known, found_Q[:, None]], axis=1))
-    if (with_twins := task_counting_twins(plain, task.twins)) is not None:
+    if task.twins:
+        ranks = replace(ranks, twin_rank=ranks.rank.copy())
+    if ranks.twin_rank is not None and (with_twins := task_counting_twins(plain, task.twins)) is not None:
         place_of = {query_id: place for place, query_id in enumerate(ranks.query_ids)}
         counting = evaluate(retriever, with_twins, chunk=chunk, columns=columns)
-        twin_rank = ranks.rank.copy()
-        twin_rank[[place_of[query_id] for query_id in counting.query_ids]] = counting.rank
-        ranks = replace(ranks, twin_rank=twin_rank)
+        ranks.twin_rank[[place_of[query_id] for query_id in counting.query_ids]] = counting.rank
     return ranks
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, check_ranges, within
+
 LOGGERS = ("tensorboard", "wandb")
 
 
@@ -10,9 +12,9 @@ LOGGERS = ("tensorboard", "wandb")
 class TrainConfig:
     """How to train."""
 
-    epochs: int = 30
+    epochs: int = field(default=30, metadata=within(SIZE))
     """Passes over the triplets, at most."""
-    batch_size: int = 64
+    batch_size: int = field(default=64, metadata=within("[2, inf)"))
     """Triplets per step, of all devices together, each a negative of the others; some thousand triplets want many small
     steps."""
     chunk_size: int = 0
@@ -20,37 +22,37 @@ class TrainConfig:
     sampling: Literal["triplet", "target", "balanced"] = "triplet"
     """What an epoch visits: every triplet; every target, with one of its triplets (CoVR's own); or as many triplets as
     there are, those of a target with n in proportion to n ** (1 / balance)."""
-    balance: float = 2.0
+    balance: float = field(default=2.0, metadata=within(POSITIVE))
     """Temperature of `balanced`: 1 is by triplet, a large one by target."""
     hard_negatives: int = 0
     """Triplets placed next to each one, in its batch, whose targets were ranked highest for it by mistake when
     validation was last done."""
-    lr: float = 2e-3
+    lr: float = field(default=2e-3, metadata=within(POSITIVE))
     """Highest learning rate; right for small models on frozen features. FDCA as released: 1e-4."""
-    coef_lr: float = 1.0
+    coef_lr: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
     """Share of lr for the parameters of the pretrained part; DRL: 1e-3."""
     pretrained: str = "clip."
     """How the names of those parameters begin; used where coef_lr is not 1."""
     optimizer: Literal["adamw", "adam", "bertadam"] = "adamw"
     """BertAdam, of DRL and CLIP4Clip, has no bias correction and clips each parameter's gradient on its own as well."""
-    weight_decay: float = 0.01
+    weight_decay: float = field(default=0.01, metadata=within(NOT_NEGATIVE))
     """Of AdamW and BertAdam."""
     decay: Literal["matrices", "all"] = "matrices"
     """`all` also decays norms, biases and single numbers, as CoVR does."""
     schedule: Literal["cosine", "linear", "constant", "bertadam", "epoch-cosine"] = "cosine"
     """How the learning rate falls to zero after the warm-up, or that it stays. BertAdam's takes its place on the cosine
     from the start of training, so it falls at once when warm-up ends; epoch-cosine is set once per epoch, as CoVR's."""
-    warmup: float = 0.05
+    warmup: float = field(default=0.05, metadata=within(SHARE))
     """Share of all steps in which the learning rate rises from zero."""
-    clip_norm: float = 1.0
+    clip_norm: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
     """Largest norm of the gradient; 0 does not clip."""
-    ema: float = 0.0
+    ema: float = field(default=0.0, metadata=within(SHARE))
     """Decay of a moving average of the weights, which is validated and kept instead of them; 0 keeps none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """Mixed precision; auto is bf16 on GPUs that have it and none on a CPU, where models are too small to gain."""
     patience: int = 10
     """Stop after so many validations without a better one; 0 never stops early."""
-    validate_every: int = 1
+    validate_every: int = field(default=1, metadata=within(SIZE))
     """Epochs between validations; the last epoch is always validated."""
     seed: int = 0
     """Of the order of triplets and of dropout."""
@@ -60,28 +62,11 @@ class TrainConfig:
     """Where numbers go beside the CSV files: tensorboard, wandb or both with a comma between; they are extras."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "validate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        if self.batch_size < 2:
-            raise ValueError(
-                f"batch_size must be at least 2, as triplets learn from each other, got {self.batch_size}."
-            )
-        if self.chunk_size == 1 or self.chunk_size < 0:
+        check_ranges(type(self), vars(self))
+        if self.chunk_size == 1:
             raise ValueError(f"chunk_size must be 0 or at least 2, got {self.chunk_size}.")
-        unknown = sorted(set(self.logger_names) - set(LOGGERS))
-        if unknown or self.log_every < 0:
-            raise ValueError(
-                f"loggers are {' and '.join(LOGGERS)}, and log_every is not below 0, "
-                f"got {self.loggers!r} and {self.log_every}."
-            )
-        if not self.lr > 0 or not 0 <= self.warmup < 1:
-            raise ValueError(f"lr must be above 0 and warmup in [0, 1), got {self.lr} and {self.warmup}.")
-        if not 0 <= self.ema < 1 or not self.balance > 0 or self.coef_lr < 0 or self.hard_negatives < 0:
-            raise ValueError(
-                "ema must be in [0, 1), balance above 0, coef_lr and hard_negatives not below 0, "
-                f"got {self.ema}, {self.balance}, {self.coef_lr} and {self.hard_negatives}."
-            )
+        if set(self.logger_names) - set(LOGGERS):
+            raise ValueError(f"loggers are {' and '.join(LOGGERS)}, got {self.loggers!r}.")
 
     @property
     def logger_names(self) -> tuple[str, ...]:

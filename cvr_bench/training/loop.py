@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
 from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Whole, check_model_joined, merged
@@ -134,7 +135,10 @@ class TrainingLoop:
                 "-t batch_size=N, a multiple of the devices and no more than the triplets."
             )
         own = rows[share * process_number() : share * (process_number() + 1)]
+        if len(own) < 2 and any(isinstance(part, _BatchNorm) for part in self.retriever.module.modules()):
+            raise CvrError("This model has batch norms, which need 2 triplets on a device; raise -t batch_size.")
         count = -(-len(own) // self.config.chunk_size) if self.config.chunk_size else 1
+        count = max(1, min(count, len(own) // 2))  # a chunk of one has no negatives, and breaks batch norms
         ends = [len(own) * part // count for part in range(count + 1)]
         return [own[first:last] for first, last in pairwise(ends)]
 

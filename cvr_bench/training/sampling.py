@@ -139,8 +139,14 @@ def _scores(retriever: Retriever, training_set: TrainingSet) -> Iterator[tuple[i
     for start in range(0, len(training_set), CHUNK):
         rows = range(start, min(start + CHUNK, len(training_set)))
         references = [training_set.reference_ids[row] for row in rows]
+        described = training_set.extra.get("reference_description")
         queries = [
-            Query(str(row), Item(reference, Video(reference)), training_set.modifications[row])
+            Query(
+                str(row),
+                Item(reference, Video(reference)),
+                training_set.modifications[row],
+                description=described[row] if described else None,
+            )
             for row, reference in zip(rows, references, strict=True)
         ]
         yield start, retriever.score(queries).clone()
@@ -153,17 +159,11 @@ class _RightAnswers:
         self.training_set = training_set
         self.column_of = {target: column for column, target in enumerate(targets)}
         self.columns_of_group: dict[str, set[int]] = {}
-        self.groups_of_query: dict[tuple[str, str], set[str]] = {}
-        for row, target in enumerate(training_set.target_ids):
-            group = training_set.target_group_ids[row]
+        for target, group in zip(training_set.target_ids, training_set.target_group_ids, strict=True):
             self.columns_of_group.setdefault(group, set()).add(self.column_of[target])
-            self.groups_of_query.setdefault(self._query(row), set()).add(group)
 
     def columns(self, row: int) -> list[int]:
         """Return their columns."""
-        columns = set().union(*(self.columns_of_group[group] for group in self.groups_of_query[self._query(row)]))
+        columns = set().union(*(self.columns_of_group[group] for group in self.training_set.right_group_ids[row]))
         own = self.column_of.get(self.training_set.reference_ids[row])
         return sorted(columns | ({own} if own is not None else set()))
-
-    def _query(self, row: int) -> tuple[str, str]:
-        return self.training_set.reference_ids[row], self.training_set.modifications[row]

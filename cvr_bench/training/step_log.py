@@ -9,6 +9,7 @@ pip install "cvr[loggers]".
 
 import csv
 import io
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -76,6 +77,22 @@ class StepLog(AbstractContextManager["StepLog"]):
     def _log(self, prefix: str, values: Mapping[str, float], step: int) -> None:
         for logger in self.loggers:
             logger.log({f"{prefix}{name}": value for name, value in values.items()}, step)
+
+
+def check_training_loggers(config: TrainConfig) -> None:
+    """Refuse wandb before anything is trained, where it could not send what it is told.
+
+    Raises:
+        CvrError: it is not installed, or has no key and is not told to stay offline.
+    """
+    if "wandb" not in config.logger_names:
+        return
+    try:
+        import wandb
+    except ImportError as error:
+        raise CvrError(f"-t loggers=wandb needs a package: pip install 'cvr[loggers]' ({error})") from None
+    if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.api.api_key:
+        raise CvrError("-t loggers=wandb: no key; set WANDB_API_KEY, run `wandb login`, or set WANDB_MODE=offline.")
 
 
 def _open(folder: Path, config: TrainConfig) -> list["GeneralTracker"]:

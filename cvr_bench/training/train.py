@@ -18,7 +18,14 @@ from accelerate.state import AcceleratorState
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.parts.device import device_of_module, seeded
-from cvr_bench.models.parts.processes import is_first, of_first, process_number, share_model_weights, wait_for_all
+from cvr_bench.models.parts.processes import (
+    is_first,
+    of_first,
+    process_count,
+    process_number,
+    share_model_weights,
+    wait_for_all,
+)
 from cvr_bench.models.parts.retriever import TrainableRetriever
 from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_weights
 from cvr_bench.tasks.task import Task
@@ -57,6 +64,9 @@ class TrainReport:
     triplets_per_s: float
     device: str
     precision: str
+    """What steps were run in: no is float32."""
+    devices: int = 1
+    """Processes that shared each batch, a device each."""
     history: list[LogRow] = field(default_factory=list)
     """The rows of the log."""
 
@@ -132,6 +142,7 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
         triplets_per_s=sum(row["seconds"] * row["triplets_per_s"] for row in history) / max(seconds, 1e-9),
         device=str(device_of_module(loop.retriever.module)),
         precision=precision,
+        devices=process_count(),
         history=history,
     )
 

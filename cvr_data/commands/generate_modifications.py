@@ -122,6 +122,8 @@ def generate_modifications_command(
 
 
 def _summary(artifact: "Artifact") -> str:
+    from cvr_data.modifications.wrong_answers import wrong_answers_text
+
     manifest = artifact.manifest
     rows = manifest["rows"]
     lines = [f"{artifact.path}: {rows} texts by {manifest['config']['model']}, {manifest['seconds']:.1f} s"]
@@ -130,6 +132,8 @@ def _summary(artifact: "Artifact") -> str:
     requests = manifest["requests"]
     rate = f", {requests['tokens_per_s']:.0f} tokens/s" if requests["tokens_in"] else ""
     lines += [f"  {requests['asked']} requests asked, {requests['cached']} answered by the cache{rate}"]
+    if wrong := wrong_answers_text([manifest]):
+        lines += [f"  {line}" for line in wrong.splitlines()]
     if manifest["status"].get("error"):
         lines += ["  run the same command again to ask the errors once more"]
     return "\n".join(lines)

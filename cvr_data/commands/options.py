@@ -141,7 +141,7 @@ def own_options_text(command: click.Command) -> str:
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random."
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of everything random."
 )
 
 

@@ -27,14 +27,20 @@ def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: 
     """Print the numbers of the TRIPLETS folder: sizes, texts, changes, similarities, what splits share.
 
     Of pairs and of texts too, each counted as the triplet that it can become; a page (--html) is of triplets alone.
+    Where the manifests lead to the texts, what went wrong in the answers of each model, too.
 
     Example: cvr stats annotations/quickstart --html stats.html
     """
+    from cvr_data.core.lineage import lineage
+    from cvr_data.modifications.wrong_answers import wrong_answers, wrong_answers_text
     from cvr_data.triplets.dataset import open_dataset, open_stage_rows
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 
     dataset = open_stage_rows(triplets) or open_dataset(triplets, videos=videos)
     numbers = triplet_statistics(dataset.triplets, dataset.videos)
+    manifests = [artifact.manifest for artifact in lineage([triplets])]
+    if answers := wrong_answers(manifests):
+        numbers["answers"] = answers
     if html is not None:
         from cvr_data.pages.page import write_page
         from cvr_data.pages.stats import stats_page, stats_page_html
@@ -43,3 +49,5 @@ def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: 
     click.echo(
         json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers, _kind(dataset.artifact.stage))
     )
+    if answers and not as_json:
+        click.echo(f"\n{wrong_answers_text(manifests)}")

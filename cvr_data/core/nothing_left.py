@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvr_data.core.plain_output import shortened
 from cvr_data.core.whole_files import read_parquet
 
+LONGEST_DETAIL = 300
+"""Characters of what a row says of itself."""
 HINTS = {
     "import": "name the columns with -o (`cvr show NAME` lists them), or mend the lines that dropped-*.parquet gives",
     "split": "-o need_features=false keeps videos without features; a split that the corpus gives is never changed",
@@ -49,7 +52,7 @@ def _first_detail(folder: Path) -> str:
     for path in sorted(folder.glob("dropped-*.parquet")):
         for value in _column(path, "detail"):
             if value:
-                return f": {value}"
+                return f": {shortened(str(value), LONGEST_DETAIL)}"
     return ""
 
 

@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 OURS = r"\x1b\[(?:0|1|3[1-7])m"
 """Bold and colours, which `cvr sample` writes; no text can hide or move anything with these."""
+LONGEST_LINE = 800
+"""Characters of an error's line: enough for the names of all commands, and a cell may hold millions."""
 CONTROL = re.compile(f"{OURS}|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n))")
 """Also the characters that turn the direction of the text around them; tabs and ends of lines are left."""
 
@@ -17,6 +19,14 @@ CONTROL = re.compile(f"{OURS}|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e
 def plain(text: str) -> str:
     """Return the text with its control characters as they are written in Python."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1] if found[1] else found[0], text)
+
+
+def shortened(line: str, longest: int = LONGEST_LINE) -> str:
+    """Return the line with its middle left out where it is too long: values stand there, what to do at the end."""
+    if len(line) <= longest:
+        return line
+    start, end = longest // 2, longest // 4
+    return f"{line[:start]} [... {len(line) - start - end:,} characters ...] {line[-end:]}"
 
 
 class PlainOutput:

@@ -26,6 +26,7 @@ from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, fie
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.places import check_address, is_place, is_remote, place_of
 from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.ranges import check_ranges
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
 Options = Mapping[str, Any] | Sequence[str]
@@ -161,6 +162,7 @@ def parse_config(config_class: type, options: Options, *, where: str, anywhere: 
         if field.name not in values and default_text(field) == REQUIRED:
             raise CvrError(f"{where}: option {field.name} is required: -o {field.name}=VALUE.")
     try:
+        check_ranges(config_class, values)
         return config_class(**values)
     except (ValueError, TypeError) as error:
         raise CvrError(f"{where}: {error}") from None

@@ -38,7 +38,7 @@ from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_source, embed_inputs, embed_source_schema
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder
+from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.places import refuse_arrived, told_missing, videos_of
@@ -128,7 +128,8 @@ def _encoder_summary(encoder: Encoder, all_tokens: bool) -> dict[str, Any]:
     """Return what the manifest of an embeddings folder says of its encoder."""
     widths = {"dim": encoder.dim, "text_dim": encoder.text_dim, "runs_on": encoder.runs_on}
     tokens = {"frame_token_dim": encoder.frame_token_dim} if all_tokens else {}  # type: ignore[attr-defined]
-    return {**widths, **tokens, "stored": STORED}
+    weights = {"weights_sha256": encoder.weights_sha256()} if isinstance(encoder, HashesWeights) else {}
+    return {**widths, **tokens, **weights, "stored": STORED}
 
 
 def _run(
@@ -233,11 +234,13 @@ def _encoder_of_process(name: str, config: Any) -> Any:
 def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
     tokens: list[np.ndarray] = []
     pooled: list[np.ndarray] = []
+    lengths: list[np.ndarray] = []
     for start in range(0, len(texts), TEXTS_PER_CALL):
         features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
-    table = embedded_text_table(texts, [len(rows) for rows in tokens])
+        lengths.append(features.length_B.numpy())
+    table = embedded_text_table(texts, [len(rows) for rows in tokens], np.concatenate(lengths))
     arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
     return MadeFiles(table, DROPPED.empty_table(), half)
@@ -363,10 +366,11 @@ def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decode
             logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
 
 
-def embedded_text_table(texts: list[str], counts: list[int]) -> pa.Table:
-    """Return the id table of texts whose rows lie one after another."""
+def embedded_text_table(texts: list[str], counts: list[int], length_B: np.ndarray) -> pa.Table:
+    """Return the id table of texts whose rows lie one after another, and the lengths of their own features."""
     hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
     table = _id_table([text_id(text) for text in texts], "text", counts)
+    table = with_column(table, "length", pa.array(length_B, pa.float32()))
     return with_column(table, "sha256", pa.array(hashes, pa.string()))
 
 
@@ -375,5 +379,6 @@ def _id_table(ids: list[str], kind: str, counts: list[int]) -> pa.Table:
     starts = np.cumsum([0, *counts])[:-1]
     columns = {"item_id": ids, "kind": [kind] * len(ids), "row_start": starts, "row_count": counts}
     filled = {name: pa.array(values, EMBEDDINGS.field(name).type) for name, values in columns.items()}
-    nulls = {name: pa.nulls(len(ids), pa.string()) for name in ("sha256", "perceptual_hash", "media_note")}
+    others = [field for field in EMBEDDINGS if field.name not in columns]
+    nulls = {field.name: pa.nulls(len(ids), field.type) for field in others}
     return pa.table({**filled, **nulls}, schema=EMBEDDINGS)

@@ -10,7 +10,7 @@ as another is not its negative.
 # Shapes: B videos of a batch and one caption of each, Q captions, G videos, T frames, L tokens, N rows, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
+from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, TEMPERATURE, within
 from cvr_data.core.registry import config_dict
-from cvr_data.features.heads import STAGE, WEIGHTS, Head, Heads, load_heads, pool_features
+from cvr_data.core.whole_files import parquet_bytes
+from cvr_data.features.heads import FITTED_ON, STAGE, WEIGHTS, Head, Heads, load_heads, pool_features
 from cvr_data.features.store import HEADS_FOLDER, FeatureStore
 from cvr_data.tables import VIDEOS, content_id
 
@@ -40,30 +42,24 @@ KS = (1, 5, 10)
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    dim: int = 128
+    dim: int = field(default=128, metadata=within(SIZE))
     """Width of the shared space."""
-    epochs: int = 40
+    epochs: int = field(default=40, metadata=within(SIZE))
     """Times each training video is seen, with one of its captions."""
-    max_steps: int = 2000
+    max_steps: int = field(default=2000, metadata=within(SIZE))
     """Steps after which to stop even if epochs are left; a large corpus needs fewer epochs."""
-    batch_size: int = 128
+    batch_size: int = field(default=128, metadata=within("[2, inf)"))
     """Videos per step: each caption is told apart from this many."""
-    learning_rate: float = 3e-3
+    learning_rate: float = field(default=3e-3, metadata=within(POSITIVE))
     """Peak of a one-cycle schedule."""
-    weight_decay: float = 1.0
+    weight_decay: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
     """Of AdamW: there are few videos and many weights."""
-    dropout: float = 0.3
+    dropout: float = field(default=0.3, metadata=within(SHARE))
     """Share of raw features hidden from a head in training."""
-    temperature: float = 0.1
+    temperature: float = field(default=0.1, metadata=within(TEMPERATURE))
     """Where the learned temperature starts."""
     seed: int = 0
     """Of the weights, the batches, the captions drawn and the dropout."""
-
-    def __post_init__(self) -> None:
-        if self.dim < 1 or self.epochs < 1 or self.max_steps < 1 or self.batch_size < 2:
-            raise ValueError("dim, epochs and max_steps must be at least 1, batch_size at least 2.")
-        if not 0 <= self.dropout < 1 or self.temperature <= 0:
-            raise ValueError("dropout must be in [0, 1) and temperature above 0.")
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,7 @@ def fit_heads(embeddings: Path, videos: Path, config: Config, *, overwrite: bool
         report = {"split": split, **recall_of_heads(store, heads, held_out)}
         weights = {name: value.contiguous() for name, value in heads.state_dict().items()}
         writer.write_file(WEIGHTS, safetensors.torch.save(weights))
+        writer.write_file(FITTED_ON, parquet_bytes(pa.table({"video_id": sorted(train.video_ids)})))
         return writer.finish(report=report, trained_on={"videos": len(train.video_ids), "split": "train"})
 
 
@@ -115,7 +112,9 @@ def copy_heads(embeddings: Path, source: Path, *, overwrite: bool = False) -> Ar
     if (done := writer.finished()) is not None:
         return done
     with writer:
-        writer.write_file(WEIGHTS, (origin.path / WEIGHTS).read_bytes())
+        for name in (WEIGHTS, FITTED_ON):
+            if (origin.path / name).is_file():
+                writer.write_file(name, (origin.path / name).read_bytes())
         return writer.finish(report=origin.manifest["report"], trained_on=origin.manifest["trained_on"])
 
 

@@ -16,10 +16,13 @@ from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
 from cvr_data.core.torch_files import read_safetensors
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.core.whole_files import read_parquet
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, masked_feature_mean
 
 STAGE = "fit-heads"
 WEIGHTS = "heads.safetensors"
+FITTED_ON = "videos.parquet"
+"""Beside them: the ids of the videos that they were fitted to."""
 
 
 class Heads(nn.Module):
@@ -45,7 +48,8 @@ class Heads(nn.Module):
     def texts(self, raw: TextFeatures) -> TextFeatures:
         """Return the same tokens in the shared space, and their mean as the text, unit length."""
         tokens_BLD = self.token_head(raw.tokens_BLD) * raw.mask_BL.unsqueeze(-1)
-        return TextFeatures(tokens_BLD, raw.mask_BL, pool_features(tokens_BLD, raw.mask_BL))
+        length_B = masked_feature_mean(tokens_BLD, raw.mask_BL).norm(dim=-1)
+        return TextFeatures(tokens_BLD, raw.mask_BL, pool_features(tokens_BLD, raw.mask_BL), length_B)
 
 
 class Head(nn.Module):
@@ -74,6 +78,12 @@ def pool_features(rows_BND: Tensor, mask_BN: Tensor) -> Tensor:
     """Return (B, D), the mean over rows that are not padding, unit length."""
     weights_BN1 = mask_BN.unsqueeze(-1).to(rows_BND.dtype)
     return F.normalize((rows_BND * weights_BN1).sum(dim=1), dim=-1)
+
+
+def videos_of_heads(folder: Path) -> frozenset[str] | None:
+    """Return the ids of the videos that heads were fitted to; None for heads of before this was kept."""
+    path = folder / FITTED_ON
+    return frozenset(read_parquet(path, ["video_id"]).column(0).to_pylist()) if path.is_file() else None
 
 
 def load_heads(folder: Path, embeddings_key: str | None = None) -> Heads:

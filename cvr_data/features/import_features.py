@@ -263,6 +263,7 @@ def _text_part(rows: pa.Table) -> MadeFiles:
     texts = rows.column("text").to_pylist()
     vectors = rows.column("vector").combine_chunks()
     chosen = vectors.flatten().to_numpy().reshape(len(texts), vectors.type.list_size)
-    unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12)
+    length_B1 = np.linalg.norm(chosen, axis=1, keepdims=True)
+    unit = chosen / np.maximum(length_B1, 1e-12)
     arrays = {"part": chosen.astype(np.float16), "pooled": unit.astype(np.float16)}
-    return MadeFiles(embedded_text_table(texts, [1] * len(texts)), DROPPED.empty_table(), arrays)
+    return MadeFiles(embedded_text_table(texts, [1] * len(texts), length_B1[:, 0]), DROPPED.empty_table(), arrays)

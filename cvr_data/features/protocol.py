@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -39,6 +39,47 @@ class TextFeatures:
     """bool, False where a token is padding; at least one True in each row."""
     pooled_BD: Tensor
     """float32, unit length along D."""
+    length_B: Tensor
+    """float32, what the network's own feature of a text was long before; NaN where that is not known."""
+
+    @classmethod
+    def of(cls, tokens_BLD: Tensor, mask_BL: Tensor, own_BD: Tensor) -> "TextFeatures":
+        """Return the features of texts whose own ones, of any length, are `own_BD`."""
+        pooled_BD = torch.nn.functional.normalize(own_BD, dim=-1)
+        return cls(tokens_BLD, mask_BL, pooled_BD, own_BD.norm(dim=-1))
+
+    def own_BD(self) -> Tensor:
+        """Return the feature of each text as the network gave it, of any length: what released weights read.
+
+        Raises:
+            CvrError: the features were stored without the lengths.
+        """
+        if self.length_B.isnan().any():
+            raise CvrError(
+                "These features were stored without the lengths of texts, which this mode reads; make them again with "
+                "cvr embed --overwrite."
+            )
+        return self.pooled_BD * self.length_B.unsqueeze(-1)
+
+
+def single_texts(features: TextFeatures) -> list[TextFeatures]:
+    """Return each text alone, without padding."""
+    ends = [int(mask_L.nonzero().max()) + 1 for mask_L in features.mask_BL]
+    return [
+        TextFeatures(*(values[row : row + 1] for values in (
+            features.tokens_BLD[:, :end], features.mask_BL[:, :end], features.pooled_BD, features.length_B,
+        )))
+        for row, end in enumerate(ends)
+    ]  # fmt: skip
+
+
+def single_videos(features: VideoFeatures) -> list[VideoFeatures]:
+    """Return each video alone, without padding."""
+    ends = [int(mask_T.nonzero().max()) + 1 for mask_T in features.mask_BT]
+    return [
+        VideoFeatures(features.frames_BTD[row : row + 1, :end], features.mask_BT[row : row + 1, :end])
+        for row, end in enumerate(ends)
+    ]
 
 
 class Encoder(Protocol):
@@ -61,6 +102,22 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and one per text."""
+
+
+@runtime_checkable
+class TellsFrameLength(Protocol):
+    """An encoder that knows whether its frames are of unit length."""
+
+    unit_frames: bool | None
+    """None where it is one of imported features, or of heads."""
+
+
+@runtime_checkable
+class HashesWeights(Protocol):
+    """An encoder whose weights a user gives, and which tells them apart."""
+
+    def weights_sha256(self) -> str:
+        """Return a hash of all weights."""
 
 
 @runtime_checkable
@@ -114,6 +171,34 @@ def video_token_features(encoder: Encoder, videos: Sequence[Video], folder: Path
     return encoder.encode_video_tokens(videos, folder)
 
 
+@runtime_checkable
+class TellsSpace(Protocol):
+    """An encoder that knows which space its features lie in."""
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space: where two differ, weights of one mean nothing in the other."""
+
+
+@runtime_checkable
+class WrapsEncoder(Protocol):
+    """An encoder that passes on what another one gives."""
+
+    encoder: Encoder
+
+
+def space_of(encoder: Encoder) -> dict[str, Any] | None:
+    """Return what names the space of an encoder's features; None where it does not say."""
+    found: Any = encoder
+    while isinstance(found, WrapsEncoder):
+        found = found.encoder
+    return found.space() if isinstance(found, TellsSpace) else None
+
+
+def unit_frames_of(encoder: Encoder) -> bool | None:
+    """Return whether the frames that an encoder gives are of unit length; None where it does not say."""
+    return encoder.unit_frames if isinstance(encoder, TellsFrameLength) else None
+
+
 def encode_by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFeatures:
     """Return one embedding per sampled frame, the frames of all videos encoded together."""
     if not videos:
@@ -125,7 +210,7 @@ def encode_by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFea
 
 def no_text_features(width: int) -> TextFeatures:
     """Return the features of no text at all."""
-    return TextFeatures(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
+    return TextFeatures.of(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
 
 
 def masked_feature_mean(rows_BTD: Tensor, mask_BT: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ Each part has `part-N.parquet` (item_id, kind, row_start, row_count, ...), `part
 # Shapes: B items, T frames, L tokens, N rows, D embedding.
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.places import local_file
 from cvr_data.core.reading import check_kinds, read_array, reading
 from cvr_data.core.whole_files import read_parquet
+from cvr_data.features.heads import WEIGHTS as HEADS_WEIGHTS
 from cvr_data.features.heads import Heads, load_heads
 from cvr_data.features.index import STAGE, ItemIndex
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
@@ -46,13 +48,18 @@ EMBEDDINGS = pa.schema(
         ("sha256", pa.string()),
         ("perceptual_hash", pa.string()),
         ("media_note", pa.string()),
+        ("length", pa.float32()),
     ]
 )
-"""The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file."""
+"""The id table beside the arrays; sha256 is of a text, perceptual_hash of a video's frames, media_note of its file,
+length of a text's own feature before its pooled row was brought to unit length; null in older artifacts."""
 
 _COLUMNS = pa.schema(
     [
-        *(EMBEDDINGS.field(name) for name in ("item_id", "kind", "row_start", "row_count", "perceptual_hash")),
+        *(
+            EMBEDDINGS.field(name)
+            for name in ("item_id", "kind", "row_start", "row_count", "perceptual_hash", "length")
+        ),
         ("part", pa.int32()),
         ("item", pa.int32()),
     ]
@@ -139,6 +146,11 @@ class FeatureStore:
         return {"name": self.artifact.manifest["config"]["encoder"], **self.artifact.manifest["config"]["options"]}
 
     @property
+    def unit_frames(self) -> bool | None:
+        """Whether frames were brought to unit length; None where nobody says: imported ones, and those of heads."""
+        return None if self.heads or self.is_imported else self.encoder.get("normalise")
+
+    @property
     def is_imported(self) -> bool:
         """Whether others made the features, so that the options of the encoder tell of texts alone."""
         return self.artifact.stage == f"{STAGE}-import"
@@ -146,6 +158,20 @@ class FeatureStore:
     def frame_counts(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) int64, how many frames of each video are stored. Raises CvrError: an id is not stored."""
         return self._places("video", video_ids).column("row_count").to_numpy()
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space of these features: the encoder, its weights, how frames were taken, the heads.
+
+        The weights are a hash where `cvr embed` took one: then it does not matter where they lay. How many frames were
+        taken is no part of it.
+        """
+        encoder, weights = dict(self.encoder), self.artifact.manifest.get("weights_sha256")
+        encoder.pop("frames", None)
+        if weights is not None:
+            encoder["model"] = weights
+        heads = self.artifact.path / HEADS_FOLDER / HEADS_WEIGHTS
+        digest = hashlib.sha256(heads.read_bytes()).hexdigest() if self.heads is not None else None
+        return {**encoder, "heads": digest}
 
     def has_videos(self, video_ids: Sequence[str]) -> np.ndarray:
         """Return (B,) bool, whether the features of each video are stored."""
@@ -193,9 +219,9 @@ class FeatureStore:
             raise CvrError(f"{self.artifact.path} has no features of {first_few(map(repr, missing))}.")
         places = self._index["text"].columns.take(found_B)
         tokens_BLD, mask_BL = pad_features(self._rows(places))
-        return self.project_texts(
-            TextFeatures(tokens_BLD, mask_BL, F.normalize(self._pooled(places, "text_dim"), dim=-1))
-        )
+        pooled_BD = F.normalize(self._pooled(places, "text_dim"), dim=-1)
+        length_B = torch.from_numpy(places.column("length").to_numpy().astype(np.float32))  # null is NaN
+        return self.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD, length_B))
 
     def project_texts(self, raw: TextFeatures) -> TextFeatures:
         """Return raw text features in the space of this store."""

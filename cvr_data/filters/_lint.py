@@ -1,6 +1,6 @@
 """What the lint checks share: the columns they read, and how a row gets its reason."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.language.execution import Outcome, outcome_of, required
-from cvr_data.language.frames import frames_of
+from cvr_data.language.frames import with_frames
 
 COLUMNS = (
     "modification", "style", "reference_caption", "target_caption", "reference_description", "target_description",
@@ -28,16 +28,20 @@ class Config:
 
 def drop_linted_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
     """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
-    reasons = pa.chunked_array([pa.array([reason(row) for row in _rows_of(table)], pa.string())])
-    if "drop_reason" in table.column_names:
-        reasons = pc.coalesce(table.column("drop_reason"), reasons)
-    return with_column(table, "drop_reason", reasons)
+    return _with_reasons(table, [reason(row) for row in _rows_of(table)])
 
 
 def drop_executed(table: pa.Table, reason: Callable[[LintRow, Outcome], str | None]) -> pa.Table:
-    """Return the table as `drop_linted_where` does, of what comes of each text; captions are parsed in one go."""
-    frames_of(row[name] for row in _rows_of(table) for name in ("reference_caption", "target_caption"))
-    return drop_linted_where(table, lambda row: reason(row, executed_row(row)))
+    """Return the table as `drop_linted_where` does, of what comes of each text; captions are parsed many at once."""
+    rows = with_frames(list(_rows_of(table)), lambda row: (row["reference_caption"], row["target_caption"]))
+    return _with_reasons(table, [reason(row, executed_row(row)) for row in rows])
+
+
+def _with_reasons(table: pa.Table, found: Sequence[str | None]) -> pa.Table:
+    reasons = pa.chunked_array([pa.array(found, pa.string())])
+    if "drop_reason" in table.column_names:
+        reasons = pc.coalesce(table.column("drop_reason"), reasons)
+    return with_column(table, "drop_reason", reasons)
 
 
 def executed_row(row: LintRow) -> Outcome:

@@ -2,7 +2,7 @@
 
 A caption that differs in one word from very many others is a pattern: "a man talks about a car". Captions are compared
 as normalised. The most alike videos stay first, then a hash of them decides; a pair and its reverse share their
-fate where the strategy gives both ways of every pair (concept drops one way of some).
+fate where the strategy gives both ways of every pair (concept gives each reference its best targets).
 """
 
 from collections.abc import Mapping

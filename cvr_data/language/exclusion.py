@@ -26,16 +26,21 @@ SEXES = ("male", "female")
 YOUNG = frozenset(("boy", "girl"))
 """Words that are said of the young and of the grown-up."""
 VAGUE = frozenset(
-    "animal character clothes color cook dish equipment food group ingredient item machine material object people "
-    "person picture place plant product something stuff thing tool vehicle".split()
+    "animal area background character clothes color cook dish equipment floor food ground group indoor indoors "
+    "ingredient item location machine material meal object outdoor outdoors outside people person picture place plant "
+    "product recipe scene setting side something space stuff surface thing tool vehicle venue".split()
 )
 """Nouns that tell so little that almost any other fits."""
+ALWAYS_THERE = frozenset(("camera", "viewer", "shirt"))
+"""Things that so many videos have that two have nothing in common by one."""
+INDEFINITE = frozenset(("colorful", "several", "few"))
+"""Words of a dimension that exclude no other of it."""
 DONE = frozenset((29, 33, 34, 35, 36, 38))
 """WordNet's files of verbs of what can be seen: body, competition, consumption, contact, creation, motion."""
 ALIKE = tuple(
     frozenset(words.split())
     for words in (
-        "make prepare cook fix", "mix stir whisk blend combine", "cut chop slice dice", "say talk sing_along",
+        "make prepare cook fix", "mix stir whisk blend combine", "cut chop slice dice", "say talk",
         "look watch stare gaze see", "show demonstrate explain teach instruct", "walk go move travel",
         "compete play race", "fight wrestle box", "put place set lay add", "take get grab pick", "speak talk host",
         "use operate handle", "model pose", "act perform",
@@ -63,15 +68,12 @@ def relation_of(part: str, one: str, other: str) -> int:
 
 
 def _of_adjectives(one: str, other: str, lexicon: Lexicon) -> int:
-    if are_apart("attribute", one, other):
-        dimensions = {dimension_of("attribute", word) for word in (one, other)}
-        return (
-            EXCLUDES
-            if len(dimensions) == 1 and "colorful" not in map(lambda w: stands_for("attribute", w), (one, other))
-            else UNRELATED
-        )
-    is_one = stands_for("attribute", one) == stands_for("attribute", other)
-    return FITS if is_one or lexicon.relation(one, other, "adj") == "same" else UNRELATED
+    leaders = {stands_for("attribute", word) for word in (one, other)}
+    if len(leaders) == 1 or lexicon.relation(one, other, "adj") == "same":
+        return FITS
+    is_apart = are_apart("attribute", one, other) and leaders.isdisjoint(INDEFINITE)
+    is_one_axis = dimension_of("attribute", one) == dimension_of("attribute", other)
+    return EXCLUDES if is_apart and is_one_axis else UNRELATED
 
 
 def _of_verbs(one: str, other: str, lexicon: Lexicon) -> int:
@@ -148,5 +150,5 @@ def is_specific(part: str, name: str) -> bool:
     if part == "verb":
         return name.split(" ")[0] not in VAGUE_VERBS
     lexicon = read_lexicon()
-    is_thing = part == "noun" and name not in VAGUE and name not in ("camera", "viewer", "shirt", "clothes")
+    is_thing = part == "noun" and name not in VAGUE and name not in ALWAYS_THERE
     return is_thing and lexicon.classes(name).isdisjoint(("person", "body"))

@@ -9,9 +9,10 @@ Numbers of words are those of the sentence, punctuation counted. A frame keeps i
 look for words again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from cvr_data.language.attributes import Attribute, attributes_of
 from cvr_data.language.closed_words import CAMERA_MOVES, DIRECTIONS, NARRATED, PARTITIVES, PLACE_ADVERBS, POSTURES
@@ -32,6 +33,9 @@ from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_shown, is
 
 KEPT = 4096
 """Captions whose frames a process remembers, some ten kilobytes each."""
+AT_ONCE = 1024
+"""Rows of which the captions are parsed together: all of them are remembered."""
+Row = TypeVar("Row")
 TIME = 28
 """WordNet's file of times."""
 OBJECTS = ("dobj", "nsubjpass", "dative")
@@ -133,6 +137,14 @@ def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
         _kept.clear()
     _kept.update(list(found.items())[:KEPT])
     return frames
+
+
+def with_frames(rows: Sequence[Row], texts_of: Callable[[Row], Iterable[str]]) -> Iterator[Row]:
+    """Yield rows in order; the texts of the next `AT_ONCE` are parsed together, and their frames remembered."""
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        frames_of(text for row in some for text in texts_of(row))
+        yield from some
 
 
 def _things(frame: Frame, lexicon: Lexicon) -> list[Thing]:

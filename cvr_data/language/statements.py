@@ -1,4 +1,4 @@
-"""What a caption states, one row for each thing that is done in it: who does what to what, where, when, and how all look.
+"""What a caption states, a row for each thing that is done in it: who does what to what, where, when, how all look.
 
     statement = statements_of(frame)[0]          # "a red car drives down a road at night"
     statement["agent"].name, statement["verb"].name        # "car", "drive"

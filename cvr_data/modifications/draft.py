@@ -9,7 +9,7 @@ import pyarrow as pa
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.parse import read_answer
 from cvr_data.modifications.asking.request import NO_ANSWER, SEEDS_PER_TEXT, Answer, Change
-from cvr_data.modifications.pairs import Pair, change_of
+from cvr_data.modifications.pairs import Pair, change_of, changes_of
 from cvr_data.modifications.prompts import Prompt
 from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
 
@@ -109,12 +109,12 @@ def reject_repeated(drafts: Iterable[Draft], taken: dict[str, set[str]]) -> None
         texts.add(words)
 
 
-def lint_table(drafts: Sequence[Draft]) -> pa.Table:
-    """Return the columns that lint reads, one row per draft."""
+def lint_table(drafts: Sequence[Draft], kind: str) -> pa.Table:
+    """Return the columns that lint reads, one row per draft, with the changes that a prompt of the kind asks for."""
     columns = {
         "modification": pa.array([draft.text for draft in drafts], pa.string()),
         "style": pa.array([draft.style for draft in drafts], pa.string()),
-        "changes": pa.array([_changes(draft) for draft in drafts], PAIRS.field("changes").type),
+        "changes": pa.array([_changes(draft, kind) for draft in drafts], PAIRS.field("changes").type),
     }
     for side in ("reference", "target"):
         columns[f"{side}_caption"] = pa.array([draft.pair[f"{side}_caption"] for draft in drafts], pa.string())
@@ -129,11 +129,11 @@ def modifications_of(drafts: Iterable[Draft], prompt: Prompt, *, backend: str, m
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _changes(draft: Draft) -> list[Mapping[str, str]]:
-    if draft.pair["changes"] or draft.change is None:
-        return list(draft.pair["changes"] or [])
-    change = draft.change
-    return [{"kind": change.kind, "slot": change.slot, "before": change.before, "after": change.after}]
+def _changes(draft: Draft, kind: str) -> list[Mapping[str, str]]:
+    return [
+        {"kind": change.kind, "slot": change.slot, "before": change.before, "after": change.after}
+        for change in changes_of(draft.pair, kind)
+    ]
 
 
 def _row(draft: Draft, prompt: Prompt, backend: str, model: str) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.generator import Config, Generator, prompt_of
 from cvr_data.modifications.training.trained import generators_of
 
-VERSION = 6
-GIVEN_VERSION = 6
+VERSION = 7
+GIVEN_VERSION = 7
 """Of paraphrases and ways back."""
 PURE = "the rows follow from their inputs alone"
 GIVEN_THE_CACHE = (
@@ -68,7 +68,7 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
         tally = requests_of(run.told_now)
         if not is_pure:
             _remember(cache, tally, config, engine)
-        told = gathered(run.told, "status", "reasons", "tokens")
+        told = gathered(run.told, "status", "reasons", "tokens", "answers")
         return run.finish(
             **told,
             requests=tally.as_json(),
@@ -93,10 +93,12 @@ def _generator(config: Config, engine: EngineOfJobs) -> Generator:
 def _written(config: Config, pairs: pa.Table, generator: Generator) -> tuple[pa.Table, Counter[str]]:
     generator.asker.tally, generator.progress = Tally(), watched_progress()
     generator.rejected.clear()
+    generator.answers.clear()
     texts = generator.texts_for(pairs)
     told = counted_verdicts(texts.column("status").to_pylist(), texts.column("reasons").to_pylist())
     told += counted_requests(generator.asker.tally)
     told.update({f"rejected {reason}": count for reason, count in generator.rejected.items()})
+    told.update({f"answers {fault}": count for fault, count in generator.answers.items()})
     for name in ("in", "out"):
         told[f"tokens {name}"] = sum(filter(None, texts.column(f"tokens_{name}").to_pylist()))
     told["rows"] = texts.num_rows

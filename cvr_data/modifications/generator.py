@@ -23,6 +23,7 @@ from cvr_data.modifications.checking.meaning import with_asked
 from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
 from cvr_data.modifications.pairs import changes_of, shown_by, variables_of
 from cvr_data.modifications.prompts import Prompt, load_prompt
+from cvr_data.modifications.wrong_answers import fault_of
 
 SEEDS = 1000
 """Attempt k of a run with seed s uses seed 1000 s + k, so that no two runs share one."""
@@ -120,6 +121,8 @@ class Generator:
         self.progress: Progress | None = None
         self.rejected: Counter[str] = Counter()
         """Reasons of all rejected attempts, also of rows that a later attempt saved."""
+        self.answers: Counter[str] = Counter()
+        """All answers, and of them by what went wrong (`cvr_data.modifications.wrong_answers`)."""
         self.introductions: dict[tuple[int, str], tuple[Message, ...]] = {}
 
     def texts_for(self, pairs: pa.Table) -> pa.Table:
@@ -152,7 +155,7 @@ class Generator:
         if (variant, change.slot) not in self.introductions:
             self.introductions[variant, change.slot] = self.prompt.introduction(variant, change.slot)
         pair = draft.pair
-        variables = variables_of(pair, change)
+        variables = variables_of(pair, change, self.prompt.changes)
         question = self.prompt.question({**variables, "modification": pair.get("given") or "", "style": draft.style})
         request = Request(
             pair_id=pair["pair_id"],
@@ -177,12 +180,13 @@ class Generator:
         for draft, request, answer in zip(drafts, requests, answers, strict=True):
             draft.take(answer, self.prompt, request.parameters.seed)
         parsed = [draft for draft in drafts if draft.status == "rejected" and not draft.reasons]
-        reasons = lint_reasons(lint_table(parsed), self.prompt.lint)
+        reasons = lint_reasons(lint_table(parsed, self.prompt.changes), self.prompt.lint)
         for draft, found in zip(parsed, reasons, strict=True):
             draft.status, draft.reasons = ("rejected", found) if found else ("ok", [])
         if taken is not None:
             reject_repeated(drafts, taken)
         self.rejected.update(reason for draft in drafts for reason in draft.reasons)
+        self.answers.update(fault_of(draft.status, draft.reasons) for draft in drafts)
 
     def _taken(self, drafts: Sequence[Draft]) -> dict[str, set[str]] | None:
         """Return the words of the texts that a pair has already; None if no text could be equal to another."""

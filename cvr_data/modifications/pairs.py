@@ -9,6 +9,8 @@ from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.request import Change
 
 Pair = Mapping[str, Any]
+FARTHEST = 3
+"""Words from what changes to its noun."""
 NOTHING = "nothing"
 """What prompts have in the place of what comes or goes where nothing does."""
 
@@ -37,22 +39,46 @@ def changes_of(pair: Pair, kind: str) -> tuple[Change, ...]:
     return tuple(Change(**change) for change in sides if change["before"] or change["after"])
 
 
-def variables_of(pair: Pair, change: Change) -> dict[str, str]:
-    """Return the variables a prompt may use: the text columns of the pair, and what changes and stays."""
+def variables_of(pair: Pair, change: Change, kind: str = "any") -> dict[str, str]:
+    """Return the variables a prompt may use: the text columns of the pair, and what changes and stays.
+
+    What changes of this kind is told as it stands in the captions, with the noun it belongs to: "the red car".
+    """
     columns = {name: value for name, value in pair.items() if isinstance(value, str)}
     reference, target = words_of(pair["reference_caption"]), words_of(pair["target_caption"])
+    before, after = (_told(pair, side, kind) or getattr(change, side) or NOTHING for side in ("before", "after"))
     return {
         **columns,
         "reference_description": shown_by(pair, "reference"),
         "target_description": shown_by(pair, "target"),
         "kind": change.kind,
         "slot": change.slot,
-        "before": change.before or NOTHING,
-        "after": change.after or NOTHING,
-        "excluded": change.before or NOTHING,
-        "injected": change.after or NOTHING,
+        "before": before,
+        "after": after,
+        "excluded": before,
+        "injected": after,
         "retained": " ".join(word for word in reference if word in target),
     }
+
+
+def _told(pair: Pair, side: str, kind: str) -> str:
+    """Return one side of the changes of a kind, joined with "and", each with the noun that its caption says it of."""
+    alike = [change for change in pair["changes"] or () if kind in ("any", change["kind"]) and change[side]]
+    caption = pair["reference_caption" if side == "before" else "target_caption"]
+    return " and ".join(_in_place(change[side], change.get(f"{side}_phrase"), caption) for change in alike)
+
+
+def _in_place(words: str, phrase: Mapping[str, Any] | None, caption: str) -> str:
+    """Return words of a caption up to the noun that they belong to, with "the" if it has an article; or as they are."""
+    if phrase is None or not phrase["head"] or not phrase["start"] < phrase["end"] <= len(caption):
+        return words
+    head = caption.lower().find(phrase["head"], phrase["start"])
+    end = max(phrase["end"], head + len(phrase["head"]))
+    told = caption[phrase["start"] : end].lower()
+    if head < 0 or len(told.split()) > len(words.split()) + FARTHEST:
+        return words
+    is_definite = phrase["determiner"] in ("a", "an", "the") and told.split()[0] not in ("a", "an", "the")
+    return f"the {told}" if is_definite else told
 
 
 def shown_by(pair: Pair, side: str) -> str:

@@ -12,6 +12,7 @@ import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class Prompt:
         """The key of the answer in examples: `answer` where `modification` is the text that the prompt is about."""
         return "answer" if self.task in ("paraphrase", "reverse") else self.answer_key
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The hash of what the model sees, in hex."""
         asked = {name: _plain(getattr(self, name)) for name in (*ASKED, "max_examples")}
@@ -94,7 +95,7 @@ class Prompt:
         """Return how the attempt is decoded: the first as `decoding` says, later ones as `retry` says."""
         return Parameters(**{**self.decoding, **(self.retry if attempt else {})}, seed=seed)
 
-    @property
+    @cached_property
     def schema_text(self) -> str:
         """The JSON schema as text; empty for plain text."""
         return json.dumps(_plain(self.schema), sort_keys=True) if self.schema else ""

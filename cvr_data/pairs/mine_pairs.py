@@ -38,7 +38,7 @@ from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_B
 from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
-VERSION = 5
+VERSION = 6
 DEFAULT_FILTERS = (
     "straddling", "min-words", "max-words", "digits", "templates", "invisible-change", "text-similarity",
     "caption-pair-cap",

@@ -8,6 +8,7 @@ is loaded for it: what a search found lies in the rows.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +96,11 @@ def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[st
         return ["not a pair: a video is not paired with itself"]
     captions = _captions(artifact.input_path("videos"), (reference_id, target_id))
     name, options = _options(artifact.manifest["config"]["strategy"])
-    strategy, config = STRATEGIES.get(name), STRATEGIES.config(name, options)
+    strategy = STRATEGIES.get(name)
+    if options.keys() - {field.name for field in fields(strategy.Config)}:
+        remake = f"mine it again with `cvr mine-pairs --strategy {name}`; `cvr show {name}` has its options"
+        raise CvrError(f"{artifact.path} was mined by an older {name}: {remake}.")
+    config = STRATEGIES.config(name, options)
     if isinstance(strategy, ComparesNeighbours):
         most = getattr(config, strategy.NEIGHBOURS)
         return _not_near(artifact, name, most, (reference_id, target_id))

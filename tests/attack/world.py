@@ -68,7 +68,7 @@ describe-videos videos-rendered --llm echo --prompt corpora/describe.yaml --cach
 fit-heads shard-0 --from embeddings
 mine-pairs videos --embeddings embeddings --out new
 mine-pairs videos --strategy given -o path=corpora/pairs.csv --filter none --out new
-mine-pairs videos --strategy concept -o neighbours=1 --filter none --out new
+mine-pairs videos --strategy concept -o targets=1 --filter none --out new
 generate-modifications pairs --llm rules --cache requests.sqlite --out new
 generate-modifications pairs --llm echo --prompt corpora/prompt.yaml --cache requests.sqlite --out new
 generate-modifications pairs --style paraphrase --from texts --llm echo --cache requests.sqlite --out new

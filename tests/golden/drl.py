@@ -22,7 +22,8 @@ INPUTS = ("text", "video", "text_mask", "video_mask")
 VARIANTS = ("dp_cdcr0", "dp_cdcr1", "ti_cdcr0", "wti1_cdcr0", "wti2_cdcr0", "wti3_cdcr0", "wti2_cdcr2", "wti2_cdcr3")
 AGGREGATIONS = ("seqTransf", "seqLSTM")
 SCALE = math.exp(4.6052)
-HEADS = 4
+HEADS, NUMBER_OF_HEADS = 4, "seqTransf.heads"
+"""Of seqTransf, where a file does not say: they do not follow from the weights."""
 TOLERANCE = 1e-5
 """Of cosines; what is a hundred times as large, and CDCR, has it relative to its size."""
 
@@ -39,7 +40,7 @@ def covers(name: str) -> bool:
 
 def compare(arrays: Arrays) -> list[Comparison]:
     """Return each output of the file."""
-    text = TextFeatures(_tensor(arrays, "text"), _tensor(arrays, "text_mask").bool(), torch.empty(0))
+    text = TextFeatures(_tensor(arrays, "text"), _tensor(arrays, "text_mask").bool(), torch.empty(0), torch.empty(0))
     video = VideoFeatures(_tensor(arrays, "video"), _tensor(arrays, "video_mask").bool())
     variants = [name for name in VARIANTS if f"{name}.eval_logits" in arrays]
     with torch.no_grad():
@@ -79,7 +80,8 @@ def _aggregation(arrays: Arrays, name: str, video: VideoFeatures) -> Comparison:
         weights = {key: value for key, value in weights.items() if not key.startswith("frame_position")}
     else:
         positions = len(weights["frame_position_embeddings.weight"])
-        module = FrameTransformer(dim, positions=positions, heads=HEADS, start="random")
+        heads = int(arrays[NUMBER_OF_HEADS]) if NUMBER_OF_HEADS in arrays else HEADS
+        module = FrameTransformer(dim, positions=positions, heads=heads, start="random")
     module.load_state_dict(weights)
     return _comparison(arrays, f"{name}.out", module.eval()(video.frames_BTD, video.mask_BT))
 

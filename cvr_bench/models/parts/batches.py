@@ -2,11 +2,14 @@
 
 # Shapes: B triplets, T frames, L tokens, D embedding.
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import pyarrow as pa
+import torch
 from torch import Tensor
 
 from cvr_bench.models.parts.joining import Joining, Whole
@@ -29,6 +32,8 @@ class TripletBatch:
     target_ids: list[str]
     target_group_ids: list[str]
     """Near-duplicate cluster of each target (its own id where it has none): equal ones are no negatives."""
+    right_group_ids: list[frozenset[str]] = field(default_factory=list)
+    """The clusters of all targets that the query of a triplet has among those learned from; none is its own target."""
     references: list[Video]
     modifications: list[str]
     targets: list[Video] = field(default_factory=list)
@@ -53,8 +58,16 @@ class TripletBatch:
         return self.joining.ids(values)
 
     def ignored(self) -> Tensor:
-        """Return ignored_BB of all parts, bool: True where query i and target j are no negatives of each other."""
-        return loss_false_negatives(self.joined_ids(self.target_ids), self.joined_ids(self.target_group_ids))
+        """Return ignored_BB of all parts, bool: True where target j is none of the wrong answers to query i.
+
+        It is the same as the target of i, a near-duplicate, or another target of the same query.
+        """
+        groups = self.joined_ids(self.target_group_ids)
+        ignored_BB = loss_false_negatives(self.joined_ids(self.target_ids), groups)
+        for row, right in enumerate(self.joining.ids(self.right_group_ids)):
+            if len(right) > 1:
+                ignored_BB[row] |= torch.tensor([group in right for group in groups])
+        return ignored_BB.fill_diagonal_(False)
 
 
 class ReadsAhead(Protocol):
@@ -101,6 +114,16 @@ class TrainingSet:
             weights=triplets.column(WEIGHT).to_pylist() if WEIGHT in triplets.column_names else (),
         )
 
+    @cached_property
+    def right_group_ids(self) -> list[frozenset[str]]:
+        """The near-duplicate clusters of all targets of each triplet's query: reference and modification text."""
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        queries = list(zip(self.reference_ids, self.modifications, strict=True))
+        for query, group in zip(queries, self.target_group_ids, strict=True):
+            found[query].add(group)
+        frozen = {query: frozenset(groups) for query, groups in found.items()}
+        return [frozen[query] for query in queries]
+
     def batch(self, rows: Sequence[int], encoder: Encoder) -> TripletBatch:
         """Return the batch of the given rows."""
         references = [Video(self.reference_ids[row]) for row in rows]
@@ -112,6 +135,7 @@ class TrainingSet:
             target=encoder.encode_videos(targets),
             target_ids=[self.target_ids[row] for row in rows],
             target_group_ids=[self.target_group_ids[row] for row in rows],
+            right_group_ids=[self.right_group_ids[row] for row in rows],
             references=references,
             modifications=modifications,
             targets=targets,

@@ -17,7 +17,14 @@ import torch
 from torch import Tensor
 
 from cvr_bench.tasks.task import Item, Task
-from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, pad_features, video_token_features
+from cvr_data.features.protocol import (
+    Encoder,
+    TextFeatures,
+    VideoFeatures,
+    pad_features,
+    unit_frames_of,
+    video_token_features,
+)
 from cvr_data.media.video import Video
 
 TEMPERATURE = 0.1
@@ -42,7 +49,7 @@ class FrameWeights:
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
         self.name, self.runs_on = encoder.name, encoder.runs_on
-        self.dim, self.text_dim = encoder.dim, encoder.text_dim
+        self.dim, self.text_dim, self.unit_frames = encoder.dim, encoder.text_dim, unit_frames_of(encoder)
         self._scores: Mapping[str, Sequence[float]] = {}
 
     @contextmanager

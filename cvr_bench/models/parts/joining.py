@@ -27,7 +27,7 @@ class Joining(Protocol):
     def tensor(self, rows: Tensor) -> Tensor:
         """Return the rows of all parts, in one order for all tensors of a batch."""
 
-    def ids(self, values: Sequence[str]) -> list[str]:
+    def ids(self, values: Sequence[Any]) -> list[Any]:
         """Return the values of all parts, in the order of the rows."""
 
 
@@ -38,7 +38,7 @@ class Whole:
         """Return the rows as they are."""
         return rows
 
-    def ids(self, values: Sequence[str]) -> list[str]:
+    def ids(self, values: Sequence[Any]) -> list[Any]:
         """Return the values as they are."""
         return list(values)
 
@@ -55,7 +55,7 @@ class OverProcesses:
         whole = gathered(rows.detach())
         return _with_own(whole, rows, process_number() * len(rows), process_count())
 
-    def ids(self, values: Sequence[str]) -> list[str]:
+    def ids(self, values: Sequence[Any]) -> list[Any]:
         """Return the values of all processes."""
         return gathered_lists(list(values))
 
@@ -65,14 +65,14 @@ class Recorded:
     """A part that runs for its rows alone; what it asks for is kept, and its own rows are given back."""
 
     tensors: list[Tensor] = field(default_factory=list)
-    lists: list[list[str]] = field(default_factory=list)
+    lists: list[list[Any]] = field(default_factory=list)
 
     def tensor(self, rows: Tensor) -> Tensor:
         """Return the rows as they are."""
         self.tensors.append(rows.detach())
         return rows
 
-    def ids(self, values: Sequence[str]) -> list[str]:
+    def ids(self, values: Sequence[Any]) -> list[Any]:
         """Return the values as they are."""
         self.lists.append(list(values))
         return self.lists[-1]
@@ -89,7 +89,7 @@ class Replayed:
         """Return the rows of all parts; only the own ones have gradients."""
         return _with_own(next(self.tensors), rows, self.start, self.parts)
 
-    def ids(self, values: Sequence[str]) -> list[str]:
+    def ids(self, values: Sequence[Any]) -> list[Any]:
         """Return the values of all parts."""
         return next(self.lists)
 

@@ -6,6 +6,10 @@ An item is a list of unit vectors with weights that add up to one. Its tokens' b
 with its partner's frames' best ones: one score for both directions. Items of like length lie in tiles, so that hardly
 a product is spent on padding, and one block of token-frame similarities is held, however many items there are.
 
+Scores are exact: vectors and weights are brought to a grid so fine that it moves a score less than float32 does, and so
+coarse that float64 holds every product and every sum of them whole. So whatever the order of a sum, the tiles, the
+chunks and the threads, a pair has the same score, and copies of an item score the same.
+
 Source: the (weighted) token-wise interaction of Wang et al., 2022 (https://arxiv.org/abs/2203.07111).
 """
 
@@ -13,12 +17,18 @@ Source: the (weighted) token-wise interaction of Wang et al., 2022 (https://arxi
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-TEXT_ROWS, VIDEO_ROWS = 512, 1536
+from cvr_data.features.device import map_batches
+
+TEXT_ROWS, VIDEO_ROWS = 512, 768
 """Tokens and frames of a tile: a block of their similarities stays in the cache of one core."""
+GRID = 2.0**26
+"""Steps of the grid per unit: the product of two is a multiple of 2^-52, and a sum of those up to 2 has 53 bits."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Tile:
     places_B: Tensor
     """Where these items stand among all."""
 
+
+Features = TypeVar("Features")
 
 BlockScores = Callable[[Tile, Tile], Tensor]
 """(texts, videos) -> scores of all pairs, (A, C)."""
@@ -92,14 +104,37 @@ class BestMatches:
         (length, texts, dim), (frames, videos, _) = text.vectors_NBD.shape, video.vectors_NBD.shape
         rows, columns = length * texts, frames * videos
         if len(self.room) < rows * columns or self.room.device != text.vectors_NBD.device:
-            self.room = text.vectors_NBD.new_empty(rows * columns)
+            self.room = text.vectors_NBD.new_empty(rows * columns, dtype=torch.float64)
         flat = self.room[: rows * columns].view(rows, columns)
-        torch.mm(text.vectors_NBD.view(-1, dim), video.vectors_NBD.view(-1, dim).T, out=flat)
+        torch.mm(_on_grid(text.vectors_NBD).view(-1, dim), _on_grid(video.vectors_NBD).view(-1, dim).T, out=flat)
         found_LATC = flat.view(length, texts, frames, videos)
-        best_frame_LAC = found_LATC.amax(dim=2)
-        best_token_ATC = found_LATC.amax(dim=0)
-        of_tokens_AC = best_frame_LAC.mul_(text.weights_NB.unsqueeze(-1)).sum(dim=0)
-        return of_tokens_AC.add_(best_token_ATC.mul_(video.weights_NB).sum(dim=1)).mul_(0.5)
+        best_frame_LAC = _on_grid(found_LATC.amax(dim=2))
+        best_token_ATC = _on_grid(found_LATC.amax(dim=0))
+        of_tokens_AC = best_frame_LAC.mul_(_on_grid(text.weights_NB).unsqueeze(-1)).sum(dim=0)
+        return of_tokens_AC.add_(best_token_ATC.mul_(_on_grid(video.weights_NB)).sum(dim=1)).mul_(0.5)
+
+
+def parts_one_by_one(make: Callable[[Features], Parts], items: Sequence[Features], device: torch.device) -> Parts:
+    """Return the parts of all items, each made alone: what a network gives then depends on nothing but the item.
+
+    `items` are batches of one without padding; on a CPU every core makes some of them, in one thread each.
+    """
+    with_gradients = torch.is_grad_enabled()
+
+    def one(item: Features) -> Parts:
+        with torch.set_grad_enabled(with_gradients):  # threads have a setting of their own
+            return make(item)
+
+    made = map_batches(one, items, device)
+    padded = (
+        pad_sequence([values[0] for values in column], batch_first=True)
+        for column in zip(*((each.vectors_BND, each.mask_BN, each.weights_BN) for each in made), strict=True)
+    )
+    return Parts(*padded)
+
+
+def _on_grid(values: Tensor) -> Tensor:
+    return (values.double() * GRID).round_().div_(GRID)
 
 
 def _tile(lists: Sequence[tuple[Tensor, Tensor]], places: Sequence[int]) -> Tile:

@@ -14,7 +14,7 @@ from cvr_bench.models.parts.losses import info_nce, loss_similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
-from cvr_data.features.protocol import Encoder
+from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_feature_mean
 
 Encode = Callable[[Sequence[Query]], Tensor]
 
@@ -51,18 +51,25 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
 def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
-    The loss `as_released` goes from queries to targets only, every other target being a negative. A checkpoint that
-    does not fit is a CvrError.
+    What is composed `as_released` is the mean frame and the text as the encoder gives them, of any length, and the loss
+    goes from queries to targets only, every other target being a negative; else both are of unit length. A checkpoint
+    that does not fit is a CvrError.
     """
     load_model_weights(module, checkpoint)
 
+    def compose(reference: VideoFeatures, text: TextFeatures) -> Tensor:
+        if as_released:
+            return module(masked_feature_mean(reference.frames_BTD, reference.mask_BT), text.own_BD())
+        return module(reference.pooled_BD(), text.pooled_BD)
+
     def encode_queries(queries: Sequence[Query]) -> Tensor:
         device = device_of_module(module)
-        return module(pooled_videos(encoder, queries).to(device), pooled_texts(encoder, queries).to(device))
+        reference = on_device(encoder.encode_videos(task_references(queries)), device)
+        return compose(reference, on_device(encoder.encode_texts(task_modifications(queries)), device))
 
     def training_step(batch: TripletBatch) -> Losses:
         batch = on_device(batch, device_of_module(module))
-        query_BD = batch.joined(module(batch.reference.pooled_BD(), batch.modification.pooled_BD))
+        query_BD = batch.joined(compose(batch.reference, batch.modification))
         scale: Any = module.scale
         logits_BB = scale * loss_similarities(query_BD, batch.joined(batch.target.pooled_BD()))
         if as_released:

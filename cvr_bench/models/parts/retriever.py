@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cvr_bench.models.parts.batches import ReadsAhead, TripletBatch
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.features.protocol import Encoder
+from cvr_data.features.protocol import Encoder, unit_frames_of
 from cvr_data.media.video import Video
 
 BATCH = 512
@@ -155,6 +155,21 @@ def check_retriever_space(encoder: Encoder, model: str) -> None:
     if encoder.dim != encoder.text_dim:
         widths = f"{encoder.dim} and {encoder.text_dim} wide"
         raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")
+
+
+def check_released_frames(encoder: Encoder, model: str, *, unit: bool) -> None:
+    """Refuse frames of another length than those that released weights read: of unit length, or as projected.
+
+    Raises:
+        CvrError: the features say that they are not so; imported ones do not say.
+    """
+    found = unit_frames_of(encoder)
+    if found is not None and found != unit:
+        wanted = "of unit length" if unit else "as the network projects them, of any length"
+        raise CvrError(
+            f"{model} -o mode=faithful reads frames {wanted}; make the features again: "
+            f"cvr embed -o normalise={str(unit).lower()} (or take mode=fixed)."
+        )
 
 
 @contextmanager

@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.retriever import DenseRetriever, Retriever, is_trainable_retriever
-from cvr_bench.models.parts.weights import load_model_checkpoint
+from cvr_bench.models.parts.lineage import check_lineage_space
+from cvr_bench.models.parts.retriever import (
+    DenseRetriever,
+    Retriever,
+    is_trainable_retriever,
+    module_of_retriever,
+)
+from cvr_bench.models.parts.weights import load_model_weights
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.registry import parse_config, split_options
 from cvr_data.core.trust import stored
-from cvr_data.features.protocol import Encoder
+from cvr_data.features.protocol import Encoder, space_of
 
 RESULT = "result.json"
 """Of a result folder, which names the model and its options; models know no more of results."""
@@ -33,10 +39,23 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
     if checkpoint is not None:
         if not is_trained:
             raise CvrError(f"{model} has no parameters, so --checkpoint has nothing to load into.")
-        load_model_checkpoint(retriever, checkpoint)
+        load_model_checkpoint(retriever, checkpoint, encoder)
     elif is_trained:
         raise CvrError(f"{model} has to be trained; pass --checkpoint, such as a result folder of cvr bench.")
     return retriever
+
+
+def load_model_checkpoint(retriever: Retriever, path: Path, encoder: Encoder) -> None:
+    """Load trained weights into a model made with the options of that training; `path` as `load_model_weights` has it.
+
+    Raises:
+        CvrError: the model has none, there are none, or they are of another model or read features of another space.
+    """
+    module = module_of_retriever(retriever)
+    if module is None:
+        raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
+    check_lineage_space(path, space_of(encoder))
+    load_model_weights(module, path)
 
 
 def dense_model(retriever: Retriever, model: str) -> DenseRetriever:

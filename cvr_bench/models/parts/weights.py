@@ -4,11 +4,11 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.retriever import Retriever, module_of_retriever
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
@@ -36,6 +36,14 @@ class Start:
     """Of the first weights."""
 
 
+@runtime_checkable
+class KnowsOlderWeights(Protocol):
+    """A module that reads files of before it had some of its weights."""
+
+    def older_weights(self) -> dict[str, Tensor]:
+        """Return what these files lack, as it was."""
+
+
 def save_model_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +62,7 @@ def load_model_weights(module: nn.Module, path: Path | None) -> None:
     file = _find(path)
     weights = {name: tensor for name, tensor in read_model_weights(file).items() if not name.startswith(FROZEN)}
     weights |= read_extra_weights(file.parent)
+    weights = {**(module.older_weights() if isinstance(module, KnowsOlderWeights) else {}), **weights}
     expected = module.state_dict()
     lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     for what, names in (("lacks", lacking), ("also holds", surplus)):
@@ -99,15 +108,3 @@ def read_model_weights(file: Path) -> Mapping[str, Tensor]:
     if not weights:
         raise CvrError(f"{file} holds no weights.")
     return weights
-
-
-def load_model_checkpoint(retriever: Retriever, path: Path) -> None:
-    """Load trained weights into a model made with the options of that training; `path` as `load_model_weights` has it.
-
-    Raises:
-        CvrError: the model has none, there are none, or they are of another model.
-    """
-    module = module_of_retriever(retriever)
-    if module is None:
-        raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
-    load_model_weights(module, path)

@@ -7,7 +7,7 @@ feature map averaged over its places). The network runs in batches of 16 frames,
 # Shapes: N frames or images, C channels, H height, W width, B videos, T frames, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.options import Frames, OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames
@@ -43,7 +44,7 @@ SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Frames, Products):
-    size: int = 224
+    size: int = field(default=224, metadata=within(SIZE))
     """Side of the square a frame is squeezed to, in pixels; 224 is what the network was trained on."""
 
     def __post_init__(self) -> None:

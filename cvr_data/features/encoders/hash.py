@@ -75,7 +75,7 @@ class HashEncoder:
         tokens = [torch.stack([self._word(word) for word in text.lower().split() or [""]]) for text in texts]
         tokens_BLD, mask_BL = pad_features(tokens)
         pooled_BD = torch.stack([token_LD.mean(dim=0) for token_LD in tokens])
-        return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, pooled_BD)
 
     def _word(self, word: str) -> Tensor:
         vector = _draw(f"word {self.config.seed} {word}").normal(size=self.config.dim)

@@ -7,18 +7,18 @@ gives for this model, in less time to load.
 # Shapes: B texts (in the network those of one length), L tokens, N tokens of all texts one after another, D embedding.
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import model_path
+from cvr_data.core.ranges import within
 from cvr_data.core.torch_files import read_safetensors
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.options import OnDevice, Products
@@ -37,7 +37,7 @@ TOKENS = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Products):
-    max_tokens: int = 256
+    max_tokens: int = field(default=256, metadata=within("[3, inf)"))
     """Longer texts are cut; 256 is what the model was made for."""
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class MiniLMEncoder(OnDevice):
             tokens[index] = tokens_LD
         tokens_BLD, mask_BL = pad_features(tokens)
         pooled_BD = torch.stack([tokens_LD.mean(dim=0) for tokens_LD in tokens])
-        return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, pooled_BD)
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Refuse: this network knows no pixels."""

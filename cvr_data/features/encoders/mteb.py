@@ -94,7 +94,7 @@ class MtebEncoder:
             return no_text_features(self.text_dim)
         features_BD = self._encode_texts(texts)
         mask_BL = torch.ones(len(texts), 1, dtype=torch.bool)
-        return TextFeatures(features_BD[:, None], mask_BL, F.normalize(features_BD, dim=-1))
+        return TextFeatures.of(features_BD[:, None], mask_BL, features_BD)
 
     def _encode_texts(self, texts: Sequence[str]) -> Tensor:
         return self._encode("text", list(texts))

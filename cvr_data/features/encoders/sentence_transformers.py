@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
@@ -70,7 +69,7 @@ class SentenceEncoder(OnDevice):
         encoded = self._encode(texts)
         pooled_BD = torch.stack([each["sentence_embedding"].float().cpu() for each in encoded])
         tokens_BLD, mask_BL = pad_features([self._tokens(each) for each in encoded])
-        return TextFeatures(tokens_BLD, mask_BL, F.normalize(pooled_BD, dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, pooled_BD)
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Refuse: these networks know no pixels."""

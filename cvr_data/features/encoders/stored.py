@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -55,9 +56,13 @@ class StoredEncoder:
         self.remembered = remembered
         self._encoded: dict[str, TextFeatures] = {}
         self._token_stores: dict[Path, FeatureStore] = {}
-        self.dim, self.text_dim = store.dim, store.text_dim
+        self.dim, self.text_dim, self.unit_frames = store.dim, store.text_dim, store.unit_frames
         if not self.text_dim and store.encoder["name"] != UNKNOWN_ENCODER:
             self.text_dim = self._text_encoder.text_dim
+
+    def space(self) -> dict[str, Any]:
+        """Return what names the space of the stored features."""
+        return self.store.space()
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return the stored frame embeddings. Raises CvrError: a video is not stored."""
@@ -81,7 +86,8 @@ class StoredEncoder:
         found = [store_of[text].texts([text]) if text in store_of else self._encoded[text] for text in texts]
         tokens_BLD, mask_BL = pad_features([each.tokens_BLD[0] for each in found])
         pooled_BD = torch.cat([each.pooled_BD for each in found]) if found else torch.empty(0, self.text_dim)
-        return self.store.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD))
+        length_B = torch.cat([each.length_B for each in found]) if found else torch.empty(0)
+        return self.store.project_texts(TextFeatures(tokens_BLD, mask_BL, pooled_BD, length_B))
 
     def _stores_of(self, texts: Sequence[str]) -> dict[str, FeatureStore]:
         """The first store that has a text, for those that one has."""
@@ -101,7 +107,8 @@ class StoredEncoder:
             tokens_LD = features.tokens_BLD[row, features.mask_BL[row]].half().float()
             pooled_D = F.normalize(features.pooled_BD[row].half().float(), dim=-1)
             mask_L = torch.ones(len(tokens_LD), dtype=torch.bool)
-            self._encoded[text] = TextFeatures(tokens_LD[None], mask_L[None], pooled_D[None])
+            length_B = features.length_B[row : row + 1]
+            self._encoded[text] = TextFeatures(tokens_LD[None], mask_L[None], pooled_D[None], length_B)
         for text in [text for text in self._encoded if text not in needed][: len(self._encoded) - self.remembered]:
             del self._encoded[text]
 

@@ -19,7 +19,10 @@ _STARTS = 200
 
 
 class Reading(NamedTuple):
-    """The text of an answer, or None and why there is none: empty, refusal, truncated, no_sentence, unparsable."""
+    """The text of an answer, or None and why there is none.
+
+    Reasons are empty, refusal, truncated, no_sentence, unparsable (no JSON), schema (JSON that the schema forbids).
+    """
 
     text: str | None
     reason: str = ""
@@ -50,17 +53,17 @@ def read_answer(
         return Reading(None, "truncated", "thoughts")
     if not text.strip():
         return Reading(None, "empty")
-    found, is_open = _last_object(text, schema, key)
+    found, fault = _last_object(text, schema, key)
     if found is not None:
         return _judged(tidy(found[key], lead))
     if is_refusal(first_text(text, lead) or text):
         return Reading(None, "refusal")
-    if is_open:
+    if fault == "truncated":
         return _TRUNCATED
     if is_paragraph and "{" not in text:
         return _judged(paragraph(text), is_cut_off=is_cut_off)
     if schema:
-        return _TRUNCATED if is_cut_off else Reading(None, "unparsable")
+        return _TRUNCATED if is_cut_off else Reading(None, fault or "unparsable")
     line = first_text(text, lead)
     return _judged(line, is_cut_off=is_cut_off and "\n" not in text.strip())
 
@@ -89,9 +92,9 @@ def parse_object(raw: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     return _last_object(text, schema)[0] if text else None
 
 
-def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> tuple[dict[str, Any] | None, bool]:
-    """Return the last object that is allowed and says something under `key`; and whether one is cut off instead."""
-    last, is_open, end = None, False, 0
+def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> tuple[dict[str, Any] | None, str]:
+    """Return the last object that is allowed and says something under `key`; or what another is: truncated, schema."""
+    last, is_open, is_other, end = None, False, False, 0
     for start in [match.start() for match in re.finditer(r"\{", text)][-_STARTS:]:
         if start < end:
             continue
@@ -100,12 +103,14 @@ def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> 
         except NotJson as problem:
             is_open |= isinstance(problem, CutOff)
             continue
-        found = storable(found)
+        found, is_other = storable(found), True
         if key and not (isinstance(found.get(key), str) and tidy(found[key])):
             continue
         if not schema or _validator(json.dumps(schema)).is_valid(found):
             last, end, is_open = found, after, False
-    return last, is_open and last is None
+    if last is not None:
+        return last, ""
+    return None, "truncated" if is_open else "schema" if is_other else ""
 
 
 def schema_problem(schema: Mapping[str, Any]) -> str:

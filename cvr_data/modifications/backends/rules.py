@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cvr_data.language.frames import with_frames
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backend, Change, Request
 from cvr_data.modifications.engines import dense_rules as dense
 from cvr_data.modifications.realising.constructions import Text, excluding, texts_of
@@ -66,7 +67,7 @@ class RulesBackend:
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield the answers in order."""
-        for number, request in enumerate(requests):
+        for number, request in enumerate(with_frames(requests, lambda request: request.captions)):
             try:
                 text = text_of(request, self.style)
             except CannotSay as error:

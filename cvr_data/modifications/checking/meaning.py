@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cvr_data.language.edits import split_negated
 from cvr_data.language.execution import Outcome, outcome_of, required
-from cvr_data.language.frames import frames_of
+from cvr_data.language.frames import with_frames
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import content_words, has_word, words_of
 from cvr_data.modifications.checking.cycle import cycle_scores
@@ -39,9 +39,8 @@ def with_asked(table: pa.Table) -> pa.Table:
     """
     captions = ("reference_caption", "target_caption")
     rows = table.select(["modification", "style", "changes", *captions]).to_pylist()
-    frames_of(row[name] or "" for row in rows for name in captions)
     columns = np.full((len(COLUMNS), len(rows)), np.nan, np.float32)
-    outcomes = [_outcome(row) for row in rows]
+    outcomes = [_outcome(row) for row in with_frames(rows, lambda row: [row[name] or "" for name in captions])]
     places = [
         place for place, outcome in enumerate(outcomes) if outcome.missed and all(c.after for c in outcome.missed)
     ]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cvr_data.language.changes import Phrase, alike, change_of
+from cvr_data.language.closed_words import FILM, OF_FILM
+from cvr_data.language.closed_words import UNSEEN as UNSEEN_THINGS
 from cvr_data.language.execution import says_the_same
 from cvr_data.language.frames import Frame, frames_of
 from cvr_data.language.lexicon import read_lexicon
@@ -119,6 +121,7 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         raise CannotSay("function_words")
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
     slot = _said_slot(slot, ours, theirs, heads)
+    _check_seen(slot, (ours, theirs), heads)
     noun = _noun(theirs, heads[1]) if after else None
     is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
     gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
@@ -156,6 +159,26 @@ def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, i
     if all(read_lexicon().has(lemma, "noun") for lemma in lemmas):
         raise CannotSay("unsure")
     return slot
+
+
+def _check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None, int | None]) -> None:
+    """Raise if a side names nothing that is seen, or the film, or a time where the other names a thing.
+
+    Raises:
+        CannotSay: so.
+    """
+    axes = []
+    for frame, head in zip(frames, heads, strict=True):
+        if head is None:
+            continue
+        words, lemmas = frame.sentence.words, frame.sentence.lemmas
+        if slot == "object" and lemmas[head] in UNSEEN_THINGS:
+            raise CannotSay("not_visible")
+        if words[head] in OF_FILM and head + 1 < len(words) and words[head + 1] in FILM:
+            raise CannotSay("film")  # "wide shot"
+        axes.append(time_axis(lemmas[head]) if frame.sentence.tags[head] in NOUN_TAGS else "")
+    if slot == "object" and len(axes) == 2 and axes[0] and not axes[1]:
+        raise CannotSay("unlike")
 
 
 def _is_number(reference: Frame, target: Frame, ours: int, theirs: int) -> bool:

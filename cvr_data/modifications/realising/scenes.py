@@ -56,6 +56,7 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of time, season and weather: "make it winter", "at night"."""
     is_same_kind = bool(before.axis) and before.axis == after.axis
     gone = before.text if is_same_kind or not before.is_noun else before.phrase
+    gone = "" if before.base else gone  # "sitting"
     is_thing = found.axis == "weather" and after.is_noun
     if not is_thing:
         yield Text(20, f"make it {after.phrase if ' ' in after.text else after.text}", gone=gone)

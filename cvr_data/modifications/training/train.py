@@ -132,7 +132,10 @@ def request_of(example: Example, prompt: Prompt) -> Request | None:
         pair_id=example.pair["pair_id"],
         style=prompt.style,
         change=change,
-        messages=(*prompt.introduction(0, change.slot), prompt.question(variables_of(example.pair, change))),
+        messages=(
+            *prompt.introduction(0, change.slot),
+            prompt.question(variables_of(example.pair, change, prompt.changes)),
+        ),
         lead=prompt.lead,
         prompt_sha256=prompt.sha256,
     )

@@ -2,7 +2,7 @@
 
 # Shapes: P pairs of statements, S slots.
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,8 +134,12 @@ def _told(reference: dict, target: dict, changes_S: np.ndarray) -> tuple[list[di
     changed = [SLOTS[slot] for slot in np.flatnonzero(changes_S)]
     changes = [_change(slot, before[slot], after[slot]) for slot in changed]
     retained = {each["word"] for each in before.values()} & {each["word"] for each in after.values()}
-    sides = ([side[slot]["word"] for slot in changed] for side in (after, before))
-    return changes, *(sorted(word.split(" ", 1)[1] for word in words) for words in (retained, *sides))
+    injected, excluded = ([side[slot]["word"] for slot in changed] for side in (after, before))
+    return changes, _names(retained), _names(injected), _names(excluded)
+
+
+def _names(words: Iterable[str]) -> list[str]:
+    return sorted(word.split(" ", 1)[1] for word in words)
 
 
 def _change(slot: str, before: dict, after: dict) -> dict[str, Any]:

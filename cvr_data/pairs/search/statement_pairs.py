@@ -117,9 +117,7 @@ def _ground(shared_P: np.ndarray, told_P: np.ndarray) -> np.ndarray:
 def _near(ones: Statements, others: Statements, words: Words, limits: Limits) -> np.ndarray:
     """Return the rows that could be a pair, whatever the words that differ are to each other."""
     first_PS, second_PS = ones.words_NS[:, : TIME + 1], others.words_NS[:, : TIME + 1]
-    is_told = [(column == NOTHING) == (other == NOTHING) for column, other in (
-        (first_PS[:, slot], second_PS[:, slot]) for slot in (AGENT, VERB))]  # fmt: skip
-    rows = np.flatnonzero(is_told[0] & is_told[1])
+    rows = np.flatnonzero((first_PS[:, VERB] == NOTHING) == (second_PS[:, VERB] == NOTHING))
     first_PS, second_PS = first_PS[rows], second_PS[rows]
     same_PS = (first_PS == second_PS) & (first_PS != NOTHING)
     differ_PS = (first_PS != second_PS) & (first_PS != NOTHING) & (second_PS != NOTHING)
@@ -140,6 +138,7 @@ def _changes(relation_PS: np.ndarray, same_PS: np.ndarray) -> np.ndarray:
     """Return the slots that exclude each other; attributes only of things that are the same or fit."""
     is_alike_PS = same_PS | (relation_PS == FITS)
     changes_PS = relation_PS == EXCLUDES
+    changes_PS[:, OTHER] = False  # what is with the one and what is by the other exclude nothing
     changes_PS[:, TIME + 1 :] &= is_alike_PS[:, NOUN_OF[TIME + 1 :]]
     changes_PS[:, [AGENT, OBJECT]] |= (relation_PS[:, [AGENT, OBJECT]] == UNRELATED) & same_PS[:, [VERB]]
     return changes_PS
@@ -163,11 +162,14 @@ def _is_allowed(
     is_bad_P = is_bad_PS[:, CORE].any(axis=1)
     is_bad_P |= is_loose_P & (count_P > 1)
     stays_PS = same_PS | (relation_PS == FITS) | (filled_PS == 0)
+    may_stay_PS = stays_PS | (filled_PS == 1)
     is_told_P = (filled_PS[:, OBJECT] == 0) & same_PS[:, AGENT] & same_PS[:, [OTHER, PLACE]].any(axis=1)
     is_bad_P |= changes_PS[:, VERB] & ~((same_PS[:, OBJECT] | is_told_P) & stays_PS[:, AGENT])
-    is_bad_P |= changes_PS[:, OBJECT] & ~(stays_PS[:, VERB] & stays_PS[:, AGENT])
-    is_bad_P |= changes_PS[:, AGENT] & ~(stays_PS[:, VERB] & (stays_PS[:, OBJECT] | (filled_PS[:, OBJECT] == 1)))
-    is_bad_P |= changes_PS[:, [OTHER, PLACE, TIME]].any(axis=1) & ~stays_PS[:, [AGENT, VERB, OBJECT]].all(axis=1)
+    is_bad_P |= changes_PS[:, OBJECT] & ~(stays_PS[:, VERB] & may_stay_PS[:, AGENT])
+    is_bad_P |= changes_PS[:, AGENT] & ~(stays_PS[:, VERB] & may_stay_PS[:, OBJECT])
+    is_bad_P |= changes_PS[:, [PLACE, TIME]].any(axis=1) & ~(
+        stays_PS[:, VERB] & may_stay_PS[:, [AGENT, OBJECT]].all(axis=1)
+    )
     return (count_P >= 1) & (count_P <= limits.changes) & ~is_bad_P
 
 

@@ -1,4 +1,4 @@
-"""Pair videos of which the same is told but for one or two things that exclude each other: a guitar here, a piano there.
+"""Pair videos of which the same is told but for a thing or two that exclude each other: a guitar here, a piano there.
 
 Each caption is parsed, and what it states is told as slots: who, does what, to what, where, when, of what colour. Two
 videos are a pair if captions of theirs fill the same slot with words that exclude each other (siblings under a hypernym
@@ -63,11 +63,11 @@ EXAMPLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    targets: int = 10
+    targets: int = 30
     """Targets of a reference, at most: those that it has most in common with."""
     max_changes: int = 2
     """Slots that change, at most; more are another scene."""
-    min_common: float = 0.5
+    min_common: float = 0.25
     """What both tell, by weight, of that and half of what one of them tells alone; changes do not count."""
     min_rarity: float = 1.5
     """Weight of a word that can be all that two videos have in common: 1.5 is a word of every fifth video, 3 of every

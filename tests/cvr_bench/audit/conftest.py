@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-import torch
 from torch import Tensor
 
 from cvr_bench.audit.altered import AlteredFeatures
@@ -26,7 +25,7 @@ class TableEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         tokens_BLD, mask_BL = pad_features([self.texts[text][None] for text in texts])
-        return TextFeatures(tokens_BLD, mask_BL, torch.nn.functional.normalize(tokens_BLD[:, 0], dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, tokens_BLD[:, 0])
 
 
 @pytest.fixture

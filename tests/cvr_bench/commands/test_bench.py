@@ -132,7 +132,7 @@ def test_training_options_are_not_remarked_where_one_of_the_models_trains(cvr, i
         (["--model", "sum", "--data", "embeddings"], "triplets are made by cvr build-triplets"),
         (["--model", "sum", "--embeddings", "videos"], "'embed'"),
         (["--model", "sum", "--checkpoint", "x"], "sum has no parameters"),
-        (["--model", "fdca", "--checkpoint", "x"], "x does not exist"),
+        (["--model", "fdca", "--checkpoint", "x"], "There is no checkpoint at x"),
         (["--model", "fdca", "--checkpoint", "x", "-t", "epochs=1"], "-t has no meaning beside it"),
         (["--model", "fdca", "-t", "epoch=1"], "train: unknown option 'epoch'. Did you mean: epochs"),
     ],
@@ -205,7 +205,7 @@ def test_options_of_a_benchmark_name_its_results(cvr, in_samples):
         (["--data", "lsmdc", "--split", "train", "-D", "annotations=x"], "split: 'train' is not allowed"),
         (["--data", "egocvr", "--split", "test", "-D", "annotations=x"], "egocvr has one split"),
         (["-D", "gallery=named"], "--data-option belongs to a benchmark named by --data"),
-        (["--data", "cirrr"], "cirrr does not exist"),
+        (["--data", "cirrr"], "cirrr is no path here and no benchmark. Did you mean: cirr"),
     ],
 )
 def test_a_mistake_about_a_benchmark_is_one_line(one_line_error, in_samples, words, message):

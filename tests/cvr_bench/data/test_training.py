@@ -1,6 +1,7 @@
 """--train-data: a benchmark that only tests is trained for on other triplets, some of which choose the checkpoint."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +15,7 @@ from cvr_data.core.artifacts import ArtifactWriter, verify
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import VIDEOS
-
-TRIPLETS = pa.table({"reference_id": ["a", "b", "a", "c", "d"], "split": ["train", "train", "train", "train", "test"]})
+from tests.triplet_tables import triplet, triplets
 
 
 @pytest.fixture
@@ -44,16 +44,31 @@ def root(name: str) -> Path:
 
 
 def test_held_out_references_go_with_all_their_triplets_whatever_the_order():
-    split = with_held_out(TRIPLETS, 0.4)
-    held = {name for name, of in zip(*(split.column(column).to_pylist() for column in split.column_names), strict=True)
-            if of == "val"}  # fmt: skip
-    assert len(held) == 1
-    assert split.column("split").to_pylist() == [
-        "test" if name == "d" else "val" if name in held else "train"
-        for name in TRIPLETS.column("reference_id").to_pylist()
-    ]
-    turned = with_held_out(TRIPLETS.take([4, 3, 2, 1, 0]), 0.4)
+    rows = [(f"r{number // 2}", f"make it {number}", f"t{number}") for number in range(10)]
+    table = triplets(*rows, triplet("x", "y", "z", split="test"))
+    split = with_held_out(table, 0.4)
+    held = {row["reference_id"] for row in split.to_pylist() if row["split"] == "val"}
+    assert len(held) == 2
+    wanted = ["val" if reference in held else "train" for reference, _, _ in rows]
+    assert split.column("split").to_pylist() == [*wanted, "test"]
+    turned = with_held_out(table.take(list(range(10, -1, -1))), 0.4)
     assert turned.column("split").to_pylist() == split.column("split").to_pylist()[::-1]
+
+
+def test_no_video_is_on_both_sides_of_what_is_held_out():
+    ring = [(f"v{number}", "next", f"v{(number + 1) % 30}") for number in range(30)]
+    twins = [triplet(f"twin{number}", "so", f"w{number}", reference_group_id="g") for number in range(3)]
+    found = with_held_out(triplets(*ring, *twins), 0.2).to_pylist()
+    ends = ("reference", "target")
+    sides = {
+        split: {row[f"{end}_group_id"] or row[f"{end}_id"] for row in found if row["split"] == split for end in ends}
+        for split in ("train", "val")
+    }
+    assert len(sides["val"]) > 3 and len(sides["train"]) > 10
+    assert not sides["train"] & sides["val"]
+    counts = Counter(row["split"] for row in found)
+    assert sum(counts.values()) == 33
+    assert 0 < counts["left-out"] < 15
 
 
 def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
@@ -64,7 +79,8 @@ def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
     assert outcome.code == 0, outcome.err
     result = read_result(Path("results/combiner-circo"))
     assert verify(result.path) == []
-    assert result.record["training"]["triplets"] == 5  # one of six references is held out
+    # one of six references is held out, and a triplet that has its target as the reference
+    assert result.record["training"]["triplets"] == 4
     assert result.record["train_data"] == {"name": "cc-coir", "held_out": 0.01}
     assert result.record["task"]["name"] == "circo-val"
 

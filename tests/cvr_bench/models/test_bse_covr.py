@@ -73,6 +73,20 @@ def test_text_only_ignores_the_description_as_released_and_reads_it_when_fixed(s
     assert apart["fixed"] > 1e-3
 
 
+def test_the_text_chooses_among_the_tokens_of_a_description(features):
+    """With one key every query of the cross-attention would give the same, and its weights no gradient."""
+    model = load(bse_covr, features, mode="fixed", text_only=True)
+    for parameter in model.module.parameters():
+        parameter.data.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)) * 0.2)
+    texts = (TEXT, "snow", "a dog")
+    described = {"reference_description": [DESCRIPTION, None, "red snow"]}
+    model.training_step(batch(features, *texts, **described))["loss"].backward()
+    attention = {name: weight for name, weight in model.module.named_parameters() if ".crossattention.self." in name}
+    alive = {name.split(".")[-2] for name, weight in attention.items() if weight.grad.abs().max() > 1e-5}
+    assert alive == {"query", "key", "value"}
+    assert model.embed(queries(TEXT, "snow", described=[None, None])).isfinite().all()
+
+
 def test_it_learns_from_descriptions_where_there_are_some(features):
     model = load(bse_covr, features)
     texts = (TEXT, "snow", "a dog")

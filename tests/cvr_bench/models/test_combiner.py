@@ -10,6 +10,7 @@ from cvr_bench.models.combiner import Combiner
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import masked_feature_mean
 
 DIM = 8
 SHAPES = {  # of the published Combiner, in units of the embedding, the projection (4) and the hidden width (8)
@@ -61,7 +62,8 @@ def test_faithful_scales_by_100_and_masks_nothing():
     retriever = combiner.load(combiner.Config(mode="faithful"), features)
     retriever.module.eval()
     triplets = batch(features)
-    query = retriever.module(triplets.reference.pooled_BD(), triplets.modification.pooled_BD)
+    mean_BD = masked_feature_mean(triplets.reference.frames_BTD, triplets.reference.mask_BT)
+    query = retriever.module(mean_BD, triplets.modification.own_BD())
     logits = 100 * query @ triplets.target.pooled_BD().T
     assert_close(retriever.training_step(triplets)["loss"], F.cross_entropy(logits, torch.arange(4)))
 

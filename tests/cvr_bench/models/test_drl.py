@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -9,7 +10,9 @@ from torch.testing import assert_close
 from cvr_bench.models import MODELS
 from cvr_bench.models.networks.drl.model import DrlOptions, drl_training_scores
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.tasks.task import Item, Query
+from cvr_bench.scoring.blocks import scores_are_exact
+from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
@@ -40,7 +43,7 @@ class GivenFeatures:
     def encode_texts(self, texts):
         tokens_BLD, mask_BL = pad_features([self.features[text] for text in texts])
         pooled_BD = torch.stack([self.features[text].mean(dim=0) for text in texts])
-        return TextFeatures(tokens_BLD, mask_BL, torch.nn.functional.normalize(pooled_BD, dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, pooled_BD)
 
 
 def hash_encoder(dim=8):
@@ -82,6 +85,45 @@ def test_equal_texts_of_a_gallery_score_the_same_to_the_last_bit():
     gallery = [Item(f"t{number}", text=TEXTS[number % 3]) for number in range(9)]
     found = scores(model(), gallery, [Query("q", VIDEOS[0], None)])
     assert torch.equal(found[:, :3], found[:, 3:6])
+
+
+@pytest.mark.parametrize("mode", ["fixed", "faithful"])
+@pytest.mark.parametrize(("interaction", "aggregation"), [("wti", "seqTransf"), ("ti", "none"), ("wti", "seqLSTM")])
+def test_ranks_and_ties_depend_on_no_chunk_and_no_thread(mode, interaction, aggregation):
+    """Every video of the gallery lies there twice, so that the last bit of a score decides about ranks and ties."""
+    generator = torch.Generator().manual_seed(1)
+
+    def drawn(most, count):
+        lengths = torch.randint(1, most + 1, (count,), generator=generator).tolist()
+        return [
+            torch.nn.functional.normalize(torch.randn(n, 96, generator=generator), dim=-1).tolist() for n in lengths
+        ]
+
+    texts = {f"text {number}": rows for number, rows in enumerate(drawn(9, 23))}
+    videos = {f"v{number}": rows for number, rows in enumerate(drawn(5, 15))}
+    videos |= {f"copy of {name}": rows for name, rows in videos.items()}
+    task = Task(
+        name="copies",
+        queries=[Query(text, None, text) for text in texts],
+        gallery=[Item(name, Video(name)) for name in videos],
+        targets={text: frozenset({f"v{number % 15}"}) for number, text in enumerate(texts)},
+    )
+    found, before = [], torch.get_num_threads()
+    for chunk, threads in ((1024, 1), (1, 1), (7, 2), (23, 3)):
+        torch.set_num_threads(threads)
+        try:
+            retriever = model(
+                GivenFeatures(texts | videos), mode=mode, interaction=interaction, aggregation=aggregation, cdcr=0
+            )
+            found.append(evaluate(retriever, task, chunk=chunk, columns=chunk + 3))
+        finally:
+            torch.set_num_threads(before)
+    for ranks in found:
+        assert (ranks.ties % 2 == 1).all()
+        assert ranks.ties.tolist() == found[0].ties.tolist()
+        assert ranks.rank.tolist() == found[0].rank.tolist()
+        assert ranks.top_scores.to_pylist() == found[0].top_scores.to_pylist()
+    assert scores_are_exact(model(hash_encoder())) and not scores_are_exact(model(interaction="xti", cdcr=0))
 
 
 def test_padding_wins_in_faithful_only():
@@ -172,3 +214,41 @@ def test_more_frames_than_positions_is_one_line():
 def test_a_wrong_option_is_one_line(options, message):
     with pytest.raises(CvrError, match=message):
         MODELS.config("drl", options)
+
+
+@pytest.mark.parametrize("interaction", ["ti", "wti"])
+def test_ranks_and_ties_depend_neither_on_the_chunk_nor_on_threads_and_are_those_of_float64(interaction):
+    draw = np.random.default_rng(0)
+    videos = [draw.normal(size=(int(draw.integers(1, 6)), 24)).astype(np.float32) for _ in range(40)]
+    videos += [videos[number].copy() for number in range(0, 40, 2)]  # twins score the same
+    videos += [videos[number] * (1 + 1e-7) for number in range(0, 40, 4)]  # and some all but the same
+    texts = [draw.normal(size=(int(draw.integers(1, 9)), 24)).astype(np.float32) for _ in range(30)]
+    named = {f"v{n}": rows for n, rows in enumerate(videos)} | {f"t{n}": rows for n, rows in enumerate(texts)}
+    features = GivenFeatures(named)
+    drl = MODELS.get("drl")
+    model = drl.load(drl.Config(interaction=interaction, aggregation="none", cdcr=0), features)
+    task = Task(
+        name="twins",
+        queries=[Query(f"q{n}", None, f"t{n}") for n in range(30)],
+        gallery=[Item(f"v{n}", Video(f"v{n}")) for n in range(70)],
+        targets={f"q{n}": frozenset({f"v{2 * (n % 20)}"}) for n in range(30)},
+    )
+    found = [evaluate(model, task, chunk=chunk, columns=columns) for chunk, columns in ((1, 70), (7, 9), (64, 70))]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if before > 1 else 2)
+    found.append(evaluate(model, task, chunk=16))
+    torch.set_num_threads(before)
+    for other in found[1:]:
+        assert other.rank.tolist() == found[0].rank.tolist()
+        assert other.ties.tolist() == found[0].ties.tolist()
+    assert min(found[0].ties) >= 1
+    if interaction == "wti":
+        return
+    unit = [[rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in side] for side in (texts, videos)]
+    unit = [[rows.astype(np.float32).astype(float) for rows in side] for side in unit]
+    for query in range(30):
+        alike = [unit[0][query] @ rows.T for rows in unit[1]]
+        scores = np.array([(each.max(1).mean() + each.max(0).mean()) / 2 for each in alike])
+        target = scores[2 * (query % 20)]
+        above, equal = (scores > target + 1e-6).sum(), (np.abs(scores - target) <= 1e-6).sum()
+        assert above + 1 <= found[0].rank[query] <= above + equal

@@ -101,9 +101,7 @@ def test_retrieval_as_released_does_not_see_the_order_of_frames():
     queries = [Query(f"q{row}", Item("v7", Video("v7")), text) for row, text in enumerate(TEXTS)]
     expected = retriever.embed(queries)
     frames = features.encode_videos([Video("v7")]).frames_BTD[0]
-    turned = retriever.module.encode_query(
-        frames.flip(0).mean(dim=0)[None], features.encode_texts([TEXTS[1]]).pooled_BD
-    )
+    turned = retriever.module.encode_query(frames.flip(0).mean(dim=0)[None], features.encode_texts([TEXTS[1]]).own_BD())
     assert_close(turned[0], expected[1])
 
 
@@ -179,7 +177,7 @@ def test_fixed_sees_the_order_of_frames_and_not_their_padding(fixed):
         mask = (torch.arange(frames_BTD.shape[1]) < count)[None]
         return retriever.module(VideoFeatures(frames_BTD, mask), text).query_BD
 
-    padded_text = TextFeatures(F.pad(text.tokens_BLD, (0, 0, 0, 2)), F.pad(text.mask_BL, (0, 2)), text.pooled_BD)
+    padded_text = TextFeatures.of(F.pad(text.tokens_BLD, (0, 0, 0, 2)), F.pad(text.mask_BL, (0, 2)), text.pooled_BD)
     video = VideoFeatures(F.pad(frames, (0, 0, 0, 4)), (torch.arange(7) < 3)[None])
     assert_close(retriever.module(video, padded_text).query_BD, query(frames, 3))
     assert not torch.allclose(query(frames.flip(1), 3), query(frames, 3), atol=1e-4)
@@ -224,7 +222,7 @@ def test_without_the_token_branch_the_query_is_the_video_and_the_sequence_branch
     module = fdca.load(fdca.Config(width=16, token_branch=False), features).module.eval()
     composed = module(features.encode_videos([Video("v1")]), features.encode_texts(["red"]))
     with torch.no_grad():
-        module.gains.zero_()
+        module.gains[0] = 0
     again = module(features.encode_videos([Video("v1")]), features.encode_texts(["red"]))
     assert torch.equal(composed.query_BD, again.query_BD)
     assert not torch.equal(composed.token_BD, again.token_BD)
@@ -233,3 +231,24 @@ def test_without_the_token_branch_the_query_is_the_video_and_the_sequence_branch
 def test_an_uneven_width_is_one_line():
     with pytest.raises(ValueError, match="width must be even and a multiple of heads, got 10 and 4"):
         fdca.Config(width=10)
+
+
+def test_the_lengths_of_stored_frames_and_tokens_change_nothing():
+    features = encoder()
+    module = fdca.load(fdca.Config(width=16), features).module.eval()
+    video, text = features.encode_videos([Video("v1"), Video("v2")]), features.encode_texts(TEXTS[:2])
+    longer = VideoFeatures(9 * video.frames_BTD, video.mask_BT)
+    with torch.no_grad():
+        composed = module(video, text)
+        again = module(longer, dataclasses.replace(text, tokens_BLD=9 * text.tokens_BLD))
+    assert_close(again.query_BD, composed.query_BD)
+    assert_close(again.roles_BLR, composed.roles_BLR)
+
+
+def test_another_right_target_of_a_query_is_no_negative():
+    rows = [("r0", "make it red", "t0"), ("r0", "make it red", "t1"), ("r1", "bigger", "t1"), ("r1", "bigger", "t2")]
+    columns = dict(zip(("reference_ids", "modifications", "target_ids"), zip(*rows, strict=True), strict=True))
+    training_set = TrainingSet(**columns, target_group_ids=columns["target_ids"])
+    ignored = training_set.batch([0, 2, 3], encoder()).ignored()
+    # t1 answers the query of row 0 though its own row of that query is elsewhere; the query of row 2 does not want t0
+    assert ignored.tolist() == [[False, True, False], [False, False, True], [False, True, False]]

@@ -10,6 +10,7 @@ from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.tirg import Tirg
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import masked_feature_mean
 
 DIM = 8
 
@@ -52,7 +53,8 @@ def test_faithful_scales_by_four_and_masks_nothing():
     retriever = tirg.load(tirg.Config(mode="faithful"), features)
     retriever.module.eval()
     triplets = batch(features)
-    query = retriever.module(triplets.reference.pooled_BD(), triplets.modification.pooled_BD)
+    mean_BD = masked_feature_mean(triplets.reference.frames_BTD, triplets.reference.mask_BT)
+    query = retriever.module(mean_BD, triplets.modification.own_BD())
     logits = 4 * query @ triplets.target.pooled_BD().T
     assert_close(retriever.training_step(triplets)["loss"], F.cross_entropy(logits, torch.arange(4)))
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from cvr_bench.recipes.recipe import load_recipe, recipe_totals, run_recipe
+from cvr_bench.recipes import RECIPE_FOLDERS
+from cvr_bench.recipes.recipe import built_in_recipes, load_recipe, recipe_totals, run_recipe
 from cvr_data.core.errors import CvrError
 
 GOOD = """
@@ -37,6 +38,7 @@ def test_variables_are_filled_in_and_quotes_respected(recipe_file):
         ("steps: []", "a recipe needs a list of `steps`"),
         ("steps: [a, ", "not valid YAML"),
         ("steps: [make x]", "step 1 should begin with `cvr COMMAND`, got 'make x'"),
+        ("variables: {a: $b, b: x}\nsteps: [cvr list]", "variable a: no variable 'b' above it"),
         ("steps: [cvr run $nothing]", "step 1: no variable 'nothing'"),
         ("stepps: [cvr list]\nsteps: [cvr list]", r"unknown key 'stepps'\. Did you mean: steps\?"),
     ],
@@ -64,6 +66,30 @@ def test_built_in_recipes_and_prompts_are_listed_and_shown(cvr, one_line_error):
 def test_an_unknown_variable_is_refused(recipe_file):
     with pytest.raises(CvrError, match=r"unknown variable 'clip'\. Did you mean: clips\?"):
         load_recipe(recipe_file(GOOD), {"clip": "7"})
+
+
+def test_a_default_moves_with_the_variable_it_is_made_of(recipe_file):
+    path = recipe_file(
+        "variables: {folder: FineCVR, features: $folder/embeddings}\nsteps: [cvr embed $folder --out $features]"
+    )
+    assert load_recipe(path).steps == (("embed", "FineCVR", "--out", "FineCVR/embeddings"),)
+    moved = load_recipe(path, {"folder": "my $5 data"}).steps
+    assert moved == (("embed", "my $5 data", "--out", "my $5 data/embeddings"),)
+    assert load_recipe(path, {"features": "x"}).steps == (("embed", "FineCVR", "--out", "x"),)
+
+
+def test_the_folder_of_published_files_moves_all_of_them():
+    for name, folder in (
+        ("fdca-finecvr-clip", "finecvr"),
+        ("fdca-finecvr-blip", "finecvr"),
+        ("bse-dense-webvid-covr", "folder"),
+    ):
+        path = built_in_recipes(RECIPE_FOLDERS)[name]
+        moved = load_recipe(path, {folder: "elsewhere/data"}).steps
+        before = load_recipe(path).steps
+        default = {"finecvr": "FineCVR", "folder": "Dense-WebVid-CoVR"}[folder]
+        assert any(default in word for step in before for word in step)
+        assert not any(word.startswith(default) or f"={default}" in word for step in moved for word in step)
 
 
 def test_every_step_runs_in_the_folder_and_is_timed(recipe_file, tmp_path):

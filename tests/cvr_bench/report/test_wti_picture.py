@@ -11,7 +11,7 @@ from PIL import Image
 import cli
 from cvr_bench.benchmarks import msrvtt
 from cvr_bench.models import MODELS
-from cvr_bench.models.parts.weights import load_model_checkpoint
+from cvr_bench.models.parts.trained import load_model_checkpoint
 from cvr_bench.report.wti_matches import Matches, find_wti_matches, wti_token_names
 from cvr_bench.report.wti_picture import TO_FRAME, TO_TOKEN, draw_wti_matches
 from cvr_bench.results.result import read_result
@@ -58,7 +58,7 @@ def test_the_score_is_that_of_retrieval(trained):
     stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(trained / "emb")}))
     component = MODELS.get("drl")
     retriever = component.load(component.Config(**read_result(result).record["options"]), stored)
-    load_model_checkpoint(retriever, result)
+    load_model_checkpoint(retriever, result, stored)
     retriever.index([Item("video3", Video("video3"))])
     assert float(retriever.score([Query("q", None, TEXT)])) == pytest.approx(found.score, abs=1e-5)
     assert found.words == TEXT.split()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cvr_bench.results.compare import compare_methods, compare_results
-from cvr_bench.results.method import method_table, read_method, result_folders
+from cvr_bench.results.method import method_rows, read_method, result_folders
 from cvr_bench.results.result import read_result
 from cvr_bench.scoring.intervals import Clusters, difference_interval, method_difference
 
@@ -46,8 +46,7 @@ def test_each_seed_has_a_folder_and_a_model_without_seeds_has_one(trained):
 def test_the_table_has_mean_and_spread(trained):
     method = read_method(trained[0] / "random-tiny")
     values = [read_result(path).interval("mean").value for path in result_folders(trained[0] / "random-tiny")]
-    cells = method_table([method]).splitlines()[1]
-    assert f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" in cells
+    assert f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" in method_rows([method])[1]
 
 
 def test_a_comparison_of_methods_speaks_of_seeds(trained):
@@ -64,7 +63,8 @@ def test_the_command_takes_folders_of_seeds(trained, cvr, one_line_error, world)
     found = json.loads(cvr("compare", out / "random-tiny", out / "combiner-tiny", "--json").out)
     assert found["second"] == "combiner (3 seeds)"
     assert cvr("report", out / "random-tiny", out / "sum-tiny", "-O", out / "page.md").code == 0
-    assert "random-tiny/seed-2" in (out / "page.md").read_text()
+    page = (out / "page.md").read_text()
+    assert "random-tiny/seed-2" in page and "| random (3 seeds) |" in page
     again = ["bench", "-m", "random", "--data", world.triplets, "--no-audit", "--out", out / "one"]
     assert cvr(*again).code == 0
     assert "holds the result of one seed; pass --name" in one_line_error(*again, "--seeds", "2")

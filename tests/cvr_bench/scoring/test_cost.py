@@ -86,6 +86,9 @@ def test_training_on_a_gpu_costs_gpu_hours_and_on_a_cpu_none():
     model = DenseRetriever(slow, slow, module=torch.nn.Linear(3, 2))
     seconds = {"load": 0.0, "train": 7200.0, "encode": 0.0, "score": 1.0}
     assert cost_of_scoring(model, seconds, {"device": "cuda:0"})["gpu_hours"] == 2.0
+    assert cost_of_scoring(model, seconds, {"device": "cuda:0", "devices": 4})["gpu_hours"] == 8.0
+    resumed = {"device": "cuda:0", "devices": 2, "seconds": 10_800.0}
+    assert cost_of_scoring(model, seconds, resumed)["gpu_hours"] == 6.0
     on_cpu = cost_of_scoring(model, seconds, {"device": "cpu"})
     assert (on_cpu["gpu_hours"], on_cpu["parameters"], on_cpu["trained_parameters"]) == (0.0, 8, 8)
     assert cost_of_scoring(model, seconds, None)["trained_parameters"] == 0

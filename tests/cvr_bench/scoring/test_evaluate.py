@@ -10,6 +10,7 @@ from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
+from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 
 pytestmark = pytest.mark.slow
@@ -233,18 +234,26 @@ def test_one_item_is_ranked_first():
     assert (ranks.rank.tolist(), ranks.ties.tolist(), ranks.top.to_pylist()) == ([1], [0], [["v000"]])
 
 
+def test_embeddings_whose_products_overflow_are_an_error():
+    long = DenseRetriever(
+        lambda queries: torch.full((len(queries), 2), 1e20), lambda videos: torch.full((len(videos), 2), 1e19)
+    )
+    with pytest.raises(CvrError, match=r"The scores of query q000.* overflow float32"):
+        evaluate(long, random_task(3, 5))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_score_that_is_no_number_is_an_error(value):
     task = random_task(3, 5)
     scores = {(query.query_id, it.item_id): 0.0 for query in task.queries for it in task.gallery}
     scores["q001", "v002"] = value
-    with pytest.raises(ValueError, match="A score of query q001 is NaN or infinite"):
+    with pytest.raises(CvrError, match="A score of query q001 is NaN or infinite"):
         evaluate(MatrixRetriever(scores), task)
     broken = DenseRetriever(
         lambda queries: torch.ones(len(queries), 2),
         lambda videos: torch.tensor([[1.0, value if video.video_id == "v002" else 1.0] for video in videos]),
     )
-    with pytest.raises(ValueError, match="The embedding of gallery item v002 is NaN or infinite"):
+    with pytest.raises(CvrError, match="The embedding of gallery item v002 is NaN or infinite"):
         evaluate(broken, task)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import torch
 
 from cvr_bench.scoring.evaluate import Ranks, evaluate
@@ -26,11 +27,13 @@ def task():
     gallery = [Item(f"g{number}", Video(f"g{number}")) for number in range(9)]
     return Task(
         name="seven",
-        queries=[Query(query_id, None, "text") for query_id in ids],
+        queries=[Query(query_id, gallery[8], "text") for query_id in ids],
         gallery=gallery,
         targets={query_id: frozenset({f"g{number}", f"g{number + 2}"}) for number, query_id in enumerate(ids)},
         subset={query_id: frozenset({f"g{number}", f"g{number + 1}"}) for number, query_id in enumerate(ids)},
         subset_ks=(1,),
+        twins={"g1": frozenset({"g6"}), "g6": frozenset({"g1"})},  # of targets of q1, q4 and q6: in either share
+        distractor_kinds={"g7": "mined", "g0": "near"},
     )
 
 
@@ -42,4 +45,15 @@ def test_shares_join_to_the_ranks_of_the_whole_task():
     found = joined_ranks(parts, [query.query_id for query in whole.queries])
     for field in dataclasses.fields(Ranks):
         first, second = getattr(found, field.name), getattr(expected, field.name)
-        assert (first is second is None) or list(first) == list(second), field.name
+        assert first is not None
+        assert (first.tolist() if isinstance(first, np.ndarray) else list(first)) == (
+            second.tolist() if isinstance(second, np.ndarray) else list(second)
+        ), field.name
+
+
+def test_a_share_without_copies_joins_one_with_copies():
+    whole = dataclasses.replace(task(), twins={"g1": frozenset({"g7"}), "g7": frozenset({"g1"})})
+    shares = [whole.queries[2:3], [*whole.queries[:2], *whole.queries[3:]]]  # g1 and g7 answer none of the first
+    parts = [evaluate(Table(), part_of_task(whole, share)) for share in shares]
+    found = joined_ranks(parts, [query.query_id for query in whole.queries])
+    assert found.twin_rank.tolist() == evaluate(Table(), whole).twin_rank.tolist() != found.rank.tolist()

@@ -1,6 +1,7 @@
 """Which triplets an epoch visits: by triplet, by target, balanced, of mixed data, and next to hard ones."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,25 @@ class Confusing:
 
     def score(self, queries):
         return self.scores[[int(query.query_id) for query in queries]][:, self.columns]
+
+
+class Described:
+    """Takes the description for the query, as models that read it do."""
+
+    def index(self, gallery):
+        self.width = len(gallery)
+
+    def score(self, queries):
+        self.described = [query.description for query in queries]
+        return torch.zeros(len(queries), self.width)
+
+
+def test_hard_rows_are_mined_with_the_query_that_is_trained():
+    found, retriever = triplets("ab"), Described()
+    mine_hard_rows(retriever, found, 1)
+    assert retriever.described == [None, None]
+    mine_hard_rows(retriever, replace(found, extra={"reference_description": ["a dog", "a cat"]}), 1)
+    assert retriever.described == ["a dog", "a cat"]
 
 
 def test_hard_rows_are_of_the_targets_ranked_highest_by_mistake():

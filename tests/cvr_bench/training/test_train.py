@@ -9,7 +9,7 @@ import torch
 
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.weights import load_model_checkpoint
+from cvr_bench.models.parts.trained import load_model_checkpoint
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.tasks.task import Item, Query, Task
@@ -52,7 +52,7 @@ class Remembering:
     def encode_texts(self, texts):
         found = [self.text(text) for text in texts]
         tokens, mask = pad_features([features.tokens_BLD[0] for features in found])
-        return TextFeatures(tokens, mask, torch.cat([features.pooled_BD for features in found]))
+        return TextFeatures.of(tokens, mask, torch.cat([features.pooled_BD for features in found]))
 
 
 @functools.cache
@@ -251,7 +251,7 @@ def test_a_checkpoint_gives_the_trained_scores(tmp_path):
     expected = evaluate(retriever, task).rank.tolist()
     for path in (tmp_path, tmp_path / "training", tmp_path / "training/model.safetensors"):
         fresh = model(projection=16, hidden=16, seed=4)
-        load_model_checkpoint(fresh, path)
+        load_model_checkpoint(fresh, path, encoder())
         assert evaluate(fresh, task).rank.tolist() == expected
 
 
@@ -271,19 +271,19 @@ def test_a_wrong_checkpoint_is_one_line(tmp_path, content, message):
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(CvrError, match=message) as caught:
-        load_model_checkpoint(model(projection=4, hidden=4), path)
+        load_model_checkpoint(model(projection=4, hidden=4), path, encoder())
     assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_of_another_width_is_one_line(tmp_path):
     run(tmp_path)
     with pytest.raises(CvrError, match=r"shape \(16, 16\), the model \(4, 16\)"):
-        load_model_checkpoint(model(projection=4, hidden=4), tmp_path)
+        load_model_checkpoint(model(projection=4, hidden=4), tmp_path, encoder())
 
 
 def test_a_model_without_parameters_has_no_checkpoint(tmp_path):
     with pytest.raises(CvrError, match="has nothing to load"):
-        load_model_checkpoint(model("sum"), tmp_path)
+        load_model_checkpoint(model("sum"), tmp_path, encoder())
 
 
 def test_a_loss_that_is_not_finite_stops_with_one_line(tmp_path):

@@ -217,7 +217,7 @@ def test_the_schedule_of_epochs_holds_within_one(tmp_path):
     ("options", "message"),
     [
         ({"chunk_size": 1}, "chunk_size must be 0 or at least 2"),
-        ({"ema": 1.0}, r"ema must be in \[0, 1\)"),
+        ({"ema": 1.0}, r"ema must be in \[0, 1\), got 1.0"),
         ({"loggers": "tensorboard,csv"}, "loggers are tensorboard and wandb"),
     ],
 )

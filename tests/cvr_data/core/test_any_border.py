@@ -14,7 +14,7 @@ from cvr_data.features import frame_scores, similarities
 from cvr_data.modifications import asked, describe_videos, lookup
 from cvr_data.modifications.checking import score
 from cvr_data.pairs import distractors
-from cvr_data.pairs.search import neighbour_jobs
+from cvr_data.pairs.search import neighbour_jobs, statement_search
 from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
 from cvr_data.triplets import judgments
 from cvr_data.videos import entries, import_videos, repeated
@@ -30,7 +30,7 @@ STAGES = {
     "split": ("split", "IN/videos", "--embeddings", "embeddings", "-o", "test=0.4", "-o", "threshold=0.7"),
     "one-word": MINE,
     "one-phrase": (*MINE, "--strategy", "one-phrase"),
-    "concept": (*MINE, "--strategy", "concept", "-o", "neighbours=5"),
+    "concept": (*MINE, "--strategy", "concept", "-o", "targets=5"),
     "neighbors": (*MINE, "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=3"),
     "given": (*MINE, "--strategy", "given", "-o", "path=given.csv"),
     "texts": ("generate-modifications", "IN/one-word", "--style", "short", "--llm", "rules", "--num-texts", "2"),
@@ -46,7 +46,8 @@ SIZES = (
     (parts, "PART_VALUES"), (runner, "CLAIMS"), (runner, "BUCKET_VALUES"), (stage_jobs, "PART_ROWS"),
     (one_word, "BUCKET_VALUES"), (one_phrase, "BUCKET_VALUES"), (neighbors, "CAPTIONS"),
     (neighbors, "FOUND"), (concept, "CAPTIONS"), (concept, "FOUND"), (neighbour_jobs, "QUERIES"),
-    (neighbour_jobs, "KEYS"), (given, "SLICES"), (files, "SLICE"),
+    (statement_search, "STATEMENTS"), (statement_search, "VIDEOS"), (neighbour_jobs, "KEYS"), (given, "SLICES"),
+    (files, "SLICE"),
     (similarities, "CHUNK"), (entries, "SLICE"), (import_videos, "PART_ROWS"), (asked, "ROWS"), (score, "ROWS"),
     (lookup, "BUCKET"), (describe_videos, "ROWS"), (frame_scores, "ROWS"), (distractors, "BUCKET_VALUES"),
     (distractors, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),
@@ -136,7 +137,7 @@ def test_borders_change_no_row_no_verdict_and_no_count(name, world, tmp_path, mo
 
 @pytest.mark.parametrize("name", ["one-word", "one-phrase", "neighbors", "given"])
 def test_a_pair_and_its_reverse_share_their_fate(name, world):
-    """Where the strategy gives both ways of every pair; concept drops one way of some before any filter."""
+    """Where the strategy gives both ways of every pair; concept gives each reference its best targets."""
     made = open_artifact(world / name)
     names = ["reference_id", "target_id", "reference_caption", "target_caption"]
     fate = {tuple(row[key] for key in names): None for row in made.read(names).to_pylist()}

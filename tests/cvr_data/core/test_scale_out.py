@@ -21,7 +21,7 @@ from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source
 from cvr_data.pairs.mine_pairs import Strategy, mine_pairs, parse_filter
 from cvr_data.pairs.search import nearest as _nearest
-from cvr_data.pairs.search import neighbour_jobs
+from cvr_data.pairs.search import neighbour_jobs, statement_search
 from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
@@ -32,6 +32,7 @@ CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
 SMALL = (
     (embed_source, "VIDEOS_PER_PART", 8), (embed_source, "TEXTS_PER_PART", 16), (one_word, "BUCKET_VALUES", 20),
     (concept, "CAPTIONS", 20), (neighbors, "CAPTIONS", 20), (neighbors, "FOUND", 100), (concept, "FOUND", 100),
+    (statement_search, "STATEMENTS", 100),
     (neighbour_jobs, "QUERIES", 16), (runner, "CLAIMS", 40), (parts, "PART_VALUES", 20),
 )  # fmt: skip
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
@@ -109,7 +110,7 @@ def bytes_of(folder):
     [
         ("embed", "--encoder", "hash"),
         ("mine-pairs", "--strategy", "one-word", "-o", "max_group=2", "--filter", "min-words"),
-        ("mine-pairs", "--strategy", "concept", "-o", "neighbours=5", "--filter", "none"),
+        ("mine-pairs", "--strategy", "concept", "-o", "targets=5", "--filter", "none"),
         ("mine-pairs", "--strategy", "neighbors", "-o", "text_encoder=hash", "-o", "low=-1", "-o", "k=3",
          "--filter", "min-words"),
     ],

@@ -124,7 +124,7 @@ def test_descriptions_below_the_floor_are_rejected(world, model, prompt, tmp_pat
     [
         ('{"description": "A small red boat drifts to the left across a calm lake."}', "A small red boat", None),
         ("A small red boat drifts to the left,\nacross a calm lake.", "drifts to the left, across", None),
-        ('{"caption": "A small red boat drifts to the left across a calm lake."}', None, "unparsable"),
+        ('{"caption": "A small red boat drifts to the left across a calm lake."}', None, "schema"),
         ("A red boat.", None, "too_short"),
     ],
 )

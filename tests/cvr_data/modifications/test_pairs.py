@@ -35,3 +35,25 @@ def test_variables_name_what_stays():
     assert variables["retained"] == "a red"
     assert (variables["excluded"], variables["injected"], variables["scene"]) == ("ball", "cube", "beach")
     assert "number" not in variables
+
+
+def phrased(change, before, after):
+    names = ("start", "end", "head", "number", "determiner")
+    phrases = (dict(zip(names, phrase, strict=True)) for phrase in (before, after))
+    return {**change, **dict(zip(("before_phrase", "after_phrase"), phrases, strict=True))}
+
+
+def test_a_prompt_is_told_what_changes_with_the_noun_it_is_said_of():
+    colour = {"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}
+    captions = {"reference": "a red car drives at dusk", "target": "a blue car stops at dawn"}
+    red = phrased(colour, (2, 5, "car", "singular", "a"), (2, 6, "car", "singular", "a"))
+    time = phrased({"kind": "static", "slot": "scene", "before": "dusk", "after": "dawn"},
+                   (20, 24, "dusk", "singular", ""), (20, 24, "dawn", "singular", ""))  # fmt: skip
+    drives = phrased({"kind": "action", "slot": "action", "before": "drives", "after": "stops"},
+                     (10, 16, "", "", ""), (11, 16, "", "", ""))  # fmt: skip
+    both = pair(red, time, drives, **captions)
+    variables = variables_of(both, change_of(both, "static"), "static")
+    assert (variables["before"], variables["after"]) == ("the red car and dusk", "the blue car and dawn")
+    assert variables_of(both, change_of(both, "action"), "action")["injected"] == "stops"
+    bare = pair(colour, **captions)
+    assert variables_of(bare, change_of(bare, "any"))["before"] == "red"

@@ -117,6 +117,14 @@ class BlipNetwork(nn.Module):
             raise ValueError("This network was made without the projection of descriptions.")
         return self.prompt_proj(self.states(description, None, first))
 
+    def described(self, description: Words, first: int = CLS) -> ImageTokens:
+        """Return a description as what a text can look at: all its tokens, as wide as those of images."""
+        states_BLV = self.prompt(description, first)
+        # without ids, the first token that stands for the whole text comes on top
+        own = states_BLV.shape[1] - description.mask_BL.shape[1]
+        first_BF = description.mask_BL.new_ones(len(states_BLV), own)
+        return ImageTokens(states_BLV, torch.cat([first_BF, description.mask_BL], dim=1))
+
     def _attend(self, words: Words, tokens_BPV: Tensor | None, first: int) -> Tensor:
         inputs, mask_BL = self._inputs(words, first)
         states = self.text_encoder(**inputs, attention_mask=mask_BL.long(), encoder_hidden_states=tokens_BPV)

@@ -1,8 +1,10 @@
 """Options of the CoVR family; the Config of each of its models inherits them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from cvr_data.core.ranges import SHARE, SIZE, TEMPERATURE, within
 
 Mode = Literal["fixed", "faithful"]
 Pooling = Literal["mean", "middle", "query"]
@@ -23,15 +25,15 @@ class CovrConfig:
     """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
     loss: Loss = "hn-nce"
     """Whether close negatives weigh more."""
-    temperature: float = 0.07
+    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
     """Of the logits; not learned, as released."""
-    width: int = 128
+    width: int = field(default=128, metadata=within(SIZE))
     """Of the small network's states."""
-    layers: int = 2
+    layers: int = field(default=2, metadata=within(SIZE))
     """Of the small network; as published 12."""
-    heads: int = 4
+    heads: int = field(default=4, metadata=within(SIZE))
     """Of the small network's attention."""
-    dropout: float = 0.1
+    dropout: float = field(default=0.1, metadata=within(SHARE))
     """Of the small network."""
     checkpoint: Path | None = None
     """Trained weights; None starts from those of `model`, or from random ones."""

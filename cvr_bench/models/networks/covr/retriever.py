@@ -16,7 +16,7 @@ from cvr_bench.models.networks.covr.objective import (
     covr_queries_in_parts,
 )
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_frames
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.features.protocol import Encoder
@@ -35,6 +35,8 @@ def covr_retriever(
     Raises:
         CvrError: the checkpoint does not fit.
     """
+    if config.is_faithful and config.model is not None:
+        check_released_frames(encoder, config.model, unit=True)
     if module is not None:
         load_model_weights(module, config.checkpoint)
 

@@ -4,7 +4,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -17,13 +17,14 @@ from cvr_bench.models.networks.drl.retriever import LateRetriever, drl_cross_blo
 from cvr_bench.models.networks.drl.transformer import DEPTH, FrameTransformer, TransformerLayer
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.device import device_of_module, on_device, seeded
-from cvr_bench.models.parts.late_interaction import Parts
+from cvr_bench.models.parts.late_interaction import Parts, parts_one_by_one
 from cvr_bench.models.parts.losses import loss_false_negatives
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_frames
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_data.core.errors import CvrError
+from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, TEMPERATURE, within
 from cvr_data.features.encoders.networks.checkpoints import load_encoder_network
-from cvr_data.features.protocol import Encoder
+from cvr_data.features.protocol import Encoder, single_texts, single_videos
 from cvr_data.media.video import Video
 
 HEAD_WIDTH = 64
@@ -39,9 +40,9 @@ class LateOptions(Start):
 
     mode: Literal["fixed", "faithful"] = "fixed"
     """What the paper describes, or what was released."""
-    temperature: float = 0.01
+    temperature: float = field(default=0.01, metadata=within(TEMPERATURE))
     """At the start, as CLIP's; it is learned."""
-    positions: int = 77
+    positions: int = field(default=77, metadata=within(SIZE))
     """Most frames of a video, as released."""
     clip: str | None = None
     """A CLIP (folder or hub id) whose first text layers the Transformer over frames, or xti's, starts from."""
@@ -64,16 +65,17 @@ class DrlOptions(LateOptions):
     cdcr: int = 3
     """Regularisation: 0 none, 1 a random token with a random frame, 2 every part with its best match, 3 the same,
     weighted; for dp, 1 to 3 compare the two vectors, and xti has none."""
-    cdcr_alpha1: float = 0.11
+    cdcr_alpha1: float = field(default=0.11, metadata=within(NOT_NEGATIVE))
     """Of matching channels; as in the released recipe."""
-    cdcr_alpha2: float = 0.0
+    cdcr_alpha2: float = field(default=0.0, metadata=within(NOT_NEGATIVE))
     """Of channels that do not match; as in the released recipe."""
-    cdcr_lambda: float = 0.001
+    cdcr_lambda: float = field(default=0.001, metadata=within(NOT_NEGATIVE))
     """Of the regularisation in the loss; as released."""
-    max_words: int = 32
-    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches."""
-    max_frames: int = 12
-    """Frames that `faithful` pads a video to."""
+    max_words: int = field(default=32, metadata=within(SIZE))
+    """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches; a longer one is whole,
+    where the released code cuts it."""
+    max_frames: int = field(default=12, metadata=within(SIZE))
+    """Frames that `faithful` pads a video to; one with more keeps them."""
 
     def __post_init__(self) -> None:
         if self.wti_layers not in (1, 2, 3):
@@ -97,6 +99,8 @@ class DrlOptions(LateOptions):
 
 def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
     """Return the model over frozen features. Raises CvrError: a checkpoint does not fit."""
+    if options.faithful and (options.interaction != "dp" or options.aggregation != "none"):
+        check_released_frames(encoder, "drl", unit=False)
     with seeded(options.seed):
         network = DrlNetwork(_architecture(options, encoder.dim))
     if options.clip is not None:
@@ -104,11 +108,15 @@ def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetr
     load_model_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
-        parts = network.text_parts(on_device(encoder.encode_texts(texts), device_of_module(network)))
+        device = device_of_module(network)
+        items = single_texts(on_device(encoder.encode_texts(texts), device))
+        parts = parts_one_by_one(network.text_parts, items, device)
         return _with_released_padding(parts, options.max_words) if options.pads_as_released else parts
 
     def video_parts(videos: Sequence[Video]) -> Parts:
-        parts = network.video_parts(on_device(encoder.encode_videos(videos), device_of_module(network)))
+        device = device_of_module(network)
+        items = single_videos(on_device(encoder.encode_videos(videos), device))
+        parts = parts_one_by_one(network.video_parts, items, device)
         return _with_released_padding(parts, options.max_frames) if options.pads_as_released else parts
 
     def training_step(batch: TripletBatch) -> Losses:
@@ -208,8 +216,7 @@ def _losses(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Lo
     compared = drl_training_scores(options, network, batch)
     ignored_BB: Tensor | None = None
     if not options.faithful:
-        lists = (batch.target_ids, batch.target_group_ids, batch.modifications)
-        ignored_BB = loss_false_negatives(*(batch.joined_ids(values) for values in lists))
+        ignored_BB = batch.ignored() | loss_false_negatives(batch.joined_ids(batch.modifications))
         ignored_BB = ignored_BB.to(device_of_module(network))
     parts = {"similarity": drl_contrastive_loss(compared.scores, network.scale, ignored_BB)}
     if options.cdcr and compared.scores.own is not None:

@@ -39,7 +39,8 @@ VideoParts = Callable[[Sequence[Video]], Parts]
 class LateRetriever:
     """Keeps the parts of the gallery, and compares them with those of the queries block by block.
 
-    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction.
+    The module is in eval mode while it indexes and scores. A `block` of None is the token-wise interaction, whose
+    scores are exact; those of another are as exact as its network.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class LateRetriever:
         self.module, self.training_step = module, training_step
         self.text_parts, self.video_parts = text_parts, video_parts
         self.block = block or BestMatches()
+        self.is_exact = block is None
         self.of_texts = False
         self.gallery: list[Tile] | None = None
         self.columns_G = torch.empty(0, dtype=torch.long)

@@ -80,12 +80,17 @@ class FixedFdca(nn.Module):
     The other arguments are options of the model `fdca`, which tells what they mean.
     """
 
+    length: Tensor
+    """Of the frames and tokens that are read; 0 takes them as they are."""
+
     def __init__(
         self, dim: int, *, width: int, depth: int, heads: int, dropout: float, fusion_dropout: float,
         temperature: float, token_branch: bool,
     ):  # fmt: skip
         super().__init__()
         self.token_branch = token_branch
+        # what a linear layer reads then has a variance of about 1
+        self.register_buffer("length", torch.tensor(float(dim) ** 0.5))
         self.frame_in, self.token_in = nn.Linear(dim, width), nn.Linear(dim, width)
         self.look = CrossLayer(width, heads, dropout)
         self.norm_role, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -108,13 +113,14 @@ class FixedFdca(nn.Module):
         return self.log_scale.exp().clamp(max=MAX_SCALE)
 
     def forward(self, reference: VideoFeatures, text: TextFeatures) -> Composed:
-        """Return the composition of each reference and text."""
-        frames_BTW = _with_positions(self.frame_in(self.drop(reference.frames_BTD)))
-        tokens_BLW = _with_positions(self.token_in(self.drop(text.tokens_BLD)))
+        """Return the composition of each reference and text; how long frames and tokens are has no influence."""
+        tokens_BLD = self._brought_to(1.0, text.tokens_BLD)
+        frames_BTW = _with_positions(self.frame_in(self.drop(self._brought_to(self.length, reference.frames_BTD))))
+        tokens_BLW = _with_positions(self.token_in(self.drop(self._brought_to(self.length, text.tokens_BLD))))
         # each token is judged by the text around it and by the frames
         seen_BLW = self.look(tokens_BLW, text.mask_BL, frames_BTW, reference.mask_BT)
         roles_BLR = self.role(self.norm_role(seen_BLW)).float().softmax(dim=-1) * text.mask_BL.unsqueeze(-1)
-        parts_BRD = _means_by_role(text.tokens_BLD, roles_BLR)
+        parts_BRD = _means_by_role(tokens_BLD, roles_BLR)
         video_BD = reference.pooled_BD()
         gain_injected, gain_excluded = self.gains
         token_BD = video_BD + gain_injected * parts_BRD[:, INJECTED] - gain_excluded * parts_BRD[:, EXCLUDED]
@@ -125,6 +131,14 @@ class FixedFdca(nn.Module):
             retained_BD=F.normalize(parts_BRD[:, RETAINED], dim=-1),
             roles_BLR=roles_BLR,
         )
+
+    def older_weights(self) -> dict[str, Tensor]:
+        """Return what files lack whose weights learned from frames and tokens of any length."""
+        return {"length": torch.zeros(())}
+
+    def _brought_to(self, length: Tensor | float, rows_BND: Tensor) -> Tensor:
+        """The rows at one length; as they are for older weights."""
+        return torch.where(self.length > 0, F.normalize(rows_BND, dim=-1) * length, rows_BND)
 
     def _fuse(
         self, frames_BTW: Tensor, mask_BT: Tensor, tokens_BLW: Tensor, mask_BL: Tensor, roles_BLR: Tensor

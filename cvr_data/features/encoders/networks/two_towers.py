@@ -2,6 +2,7 @@
 
 # Shapes: N frames, C channels, H height, W width, P places in a frame, B texts, L tokens, D embedding.
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
@@ -28,6 +29,8 @@ class Towers(Protocol):
     """The two networks of a model; all tensors in and out lie on their device."""
 
     preprocessing: Preprocessing
+    network: Any
+    """A torch module."""
     dim: int
     """Width of frame, token and text features."""
     frame_token_dim: int
@@ -93,6 +96,14 @@ class TwoTowerEncoder(OnDevice):
         super().__init__(config)
         towers.to(self.device)
 
+    def weights_sha256(self) -> str:
+        """Return a hash of all weights, whatever file they came from."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.towers.network.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
+            digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
     def read_video(self, video: Video) -> np.ndarray:
         """Return the sampled frames as the network wants them, uint8 (T, size, size, 3).
 
@@ -127,7 +138,7 @@ class TwoTowerEncoder(OnDevice):
         batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
         encoded = map_batches(self._encode_texts, batches, self.device)
         tokens_BLD, mask_BL = pad_features([row_LD for rows, _ in encoded for row_LD in rows])
-        return TextFeatures(tokens_BLD, mask_BL, F.normalize(torch.cat([pooled for _, pooled in encoded]), dim=-1))
+        return TextFeatures.of(tokens_BLD, mask_BL, torch.cat([pooled for _, pooled in encoded]))
 
     def _run_images(self, run: Callable[[Tensor], Tensor], frames: np.ndarray) -> Tensor:
         def encode(batch_NHWC: Tensor) -> Tensor:

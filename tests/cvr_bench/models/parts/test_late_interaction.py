@@ -11,11 +11,11 @@ from cvr_bench.models.parts.late_interaction import BestMatches, Parts, late_int
 DIM = 6
 
 
-def parts(lengths, seed, padding=3.0):
+def parts(lengths, seed, padding=3.0, dim=DIM):
     """Items of these lengths, padded with vectors that would win every maximum."""
     generator = torch.Generator().manual_seed(seed)
     longest = max(lengths)
-    vectors_BND = F.normalize(torch.randn(len(lengths), longest, DIM, generator=generator), dim=-1)
+    vectors_BND = F.normalize(torch.randn(len(lengths), longest, dim, generator=generator), dim=-1)
     mask_BN = torch.arange(longest) < torch.tensor(lengths)[:, None]
     weights_BN = torch.rand(len(lengths), longest, generator=generator) * mask_BN
     vectors_BND[~mask_BN] = padding
@@ -44,6 +44,28 @@ def test_blocks_give_the_formula_whatever_the_tiles(text_lengths, video_lengths,
         late_interaction_tiles([texts], text_rows), late_interaction_tiles([videos], video_rows)
     )
     assert_close(found, by_pairs(texts, videos), atol=1e-6, rtol=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(LENGTHS, LENGTHS, st.integers(1, 40), st.integers(1, 40), st.integers(1, 3), st.integers(0, 99))
+def test_scores_are_the_same_to_the_last_bit_whatever_the_tiles_and_threads(
+    text_lengths, video_lengths, text_rows, video_rows, threads, seed
+):
+    texts, videos = parts(text_lengths, seed, dim=384), parts(video_lengths * 2, seed + 1, dim=384)
+    count = len(video_lengths)
+    for values in (videos.vectors_BND, videos.weights_BN):
+        values[count:] = values[:count]  # copies
+    whole = late_interaction_scores(late_interaction_tiles([texts], 999), late_interaction_tiles([videos], 999))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = late_interaction_scores(
+            late_interaction_tiles([texts], text_rows), late_interaction_tiles([videos], video_rows)
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found, whole)
+    assert torch.equal(whole[:, count:], whole[:, :count])
 
 
 def test_items_may_come_in_batches_of_any_padding():

@@ -1,44 +1,30 @@
-"""concept: against a quadratic reading of its definition on given concept sets, and what must not matter."""
+"""concept: what is a pair, what is none, which captions a pair has, and what must not matter."""
 
-from itertools import product
+import itertools
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
-from cvr_data.features.encoders import hash as hash_encoder
-from cvr_data.features.store import FeatureStore
-from cvr_data.pairs.search.concept_folding import Words, folded, read_synonyms
-from cvr_data.pairs.search.concept_mentions import Mention, mentions
-from cvr_data.pairs.search.concept_sets import Concept, Named, _often, difference, mentions_in_frames, open_frames
-from cvr_data.pairs.search.nearest import Band, nearest
+from cvr_data.pairs.search import statement_search
+from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.pairs.strategies import concept
-from cvr_data.pairs.strategies.concept import Config, explain, pairs_of
+from cvr_data.pairs.strategies.concept import Config, explain
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.mined_pairs import mined as mined_pairs
 
-NAMES = ["ball", "cube", "red", "blue", "beach", "spin"]
-SLOTS = dict(zip(NAMES, ["object", "object", "attribute", "attribute", "scene", "action"], strict=True))
-KINDS = {"object": "thing", "scene": "thing", "attribute": "attribute", "action": "action"}
-ROWS = np.eye(6)
-ROWS[sorted(NAMES).index("red")] = 0.8 * ROWS[sorted(NAMES).index("blue")] + 0.6 * ROWS[sorted(NAMES).index("red")]
-VECTORS = Words(pa.array(sorted(NAMES)), ROWS)
-CONCEPTS = {name: (Concept(KINDS[SLOTS[name]], name), Named(f"the {name}", SLOTS[name], name)) for name in NAMES}
-SETS = st.lists(st.sets(st.sampled_from(NAMES), min_size=1), min_size=0, max_size=7)
-CAPTIONS = ["a red ball spins on a beach", "a blue ball spins on a beach", "a man rides a horse", "a man rides a bike"]
-SEEN_LISTS = {
-    "v1": ["a red ball spins on a beach"],
-    "v2": ["a blue ball spins on a beach"],
-    "v3": ["a dog runs on a beach"],
-}
-SEEN = tuple(SEEN_LISTS)
+CAPTIONS = [
+    "a red car drives down a road", "a blue car drives down a road", "a man rides a horse", "a man rides a bike",
+    "a man plays the guitar on a stage", "a woman plays the guitar on a stage", "a man plays the piano on a stage",
+    "rain falls",
+]  # fmt: skip
+PARTS = (["a dog", "a cat", "a man", "two men"], ["runs", "jumps"], ["on a red bench", "on a blue bench", "in a park"])
+ALIKE = [" ".join(words) for words in itertools.product(*PARTS)]
 
 
 def videos(corpus):
@@ -46,114 +32,155 @@ def videos(corpus):
     return check_columns(pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3])), VIDEOS, "test")
 
 
-def points(count):
-    drawn = np.random.default_rng(count).normal(size=(count, 5)).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+def mined(corpus, config=None, **options):
+    return mined_pairs(concept, config or Config(), videos(corpus), **options)
 
 
-def concept_set(names):
-    return dict(CONCEPTS[name] for name in names)
-
-
-def mined(sets, config):
-    table = videos({f"v{row}": [f"caption {row}"] for row in range(len(sets))})
-    near = nearest(points(len(sets)), Band(k=config.neighbours, low=-1.01, high=1.01))
-    return split_dropped(pairs_of(config, table, [concept_set(each) for each in sets], near, VECTORS))
-
-
-@given(SETS, st.integers(1, 4), st.integers(1, 4))
-def test_pairs_are_those_of_the_quadratic_definition(sets, neighbours, most):
-    kept, dropped = mined(sets, Config(neighbours=neighbours, max_changes=most))
-    cosines_NN = points(len(sets)).astype(np.float64) @ points(len(sets)).astype(np.float64).T
-    expected = {}
-    for one, other in product(range(len(sets)), repeat=2):
-        nearer = sum(cosines_NN[one, third] > cosines_NN[one, other] for third in range(len(sets)) if third != one)
-        if one != other and nearer < neighbours:
-            parts = sets[one] & sets[other], sets[other] - sets[one], sets[one] - sets[other]
-            changes = sum(
-                max(sum(SLOTS[name] == slot for name in side) for side in parts[1:]) for slot in set(SLOTS.values())
-            )
-            is_kept = bool(parts[0] and parts[1]) and changes <= most
-            expected[f"v{one}", f"v{other}"] = is_kept, *(sorted(part) for part in parts)
-    found = {
-        (row["reference_id"], row["target_id"]): (is_kept, row["retained"], row["injected"], row["excluded"])
-        for table, is_kept in ((kept, True), (dropped, False))
-        for row in table.to_pylist()
-    }
-    assert found == expected
-
-
-@given(st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES)))
-def test_the_other_direction_swaps_injected_and_excluded_and_before_and_after(one, other):
-    forth = difference(concept_set(one), concept_set(other), VECTORS)
-    back = difference(concept_set(other), concept_set(one), VECTORS)
-    assert (forth.retained, forth.injected, forth.excluded) == (back.retained, back.excluded, back.injected)
-    turned = [{**change, "before": change["after"], "after": change["before"]} for change in back.changes]
-    assert sorted(map(str, forth.changes)) == sorted(map(str, turned))
-    assert all((change["kind"] == "action") == (change["slot"] == "action") for change in forth.changes)
-
-
-def test_an_attribute_takes_the_place_of_a_like_one_only():
-    first = {Concept("attribute", "red"): Named("red", "attribute", "red")}
-    other = {Concept("attribute", "big"): Named("big", "attribute", "ball")}
-    sides = [(change["before"], change["after"]) for change in difference(first, other, VECTORS).changes]
-    assert sides == [("red", None), (None, "big")]
-
-
-def test_a_concept_must_be_in_its_share_of_the_captions():
-    ball, cube = (Mention("thing", name, name, "object") for name in ("ball", "cube"))
-    assert _often([0, 1, 2], [[ball, cube], [ball, ball], []], 0.5) == [ball]
-    assert _often([0, 1, 2], [[ball, cube], [ball], []], 0.0) == [ball, cube]
-    assert _often([], [], 0.5) == []
-
-
-def turned(**degrees):
-    """Return words as unit vectors at these angles."""
-    angles = np.radians([degrees[word] for word in sorted(degrees)])
-    return Words(pa.array(sorted(degrees)), np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
-
-
-def test_synonyms_stand_for_the_most_frequent_and_form_no_chains():
-    words = turned(couch=0, settee=30, sofa=60)
-    counts = {"sofa": 2, "settee": 1, "couch": 5}
-    assert folded("thing", counts, 0.8, words, {}) == {"sofa": "sofa", "settee": "couch", "couch": "couch"}
-    assert folded("thing", counts, 1.1, words, {}) == {word: word for word in counts}
-    assert folded("thing", counts, 1.1, words, {"settee": "sofa"})["settee"] == "sofa"
-
-
-def test_words_of_one_meaning_are_folded_and_opposites_never_are():
-    words = turned(large=0, small=1, tiny=40, grow=0, shrink=1, develop=-1)
-    assert folded("attribute", {"large": 3, "small": 2, "tiny": 1}, 0.8, words, {}) == {
-        "large": "large", "small": "small", "tiny": "small",
-    }  # fmt: skip
-    assert folded("action", {"grow": 3, "shrink": 2, "develop": 1}, 0.8, words, {}) == {
-        "grow": "grow", "shrink": "shrink", "develop": "grow",
-    }  # fmt: skip
-
-
-def test_words_of_one_dimension_replace_each_other_and_nothing_else():
-    words = turned(striped=0, checkered=80, small=1, panning=0, run=0)
-
-    def sides(slot, before, after):
-        one, other = (
-            {Concept(KINDS[slot], word): Named(word, slot, word) for word in named} for named in (before, after)
-        )
-        return [(change["before"], change["after"]) for change in difference(one, other, words).changes]
-
-    assert sides("attribute", ["striped"], ["checkered"]) == [("striped", "checkered")]
-    assert sides("attribute", ["striped"], ["small"]) == [("striped", None), (None, "small")]
-    assert sides("attribute", ["striped", "small"], ["checkered"]) == [("striped", "checkered"), ("small", None)]
-
-
-def test_a_word_tagged_one_way_here_and_another_there_is_no_change():
-    one = {Concept("attribute", "striped"): Named("striped", "attribute", "striped"), **concept_set(["ball"])}
-    other = {Concept("thing", "striped"): Named("striped", "object", "striped"), **concept_set(["cube"])}
-    for reference, target, sides in ((one, other, ("ball", "cube")), (other, one, ("cube", "ball"))):
-        found = difference(reference, target, VECTORS)
-        assert found.retained == ["striped"]
-        assert [(change["before"], change["after"]) for change in found.changes] == [
-            tuple(f"the {name}" for name in sides)
+def changes_of(corpus, config=None):
+    """(reference, target) -> changes, of the pairs that are kept."""
+    kept, _ = split_dropped(mined(corpus, config))
+    return {
+        (row["reference_id"], row["target_id"]): [
+            (each["slot"], each["before"], each["after"]) for each in row["changes"]
         ]
+        for row in kept.to_pylist()
+    }
+
+
+@pytest.fixture(scope="module")
+def found():
+    return changes_of({f"v{number}": [text] for number, text in enumerate(CAPTIONS)})
+
+
+@pytest.mark.engine
+def test_a_pair_fills_one_slot_with_words_that_exclude_each_other(found):
+    assert found["v0", "v1"] == [("attribute", "red", "blue")]
+    assert found["v2", "v3"] == [("object", "horse", "bike")]
+    assert found["v4", "v5"] == [("object", "man", "woman")]
+    assert found["v4", "v6"] == [("object", "guitar", "piano")]
+    assert not any("v7" in pair for pair in found)
+
+
+@pytest.mark.engine
+def test_each_pair_has_its_reverse_with_both_sides_swapped(found):
+    assert found and found == {
+        (two, one): [(slot, after, before) for slot, before, after in changes] for (one, two), changes in found.items()
+    }
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a man plays the guitar", "a musician plays the guitar"),  # one may be the other
+        ("a man walks his dog", "a man walks his poodle"),  # one is above the other
+        ("a woman talks in a kitchen", "a woman explains something in a kitchen"),  # one class of verbs
+        ("a dog runs in a park", "a dog runs in a park at night"),  # silence is not absence
+        ("a man sings", "a guitar lies on a table"),  # nothing in common
+        ("a man stands", "a woman stands"),  # people and postures alone are no common ground
+        ("a man sits in a kitchen", "the idea of a kitchen"),
+    ],
+)
+def test_what_may_both_be_so_is_no_change(one, other):
+    assert changes_of({"a": [one], "b": [other]}) == {}
+    assert explain(Config(), one, other).startswith("not a pair") or "stands" in one
+
+
+@pytest.mark.engine
+def test_no_caption_of_the_reference_tells_what_comes_in_nor_of_the_target_what_goes_out():
+    corpus = {"a": ["a man plays the guitar", "a woman plays the guitar"], "b": ["a woman plays the guitar"],
+              "c": ["a man plays the guitar"], "d": ["a man plays the guitar", "a band with a pianist"]}  # fmt: skip
+    kept, dropped = split_dropped(mined(corpus))
+    pairs = {(row["reference_id"], row["target_id"]) for row in kept.to_pylist()}
+    assert pairs == {("b", "c"), ("c", "b"), ("b", "d"), ("d", "b")}
+    entailed = {(row["reference_id"], row["target_id"]) for row in dropped.to_pylist()}
+    assert {row["drop_reason"] for row in dropped.to_pylist()} == {"entailed"}
+    assert entailed == {("a", "b"), ("b", "a"), ("a", "c"), ("c", "a"), ("a", "d"), ("d", "a")}
+
+
+@pytest.mark.engine
+def test_the_captions_of_a_pair_are_those_that_state_its_changes_and_spans_stand_in_them():
+    corpus = {"a": ["someone in a room", "A man plays the guitar on a stage"],
+              "b": ["music", "a man is playing a piano on a stage"]}  # fmt: skip
+    kept, _ = split_dropped(mined(corpus))
+    assert kept.num_rows == 2
+    for row in kept.to_pylist():
+        for change, (side, phrase) in itertools.product(row["changes"], (("reference", "before"), ("target", "after"))):
+            where = change[f"{phrase}_phrase"]
+            assert row[f"{side}_caption"][where["start"] : where["end"]].lower() == change[phrase]
+            assert where["head"] == change[phrase] and where["number"] == "singular"
+    check_columns(kept, PAIRS, "test")
+
+
+@pytest.mark.engine
+def test_a_word_must_be_in_its_share_of_the_captions():
+    others = [f"a man rides a {animal} in a park" for animal in ("horse", "pony", "mule")]
+    corpus = {"a": [*others, "a man pushes a bike in a park"], "b": ["a man pushes a car in a park"]}
+    assert changes_of(corpus, Config(caption_share=0.25))["a", "b"] == [("object", "bike", "car")]
+    assert changes_of(corpus, Config(caption_share=0.5)) == {}
+
+
+@pytest.mark.engine
+def test_synonyms_of_a_file_are_one_word(tmp_path):
+    corpus = {"a": ["a man repairs a guitar"], "b": ["a woman repairs a piano"]}
+    assert changes_of(corpus) == {}  # who does it and with what: nothing of it stays
+    (tmp_path / "synonyms.txt").write_text("guitar, piano\n")
+    config = Config(synonyms=tmp_path / "synonyms.txt")
+    assert concept.inputs(config) == {"synonyms": tmp_path / "synonyms.txt"}
+    assert changes_of(corpus, config)["a", "b"] == [("object", "man", "woman")]
+
+
+@pytest.mark.engine
+def test_a_reference_has_its_best_targets_and_the_others_are_dropped_with_the_reason():
+    corpus = {f"v{number}": [text] for number, text in enumerate(ALIKE)}
+    kept, dropped = split_dropped(mined(corpus, Config(targets=2)))
+    every, _ = split_dropped(mined(corpus, Config(targets=1000)))
+    counts = kept.column("reference_id").value_counts().field("counts").to_pylist()
+    assert max(counts) == 2 and every.num_rows > kept.num_rows
+    reasons = [row for row in dropped.to_pylist() if row["drop_reason"] == "more_targets"]
+    assert len(reasons) == every.num_rows - kept.num_rows
+    best = {}
+    for row in every.to_pylist():
+        best.setdefault(row["reference_id"], []).append(row["common"] * len(row["retained"]))
+    assert set(best) == set(kept.column("reference_id").to_pylist())
+
+
+@pytest.mark.engine
+@settings(max_examples=4, deadline=None)
+@given(st.permutations(range(len(ALIKE))), st.sampled_from([1, 5, 100]), st.sampled_from([3, 20]))
+def test_neither_order_nor_cut_nor_size_of_jobs_matters(order, rows, size):
+    corpus = {f"v{number:02}": [ALIKE[number]] for number in range(len(ALIKE))}
+    expected = mined(corpus)
+    sizes = [(statement_search, "STATEMENTS"), (statement_search, "VIDEOS"), (concept, "CAPTIONS"), (concept, "FOUND")]
+    before = [getattr(module, name) for module, name in sizes]
+    try:
+        for module, name in sizes:
+            setattr(module, name, size)
+        found = mined({f"v{number:02}": corpus[f"v{number:02}"] for number in order}, rows_per_part=rows)
+    finally:
+        for (module, name), value in zip(sizes, before, strict=True):
+            setattr(module, name, value)
+    names = [*PAIRS.names[:7], "common"]
+    assert split_dropped(found)[0].select(names).equals(split_dropped(expected)[0].select(names))
+    assert found.num_rows == expected.num_rows > 20
+
+
+@pytest.mark.engine
+def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corpus_is_no_error(tmp_path):
+    _, dropped = split_dropped(mined({"v1": ["of the"], "v2": ["a red ball"], "v3": []}))
+    assert {row["reference_id"]: row["drop_reason"] for row in dropped.to_pylist()} == {
+        "v1": "no_concepts", "v3": "no_concepts",
+    }  # fmt: skip
+    pq.write_table(dropped, tmp_path / "dropped.parquet")  # it has nulls where a pair may have none
+    assert mined({}).num_rows == 0
+
+
+@pytest.mark.engine
+def test_explain_tells_what_changes_or_why_nothing_does():
+    told = explain(Config(), "a red ball spins on a beach", "a blue ball spins on a beach")
+    assert told.startswith("a pair if") and told.endswith("red -> blue")
+    assert explain(Config(), "rain falls", "a man rides a bike").startswith("not a pair: no slot")
+    assert explain(Config(), "of the", "a man rides a bike") == "not a pair: a caption names nothing that can be seen"
 
 
 def test_a_file_of_synonyms_is_checked(tmp_path):
@@ -168,116 +195,8 @@ def test_a_file_of_synonyms_is_checked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"neighbours": 0}, {"max_changes": 0}, {"caption_share": 1.5}, {"frame_concepts": 0}]
+    "options", [{"targets": 0}, {"max_changes": 0}, {"max_group": 1}, {"caption_share": 1.5}, {"min_common": -0.1}]
 )
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError, match=r"at least 1|between 0 and 1"):
         Config(**options)
-
-
-@pytest.mark.engine
-def test_a_caption_mentions_its_things_attributes_and_actions():
-    found = mentions(["a small dog catches a red ball on the beach", "the dogs run", "a star moves left"])
-    assert [(mention.kind, mention.key, mention.phrase, mention.slot) for mention in found[0]] == [
-        ("attribute", "small", "small", "attribute"),
-        ("thing", "dog", "dog", "object"),
-        ("action", "catch", "catches a red ball", "action"),
-        ("attribute", "red", "red", "attribute"),
-        ("thing", "ball", "ball", "object"),
-        ("thing", "beach", "beach", "scene"),
-    ]
-    assert [mention.key for mention in found[1]] == ["dog", "run"]
-    assert [mention.key for mention in found[2]] == ["star", "move left"]
-
-
-@pytest.mark.engine
-@settings(max_examples=5)
-@given(st.permutations(range(len(CAPTIONS))))
-def test_the_order_of_the_videos_does_not_matter(order):
-    corpus = {f"v{number}": [CAPTIONS[number]] for number in range(len(CAPTIONS))}
-    expected = mined_pairs(concept, Config(), videos(corpus))
-    shuffled = list(corpus.items())
-    assert mined_pairs(concept, Config(), videos(dict(shuffled[number] for number in order))).equals(expected)
-    kept, _ = split_dropped(expected)
-    changes = {(row["reference_id"], row["target_id"]): row["changes"] for row in kept.to_pylist()}
-    assert changes["v0", "v1"] == [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
-    assert changes["v2", "v3"] == [{"kind": "static", "slot": "object", "before": "horse", "after": "bike"}]
-    check_columns(kept, PAIRS, "test")
-
-
-@pytest.mark.engine
-def test_explain_tells_what_stays_and_what_changes():
-    told = explain(Config(), "a red ball spins on a beach", "a blue ball spins on a beach")
-    assert told.startswith("a pair if")
-    assert "injected blue; excluded red" in told
-    assert "nothing_retained" in explain(Config(), "rain falls", "a man rides a bike")
-
-
-@pytest.mark.engine
-def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corpus_is_no_error(tmp_path):
-    _, dropped = split_dropped(mined_pairs(concept, Config(), videos({"v1": ["of the"], "v2": ["a red ball"]})))
-    assert dropped.to_pylist()[0]["drop_reason"] == "no_concepts"
-    pq.write_table(dropped, tmp_path / "dropped.parquet")  # it has nulls where a pair may have none
-    assert mined_pairs(concept, Config(), videos({})).num_rows == 0
-
-
-@pytest.mark.parametrize("option", ["nearest_by", "concepts_from"])
-@pytest.mark.engine
-def test_frames_without_embeddings_are_one_clear_error(option):
-    with pytest.raises(CvrError, match="needs --embeddings"):
-        mined_pairs(concept, Config(**{option: "frames"}), videos({"v1": ["a red ball"]}))
-
-
-@pytest.fixture
-def embeddings(cvr, tmp_path):
-    """Features of three videos whose frames are, by the hash encoder, their captions; and of no fourth."""
-    rows = pa.Table.from_pylist(
-        [{"video_id": name, "captions": said, "source": "test"} for name, said in SEEN_LISTS.items()], schema=VIDEOS
-    )
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, rows)
-        writer.finish()
-    options = ("--encoder", "hash", "-o", "dim=64", "-O", tmp_path / "embeddings")
-    assert cvr("embed", tmp_path / "videos", *options).code == 0
-    return tmp_path / "embeddings"
-
-
-@pytest.mark.engine
-def test_a_video_without_stored_features_is_dropped_with_the_reason(embeddings):
-    corpus = videos({**SEEN_LISTS, "v4": ["a red ball"]})
-    for options in ({"nearest_by": "frames"}, {"concepts_from": "frames"}, {"concepts_from": "both"}):
-        kept, dropped = split_dropped(mined_pairs(concept, Config(**options, frame_threshold=-1.0), corpus, embeddings))
-        lost = [row for row in dropped.to_pylist() if row["drop_reason"] == "no_features"]
-        assert [row["reference_id"] for row in lost] == ["v4"]
-        assert "v4" not in {*kept.column("reference_id").to_pylist(), *kept.column("target_id").to_pylist()}
-
-
-@pytest.mark.engine
-def test_the_nearest_by_frames_are_those_of_the_stored_features(embeddings):
-    ids = sorted(SEEN)
-    rows_ND = FeatureStore.open(embeddings).pooled(ids).double().numpy()
-    cosines_NN = rows_ND @ rows_ND.T - 9 * np.eye(len(ids))
-    found = mined_pairs(concept, Config(nearest_by="frames", neighbours=1), videos(SEEN_LISTS), embeddings)
-    targets = dict(zip(found.column("reference_id").to_pylist(), found.column("target_id").to_pylist(), strict=True))
-    assert targets == {ids[row]: ids[int(best)] for row, best in enumerate(cosines_NN.argmax(axis=1))}
-
-
-@pytest.mark.engine
-def test_concepts_of_frames_are_the_nearest_words_of_the_vocabulary(embeddings, tmp_path):
-    vocabulary = [mention for found in mentions(["dog", "red", "beach", "the dogs"]) for mention in found]
-    words = list(dict.fromkeys(mention.key for mention in vocabulary))
-    phrases = {mention.key: mention.phrase for mention in reversed(vocabulary)}
-    frames_VD = FeatureStore.open(embeddings).pooled(sorted(SEEN))
-    words_WD = hash_encoder.load(hash_encoder.Config(dim=64)).encode_texts([phrases[word] for word in words]).pooled_BD
-    scores_VW = (frames_VD @ words_WD.T).numpy()
-    found = mentions_in_frames(sorted(SEEN), vocabulary, open_frames(embeddings), least=0.0, most=2)
-    for row, names in enumerate([mention.key for mention in each] for each in found):
-        best = sorted(range(len(words)), key=lambda word, row=row: -scores_VW[row, word])[:2]
-        assert names == [words[word] for word in best if scores_VW[row, word] >= 0]
-    assert mentions_in_frames(sorted(SEEN), vocabulary, open_frames(embeddings), least=1.1, most=2) == [[], [], []]
-    path = tmp_path / "vocabulary.txt"
-    path.write_text("dog\nred\nbeach\n")
-    config = Config(concepts_from="frames", vocabulary=path, frame_threshold=-1.0, frame_concepts=2)
-    mined = mined_pairs(concept, config, videos(SEEN_LISTS), embeddings)
-    assert {name for row in mined.to_pylist() for name in row["retained"] or []} <= {"dog", "red", "beach"}
-    assert mined.num_rows == 6

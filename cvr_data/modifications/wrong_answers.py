@@ -1,0 +1,50 @@
+"""What went wrong in the answers of each model, of all attempts, also of texts that a later attempt saved.
+
+    print(wrong_answers_text([artifact.manifest]))
+
+An answer is good, or wrong in one way, the first of: the engine failed (`error`), the model will not (`refusal`), it
+had no room (`truncated`), said nothing (`empty`), wrote no JSON (`unparsable`) or other JSON than the schema allows
+(`schema`), no sentence (`no_sentence`) or another language (`not_english`); what else lint refuses is `lint`.
+What rules cannot say is `unsayable`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+FAULTS = ("refusal", "truncated", "empty", "unparsable", "schema", "no_sentence", "not_english")
+"""Reasons that are told apart, as they are looked for in an answer."""
+GOOD = "good"
+
+
+def fault_of(status: str, reasons: Sequence[str]) -> str:
+    """Return what is wrong with an answer of this status and these reasons; `good` if nothing is."""
+    if status != "rejected":
+        return GOOD if status == "ok" else "error"
+    if any(reason.startswith("unsayable_") for reason in reasons):
+        return "unsayable"
+    return next((fault for fault in FAULTS if fault in reasons), "lint")
+
+
+def wrong_answers(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Return model -> what was wrong -> how many answers, of the manifests that tell it."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for manifest in manifests:
+        if manifest.get("answers"):
+            found[str(manifest["config"]["model"])].update(manifest["answers"])
+    return dict(sorted(found.items()))
+
+
+def wrong_answers_text(manifests: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of the shares of all answers, a line per model; empty if no manifest tells of answers."""
+    found = wrong_answers(manifests)
+    if not found:
+        return ""
+    counted = {fault for counts in found.values() for fault in counts}
+    names = [name for name in (GOOD, "error", "unsayable", *FAULTS, "lint") if name in counted]
+    width = max(map(len, (*found, "answers of")))
+    lines = [f"{'answers of':<{width}}{'all':>10}" + "".join(f"{name:>{max(len(name), 6) + 2}}" for name in names)]
+    for model, counts in found.items():
+        shares = (f"{counts[name] / counts.total():>{max(len(name), 6) + 2}.1%}" for name in names)
+        lines.append(f"{model:<{width}}{counts.total():>10}" + "".join(shares))
+    return "\n".join(lines)
