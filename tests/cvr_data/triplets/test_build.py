@@ -114,7 +114,7 @@ def test_the_command_builds_where_it_says(texts, tmp_path, cvr, monkeypatch):
     [
         (["build-triplets", "gone"], "gone does not exist"),
         (["build-triplets", "short", "-o", "max_per_txt=3"], "Did you mean: max_per_text"),
-        (["build-triplets", "short", "-o", "max_per_text=-3"], "max_per_text must be 0"),
+        (["build-triplets", "short", "-o", "max_per_text=-3"], "max_per_text must be"),
         (["build-triplets", "videos"], "was not made from 'pairs'"),
         (["build-triplets", "short", "--pairs", "videos"], "column 'pair_id' is missing"),
     ],
