@@ -5,7 +5,6 @@ A result that already stands there, made in the very same way, is read instead o
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,14 @@ from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
-from cvr_bench.data.captions import CaptionSource
+from cvr_bench.bench_run import BenchModel, BenchRun, bench_model
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.reads import features_read
-from cvr_bench.data.training import TrainingSource
-from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.lineage import lineage_record, write_lineage
 from cvr_bench.models.parts.processes import is_first, of_first
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
-from cvr_bench.models.parts.source import model_source_digest
 from cvr_bench.models.parts.trained import load_model_checkpoint
-from cvr_bench.models.parts.weights import TRAINING, WEIGHTS
+from cvr_bench.models.parts.weights import TRAINING
 from cvr_bench.results.method import seed_folder
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
@@ -33,47 +29,18 @@ from cvr_bench.scoring.blocks import scores_are_exact
 from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_bench.tasks.task import Task
-from cvr_bench.training.key import MadeBy
-from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import ArtifactWriter, input_key
+from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import config_dict, parse_config, split_options
+from cvr_data.core.registry import config_dict
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import file_sha256, parquet_bytes
-from cvr_data.features.protocol import Encoder
 
 VERSION = 2
 ENCODED_AHEAD = 50_000
 """Texts encoded before a training starts; the encoder would not remember more."""
 TEXTS = 1024
 """Of those at once."""
-FEATURES = ("embeddings", "heads", "videos")
-"""Inputs of a result that features and media are read from."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchRun:
-    """A model to be benched, and how."""
-
-    model: str
-    options: Sequence[str] = ()
-    """`key=value` of the model's Config."""
-    train_options: Sequence[str] = ()
-    """`key=value` of the TrainConfig."""
-    checkpoint: Path | None = None
-    """Trained weights: scored as they are."""
-    save_scores: bool = False
-    """Keep the score matrix, from which `cvr compare --protocols` works out other protocols."""
-    audit: bool = True
-    """Also ask what the model does without its text, its reference, and the order of frames; unless that is known."""
-    allow_trained_generator: bool = False
-    """Score data that a generator of its texts, or of those learned from, was trained on."""
-    split: str = "test"
-    seed: int = 0
-    name: str = ""
-    """What its result is called, in its folder and in tables; its model where none is given."""
 
 
 def bench_all(
@@ -108,7 +75,7 @@ def _has_seed(run: BenchRun, sources: Sources) -> bool:
     """Whether another seed gives another result: of a model that is trained, or that draws something."""
     if run.checkpoint is not None:
         raise CvrError("--checkpoint scores one training, so --seeds has no meaning beside it.")
-    made = _make(run, sources, sources.encoder)
+    made = bench_model(run, sources, sources.encoder)
     return made.train_config is not None or "seed" in config_dict(made.config)
 
 
@@ -121,7 +88,7 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
     features, clock = AlteredFeatures(sources.encoder), Clock()
     forget_peak_memory()
     with clock.phase("load"):
-        made = _make(run, sources, features)
+        made = bench_model(run, sources, features)
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config=made.identity(), inputs=made.inputs(), overwrite=overwrite
     )
@@ -134,7 +101,7 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
         _score(made, writer, clock)
     result = read_result(out)
     if (
-        run.audit and not _reads_clips(made) and audit_of(result) is None
+        run.audit and not made.reads_clips and audit_of(result) is None
     ):  # altered features would change nothing for such
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
             load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
@@ -144,97 +111,13 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
 
 def _assist(run: BenchRun, sources: Sources, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
-    made = _make(run, sources, sources.encoder)
+    made = bench_model(run, sources, sources.encoder)
     if of_first(None):
         _train(made, Path(of_first(str(out))))
         evaluate_spread(made.retriever, sources.task(run.split))
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A run with its model, its data, and what the model learns from."""
-
-    run: BenchRun
-    sources: Sources
-    component: ModelModule
-    config: Any
-    retriever: Any
-    train_config: Any
-    """None for a model that is scored as it is."""
-    training: TrainingSource | CaptionSource | None
-    """None for the data's own train split."""
-
-    def identity(self) -> dict[str, Any]:
-        """Return all that a result depends on beside the content of its inputs."""
-        run, benchmark = self.run, self.sources.benchmark
-        return {
-            "model": run.model,
-            "options": config_dict(self.config),
-            "train": config_dict(self.train_config) if self.train_config else None,
-            "split": run.split,
-            "seed": run.seed,
-            **({"benchmark": benchmark.identity()} if benchmark else {}),
-            **({"train_data": self.training.identity()} if self.training and self.train_config else {}),
-            **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
-            "source_sha256": model_source_digest(self.component, self.config),
-        }
-
-    def weights(self) -> dict[str, Path]:
-        """Return the trained weights that go into the model, by what to call them."""
-        options = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
-        found = {name: path for name, path in options.items() if name.endswith("checkpoint")}
-        named = {"weights": self.run.checkpoint, **{f"weights of {name}": path for name, path in found.items()}}
-        return {name: path for name, path in named.items() if isinstance(path, Path)}
-
-    def as_scored(self, task: Task) -> Task:
-        """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
-        if self.train_config is None or self.training is not None or self.run.split != "val":
-            return task
-        return dataclasses.replace(
-            task, protocol=dataclasses.replace(task.protocol, checkpoint_chosen="on what is scored")
-        )
-
-    def made_by(self) -> MadeBy:
-        """Return where the network that is trained, and its features, come from."""
-        read = {name: path for name, path in self.inputs().items() if name.split("-")[0] in FEATURES}
-        return MadeBy(
-            model=self.run.model,
-            options=config_dict(self.config),
-            source=model_source_digest(self.component, self.config),
-            features={name: input_key(path) for name, path in read.items()},
-        )
-
-    def inputs(self) -> dict[str, Path]:
-        """Return what a result depends on, by the name it has in the manifest."""
-        run = self.run
-        named = {**self.sources.input_paths(), "train-data": self.training.files if self.training else ()}
-        if run.checkpoint is not None:
-            is_training = run.checkpoint.is_dir() and not (run.checkpoint / MANIFEST).exists()
-            named["checkpoint"] = [run.checkpoint / WEIGHTS if is_training else run.checkpoint]
-        return {
-            name if number == 1 else f"{name}-{number}": path
-            for name, paths in named.items()
-            for number, path in enumerate(paths, start=1)
-        }
-
-
-def _make(run: BenchRun, sources: Sources, encoder: Encoder) -> _Made:
-    component = MODELS.get(run.model)
-    config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    retriever = component.load(config, encoder)
-    train_config = _train_config(run, retriever)
-    if run.checkpoint is not None:
-        load_model_checkpoint(retriever, run.checkpoint, encoder)
-    training = sources.training if train_config is None else sources.training_of(run.model, component)
-    return _Made(run, sources, component, config, retriever, train_config, training)
-
-
-def _reads_clips(made: _Made) -> bool:
-    """Whether the model has eyes of its own, so that stored features tell nothing of it."""
-    return isinstance(made.component, ReadsClips) and made.component.READS_CLIPS
-
-
-def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
+def _score(made: BenchModel, writer: ArtifactWriter, clock: Clock) -> None:
     """Train and score a model, and write its result."""
     run, sources, retriever = made.run, made.sources, made.retriever
     task = sources.task(run.split)
@@ -255,14 +138,14 @@ def _score(made: _Made, writer: ArtifactWriter, clock: Clock) -> None:
         about = {**made.identity(), **_about(run, sources, retriever), "training": training}
         about |= {**saved, **({"name": run.name} if run.name else {})}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
-        if not _reads_clips(made):
+        if not made.reads_clips:
             about |= {"reads": features_read(sources.store, sources.encoder, task)}
         about["scores_exact"] = scores_are_exact(score_caption_sets(retriever, task.gallery))
         about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), made.weights(), task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
 
 
-def _leaks(made: _Made, writer: ArtifactWriter) -> dict[str, Any] | None:
+def _leaks(made: BenchModel, writer: ArtifactWriter) -> dict[str, Any] | None:
     """What is scored beside what was learned from, for a model that learned; None where that is not known."""
     if not is_trainable_retriever(made.retriever):
         return None
@@ -285,32 +168,7 @@ def _about(run: BenchRun, sources: Sources, retriever: Retriever) -> dict[str, A
     }
 
 
-def _with_seed(config_class: type, options: Sequence[str], run: BenchRun) -> dict[str, str]:
-    """The options, with the run's seed where the Config has one and none is given."""
-    given = split_options(options, run.model)
-    has_seed = "seed" in {field.name for field in dataclasses.fields(config_class)}
-    return {**({"seed": str(run.seed)} if has_seed else {}), **given}
-
-
-def _train_config(run: BenchRun, retriever: Retriever) -> Any:
-    """The TrainConfig of a model that is to be trained; None for one that is scored as it is."""
-    if not is_trainable_retriever(retriever):
-        if run.checkpoint is not None:
-            raise CvrError(f"{run.model} has no parameters, so --checkpoint has nothing to load into.")
-        return None
-    if run.checkpoint is not None:
-        if run.train_options:
-            raise CvrError("--checkpoint scores without training, so -t has no meaning beside it.")
-        return None
-    from cvr_bench.training.config import TrainConfig
-    from cvr_bench.training.step_log import check_training_loggers
-
-    config = parse_config(TrainConfig, _with_seed(TrainConfig, run.train_options, run), where="train")
-    check_training_loggers(config)
-    return config
-
-
-def _train(made: _Made, out: Path) -> dict[str, Any] | None:
+def _train(made: BenchModel, out: Path) -> dict[str, Any] | None:
     """Train the model; say how it was trained."""
     if made.train_config is None:
         return None
@@ -325,7 +183,7 @@ def _train(made: _Made, out: Path) -> dict[str, Any] | None:
     for start in range(0, len(texts), TEXTS):
         sources.encoder.encode_texts(texts[start : start + TEXTS])
     if is_first():
-        space = None if _reads_clips(made) else sources.store.shared().space()
+        space = None if made.reads_clips else sources.store.shared().space()
         starts = made.weights().values()
         write_lineage(out / TRAINING, space, data.training_set, data.validation_task, starts)
     report = train(

@@ -73,7 +73,7 @@ def features(count: int, lengths: str) -> tuple[TextFeatures, VideoFeatures]:
         counts = (MEAN_TOKENS + TOKEN_DEVIATION * torch.randn(count, generator=generator)).round().clamp(4, TOKENS)
     mask = torch.arange(TOKENS) < counts[:, None]
     frames = torch.randn(count, FRAMES, DIM, generator=generator) + 0.2 * tokens[:, :FRAMES]
-    text = TextFeatures(tokens * mask.unsqueeze(-1), mask, torch.empty(0))
+    text = TextFeatures(tokens * mask.unsqueeze(-1), mask, torch.empty(0), torch.empty(0))
     return text, VideoFeatures(frames, torch.ones(count, FRAMES, dtype=torch.bool))
 
 
@@ -97,7 +97,8 @@ def released_scores(made: DrlNetwork, text: TextFeatures, video: VideoFeatures) 
     """A double loop over blocks, whose rows are put together at the end."""
     rows = []
     for first in range(0, len(text.mask_BL), BLOCK):
-        some = TextFeatures(text.tokens_BLD[first : first + BLOCK], text.mask_BL[first : first + BLOCK], text.pooled_BD)
+        rows = slice(first, first + BLOCK)
+        some = TextFeatures(text.tokens_BLD[rows], text.mask_BL[rows], text.pooled_BD, text.length_B)
         row = [
             released_block(made, some, VideoFeatures(frames, mask))
             for frames, mask in zip(video.frames_BTD.split(BLOCK), video.mask_BT.split(BLOCK), strict=True)
@@ -114,7 +115,7 @@ def our_scores(made: DrlNetwork, text: TextFeatures, video: VideoFeatures) -> Te
 
     texts = zip(text.tokens_BLD.split(BATCH), text.mask_BL.split(BATCH), strict=True)
     videos = zip(video.frames_BTD.split(BATCH), video.mask_BT.split(BATCH), strict=True)
-    text_parts = (floored(made.text_parts(TextFeatures(*some, text.pooled_BD))) for some in texts)
+    text_parts = (floored(made.text_parts(TextFeatures(*some, text.pooled_BD, text.length_B))) for some in texts)
     video_parts = (floored(made.video_parts(VideoFeatures(*some))) for some in videos)
     tiles = late_interaction_tiles(text_parts, TEXT_ROWS), late_interaction_tiles(video_parts, VIDEO_ROWS)
     return late_interaction_scores(*tiles)

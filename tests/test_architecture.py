@@ -28,7 +28,7 @@ FLOORS = {
         ("models", "families"),
         ("benchmarks", "checkpoints", "scoring"),
         ("data", "training", "results"),
-        ("audit",),
+        ("audit", "bench_run"),
         ("bench", "report", "search", "submit"),
         ("commands",),
     ),

@@ -24,7 +24,7 @@ from cvr_data.commands.options import (
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
-    from cvr_bench.bench import BenchRun
+    from cvr_bench.bench_run import BenchRun
     from cvr_bench.data.choose import Chosen
     from cvr_bench.results.result import Result
 
@@ -103,7 +103,7 @@ def bench_command(
 
     Example: cvr bench --model fdca --model sum
     """
-    from cvr_bench.bench import BenchRun
+    from cvr_bench.bench_run import BenchRun
     from cvr_bench.checkpoints.published import with_checkpoint
     from cvr_bench.data.choose import choose_data, data_not_scored
     from cvr_bench.data.sources import data_with_distractors
