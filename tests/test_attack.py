@@ -1,6 +1,6 @@
 """Bad input ends in one line and exit code 2, changes nothing, and leaves nothing half-written: some of every kind.
 
-`make attack` gives all of it, 2,120 cases.
+`make attack` gives all of it, some 2,120 cases.
 """
 
 import subprocess

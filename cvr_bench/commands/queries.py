@@ -1,6 +1,7 @@
 """List the queries of a result: the worst, those of a slice, those with a word in their text."""
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -32,16 +33,15 @@ def queries_command(
 
     if worst is not None and best is not None:
         raise CvrError("--worst and --best are two orders; give one.")
-    least, _, most = rank.partition("-")
-    if not least.isdigit() or (most and not most.isdigit()) or "-" not in rank:
+    ends = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})?", rank)
+    if ends is None:
         raise CvrError(f"--rank {rank!r} should be FROM-TO, such as 2-10, or FROM- for no end.")
-    pairs = [tuple(part.split("=", 1)) for part in where]
-    if bad := next((part for part, pair in zip(where, pairs, strict=True) if len(pair) != 2), None):
-        raise CvrError(f"--where {bad!r} should be SLICE=VALUE, such as kind=action.")
+    if bad := [part for part in where if "=" not in part]:
+        raise CvrError(f"--where {bad[0]!r} should be SLICE=VALUE, such as kind=action.")
     found = read_result(result)
     chosen = Chosen(
-        where=[(pair[0], pair[1]) for pair in pairs], text=text, least=int(least), most=int(most) if most else None,
-        worst=worst, best=best,
+        where=[(name, value) for name, _, value in (part.partition("=") for part in where)], text=text,
+        least=int(ends[1]), most=int(ends[2]) if ends[2] else None, worst=worst, best=best,
     )  # fmt: skip
     rows = chosen_queries(found, chosen)
     if as_json:

@@ -50,7 +50,7 @@ def result_folders(path: Path) -> list[Path]:
     """Return the folder of a result, or those of its seeds, by number."""
     if (path / MANIFEST).exists():
         return [path]
-    found = [one.parent for one in path.glob(f"{SEED}*/{RESULT}") if one.parent.name.removeprefix(SEED).isdigit()]
+    found = [one.parent for one in path.glob(f"{SEED}*/{RESULT}") if one.parent.name.removeprefix(SEED).isdecimal()]
     return sorted(found, key=lambda one: int(one.name.removeprefix(SEED))) or [path]
 
 

@@ -134,7 +134,7 @@ def read_json_once(path: Path) -> dict[str, Any]:
     Raises:
         CvrError: it is damaged, or a key that is known is missing or holds something else.
     """
-    with reading(path, "a manifest; the folder is damaged, make it again with --overwrite"):
+    with reading(path, "a manifest; the folder is damaged, remove it and make it again"):
         return _parsed(real_place(path), file_state(path))
 
 

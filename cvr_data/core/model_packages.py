@@ -171,8 +171,14 @@ def _released(path: Path, package: ModelPackage) -> Path | None:
         return None
     if content_sha256(path) == package.content_sha256:
         return path
-    logger.warning("%s is not that of %s %s and is not used", path, package.distribution, package.version)
+    _tell_other(path, package)
     return None
+
+
+@functools.cache
+def _tell_other(path: Path, package: ModelPackage) -> None:
+    """Tell once of a model that is not used."""
+    logger.warning("%s is not that of %s %s and is not used", path, package.distribution, package.version)
 
 
 @functools.cache

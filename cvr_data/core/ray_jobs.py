@@ -122,6 +122,6 @@ def _start(ray: Any, engine: "Engine") -> None:
 def _check_reachable(address: str) -> None:
     """Raise OSError where nothing listens; Ray itself would wait for minutes."""
     host, found, port = address.removeprefix("ray://").rpartition(":")
-    if found and port.isdigit():
+    if found and port.isdecimal():
         with socket.create_connection((host, int(port)), timeout=REACH_S):
             pass

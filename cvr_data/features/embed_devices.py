@@ -53,7 +53,7 @@ def embed_on_devices(
 def _device_place(name: str) -> tuple[str, str]:
     """Return kind and number of a device such as `cuda:1`."""
     kind, _, index = name.strip().partition(":")
-    if kind not in ("cpu", "cuda") or not index.isdigit():
+    if kind not in ("cpu", "cuda") or not index.isdecimal():
         raise CvrError(f"--device {name!r} should look like cuda:0 or cpu:0 where there are several.")
     return kind, index
 

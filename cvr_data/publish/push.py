@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.http_client import whole_number
 from cvr_data.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ def push_publication(files: Mapping[str, Path], target: Target, config: Config, 
             may_pass = response is None or response.status_code in (408, 429) or response.status_code >= 500
             if not upload.is_met or not may_pass or failures >= config.attempts:
                 raise CvrError(text) from None
-            asked = "" if response is None else response.headers.get("Retry-After", "")
-            pause_s = min(float(asked), 600.0) if asked.isdigit() else min(config.wait_s * 2 ** (failures - 1), 60.0)
+            asked_s = None if response is None else whole_number(response.headers.get("Retry-After"))
+            pause_s = min(config.wait_s * 2 ** (failures - 1), 60.0) if asked_s is None else min(asked_s, 600.0)
             log.warning("%s Trying again in %.0f s (%d of %d).", text, pause_s, failures, config.attempts - 1)
             time.sleep(pause_s)
 

@@ -68,7 +68,10 @@ def _also_dropped(artifact: Artifact, row: Row) -> list[str]:
 
 def _origin(artifact: Artifact, row: Row) -> list[str]:
     found = row_of_input(artifact, "modifications", "modification_id", row["modification_id"])
-    if found is not None:
+    if found is not None and found[1]["pair_id"] == row["pair_id"]:
         return text_lines(*found)
+    if found is not None:
+        line = "  target        the caption of another target of this query; no pair of these two videos was mined"
+        return [line, *text_lines(*found)]
     lines = [f"  text          {row['modification_id']} by {row['backend']}; its table is not here"]
     return [*lines, *pair_lines(row, row_of_input(artifact, "pairs", "pair_id", row["pair_id"]))]

@@ -61,7 +61,10 @@ def test_json_has_every_field(result, cvr):
     [
         (["--where", "kin=action"], "no slice 'kin'. Did you mean: kind"),
         (["--where", "kind"], "should be SLICE=VALUE"),
+        (["--where", ""], "should be SLICE=VALUE"),
         (["--rank", "4"], "should be FROM-TO"),
+        (["--rank", "\u00b2-"], "should be FROM-TO"),
+        (["--rank", f"1-{'9' * 5000}"], "should be FROM-TO"),
         (["--worst", "1", "--best", "1"], "two orders"),
     ],
 )
