@@ -7,7 +7,7 @@ The corpora: 3,000 videos of MSR-VTT with one caption each; 600 captions of ever
 videos of MSR-VTT with all their captions. Default filters, no features. A reading is 2 (a viewer of the reference could
 sensibly ask for exactly this, and would see it in the target), 1 (weak) or 0 (nothing visible, unrelated, nonsense), as
 ../shared/gold/README.md has it. SEED was fixed before anything of it was looked at; the rules were made on others.
-The second reading is the first reader's, later, without the first and in one shuffled order; the third is by a fresh reader
+The second reading is the first reader's, later and in one shuffled order; the third is by a fresh reader
 who saw neither, of the draw from the code as it was an hour later: it has 44 pairs of the first draw.
 """
 
