@@ -39,4 +39,6 @@ def report_command(results: tuple[Path, ...], kind: str | None, out: Path, **cho
     write_page(content, out)
     missing = len(page.clips.unreadable)
     note = f", {missing} clips cannot be shown" if missing and kind == "html" else ""
-    click.echo(f"{out}: {len(content.encode()) / 1e6:.1f} MB, {len(results)} results{note}")
+    size = len(content.encode()) / 1000
+    told = f"{size / 1000:.1f} MB" if size >= 100 else f"{size:.1f} kB"
+    click.echo(f"{out}: {told}, {len(results)} results{note}")

@@ -17,7 +17,7 @@ from markupsafe import escape
 
 from cvr_bench.report.dataset import DatasetPart, dataset_part_of_report, reported_triplets
 from cvr_bench.report.group import Group, report_group
-from cvr_bench.report.paper import paper_latex
+from cvr_bench.report.paper import beside_latex, paper_latex
 from cvr_bench.report.scores import report_groups
 from cvr_bench.results.method import result_folders
 from cvr_bench.results.result import read_result
@@ -108,14 +108,16 @@ def report_markdown(report: Report) -> str:
 
 
 def report_latex(report: Report) -> str:
-    """Return a LaTeX table of each group of results, with the published ones beside them.
+    """Return a LaTeX table of each group of results, with the published ones in it, and one of what stands beside them.
 
     Raises:
         CvrError: the report has no results.
     """
     if not report.groups:
         raise CvrError("LaTeX tables are of results; name a result folder.")
-    return f"% {report.made}, made by: {report.command}\n" + paper_latex([group.paper for group in report.groups])
+    head = f"% {report.made}, made by: {report.command}\n"
+    beside = [beside_latex(group.beside) for group in report.groups]
+    return head + "\n".join([paper_latex([group.paper for group in report.groups]), *beside])
 
 
 def report_environment(*, autoescape: bool) -> jinja2.Environment:

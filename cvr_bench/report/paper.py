@@ -108,6 +108,15 @@ def paper_latex(tables: Sequence[PaperTable]) -> str:
     return "% \\usepackage{booktabs}\n" + "\n".join(_tex(table) for table in tables)
 
 
+def beside_latex(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of what stands beside the metrics, of a header and a row per method, in LaTeX."""
+    head, *lines = [" & ".join(map(escaped_latex, row)) + r" \\" for row in rows]
+    return "\n".join([
+        r"\begin{table}[t]", r"\centering", rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}", r"\toprule", head,
+        r"\midrule", *lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+    ])  # fmt: skip
+
+
 def escaped_latex(text: str) -> str:
     """Return the text as LaTeX prints it."""
     return "".join(ESCAPES.get(sign, sign) for sign in text)
