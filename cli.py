@@ -56,9 +56,10 @@ GROUPS = {
         "download", "data-status", "describe-videos", "merge", "import-embeddings", "export-embeddings", "fit-heads",
         "check-media",
     ),
-    "pairs": ("calibrate", "why-not", "mine-distractors"),
+    "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
-    "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export"),
+    "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
+                 "find-positives"),
     "results": (
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks
 from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
+from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
+from cvr_bench.audit.robustness import result_robustness
 from cvr_bench.bench_run import BenchModel, BenchRun, bench_model
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.reads import features_read
@@ -106,7 +110,17 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
         if not is_new and (run.checkpoint is not None or made.train_config is not None):
             load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
         audit_result(AuditConfig(seed=run.seed), result, made.retriever, features, sources.task(run.split))
+    if run.robustness:
+        if not is_new and not (out / ROBUSTNESS).exists() and (run.checkpoint or made.train_config is not None):
+            load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
+        result_robustness(result, made.retriever, sources.task(run.split), _own_triplets(sources), overwrite=overwrite)
     return result
+
+
+def _own_triplets(sources: Sources) -> pa.Table:
+    if sources.benchmark is not None:
+        raise CvrError(f"{sources.data}: --robustness needs triplets of ours, which say what changes.")
+    return sources.triplets
 
 
 def _assist(run: BenchRun, sources: Sources, out: Path) -> None:

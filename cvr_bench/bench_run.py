@@ -41,6 +41,8 @@ class BenchRun:
     """Keep the score matrix, from which `cvr compare --protocols` works out other protocols."""
     audit: bool = True
     """Also ask what the model does without its text, its reference, and the order of frames; unless that is known."""
+    robustness: bool = False
+    """Also ask with other texts: paraphrases, mistakes, and texts that ask for something else."""
     allow_trained_generator: bool = False
     """Score data that a generator of its texts, or of those learned from, was trained on."""
     split: str = "test"

@@ -135,6 +135,9 @@ DISTRACTORS = pa.schema(
         ("reference_similarity", pa.float32()),
         ("shared", pa.list_(pa.string())),
         ("caption", pa.string()),
+        ("distractor_type", pa.string()),
+        ("why_wrong", pa.string()),
+        ("verified_by", pa.string()),
     ]
 )
 """Videos that a query should not find, though they look or read like what it asks for; one row per query and video."""

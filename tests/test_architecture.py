@@ -28,7 +28,7 @@ FLOORS = {
         ("models", "families"),
         ("benchmarks", "checkpoints", "scoring"),
         ("data", "training", "results"),
-        ("audit", "bench_run"),
+        ("audit", "bench_run", "positives"),
         ("bench", "report", "search", "submit"),
         ("commands",),
     ),

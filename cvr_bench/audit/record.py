@@ -61,7 +61,7 @@ def audit_retriever(
     """Return the unimodal and temporal audits of a model made with `encoder`, whose own ranks.parquet is known."""
     record: dict[str, Any] = {"ks": list(task.ks), "queries": ranks.num_rows}
     tables = {}
-    plain_Q, task = ranks.column("rank").to_numpy(), replace(task, twins={}, distractor_kinds={})
+    plain_Q, task = ranks.column("rank").to_numpy(), replace(task, twins={}, distractor_kinds={}, distractor_types={})
     started = time.monotonic()
     if (reason := composition.why_not_auditable(task)) is not None:
         record["composition"] = {"skipped": reason}

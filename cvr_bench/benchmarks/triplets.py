@@ -24,7 +24,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import FORMATS
-from cvr_data.pairs.distractors import gallery_videos
+from cvr_data.pairs.distractors import distractors_by_type, gallery_videos
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 if TYPE_CHECKING:  # torch, which reading triplets does not need
@@ -84,7 +84,8 @@ def benchmark_of_triplets(
     protocol = Protocol(gallery=_gallery(config, is_listed=is_listed), reference=config.reference)
     names = list(dict.fromkeys(name for row in rows for name in row.slices))
     task = composed_task(benchmark_task_name(config.data), rows, gallery, protocol, slice_names=names)
-    task = replace(task, distractor_kinds=kinds)
+    asked = {query.query_id for query in task.queries}
+    task = replace(task, distractor_kinds=kinds, distractor_types=distractors_by_type(config.distractors, asked))
     store = store or _store(config)
     return task if store is None else task_within_features(task, store)
 

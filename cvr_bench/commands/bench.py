@@ -76,6 +76,7 @@ def _checked_name(context: click.Context, option: click.Parameter, value: str | 
 @click.option("--logger", "loggers", multiple=True, help="tensorboard or wandb, beside the CSV files; repeatable.")
 @click.option("--allow-trained-generator", is_flag=True, help="Though what wrote the texts saw the scored videos.")
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Ask again with an input or frames changed.")
+@click.option("--robustness", is_flag=True, help="Ask again with paraphrases, mistakes and texts of something else.")
 @click.option("--save-scores", is_flag=True, help="Keep the score matrix, for `cvr compare --protocols`.")
 @click.option("--name", callback=_checked_name, help="What the result of one model is called.  [default: its model]")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Seeds, from --seed on, each kept.")
@@ -156,7 +157,18 @@ def _bench_one(
     results = bench_all(runs, sources, out, chosen.name, seeds=seeds, overwrite=overwrite)
     if results and not as_json:
         _show(results)
+        _show_robustness(results if runs[0].robustness else [])
     return results
+
+
+def _show_robustness(results: "Sequence[Result]") -> None:
+    from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
+    from cvr_bench.audit.robustness import RECORD, robustness_lines
+    from cvr_bench.results.labels import result_labels
+    from cvr_data.core.annotation_files import read_json
+
+    for label, result in zip(result_labels(results), results, strict=True):
+        click.echo("\n".join(robustness_lines(label, read_json(result.path / ROBUSTNESS / RECORD, dict))))
 
 
 def _spread(devices: int, nodes: int) -> int | None:

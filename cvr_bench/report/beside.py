@@ -40,6 +40,7 @@ def beside_report_table(results: Sequence[Result]) -> str:
     """Return the rows as text, with a line on copies, and a table of recalls among each kind of distractor."""
     parts = [result_text_table(beside_report_rows(results))]
     parts += beside_report_notes(results)
+    parts += _symmetry_lines(results)
     kinds = {name: one for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
              if one["distractors"]}  # fmt: skip
     if kinds:
@@ -51,6 +52,19 @@ def beside_report_table(results: Sequence[Result]) -> str:
         ]
         parts += ["", result_text_table(rows)]
     return "\n".join(parts)
+
+
+def _symmetry_lines(results: Sequence[Result]) -> list[str]:
+    """Return a table of how often a query and its way back are found; none where no query has one."""
+    found = {name: told for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
+             if (told := one.get("way_back"))}  # fmt: skip
+    if not found:
+        return []
+    metric = f"R@{results[0].ks[min(2, len(results[0].ks) - 1)]}"
+    header = [f"{metric} of queries and their way back", "pairs", "both", "one", "neither", "gap"]
+    rows = [[name, str(told["pairs"]), *(f"{told[metric][of]:.2f}" for of in header[2:])]
+            for name, told in found.items()]  # fmt: skip
+    return ["", result_text_table([header, *rows])]
 
 
 def beside_report_notes(results: Sequence[Result]) -> list[str]:

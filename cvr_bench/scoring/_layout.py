@@ -32,7 +32,7 @@ class Layout:
 def kind_columns(task: Task, column_of: Mapping[str, int]) -> list[np.ndarray]:
     """(G,) bool per kind of distractor, by name."""
     kind_of = np.array([task.distractor_kinds.get(item_id, "") for item_id in column_of])
-    return [kind_of == kind for kind in task.kind_names]
+    return [kind_of == kind for kind in sorted(set(task.distractor_kinds.values()))]
 
 
 def lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], kinds: Sequence[np.ndarray]) -> Layout:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cvr_bench.scoring.intervals import clusters_of, share_interval
 from cvr_bench.scoring.metrics import discounted_gain, recall, recall_in_gallery
+from cvr_bench.scoring.symmetry import symmetry_record
 
 GAIN_K = 10
 """Of nDCG."""
@@ -34,6 +35,7 @@ def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> d
         "reference": _reference(table, task["ks"], is_kept=reference == "keep"),
         "twins": _twins(table),
         "distractors": _distractors(table, task),
+        "way_back": symmetry_record(table, task["ks"]),
     }
 
 
@@ -84,9 +86,14 @@ def _twins(table: pa.Table) -> dict[str, Any] | None:
 
 
 def _distractors(table: pa.Table, task: Mapping[str, Any]) -> dict[str, dict[str, float]] | None:
-    """Recalls among the distractors of each kind alone."""
+    """Recalls among the distractors of each kind alone, and how many queries have some."""
     kinds = task.get("distractor_kinds", [])
     if not kinds or table.column("distractor_ranks").null_count:
         return None
     ranks_QK = np.array(table.column("distractor_ranks").to_pylist())
-    return {kind: {f"R@{k}": recall(ranks_QK[:, place], k) for k in task["ks"]} for place, kind in enumerate(kinds)}
+    ranks_of = {kind: ranks_Q[ranks_Q > 0] for kind, ranks_Q in zip(kinds, ranks_QK.T, strict=True)}
+    return {
+        kind: {"queries": len(ranks), **{f"R@{k}": recall(ranks, k) for k in task["ks"]}}
+        for kind, ranks in ranks_of.items()
+        if len(ranks)
+    }

@@ -9,7 +9,7 @@ and joins.
 
 # Shapes: Q queries of a chunk, C gallery columns of a block, K best kept.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_scored_
 from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_score_blocks, scoring_thread_count
 from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.ranking import Cells, Counter, count_scores_above, rank_places
-from cvr_bench.tasks.task import Query, Task
+from cvr_bench.tasks.task import Query, Task, part_of_task
 from cvr_bench.tasks.twins import task_counting_twins
 from cvr_data.core.errors import CvrError
 
@@ -61,7 +61,7 @@ class Ranks:
     twin_rank: np.ndarray | None = None
     """`rank` if a copy of a target answers too, where the gallery has copies."""
     kind_ranks: np.ndarray | None = None
-    """(Q, kinds) `rank` among the distractors of each kind alone, in the order of their names."""
+    """(Q, kinds) `rank` among the distractors of each kind, then of each type, alone; 0 where a query has none."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +178,14 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     for counted in map_score_blocks(_count, scored, threads):
         found.add(counted)
     ranks = found.ranks([query.query_id for query in task.queries], item_ids)
-    plain = replace(task, subset=None, subset_ks=(), means={}, twins={}, distractor_kinds={})
+    plain = replace(task, subset=None, subset_ks=(), means={}, twins={}, distractor_kinds={}, distractor_types={})
     if task.subset is not None:
         within = evaluate(retriever, replace(plain, candidates=task.subset), chunk=chunk, columns=columns)
         ranks = replace(ranks, subset_rank=within.rank)
+    for of_query in (task.distractor_types[name] for name in sorted(task.distractor_types)):
+        found_Q = _ranks_among(retriever, plain, of_query, chunk=chunk, columns=columns)
+        known = np.zeros((len(found_Q), 0), np.int64) if ranks.kind_ranks is None else ranks.kind_ranks
+        ranks = replace(ranks, kind_ranks=np.concatenate([known, found_Q[:, None]], axis=1))
     if task.twins:
         ranks = replace(ranks, twin_rank=ranks.rank.copy())
     if ranks.twin_rank is not None and (with_twins := task_counting_twins(plain, task.twins)) is not None:
@@ -189,6 +193,19 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
         counting = evaluate(retriever, with_twins, chunk=chunk, columns=columns)
         ranks.twin_rank[[place_of[query_id] for query_id in counting.query_ids]] = counting.rank
     return ranks
+
+
+def _ranks_among(
+    retriever: Retriever, task: Task, of_query: Mapping[str, frozenset[str]], *, chunk: int, columns: int
+) -> np.ndarray:
+    """The rank of each query among its own distractors, 0 of a query without any."""
+    asked = [query for query in task.queries if query.query_id in of_query]
+    lists = {query.query_id: of_query[query.query_id] | task.targets[query.query_id] for query in asked}
+    if task.candidates is not None:
+        lists = {query_id: ids & task.candidates[query_id] for query_id, ids in lists.items()}
+    within = replace(part_of_task(task, asked), candidates=lists)
+    found = dict(zip(lists, evaluate(retriever, within, chunk=chunk, columns=columns).rank.tolist(), strict=True))
+    return np.array([found.get(query.query_id, 0) for query in task.queries], np.int64)
 
 
 def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:

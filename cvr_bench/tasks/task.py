@@ -102,6 +102,8 @@ class Task:
     """item_id -> gallery items that are copies of it."""
     distractor_kinds: Mapping[str, str] = field(default_factory=dict)
     """item_id of a distractor -> its kind, such as the name of the folder that it was mined to."""
+    distractor_types: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """Type -> query_id -> the gallery items that are distractors of this type for this query alone."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """What the data holds but cannot be scored, such as "gallery videos without features" -> how many."""
     missing: Missing = field(default_factory=Missing)
@@ -122,8 +124,8 @@ class Task:
 
     @property
     def kind_names(self) -> list[str]:
-        """The kinds of distractors, sorted."""
-        return sorted(set(self.distractor_kinds.values()))
+        """The kinds of distractors, sorted, then their types."""
+        return [*sorted(set(self.distractor_kinds.values())), *sorted(self.distractor_types)]
 
     @property
     def exclude_reference(self) -> bool:
@@ -153,8 +155,21 @@ def part_of_task(task: Task, queries: Sequence[Query], item_ids: Set[str] | None
         candidates=_lists_within(task.candidates, names, item_ids),
         subset=_lists_within(task.subset, names, item_ids),
         slices={name: _only(values, names) for name, values in task.slices.items()},
+        distractor_types=_types_within(task.distractor_types, names, item_ids),
         target_frame_weights=_only(task.target_frame_weights, names),
     )
+
+
+def _types_within(
+    types: Mapping[str, Mapping[str, frozenset[str]]], names: Set[str], item_ids: Set[str] | None
+) -> dict[str, dict[str, frozenset[str]]]:
+    """The distractors of these queries among these items; a type that none of them has left is gone."""
+    found = {
+        name: {query_id: kept for query_id, ids in _only(of_query, names).items()
+               if (kept := ids if item_ids is None else ids & item_ids)}
+        for name, of_query in types.items()
+    }  # fmt: skip
+    return {name: of_query for name, of_query in found.items() if of_query}
 
 
 def _lists_within(

@@ -34,26 +34,32 @@ def _config() -> type:
     "--judgments", type=FOLDER_PLACE, help="Judgments (cvr export-judgments) that keep, drop and reword texts."
 )
 @click.option("--judged-only", is_flag=True, help="Drop texts nobody judged, in splits where others were judged.")
+@click.option(
+    "--require", multiple=True, type=click.Choice(["composition"]),
+    help="Drop val and test queries that the text or the reference alone solves; needs --embeddings.",
+)  # fmt: skip
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @own_options(_config)
 @overwrite_option
 @engine_options
 def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
-    judgments: Path | None, judged_only: bool, push: str | None, options: tuple[str, ...], overwrite: bool,
+    judgments: Path | None, judged_only: bool, require: tuple[str, ...], push: str | None, options: tuple[str, ...],
+    overwrite: bool,
     **given: Path | None,
 ) -> None:  # fmt: skip
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
 
-    Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Of equal
-    triplets the first folder's stays. With --test-from, MODIFICATIONS give train and val only, without the videos that
-    the test uses.
+    Writes triplets as Parquet, WebVid-CoVR CSVs, statistics.json and a dataset card (README.md). Val and test queries
+    list every video with their target's caption. Of equal triplets the first folder's stays. With --test-from,
+    MODIFICATIONS give train and val only, without the videos that the test uses.
 
     Example: cvr build-triplets modifications/short-rules --embeddings embeddings
     """
     from cvr_data.core.registry import parse_config
     from cvr_data.publish.lay_out import check_published_repo
     from cvr_data.triplets import build as building
+    from cvr_data.triplets.composition import composition_lines
     from cvr_data.triplets.join import Config
     from cvr_data.triplets.statistics import triplet_counts_text
 
@@ -64,13 +70,15 @@ def build_triplets_command(
     config = parse_config(Config, options, where="build-triplets")
     sources = building.find_triplet_parts(modifications, **given)
     sources = building.triplets_with_tests(sources, test_from) if test_from else sources
-    sources = replace(sources, judgments=judgments, judged_only=judged_only)
+    sources = replace(sources, judgments=judgments, judged_only=judged_only, needs_both="composition" in require)
     chosen = name or (out.name if out else building.default_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
     click.echo(
         f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
     )
+    for line in composition_lines(artifact.manifest.get("composition", {})):
+        click.echo(line)
     for line in nothing_left(folder, artifact.manifest):
         click.echo(line)
     if push is not None and artifact.manifest["rows"]:

@@ -1,4 +1,4 @@
-"""Tell where a triplet comes from."""
+"""Tell where a triplet, a text or a pair comes from, and why it was dropped."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from cvr_data.commands.options import FOLDER, LookUp
 
 
 @click.command(cls=LookUp)
-@click.argument("triplet")
-@click.option("--in", "dataset", type=FOLDER, required=True, help="The folder of the dataset.")
-def explain_command(triplet: str, dataset: Path) -> None:
-    """Tell where TRIPLET (an id, or how it begins) comes from: its text and prompt, its pair, the filters it passed.
+@click.argument("row")
+@click.option("--in", "folder", type=FOLDER, required=True, help="The folder of triplets, texts or pairs.")
+def explain_command(row: str, folder: Path) -> None:
+    """Tell where ROW (the id of a triplet, text or pair, or how it begins) comes from, and why it was dropped.
 
     Example: cvr explain 3f2a --in annotations/quickstart
     """
-    from cvr_data.triplets.explain import triplet_story
+    from cvr_data.triplets.explain import row_story
 
-    for line in triplet_story(dataset, triplet):
+    for line in row_story(folder, row):
         click.echo(line)

@@ -26,7 +26,9 @@ def mine_distractors_command(
 ) -> None:
     """Find, among VIDEOS, distractors for the test queries of a TRIPLETS folder.
 
-    They share the words of a query's captions and answer no query: `cvr bench --distractors` adds them to the gallery.
+    They share the words of a query's captions, look like its reference or come from its recording, and answer no query:
+    `cvr bench --distractors` adds them to the gallery. Each says what kind it is and which words prove it wrong;
+    missing-types.parquet says why a query has none of a kind.
 
     Example: cvr mine-distractors annotations/webvid videos --embeddings embeddings
     """
@@ -41,3 +43,6 @@ def mine_distractors_command(
     click.echo(
         f"{out}: {found} videos, distractors {rows} times, dropped: {dropped}; {artifact.manifest['seconds']:.1f} s"
     )
+    for name, told in artifact.manifest["types"].items():
+        reasons = ", ".join(f"{reason} {count}" for reason, count in told["missing"].items()) or "none"
+        click.echo(f"  {name:<15}{told['queries']:>6} queries; without: {reasons}")

@@ -22,6 +22,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "triplets": ("cvr bench --model sum --data {folder} -e EMBEDDINGS",),
     "mine-distractors": ("cvr bench --model sum --data {triplets} --distractors {folder}",),
     "export-judgments": ("cvr build-triplets MODIFICATIONS --judgments {folder}",),
+    "find-positives": ("cvr review {folder}/queue --annotator NAME",),
     "checkpoint": ("cvr bench --model MODEL --checkpoint {folder}",),
     "bench": ("cvr report {folder}",),
 }

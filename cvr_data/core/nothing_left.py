@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cvr_data.core.places import place_from
 from cvr_data.core.plain_output import shortened
 from cvr_data.core.whole_files import read_parquet
 
@@ -39,7 +40,7 @@ def nothing_left(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     elif at is not None and at["in"] is None:
         told, hint = f"{at['step']!r} found none", PROPOSES
     else:
-        told, hint = f"none came in from {_inputs(manifest)}", "see the step before"
+        told, hint = f"none came in from {_inputs(folder, manifest)}", "see the step before"
     return [f"  nothing is left: {told}; try: {hint}"]
 
 
@@ -61,5 +62,7 @@ def _column(path: Path, name: str) -> Sequence[Any]:
     return table.column(name).slice(0, 100).to_pylist() if name in table.column_names else ()
 
 
-def _inputs(manifest: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {about['path']}" for name, about in manifest["inputs"].items()) or "nothing"
+def _inputs(folder: Path, manifest: Mapping[str, Any]) -> str:
+    """Return the inputs of an artifact, from where the command runs."""
+    places = {name: place_from(folder, about["path"]) for name, about in manifest["inputs"].items()}
+    return ", ".join(f"{name} {place}" for name, place in places.items()) or "nothing"

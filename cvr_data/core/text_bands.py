@@ -6,7 +6,7 @@ KEPT_BAND = (0.41, 0.976)
 """1st and 99th percentile of MiniLM's cosines on the WebVid-CoVR test pairs that people kept."""
 
 
-def check_band(encoder: str, band: tuple[float, float], where: str) -> None:
+def check_band(encoder: str, band: tuple[float, float]) -> None:
     """Refuse MiniLM's band for another encoder, whose cosines mean something else.
 
     Raises:
@@ -14,5 +14,5 @@ def check_band(encoder: str, band: tuple[float, float], where: str) -> None:
     """
     if encoder != MINILM and band == KEPT_BAND:
         raise ValueError(
-            f"{where}: low and high are calibrated for {MINILM}; give those of {encoder}, which `cvr calibrate` finds."
+            f"low and high are calibrated for {MINILM}; give those of {encoder}, which `cvr calibrate` finds."
         )

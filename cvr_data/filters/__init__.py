@@ -70,6 +70,14 @@ class KnowsLanguages(Protocol):
 
 
 @runtime_checkable
+class ChoosesLanguages(Protocol):
+    """A component whose options say which languages it reads."""
+
+    def languages(self, config: Any) -> tuple[str, ...]:
+        """Return their codes; none where it reads any."""
+
+
+@runtime_checkable
 class ExplainsDrops(Protocol):
     """A filter that says in words why a row was dropped, with the values that decided; every filter does."""
 

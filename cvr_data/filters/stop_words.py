@@ -20,7 +20,8 @@ from cvr_data.language.words import words_of
 @dataclass(frozen=True, kw_only=True)
 class Config:
     words: tuple[str, ...] = FUNCTION_WORDS
-    """What counts as a stop word; the default is English."""
+    """What counts as a stop word; the default is English. Lists of other languages hold much that can be seen (spaCy's
+    French ones "deux", "sous" and "sans"), so they are not taken unasked."""
     keep: tuple[str, ...] = ()
     """Words that are none after all, such as "in,on" where positions matter."""
 
@@ -29,6 +30,11 @@ EXAMPLE = [
     {"reference_caption": "the ball rolls", "target_caption": "a ball rolls", "drop_reason": "stop_word"},
     {"reference_caption": "two balls roll", "target_caption": "three balls roll", "drop_reason": None},
 ]
+
+
+def languages(config: Config) -> tuple[str, ...]:
+    """Return English, unless other words are given."""
+    return ("en",) if config.words == FUNCTION_WORDS else ()
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -35,7 +35,7 @@ class Config(BandConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_band(self.encoder, (self.low, self.high), "text-similarity")
+        check_band(self.encoder, (self.low, self.high))
 
 
 EXAMPLE = [
@@ -44,6 +44,11 @@ EXAMPLE = [
     {"text_similarity": 0.8, "drop_reason": None},
     {"text_similarity": 0.99, "reference_caption": "\u72d7\u5728\u8dd1", "drop_reason": "not_english"},
 ]
+
+
+def languages(config: Config) -> tuple[str, ...]:
+    """Return what the encoder reads, as far as it is known."""
+    return ("en",) if config.encoder == MINILM else ()
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -40,7 +40,8 @@ FOREIGN = frozenset(
     for word in words.split()
     if word not in SMALL_WORDS and word not in EDIT_WORDS
 )
-"""Function words and edit verbs of six languages that no English text has."""
+"""Function words and edit verbs of six languages that no English text has, but for a few that are nouns there."""
+_NEVER_ENGLISH = FOREIGN - frozenset("con den door met par van".split())
 
 
 def languages_of(captions: Sequence[str]) -> Counter[str]:
@@ -79,7 +80,7 @@ def _language(text: str) -> str:
     """The language of a text in Latin letters; one that has English function words enough is not looked at closer."""
     words = words_of(text)
     english = sum(word in SMALL_WORDS for word in words)
-    if english * 5 >= len(words) and FOREIGN.isdisjoint(words):
+    if english * 5 >= len(words) and _NEVER_ENGLISH.isdisjoint(words):
         return ENGLISH
     return _detector()(text)
 

@@ -212,12 +212,17 @@ def lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
         CvrError: there is no such filter or option.
     """
     reasons: list[list[str]] = [[] for _ in range(table.num_rows)]
-    asked = checks.get("lint-change") or {}
-    if table.num_rows and (asked.get("min_similarity") or asked.get("min_shift") is not None):
-        table = with_asked(table)
+    table = what_lint_reads(table, checks)
     for name, options in checks.items():
         checked = FILTERS.get(name).run(FILTERS.config(name, options or {}), table)
         for row, reason in enumerate(checked.column("drop_reason").to_pylist()):
             if reason is not None and reasons[row] != ["empty"]:
                 reasons[row].append(reason)
     return reasons
+
+
+def what_lint_reads(table: pa.Table, checks: Checks) -> pa.Table:
+    """Return a lint table with the columns that these checks read beside the texts."""
+    asked = checks.get("lint-change") or {}
+    is_read = asked.get("min_similarity") or asked.get("min_shift") is not None
+    return with_asked(table) if table.num_rows and is_read else table

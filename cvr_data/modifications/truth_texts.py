@@ -18,13 +18,13 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.modifications.counts import counted, gathered
-from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
+from cvr_data.tables import MODIFICATIONS, PAIRS, content_id, modification_id
 from cvr_data.videos.synthetic.concepts import VERBS, Concept, Verb
 from cvr_data.videos.synthetic.grammar import with_article
 from cvr_data.videos.synthetic.truth import Truth, read_truth
 
 STAGE = "generate-modifications-truth"
-VERSION = 1
+VERSION = 2
 MADE_BY = {
     "style": "short",
     "backend": "truth",
@@ -74,6 +74,7 @@ TEST_PATTERNS = {
     "camera": ("let the camera {after} rather than {before}", "now the camera is {after_gerund}"),
 }
 _STAY = Verb("stay still", "stays still", "staying still")
+_COLUMNS = ["pair_id", "reference_id", "target_id", "reference_caption", "target_caption"]
 _ATTRIBUTES = ("colour", "texture", "size")
 
 
@@ -122,7 +123,7 @@ def _written(seed: int, pairs: pa.Table, truth: Truth) -> tuple[pa.Table, Counte
 
 def truth_modifications(pairs: pa.Table, truth: Truth, seed: int = 0) -> pa.Table:
     """Return one row per pair; a pair whose clips show the same is rejected with the reason no_true_change."""
-    rows = [_row(pair, truth, seed) for pair in pairs.select(["pair_id", "reference_id", "target_id"]).to_pylist()]
+    rows = [_row(pair, truth, seed) for pair in pairs.select(_COLUMNS).to_pylist()]
     return pa.Table.from_pylist(rows, schema=MODIFICATIONS)
 
 
@@ -137,7 +138,8 @@ def true_text(reference: Concept, target: Concept, *, split: str, key: str) -> s
 
 def _row(pair: Mapping[str, Any], truth: Truth, seed: int) -> dict[str, Any]:
     reference, target = truth.concept(pair["reference_id"]), truth.concept(pair["target_id"])
-    text = true_text(reference, target, split=truth.splits[pair["reference_id"]], key=f"{seed} {pair['pair_id']}")
+    key = f"{seed} {content_id(pair['reference_caption'], pair['target_caption'])}"  # equal captions, equal words
+    text = true_text(reference, target, split=truth.splits[pair["reference_id"]], key=key)
     return {
         **MADE_BY,
         "modification_id": modification_id(pair_id=pair["pair_id"], seed=seed, **MADE_BY),

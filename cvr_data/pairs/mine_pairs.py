@@ -27,14 +27,13 @@ from cvr_data.filters import (
     ClaimsPlaces,
     FilterModule,
     HasVersion,
-    KnowsLanguages,
     MeetsInGroups,
     NeedsColumns,
 )
 from cvr_data.language.tagging import ENGLISH, name_of_model
-from cvr_data.language.told_languages import check_languages
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
+from cvr_data.pairs.languages_read import check_languages_read
 from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
@@ -45,7 +44,6 @@ DEFAULT_FILTERS = (
 )  # fmt: skip
 KNOWING_ENGLISH = ("invisible-change", "text-similarity")
 """Default filters that captions of another language do without."""
-
 GUARD = "straddling"
 """The filter that keeps test videos out of training pairs; it runs first unless it is taken out by name."""
 
@@ -165,7 +163,7 @@ def mine_pairs(
     if embeddings is None and any(chosen.name == "visual-similarity" for chosen in filters):
         raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
     encoder = _text_encoder(strategy, filters, embeddings)
-    _check_language(videos, strategy, filters, language)
+    check_languages_read(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, str(videos))
     with run:
         corpus = _videos(run, videos, read)
@@ -174,30 +172,6 @@ def mine_pairs(
         pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken))
         pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
-
-
-def _check_language(videos: Path, strategy: Strategy, filters: Sequence[Filter], language: str | None) -> None:
-    """Refuse what does not read the captions.
-
-    Raises:
-        CvrError: the import told that many are not English and nobody says what they are, or what is chosen reads
-            English alone.
-    """
-    if language is None:
-        otherwise = "--language fr (de, ...) takes spaCy's model of it, --language en goes on as if all were English"
-        check_languages(videos, "mining", (ENGLISH,), otherwise)
-    if language in (None, ENGLISH):
-        return
-    components: list[Strategy | Filter] = [strategy, *filters]
-    for chosen in components:
-        reads = chosen.module.LANGUAGES if isinstance(chosen.module, KnowsLanguages) else (language,)
-        if chosen.name == "text-similarity" and chosen.config.encoder == MINILM:
-            reads = (ENGLISH,)
-        if language not in reads:
-            raise CvrError(
-                f"{chosen.name} reads {', '.join(reads)} alone, not {language!r}: leave it out, or take one that does "
-                "(text-similarity:encoder=sentence-transformers,low=...,high=...; `cvr calibrate` finds the band)."
-            )
 
 
 def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Path | None) -> str:
@@ -211,9 +185,9 @@ def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Pat
         return wanted or MINILM
     searched = text_encoder_of(embeddings) if embeddings else searched
     try:
-        check_band(searched, (strategy.config.low, strategy.config.high), strategy.name)
+        check_band(searched, (strategy.config.low, strategy.config.high))
     except ValueError as error:
-        raise CvrError(str(error)) from None
+        raise CvrError(f"{strategy.name}: {error}") from None
     if wanted not in (None, searched):
         raise CvrError(
             f"{strategy.name} searches by {searched}, and the band of the filter text-similarity is of {wanted}; give "

@@ -7,18 +7,14 @@ is loaded for it: what a search found lies in the rows.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.reading import reading
+from cvr_data.core.found_rows import DROPPED, KEPT, rows_with
 from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.language.words import words_of
 from cvr_data.pairs.strategies import STRATEGIES, ComparesNeighbours, DropsGroups
@@ -36,16 +32,23 @@ def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
     """
     artifact = open_artifact(pairs, "mine-pairs")
     is_pair = {"reference_id": [reference_id], "target_id": [target_id]}
-    kept, dropped = (_read(artifact, name, is_pair) for name in ("part", "dropped"))
-    passed = ", ".join(step["step"] for step in artifact.manifest.get("funnel", [])[1:])
-    lines = [f"kept: {shown_pair(row)}" + (f"; passed {passed}" if passed else "") for row in kept]
+    kept, dropped = (rows_with(artifact, name, is_pair) for name in (KEPT, DROPPED))
+    lines = [pair_verdict(artifact, row) for row in kept]
     by_reason: dict[Any, list[dict[str, Any]]] = {}
     for row in dropped:
         by_reason.setdefault((row.get("drop_step"), row["drop_reason"]), []).append(row)
     for rows in by_reason.values():
         more = f"; so are {len(rows) - 1} more of their captions" if len(rows) > 1 else ""
-        lines.append(f"{_dropped_by(artifact, rows[0])}{shown_pair(rows[0])}{more}")
+        lines.append(f"{pair_verdict(artifact, rows[0])}{more}")
     return _at_most(lines or _explained(artifact, reference_id, target_id))
+
+
+def pair_verdict(artifact: Artifact, row: dict[str, Any]) -> str:
+    """Return one line: the filters that a row of pairs passed, or the step and values that dropped it."""
+    if row.get("drop_reason"):
+        return f"{_dropped_by(artifact, row)}{shown_pair(row)}"
+    passed = ", ".join(step["step"] for step in artifact.manifest.get("funnel", [])[1:])
+    return f"kept: {shown_pair(row)}" + (f"; passed {passed}" if passed else "")
 
 
 def _at_most(lines: list[str]) -> list[str]:
@@ -140,7 +143,7 @@ def _not_near(artifact: Artifact, name: str, most: int, ids: tuple[str, str]) ->
     """Why a strategy that looks at neighbours did not look at these two: from the rows of those it looked at."""
     lines = []
     for video_id, other in (ids, ids[::-1]):
-        found = [_read(artifact, part, {"reference_id": [video_id]}) for part in ("part", "dropped")]
+        found = [rows_with(artifact, part, {"reference_id": [video_id]}) for part in (KEPT, DROPPED)]
         rows = [row for some in found for row in some]
         whole = next((row for row in rows if row.get("drop_reason") and not row.get("target_id")), None)
         near = {row["target_id"]: _similarity(row) for row in rows if row.get("target_id")}
@@ -161,7 +164,7 @@ def _similarity(row: Mapping[str, Any]) -> float:
 
 def _groups(artifact: Artifact, texts: Sequence[str]) -> dict[str, str]:
     """Return what became of each of the groups that held the pair and were dropped whole."""
-    rows = _read(artifact, "dropped", {"reference_caption": texts}, needed="n_captions") if texts else []
+    rows = rows_with(artifact, DROPPED, {"reference_caption": texts}, needed="n_captions") if texts else []
     return {
         row["reference_caption"]: f"dropped by {row['drop_reason']}: {row['reference_caption']!r} "
         f"({row['n_captions']} captions of {row['n_videos']} videos)"
@@ -172,7 +175,7 @@ def _groups(artifact: Artifact, texts: Sequence[str]) -> dict[str, str]:
 
 def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
     artifact = open_artifact(videos)
-    rows = _read(artifact, "part", {"video_id": ids})
+    rows = rows_with(artifact, KEPT, {"video_id": ids})
     found = {row["video_id"]: row["captions"] for row in rows}
     for video_id in ids:
         if video_id not in found:
@@ -181,22 +184,3 @@ def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
             hint = hint if hint.startswith("Did you mean") else ""  # not a list of thousands
             raise CvrError(f"{videos} has no video {video_id!r}. {hint}".rstrip())
     return found
-
-
-def _read(artifact: Artifact, name: str, wanted: Mapping[str, Iterable[str]], needed: str = "") -> list[dict[str, Any]]:
-    """Return the rows of the parts of that name that have one of the wanted values in each column named.
-
-    Of most row groups the columns that are asked for are all that is read.
-    """
-    rows = []
-    values = {column: pa.array(list(some), pa.string()) for column, some in wanted.items()}
-    for path in sorted(artifact.path.glob(f"{name}-*.parquet")):
-        with reading(path, "Parquet"), pq.ParquetFile(path) as part:
-            has_all = {*values, *filter(None, [needed])} <= set(part.schema_arrow.names)
-            for number in range(part.num_row_groups if has_all else 0):
-                asked = part.read_row_group(number, columns=list(values))
-                masks = [pc.is_in(asked.column(column), value_set=some) for column, some in values.items()]
-                mask = masks[0] if len(masks) == 1 else pc.and_(*masks)
-                if pc.any(mask).as_py():
-                    rows += part.read_row_group(number).filter(mask).to_pylist()
-    return rows

@@ -158,6 +158,8 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
         clips=0 if part.videos is None else len(part.used & ids_of_clips(part.videos)),
         commands=card_commands(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
         coverage=dataset.artifact.manifest.get("coverage"),
+        composition=dataset.artifact.manifest.get("composition", {}),
+        further_answers=dataset.artifact.manifest.get("further_answers"),
         shortcuts=None if wanted.audit is None else shortcuts_of_triplets(wanted.audit, part.triplets),
     )  # fmt: skip
 

@@ -30,7 +30,9 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.formats.webvid_covr import webvid_covr_csv
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
 from cvr_data.triplets import join
+from cvr_data.triplets.answers import ANSWERS, FURTHER_ANSWERS, answers_config, with_all_answers
 from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
+from cvr_data.triplets.composition import CompositionConfig, composition_told, with_composition
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
 from cvr_data.triplets.judgments import Verdicts, read_triplet_verdicts, triplets_as_judged
@@ -58,6 +60,8 @@ class DatasetParts:
     """What people said of the texts (`cvr export-judgments`)."""
     judged_only: bool = False
     """Drop texts that nobody judged, in splits where others were judged."""
+    needs_both: bool = False
+    """Drop val and test queries that one input alone solves (`triplets.composition`)."""
 
     def named(self) -> dict[str, Path]:
         """Return input name -> folder as manifests list them: pairs, pairs-2, ..."""
@@ -128,8 +132,12 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     """
     tested = {"test_from": [open_artifact(path).key for path in sources.tests.modifications]} if sources.tests else {}
     judged_only = {"judged_only": True} if sources.judged_only else {}
+    required = {"require": ["composition"]} if sources.needs_both else {}
+    if sources.needs_both and (sources.embeddings is None or not _all_videos(sources)):
+        raise CvrError("composition is asked of videos and their features: pass --embeddings, and --videos if need be.")
+    asked = {**config_dict(config), "name": name, **tested, **judged_only, **required}
     run = StageRun(
-        out, stage=STAGE, version=VERSION, config={**config_dict(config), "name": name, **tested, **judged_only},
+        out, stage=STAGE, version=VERSION, config=asked,
         inputs=sources.named(), overwrite=overwrite,
     )  # fmt: skip
     if (done := run.finished()) is not None:
@@ -183,6 +191,14 @@ def triplet_flow(
     flow = run.meet(texts_and_pairs, first)
     for step in others:
         flow = flow.then(step)
+        if step.name == join.KEPT_APART and config.max_answers and sources.videos:
+            answers = answers_config(config.max_answers, config.default_split, verdicts)
+            flow = with_all_answers(run, flow, _video_folders(sources), answers)
+    if sources.needs_both and sources.embeddings is not None:
+        about = CompositionConfig(
+            embeddings=sources.embeddings, k=config.composition_k, default_split=config.default_split
+        )
+        flow = with_composition(run, flow, _all_videos(sources), about)
     if sources.embeddings is not None:
         encoder = Side(_encoder, (sources.embeddings,))
         flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
@@ -216,7 +232,11 @@ def write_dataset(
     if not run.written:
         return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel])
     numbers, sources = count_triplets(run, rows, videos)
-    extra = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
+    extra: dict[str, Any] = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
+    if any(step.name == ANSWERS for step, _ in run.counts.counted):
+        extra[FURTHER_ANSWERS] = run.told[FURTHER_ANSWERS]
+    if needs := composition_told(dict(run.told)):
+        extra["composition"] = needs
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
     _write_csvs(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
@@ -235,6 +255,8 @@ def write_dataset(
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
         coverage=extra.get("coverage"),
+        composition=extra.get("composition", {}),
+        further_answers=extra.get(FURTHER_ANSWERS),
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
@@ -276,6 +298,12 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
 def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
     """Return the folders of videos."""
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
+
+
+def _video_folders(sources: DatasetParts) -> list[tuple[Path, bool]]:
+    """Return the folders of videos, and whether those are of sources that alone give the test."""
+    tests = sources.tests.videos if sources.tests else ()
+    return [*((folder, False) for folder in sources.videos), *((folder, True) for folder in tests)]
 
 
 def _encoder(embeddings: Path) -> Any:

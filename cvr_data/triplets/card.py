@@ -72,6 +72,10 @@ class Card:
     """How many queries one input alone answers; None if that was not audited."""
     coverage: Mapping[str, Any] | None = None
     """What `cvr check-media --drop-missing` found; None if it was not run."""
+    composition: Mapping[str, Any] = field(default_factory=dict)
+    """By split, what `build-triplets --require composition` dropped and kept; empty if that was not asked."""
+    further_answers: int | None = None
+    """Rows of further videos with the target's caption; None where nobody looked for them."""
 
 
 def render_card(card: Card) -> str:
@@ -195,8 +199,9 @@ def card_limits(card: Card) -> list[str]:
     found = [
         f"The modification texts were written by: {triplet_counts_text(everything['sources_of_text'])}. "
         "Whether a person has checked them is unknown.",
-        "Only mined targets are marked as correct: other videos may answer a query as well (false negatives).",
+        _answer_limits(card.further_answers),
         *_shortcut_limits(card.shortcuts),
+        *_composition_limits(card.composition),
     ]
     without = everything["triplets"] - everything["with_frame_scores"]
     if without:
@@ -221,6 +226,26 @@ def _shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
     return [
         f"By an audit of {shortcuts.queries} queries with {shortcuts.model}, {shortcuts.text_only:.1f} % have a target "
         f"among the {shortcuts.k} best by the text alone, {shortcuts.visual_only:.1f} % by the reference alone."
+    ]
+
+
+def _answer_limits(further: int | None) -> str:
+    """Return a sentence on right answers that are not marked."""
+    others = "other videos may answer a query as well (false negatives; `cvr find-positives` looks for them)."
+    if further is None:
+        return f"Only mined targets are marked as correct: {others}"
+    return (
+        "Of val and test queries every video of the split with the target's caption, word for word, is marked as "
+        f"correct ({further} rows beside those that were mined): {others}"
+    )
+
+
+def _composition_limits(composition: Mapping[str, Any]) -> list[str]:
+    """Return a sentence per split on what one input alone solved before it was dropped."""
+    return [
+        f"Of {sum(told['labels'].values())} {split} queries those were dropped that a fixed pool of scorers finds by "
+        f"one input ({triplet_counts_text(told['labels'])}): {told['left_of_1000']} of 1000 remain."
+        for split, told in composition.items()
     ]
 
 

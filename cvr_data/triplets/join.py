@@ -1,8 +1,9 @@
 """Join modification texts with their pairs into triplets: drop, de-duplicate, cap, keep the splits apart.
 
     modifications (ok) ─┬─▶ triplets     dropped, in this order: the text's own first reason (rejected or error), empty,
-    pairs ──────────────┘                pair_not_found, reference_is_target, straddles_splits, duplicate,
-                                         over_target_cap, over_text_cap, not_of_test_source, shares_test_video
+    pairs ──────────────┘                pair_not_found, reference_is_target, straddles_splits, too_many_answers,
+                                         duplicate, over_target_cap, over_text_cap, not_of_test_source,
+                                         shares_test_video
 
 Texts and pairs meet by pair; what looks at all triplets asks by claims of a few numbers. Rows that share `query_id` are
 one query with several targets. A text of two sources, word for word the same for the same two videos, is one triplet:
@@ -31,8 +32,10 @@ from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
 from cvr_data.videos.kin import Kin
 
-VERSION = 4
+VERSION = 5
 TEXT_COLUMNS = ("modification_id", "pair_id", "modification", "style", "backend", "model", "status", "reasons")
+KEPT_APART = "splits"
+"""Name of the step after which no triplet straddles; there the further answers are listed (`triplets.answers`)."""
 _KIN = ("_reference_kin", "_target_kin")
 FOLDER, IS_TEST = "folder", "is_test_source"
 """Columns of texts: the number of their folder, and whether it alone gives test triplets. Dropped rows keep them."""
@@ -50,11 +53,16 @@ class Config:
     """Triplets that may share a target, within a split and a source of texts (style, backend); 0 is no limit."""
     max_per_text: int = 0
     """Triplets that may share a text, likewise; a frequent text is a short cut. 0 is no limit."""
+    max_answers: int = 50
+    """A val or test query lists all videos of its split that have its target's caption; one with more than so many is
+    dropped. 0: as they were mined."""
+    composition_k: int = 0
+    """`--require composition` drops a query that one input alone has among so many best; 0: one in a hundred."""
     default_split: Literal["train", "val", "test"] = "train"
     """Split of pairs that carry none (no split by the corpus, and `cvr split` was not run)."""
 
     def __post_init__(self):
-        for name in ("max_per_target", "max_per_text"):
+        for name in ("max_per_target", "max_per_text", "max_answers", "composition_k"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 (no limit) or more, got {getattr(self, name)}.")
 
@@ -125,7 +133,7 @@ def triplet_steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
             name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
         ),
         Step(name="texts", run=_drop_unusable),
-        _dropping("splits", "straddles_splits", _video_claims, _less_protected),
+        _dropping(KEPT_APART, "straddles_splits", _video_claims, _less_protected),
         _dropping("duplicates", "duplicate", _triplet_claims, _repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):

@@ -80,10 +80,11 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             videos = videos.then(Step(name="look", run=_looked, tells=True)) if is_looked_at else videos
             videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
             run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
-        except CvrError:
+        except CvrError as error:
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
-            raise
+            is_named = any(str(path) in str(error) for path in inputs.values())
+            raise error if is_named else CvrError(f"{where}: {error}") from None
         return run.finish(**_told(run.told))
 
 

@@ -89,7 +89,12 @@ def shared_video_kin(run: StageRun, folders: Sequence[Path], embeddings: Path | 
 
     Videos are kin that are one file, clips of one recording, or of equal perceptual hash where that is stored. Nothing
     is decoded.
+
+    Raises:
+        CvrError: there is no table.
     """
+    if not folders:
+        raise CvrError("The pairs were made from no videos, so that nothing tells which are kin; pass --videos.")
     flows = []
     for folder in folders:
         sides = video_store_sides(embeddings)

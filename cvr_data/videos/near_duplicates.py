@@ -6,8 +6,9 @@ videos into one group. `kin.py` finds them, and nothing else does; every later t
 one recording (`recordings.py`) share a split as near-duplicates do, and are no group for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
@@ -32,6 +33,8 @@ class Config:
     val_as_test: bool = False
     """For a corpus whose test videos are not at hand: its val split becomes test, its own test videos are dropped, and
     the share `val` of its train groups becomes val, so that no checkpoint is chosen on what is scored."""
+    given: Literal["keep", "ignore"] = "keep"
+    """What becomes of splits that the corpus gave; `ignore` reads none of them, so that all videos are dealt anew."""
     need_features: bool = False
     """Drop videos that the embeddings lack, so that nothing is mined that cannot be scored."""
     seed: int = 0
@@ -45,8 +48,9 @@ class Config:
 
 
 def split_videos(
-    config: Config, videos: pa.Table, group_ids: Sequence[str], kin_ids: Sequence[str] | None = None
-) -> pa.Table:
+    config: Config, videos: pa.Table, group_ids: Sequence[str], kin_ids: Sequence[str] | None = None,
+    dealt: Mapping[str, str] | None = None,
+) -> pa.Table:  # fmt: skip
     """Return the videos with `group_id`, `split` and `drop_reason`.
 
     A split given by the corpus wins. Videos without one follow their kin: into the strongest split the corpus gave
@@ -58,6 +62,7 @@ def split_videos(
         videos: the videos.
         group_ids: equal for near-duplicates.
         kin_ids: equal for near-duplicates and clips of one recording, directly or through others; default: group_ids.
+        dealt: kin -> split, for those that are not drawn (`videos.deal`).
 
     Raises:
         CvrError: a split that is none of train, val and test.
@@ -69,7 +74,8 @@ def split_videos(
     kin_ids = group_ids if kin_ids is None else kin_ids
     roles = [_role(config, split, kin_id) for split, kin_id in zip(given, kin_ids, strict=True)]
     strongest = _strongest(kin_ids, roles)
-    kin_split = {kin_id: strongest.get(kin_id) or _drawn_split(config, kin_id) for kin_id in kin_ids}
+    known = {**(dealt or {}), **strongest}
+    kin_split = {kin_id: known.get(kin_id) or _drawn_split(config, kin_id) for kin_id in kin_ids}
     splits = [split or kin_split[kin_id] for split, kin_id in zip(roles, kin_ids, strict=True)]
     of_group = _strongest(group_ids, splits)
     reasons = [

@@ -20,6 +20,8 @@ from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media, refuse_arrived, told_missing
 from cvr_data.tables import VIDEOS
+from cvr_data.videos.deal import Dealt
+from cvr_data.videos.deal_queries import Queries, check_dealt, dealt_by_queries, told_dealt
 from cvr_data.videos.kin import Kin, kin_of_videos, video_kin_names, video_store_sides
 from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, split_videos
 
@@ -31,6 +33,7 @@ def split_video_artifact(
     out: Path,
     *,
     keep: Path | None = None,
+    queries: Queries | None = None,
     overwrite: bool = False,
 ) -> Artifact:
     """Return the artifact of videos with `group_id` and `split`; those of `keep`, an earlier one, stay as they were.
@@ -38,19 +41,35 @@ def split_video_artifact(
     Without embeddings the media are decoded, and only videos of equal perceptual hash are grouped. Videos without
     features are groups of their own.
 
+    Args:
+        videos: the videos.
+        embeddings: of them.
+        config: how they are split.
+        out: folder to write.
+        keep: an earlier output.
+        queries: how many queries val and test should have; then pairs decide who goes there, not the draw.
+        overwrite: write over another artifact.
+
     Raises:
-        CvrError: not a videos table, an unknown split, or embeddings of none of the videos.
+        CvrError: not a videos table, an unknown split, embeddings of none of the videos, pairs that are too few, or
+            splits given by the corpus where queries are asked for.
     """
-    named = {"videos": videos, "embeddings": embeddings, "keep": keep}
+    named = {"videos": videos, "embeddings": embeddings, "keep": keep, "pairs": queries and queries.pairs}
     inputs = {name: folder for name, folder in named.items() if folder is not None}
-    run = StageRun(out, stage="split", version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
+    asked = {"queries": dict(queries.wanted)} if queries else {}
+    run = StageRun(
+        out, stage="split", version=VERSION, config={**config_dict(config), **asked}, inputs=inputs, overwrite=overwrite
+    )
     if (done := run.finished()) is not None:
         return refuse_arrived(done, videos)
     if config.need_features and embeddings is None:
         raise CvrError("split: need_features asks for --embeddings.")
+    if queries is not None:
+        check_dealt(videos, queries, reads_given=config.given == "keep")
     with run:
         kin = kin_of_videos(run, videos, embeddings, config.threshold)
-        about = _Places(videos, out.resolve(), keep)
+        dealt = dealt_by_queries(run, queries, kin, config.seed) if queries else None
+        about = _Places(videos, out.resolve(), dealt, ignores_given=config.given == "ignore")
         sides = (kin, *(video_store_sides(embeddings) if config.need_features else ()))
         rows = run.read(videos, required=[field.name for field in VIDEOS if not field.nullable])
         flows = [rows.then(Step(name="place", run=_placed, config=about, sides=sides, is_counted=False))]
@@ -60,18 +79,23 @@ def split_video_artifact(
             flows.append(earlier.then(Step(name="kept", run=_earlier, sides=(kin,), is_counted=False)))
         assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
         run.write_parts(run.meet(flows, assigned))
-        return run.finish(**_counted(run, kin), **(told_missing(videos) if embeddings is None else {}))
+        return run.finish(
+            **_counted(run, kin),
+            **(told_dealt(dealt) if dealt else {}),
+            **(told_missing(videos) if embeddings is None else {}),
+        )
 
 
 _KEPT = ("video_id", "split", "group_id")
-_GROUP, _KIN, _KNOWN, _EARLIER = "_group", "_kin", "_is_known", "_is_earlier"
+_GROUP, _KIN, _KNOWN, _EARLIER, _DEALT = "_group", "_kin", "_is_known", "_is_earlier", "_dealt"
 
 
 @dataclass(frozen=True)
 class _Places:
     videos: Path
     out: Path
-    keep: Path | None
+    dealt: Dealt | None
+    ignores_given: bool
 
 
 def _placed(about: _Places, videos: pa.Table, kin: Kin, *stores: Any) -> pa.Table:
@@ -79,7 +103,12 @@ def _placed(about: _Places, videos: pa.Table, kin: Kin, *stores: Any) -> pa.Tabl
     videos = moved_media(check_columns(videos, VIDEOS, str(about.videos)), about.videos, about.out)
     for store in stores:
         videos = with_column(videos, _KNOWN, pa.array(store.has_videos(videos.column("video_id").to_pylist())))
-    return _with_kin(videos, kin)
+    if about.ignores_given:
+        videos = with_column(videos, "split", pa.nulls(videos.num_rows, pa.string()))
+    videos = _with_kin(videos, kin)
+    if about.dealt is None:
+        return videos
+    return with_column(videos, _DEALT, pa.array(about.dealt.of(videos.column(_KIN).to_numpy()), pa.string()))
 
 
 def _earlier(config: None, earlier: pa.Table, kin: Kin) -> pa.Table:
@@ -106,9 +135,11 @@ def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
     ids = bucket.column("video_id")
     groups, kin = (video_kin_names(ids, bucket.column(name).to_numpy()) for name in (_GROUP, _KIN))
     known = bucket.column(_KNOWN) if _KNOWN in bucket.column_names else None
-    videos = bucket.drop_columns([name for name in (_GROUP, _KIN, _KNOWN) if name in bucket.column_names])
+    dealt = bucket.column(_DEALT).to_pylist() if _DEALT in bucket.column_names else []
+    own = (_GROUP, _KIN, _KNOWN, _DEALT)
+    videos = bucket.drop_columns([name for name in own if name in bucket.column_names])
     videos = check_columns(videos, VIDEOS, "videos")  # as it was before others came into the bucket
-    assigned = split_videos(config, videos, groups, kin)
+    assigned = split_videos(config, videos, groups, kin, dict(zip(kin, dealt, strict=False)))
     if earlier is not None:
         assigned = keep_video_splits(assigned, videos.column("split").to_pylist(), earlier, kin)
     return assigned if known is None else mark(assigned, pc.invert(known), "no_features")

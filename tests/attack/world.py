@@ -77,6 +77,8 @@ score-modifications texts --pairs pairs --cache requests.sqlite {judge} --out ne
 build-triplets texts --pairs pairs --videos videos --embeddings embeddings --judgments judgments --out new
 frame-scores triplets --embeddings embeddings --out new
 mine-distractors triplets videos --embeddings embeddings --out new
+chain-pairs pairs --out new
+find-positives triplets -r results/sum-triplets --out new
 review-report review.sqlite
 export-judgments review.sqlite --out new
 check-media triplets-rendered --videos videos-rendered --out media-check --drop-missing new

@@ -6,7 +6,7 @@
 Constructions are drawn as often as people use them (`cvr_data.modifications.realising`); static and action texts take
 back what goes; dense ones say what only one of two descriptions says, and are none without descriptions. What nobody
 can ask for (tense, articles, topics of talk) is rejected as `unsayable_...`. The text of a pair depends on the seed and
-the pair alone, never on the order of the pairs.
+its captions alone: pairs of the same two captions, which ask for the same, get the same words.
 
 Source of the templates: rule-based baseline of Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746),
 tools/scripts/webvid_covr_rulebased.py. Two things differ: that code passes the removed word for both slots of every
@@ -25,6 +25,7 @@ from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backen
 from cvr_data.modifications.engines import dense_rules as dense
 from cvr_data.modifications.realising.constructions import Text, excluding, texts_of
 from cvr_data.modifications.realising.located import CannotSay, located
+from cvr_data.tables import content_id
 
 SEEDS = 1000
 """Runs with other seeds are so many seeds apart."""
@@ -122,6 +123,6 @@ def _drawn(request: Request, texts: Sequence[Text], number: int) -> str:
 
 
 def draw(request: Request, count: int, salt: str) -> int:
-    """Return a number below `count` that depends on the pair, the style and the salt alone."""
-    key = f"{salt} {request.style} {request.pair_id}"
+    """Return a number below `count` that depends on the two captions, the style and the salt alone."""
+    key = f"{salt} {request.style} {content_id(*request.captions)}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % count

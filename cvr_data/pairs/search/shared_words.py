@@ -12,7 +12,7 @@ from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.language.stop_words import FUNCTION_WORDS
 from cvr_data.language.words import words_of
 
-QUERY_COLUMNS = ("query_id", "reference_id", "target_id", "reference_caption", "target_caption")
+QUERY_COLUMNS = ("query_id", "reference_id", "target_id", "reference_caption", "target_caption", "changes")
 
 
 class CaptionWords(NamedTuple):
@@ -74,9 +74,11 @@ def candidates(most: int, pool: pa.Table, queries: pa.Table, known: CaptionWords
 def best_candidates(most: int, found: pa.Table, queries: pa.Table) -> pa.Table:
     """Return the best videos of each query among those of all parts, with the columns of the query.
 
-    `has_target_words` says whether the words they share are all content words of the target's caption.
+    `has_target_words` says whether their caption has all content words of the target's. A video that was found in
+    several ways counts once.
     """
     found = found.sort_by([("query_id", "ascending"), ("score", "descending"), ("video_id", "ascending")])
+    found = found.take(pa.array(_first_of_each(found)))
     query = pc.rank(found.column("query_id"), tiebreaker="dense").to_numpy()
     starts = np.flatnonzero(np.append(True, np.diff(query) != 0)[: len(query)])
     place = np.arange(len(query)) - np.repeat(starts, np.diff(np.append(starts, len(query))))
@@ -88,10 +90,19 @@ def best_candidates(most: int, found: pa.Table, queries: pa.Table) -> pa.Table:
     wanted = pc.unique(table.column("target_caption"))
     words = {text: {*words_of(text or "")} - {*FUNCTION_WORDS} for text in wanted.to_pylist()}
     has_all = [
-        bool(words[text]) and words[text] <= {*shared}
-        for text, shared in zip(table.column("target_caption").to_pylist(), found["shared"].to_pylist(), strict=True)
+        bool(words[text]) and words[text] <= {*words_of(caption or "")}
+        for text, caption in zip(table.column("target_caption").to_pylist(), found["caption"].to_pylist(), strict=True)
     ]
     return table.append_column("has_target_words", pa.array(has_all, pa.bool_()))
+
+
+def _first_of_each(found: pa.Table) -> np.ndarray:
+    """The first row of each query and video, in order."""
+    codes = [
+        pc.rank(found.column(name), tiebreaker="dense").to_numpy().astype(np.int64) for name in ("query_id", "video_id")
+    ]
+    _, first = np.unique(codes[0] * (codes[1].max(initial=0) + 1) + codes[1], return_index=True)
+    return np.sort(first)
 
 
 def caption_words(config: Any, pool: pa.Table) -> pa.Table:

@@ -91,6 +91,11 @@ class Config:
             raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
 
 
+def languages(config: Config) -> tuple[str, ...]:
+    """Return English, whose tags tell phrases, unless any words are one."""
+    return () if config.phrases == "any" else ("en",)
+
+
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)

@@ -6,6 +6,7 @@
 A row that cannot be used (no caption, not UTF-8, a media file that gives no frame) is dropped with its reason.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from cvr_data.core.files import Row, check_file, read_rows
+from cvr_data.core.files import Row, check_file, column_names, read_rows
 from cvr_data.core.places import is_remote, path_from
 from cvr_data.media.look import inside
 from cvr_data.media.names import found_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, corpus_seconds, unknown_corpus_count
 
+logger = logging.getLogger(__name__)
 VERSION = 3
 TINY = {"path": "table/captions.csv", "duration": "seconds", "split": "part"}
 
@@ -74,6 +76,9 @@ def inputs(config: Config) -> dict[str, Path]:
         CvrError: the file is missing, empty, of an unknown kind, or lacks a column.
     """
     check_file(config.path, _columns(config))
+    for name in ("split", "recording"):  # what keeps videos apart later is not left out unseen
+        if getattr(config, name) is None and name in column_names(config.path):
+            logger.warning("%s: its column %r is not read; -o %s=%s takes it.", config.path, name, name, name)
     return {"table": config.path}
 
 

@@ -23,7 +23,7 @@ from cvr_data.videos.synthetic.concepts import CHANGE_SLOTS, SLOTS, Concept, syn
 
 TRUTH_FILE = "truth.parquet"
 _REMOVED = re.compile(r"\b(?:remove|take out|take away|delete)\b(.*?)(?=\band\b|,|;|\.|$)")
-_CLAUSES = re.compile(r"[,;]\s*and\b|;")
+_CLAUSES = re.compile(r"[,;]\s*and\b|;|\band\s+(?=(?:change|have|let|make|move|put|replace|show|swap|turn)\b)")
 _FROM = re.compile(r"\bfrom\b(.*?)(?=\bto\b|\binto\b)")
 
 Change = Mapping[str, str]

@@ -77,6 +77,12 @@ def tasks(draw):
         name="drawn",
         twins={name: frozenset(pair - {name}) for pair in pairs for name in pair},
         distractor_kinds=draw(st.dictionaries(st.sampled_from(ids), st.sampled_from(["mined", "same place"]))),
+        distractor_types={
+            "typed": {
+                name: frozenset(draw(st.sets(st.sampled_from(ids), min_size=1)))
+                for name in draw(st.sets(st.sampled_from(sorted(targets)), min_size=1))
+            }
+        },
         queries=draw(st.permutations(queries)),
         gallery=draw(st.permutations(gallery)),
         targets=targets,
@@ -105,8 +111,11 @@ def slow_beside(task, scores):
         kinds = [
             1 + sum(of[name] >= best for name in ranked
                     if name not in targets and task.distractor_kinds.get(name) == kind)
-            for kind in task.kind_names
+            for kind in sorted(set(task.distractor_kinds.values()))
         ]  # fmt: skip
+        typed = task.distractor_types["typed"].get(query.query_id)
+        rivals = [name for name in ranked if name in (typed or ()) and name not in targets]
+        kinds.append(1 + sum(of[name] >= best for name in rivals) if typed else 0)
         found.append((reference, bool(is_beside and best > of[own]), counting, kinds))
     return found
 

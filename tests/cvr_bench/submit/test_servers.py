@@ -70,7 +70,7 @@ def test_a_gallery_that_a_server_keeps_cannot_be_ranked():
 
 
 def test_nan_scores_are_an_error():
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(CvrError, match="A score of query 0, 1 is NaN or infinite"):
         submission_answers(ByNumber(lambda number: float("nan")), blind(), 1)
 
 

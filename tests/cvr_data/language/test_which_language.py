@@ -20,6 +20,12 @@ def test_english_captions_are_english_long_and_short():
     assert languages_of(captions) == {"en": len(captions)}
 
 
+def test_words_of_other_languages_that_are_english_nouns_too_say_nothing():
+    captions = ["a door stands on a hill", "a van drives by the den", "a pan is put on the stove", "they met a con man"]
+    assert [languages_of([caption]) for caption in captions] == [{"en": 1}] * 4
+    assert "en" not in languages_of(["de man loopt met een hond door het bos"])
+
+
 def test_function_words_tell_that_a_caption_is_not_english():
     german = ["ein Hund l\u00e4uft mit dem Ball und springt", "die Katze ist auf dem Dach und schl\u00e4ft"]
     found = languages_of([*german, "a man rides a bike down a hill"])

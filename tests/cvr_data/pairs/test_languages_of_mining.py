@@ -63,10 +63,33 @@ def test_a_model_of_the_language_tells_the_slots_and_default_filters_that_know_e
     assert names == ["one-word", "straddling", "min-words", "max-words", "digits", "templates", "caption-pair-cap"]
 
 
-@pytest.mark.parametrize("chosen", ["invisible-change", "grammatical-change", "text-similarity"])
+@pytest.mark.parametrize("chosen", ["invisible-change", "grammatical-change", "text-similarity", "stop-words"])
 def test_a_filter_that_knows_english_alone_refuses_another_language(chosen, videos, german, one_line_error):
     line = one_line_error("mine-pairs", videos, "-O", videos.parent / "p", "--language", german, "-f", chosen)
     assert f"{chosen} reads en alone" in line
+
+
+def test_stop_words_are_read_in_any_language_where_they_are_named(videos, german, cvr):
+    words = ("--language", german, "-f", "stop-words:words=hund,ball,mann")
+    outcome = cvr("mine-pairs", videos, "-O", videos.parent / "p", *words)
+    assert outcome.code == 0, outcome.err
+    dropped = open_artifact(videos.parent / "p").dropped()
+    stopped = [row["changes"] for row in dropped.to_pylist() if row["drop_reason"] == "stop_word"]
+    assert len(stopped) == 2 * 3 * 8  # ordered pairs of three nouns, in eight frames
+    assert {change["before"] for row in stopped for change in row} == {"hund", "ball", "mann"}
+
+
+def test_one_phrase_takes_phrases_by_english_tags_alone_and_any_words_in_any_language(
+    videos, german, cvr, one_line_error
+):
+    mine = ("mine-pairs", videos, "-O", videos.parent / "p", "--language", german, "--strategy", "one-phrase")
+    line = one_line_error(*mine)
+    assert "one-phrase reads en alone" in line
+    assert "its phrases are by English tags" in line
+    outcome = cvr(*mine, "-o", "phrases=any")
+    assert outcome.code == 0, outcome.err
+    changes = open_artifact(videos.parent / "p").read().column("changes").to_pylist()
+    assert "am strand" in {change["before"] for row in changes for change in row}
 
 
 def test_a_language_without_a_model_says_how_to_install_one(videos, one_line_error):

@@ -41,8 +41,9 @@ def write_corpus(folder, seed, size, prefix="v"):
     """Write videos, pairs and two folders of texts in which everything that drops a text occurs; return the texts."""
     at = random.Random(seed)
     videos = [
-        {"video_id": f"{prefix}{n}", "captions": ["a"], "source": at.choice(["x", "y"]),
-         "licence": at.choice([None, "MIT"]), "duration_s": at.choice([None, 1.5, n / 7])}
+        {"video_id": f"{prefix}{n}", "captions": ["b" if n % 3 == 0 or (n % 2 and prefix == "v") else "a"],
+         "split": ("test", "val")[n % 2], "source": at.choice(["x", "y"]), "licence": at.choice([None, "MIT"]),
+         "duration_s": at.choice([None, 1.5, n / 7])}
         for n in range(14)
     ]  # fmt: skip
     ends = sorted({(at.randrange(14), at.randrange(14)) for _ in range(16)})
@@ -77,7 +78,7 @@ def build(folder, out, size, seed=0):
 
 
 def build_from(sources, out):
-    return build_triplets(sources, out, Config(max_per_target=9, max_per_text=7), name="tiny")
+    return build_triplets(sources, out, Config(max_per_target=9, max_per_text=7, max_answers=5), name="tiny")
 
 
 def contents(folder):
@@ -121,15 +122,18 @@ def test_no_cut_and_no_number_of_buckets_changes_what_comes_out(seed, size, tmp_
 def test_every_reason_occurs_and_the_funnel_adds_up(tmp_path):
     made = [build(tmp_path / f"{seed}", tmp_path / f"out{seed}", 20, seed) for seed in range(2)]
     assert {reason for artifact in made for reason in artifact.manifest["dropped"]} == {
-        "copied", "error", "pair_not_found", "reference_is_target", "straddles_splits", "duplicate", "over_target_cap",
-        "over_text_cap", "not_of_test_source", "shares_test_video",
+        "copied", "error", "pair_not_found", "reference_is_target", "straddles_splits", "too_many_answers", "duplicate",
+        "over_target_cap", "over_text_cap", "not_of_test_source", "shares_test_video",
     }  # fmt: skip
     for artifact in made:
         steps = own_steps(artifact)
-        assert all(step["in"] == step["out"] + sum(step["dropped"].values()) for step in steps)
-        assert all(before["out"] == after["in"] for before, after in pairwise(steps))
+        counted = [step for step in steps if step["step"] != "answers"]
+        assert all(step["in"] == step["out"] + sum(step["dropped"].values()) for step in counted)
+        assert all(after["in"] in (None, before["out"]) for before, after in pairwise(steps))
         assert steps[-1]["out"] == artifact.manifest["rows"] == artifact.read().num_rows
-        assert steps[0]["in"] == artifact.manifest["rows"] + artifact.dropped().num_rows
+        made_here = artifact.manifest["further_answers"]
+        assert made_here > 0
+        assert steps[0]["in"] + made_here == artifact.manifest["rows"] + artifact.dropped().num_rows
         assert verify(artifact.path) == []
         assert {path.suffix for path in artifact.path.iterdir()} == {".parquet", ".csv", ".json", ".md"}
 

@@ -88,7 +88,7 @@ def test_texts_are_kept_dropped_and_reworded(judge, texts, tmp_path, cvr):
     }  # fmt: skip
     funnel = open_artifact(tmp_path / "out").manifest["funnel"]
     assert [step["stage"] for step in funnel] == [
-        "import-tiny", "mine-pairs", "generate-modifications", *["build-triplets"] * 3,
+        "import-tiny", "mine-pairs", "generate-modifications", *["build-triplets"] * 4,
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from cvr_data.language.execution import Change as Asked
 from cvr_data.language.execution import outcome_of
 from cvr_data.language.words import mentions
 from cvr_data.modifications.asking.request import Change, Parameters, Request
-from cvr_data.modifications.backends.rules import SHORT, Config, load
+from cvr_data.modifications.backends.rules import SEEDS, SHORT, Config, load
 from cvr_data.modifications.engines.dense_rules import new_sentences
 
 # The list of webvid_covr_rulebased.py as covr.md quotes it, by hand for ball -> cube.
@@ -41,9 +41,8 @@ def request(number=0, *, style="short", seed=0, slot="object", **fields):
         "changes": (change,),
         **fields,
     }
-    return Request(
-        pair_id=f"pair-{number}", style=style, change=change, messages=(), parameters=Parameters(seed=seed), **shown
-    )
+    parameters = Parameters(seed=seed + SEEDS * number)
+    return Request(pair_id=f"pair-{number}", style=style, change=change, messages=(), parameters=parameters, **shown)
 
 
 def texts(requests, **options):
@@ -77,6 +76,13 @@ def test_a_pair_s_text_does_not_depend_on_the_others_and_another_seed_draws_othe
     assert texts(requests[7:8]) == texts(requests)[7:8]
     assert texts(requests) != texts([request(number, seed=1000) for number in range(50)])
     assert len({*texts([request(seed=seed) for seed in (0, 20, 40)])}) == 3  # three texts of one pair
+
+
+def test_pairs_of_the_same_two_captions_get_the_same_text():
+    requests = [replace(request(seed=seed), pair_id=name) for seed in (0, 1000, 2000) for name in ("one", "other")]
+    found = texts(requests)
+    assert found[::2] == found[1::2]
+    assert len(set(found)) > 1
 
 
 @pytest.mark.parametrize(

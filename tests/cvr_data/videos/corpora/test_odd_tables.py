@@ -147,7 +147,7 @@ def test_where_no_row_can_be_used_it_says_why_and_what_to_try(tmp_path, cvr):
     assert f"  nothing is left: {told}" in outcome.out
     outcome = cvr("split", tmp_path / "out", "--out", tmp_path / "split")
     assert (outcome.code, outcome.err) == (0, "")
-    assert "nothing is left: none came in from videos ../out; try: see the step before" in outcome.out
+    assert f"nothing is left: none came in from videos {tmp_path / 'out'}; try: see the step before" in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_id_in_two_splits_is_refused_with_both(tmp_path, policy, apart):
     path = tmp_path / "t.csv"
     rows = [f"v,x,{split}\n" + "".join(f"{split}{k},x,\n" for k in range(apart)) for split in ("test", "train")]
     path.write_text("video_id,caption,part\n" + "".join(rows))
-    with pytest.raises(CvrError, match="v is in the splits train and test; a video is in one"):
+    with pytest.raises(CvrError, match=r"\S+: v is in the splits train and test; a video is in one"):
         imported(path, split="part", repeated=policy)
 
 
@@ -187,7 +187,7 @@ def test_a_row_without_a_split_has_that_of_other_rows_of_its_id(tmp_path):
 def test_a_split_of_another_name_is_refused_before_anything_is_written(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("video_id,caption,part\nv,x,public\n")
-    with pytest.raises(CvrError, match="v: the split 'public' is none of train, val, test"):
+    with pytest.raises(CvrError, match=r"\S+: v: the split 'public' is none of train, val, test"):
         imported(path, split="part")
     assert not path.with_suffix(".out").exists()
 
@@ -202,3 +202,14 @@ def test_a_published_test_file_is_test_and_one_of_another_name_is_asked_for(tmp_
         CvrError, match="its name tells no split; import it first, with cvr import triplets and -o split="
     ):
         FORMATS.get("webvid-covr").read(FORMATS.config("webvid-covr", {}), tmp_path / "mine.csv")
+
+
+def test_a_column_that_would_keep_videos_apart_is_not_left_out_unseen(tmp_path, cvr, caplog):
+    path = tmp_path / "t.csv"
+    path.write_text("video_id,caption,split,recording\na,a dog runs,train,tape\n", encoding="utf-8")
+    assert cvr("import", "table", path, "--out", tmp_path / "videos").code == 0
+    for name in ("split", "recording"):
+        assert caplog.text.count(f"{path}: its column {name!r} is not read; -o {name}={name} takes it.") == 1
+    caplog.clear()
+    cvr("import", "table", path, "--out", tmp_path / "v", "-o", "split=split", "-o", "recording=recording")
+    assert "is not read" not in caplog.text

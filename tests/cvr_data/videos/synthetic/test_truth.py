@@ -105,7 +105,10 @@ def test_an_action_is_understood_in_any_form():
 
 def test_every_difference_must_be_asked_for():
     target = concept("blue", "star")
-    assert text_is_correct("make it blue, and replace the ball with a star", concept(), target)
+    for text in ("make it blue, and replace the ball with a star", "make it blue and change the ball to a star",
+                 "turn the ball into a star and make it blue"):  # fmt: skip
+        assert text_is_correct(text, concept(), target), text
+    assert not text_is_correct("make it green and change the ball to a star", concept(), target)
     assert not text_is_correct("make it blue", concept(), target)
 
 

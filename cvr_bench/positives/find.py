@@ -1,0 +1,177 @@
+"""Right answers that a test set does not list: pooled, judged by captions, a language model and people, and estimated.
+
+    positives/  part-00000.parquet  qrels.txt  summary.json  queue/  manifest.json
+
+A row is a query and a video: `grade` is 2 for a listed target, 1 for an answer that was found, 0 for what was judged
+wrong, null for what nobody judged; `judged_by` says who: target, caption, judge or review. `qrels.txt` has the judged
+rows as trec_eval reads them. `queue/` has the others as triplets, for `cvr review`; what people say of them comes back
+with `cvr export-judgments` and `--judgments`. The dataset stays as it is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_bench.benchmarks.triplets import Config as TripletsConfig
+from cvr_bench.benchmarks.triplets import benchmark_of_triplets
+from cvr_bench.positives.cells import (
+    FOUND,
+    WRONG,
+    Cell,
+    Cells,
+    QueryTexts,
+    ask_judge,
+    captions_of,
+    judged_cells,
+    open_cells,
+    take_verdicts,
+    texts_of_queries,
+)
+from cvr_bench.positives.measure import measured_results
+from cvr_bench.positives.pool import pool_results
+from cvr_bench.positives.sampling import NEAR, drawn_strata, estimate_of
+from cvr_bench.results.result import Result, read_result
+from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.errors import CvrError
+from cvr_data.core.registry import config_dict
+from cvr_data.core.whole_files import json_bytes
+from cvr_data.modifications.checking.judge import Judge, JudgeConfig
+from cvr_data.tables import TRIPLETS, triplet_id
+from cvr_data.triplets.dataset import Dataset, open_dataset
+from cvr_data.triplets.judgments import read_triplet_verdicts
+
+STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 1
+POSITIVES = pa.schema(
+    [
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("video_id", pa.string(), nullable=False),
+        ("grade", pa.int64()),
+        ("judged_by", pa.string()),
+        ("reason", pa.string()),
+        ("best_rank", pa.int64()),
+        ("pooled_by", pa.list_(pa.string())),
+        ("stratum", pa.string()),
+    ]
+)
+"""`best_rank` is null of what no result pooled; `stratum` is of cells that were drawn for the estimate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    split: str = "test"
+    """Whose queries."""
+    depth: int = 10
+    """How many of each result's best are pooled; more than ten where its scores are saved."""
+    sample: int = 100
+    """Cells that are drawn of each stratum for the estimate of what is not found; 0 draws none."""
+    seed: int = 0
+    """Of the draw."""
+
+    def __post_init__(self) -> None:
+        if self.depth < 1 or self.sample < 0:
+            raise ValueError("depth must be at least 1 and sample at least 0.")
+
+
+def find_positives(
+    triplets: Path, results: Sequence[Path], config: Config, out: Path, *, judge: JudgeConfig | None = None,
+    judgments: Path | None = None, videos: Path | None = None, overwrite: bool = False,
+) -> Artifact:  # fmt: skip
+    """Write the judged and unjudged answers of a test set, and return the artifact.
+
+    Raises:
+        CvrError: no triplets of the split, no videos, results of other queries, or `out` holds something else.
+    """
+    dataset = open_dataset(triplets, videos=videos)
+    if dataset.videos is None:
+        raise CvrError(f"{triplets} does not say where its videos are; pass --videos.")
+    inputs = {"triplets": triplets, **_numbered("results", results), **_numbered("videos", dataset.video_folders)}
+    inputs |= {"judgments": judgments} if judgments else {}
+    about = {**config_dict(config), "judge": config_dict(judge) if judge else None}
+    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=about, inputs=inputs, overwrite=overwrite)
+    if (done := writer.finished()) is not None:
+        return done
+    listed = dataset.videos.select(["video_id", "split"])
+    task = benchmark_of_triplets(dataset.triplets, TripletsConfig(data=triplets, split=config.split), None, listed)  # type: ignore[arg-type]
+    read = [read_result(path) for path in results]
+    pools = [pool_results(task, read, depth) for depth in (config.depth, NEAR * config.depth)]
+    texts = texts_of_queries(dataset, task)
+    cells = judged_cells(task, texts, captions_of(dataset, task), pools[0])
+    drawn = drawn_strata(task, cells, pools[1], number=config.sample, seed=config.seed) if config.sample else {}
+    if judge is not None:
+        ask_judge(Judge(judge), cells, texts, captions_of(dataset, task))
+    if judgments is not None:
+        take_verdicts(cells, texts, read_triplet_verdicts(judgments).verdicts)
+    return _written(writer, dataset, config, cells=cells, texts=texts, drawn=drawn, results=read)
+
+
+def _written(
+    writer: ArtifactWriter, dataset: Dataset, config: Config, *, cells: Cells, texts: Mapping[str, QueryTexts],
+    drawn: Mapping[str, int], results: Sequence[Result],
+) -> Artifact:  # fmt: skip
+    rows = [
+        {"query_id": query_id, "video_id": name, **vars(cell), "pooled_by": list(cell.pooled_by)}
+        for query_id, own in sorted(cells.items())
+        for name, cell in sorted(own.items())
+    ]
+    table = pa.Table.from_pylist(rows, schema=POSITIVES)
+    grades = {query_id: {name: cell.grade for name, cell in own.items() if cell.grade is not None}
+              for query_id, own in cells.items()}  # fmt: skip
+    lines = [
+        f"{query_id} 0 {name} {grade}\n"
+        for query_id, own in sorted(grades.items())
+        for name, grade in sorted(own.items())
+    ]
+    estimate = estimate_of(cells, drawn, config.seed)
+    summary = {
+        "queries": len(cells),
+        "listed": sum(cell.judged_by == "target" for own in cells.values() for cell in own.values()),
+        "found": dict(sorted(_counts(cells, FOUND).items())),
+        "wrong": dict(sorted(_counts(cells, WRONG).items())),
+        "unjudged": sum(cell.grade is None for own in cells.values() for cell in own.values()),
+        "queries_with_found": sum(any(cell.grade == FOUND for cell in own.values()) for own in cells.values()),
+        "cells": dict(drawn),
+        "unfound": None if estimate is None else vars(estimate),
+        "results": measured_results(results, grades),
+    }
+    with writer:
+        writer.write_part(0, table)
+        writer.write_file("qrels.txt", "".join(lines).encode())
+        writer.write_file("summary.json", json_bytes(summary))
+        artifact = writer.finish(rows=len(rows))
+    _write_queue(artifact.path / "queue", dataset, cells, texts)
+    return artifact
+
+
+def _counts(cells: Cells, grade: int) -> Counter[str]:
+    return Counter(cell.judged_by or "" for own in cells.values() for cell in own.values() if cell.grade == grade)
+
+
+def _write_queue(folder: Path, dataset: Dataset, cells: Cells, texts: Mapping[str, QueryTexts]) -> None:
+    """Write what is open as triplets, what most results ranked best first."""
+    waiting = open_cells(cells)
+    waiting.sort(key=lambda each: _urgency(cells[each[0]][each[1]], each))
+    rows = [_queued(texts[query_id], name) for query_id, name in waiting]
+    inputs = _numbered("videos", dataset.video_folders)
+    with ArtifactWriter(folder, stage=QUEUE, inputs=inputs, overwrite=True) as writer:
+        writer.write_part(0, pa.Table.from_pylist(rows, schema=TRIPLETS))
+        writer.finish(rows=len(rows))
+
+
+def _urgency(cell: Cell, name: tuple[str, str]) -> tuple[Any, ...]:
+    return (cell.stratum is None, -len(cell.pooled_by), cell.best_rank or 0, name)
+
+
+def _queued(about: QueryTexts, video_id: str) -> dict[str, Any]:
+    row = {name: about.rows[0][name] for name in TRIPLETS.names}
+    name = triplet_id(row["reference_id"], row["modification"], video_id)
+    return {**row, "triplet_id": name, "target_id": video_id, "target_caption": None, "target_group_id": None,
+            "changes": None, "frame_scores": None, "text_similarity": None, "visual_similarity": None,
+            "pair_id": None}  # fmt: skip
+
+
+def _numbered(name: str, folders: Iterable[Path]) -> dict[str, Path]:
+    return {name if number == 1 else f"{name}-{number}": folder for number, folder in enumerate(folders, start=1)}

@@ -1,0 +1,129 @@
+"""Other texts of a query, by rules: such that keep its target, and such that ask for something else.
+
+    text_variants(row, ["make it a cat"])       # of a triplet; the second, texts of other queries
+
+    paraphrase        the same change in another construction, up to five          keeps the target
+    misspelt          two letters of a word swapped                                keeps
+    over_specified    what stays is said too                                       keeps
+    negated           the change is forbidden                                      asks for something else
+    vague             that something changes, not to what                          asks for something else
+    irrelevant        the text of another query                                    asks for something else
+
+Each is executed on the reference's caption (`cvr_data.language.execution`): one that keeps the target has to lead
+there, another one must not; what cannot be made so is left out.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from cvr_data.language.execution import Change, outcome_of
+from cvr_data.language.words import words_of
+from cvr_data.modifications.realising.constructions import texts_of
+from cvr_data.modifications.realising.located import CannotSay, located
+
+KEEPING = ("paraphrase", "misspelt", "over_specified")
+"""Kinds of texts that lead to the target as the query's own does."""
+OTHER = ("negated", "vague", "irrelevant")
+"""Kinds that do not."""
+PARAPHRASES = 5
+SHORTEST = 4
+"""Letters of a word that two are swapped in."""
+VAGUE = {
+    "attribute": "make it look different",
+    "object": "show something else",
+    "scene": "put it somewhere else",
+    "action": "have something else happen",
+}
+_VERBS = frozenset("add change have let make move put remove replace show swap take turn use".split())
+
+
+class Variant(NamedTuple):
+    """Another text of a query."""
+
+    kind: str
+    number: int
+    """Among those of the kind, from 0."""
+    text: str
+
+
+def text_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant]:
+    """Return the variants of a triplet's text that pass; none where its captions or changes are not known.
+
+    Args:
+        row: modification, reference_caption, target_caption and changes of a triplet.
+        others: texts of other queries; the first that leads elsewhere is the irrelevant one.
+    """
+    text, changes = str(row["modification"]), _changes(row)
+    captions = row["reference_caption"], row["target_caption"]
+    if not changes or not all(captions):
+        return []
+    drafts = {
+        "paraphrase": _paraphrases(changes, *captions),
+        "misspelt": _misspelt(text),
+        "over_specified": iter([f"{text}, so that one sees {captions[1]}"]),
+        "negated": iter([_negated(text)]),
+        "vague": iter([VAGUE.get(changes[0].slot, "change something")]),
+        "irrelevant": iter(others),
+    }
+    found = []
+    for kind, texts in drafts.items():
+        most = PARAPHRASES if kind == "paraphrase" else 1
+        seen = {" ".join(words_of(text))}
+        for draft in texts:
+            is_right = _leads(draft, changes, *captions) if kind != "misspelt" else True
+            if " ".join(words_of(draft)) in seen or is_right != (kind in KEEPING):
+                continue
+            seen.add(" ".join(words_of(draft)))
+            found.append(Variant(kind, len(seen) - 2, draft))
+            if len(seen) > most:
+                break
+    return found
+
+
+def _changes(row: Mapping[str, Any]) -> tuple[Change, ...]:
+    listed = [(change["slot"] or "", change["before"] or "", change["after"] or "") for change in row["changes"] or ()]
+    return tuple(Change(*change) for change in listed)
+
+
+def _leads(text: str, changes: tuple[Change, ...], reference: str, target: str) -> bool:
+    outcome = outcome_of(text, changes, reference, target)
+    return outcome.reason is None and not outcome.missed
+
+
+def _paraphrases(changes: Sequence[Change], reference: str, target: str) -> Iterator[str]:
+    """The ways to say all changes, frequent ones first."""
+    try:
+        ways = [
+            [said.words for said in sorted(texts_of(located(change._asdict(), reference, target)), key=_rarely)]
+            for change in changes
+        ]
+    except CannotSay:
+        return
+    for words in product(*ways):
+        yield " and ".join(words)
+
+
+def _rarely(text: Any) -> tuple[int, str]:
+    return -text.weight, text.words
+
+
+def _misspelt(text: str) -> Iterator[str]:
+    """The text with two letters inside its longest word swapped, at a place that the text decides."""
+    words = text.split()
+    longest = max(range(len(words)), key=lambda at: (len(words[at]), -at), default=None)
+    if longest is None or len(words[longest]) < SHORTEST:
+        return
+    word = words[longest]
+    start = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    for step in range(len(word) - 3):
+        at = 1 + (start + step) % (len(word) - 3)
+        if word[at] != word[at + 1]:
+            swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+            yield " ".join([*words[:longest], swapped, *words[longest + 1 :]])
+
+
+def _negated(text: str) -> str:
+    first = text.split()[0].lower() if text.split() else ""
+    return f"do not {text}" if first in _VERBS else f"not {text}"
