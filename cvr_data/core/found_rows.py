@@ -35,6 +35,18 @@ def rows_with(artifact: Artifact, name: str, wanted: Mapping[str, Iterable[str]]
     return _rows(artifact, name, list(values), is_wanted, needed)
 
 
+def check_written(artifact: Artifact, schema: pa.Schema) -> None:
+    """Refuse parts that lack a column which the schema requires.
+
+    Raises:
+        CvrError: the first of them is named.
+    """
+    names = pq.read_schema(artifact.part_paths[0]).names if artifact.part_paths else schema.names
+    for field in schema:
+        if not field.nullable and field.name not in names:
+            raise CvrError(f"{artifact.path}: column {field.name!r} is missing.")
+
+
 def row_named(artifact: Artifact, column: str, beginning: str) -> Row:
     """Return the row of an id, or of the only one that begins so: one that was kept, else one that was removed.
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from cvr_data.core.artifacts import Artifact, open_artifact
-from cvr_data.core.found_rows import DROPPED, Row, row_named, rows_with
+from cvr_data.core.found_rows import DROPPED, Row, check_written, row_named, rows_with
 from cvr_data.modifications.asked import TEXTS
 from cvr_data.pairs.why_not import pair_verdict
+from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.explain_drop import drop_in_words
 from cvr_data.triplets.explain_text import pair_lines, row_of_input, text_lines, text_story
 
@@ -39,6 +40,7 @@ def _video_story(row: Row) -> list[str]:
 
 def _triplet_story(artifact: Artifact, beginning: str) -> list[str]:
     row = row_named(artifact, "triplet_id", beginning)
+    check_written(artifact, TRIPLETS)
     verdict = f"dropped by {row['drop_reason']}" if row.get("drop_reason") else "kept"
     lines = [
         f"triplet {row['triplet_id']}: {verdict}, split {row['split']}, query {row['query_id']}",

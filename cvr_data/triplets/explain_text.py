@@ -7,7 +7,7 @@ A prompt of one's own is not stored: lint runs as for one that asks for any chan
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.found_rows import KEPT, Row, row_named, rows_with
+from cvr_data.core.found_rows import KEPT, Row, check_written, row_named, rows_with
 from cvr_data.core.lineage import input_names
 from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.modifications.asked import wants_descriptions
@@ -15,7 +15,9 @@ from cvr_data.modifications.draft import Draft, lint_table
 from cvr_data.modifications.generator import what_lint_reads
 from cvr_data.modifications.prompts import load_prompt, prompt_names
 from cvr_data.pairs.why_not import shown_pair
+from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
 
+_SCHEMAS = {"pairs": PAIRS, "modifications": MODIFICATIONS, "videos": VIDEOS}
 _ANSWERS = {
     "refusal": "the model would not write one",
     "truncated": "the answer ended before its text did",
@@ -40,6 +42,7 @@ def text_story(artifact: Artifact, modification_id: str) -> list[str]:
         CvrError: no such text, or several ids begin so.
     """
     row = row_named(artifact, "modification_id", modification_id)
+    check_written(artifact, MODIFICATIONS)
     title = f"text {row['modification_id']}: {', '.join([row['status'], *row['reasons']])}"
     return [title, f"  modification  {row['modification'] or ''}".rstrip(), *text_lines(artifact, row)]
 
@@ -71,12 +74,17 @@ def pair_lines(row: Row, found: tuple[Artifact, Row] | None) -> list[str]:
 
 
 def row_of_input(artifact: Artifact, kind: str, column: str, value: str | None) -> tuple[Artifact, Row] | None:
-    """Return the row in the inputs of that kind and where it lies; None if they are not on this machine."""
+    """Return the row in the inputs of that kind and where it lies; None if they are not on this machine.
+
+    Raises:
+        CvrError: a table lacks the column.
+    """
     for name in input_names(artifact, kind) if value is not None else ():
         try:
             source = open_artifact(artifact.input_path(name))
         except CvrError:  # moved or made again since: what the row itself says is still true
             continue
+        check_written(source, _SCHEMAS[kind])
         if rows := rows_with(source, KEPT, {column: [str(value)]}):
             return source, rows[0]
     return None
