@@ -145,7 +145,7 @@ def test_the_middle_of_a_long_line_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("column", "code", "place"), [("split", 2, "cvr: a: the split '"), ("start", 0, "line 2: start '")]
+    ("column", "code", "place"), [("split", 2, "a: the split '1.x"), ("start", 0, "line 2: start '")]
 )
 def test_a_cell_of_megabytes_is_told_with_its_place(column, code, place, cvr, tmp_path):
     table = tmp_path / "t.csv"

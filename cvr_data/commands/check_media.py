@@ -38,6 +38,7 @@ def check_media_command(
     Example: cvr check-media annotations/quickstart --drop-missing annotations/quickstart-there
     """
     from cvr_data.core.errors import CvrError
+    from cvr_data.core.lineage import lineage
     from cvr_data.media import check_media as checking
     from cvr_data.triplets.dataset import open_dataset_videos
     from cvr_data.triplets.drop_missing import drop_missing_triplets as drop
@@ -45,6 +46,8 @@ def check_media_command(
     opened = open_dataset_videos(target, videos=videos)
     if drop_missing is not None and opened.dataset is None:
         raise CvrError(f"--drop-missing writes triplets, but {target} holds videos; name a folder of triplets.")
+    if drop_missing is not None and opened.dataset is not None:
+        lineage([opened.dataset.artifact.path])  # a damaged manifest ends it before anything is looked at
     config = checking.Config(
         concurrency=concurrency, attempts=attempts, timeout_s=timeout, older_than_days=older_than, is_opening=open_urls,
         private_redirects=private_redirects,

@@ -25,12 +25,15 @@ def import_embeddings_command(
 
     Example: cvr import-embeddings blip-vid-embs-large-all --layout pth -O embeddings
     """
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.registry import config_dict
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.features.import_features import Import, import_features
     from cvr_data.features.layouts import LAYOUTS
 
     config = LAYOUTS.config(layout, options)
+    if encoder_option and encoder == "imported":
+        raise CvrError("--encoder-option belongs to --encoder.")
     known = config_dict(ENCODERS.config(encoder, encoder_option)) if encoder != "imported" else {}
     chosen = Import(layout=layout, config=config, encoder=encoder, encoder_options=known, only=only, texts=texts)
     manifest = import_features(source, chosen, out, overwrite=overwrite).manifest

@@ -48,11 +48,14 @@ def score_modifications_command(
 
     Example: cvr score-modifications modifications/short-rules --min-gain 0.02
     """
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.checking.judge import JudgeConfig
     from cvr_data.modifications.checking.score import Config, score_modifications
 
+    if judge_options and judge_backend is None:
+        raise CvrError("--judge-option belongs to --judge-backend.")
     judge = None
     if judge_backend is not None:
         options = options_with_machine(BACKENDS.get(judge_backend).Config, judge_options)

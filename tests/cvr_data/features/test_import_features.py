@@ -54,6 +54,8 @@ def test_texts_of_another_folder_come_with_imported_videos(cvr, one_line_error, 
     torch.save(torch.ones(2, 8), features / "v9.pth")
     options = ("--layout", "pth", "--texts", tmp_path / "texts", "-O", tmp_path / "both")
     assert "leave --texts out" in one_line_error("import-embeddings", features, *options)
+    ignored = one_line_error("import-embeddings", features, "--layout", "pth", "--encoder-option", "dim=3")
+    assert "--encoder-option belongs to --encoder" in ignored
 
 
 def test_a_killed_import_is_resumed_to_the_same_bytes(cvr, features, tmp_path, monkeypatch):

@@ -114,6 +114,10 @@ def test_mistakes_are_told_in_one_line(texts):
         Judge(JudgeConfig(backend="echo", prompt="short"))
 
 
+def test_an_option_of_no_judge_is_refused(texts, one_line_error):
+    assert "belongs to --judge-backend" in one_line_error("score-modifications", texts, "--judge-option", "text=x")
+
+
 def test_the_command_prints_counts_and_the_sample_shows_the_scores(cvr, texts):
     outcome = cvr("score-modifications", texts, "--min-gain", "0.9")
     assert outcome.code == 0, outcome.err
