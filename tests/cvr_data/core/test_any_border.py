@@ -13,7 +13,7 @@ from cvr_data.core.artifacts import ArtifactWriter, open_artifact
 from cvr_data.features import frame_scores, similarities
 from cvr_data.modifications import asked, describe_videos, lookup
 from cvr_data.modifications.checking import score
-from cvr_data.pairs import distractors
+from cvr_data.pairs import distractors, judged_candidates
 from cvr_data.pairs.search import neighbour_jobs, statement_search
 from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
 from cvr_data.triplets import judgments
@@ -50,9 +50,9 @@ SIZES = (
     (files, "SLICE"),
     (similarities, "CHUNK"), (entries, "SLICE"), (import_videos, "PART_ROWS"), (asked, "ROWS"), (score, "ROWS"),
     (lookup, "BUCKET"), (describe_videos, "ROWS"), (frame_scores, "ROWS"), (distractors, "BUCKET_VALUES"),
-    (distractors, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),
+    (judged_candidates, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),
 )  # fmt: skip
-SLOW = (distractors, given, one_phrase)
+SLOW = (distractors, given, judged_candidates, one_phrase)
 """Smaller ones would be very many jobs."""
 TOLD = ("rows", "dropped", "status", "reasons", "splits", "groups", "largest_group", "cycle_gain")
 
