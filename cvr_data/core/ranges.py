@@ -3,7 +3,7 @@
     temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
     layers: int = field(default=2, metadata=within("[1, inf)"))
 
-A field that says nothing takes numbers that float32 has, and of whole ones those from 0 on.
+`[0, inf]` takes infinity too. A field that says nothing takes numbers that float32 has, of whole ones those from 0 on.
 """
 
 import dataclasses
@@ -39,6 +39,8 @@ def check_ranges(config_class: type, values: Mapping[str, Any]) -> None:
 
 def _check(name: str, value: float, interval: str | None) -> None:
     largest = LARGEST_WHOLE if isinstance(value, int) else LARGEST
+    if value == math.inf and (interval or "").endswith("inf]"):
+        return
     if not math.isfinite(value) or abs(value) > largest:
         raise ValueError(f"{name} must be a number of at most {largest:g}, got {value:g}.")
     interval = interval or (NOT_NEGATIVE if isinstance(value, int) else None)

@@ -4,13 +4,14 @@ What is known of recordings and times is read from columns, addresses and ids (`
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
+from cvr_data.core.ranges import within
 
 VERSION = 2
 NEEDS = "segments"
@@ -18,12 +19,8 @@ NEEDS = "segments"
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    apart_s: float = 0.0
+    apart_s: float = field(default=0.0, metadata=within("[0, inf]"))
     """Seconds that must lie between two clips of one recording; `inf` drops all pairs of one recording."""
-
-    def __post_init__(self) -> None:
-        if not self.apart_s >= 0:
-            raise ValueError(f"apart_s must be 0 or more, got {self.apart_s}.")
 
 
 EXAMPLE = [

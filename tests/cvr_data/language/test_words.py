@@ -64,7 +64,7 @@ def mined(reference, target):
 @pytest.mark.parametrize(("text", "expected"), WORDS)
 def test_mining_lint_prompts_and_statistics_find_the_same_words(text, expected):
     said = unicodedata.normalize("NFKC", expected).split()
-    pair = {"reference_caption": text, "target_caption": text}
+    pair = {"reference_caption": text, "target_caption": text, "changes": None}
     assert variables_of(pair, NO_CHANGE)["retained"].split() == said
     assert triplet_statistics(triplets(("r", text, "t")))["all"]["words_per_text"]["mean"] == len(said)
     for place, word in enumerate(said):

@@ -239,7 +239,7 @@ def test_without_rendering_captions_and_truth_are_the_same(videos, cvr, tmp_path
 
 def test_counts_must_make_sense(one_line_error, tmp_path):
     line = one_line_error("import", "synthetic", "-O", tmp_path / "v", "-o", "train=-1")
-    assert "train, val and test must be counts" in line
+    assert "train must be at least 0, got -1" in line
     assert not (tmp_path / "v").exists()
 
 
