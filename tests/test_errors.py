@@ -172,11 +172,22 @@ def test_megabytes_of_anything_are_looked_through_once(piece):
         (f"-o extra={{\"x\": \"{KEY}\"}}", '-o extra={"x": "***"}'),
         ('-o extra={"api_key": "abc12345"}', '-o extra={"api_key": "***"}'),
         ("-o max_tokens=123456", "-o max_tokens=123456"), ("https://host:80/a@b", "https://host:80/a@b"),
+        ('{"pass": "abc12345", "auth": "abc12345", "pwd": "abc12345"}', '{"pass": "***", "auth": "***", "pwd": "***"}'),
+        ("a mountain pass: beautiful", "a mountain pass: beautiful"),
         ("Authorization: Bearer abcdefgh", "Authorization: Bearer ***"),
     ],
 )  # fmt: skip
 def test_keys_and_passwords_are_masked(text, shown):
     assert masked(text) == shown
+
+
+def test_a_recipe_shows_no_password_of_its_steps(cvr, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("name: mine\nsteps:\n  - cvr download videos x --urls https://me:abc12345@host/a.csv\n")
+    for more in (["--dry-run"], ["--in", tmp_path]):
+        outcome = cvr("run", recipe, *more)
+        assert "https://me:***@host" in outcome.out + outcome.err
+        assert "abc12345" not in outcome.out + outcome.err
 
 
 def test_captions_cannot_write_to_the_terminal(cvr, tmp_path):

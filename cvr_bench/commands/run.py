@@ -20,13 +20,14 @@ def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bo
     from cvr_bench.recipes import RECIPE_FOLDERS
     from cvr_bench.recipes.recipe import find_recipe, load_recipe, recipe_totals, run_recipe_here
     from cvr_data.core.registry import split_options
+    from cvr_data.core.secrets_in_text import masked
 
     loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
     if dry_run:
         for key, text in loaded.about.items():
             click.echo(f"# {key}: {text}")
         for step in loaded.steps:
-            click.echo("cvr " + " ".join(step))
+            click.echo(masked("cvr " + " ".join(step)))
         return
     timings = run_recipe_here(loaded, folder)
     spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in recipe_totals(timings))

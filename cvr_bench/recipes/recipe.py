@@ -25,6 +25,7 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.reading import reading
+from cvr_data.core.secrets_in_text import masked
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.core.yaml_text import read_yaml
 
@@ -117,7 +118,7 @@ def run_recipe(
     with contextlib.chdir(folder):
         before = _times_before()
         for number, step in enumerate(recipe.steps, 1):
-            line = shlex.join(["cvr", *step])
+            line = masked(shlex.join(["cvr", *step]))
             announce(f"[{number}/{len(recipe.steps)}] $ {line}")
             started = time.monotonic()
             with command(step):

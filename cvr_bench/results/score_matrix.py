@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
-from cvr_data.core.errors import CvrError
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import parquet_bytes, read_parquet, whole_file
@@ -31,6 +32,12 @@ if TYPE_CHECKING:  # torch, which comparing saved scores does not need
 
 SCORES, BANK, POOLED = "scores.npy", "bank-scores.npy", "query-pooled-scores.npy"
 ITEMS, QUERIES = "score-items.parquet", "score-queries.parquet"
+QUERY_COLUMNS = pa.schema([
+    pa.field("query_id", pa.string(), nullable=False),
+    pa.field("reference", pa.int64(), nullable=False),
+    pa.field("targets", pa.list_(pa.int64()), nullable=False),
+    ("candidates", pa.list_(pa.int64())),
+])  # fmt: skip
 CHUNK = 256
 BANK_QUERIES = 5000
 """Train queries in the bank, at most."""
@@ -108,22 +115,39 @@ def save_result_scores(
 
 
 def read_result_scores(folder: Path) -> ScoreMatrix | None:
-    """Return the matrix of a result; None if it was made without --save-scores."""
+    """Return the matrix of a result; None if it was made without --save-scores.
+
+    Raises:
+        CvrError: a file cannot be read, or tells of other queries or items than the matrix has.
+    """
     if not (folder / SCORES).is_file():
         return None
-    queries = read_parquet(folder / QUERIES, ["query_id", "reference", "targets", "candidates"])
-    candidates = queries.column("candidates")
-    is_listed = candidates.null_count == 0
+    queries = check_columns(read_parquet(folder / QUERIES), QUERY_COLUMNS, str(folder / QUERIES))
+    item_ids = read_parquet(folder / ITEMS, ["item_id"]).column("item_id").to_pylist()
+    listed = {name: _columns_of(queries, name, len(item_ids), folder / QUERIES) for name in ("targets", "candidates")}
+    scores_QG, size = read_array(folder / SCORES), (queries.num_rows, len(item_ids))
+    if scores_QG.shape != size or scores_QG.dtype.kind != "f":
+        raise CvrError(
+            f"{folder / SCORES}: {scores_QG.dtype} {scores_QG.shape}, but {QUERIES} and {ITEMS} are of {size}."
+        )
     return ScoreMatrix(
-        scores_QG=read_array(folder / SCORES),
+        scores_QG=scores_QG,
         query_ids=queries.column("query_id").to_pylist(),
-        item_ids=read_parquet(folder / ITEMS, ["item_id"]).column("item_id").to_pylist(),
+        item_ids=item_ids,
         references=queries.column("reference").to_numpy(),
-        targets=[np.array(columns, dtype=np.int64) for columns in queries.column("targets").to_pylist()],
-        candidates=[np.array(columns, dtype=np.int64) for columns in candidates.to_pylist()] if is_listed else None,
+        targets=listed["targets"],
+        candidates=listed["candidates"] if queries.column("candidates").null_count == 0 else None,
         bank_BG=_optional(folder / BANK),
         pooled_QQ=_optional(folder / POOLED),
     )
+
+
+def _columns_of(queries: pa.Table, name: str, items: int, path: Path) -> list[np.ndarray]:
+    """Columns of the matrix, of each query. Raises CvrError: there is no such column."""
+    found = [np.array(columns or [], dtype=np.int64) for columns in queries.column(name).to_pylist()]
+    if beyond := [row for row, columns in enumerate(found) if ((columns < 0) | (columns >= items)).any()]:
+        raise CvrError(f"{path}: {name} of rows {first_few(beyond)} are no columns of {items} items.")
+    return found
 
 
 def _write_matrix(path: Path, retriever: "Retriever", queries: Sequence[Query], width: int, label: str) -> None:

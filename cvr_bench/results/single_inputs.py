@@ -8,12 +8,11 @@ import pyarrow as pa
 from cvr_bench.results.result import Result
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.whole_files import read_parquet
+from cvr_data.triplets.shortcuts import COMPOSITION, read_composition
 
 AUDIT_STAGE = "audit"
 AUDIT_FOLDER = "audit"
 """Inside a result."""
-COMPOSITION = "composition.parquet"
 INPUTS = {"text": "text_only", "video": "visual_only", "description": "description_only"}
 """What an input is called -> how its columns begin."""
 
@@ -26,7 +25,7 @@ def single_input_ranks(result: Result) -> dict[str, dict[str, int]]:
     about = open_artifact(folder, AUDIT_STAGE).manifest["inputs"].get("result")
     if not about or about["key"] != open_artifact(result.path).key:
         return {}  # of an earlier result
-    table = read_parquet(folder / COMPOSITION)
+    table = read_composition(folder)
     found = {}
     for name, begin in INPUTS.items():
         columns = [f"{begin}_{how}_rank" for how in ("baseline", "masked")]

@@ -11,7 +11,7 @@ import csv
 import io
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, redirect_stderr
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,9 @@ def check_training_loggers(config: TrainConfig) -> None:
         import wandb
     except ImportError as error:
         raise CvrError(f"-t loggers=wandb needs a package: pip install 'cvr[loggers]' ({error})") from None
-    if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.api.api_key:
+    with redirect_stderr(io.StringIO()):  # where wandb remarks on being asked
+        has_key = bool(wandb.api.api_key)
+    if os.environ.get("WANDB_MODE", "online") == "online" and not has_key:
         raise CvrError("-t loggers=wandb: no key; set WANDB_API_KEY, run `wandb login`, or set WANDB_MODE=offline.")
 
 

@@ -87,7 +87,8 @@ class Family(Generic[M]):
         Raises:
             CvrError: unknown key, a value of the wrong type, or a value that the Config refuses.
         """
-        return parse_config(self.get(name).Config, options, where=name, anywhere=self.anywhere)
+        shown = f" `cvr show {name}` tells what each does."
+        return parse_config(self.get(name).Config, options, where=name, anywhere=self.anywhere, further=shown)
 
     def summary(self, name: str) -> str:
         """Return the first line of the component's docstring, without importing it, or why it has none."""
@@ -140,10 +141,11 @@ def required(contract: type) -> set[str]:
     return {name for name in said if not name.startswith("_")}
 
 
-def parse_config(config_class: type, options: Options, *, where: str, anywhere: bool = False) -> Any:
+def parse_config(config_class: type, options: Options, *, where: str, anywhere: bool = False, further: str = "") -> Any:
     """Return `config_class` built from options, each text parsed by its field's annotation.
 
     Options are `key=value` texts, as on the command line, or a mapping, such as `config_dict` gave and JSON kept.
+    `further` is said after the names of the options where one is unknown.
     """
     pairs = options if isinstance(options, Mapping) else split_options(options, where)
     hints = typing.get_type_hints(config_class)
@@ -152,7 +154,7 @@ def parse_config(config_class: type, options: Options, *, where: str, anywhere: 
     for key, text in pairs.items():
         name = key.replace("-", "_")
         if name not in names:
-            raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}")
+            raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}{further}")
         values[name] = _value(text, hints[name], f"{where}: option {name}")
         if isinstance(text, str) and is_place(values[name]) and is_remote(values[name]) and not anywhere:
             raise CvrError(f"{where}: option {name} is read on disks only, got {text}.")

@@ -19,7 +19,8 @@ TOKENS = {
 ADDRESS = r"(://[^/\s:@\"']*:)([^/\s@\"']+)(?=@)"  # from the slashes: looking for a scheme before costs n * n
 """What stands before the password in an address, and the password."""
 NAMED = (
-    r"(?i)(\b(?:api[_-]?key|access[_-]?key|(?:\w+[_-])?token|passw(?:or)?d|secret|authorization)[\"']?\s*[=:]\s*"
+    r"(?i)(\b(?:api[_-]?key|access[_-]?key|(?:\w+[_-])?token|passw(?:or)?d|passphrase|pwd|"
+    r"pass(?=[\"'])|auth(?=[\"'])|secret|credentials?|authorization)[\"']?\s*[=:]\s*"
     r"(?:[\"']?bearer\s+)?[\"']?)([^\s\"',;&}]{6,})"
 )
 """What stands before a value that is called a key, and the value."""

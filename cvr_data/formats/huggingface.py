@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.formats._rows import concat_file_tables, file_rows_by_split, refuse_clips_in_format, video_values_for_file
+from cvr_data.formats._media import media_for_rows
+from cvr_data.formats._rows import concat_file_tables, file_rows_by_split
 from cvr_data.tables import SPLITS, TRIPLETS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Config:
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out` as `DatasetDict.save_to_disk` does and return [out].
 
-    `videos` gives the media: its `path` column, absolute; a video without one is None.
+    `videos` gives the media: its `path` column, absolute; a video without one, or whose file shows no picture, is None.
 
     Raises:
         CvrError: a video to copy is a clip of a longer file.
@@ -61,11 +62,11 @@ def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None 
     """Return one Dataset per split that has rows, with `reference_video` and `target_video` columns."""
     from datasets import Dataset, DatasetDict
 
+    files: dict[str, Path] = {}
     if config.embed:
         ids = [video_id for name in VIDEO_COLUMNS.values() for video_id in triplets.column(name).to_pylist()]
-        refuse_clips_in_format(videos, ids, "huggingface", "-o embed=false")
-    paths = video_values_for_file(videos, "path") if config.embed else {}
-    media = {video_id: {"path": path, "bytes": None} for video_id, path in paths.items() if Path(path).is_file()}
+        files = media_for_rows(videos, ids, "huggingface", "-o embed=false")
+    media = {video_id: {"path": str(path), "bytes": None} for video_id, path in files.items()}
     table = huggingface_videos(triplets, media)
     features = huggingface_features(table.schema, decode=config.decode)
     return DatasetDict({split: Dataset(rows.cast(features.arrow_schema)) for split, rows in file_rows_by_split(table)})

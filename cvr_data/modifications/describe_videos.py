@@ -40,7 +40,7 @@ from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
 STAGE = "describe-videos"
-VERSION = 3
+VERSION = 4
 ROWS = 128
 """Videos of one part, whose frames are in memory together as JPEG."""
 BLIP_FLOOR = 0.4

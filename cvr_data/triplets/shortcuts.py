@@ -8,7 +8,9 @@ import pyarrow as pa
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import read_parquet
 
 COMPOSITION = "composition.parquet"
@@ -38,8 +40,9 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     folder = folder if (folder / COMPOSITION).exists() else folder / "audit"
     if not (folder / COMPOSITION).exists():
         raise CvrError(f"--audit {folder.parent if folder.name == 'audit' else folder}: there is no {COMPOSITION}.")
-    record = read_json(open_artifact(folder).path / "audit.json", dict)
-    ranks = read_parquet(folder / COMPOSITION)
+    with reading(path := open_artifact(folder).path / "audit.json", "an audit"):
+        check_kinds(record := read_json(path, dict), {"composition": {"k": int}})
+    ranks = read_composition(folder)
     ours = set(triplets.column("query_id").to_pylist())
     others = [name for name in ranks.column("query_id").to_pylist() if name not in ours]
     if others or not ranks.num_rows:
@@ -47,9 +50,17 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
             f"--audit {folder}: {len(others)} of its {ranks.num_rows} queries are not among the triplets that are "
             "published; audit these."
         )
-    k = int(record["composition"]["k"])
+    k = record["composition"]["k"]
     shares = {modality: _share(ranks, modality, k) for modality in ("text_only", "visual_only")}
     return Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or "unknown"), **shares)
+
+
+def read_composition(folder: Path) -> pa.Table:
+    """Return the table of an audit: `query_id` and ranks, which are whole numbers. Raises CvrError: it is another."""
+    table = read_parquet(folder / COMPOSITION)
+    ranks = [pa.field(name, pa.int64(), nullable=False) for name in table.column_names if name.endswith("_rank")]
+    wanted = pa.schema([pa.field("query_id", pa.string(), nullable=False), *ranks])
+    return check_columns(table, wanted, str(folder / COMPOSITION))
 
 
 def _share(ranks: pa.Table, modality: str, k: int) -> float:

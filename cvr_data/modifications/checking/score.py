@@ -37,7 +37,7 @@ from cvr_data.modifications.pairs import videos_of
 from cvr_data.tables import MODIFICATIONS
 
 STAGE = "generate-modifications-scored"
-VERSION = 3
+VERSION = 4
 OF_PAIR = {name: f"_{name}" for name in ("reference_id", "target_id", "reference_caption", "target_caption")}
 """Columns of pairs -> what they are called beside the texts."""
 DESCRIBED = {"reference_id": "_reference_description", "target_id": "_target_description"}

@@ -66,3 +66,22 @@ def test_another_question_is_found(result):
     pq.write_table(table.set_column(place, "modification", pa.array(texts)), result / "ranks.parquet")
     forge(result, "ranks.parquet")
     assert [line.split(" is ")[0] for line in problems_of_result(read_result(result))] == ["result.json says task_key"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("candidates", ["x"], "column 'candidates' should be list<item: int64>"),
+        ("targets", [[9999]], "targets of rows 0"), ("targets", [[-1]], "are no columns of"),
+        ("query_id", [], "scores.npy: float32"), ("reference", [None], "has no value in rows 0"),
+    ],
+)  # fmt: skip
+def test_a_forged_table_of_scores_is_one_line(name, values, message, result, one_line_error):
+    path = result / "score-queries.parquet"
+    table = pq.read_table(path)
+    table = table.slice(0, table.num_rows if values else 1)
+    if values:
+        table = table.set_column(table.column_names.index(name), name, pa.array(values * table.num_rows))
+    pq.write_table(table, path)
+    forge(result, path.name)
+    assert message in one_line_error("verify", result)

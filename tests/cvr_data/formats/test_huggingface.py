@@ -46,6 +46,19 @@ def test_videos_travel_with_the_folder(tmp_path, videos):
     assert row["target_video"] is None
 
 
+def test_media_that_are_missing_or_show_no_picture_are_told_and_left_out(tmp_path, videos, capsys):
+    (tmp_path / "c.mp4").write_bytes(b"not a video")
+    videos = pa.concat_tables(
+        [videos, pa.table({"video_id": ["c", "x"], "path": [str(tmp_path / "c.mp4"), "/no.mp4"]})]
+    )
+    row = to_dataset_dict(Config(), TABLE, videos)["test"][0]
+    assert row["reference_video"] is None and row["target_video"] is not None
+    assert capsys.readouterr().err.splitlines() == [
+        "huggingface: 1 videos have no file, so their rows hold none: b.",
+        "huggingface: 1 videos have a file that shows no picture, so their rows hold none: c.",
+    ]
+
+
 def test_videos_can_be_left_out(tmp_path, videos):
     from datasets import load_from_disk
 

@@ -97,11 +97,11 @@ def test_a_judge_s_verdict_is_a_column_and_rejects_if_told_to(texts):
     assert artifact.manifest["requests"]["asked"] == 2
 
 
-@pytest.mark.parametrize("text", ["text=fine", answer("fine")])
-def test_an_answer_outside_the_rubric_is_no_verdict(text):
+@pytest.mark.parametrize(("text", "reason"), [("text=fine", "unparsable"), (answer("fine"), "schema")])
+def test_an_answer_outside_the_rubric_is_no_verdict(text, reason):
     judge = Judge(JudgeConfig(backend="echo", options=(text,), attempts=2))
     found = judge.verdicts(["a red ball"], ["make it blue"], ["a blue ball"]).to_pylist()
-    assert found == [{"judge_verdict": None, "judge_reason": "unparsable"}]
+    assert found == [{"judge_verdict": None, "judge_reason": reason}]
     assert judge.asker.tally.asked == 2
 
 
