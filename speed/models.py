@@ -97,8 +97,8 @@ def released_scores(made: DrlNetwork, text: TextFeatures, video: VideoFeatures) 
     """A double loop over blocks, whose rows are put together at the end."""
     rows = []
     for first in range(0, len(text.mask_BL), BLOCK):
-        rows = slice(first, first + BLOCK)
-        some = TextFeatures(text.tokens_BLD[rows], text.mask_BL[rows], text.pooled_BD, text.length_B)
+        part = slice(first, first + BLOCK)
+        some = TextFeatures(text.tokens_BLD[part], text.mask_BL[part], text.pooled_BD, text.length_B)
         row = [
             released_block(made, some, VideoFeatures(frames, mask))
             for frames, mask in zip(video.frames_BTD.split(BLOCK), video.mask_BT.split(BLOCK), strict=True)
