@@ -14,6 +14,7 @@ Source: the concepts that a pair retains, injects and excludes are those of Fine
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,7 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return what of two captions excludes each other; how rare their words are is not asked."""
-    told = told_by([reference, target], read_synonyms(config.synonyms))
-    stated, named = zip(*(stated_by([caption], told, 0) for caption in (reference, target)), strict=True)
+    stated, named = zip(*(_stated_once(caption, config.synonyms) for caption in (reference, target)), strict=True)
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
@@ -138,6 +138,12 @@ def explain(config: Config, reference: str, target: str) -> str:
                for slot in np.flatnonzero(pairs.changes_PS[best])]  # fmt: skip
     told_so = "no other caption of either tells both sides, and what they share is rare"
     return f"a pair if {told_so}, among the {config.targets} best of the reference: {', '.join(changed)}"
+
+
+@lru_cache(maxsize=1000)
+def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
+    """What one caption states and names: it is asked for with each caption of the other video."""
+    return stated_by([caption], told_by([caption], read_synonyms(synonyms)), 0)
 
 
 def _by_id(config: Config, videos: pa.Table) -> np.ndarray:
