@@ -43,6 +43,9 @@ LOOKED_AT = 200
 """Captions of a part whose language is guessed: half a millisecond each."""
 LONGEST_LOOK = 500
 """Characters of a caption that tell its language."""
+USER = r"(://)[^/\s@\"']*@"
+"""What an address may say of a user, with a password or without."""
+PASSWORDS = "addresses_with_password"
 MAX_CAPTION = 1_000_000
 """Characters that a parser takes at once; a caption of more is a broken file."""
 
@@ -94,7 +97,10 @@ def _told(counts: Mapping[str, int]) -> dict[str, Any]:
     media = {name: told.pop(name) for name in VERDICTS if name in told}
     if odd := what_is_odd(media):
         logger.warning(odd)
-    return {READ: told.pop(READ, 0), "languages": told, **({"media": media} if media else {})}
+    left_out = {PASSWORDS: count} if (count := told.pop(PASSWORDS, 0)) else {}
+    if left_out:
+        logger.warning("%d addresses named a user and a password, which are not kept.", count)
+    return {READ: told.pop(READ, 0), **left_out, "languages": told, **({"media": media} if media else {})}
 
 
 def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
@@ -157,9 +163,13 @@ def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
 def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
     """The videos with their texts as they are stored, and what languages some of them seem to be in.
 
+    No address keeps a user or password: a table goes on to logs, pages and the Hub.
+
     One whose captions are all empty, or one of them endless, is dropped.
     """
     table = clean_columns(videos, WRITTEN_COLUMNS, decode=True)
+    urls = table.column("url")
+    table = with_column(table, VIDEOS.field("url"), pc.replace_substring_regex(urls, USER, r"\1"))
     captions = table.column("captions").combine_chunks()
     rows, is_empty = pc.list_parent_indices(captions), pc.equal(pc.list_flatten(captions), "")
     numbers = np.arange(table.num_rows)
@@ -170,7 +180,8 @@ def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
     texts = pc.list_flatten(captions)
     some = texts.take(pa.array(np.arange(0, len(texts), max(1, len(texts) // LOOKED_AT))))
     languages = languages_of([text[:LONGEST_LOOK] for text in some.to_pylist()])
-    return mark(table, pa.array(has_long), "caption_too_long"), languages
+    changed = pc.sum(pc.not_equal(urls, table.column("url"))).as_py() or 0
+    return mark(table, pa.array(has_long), "caption_too_long"), languages + Counter({PASSWORDS: changed})
 
 
 def _without_detail(config: None, videos: pa.Table) -> pa.Table:

@@ -310,3 +310,20 @@ def test_an_import_of_other_media_rows_or_options_is_another_artifact(change, cv
     assert "videos holds another artifact" in one_line_error(*words)
     assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"], "v2": ["a cat sleeps"]}
     assert cvr(*words, "--overwrite").code == 0
+
+
+def test_no_address_keeps_a_password(cvr, tmp_path):
+    lines = (
+        "id,caption,url",
+        "a,a dog runs,https://me:word123@host/a.mp4",
+        "b,a cat runs,https://host/b@c.mp4",
+        "c,a cow runs,",
+    )
+    (tmp_path / "clips.csv").write_text("\n".join(lines))
+    words = ("import", "table", tmp_path / "clips.csv", "-o", "id=id", "-o", "caption=caption", "-o", "url=url")
+    outcome = cvr(*words, "--out", tmp_path / "videos")
+    assert outcome.code == 0
+    videos = open_artifact(tmp_path / "videos")
+    assert videos.read()["url"].to_pylist() == ["https://host/a.mp4", "https://host/b@c.mp4", None]
+    assert videos.manifest["addresses_with_password"] == 1
+    assert not any(b"word123" in path.read_bytes() for path in (tmp_path / "videos").iterdir())
