@@ -87,6 +87,7 @@ START = "import sys; sys.path.insert(0, {root!r}); from cli import main; print('
 """What the script of the command does, and says that it has begun: before, Python itself starts."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["list"], ["stats", "nowhere"]])
 @pytest.mark.parametrize("module", [False, True])
 def test_ctrl_c_while_it_starts_is_one_line_and_130(words, module):
@@ -156,6 +157,7 @@ def test_a_cell_of_megabytes_is_told_with_its_place(column, code, place, cvr, tm
     assert max(map(len, (outcome.out + outcome.err).splitlines())) < LONGEST_LINE + 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["x", "a.b-c+", "://", "://a:", "token", "token=", "token = ", "_-", "-----BEGIN "])
 def test_megabytes_of_anything_are_looked_through_once(piece):
     """Looked at from each of its letters anew, such a text took hours: 3 million times 3 million steps."""

@@ -67,6 +67,7 @@ def world(tmp_path_factory):
     return {"root": root, "triplets": triplets, "first": first, "second": second, "row": row, "query": query}
 
 
+@pytest.mark.slow
 def test_what_lies_on_disk_is_shown_without_torch_or_pandas(world, tmp_path, monkeypatch):
     monkeypatch.setenv("CVR_DATA", str(tmp_path))
     triplets, first, second, row = (world[name] for name in ("triplets", "first", "second", "row"))

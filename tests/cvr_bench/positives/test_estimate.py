@@ -58,6 +58,7 @@ def _world(seed):
     return int(is_right_QG.sum()), estimate_unfound(strata, seed=seed)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_in_at_least_ninety_of_a_hundred_worlds(coverage):
     covered = [found.low <= truth <= found.high for truth, found in coverage]
     assert np.mean(covered) >= 0.9

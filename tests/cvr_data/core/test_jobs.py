@@ -91,6 +91,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_the_process_that_hands_out_jobs_though_it_is_killed(tmp_path):
     script = tmp_path / "command.py"
     script.write_text(COMMAND.format(root=str(Path(__file__).parents[3]), folder=str(tmp_path)))

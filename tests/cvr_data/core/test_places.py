@@ -133,6 +133,7 @@ def test_a_second_writer_is_refused_in_one_line_and_the_first_leaves_nothing(fol
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
 
 
+@pytest.mark.slow
 def test_what_is_replaced_stays_until_the_new_one_is_whole(folder):
     for config, names in (({}, ["a.txt", "b.txt"]), ({"n": 1}, ["b.txt", "sub/c.txt"])):
         with ArtifactWriter(folder, stage="numbers", config=config, overwrite=True) as writer:

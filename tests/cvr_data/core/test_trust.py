@@ -98,6 +98,7 @@ def _words_there() -> bool:
     return "my.module" in named_words()
 
 
+@pytest.mark.slow
 def test_worker_processes_know_what_the_user_named():
     with naming(["my.module"]), use_engine(Engine("local", 2)):
         assert list(mapped_in_order(_words_there, [(), ()])) == [True, True]
@@ -118,6 +119,7 @@ def test_nothing_else_imports_by_name():
     assert {path.relative_to(ROOT).as_posix() for path in sources() if _imports_by_name(path)} == set(IMPORTERS)
 
 
+@pytest.mark.slow
 def test_every_from_pretrained_refuses_the_code_of_a_model():
     found = 0
     for path in sources():

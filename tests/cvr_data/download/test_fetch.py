@@ -88,6 +88,7 @@ def test_after_the_last_attempt_it_is_retriable_and_a_later_run_goes_on(server, 
     assert download([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
 
 
+@pytest.mark.slow
 def test_retry_after_holds_back_every_thread(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Status(429, {"Retry-After": "1"})])
     for name in "bcdef":

@@ -93,6 +93,7 @@ def test_covrs_gallery_of_images_is_one_frame_each(cvr, tmp_path):
     assert_close(FeatureStore.open(tmp_path / "out", "raw").frame_tokens(["7"])[0][0], embs[1:])
 
 
+@pytest.mark.slow
 def test_without_h5py_the_command_to_install_it_is_named(features):
     code = "import sys; sys.modules['h5py'] = None; import cli; sys.exit(cli.run(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "import-embeddings", str(features), "--layout", "h5"]

@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def test_equal_hashes_are_not_equal_ids():
     assert index.find(["b", "c"]).tolist() == [1, -1]
 
 
+@pytest.mark.slow
 def test_an_item_takes_few_bytes():
     columns = pa.table({"item_id": [f"video{number:06d}" for number in range(20_000)]})
     index_of(["warm"]).find(["up"])

@@ -1,5 +1,7 @@
 """which_language: other scripts by their letters, other languages by words, and nothing of English captions."""
 
+import pytest
+
 from cvr_data.language.which_language import languages_of, script_of
 
 
@@ -20,6 +22,7 @@ def test_english_captions_are_english_long_and_short():
     assert languages_of(captions) == {"en": len(captions)}
 
 
+@pytest.mark.slow
 def test_words_of_other_languages_that_are_english_nouns_too_say_nothing():
     captions = ["a door stands on a hill", "a van drives by the den", "a pan is put on the stove", "they met a con man"]
     assert [languages_of([caption]) for caption in captions] == [{"en": 1}] * 4

@@ -98,6 +98,7 @@ HEARS_CTRL_C = "import signal, cli; signal.signal(signal.SIGINT, signal.default_
 """A job in the background of a shell inherits a deaf ear for SIGINT."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_loses_at_most_the_request_in_flight(tmp_path, kill):
     pairs, log, out = write_pairs(tmp_path / "pairs", 300), tmp_path / "log.txt", tmp_path / "mods"

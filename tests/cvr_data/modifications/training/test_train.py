@@ -100,6 +100,7 @@ def test_the_manifest_says_in_which_type_it_was_trained(tiny, examples, tmp_path
         train_generator([examples], tmp_path / "half", Config(model=str(tiny), **{**options, "dtype": "float16"}))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 @pytest.mark.parametrize("save", ["merged", "adapter"])
 def test_lora_gives_plain_weights_or_an_adapter(tiny, examples, tmp_path, save):
