@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 
 from cvr_bench.data.remembering import RememberingEncoder
-from cvr_bench.models import MODELS
-from cvr_bench.models.parts.trained import load_model_checkpoint
+from cvr_bench.models.parts.trained import scoring_model
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
@@ -178,10 +177,7 @@ def _scores(
     """Return scores_QG of a model, a row per text."""
     if not texts:
         return torch.empty(0, len(gallery))
-    component = MODELS.get(model.name)
-    retriever = component.load(MODELS.config(model.name, model.options), library.encoder)
-    if model.checkpoint is not None:
-        load_model_checkpoint(retriever, model.checkpoint, library.encoder)
+    retriever = scoring_model(model.name, model.options, model.checkpoint, library.encoder)
     retriever.index(gallery)
     queries = [Query(str(number), reference, text) for number, text in enumerate(texts)]
     with torch.inference_mode():

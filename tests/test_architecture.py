@@ -28,7 +28,7 @@ FLOORS = {
         ("models", "families"),
         ("benchmarks", "checkpoints", "scoring"),
         ("data", "training", "results"),
-        ("audit", "bench_run", "positives"),
+        ("audit",),
         ("bench", "report", "search", "submit"),
         ("commands",),
     ),

@@ -24,7 +24,7 @@ from cvr_data.commands.options import (
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
-    from cvr_bench.bench_run import BenchRun
+    from cvr_bench.bench.bench_run import BenchRun
     from cvr_bench.data.choose import Chosen
     from cvr_bench.results.result import Result
 
@@ -104,9 +104,9 @@ def bench_command(
 
     Example: cvr bench --model fdca --model sum
     """
-    from cvr_bench.bench_run import BenchRun
+    from cvr_bench.bench.bench_run import BenchRun
     from cvr_bench.checkpoints.published import with_checkpoint
-    from cvr_bench.data.choose import choose_data, data_not_scored
+    from cvr_bench.data.choose import choose_data
     from cvr_bench.data.sources import data_with_distractors
     from cvr_bench.data.training import find_data_mixture
     from cvr_bench.models import MODELS
@@ -121,33 +121,47 @@ def bench_command(
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
         if len(models) == 1 and (checkpoint or options):
             checkpoint, options = with_checkpoint(models[0], checkpoint, options, machine.root)
-    logging = [] if log_every is None else [f"log_every={log_every}"]
-    logging += [f"loggers={','.join(loggers)}"] if loggers else []
+    told = (*train_options, *_logging(log_every, loggers))
     runs = [
-        BenchRun(model=model, options=options, train_options=(*train_options, *logging), checkpoint=checkpoint, **how)
-        for model in models
+        BenchRun(model=model, options=options, train_options=told, checkpoint=checkpoint, **how) for model in models
     ]
     training = find_data_mixture(train_data, machine.root) if train_data else None
+    sources = [replace(data_with_distractors(one.sources, distractors), training=training) for one in chosen]
+    chosen = [replace(one, sources=of_one) for one, of_one in zip(chosen, sources, strict=True)]
+    found = _bench_each(runs, chosen, lacking, out, seeds=seeds, overwrite=overwrite, as_json=as_json)
+    _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
+    leave_training_group()
+    return None
+
+
+def _logging(log_every: int | None, loggers: Sequence[str]) -> list[str]:
+    """The options of training that say what it logs."""
+    often = [] if log_every is None else [f"log_every={log_every}"]
+    return often + ([f"loggers={','.join(loggers)}"] if loggers else [])
+
+
+def _bench_each(
+    runs: "Sequence[BenchRun]", chosen: "Sequence[Chosen]", lacking: list[str], out: Path, **how: Any
+) -> "list[Result]":
+    """Score the models on each data set; one that cannot be scored becomes a line of `lacking`, unless it is alone."""
+    from cvr_bench.data.choose import data_not_scored
+
     found = []
     for one in chosen:
-        sources = replace(data_with_distractors(one.sources, distractors), training=training)
         try:
-            one = replace(one, sources=sources)
-            found += _bench_one(runs, one, out, seeds=seeds, overwrite=overwrite, as_json=as_json)
+            found += _bench_one(runs, one, out, **how)
         except CvrError as error:
             if len(chosen) + len(lacking) == 1:
                 raise
             lacking.append(data_not_scored(one.name, error))
-    _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
-    leave_training_group()
-    return None
+    return found
 
 
 def _bench_one(
     runs: "Sequence[BenchRun]", chosen: "Chosen", out: Path, *, seeds: int, overwrite: bool, as_json: bool
 ) -> "list[Result]":
     """Score the models on one data set and show the tables."""
-    from cvr_bench.bench import bench_all
+    from cvr_bench.bench.bench import bench_all
 
     sources = chosen.sources
     click.echo(

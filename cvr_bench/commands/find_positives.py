@@ -11,7 +11,7 @@ from cvr_data.core.annotation_files import read_json
 
 
 def _config() -> type:
-    from cvr_bench.positives.find import Config
+    from cvr_bench.audit.positives.find import Config
 
     return Config
 
@@ -41,7 +41,7 @@ def find_positives_command(
 
     Example: cvr find-positives annotations/quickstart -r results/sum-quickstart -r results/fdca-quickstart
     """
-    from cvr_bench.positives.find import Config, find_positives
+    from cvr_bench.audit.positives.find import Config, find_positives
     from cvr_data.core.registry import parse_config
     from cvr_data.modifications.checking.judge import JudgeConfig
 

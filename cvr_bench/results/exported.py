@@ -3,7 +3,6 @@
 The run holds every score where the result was made with --save-scores, else the ten best items of each query.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from cvr_bench.results.result import Result
 from cvr_bench.results.score_matrix import read_result_scores
+from cvr_bench.scoring.metrics import discounted_gain
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.whole_files import json_bytes, write_bytes
 
@@ -97,10 +97,8 @@ def mteb_result(result: Result, *, revision: str, main_score: str = MTEB_MAIN) -
 
 def _mteb_scores(ranks: list[int], grades: list[int], k: int) -> Mapping[str, float]:
     found = [rank for rank in ranks if rank <= k]
-    gain = sum(grade / math.log2(rank + 1) for rank, grade in zip(ranks, grades, strict=True) if rank <= k)
-    best = sum(grade / math.log2(place + 2) for place, grade in enumerate(sorted(grades, reverse=True)[:k]))
     return {
-        "ndcg": gain / best,
+        "ndcg": discounted_gain(ranks, grades, k) / 100,
         "map": sum(place / rank for place, rank in enumerate(sorted(found), start=1)) / len(ranks),
         "recall": len(found) / len(ranks),
         "precision": len(found) / k,

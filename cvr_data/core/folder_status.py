@@ -13,7 +13,7 @@ from cvr_data.core.next_steps import next_command
 
 DEPTH = 2
 """Folders below the one that is looked at: commands write modifications/NAME, annotations/NAME and results/NAME."""
-OF_ANOTHER = ("audit",)
+OF_ANOTHER = ("audit", "robustness")
 """Stages whose folders belong to another artifact."""
 
 

@@ -20,6 +20,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "build-triplets": ("cvr bench --model sum --data {folder}",),
     "drop-missing": ("cvr bench --model sum --data {folder}",),
     "triplets": ("cvr bench --model sum --data {folder} -e EMBEDDINGS",),
+    "positives-queue": ("cvr review {folder} --annotator NAME",),
     "mine-distractors": ("cvr bench --model sum --data {triplets} --distractors {folder}",),
     "export-judgments": ("cvr build-triplets MODIFICATIONS --judgments {folder}",),
     "find-positives": ("cvr review {folder}/queue --annotator NAME",),

@@ -92,12 +92,12 @@ def import_named(name: str, what: str) -> ModuleType:
         ImportError: there is none.
     """
     require_named(name, what)
-    here = str(Path.cwd())
-    sys.path.append(here)
+    before = sys.path
+    sys.path = [*before, str(Path.cwd())]
     try:
         return importlib.import_module(name.partition(":")[0])
     finally:
-        sys.path.remove(here)
+        sys.path = before
 
 
 def _parts(word: str) -> Iterator[str]:

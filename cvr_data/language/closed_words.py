@@ -30,11 +30,6 @@ PARTITIVES = frozenset(
     "side slice sort surface swarm top type variety".split()
 )
 """Nouns that hand on to what follows "of": "a slice of bread" is bread."""
-PLACE_PREPOSITIONS = frozenset(
-    "aboard above across against along alongside amid among around at atop before behind below beneath beside between "
-    "beyond by down from in inside into near off on onto out outside over past through throughout to toward towards "
-    "under underneath up upon via within".split()
-)
 SAME_PLACES = tuple(
     frozenset(words.split())
     for words in (

@@ -129,13 +129,11 @@ def entails(part: str, said: str, value: str) -> bool:
     if said == value or said.endswith(f" {value}"):
         return True
     lexicon = read_lexicon()
-    if part == "verb":
+    if part in ("verb", "adj"):
         return relation_of(part, said, value) == FITS
     if part == "noun" and all("person" in lexicon.classes(word) for word in (said, value)):
         has_sex = all(lexicon.classes(word) & {*SEXES, "child"} for word in (said, value))
         return has_sex and relation_of(part, said, value) == FITS
-    if part == "adj":
-        return relation_of(part, said, value) == FITS
     return lexicon.relation(said, value, part) in ("same", "below")
 
 

@@ -54,7 +54,6 @@ SHOTS = frozenset("animation background clip close-up closeup footage macro time
 """Words for the film itself: a noun before one is what is seen, not what kind of film it is."""
 PEOPLE = frozenset("boy boys couple girl girls man men woman women".split())
 """Before a noun they are still who is seen: "woman freelancer"."""
-BASE_FORMS = frozenset(("VB", "VBP"))
 BEFORE_PARTICIPLE = frozenset(("DET", "ADJ", "NUM", "ADP", "CCONJ", "PUNCT"))
 
 

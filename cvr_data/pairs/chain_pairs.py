@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.registry import config_dict
@@ -52,8 +52,6 @@ def chain_pairs(
     Raises:
         CvrError: no pairs, or `out` holds something else.
     """
-    from cvr_data.core.artifacts import open_artifact
-
     source = open_artifact(pairs, STAGE)
     followed = source.input_path("videos") if "videos" in source.manifest["inputs"] else None
     known = videos or followed

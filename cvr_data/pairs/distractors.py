@@ -20,7 +20,7 @@ where features of both are stored, else of their captions; captions are compared
 
 from collections.abc import Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,9 +45,6 @@ from cvr_data.pairs.search.shared_words import (
     load_caption_words,
 )
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
-
-if TYPE_CHECKING:  # torch
-    pass
 
 STAGE = "mine-distractors"
 VERSION = 3

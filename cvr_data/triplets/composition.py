@@ -44,13 +44,11 @@ class CompositionConfig:
     embeddings: Path
     k: int = 0
     """Of the K best; 0 is one in a hundred of the gallery, and at least 1."""
-    drops: bool = True
-    """Drop what one input solves."""
     default_split: str = "train"
 
 
 def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], config: CompositionConfig) -> Flow:
-    """Return the triplets with ranks by one input and by both, those that one input solves dropped where that is asked.
+    """Return the triplets with ranks by one input and by both, those that one input solves dropped.
 
     Args:
         run: of the stage that asks.
@@ -110,9 +108,8 @@ def labelled(config: CompositionConfig, triplets: pa.Table, gallery: pa.Table) -
             for slot in sorted({change["slot"] or "unknown" for change in listed or ()}):
                 name = f"{split} {label} slot {slot}"
                 told[name] = told.get(name, 0) + 1
-    if config.drops:
-        for label in SHORTCUTS:
-            triplets = mark(triplets, pc.equal(triplets.column("composition"), label), label)
+    for label in SHORTCUTS:
+        triplets = mark(triplets, pc.equal(triplets.column("composition"), label), label)
     return triplets, told
 
 

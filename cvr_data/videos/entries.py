@@ -1,6 +1,5 @@
 """Builds slices of the videos table from rows, those that cannot be used among them with their reason."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.places import is_remote
+from cvr_data.core.places import real_place
 from cvr_data.core.split_names import SPLIT_OF_WORD
 from cvr_data.language.words import clean_text
 from cvr_data.media.clip import bad_times
@@ -125,16 +124,12 @@ def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
     return list(first.values())
 
 
-def _whole(path: Path) -> str:
-    return str(path.resolve()) if is_remote(path) else os.path.realpath(path)
-
-
 def _table(entries: Sequence[Entry], source: str) -> pa.Table:
     told = {
         "video_id": [entry.video_id for entry in entries],
         "captions": [entry.captions for entry in entries],
         "source": [source] * len(entries),
-        "path": [entry.path and _whole(entry.path) for entry in entries],
+        "path": [entry.path and str(real_place(entry.path)) for entry in entries],
         "drop_reason": [entry.drop_reason for entry in entries],
         "detail": [entry.detail for entry in entries],
         ROWS: [entry.rows for entry in entries],

@@ -15,7 +15,7 @@ from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict
-from cvr_data.core.runner import StageRun
+from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media, refuse_arrived, told_missing
@@ -71,12 +71,7 @@ def split_video_artifact(
         dealt = dealt_by_queries(run, queries, kin, config.seed) if queries else None
         about = _Places(videos, out.resolve(), dealt, ignores_given=config.given == "ignore")
         sides = (kin, *(video_store_sides(embeddings) if config.need_features else ()))
-        rows = run.read(videos, required=[field.name for field in VIDEOS if not field.nullable])
-        flows = [rows.then(Step(name="place", run=_placed, config=about, sides=sides, is_counted=False))]
-        if keep is not None:
-            open_artifact(keep, "split")
-            earlier = run.read(keep, _KEPT, _KEPT)
-            flows.append(earlier.then(Step(name="kept", run=_earlier, sides=(kin,), is_counted=False)))
+        flows = [_placed_flow(run, about, sides), *([] if keep is None else [_kept_flow(run, keep, kin)])]
         assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
         run.write_parts(run.meet(flows, assigned))
         return run.finish(
@@ -84,6 +79,18 @@ def split_video_artifact(
             **(told_dealt(dealt) if dealt else {}),
             **(told_missing(videos) if embeddings is None else {}),
         )
+
+
+def _placed_flow(run: StageRun, about: "_Places", sides: Sequence[Side]) -> Flow:
+    """The videos that are to be split."""
+    rows = run.read(about.videos, required=[field.name for field in VIDEOS if not field.nullable])
+    return rows.then(Step(name="place", run=_placed, config=about, sides=tuple(sides), is_counted=False))
+
+
+def _kept_flow(run: StageRun, keep: Path, kin: Side) -> Flow:
+    """The videos of an earlier output, which stay where they are."""
+    open_artifact(keep, "split")
+    return run.read(keep, _KEPT, _KEPT).then(Step(name="kept", run=_earlier, sides=(kin,), is_counted=False))
 
 
 _KEPT = ("video_id", "split", "group_id")

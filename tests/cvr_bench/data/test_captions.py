@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from cvr_bench.bench import bench
-from cvr_bench.bench_run import BenchRun
+from cvr_bench.bench.bench import bench
+from cvr_bench.bench.bench_run import BenchRun
 from cvr_bench.benchmarks import BENCHMARKS, msrvtt
 from cvr_bench.data.captions import caption_data_rows
 from cvr_bench.data.sources import Sources, sample_data_folder

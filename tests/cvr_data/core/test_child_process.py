@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-import cli
+from tests.steps import run_steps
 
 ROOT = Path(__file__).parents[3]
 COMMAND = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import cli; cli.main()"
@@ -38,12 +38,7 @@ build-triplets texts --out triplets
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """What the commands read."""
-    folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for line in WORLD.strip().splitlines():
-            assert cli.run(line.split()) == 0, line
-    return folder
+    return run_steps(tmp_path_factory.mktemp("world"), WORLD)
 
 
 @pytest.fixture

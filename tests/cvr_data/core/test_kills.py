@@ -12,6 +12,7 @@ from cvr_data.core.artifact_files import RUNNING
 from cvr_data.core.artifacts import WORK, ArtifactWriter
 from cvr_data.core.folder_lock import LOCK
 from tests.cvr_data.core.killing import kill_at
+from tests.steps import TRIPLETS_OF_THREE_SPLITS, run_steps
 
 KILLS = Path(__file__).parents[3] / "speed" / "kills.py"
 
@@ -67,23 +68,11 @@ BEGINNINGS = {
     "split": "split videos --out out",
     "bench": "bench --model sum --data triplets --embeddings embeddings --no-audit --out out",
 }
-WORLD = """
-import synthetic --out videos -o train=8 -o val=6 -o test=8 -o render=false
-embed videos --out embeddings --encoder hash -o dim=4 -o frames=1
-mine-pairs videos --out pairs --filter none
-generate-modifications pairs --llm rules --out texts
-build-triplets texts --out triplets
-"""
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for line in WORLD.strip().splitlines():
-            assert cli.run(line.split()) == 0, line
-    return folder
+    return run_steps(tmp_path_factory.mktemp("world"), TRIPLETS_OF_THREE_SPLITS)
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +9,10 @@ import cli
 from cvr_data.features.layouts import LAYOUTS
 from cvr_data.formats import FORMATS
 from tests.cvr_data.core.killing import count_points, files_below, kill_at
+from tests.steps import TRIPLETS_OF_THREE_SPLITS, run_steps
 
 pytestmark = pytest.mark.slow
 
-STEPS = """
-import synthetic --out videos -o train=8 -o val=6 -o test=8 -o render=false
-embed videos --out embeddings --encoder hash -o dim=4 -o frames=1
-mine-pairs videos --out pairs --filter none
-generate-modifications pairs --llm rules --out texts
-build-triplets texts --out triplets
-"""
 OPTIONS = {"dense-webvid-covr": ("columns=index,pth1,pth2,edit",), "mteb-vt2v": ("split=train", "media=false")}
 EVERY_POINT = bool(os.environ.get("CVR_EVERY_POINT"))
 """Kill at all points, as `make attack` does, and not at some."""
@@ -30,12 +23,8 @@ FEW = 3
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Triplets of three splits, and features of their videos."""
-    folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for line in STEPS.strip().splitlines():
-            assert cli.run(line.split()) == 0, line
-        Path("few.csv").write_text("".join(f"{line}\n" for line in ("id", *(f"train-{n:05d}" for n in range(FEW)))))
+    folder = run_steps(tmp_path_factory.mktemp("world"), TRIPLETS_OF_THREE_SPLITS)
+    (folder / "few.csv").write_text("".join(f"{line}\n" for line in ("id", *(f"train-{n:05d}" for n in range(FEW)))))
     return folder
 
 

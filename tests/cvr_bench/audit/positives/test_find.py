@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_bench.positives.find import Config, find_positives
-from cvr_bench.positives.sampling import estimate_of
+from cvr_bench.audit.positives.find import Config, find_positives
+from cvr_bench.audit.positives.sampling import estimate_of
 from cvr_bench.results.result import write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_data.core.annotation_files import read_json
@@ -135,7 +135,7 @@ def _ranked(folder, out, concepts):
 
 @pytest.mark.parametrize(("verdict", "grade"), [("accept", 1), ("reject", 0)])
 def test_what_people_say_counts_before_captions(world, tmp_path, verdict, grade):
-    from cvr_bench.positives.cells import Cell, QueryTexts, take_verdicts
+    from cvr_bench.audit.positives.cells import Cell, QueryTexts, take_verdicts
     from cvr_bench.tasks.task import Item, Query
     from cvr_data.media.video import Video
     from cvr_data.triplets.judgments import Verdict
@@ -151,7 +151,7 @@ def test_what_people_say_counts_before_captions(world, tmp_path, verdict, grade)
 
 
 def test_answers_that_the_sample_finds_are_found_and_no_longer_estimated():
-    from cvr_bench.positives.cells import Cell
+    from cvr_bench.audit.positives.cells import Cell
 
     cells = {"q": {f"v{n}": Cell(grade=n == 0, judged_by="review", stratum="far") for n in range(10)}}
     estimate = estimate_of(cells, {"near": 0, "far": 100}, 0)

@@ -16,9 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks.triplets import Config as TripletsConfig
-from cvr_bench.benchmarks.triplets import benchmark_of_triplets
-from cvr_bench.positives.cells import (
+from cvr_bench.audit.positives.cells import (
     FOUND,
     WRONG,
     Cell,
@@ -31,9 +29,11 @@ from cvr_bench.positives.cells import (
     take_verdicts,
     texts_of_queries,
 )
-from cvr_bench.positives.measure import measured_results
-from cvr_bench.positives.pool import pool_results
-from cvr_bench.positives.sampling import NEAR, drawn_strata, estimate_of
+from cvr_bench.audit.positives.measure import measured_results
+from cvr_bench.audit.positives.pool import pool_results
+from cvr_bench.audit.positives.sampling import NEAR, drawn_strata, estimate_of
+from cvr_bench.benchmarks.triplets import Config as TripletsConfig
+from cvr_bench.benchmarks.triplets import benchmark_of_triplets
 from cvr_bench.results.result import Result, read_result
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError

@@ -1,15 +1,8 @@
-"""Every `faithful` model from texts and files of frames, through `cvr embed` and `cvr bench`, to scores and ranks.
-
-What is expected is worked out straight: frames by PyAV, pixels by the checkpoint's own processor, networks of
-transformers and of torch with the released names, and the formulas of the released code. Features are stored as
-float16, so scores agree to about 1e-4, and the ranks are equal.
-"""
+"""Every `faithful` model over CLIP, from texts and files of frames to scores and ranks."""
 
 import hashlib
 from types import SimpleNamespace
 
-import av
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -17,105 +10,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from cvr_data.media.video import write_mp4
-from cvr_data.tables import VIDEOS
+from tests.cvr_bench.models.faithful import QUERIES, benched, check, filmed, references, roughened
 from tests.cvr_data.features.encoders.conftest import blip2_folder, blip_folder, clip_folder, merges
 from tests.cvr_data.features.encoders.test_transformers_encoders import processed, tokenized
-from tests.dataset_folders import write_artifact
-from tests.triplet_tables import triplet, triplets
 
-__all__ = ["blip2_folder", "blip_folder", "clip_folder", "merges"]
+__all__ = ["benched", "blip2_folder", "blip_folder", "clip_folder", "filmed", "merges"]
 pytestmark = pytest.mark.slow
-
-FRAMES = 4
-QUERIES = [(0, "a red dog", 1), (1, "the cat and one dog", 2), (2, "one red cat", 0), (3, "12 dogs and a cat", 5),
-           (4, "the dog", 3), (5, "red", 4), (1, "a cat, the cat", 6), (6, "one dog and one red dog", 7)]  # fmt: skip
-CLOSE = 5e-4
-"""Of scores, from features rounded to float16."""
-
-
-@pytest.fixture(scope="module")
-def filmed(tmp_path_factory):
-    """Eight clips of four frames, their table, and triplets of split test about them."""
-    folder = tmp_path_factory.mktemp("filmed")
-    draw = np.random.default_rng(0)
-    rows, frames = [], []
-    for number in range(8):
-        small = draw.integers(0, 256, (FRAMES, 5, 4, 3), dtype=np.uint8)
-        write_mp4(folder / f"v{number}.mp4", small.repeat(8, axis=1).repeat(10, axis=2))
-        with av.open(str(folder / f"v{number}.mp4")) as file:
-            frames.append(np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]))
-        rows.append({"video_id": f"v{number}", "captions": [f"a dog, {number}"], "source": "drawn",
-                     "path": str(folder / f"v{number}.mp4"), "split": "test"})  # fmt: skip
-    write_artifact(folder / "videos", "import-tiny", rows, VIDEOS)
-    described = [
-        "a dog and a cat",
-        "the red cat",
-        "12 dogs",
-        "one dog",
-        "a cat",
-        "the dog and the cat",
-        "a red one",
-        "",
-    ]
-    table = triplets(
-        *(
-            triplet(f"v{first}", text, f"v{last}", split="test", reference_caption=described[first] or "red red dog")
-            for first, text, last in QUERIES
-        )
-    )
-    pq.write_table(table, folder / "triplets.parquet")
-    return SimpleNamespace(folder=folder, frames=frames, described=[described[first] for first, _, _ in QUERIES])
-
-
-@pytest.fixture
-def benched(filmed, cvr, tmp_path):
-    """(encoder, its folder, model, weights, more options) -> (scores_QG, ranks) of `cvr embed` and `cvr bench`."""
-
-    def run(encoder, checkpoint, model, weights, *options, normalise="true"):
-        out = tmp_path / "out"
-        same = ["--encoder", encoder, "-o", f"model={checkpoint}", "-o", "dtype=float32", "-o", f"frames={FRAMES}"]
-        commands = [
-            ["embed", filmed.folder / "videos", *same, "-o", f"normalise={normalise}", "-O", out / "features",
-             *(["--all-tokens"] if encoder == "blip" else [])],
-            ["bench", "-m", model, "-o", "mode=faithful", *(word for one in options for word in ("-o", one)), "--data",
-             filmed.folder / "triplets.parquet", "-e", out / "features", "--checkpoint", weights, "--save-scores",
-             "--no-audit", "-O", out / "results"],
-        ]  # fmt: skip
-        if encoder == "blip2":
-            looked_at = [*same, "-o", "tokens=vision", "--all-tokens", "-O", out / "looked-at"]
-            commands.insert(0, ["embed", filmed.folder / "videos", *looked_at])
-            commands[-1] += ["-o", f"reference_tokens={out / 'looked-at'}"]
-        for command in commands:
-            outcome = cvr(*command)
-            assert outcome.code == 0, outcome.err
-        folder = next((out / "results").iterdir())
-        rows = {(row["reference_id"], row["modification"]): row for row in triplet_rows(filmed)}
-        ranks = {row["query_id"]: row["rank"] for row in pq.read_table(folder / "ranks.parquet").to_pylist()}
-        order = [rows[f"v{first}", text]["query_id"] for first, text, _ in QUERIES]
-        scored = pq.read_table(folder / "score-queries.parquet").column("query_id").to_pylist()
-        items = pq.read_table(folder / "score-items.parquet").column("item_id").to_pylist()
-        scores = np.load(folder / "scores.npy")[[scored.index(name) for name in order]]
-        return scores[:, [items.index(f"v{number}") for number in range(8)]], [ranks[name] for name in order]
-
-    return run
-
-
-def triplet_rows(filmed):
-    return pq.read_table(filmed.folder / "triplets.parquet").to_pylist()
-
-
-def check(found, expected_QG):
-    """Scores agree as far as float16 goes, and ranks are those of the expected scores without the reference."""
-    scores, ranks = found
-    expected = expected_QG.detach().numpy()
-    assert np.abs(scores - expected).max() < CLOSE * max(1, np.abs(expected).max())
-    wanted = []
-    for row, (first, _, last) in enumerate(QUERIES):
-        others = [column for column in range(8) if column not in (first, last)]
-        wanted.append(1 + int((expected[row, others] >= expected[row, last]).sum()))
-    assert ranks == wanted
-    assert len(set(wanted)) > 2  # ranks that differ tell models apart
 
 
 @torch.no_grad()
@@ -132,18 +32,6 @@ def clip_features(folder, filmed):
         own.append(clip.text_projection(read.pooler_output)[0])  # the end-of-text token, by its id
         tokens.append(clip.text_projection(read.last_hidden_state)[0])
     return frames, torch.stack(own), tokens
-
-
-def references(values_V):
-    return torch.stack([values_V[first] for first, _, _ in QUERIES])
-
-
-def roughened(module, scale=0.1):
-    """The module with weights that differ everywhere: fresh norms of 1 and copied layers would hide a mistake."""
-    torch.manual_seed(1)
-    for parameter in module.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * scale)
-    return module.eval()
 
 
 class ReleasedFdca(nn.Module):
@@ -297,91 +185,6 @@ def test_clip4clip_compares_the_end_token_with_frames_that_see_each_other(filmed
     frames, own, _ = clip_features(clip_folder, filmed)
     seen = torch.stack([F.normalize(seen_by_each_other(clip, state, heads=1), dim=-1).mean(dim=0) for clip in frames])
     check(found, F.normalize(own, dim=-1) @ F.normalize(seen, dim=-1).T)
-
-
-def trained_blip(folder):
-    """The network of a folder with other weights, as after training, but for the frozen image side."""
-    from transformers import BlipForImageTextRetrieval
-
-    model = roughened(BlipForImageTextRetrieval.from_pretrained(folder), 0.05)
-    frozen = BlipForImageTextRetrieval.from_pretrained(folder).eval()
-    model.vision_model, model.vision_proj = frozen.vision_model, frozen.vision_proj
-    return model
-
-
-@torch.no_grad()
-def blip_reference(folder, model, filmed, prompts=None):
-    """CoVR-BLIP as released: [ENC] first, the text looks at the middle frame; targets are unit mean frames."""
-    pixels = [processed(folder, frames)["pixel_values"] for frames in filmed.frames]
-    states = [model.vision_model(each)[0] for each in pixels]
-    units = [F.normalize(model.vision_proj(each[:, 0]), dim=-1) for each in states]
-    gallery = F.normalize(torch.stack([each.mean(dim=0) for each in units]), dim=-1)
-    rows = []
-    for number, (first, text, _) in enumerate(QUERIES):
-        words = tokenized(folder, [text], 64, return_token_type_ids=False)
-        words["input_ids"][:, 0] = model.text_encoder.config.vocab_size - 1
-        seen = states[first][FRAMES // 2][None]
-        seen = seen if prompts is None else seen + prompts[number]
-        read = model.text_encoder(**words, encoder_hidden_states=seen)[0]
-        rows.append(F.normalize(model.text_proj(read[:, 0]), dim=-1)[0])
-    return torch.stack(rows) @ gallery.T
-
-
-def blip_weights(model, **more):
-    kept = {name: value.contiguous() for name, value in model.state_dict().items() if not name.startswith("itm_head.")}
-    return {name: value.clone() for name, value in {**kept, **more}.items()}
-
-
-@pytest.mark.parametrize("model", ["covr-blip", "ecde"])
-def test_covr_blip_and_what_ecde_scores_with(filmed, benched, blip_folder, tmp_path, model):
-    trained = trained_blip(blip_folder)
-    torch.save({"epoch": 4, "model": blip_weights(trained)}, tmp_path / "covr.ckpt")
-    found = benched("blip", blip_folder, model, tmp_path / "covr.ckpt", f"model={blip_folder}")
-    check(found, blip_reference(blip_folder, trained, filmed))
-
-
-@torch.no_grad()
-def test_bse_covr_adds_the_description_to_every_image_token(filmed, benched, blip_folder, tmp_path):
-    trained = trained_blip(blip_folder)
-    torch.manual_seed(3)
-    prompt = nn.Linear(32, 32)
-    more = {f"prompt_proj.{name}": value for name, value in prompt.state_dict().items()}
-    torch.save({"epoch": 4, "model": blip_weights(trained, **more)}, tmp_path / "bse.ckpt")
-    found = benched("blip", blip_folder, "bse-covr", tmp_path / "bse.ckpt", f"model={blip_folder}")
-    prompts = []
-    for row in range(len(QUERIES)):
-        words = tokenized(blip_folder, [filmed.described[row] or "red red dog"], 64, return_token_type_ids=False)
-        words["input_ids"][:, 0] = trained.text_encoder.config.vocab_size - 1
-        prompts.append(prompt(trained.text_encoder(**words)[0][:, :1]))
-    check(found, blip_reference(blip_folder, trained, filmed, prompts))
-
-
-@torch.no_grad()
-def test_covr_blip2_takes_the_mean_of_its_tokens_as_it_is(filmed, benched, blip2_folder, tmp_path):
-    from transformers import Blip2ForImageTextRetrieval
-
-    frozen = Blip2ForImageTextRetrieval.from_pretrained(blip2_folder).eval()
-    trained = roughened(Blip2ForImageTextRetrieval.from_pretrained(blip2_folder), 0.05)
-    trained.vision_model = frozen.vision_model
-    kept = {name: value for name, value in trained.state_dict().items() if not name.startswith("itm_head.")}
-    torch.save({"epoch": 4, "model": kept}, tmp_path / "covr2.ckpt")
-    weights = tmp_path / "covr2.ckpt"
-    found = benched("blip2", blip2_folder, "covr-blip2", weights, f"model={blip2_folder}", normalise="false")
-    pixels = [processed(blip2_folder, frames)["pixel_values"] for frames in filmed.frames]
-    states = [frozen.vision_model(each)[0] for each in pixels]
-    gallery = []
-    for each in states:
-        seen = frozen.qformer(query_embeds=frozen.query_tokens.expand(FRAMES, -1, -1), encoder_hidden_states=each)[0]
-        gallery.append(F.normalize(frozen.vision_projection(seen), dim=-1).mean(dim=(0, 1)))
-    rows = []
-    for first, text, _ in QUERIES:
-        words = tokenized(blip2_folder, [text], 64, return_token_type_ids=False)
-        embedded = trained.embeddings(input_ids=words["input_ids"], query_embeds=trained.query_tokens)
-        mask = torch.cat([torch.ones(1, 4), words["attention_mask"]], dim=1)
-        read = trained.qformer(query_embeds=embedded, query_length=4, attention_mask=mask,
-                               encoder_hidden_states=states[first][FRAMES // 2][None])[0]  # fmt: skip
-        rows.append(F.normalize(trained.text_projection(read[0, :4]), dim=-1).mean(dim=0))
-    check(found, torch.stack(rows) @ torch.stack(gallery).T)
 
 
 def test_features_of_another_length_than_released_weights_read_are_refused(

@@ -18,7 +18,7 @@ from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
 from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
 from cvr_bench.audit.robustness import result_robustness
-from cvr_bench.bench_run import BenchModel, BenchRun, bench_model
+from cvr_bench.bench.bench_run import BenchModel, BenchRun, bench_model
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.reads import features_read
 from cvr_bench.models.parts.lineage import lineage_record, write_lineage

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cvr_bench.positives.captions import GalleryCaptions
-from cvr_bench.positives.pool import Pool
+from cvr_bench.audit.positives.captions import GalleryCaptions
+from cvr_bench.audit.positives.pool import Pool
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.modifications.checking.judge import Judge
 from cvr_data.triplets.dataset import Dataset

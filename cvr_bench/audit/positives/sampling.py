@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from cvr_bench.positives.cells import FOUND, Cell, Cells, grade_of
-from cvr_bench.positives.estimate import Estimate, Stratum, draw_cells, estimate_unfound
-from cvr_bench.positives.pool import Pool
+from cvr_bench.audit.positives.cells import FOUND, Cell, Cells, grade_of
+from cvr_bench.audit.positives.estimate import Estimate, Stratum, draw_cells, estimate_unfound
+from cvr_bench.audit.positives.pool import Pool
 from cvr_bench.tasks.task import Task
 
 NEAR = 5

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cvr_bench.positives.pool import ranked_of_result
+from cvr_bench.audit.positives.pool import ranked_of_result
 from cvr_bench.results.result import Result
 from cvr_bench.scoring.condensed import best_rank, bpref, condensed_order
 from cvr_bench.scoring.metrics import recall

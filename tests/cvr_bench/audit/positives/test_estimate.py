@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cvr_bench.positives.estimate import Stratum, draw_cells, estimate_unfound
+from cvr_bench.audit.positives.estimate import Stratum, draw_cells, estimate_unfound
 from cvr_data.videos.synthetic.world import sample_synthetic_world
 
 

@@ -1,0 +1,1 @@
+"""One model on one data set: load, train, score, write."""
