@@ -25,6 +25,7 @@ from cvr_data.triplets.counting import (
     triplet_facts,
     triplet_facts_of_videos,
 )
+from cvr_data.triplets.likeness import LIKENESSES, generic_share, generic_text, likeness_of, likeness_text
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 Counts = Mapping[tuple[str, str], Mapping[str, int]]
@@ -97,6 +98,9 @@ def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
         "text_similarity": _summary(listed("text_similarity"), STEPS),
         "visual_similarity": _summary(listed("visual_similarity"), STEPS),
         "with_frame_scores": total("with_frame_scores"),
+        "likeness": likeness_of({name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}),
+        "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
+        "composition": listed("composition") or None,
         "top_texts": _top(listed("text.top")),
         "duration_s": _summary(listed(SECONDS), STEPS),
         "sources": _part_of(listed(SOURCE), 0) if with_videos else None,
@@ -174,7 +178,19 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         ("Shared texts", numbers["leaks"]["texts"]),
     ):
         lines.append(f"{title:<20}{triplet_counts_text(counts)}")
-    about_texts = ("Words", "Pairs per text", "Styles", "Sources of text", "Shared texts")
+    lines.append(f"{'Generic texts':<20}{generic_text(overall['generic'])}")
+    lines.append(f"{'Like people wrote':<20}{likeness_text(overall['likeness'])}")
+    lines.append(f"{'One input or both':<20}{triplet_counts_text(overall['composition'])}")
+    about_texts = (
+        "Words",
+        "Pairs per text",
+        "Styles",
+        "Sources of text",
+        "Shared texts",
+        "Generic",
+        "Like",
+        "One input",
+    )
     return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(about_texts))
 
 
