@@ -130,8 +130,10 @@ def _distractors_text(told: Mapping[str, Any]) -> str:
     listed = []
     for name, kind in told["types"].items():
         why = ", ".join(f"{count} {reason}" for reason, count in kind["missing"].items())
-        listed.append(f"{name} {kind['rows']} for {kind['queries']} queries" + (f" (without: {why})" if why else ""))
-    return f"{told['rows']} videos for {told['queries']} queries: " + "; ".join(listed)
+        count = f"{kind['rows']} for {kind['queries']} queries" if kind["rows"] else "none"
+        listed.append(f"{name} {count}" + (f" (without: {why})" if why else ""))
+    rest = told["rows"] - sum(kind["rows"] for kind in told["types"].values())
+    return f"{told['rows']} videos for {told['queries']} queries: {'; '.join(listed)}; {rest} of no proven type"
 
 
 def _robustness_text(told: Mapping[str, Any]) -> str:

@@ -56,7 +56,8 @@ def test_rows_say_what_the_folders_say_and_what_nobody_looked_at_is_unknown(fold
         "2 listed for 2 queries; found beside them: 3 by caption; about 4 not found yet (1 to 9)"
     )
     assert rows["typed distractors"].startswith("3 videos for 2 queries: way_back 2 for 1 queries; half_change ")
-    assert "half_change 0 for 0 queries (without: 2 one_change); same_edit 1 for 1 queries" in rows["typed distractors"]
+    assert "half_change none (without: 2 one_change); same_edit 1 for 1 queries" in rows["typed distractors"]
+    assert rows["typed distractors"].endswith("; 0 of no proven type")
     assert rows["robustness set"] == (
         "other texts of 2 queries (paraphrase 7, vague 2); sum-tiny: R@1 own 50.0, mean 40.0, worst 10.0, spread 5.0; "
         "43 % of texts of something else ignored"
