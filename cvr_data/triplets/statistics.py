@@ -28,6 +28,10 @@ from cvr_data.triplets.counting import (
 from cvr_data.triplets.likeness import LIKENESSES, generic_share, generic_text, likeness_of, likeness_text
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
+ABOUT_TEXTS = (
+    "Words", "Pairs per text", "Styles", "Sources of text", "Shared texts", "Generic", "Like", "One input",
+)  # fmt: skip
+"""Begins of lines that are told of texts alone."""
 Counts = Mapping[tuple[str, str], Mapping[str, int]]
 """Scope (a split or all) and name -> value -> how often; of what is not there, nothing."""
 
@@ -171,6 +175,7 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         ("Sources of text", overall["sources_of_text"]),
         ("Kinds of change", overall["changes"]["kinds"]),
         ("What changes", overall["changes"]["slots"]),
+        ("One input or both", overall["composition"]),
         ("Sources of video", overall["sources"]),
         ("Licences", overall["licences"]),
         ("Shared videos", numbers["leaks"]["videos"]),
@@ -180,18 +185,7 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         lines.append(f"{title:<20}{triplet_counts_text(counts)}")
     lines.append(f"{'Generic texts':<20}{generic_text(overall['generic'])}")
     lines.append(f"{'Like people wrote':<20}{likeness_text(overall['likeness'])}")
-    lines.append(f"{'One input or both':<20}{triplet_counts_text(overall['composition'])}")
-    about_texts = (
-        "Words",
-        "Pairs per text",
-        "Styles",
-        "Sources of text",
-        "Shared texts",
-        "Generic",
-        "Like",
-        "One input",
-    )
-    return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(about_texts))
+    return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(ABOUT_TEXTS))
 
 
 def triplet_summary_text(found: dict[str, float] | None) -> str:
