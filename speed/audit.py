@@ -18,8 +18,9 @@ from measuring import print_machine, resident_bytes
 
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.text_bands import MINILM
-from cvr_data.features.single_input_pool import PoolQuery, SingleInputPool, best_ranks
-from cvr_data.features.single_inputs import SCORERS
+from cvr_data.features.pool_queries import PoolQuery
+from cvr_data.features.single_input_pool import SingleInputPool
+from cvr_data.features.single_inputs import SCORERS, best_ranks
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.tables import text_id
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from cvr_bench.benchmarks.triplets import benchmark_rows_of_split
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.features.single_input_pool import OUTSIDER, PoolQuery, SingleInputPool
+from cvr_data.features.pool_queries import GALLERY_COLUMNS, PoolQuery, pool_queries
+from cvr_data.features.single_input_pool import OUTSIDER, SingleInputPool
 from cvr_data.features.single_inputs import (
     BOTH,
     LABELS,
@@ -32,7 +33,7 @@ from cvr_data.features.single_inputs import (
     merged_ranks,
 )
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.composition import GALLERY_COLUMNS, pool_queries, slots_of_labels, yield_of
+from cvr_data.triplets.composition import slots_of_labels, yield_of
 
 USUAL_K = 10
 

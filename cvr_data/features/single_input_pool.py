@@ -16,8 +16,7 @@ text by what is stored. What scores as high as a target ranks before it; the que
 
 # Shapes: Q queries, G gallery videos, C captions, D embedding, T frames.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +27,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.text_bands import MINILM
+from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.similarities import text_encoder_of, text_vectors
-from cvr_data.features.single_inputs import SCORERS, SUMS, pool_k
+from cvr_data.features.single_inputs import SCORERS, SUMS, best_ranks, pool_k
 
 if TYPE_CHECKING:  # torch
     from cvr_data.features.encoders.stored import StoredEncoder
@@ -39,26 +39,12 @@ BEST = 100
 """Videos whose frames are looked at."""
 CELLS = 1 << 25
 """Scores of one scorer that are in memory at once: 128 MB."""
-ROUNDING = 1e-5
-"""Scores that differ by less do so because a sum was taken in another order."""
 OUTSIDER = "caption-video"
 """A scorer that is not in the pool, to ask of what the pool chose: the reference's caption against videos."""
 TEXTS = 512
 """Texts encoded at once."""
 READ, FRAMES = 1024, 16
 """Videos whose frames are read at once at most, and how many each is thought to have."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolQuery:
-    """A query with what scorers read of it."""
-
-    reference_id: str
-    modification: str
-    target_ids: frozenset[str]
-    reference_caption: str = ""
-    """Empty: what the gallery says of the reference, if it is there; likewise the description."""
-    reference_description: str = ""
 
 
 class SingleInputPool:
@@ -115,9 +101,12 @@ class SingleInputPool:
         Memory grows with the gallery's vectors, not with queries times videos.
         """
         size = self.queries_at_once
-        parts = [self._ranked(queries[start : start + size]) for start in range(0, len(queries), size)]
-        none = np.empty(0, np.int64)
-        return {name: np.concatenate([none, *(part[name] for part in parts)]) for name in self.rankings}
+        found: dict[str, list[np.ndarray]] = {name: [np.empty(0, np.int64)] for name in self.rankings}
+        for start in range(0, len(queries), size):
+            chunk = queries[start : start + size]
+            for name, scores_QG in self.each_score(chunk):
+                found[name].append(best_ranks(scores_QG, *self.columns(chunk)))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def outsider_ranks(self, queries: Sequence[PoolQuery]) -> np.ndarray | None:
         """Return the ranks (Q,) by the scorer that is not in the pool; None where videos and texts do not meet."""
@@ -156,20 +145,18 @@ class SingleInputPool:
         targets = [[known[name] for name in sorted(query.target_ids) if name in known] for query in queries]
         return targets, [known.get(query.reference_id, -1) for query in queries]
 
-    def _ranked(self, queries: Sequence[PoolQuery]) -> dict[str, np.ndarray]:
-        targets, own = self.columns(queries)
-        found: dict[str, np.ndarray] = {}
+    def each_score(self, queries: Sequence[PoolQuery]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the name and the scores (Q, G) of each scorer, and of each sum."""
         held: dict[str, np.ndarray] = {}
-        summed = {name for pair in SUMS for name in pair}
+        summed = {name for pair in SUMS for name in pair if {*pair} <= {*self.scorers}}
         for name in self.scorers:
             scores_QG = self.scores(name, queries)
-            found[name] = best_ranks(scores_QG, targets, own)
             if name in summed:
                 held[name] = _spread(scores_QG)
+            yield name, scores_QG
         for pair in SUMS:
             if {*pair} <= held.keys():
-                found["+".join(pair)] = best_ranks(held.pop(pair[0]) + held.pop(pair[1]), targets, own)
-        return found
+                yield "+".join(pair), held.pop(pair[0]) + held.pop(pair[1])
 
     @cached_property
     def _videos_GD(self) -> np.ndarray:
@@ -272,19 +259,6 @@ class SingleInputPool:
         """What the gallery says of the reference; None where it has none or says nothing."""
         column = self.column_of.get(query.reference_id)
         return None if column is None else self.videos.column(name)[column].as_py()
-
-
-def best_ranks(scores_QG: np.ndarray, targets: Sequence[Sequence[int]], own: Sequence[int]) -> np.ndarray:
-    """Return the rank of the best target of each query, what scores the same before it, its own reference left out."""
-    lengths = np.array([len(columns) for columns in targets])
-    rows, columns = np.repeat(np.arange(len(targets)), lengths), np.concatenate([*map(list, targets)])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    best_Q = np.maximum.reduceat(scores_QG[rows, columns], starts)
-    is_before_QG = scores_QG >= (best_Q - ROUNDING)[:, None]
-    is_before_QG[rows, columns] = False
-    has_own = np.flatnonzero(np.asarray(own) >= 0)
-    is_before_QG[has_own, np.asarray(own)[has_own]] = False
-    return 1 + np.count_nonzero(is_before_QG, axis=1)
 
 
 def _spread(scores_QG: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ A query is a `text_shortcut` or a `visual_shortcut` where a scorer of that input
 `needs_both` where only a sum of two inputs has, else `unresolved`. The scorers are those of `single_input_pool`.
 """
 
-# Shapes: Q queries.
+# Shapes: Q queries, G gallery videos.
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -30,6 +30,8 @@ SUMS = (("text-video", "reference-video"), ("text-caption", "caption-caption"))
 TEXT, VISUAL, BOTH, UNRESOLVED = "text_shortcut", "visual_shortcut", "needs_both", "unresolved"
 LABELS = (TEXT, VISUAL, BOTH, UNRESOLVED)
 SHORTCUTS = (TEXT, VISUAL)
+ROUNDING = 1e-5
+"""Scores that differ by less do so because a sum was taken in another order."""
 SHARE = 0.01
 """K as a share of the gallery, where no one says otherwise."""
 
@@ -45,6 +47,24 @@ class MergedRanks(NamedTuple):
 def pool_k(videos: int) -> int:
     """Return one in a hundred of a gallery, at least 1."""
     return max(1, round(SHARE * videos))
+
+
+def best_ranks(scores_QG: np.ndarray, targets: Sequence[Sequence[int]], own: Sequence[int]) -> np.ndarray:
+    """Return the rank of the best target of each query, what scores the same before it, its own reference left out."""
+    is_before_QG = scores_QG >= least_scores(scores_QG, targets)[:, None]
+    for row, columns in enumerate(targets):
+        is_before_QG[row, columns] = False
+    has_own = np.flatnonzero(np.asarray(own) >= 0)
+    is_before_QG[has_own, np.asarray(own)[has_own]] = False
+    return 1 + np.count_nonzero(is_before_QG, axis=1)
+
+
+def least_scores(scores_QG: np.ndarray, targets: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return the score (Q,) from which a video ranks before each query's best target, whose columns are given."""
+    lengths = np.array([len(columns) for columns in targets])
+    rows, columns = np.repeat(np.arange(len(targets)), lengths), np.concatenate([*map(list, targets)])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    return np.maximum.reduceat(scores_QG[rows, columns], starts) - ROUNDING
 
 
 def merged_ranks(ranks: Mapping[str, np.ndarray]) -> MergedRanks:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from cvr_data.core.columns import mark
 from cvr_data.core.parts import bucket_table, hashes_of
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.features.pool_queries import GALLERY_COLUMNS, pool_queries
 from cvr_data.features.single_inputs import (
     LABELS,
     SHORTCUTS,
@@ -29,13 +30,7 @@ from cvr_data.features.single_inputs import (
 )
 from cvr_data.triplets.answers import JUDGED_SPLITS
 
-if TYPE_CHECKING:  # torch
-    from cvr_data.features.single_input_pool import PoolQuery
-
 COLUMNS = ("text_rank", "visual_rank", "both_rank")
-DESCRIPTION = "reference_description"
-"""Extra column of triplets."""
-GALLERY_COLUMNS = ("video_id", "captions", "description")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,28 +124,6 @@ def _labels(
         name: {**dict(zip(COLUMNS, map(int, each), strict=True)), "composition": label}
         for name, label, *each in zip(asked, labels, *merged, strict=True)
     }, chance
-
-
-def pool_queries(rows: pa.Table) -> "dict[str, PoolQuery]":
-    """Return query_id -> what the pool reads of it, in the order of the ids; rows are those of triplets."""
-    from cvr_data.features.single_input_pool import PoolQuery
-
-    columns = ("query_id", "reference_id", "modification", "reference_caption", "target_id", DESCRIPTION)
-    first: dict[str, dict[str, Any]] = {}
-    targets: dict[str, set[str]] = {}
-    for row in rows.select([name for name in columns if name in rows.column_names]).to_pylist():
-        first.setdefault(row["query_id"], row)
-        targets.setdefault(row["query_id"], set()).add(row["target_id"])
-    return {
-        name: PoolQuery(
-            reference_id=row["reference_id"],
-            modification=row["modification"],
-            target_ids=frozenset(targets[name]),
-            reference_caption=row["reference_caption"] or "",
-            reference_description=row.get(DESCRIPTION) or "",
-        )
-        for name, row in sorted(first.items())
-    }
 
 
 def _counts(split: str, rows: pa.Table, labels: Mapping[str, Mapping[str, Any]]) -> Counter[str]:

@@ -12,8 +12,9 @@ from cvr_data.core.columns import check_columns
 from cvr_data.features import single_input_pool
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
+from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.similarities import text_vectors
-from cvr_data.features.single_input_pool import PoolQuery, SingleInputPool, best_ranks
+from cvr_data.features.single_input_pool import SingleInputPool
 from cvr_data.features.single_inputs import (
     BOTH,
     SHORTCUTS,
@@ -22,6 +23,7 @@ from cvr_data.features.single_inputs import (
     VISUAL,
     MergedRanks,
     above_chance,
+    best_ranks,
     chance_shares,
     composition_labels,
     merged_ranks,
