@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark
+from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.core.parts import bucket_table
 from cvr_data.core.runner import Flow, StageRun
@@ -79,16 +80,23 @@ def only_needed(stage: StageRun, found: Flow, triplets: Artifact, wanted: Wanted
 
     Those with a proof are looked at, of most queries first. The gallery is that of `cvr bench`: videos of the split,
     and those that its triplets use.
+
+    Raises:
+        CvrError: the triplets do not say where their videos are.
     """
+    folders = input_paths(triplets, "videos")
+    if not folders:
+        raise CvrError(f"{triplets.path} does not say which videos its gallery has; needs_both cannot be asked of it.")
     found = stage.rested(found)
     side = stage.side(found, bucket_table)
     mined = side.load(*side.arguments)
     names = mined.column("video_id").to_pylist() if mined.num_rows else []
     proofs = mined.column("distractor_type").to_pylist() if mined.num_rows else []
     counted = Counter(name for name, proof in zip(names, proofs, strict=True) if proof)
-    rows = triplets.read().filter(pc.equal(triplets.read().column("split"), wanted.split))
+    rows = triplets.read()
+    rows = rows.filter(pc.equal(rows.column("split"), wanted.split))
     used = pa.array(sorted({name for end in ("reference_id", "target_id") for name in rows.column(end).to_pylist()}))
-    own = pa.concat_tables([_read_videos(folder) for folder in input_paths(triplets, "videos").values()])
+    own = pa.concat_tables([_read_videos(folder) for folder in folders.values()])
     is_ours = pc.or_kleene(pc.equal(own.column("split"), wanted.split), pc.is_in(own.column("video_id"), used))
     others = _read_videos(wanted.videos)
     order = pa.array([name for name, _ in counted.most_common()], pa.string())
