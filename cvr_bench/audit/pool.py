@@ -78,7 +78,6 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
         ),
         **yield_of(by_label[str(k)], pairs),
         "slots": slots_of_labels(dict(zip(queries, labels, strict=True)), rows),
-        "solved": {name: int((ranks[name] <= k).sum()) for name in pool.rankings},
         "held_out": _held_out(pool, asked, ranks, k),
     }
     return record, _table(queries, ranks, labels)
@@ -107,16 +106,18 @@ def gallery_texts(sources: Sources, triplets: pa.Table, gallery: list[str]) -> p
 def _held_out(
     pool: SingleInputPool, queries: list[PoolQuery], ranks: Mapping[str, np.ndarray], k: int
 ) -> dict[str, dict[str, float]]:
-    """Return, per scorer, the queries that the others leave, how many it solves of them, and how many chance would."""
+    """Return, per scorer, how many queries it solves, of all and of those that the others leave, also by chance."""
     single = {name: rank_Q for name, rank_Q in ranks.items() if name in SCORERS}
+    outsider_Q = pool.outsider_ranks(queries)
+    asked = {**single, **({} if outsider_Q is None else {OUTSIDER: outsider_Q})}
     allowed_Q, targets_Q = pool.sizes(queries)
     found = {}
-    outsider_Q = pool.outsider_ranks(queries)
-    for name, rank_Q in {**single, **({} if outsider_Q is None else {OUTSIDER: outsider_Q})}.items():
+    for name, rank_Q in asked.items():
         others = [other_Q for other, other_Q in single.items() if other != name]
         is_left_Q = np.min(others, axis=0) > k if others else np.ones(len(queries), bool)
         chance = chance_shares(["text-video"], allowed_Q[is_left_Q], targets_Q[is_left_Q], k)
         found[name] = {
+            "solved_of_all": int((rank_Q <= k).sum()),
             "left": int(is_left_Q.sum()),
             "solved": int((rank_Q[is_left_Q] <= k).sum()),
             "by_chance": sum(chance[label] for label in SHORTCUTS),

@@ -25,9 +25,11 @@ def report_pool_audit(audit: Mapping[str, Any]) -> str:
     needs = f"{BOTH.replace('_', ' ')} @{k}, chance taken off: {100 * found['needs_both_above_chance']:.0f} %"
     scorers = [["scorer", f"solves @{k}", "of those that the others leave", "(by chance)"]]
     for name, held in found["held_out"].items():
-        solved = "(not in the pool)" if name == OUTSIDER else _share(found["solved"][name], queries)
+        solved = _share(held["solved_of_all"], queries)
         of_left = f"{_share(held['solved'], held['left'])} of {held['left']}"
-        scorers.append([name, solved, of_left, f"{held['by_chance']:.0f}"])
+        scorers.append(
+            [f"{name} (not in the pool)" if name == OUTSIDER else name, solved, of_left, f"{held['by_chance']:.0f}"]
+        )
     parts = [head + "\n" + result_text_table(rows), "\n".join([needs, *(line[4:] for line in yield_lines(found))])]
     return "\n\n".join([*parts, result_text_table(scorers), *report_leak_lines([audit])])
 
