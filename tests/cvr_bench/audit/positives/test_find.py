@@ -114,7 +114,7 @@ def test_the_command_pools_a_result_and_makes_a_queue_that_people_can_review(wor
     folder, concepts = world
     result = _ranked(folder, tmp_path / "result", concepts)
     outcome = cvr("find-positives", folder / "triplets", "-r", result, "-o", "sample=5", "-O", tmp_path / "out")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.code == 0, outcome.err
     assert "how many are not found yet is not known" in outcome.out
     assert "R@1 R@5 R@10 plain" in outcome.out
     assert "need --save-scores" in outcome.out
