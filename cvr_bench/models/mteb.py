@@ -78,7 +78,7 @@ class JointEncoder:
     """Encodes frames together with a text, by a model that someone else runs."""
 
     def __init__(self, config: Config):
-        from cvr_data.features.encoders.mteb import mteb_encoder_model
+        from cvr_data.features.encoders.networks.named_model import mteb_encoder_model
 
         assert config.model is not None and config.videos is not None
         self.config = config

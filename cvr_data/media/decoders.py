@@ -134,7 +134,7 @@ class Decoders:
         self.places = threading.BoundedSemaphore(self.most)
 
     def frames(self, clip: Clip, count: int, sampler: str, size: int | None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the sampled frames of a clip, uint8 RGB (T, H, W, 3), and the note, places, total and fps of `Sampled`.
+        """Return the sampled frames of a clip, uint8 RGB (T, H, W, 3), and note, places, total and fps of `Sampled`.
 
         Raises:
             UnreadableVideo: it has none.

@@ -75,9 +75,7 @@ class Film:
         return [self.numbers[place] for place in chosen.tolist()]
 
 
-def read_film(
-    clip: Clip, count: int, sampler: str, size: int | None, work: Work
-) -> Sampled:
+def read_film(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
     """Return the sampled pictures.
 
     Raises:

@@ -7,7 +7,7 @@ as sound has no keyframes that a seek could rely on in every container.
 # Shapes: N samples.
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,13 +65,14 @@ def _samples(container: "InputContainer", clip: Clip, hz: int, work: Work) -> It
         raise UnreadableVideo(f"too_large: more than {most // hz} s of sound", "too_large")
 
 
-def _decoded(container: "InputContainer", stream: object) -> "Iterator[AudioFrame | None]":
+def _decoded(container: "InputContainer", stream: Any) -> "Iterator[AudioFrame | None]":
     """The frames of sound that can be decoded, then None, which asks a resampler for what it has left."""
     import av
 
     for packet in container.demux(stream):
         try:
-            yield from packet.decode()
+            frames: list[Any] = packet.decode()
+            yield from frames
         except av.EOFError:
             break
         except av.FFmpegError:

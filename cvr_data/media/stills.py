@@ -34,9 +34,7 @@ def is_picture(head: bytes, suffix: str, suffixes: frozenset[str]) -> bool:
     return is_known or (suffix in suffixes and not is_film)
 
 
-def read_pictures(
-    clip: Clip, count: int, sampler: str, size: int | None, work: Work
-) -> Sampled:
+def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
     """Return an image, or the sampled pictures of an animation.
 
     Raises:

@@ -18,6 +18,8 @@ AT = "at@"
 """How a sampler begins that names the frames themselves, as in `at@0,5,9`: for whoever has chosen them."""
 RATE = 2.0
 """Of `fps` alone: what the processors of Qwen-VL take."""
+LEAST = 4
+"""Frames that `fps` takes at least, where there are so many: as those processors do."""
 LONG_LAST = 2.0
 """Times that the last frame may be shown longer than others: containers often say something else of it."""
 RATES_AGREE = 0.02
@@ -41,16 +43,16 @@ class Sampled:
 
 
 def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float = 0.0) -> np.ndarray:
-    """Return the frame numbers to decode, rising, at most `count` of `total` (mteb may repeat some); a player shows `fps` of them a second.
+    """Return the frame numbers to decode, rising, at most `count` of `total`; only mteb and mteb-stride repeat some.
 
     uniform takes the middle of each of `count` equal segments, as CoVR does with 15
     (https://github.com/lucas-ventura/CoVR): boundaries b = int(linspace(0, total, n + 1)), index (b_k + b_k+1 - 1) //
     2. per-second takes one frame per second of `fps`, and of more than `count` an even spread with the first and the
     last, as DRL does (https://github.com/foolwood/DRL); its stride of 0 at less than half a frame per second is 1 here.
-    fps@2 takes two a second from the first to the last, evenly, as the processors of Qwen-VL do. mteb@2 does so too, as
-    MTEB does today, and mteb takes exactly `count`, some repeatedly where there are fewer; mteb-stride does what MTEB's
-    collator did up to 2.24.0: every n-th frame for a whole n, so that of 100 frames and a count of 64 it takes the first
-    64 (https://github.com/embeddings-benchmark/mteb, models/modality_collators.py).
+    fps@2 takes two a second from the first to the last, evenly, and four at least, as the processors of Qwen-VL do.
+    mteb@2 does so without the four, as MTEB does today, and mteb takes exactly `count`, repeating some where there are
+    fewer; mteb-stride does what MTEB's collator did up to 2.24.0: every n-th frame for a whole n, so that of 100 frames
+    and a count of 64 it takes the first 64 (https://github.com/embeddings-benchmark/mteb, modality_collators.py).
 
     Raises:
         CvrError: unknown sampler.
@@ -152,7 +154,9 @@ def _at_rate(total: int, count: int, name: str, rate: float | None, fps: float) 
     if rate is not None:
         if fps <= 0:
             raise ValueError("the frame rate is unknown, so no frames can be taken by the second")
-        wanted = min(count, max(1, int(round(total / fps, 6) * rate)))  # 12 frames of 12 a second are one second
+        wanted = min(
+            count, max(LEAST if name == "fps" else 1, int(round(total / fps, 6) * rate))
+        )  # 12 frames of 12 a second are one second
     if name == "mteb-stride":
         chosen = np.arange(0, total, max(1, total // wanted))[:wanted]
         return np.resize(chosen, wanted) if rate is None else chosen

@@ -47,7 +47,9 @@ def test_a_rate_that_the_header_gets_wrong_is_that_of_the_timestamps():
     [
         ("fps@2", 120, 64, 30.0, [0, 17, 34, 51, 68, 85, 102, 119]),  # 4 s, 8 frames, first and last
         ("fps", 120, 4, 30.0, [0, 40, 79, 119]),  # of 8, no more than 4
-        ("fps@2", 12, 64, 30.0, [0]),  # less than a second still has a frame
+        ("fps@2", 12, 64, 30.0, [0, 4, 7, 11]),  # less than a second still has four frames
+        ("fps@2", 3, 64, 30.0, [0, 1, 2]),
+        ("mteb@2", 12, 64, 30.0, [0]),
         ("mteb@2", 120, 64, 30.0, [0, 17, 34, 51, 68, 85, 102, 119]),
         ("mteb", 5, 3, 30.0, [0, 2, 4]),
         ("mteb", 2, 5, 30.0, [0, 0, 0, 1, 1]),
