@@ -79,3 +79,29 @@ def save_sentence_qwen3_vl(folder: Path) -> Path:
     model = SentenceTransformer(modules=[transformer, pooling, Normalize()], prompts=prompts, device="cpu")
     model.save_pretrained(str(folder / "sentence"))
     return folder / "sentence"
+
+
+def save_xclip(folder: Path) -> Path:
+    """An X-CLIP of four frames of 32 x 32 pixels, and CLIP's tokenizer over bytes."""
+    import json
+
+    import torch
+    from transformers import CLIPTokenizer, VideoMAEImageProcessor, XCLIPConfig, XCLIPModel, XCLIPProcessor
+
+    from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_byte_letters
+
+    letters = clip_byte_letters()
+    words = [*letters, *(f"{letter}</w>" for letter in letters), START, END]
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=64)
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**tower, "vocab_size": len(words), "max_position_embeddings": 64, "eos_token_id": len(words) - 1,
+            "bos_token_id": len(words) - 2, "pad_token_id": len(words) - 1}  # fmt: skip
+    vision = {**tower, "image_size": 32, "patch_size": 8, "num_frames": 4, "mit_hidden_size": 32,
+              "mit_intermediate_size": 64, "mit_num_hidden_layers": 1, "mit_num_attention_heads": 2}  # fmt: skip
+    torch.manual_seed(0)
+    XCLIPModel(XCLIPConfig(text_config=text, vision_config=vision, projection_dim=32)).save_pretrained(folder)
+    images = VideoMAEImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    XCLIPProcessor(images, tokenizer).save_pretrained(folder)
+    return folder
