@@ -76,7 +76,7 @@ def write_films(folder: Path) -> Path:
 def write_film_triplets(folder: Path) -> Path:
     """Write the three queries as triplets of the test split."""
     rows = [triplet(*query, split="test") for query in QUERIES]
-    with ArtifactWriter(folder / "triplets", stage="build-triplets") as writer:
+    with ArtifactWriter(folder / "triplets", stage="build-triplets", inputs={"videos": folder / "videos"}) as writer:
         writer.write_part(0, triplets(*rows))
         writer.finish()
     return folder / "triplets"

@@ -15,7 +15,7 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import Limits, Work
-from cvr_data.media.reading import listen, look, look_at_header, read
+from cvr_data.media.reading import cut, cuts, listen, look, look_at_header, read
 from cvr_data.media.verdict import UnreadableVideo
 
 HEADER = 8
@@ -54,6 +54,10 @@ def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[
         if "hz" in question:
             sound = listen(clip, question["hz"], work)
             return {"shape": [sound.nbytes]}, [sound]
+        if "out" in question:
+            return {"frames": cut(clip, Path(os.fsdecode(bytes.fromhex(question["out"]))), work)}, []
+        if "threshold" in question:
+            return {"cuts": cuts(clip, question["threshold"], work)}, []
         if "count" not in question:
             return {"info": asdict(look(clip, work))}, []
         found = read(clip, question["count"], question["sampler"], question["size"], work)
