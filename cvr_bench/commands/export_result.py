@@ -1,6 +1,7 @@
 """Write a result for other tools: run and qrels of trec_eval, or the result JSON of MTEB."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -20,7 +21,9 @@ from cvr_data.commands.options import FOLDER, PATH, LookUp
     show_default=True,
     help="mteb: the result's own, or MTEB's (needs --save-scores).",
 )
-def export_result_command(result: Path, kind: str, out: Path, revision: str, main_score: str, rules: str) -> None:
+def export_result_command(
+    result: Path, kind: str, out: Path, revision: str, main_score: str, rules: Literal["own", "mteb"]
+) -> None:
     """Write RESULT as the files of other tools.
 
     trec: all scores of a result of --save-scores, else the ten best items of each query. mteb: ndcg, map, recall,

@@ -234,8 +234,10 @@ def _write_table(path: Path, table: pa.Table, features: "Features") -> Path:
 
 def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, Path] | None) -> list[Path]:
     relevant = dict(zip(task.ids, task.targets, strict=True))
-    files_of = None if media is None else [[media[name] for name in ids] for ids in (task.references, task.corpus)]
-    numbers = mteb_statistics(task.texts, *(files_of or (None, None)), relevant, len(task.corpus))
+    asking, ranked = (
+        None if media is None else [media[name] for name in names] for names in (task.references, task.corpus)
+    )
+    numbers = mteb_statistics(task.texts, asking, ranked, relevant, len(task.corpus))
     chance = mteb_random_scores(relevant, len(task.corpus))
     configs = [
         {"config_name": name, "data_files": [{"split": config.split, "path": f"{name}/{config.split}-*.parquet"}]}

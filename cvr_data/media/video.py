@@ -26,7 +26,8 @@ from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
     "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "cut_video",
-    "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "read_sound", "sample_indices", "write_mp4",
+    "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "read_sound", "sample_indices",
+    "write_mp4",
 ]  # fmt: skip
 DECODING = 2
 """Raised with whatever changes the frames of some file: features are known by it."""

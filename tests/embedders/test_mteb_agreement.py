@@ -27,7 +27,9 @@ class OnFiles(LastGrey):
         from mteb.models import ModelMeta
 
         self.folder = folder
-        self.mteb_model_meta = ModelMeta.create_empty({"name": "films/last-grey", "revision": "1"})
+        self.mteb_model_meta = ModelMeta.create_empty(
+            {"name": "films/last-grey", "revision": "1", "modalities": ["text", "video"]}
+        )
 
     def collate(self, rows):
         from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
@@ -81,13 +83,13 @@ def test_mteb_and_we_score_the_same_encoder_alike(cvr, tmp_path):
     words = ("--trust", MODEL, "bench", "--model", "embedder", "--data", data, "-e", tmp_path / "vectors")
     done = cvr(*words, "--save-scores", "--no-audit", "-O", tmp_path / "results")
     assert done.code == 0, done.err
-    done = cvr("export", data, "--format", "mteb-vt2v", "--out", tmp_path / "task", "-o", "repo=lab/films")
+    done = cvr("export", data, "--format", "mteb-vt2v", "--out", tmp_path / "exported", "-o", "repo=lab/films")
     assert done.code == 0, done.err
     made = tmp_path / "ours.json"
     words = ("export-result", tmp_path / "results" / "embedder-triplets", "--format", "mteb", "--rules", "mteb")
     assert cvr(*words, "--revision", "main", "-O", made).code == 0
 
-    task = exported_task(tmp_path / "task")
+    task = exported_task(tmp_path / "exported")
     found = mteb.evaluate(OnFiles(tmp_path / "media"), [task], cache=None, show_progress_bar=False)
     (theirs,) = found.task_results[0].scores["test"]
     ours = TaskResult.from_disk(made).scores["test"][0]
@@ -96,5 +98,5 @@ def test_mteb_and_we_score_the_same_encoder_alike(cvr, tmp_path):
     assert ours["cvr"] == {
         "ties": "by id, last first", "reference": "keep", "gallery": "split", "sampler": "fps@2", "frames": 64,
     }  # fmt: skip
-    chance = json.loads((tmp_path / "task" / "random_baseline.json").read_text())["test"]
+    chance = json.loads((tmp_path / "exported" / "random_baseline.json").read_text())["test"]
     assert theirs["ndcg_at_10"] > chance["ndcg_at_10"]

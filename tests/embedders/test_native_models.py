@@ -20,7 +20,7 @@ from tests.native_embedders import FILMS, write_films
 if importlib.util.find_spec("torchvision") is None or importlib.util.find_spec("mteb") is None:
     pytest.skip("`make test-embedders` makes an environment with torchvision and mteb", allow_module_level=True)
 
-from tests.embedders.tiny_multimodal import save_sentence_qwen3_vl, save_xclip
+from tests.embedders.tiny_multimodal import save_cross_encoder, save_sentence_qwen3_vl, save_xclip
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 CLOSE = {"atol": 1e-5, "rtol": 1e-4}
@@ -127,3 +127,29 @@ def test_mtebs_x_clip_embeds_as_by_hand(xclip, films):
     item = encoder.read_clip(video)
     (both_D,) = encoder.encode_items([EmbeddingInput(text, item.frames, item.clip)], "query", None)
     assert_close(both_D, F.normalize(film_D + text_D, dim=-1), **CLOSE)
+
+
+def test_a_cross_encoder_scores_pairs_of_films_as_by_hand(films, tmp_path_factory):
+    from sentence_transformers import CrossEncoder
+
+    from cvr_bench.models import cross_encoder
+    from cvr_bench.tasks.task import Item, Query
+
+    folder = save_cross_encoder(tmp_path_factory.mktemp("cross"))
+    videos = films["rising"].path.parent.parent / "videos"
+    config = cross_encoder.Config(model=str(folder), videos=videos, dtype="float32", batch_size=2)
+    model = cross_encoder.load(config, ENCODERS.get("hash").load(ENCODERS.config("hash")))
+    found = model.rescore(Query("q", Item("rising", films["rising"]), "make it dark"), list(films))
+    library = CrossEncoder(str(folder), device="cpu")
+
+    def shown(video):
+        frames = read_noted(video.path, 64, "fps@2")
+        metadata = {"total_num_frames": 8, "fps": 4.0, "duration": 2.0, "frames_indices": list(frames.places)}
+        return {"array": torch.from_numpy(frames.pixels).permute(0, 3, 1, 2), "video_metadata": metadata}
+
+    query = {"text": "make it dark", "video": shown(films["rising"])}
+    options = {"processing_kwargs": {"video": {"do_sample_frames": False}}, "activation_fn": torch.nn.Identity()}
+    for name, score in zip(films, found.tolist(), strict=True):
+        by_hand = library.predict([(query, {"video": shown(films[name])})], **options)
+        assert score == pytest.approx(float(by_hand[0]), abs=1e-4)
+    assert found.unique().numel() > 1

@@ -105,3 +105,20 @@ def save_xclip(folder: Path) -> Path:
     images = VideoMAEImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     XCLIPProcessor(images, tokenizer).save_pretrained(folder)
     return folder
+
+
+def save_cross_encoder(folder: Path) -> Path:
+    """A Qwen3-VL that scores a pair by the logit of `y` minus that of `n`."""
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.cross_encoder.modules import LogitScore
+
+    saved = save_qwen3_vl(folder / "transformer", head=True)
+    transformer = Transformer(
+        str(saved), transformer_task="any-to-any",
+        processing_kwargs={"chat_template": {"add_generation_prompt": True}},
+    )  # fmt: skip
+    of = transformer.tokenizer.convert_tokens_to_ids
+    model = CrossEncoder(modules=[transformer, LogitScore(of("y"), of("n"))], device="cpu")
+    model.save_pretrained(str(folder / "cross"))
+    return folder / "cross"

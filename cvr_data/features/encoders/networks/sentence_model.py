@@ -32,12 +32,7 @@ class SentenceModel:
 
     def __init__(self, model: Any, where: str, *, dim: int | None, batch_size: int, hz: int):
         self.model, self.where, self.width, self.batch_size, self.hz = model, where, dim, batch_size, hz
-        self.takes_films = model.supports("video")
-        if not self.takes_films and not (model.supports("image") and model.supports("message")):
-            raise CvrError(
-                f"{where} takes no videos, only {', '.join(map(str, model.modalities))}; frames of one that takes "
-                "images are embedded one by one by --encoder mteb."
-            )
+        check_sentence_modalities(model, where)
         own = int(model.get_embedding_dimension())
         if dim is not None and dim > own:
             raise CvrError(f"{where} gives embeddings of {own}; dim={dim} is more.")
@@ -51,7 +46,7 @@ class SentenceModel:
         """
         from accelerate.utils import find_executable_batch_size
 
-        inputs = [self._input(item) for item in items]
+        inputs = [sentence_input(self.model, item, self.hz) for item in items]
         encode = self.model.encode_query if side == "query" else self.model.encode_document
         sampled = {"processing_kwargs": SAMPLED} if any(item.frames is not None for item in items) else {}
 
@@ -71,22 +66,37 @@ class SentenceModel:
         except (ValueError, TypeError, KeyError, ImportError) as error:
             raise CvrError(f"{self.where} does not embed such items ({first_line(error)}).") from None
 
-    def _input(self, item: EmbeddingInput) -> str | dict[str, Any]:
-        """The item in the order text, pictures, sound, as MTEB gives it."""
-        found: dict[str, Any] = {} if item.text is None else {"text": item.text}
-        if item.frames is not None:
-            if len(item.pixels) == 1 and self.model.supports("image"):
-                found["image"] = _pictures(item)[0]
-            elif self.takes_films:
-                frames_TCHW = torch.from_numpy(item.pixels).permute(0, 3, 1, 2)
-                if len(frames_TCHW) == 1:  # networks that join frames two by two take no single one
-                    frames_TCHW = frames_TCHW.repeat(2, 1, 1, 1)
-                found["video"] = {"array": frames_TCHW, "video_metadata": _repeated(item.metadata, len(frames_TCHW))}
-            else:
-                found["image"] = _pictures(item)
-        if item.sound_N is not None:
-            found["audio"] = {"array": item.sound_N, "sampling_rate": self.hz}
-        return item.text or "" if set(found) <= {"text"} else found
+
+def sentence_input(model: Any, item: EmbeddingInput, hz: int) -> str | dict[str, Any]:
+    """Return an item as the library takes it, in the order text, pictures, sound, as MTEB gives it.
+
+    Frames are a film where the model takes films, one alone is a picture where it takes those, else they are several
+    pictures.
+    """
+    found: dict[str, Any] = {} if item.text is None else {"text": item.text}
+    if item.frames is not None:
+        takes_films = model.supports("video")
+        if len(item.pixels) == 1 and model.supports("image"):
+            found["image"] = _pictures(item)[0]
+        elif takes_films:
+            frames_TCHW = torch.from_numpy(item.pixels).permute(0, 3, 1, 2)
+            if len(frames_TCHW) == 1:  # networks that join frames two by two take no single one
+                frames_TCHW = frames_TCHW.repeat(2, 1, 1, 1)
+            found["video"] = {"array": frames_TCHW, "video_metadata": _repeated(item.metadata, len(frames_TCHW))}
+        else:
+            found["image"] = _pictures(item)
+    if item.sound_N is not None:
+        found["audio"] = {"array": item.sound_N, "sampling_rate": hz}
+    return item.text or "" if set(found) <= {"text"} else found
+
+
+def check_sentence_modalities(model: Any, where: str) -> None:
+    """Refuse a model that can look at no video. Raises CvrError: it takes neither films nor pictures with a text."""
+    if not model.supports("video") and not (model.supports("image") and model.supports("message")):
+        raise CvrError(
+            f"{where} takes no videos, only {', '.join(map(str, model.modalities))}; frames of one that takes "
+            "images are embedded one by one by --encoder mteb."
+        )
 
 
 def _pictures(item: EmbeddingInput) -> list[Any]:
