@@ -44,8 +44,6 @@ class Config:
     """Frames of each video, at most."""
     sampler: str = "fps@2"
     """Which frames."""
-    batch_size: int = field(default=4, metadata={"output": False})
-    """Pairs that the model is given at once."""
     dtype: DtypeName = field(default="auto", metadata={"output": False})
     """Type of the products."""
     device: DeviceName = field(default="auto", metadata={"output": False})
@@ -57,8 +55,8 @@ class Config:
         sampler_and_rate(self.sampler)
         if not self.tiny and (self.model is None or self.videos is None):
             raise ValueError("it asks a model about files: -o model=MODEL and -o videos=VIDEOS are needed.")
-        if min(self.frames, self.batch_size) < 1:
-            raise ValueError("frames and batch_size must be at least 1.")
+        if self.frames < 1:
+            raise ValueError("frames must be at least 1.")
 
 
 TINY = Config(tiny=True)
@@ -71,26 +69,35 @@ def load(config: Config, encoder: Encoder) -> PairScorer | DrawnScorer:
     model = _loaded(config)
 
     def score(pairs: Sequence[ClipPair]) -> list[float]:
-        from torch import nn
-
-        inputs = [_pair(model, pair) for pair in pairs]
-        try:
-            found = model.predict(
-                inputs, prompt=config.instruction, batch_size=config.batch_size, activation_fn=nn.Identity(),
-                convert_to_tensor=True, show_progress_bar=False, processing_kwargs=SAMPLED,
-            )  # fmt: skip
-        except (ValueError, TypeError, KeyError) as error:
-            raise CvrError(f"{config.model} does not score such pairs ({first_line(error)}).") from None
-        return found.float().reshape(len(pairs), -1)[:, -1].tolist()
+        return [_score_of(model, pair, config) for pair in pairs]
 
     return PairScorer("cross-encoder", config.videos, frames=config.frames, sampler=config.sampler, score=score)
 
 
-def _pair(model: Any, pair: ClipPair) -> tuple[Any, Any]:
-    """A pair as the library takes it."""
+def _score_of(model: Any, pair: ClipPair, config: Config) -> float:
+    """The raw output of one pair, alone: the library takes when frames are shown for a whole call, not in a pair."""
+    from torch import nn
+
     asked = EmbeddingInput(pair.text, pair.reference), EmbeddingInput(None, pair.candidate)
-    query, document = (sentence_input(model, item, 0) for item in asked)
-    return query, document
+    times: list[Any] = []
+    query, document = (_without_times(sentence_input(model, item, 0), times) for item in asked)
+    sampled = {**SAMPLED, "video": {**SAMPLED["video"], **({"video_metadata": times} if times else {})}}
+    try:
+        found = model.predict(
+            [(query, document)], prompt=config.instruction, activation_fn=nn.Identity(), convert_to_tensor=True,
+            show_progress_bar=False, processing_kwargs=sampled,
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError) as error:
+        raise CvrError(f"{config.model} does not score such pairs ({first_line(error)}).") from None
+    return float(found.float().flatten()[-1])
+
+
+def _without_times(item: Any, times: list[Any]) -> Any:
+    """An item whose film is frames alone; when they are shown is put among the times."""
+    if isinstance(item, str) or "video" not in item:
+        return item
+    times.append(item["video"]["video_metadata"])
+    return {**item, "video": item["video"]["array"]}
 
 
 def _loaded(config: Config) -> Any:

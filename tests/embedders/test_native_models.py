@@ -137,19 +137,21 @@ def test_a_cross_encoder_scores_pairs_of_films_as_by_hand(films, tmp_path_factor
 
     folder = save_cross_encoder(tmp_path_factory.mktemp("cross"))
     videos = films["rising"].path.parent.parent / "videos"
-    config = cross_encoder.Config(model=str(folder), videos=videos, dtype="float32", batch_size=2)
+    config = cross_encoder.Config(model=str(folder), videos=videos, dtype="float32")
     model = cross_encoder.load(config, ENCODERS.get("hash").load(ENCODERS.config("hash")))
     found = model.rescore(Query("q", Item("rising", films["rising"]), "make it dark"), list(films))
     library = CrossEncoder(str(folder), device="cpu")
 
     def shown(video):
         frames = read_noted(video.path, 64, "fps@2")
-        metadata = {"total_num_frames": 8, "fps": 4.0, "duration": 2.0, "frames_indices": list(frames.places)}
-        return {"array": torch.from_numpy(frames.pixels).permute(0, 3, 1, 2), "video_metadata": metadata}
+        return torch.from_numpy(frames.pixels).permute(0, 3, 1, 2), list(frames.places)
 
-    query = {"text": "make it dark", "video": shown(films["rising"])}
-    options = {"processing_kwargs": {"video": {"do_sample_frames": False}}, "activation_fn": torch.nn.Identity()}
+    reference, places = shown(films["rising"])
+    times = {"total_num_frames": 8, "fps": 4.0, "duration": 2.0, "frames_indices": places}
+    sampled = {"video": {"do_sample_frames": False, "video_metadata": [times, times]}}
+    query, options = {"text": "make it dark", "video": reference}, {"activation_fn": torch.nn.Identity()}
     for name, score in zip(films, found.tolist(), strict=True):
-        by_hand = library.predict([(query, {"video": shown(films[name])})], **options)
+        pair = (query, {"video": shown(films[name])[0]})
+        by_hand = library.predict([pair], processing_kwargs=sampled, **options)
         assert score == pytest.approx(float(by_hand[0]), abs=1e-4)
     assert found.unique().numel() > 1
