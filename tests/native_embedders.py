@@ -36,8 +36,9 @@ class LastGrey:
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
-        assert hf_split and hf_subset and set(task_metadata.modalities) == set(inputs.dataset.features)
-        self.asked.append((str(getattr(prompt_type, "value", prompt_type)), tuple(inputs.dataset.features)))
+        columns = tuple(name for name in ("text", "video") if name in inputs.dataset.features)
+        assert hf_split and hf_subset and set(columns) <= set(task_metadata.modalities)
+        self.asked.append((str(getattr(prompt_type, "value", prompt_type)), columns))
         if "video" in inputs.dataset.features:
             inputs.collate_fn = self.collate
         rows = []
