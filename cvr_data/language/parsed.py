@@ -4,14 +4,15 @@
         ...
 
 Rows of `PARSED` lie in `$CVR_CACHE/parsed/NAME` (else ~/.cache/cvr), each under a hash of its text; NAME says what
-parses: the released model, spaCy's version, and the code and lexicon of this folder. A file appears whole and is never
-changed, small ones become one now and then, and what is not found is parsed again: so any number of processes read and
-write there without a lock, whoever is killed loses the texts at hand, and rows follow from texts alone. Files are
-mapped where they lie, some 450 bytes a caption. The folder may be removed at any time.
+parses: the released model, spaCy's version, the lexicon, and what `parse` imports of this folder. A file appears whole
+and is never changed, small ones become one now and then, and what is not found is parsed again: so any number of
+processes read and write there without a lock, whoever is killed loses the texts at hand, and rows follow from texts
+alone. Files are mapped where they lie, some 450 bytes a caption. The folder may be removed at any time.
 """
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -34,6 +35,7 @@ SMALL, MANY = 1024, 16
 """So many files of fewer rows become one."""
 VERSIONS = 3
 """Folders of parsers that are kept: those that were written last."""
+_IMPORTED = re.compile(r"^from cvr_data\.language\.(\w+) import", re.MULTILINE)
 STORED = pa.schema([pa.field("key", pa.uint64()), *PARSED])
 
 logger = logging.getLogger(__name__)
@@ -60,11 +62,17 @@ def _folder() -> Path:
 @cache
 def _parser() -> str:
     """Name what parses: whatever changes how a text is parsed gives another name."""
-    model = MODEL_PACKAGES["spacy"]
+    model, home = MODEL_PACKAGES["spacy"], Path(__file__).parent
     about = hashlib.sha256(f"spacy {version('spacy')} {model.content_sha256}".encode())
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".parquet"):
-            about.update(path.read_bytes())
+    code, waiting = {}, ["parse"]
+    while waiting:
+        name = waiting.pop()
+        code[name] = (home / f"{name}.py").read_text("utf-8")
+        waiting += {*_IMPORTED.findall(code[name])} - code.keys()
+    for name in sorted(code):
+        about.update(code[name].encode())
+    for path in sorted(home.glob("wordnet/*.parquet")):
+        about.update(path.read_bytes())
     return f"{model.distribution}-{model.version}-{about.hexdigest()[:16]}"
 
 
