@@ -57,9 +57,11 @@ GROUPS = {
         "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
-    "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
-    "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
-                 "find-positives"),
+    "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
+    "triplets": (
+        "plan", "stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
+        "find-positives",
+    ),
     "results": (
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",
