@@ -272,7 +272,7 @@ def _take(row: Row, values: Sequence[tuple[str, Any]]) -> None:
     except UnicodeDecodeError:
         row.values = {name: _text(value, "replace") for name, value in values}
         bad = next(name for name, value in values if row.values[name] != _text(value, "ignore"))
-        row.drop_reason, row.detail = "not_utf8", f"{row.where}, column {bad!r}: not UTF-8"
+        row.drop_reason, row.detail = "not_utf8", f"{row.where}, column {bad!r}: not UTF-8; save the file as that"
 
 
 def _text(value: Any, errors: str = "strict") -> Any:

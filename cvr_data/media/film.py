@@ -143,11 +143,13 @@ def examine(clip: Clip, work: Work) -> Film:
         if length_s > work.limits.seconds:
             raise UnreadableVideo(f"too_large: its timestamps span {length_s:.0f} s", "too_large")
         header_s = _header_s(opened)
-        note = _cut(clip, opened, found, length_s, header_s, work) if clip.is_whole else None
+        end_s = length_s if clip.is_whole else float(times_s[-1]) + last_s - _origin_s(opened)
+        is_to_end = clip.end_s is None or clip.end_s > end_s + 0.5 * last_s
+        note = _cut(clip, opened, found, end_s, header_s, work) if is_to_end else None
         context = opened.stream.codec_context
         pixels, proportion = context.width * context.height, proportion_of(opened.stream)
-    even_s = found.count / fps if fps else length_s
-    shown_s = even_s if abs(even_s - length_s) < 1.5 * last_s else length_s  # timestamps may lack one
+    even_s = found.count / fps if clip.is_whole and fps else end_s
+    shown_s = even_s if abs(even_s - end_s) < 1.5 * last_s else end_s  # timestamps may lack one
     whole_s = shown_s if note or not header_s or header_s < shown_s - 0.5 * last_s else header_s
     numbers = range(found.first, found.first + found.count)
     return Film(
@@ -204,8 +206,13 @@ def _header_s(opened: Opened) -> float:
     return float(opened.container.duration / av.time_base) if opened.container.duration else 0.0
 
 
+def _origin_s(opened: Opened) -> float:
+    """The time stamped on what is shown first."""
+    return float((opened.container.start_time or 0) / 1_000_000)
+
+
 def _cut(clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_s: float, work: Work) -> str | None:
-    """What is to be said of a file that ends before its header's end.
+    """What is to be said of a file that ends after `length_s`, before its header's end.
 
     Raises:
         UnreadableVideo: far too little is there.
@@ -213,11 +220,11 @@ def _cut(clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_
     stream, there = opened.stream, found.listing.count
     if opened.container.format.name.split(",")[0] not in TELL_DURATION:
         return None
-    promised = stream.frames
+    promised = stream.frames if found.listing.sought is None else 0  # of a clip not all packets are read
     own_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else header_s
     gap_s = own_s - length_s
     is_cut = found.listing.is_cut or promised > there
-    if promised and not (is_cut and gap_s > 1.5 * length_s / max(1, found.count)):
+    if promised and not (is_cut and gap_s > 1.5 * length_s / max(1, there)):
         return None
     if not promised and not (gap_s > max(CUT_S, CUT_SHARE * own_s) and _all_end_early(clip, opened, own_s, work)):
         return None
@@ -225,7 +232,7 @@ def _cut(clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_
     frames = f"{promised} frames and " if promised else ""
     has = f"{there} and " if promised else ""
     text = f"truncated: its header promises {frames}{own_s:.2f} s, {has}{length_s:.2f} s are there"
-    if share < LEAST_SHARE:
+    if clip.is_whole and share < LEAST_SHARE:
         raise UnreadableVideo(text, "truncated")
     return text
 
@@ -236,7 +243,7 @@ def _all_end_early(clip: Clip, opened: Opened, own_s: float, work: Work) -> bool
         return True
     latest_s = 0.0
     with open_video(clip.path, work.limits) as again:
-        origin_s = float((again.container.start_time or 0) / 1_000_000)
+        origin_s = _origin_s(again)
         for packet in Packets(again.container.demux(), work):
             if packet.pts is not None and packet.time_base is not None:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base

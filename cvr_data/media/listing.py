@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cvr_data.media.limits import Work
@@ -151,6 +152,11 @@ class _Seen:
                 positions.pop()
 
 
+def _rises(pts: list[int]) -> bool:
+    """Whether packets are timestamped as they are decoded, as AVI does, whatever order their frames are shown in."""
+    return len(pts) > 1 and all(before < after for before, after in pairwise(pts))
+
+
 def listing_of(opened: Opened, packets: Iterator["Packet"], end: int | None, work: Work) -> Listing:
     """Return what packets say, up to the first that is decoded at timestamp `end` or later: no earlier frame follows.
 
@@ -168,6 +174,7 @@ def listing_of(opened: Opened, packets: Iterator["Packet"], end: int | None, wor
     known = [each for each in seen.pts if each is not None]
     is_told = len(set(known)) == len(seen.pts)
     is_whole = context.name in ONE_FRAME_PER_PACKET and not seen.corrupt and seen.keyframes[:1] == [0]
+    is_whole = is_whole and not (context.has_b_frames and _rises(known))
     hidden = frozenset(seen.hidden)
     times = sorted(each for position, each in enumerate(known) if position not in hidden) if is_told else None
     return Listing(

@@ -29,7 +29,7 @@ __all__ = [
     "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "read_sound", "sample_indices",
     "write_mp4",
 ]  # fmt: skip
-DECODING = 2
+DECODING = 3
 """Raised with whatever changes the frames of some file: features are known by it."""
 
 

@@ -34,6 +34,8 @@ class Entry:
     detail: str | None = None
     rows: int = 1
     """How many rows of the source it was."""
+    where: str = ""
+    """Its line or row in the source, to be told of whatever drops it; empty where nothing tells."""
 
     def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
         """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
@@ -52,6 +54,12 @@ class Entry:
         """Give the reason why it cannot be used, unless it has one."""
         if self.drop_reason is None:
             self.drop_reason, self.detail = reason, detail
+
+    @property
+    def told(self) -> str | None:
+        """Return the detail with the place in the source; the place alone is for steps that drop it later."""
+        told = self.detail or ""
+        return told or None if self.where in told else f"{self.where}: {told}" if told else self.where
 
 
 def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterator[pa.Table]:
@@ -131,7 +139,7 @@ def _table(entries: Sequence[Entry], source: str) -> pa.Table:
         "source": [source] * len(entries),
         "path": [entry.path and str(real_place(entry.path)) for entry in entries],
         "drop_reason": [entry.drop_reason for entry in entries],
-        "detail": [entry.detail for entry in entries],
+        "detail": [entry.told for entry in entries],
         ROWS: [entry.rows for entry in entries],
     }
     for name in {name for entry in entries for name in entry.values} - {*told}:

@@ -80,7 +80,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             if not rows.parts:
                 raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
-            refuse_repeated_videos(videos, where)
+            refuse_repeated_videos(videos, where, "repeated" in config_dict(config))
             is_looked_at = getattr(config, "check", False)
             videos = videos.then(Step(name="look", run=_looked, tells=True)) if is_looked_at else videos
             videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
@@ -156,7 +156,8 @@ def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     found = [row for row in rows if row["path"] is not None]
     looks = look_at([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
-        row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
+        detail = ": ".join(told for told in (row["detail"], look.detail) if told) or None
+        row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": detail}
         row["media_note"] = look.note
         row["duration_s"] = look.duration_s if row["duration_s"] is None else row["duration_s"]
     for name in (*names[3:], "drop_reason"):

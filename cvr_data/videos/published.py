@@ -7,6 +7,7 @@ path, and a row whose file gives no frame is dropped. A corpus of clips tells re
 
 import ast
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -187,7 +188,7 @@ def corpus_texts(value: Any) -> list[str]:
 def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) -> Entry:
     """Return an entry, dropped with its reason where the id or every caption is missing."""
     found = id_text(video_id)
-    entry = Entry(found or "", captions, values)
+    entry = Entry(found or "", captions, values, where=where)
     if found is None:
         entry.drop("bad_id", f"{where}: {video_id!r} is no id")
     if not found:
@@ -251,17 +252,18 @@ def _python_value(text: str) -> Any:
 
 
 def _kind(value: Any) -> str:
+    value = _literal(value) if isinstance(value, str) else value
     if isinstance(value, dict):
         return f"an object of {first_few(value)}"
     names = {bool: "true or false", int: "a number", float: "a number", list: "a list that is not of texts"}
-    return names.get(type(value), "an object" if isinstance(value, str) else type(value).__name__)
+    return names.get(type(value), type(value).__name__)
 
 
 def _entry_in(row: Row, column: str, captions: list[str], where: str, values: dict[str, Any]) -> Entry:
     """Return the entry of a table's row, dropped with its reason where the row or its id cannot be used."""
     value = row.values.get(column)
     found = id_text(value)
-    entry = Entry(found or "", captions, values, drop_reason=row.drop_reason, detail=row.detail)
+    entry = Entry(found or "", captions, values, drop_reason=row.drop_reason, detail=row.detail, where=where)
     if found is None:
         entry.drop("bad_id", f"{where}: {value!r} in column {column!r} is no id")
     if not found:
@@ -270,11 +272,11 @@ def _entry_in(row: Row, column: str, captions: list[str], where: str, values: di
 
 
 def corpus_seconds(value: Any) -> float | None:
-    """Return the seconds of a number or of a time such as 00:01:02.50; None if it is neither."""
+    """Return the seconds of a number or of a time such as 00:01:02.50; None if it is neither, or has no end."""
     total = 0.0
     for part in str(value).split(":"):
         try:
             total = 60 * total + float(part)
         except ValueError:
             return None
-    return total
+    return total if math.isfinite(total) else None

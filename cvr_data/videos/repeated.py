@@ -48,8 +48,8 @@ def repeated_videos_step(policy: str) -> ClaimStep:
     )  # fmt: skip
 
 
-def refuse_repeated_videos(videos: Flow, where: str) -> None:
-    """Refuse ids that come again where that is a mistake.
+def refuse_repeated_videos(videos: Flow, where: str, has_choice: bool) -> None:
+    """Refuse ids that come again where that is a mistake; the corpus may have an option that takes them.
 
     Raises:
         CvrError: the first three are named.
@@ -61,10 +61,12 @@ def refuse_repeated_videos(videos: Flow, where: str) -> None:
         settled = pa.concat_tables(list(read_bucket(part.verdicts)) if part.verdicts else [])
         found |= dict.fromkeys(settled.sort_by("row").column("video_id").to_pylist())
     if found:
-        raise CvrError(
-            f"{where}: ids come more than once: {first_few(found)}. With -o repeated=captions rows of one id are its "
-            "captions, with -o repeated=drop all but the first are dropped."
+        choice = (
+            "With -o repeated=captions rows of one id are its captions, with -o repeated=drop all but the first are "
+            "dropped."
         )
+        choice = choice if has_choice else "Leave one row of each."
+        raise CvrError(f"{where}: ids come more than once: {first_few(found)}. {choice}")
 
 
 def _claims(policy: str, rows: pa.Table) -> pa.Table:
@@ -110,7 +112,7 @@ def _marked(policy: str, rows: pa.Table, settled: pa.Table) -> pa.Table:
     again = settled.column("row").to_numpy()
     detail = rows.column("detail").to_pylist()
     for row, video_id in zip(again.tolist(), settled.column("video_id").to_pylist(), strict=True):
-        detail[row] = f"{video_id} comes again"
+        detail[row] = ": ".join(told for told in (detail[row], f"{video_id} comes again") if told)
     return mark_rows(with_column(rows, SCHEMA.field("detail"), detail), again, "duplicate_id")
 
 

@@ -183,7 +183,8 @@ def _of_table(config: Config) -> Iterator[Entry]:
 def _entry_of_row(config: Config, row: Row, cues: dict[str, list[Cue]]) -> Entry:
     name = str(row.values.get("file") or "")
     times = [None if (value := row.values.get(key)) is None else corpus_seconds(value) for key in ("start", "end")]
-    entry = Entry(f"{name}_{row.values.get('start')}_{row.values.get('end')}", [], {"licence": config.licence})
+    named = f"{name}_{row.values.get('start')}_{row.values.get('end')}"
+    entry = Entry(named, [], {"licence": config.licence}, where=row.where)
     entry.drop_reason, entry.detail = row.drop_reason, row.detail
     if not name or "\0" in name:
         entry.drop("bad_name", f"{row.where}: no file")
@@ -195,7 +196,9 @@ def _entry_of_row(config: Config, row: Row, cues: dict[str, list[Cue]]) -> Entry
     entry.path = found_file(inside(config.path, name))
     entry.video_id = f"{name}_{start:.3f}_{end:.3f}"
     entry.of_recording(name, start, end)
-    captions = caption_texts(row.values.get("caption")) or []
+    captions = caption_texts(row.values.get("caption"))
+    if captions is None:
+        entry.drop("bad_caption", f"{row.where}: column 'caption' holds no text or list of texts")
     if not captions and name not in cues:
         cues[name] = _cues(config, name)
     said = "" if captions else said_between(cues[name], start, end)

@@ -111,7 +111,9 @@ def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
     values = {column: _text(row.values.get(header)) for column, header in named}
     entry = corpus_entry_of_row(row, config.id, config.caption, values)
     if config.duration:
-        entry.values["duration_s"] = _seconds(row, config.duration, "duration", entry)
+        entry.values["duration_s"] = seconds = _seconds(row, config.duration, "duration", entry)
+        if seconds is not None and seconds < 0:
+            entry.drop("bad_duration", f"{row.where}: {config.duration} {seconds:g} is below 0")
     if config.start or config.end or config.recording:
         times = [_seconds(row, name, "times", entry) for name in (config.start, config.end)]
         entry.of_recording(entry.values.get("recording_id"), *times)

@@ -1,6 +1,7 @@
 """Clips: the frames between two times are those of a file that was cut there, wherever keyframes lie."""
 
 import hashlib
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from cvr_data.media.look import look_at
 from cvr_data.media.opening import open_video
 from cvr_data.media.video import SAMPLERS, UnreadableVideo, Video, probe, read_frames, sample_indices, write_mp4
 from tests.cvr_data.media.test_frame_decoding import all_frames, write_clip
+from tests.odd_media import NoSeek, drawn, write_film
 
 FPS = 25
 FRAMES = 120
@@ -163,3 +165,27 @@ def test_a_video_without_a_file_has_no_clip():
     assert Video("a", Path("a.mp4"), start_s=1.0).clip == Clip(Path("a.mp4"), 1.0)
     with pytest.raises(UnreadableVideo, match="a: the video has no file"):
         _ = Video("a").clip
+
+
+@pytest.mark.parametrize("times", [(3, None), (3, 8)])
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.mkv"])
+def test_a_clip_that_a_cut_file_ends_in_is_as_long_as_what_is_there_and_says_so(tmp_path, name, times):
+    fast = {"movflags": "+faststart"} if name.endswith("mp4") else {}
+    keys = {"x264-params": "keyint=12:bframes=0", "threads": "1"}
+    path = write_film(tmp_path / name, drawn(108), container_options=fast, options=keys)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
+    frames = probe(path).frames
+    found = probe(Clip(path, *times))
+    assert 36 < frames < 96 and found.frames == frames - 36
+    assert found.duration_s == pytest.approx(found.frames / 12, abs=0.02)
+    assert found.note is not None and found.note.startswith("truncated: its header promises")
+    assert probe(Clip(path, 1, 3)).note is None
+
+
+def test_a_clip_of_a_file_that_tells_no_duration_is_as_long_as_it_is(tmp_path):
+    with closing(NoSeek(tmp_path / "stream.webm")) as file:
+        write_film(file, drawn(24), codec="libvpx", form="webm", container_options={"live": "1"})
+    lengths = [
+        probe(Clip(tmp_path / "stream.webm", *times)).duration_s for times in ((0.5, None), (0.5, 1.9), (0.5, 5))
+    ]
+    assert lengths == pytest.approx([1.5, 1.4, 1.5])

@@ -86,3 +86,12 @@ def test_sound_that_goes_on_after_the_film_makes_it_no_truncated_one(tmp_path):
     whole = write_film(tmp_path / "cut.mkv", drawn(96)).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 7 // 10])
     assert probe(tmp_path / "cut.mkv").note.startswith("truncated: its header promises 8.00 s, ")
+
+
+def test_packets_that_are_timestamped_as_they_are_decoded_do_not_order_the_frames(tmp_path):
+    # https://github.com/meta-pytorch/torchcodec/issues/1363: H.264 with B-frames in AVI, which knows no other times
+    options = {"x264-params": "bframes=3:keyint=24", "crf": "10", "threads": "1"}
+    path = write_film(tmp_path / "between.avi", drawn(48), options=options, fps=10)
+    frames = np.stack(all_frames(path))
+    assert np.array_equal(read_frames(path, 48), frames)
+    assert np.array_equal(read_frames(Clip(path, 1.2, 2.0)), frames[12:20])

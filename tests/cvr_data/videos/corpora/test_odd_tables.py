@@ -13,6 +13,7 @@ from cvr_data.core.split_names import split_in_name
 from cvr_data.formats import FORMATS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
+from tests.odd_media import write_film
 
 H = b"video_id,caption\n"
 TWO = {"a": ["a dog"], "b": ["a cat"]}
@@ -213,3 +214,35 @@ def test_a_column_that_would_keep_videos_apart_is_not_left_out_unseen(tmp_path, 
     caplog.clear()
     cvr("import", "table", path, "--out", tmp_path / "v", "-o", "split=split", "-o", "recording=recording")
     assert "is not read" not in caplog.text
+
+
+def test_a_row_that_any_step_drops_names_its_line(tmp_path):
+    path = tmp_path / "times.csv"
+    rows = [
+        "a,x,0,1,2",
+        "b,\u200b,0,1,2",
+        "c,x,5,3,2",
+        "d,x,0,1,inf",
+        "e,x,0,1,-1",
+        "f,[1],0,1,2",
+        "g," + "x" * 1_000_001 + ",0,1,2",
+    ]
+    path.write_text("video_id,caption,start,end,duration\n" + "\n".join([*rows, "a,again,0,1,2"]) + "\n")
+    artifact = imported(path, start="start", end="end", duration="duration", repeated="drop")
+    dropped = artifact.dropped().to_pylist()
+    assert {row["video_id"]: (row["drop_reason"], row["detail"].partition(":")[0]) for row in dropped} == {
+        "a": ("duplicate_id", "line 9"), "b": ("no_caption", "line 3"), "c": ("bad_times", "line 4"),
+        "d": ("bad_duration", "line 5"), "e": ("bad_duration", "line 6"), "f": ("bad_caption", "line 7"),
+        "g": ("caption_too_long", "line 8"),
+    }  # fmt: skip
+    (told,) = (row["detail"] for row in dropped if row["video_id"] == "f")
+    assert "a list that is not of texts" in told
+
+
+def test_advice_names_no_option_that_the_corpus_has_not(tmp_path, one_line_error):
+    write_film(tmp_path / "a.mp4")
+    (tmp_path / "times.csv").write_text("file,start,end\na.mp4,0,2\na.mp4,0,2\n")
+    said = one_line_error(
+        "import", "recordings", tmp_path, "-o", "cut=table", "-o", "times=times.csv", "--out", tmp_path / "out"
+    )
+    assert "more than once: a.mp4_0.000_2.000. Leave one row of each" in said
