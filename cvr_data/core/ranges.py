@@ -29,6 +29,14 @@ def within(interval: str) -> dict[str, str]:
     return {RANGE: interval}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ranged:
+    """A Config whose numbers are in the ranges of its fields however it is made, not only from the command line."""
+
+    def __post_init__(self) -> None:
+        check_ranges(type(self), vars(self))
+
+
 def check_ranges(config_class: type, values: Mapping[str, Any]) -> None:
     """Refuse numbers outside the ranges of a Config's fields. Raises ValueError: names the first field."""
     for each in dataclasses.fields(config_class):

@@ -10,7 +10,7 @@ does not take back the first. A and C are other videos, no near-duplicates and n
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import KeyedStep, Step
@@ -33,15 +34,11 @@ FIRST, SECOND = 0, 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    per_reference: int = 4
+class Config(Ranged):
+    per_reference: int = field(default=4, metadata=within(SIZE))
     """Pairs of one reference that are kept."""
-    max_changes: int = 2
+    max_changes: int = field(default=2, metadata=within("[2, inf)"))
     """Changes of a pair at most, those of both pairs together."""
-
-    def __post_init__(self) -> None:
-        if self.per_reference < 1 or self.max_changes < 2:
-            raise ValueError("per_reference must be at least 1, and max_changes at least 2.")
 
 
 def chain_pairs(

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError
+from cvr_data.core.ranges import POSITIVE, SHARE, SIZE, Ranged, within
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.modifications.asking.request import Change, Request
@@ -43,7 +44,7 @@ WEIGHTS = ".weights"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Ranged):
     model: str = NAME
     """The model to start from: a folder with a causal LM, or a Hub id; the default comes as a package."""
     prompt: str = "trained"
@@ -52,23 +53,23 @@ class Config:
     """As the transformers backend has it; generate with the same one."""
     method: Literal["full", "lora"] = "full"
     """Train all weights, or low-rank adapters (needs peft)."""
-    rank: int = 16
+    rank: int = field(default=16, metadata=within(SIZE))
     """Of the adapters, which sit at all linear layers; their scale is twice the rank."""
     save: Literal["merged", "adapter"] = "merged"
     """With lora: plain weights, or the adapter alone, for an engine that adds it to the base model."""
-    epochs: int = 3
+    epochs: int = field(default=3, metadata=within(SIZE))
     """Times each example is seen at most: the epoch with the lowest held-out loss is kept."""
-    batch_size: int = 16
+    batch_size: int = field(default=16, metadata=within(SIZE))
     """Examples per step."""
-    learning_rate: float = 1e-4
+    learning_rate: float = field(default=1e-4, metadata=within(POSITIVE))
     """Peak; it rises over the warm-up and then falls in a line to zero. 1e-4 suits 135M weights, 3e-5 suits 7B."""
-    warmup: float = 0.1
+    warmup: float = field(default=0.1, metadata=within(SHARE))
     """Share of the steps."""
     weight_decay: float = 0.0
     """Of AdamW."""
-    held_out: float = 0.1
+    held_out: float = field(default=0.1, metadata=within(SHARE))
     """Share of the examples, drawn by video, that is not trained on but used to choose the epoch; 0: the last epoch."""
-    max_tokens: int = 512
+    max_tokens: int = field(default=512, metadata=within(SIZE))
     """Longer examples are left out, and counted."""
     splits: tuple[str, ...] = ("train",)
     """Of a folder of modifications, learn from pairs of these splits; pairs without a split are always taken."""
@@ -81,12 +82,7 @@ class Config:
     """Of the order, the held-out videos and the first weights of adapters."""
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.rank, self.max_tokens) < 1:
-            raise ValueError("epochs, batch_size, rank and max_tokens must be at least 1.")
-        if not 0 <= self.held_out < 1 or not 0 <= self.warmup < 1:
-            raise ValueError("held_out and warmup must be at least 0 and below 1.")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}.")
+        super().__post_init__()
         if self.save == "adapter" and self.method != "lora":
             raise ValueError("save=adapter belongs to method=lora.")
 

@@ -11,7 +11,7 @@ itself. Up to `exact_up_to` captions the search is exact. More are searched by a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.progress import Progress
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.features.encode_texts import Encode, encoded_slices
@@ -55,10 +56,10 @@ FOUND = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    k: int = 10
+class Config(Ranged):
+    k: int = field(default=10, metadata=within(SIZE))
     """Neighbours of each caption, at most."""
-    low: float = 0.41
+    low: float = field(default=0.41, metadata=within("[-1, inf)"))
     """Cosine of a neighbour, at least; 0.41 to 0.976 keeps 98 % of the WebVid-CoVR pairs that people kept (MiniLM)."""
     high: float = 0.976
     """Cosine of a neighbour, at most: above it captions say the same. Such captions take no neighbour's place."""
@@ -66,22 +67,19 @@ class Config:
     """Keep a pair only if each caption is among the k neighbours of the other."""
     text_encoder: str = "minilm"
     """Encoder of the captions when no `--embeddings` are given; see `cvr list encoders`."""
-    min_words: int = 2
+    min_words: int = field(default=2, metadata=within(SIZE))
     """Captions shorter than this are left out."""
-    max_videos_per_caption: int = 50
+    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
     exact_up_to: int = 200_000
     """Distinct captions of which every two are compared; where there are more, FAISS finds most of the neighbours."""
-    probes: int = 32
+    probes: int = field(default=32, metadata=within(SIZE))
     """Cells of about N / (4 sqrt(N)) captions that FAISS looks into for each; twice as many take twice as long."""
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.min_words < 1 or self.max_videos_per_caption < 1:
-            raise ValueError("k, min_words and max_videos_per_caption must be at least 1.")
-        if self.exact_up_to < 0 or self.probes < 1:
-            raise ValueError("exact_up_to must be at least 0 and probes at least 1.")
-        if not -1 <= self.low < self.high:
-            raise ValueError(f"low must be at least -1 and below high, got {self.low} and {self.high}.")
+        super().__post_init__()
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}.")
 
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:

@@ -12,7 +12,7 @@ in a candidate pair, once. `-o phrases=any` leaves that out and takes seconds wh
 Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746), widened here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ClaimStep, KeyedStep, Step
 from cvr_data.language.normalise import normalised
@@ -67,28 +68,25 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    max_span: int = 3
+class Config(Ranged):
+    max_span: int = field(default=3, metadata=within(SIZE))
     """Words that differ, at most, on each side: article, adjective and noun."""
-    min_shared_words: int = 1
+    min_shared_words: int = field(default=1, metadata=within(SIZE))
     """Words in common, at least, before and after the span together; 3 gives fewer and closer pairs."""
     one_word: bool = True
     """Also make the pairs that differ in one word each, as the strategy one-word does."""
     phrases: PhraseKind = "noun-or-verb"
     """What both spans must be: noun phrases ("on the beach" counts as one), verb phrases, either (not of one kind
     necessarily), or any words at all. Pairs of other spans are dropped as `not_a_phrase`."""
-    max_group: int = 50
+    max_group: int = field(default=50, metadata=within("[2, inf)"))
     """A blanked caption that more captions than this share is a template, not a scene: it is dropped as one row."""
-    max_videos_per_caption: int = 50
+    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
 
     def __post_init__(self) -> None:
-        if self.max_span < 1 or self.min_shared_words < 1:
-            raise ValueError("max_span and min_shared_words must be at least 1.")
+        super().__post_init__()
         if self.max_span == 1 and not self.one_word:
             raise ValueError("max_span = 1 without one_word leaves nothing; make max_span at least 2.")
-        if self.max_group < 2 or self.max_videos_per_caption < 1:
-            raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
 
 
 def languages(config: Config) -> tuple[str, ...]:

@@ -12,13 +12,14 @@ Source: how WebVid-CoVR was mined, Ventura et al., AAAI 2024 (https://arxiv.org/
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ClaimStep, KeyedStep, Step
 from cvr_data.language.words import words_of
@@ -37,19 +38,13 @@ EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": ["a dog runs"], "rain fal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    min_words: int = 2
+class Config(Ranged):
+    min_words: int = field(default=2, metadata=within("[2, inf)"))
     """Captions shorter than this are left out: with one word, anything pairs with anything."""
-    max_group: int = 50
+    max_group: int = field(default=50, metadata=within("[2, inf)"))
     """A blanked caption that more captions than this share is a template, not a scene: it is dropped as one row."""
-    max_videos_per_caption: int = 50
+    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
-
-    def __post_init__(self) -> None:
-        if self.min_words < 2:
-            raise ValueError(f"min_words must be at least 2, got {self.min_words}.")
-        if self.max_group < 2 or self.max_videos_per_caption < 1:
-            raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
