@@ -178,7 +178,7 @@ def _bench_one(
 def _show_robustness(results: "Sequence[Result]") -> None:
     from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
     from cvr_bench.audit.robustness import RECORD, robustness_lines
-    from cvr_bench.results.labels import result_labels
+    from cvr_bench.results.method import result_labels
     from cvr_data.core.annotation_files import read_json
 
     for label, result in zip(result_labels(results), results, strict=True):
@@ -209,8 +209,7 @@ def _show(results: "Sequence[Result]") -> None:
     from cvr_bench.report.audit_tables import report_audits_table
     from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table, report_slices_table
-    from cvr_bench.results.labels import result_labels
-    from cvr_bench.results.method import method_rows, methods_of
+    from cvr_bench.results.method import method_rows, methods_of, result_labels
     from cvr_bench.results.text_table import result_text_table
     from cvr_bench.scoring.cost import scoring_cost_line
 

@@ -22,7 +22,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import parse_config
-from cvr_data.download.names import MEDIA_SUFFIXES, file_name
+from cvr_data.download.items import MEDIA_SUFFIXES, file_name
 from cvr_data.download.source import Kind, Source, load_source, source_names
 from cvr_data.download.status import read_status
 from cvr_data.features.index import STAGE, stored_video_ids

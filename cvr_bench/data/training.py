@@ -33,7 +33,7 @@ from cvr_bench.benchmarks.triplets import (
 from cvr_bench.data.benchmark import is_benchmark_data
 from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_caption_data
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
-from cvr_bench.tasks.held_out import with_held_out
+from cvr_bench.tasks.composed import with_held_out
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cvr_bench.results.labels import result_labels
+from cvr_bench.results.method import result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.scoring.beside import GALLERY

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cvr_bench.results.compare import compare_results
-from cvr_bench.results.labels import result_labels
+from cvr_bench.results.method import result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval

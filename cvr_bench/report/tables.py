@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cvr_bench.report.scores import SLICES
 from cvr_bench.results.compare import Comparison
-from cvr_bench.results.labels import result_labels
+from cvr_bench.results.method import result_labels
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow

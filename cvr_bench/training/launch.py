@@ -20,8 +20,8 @@ from typing import IO
 
 import click
 
-from cvr_data.core.child_process import end_with, starting_children
 from cvr_data.core.errors import CvrError
+from cvr_data.core.process_pool import end_with, starting_children
 
 POLL_S = 0.1
 PATIENCE = timedelta(days=2)

@@ -122,7 +122,7 @@ def generate_modifications_command(
 
 
 def _summary(artifact: "Artifact") -> str:
-    from cvr_data.modifications.wrong_answers import wrong_answers_text
+    from cvr_data.modifications.counts import wrong_answers_text
 
     manifest = artifact.manifest
     rows = manifest["rows"]

@@ -32,7 +32,7 @@ def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: 
     Example: cvr stats annotations/quickstart --html stats.html
     """
     from cvr_data.core.lineage import lineage
-    from cvr_data.modifications.wrong_answers import wrong_answers, wrong_answers_text
+    from cvr_data.modifications.counts import wrong_answers, wrong_answers_text
     from cvr_data.triplets.dataset import open_dataset, open_stage_rows
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 

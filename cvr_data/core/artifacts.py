@@ -41,8 +41,7 @@ from cvr_data.core.artifact_files import (
 )
 from cvr_data.core.command_line import note_made, running_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.folder_lock import LOCK, faults_of_disk, writer_lock
-from cvr_data.core.place_lock import place_lock
+from cvr_data.core.folder_lock import LOCK, faults_of_disk, place_lock, writer_lock
 from cvr_data.core.places import (
     faults_of_place,
     is_remote,

@@ -2,24 +2,48 @@
 
 So a run of many passes imports, and loads what its jobs keep, once in each process. Every worker has a pipe of its own
 and takes its jobs from there, one after the other; no lock is shared, so one that is killed keeps nobody waiting. It is
-replaced, and what it had is done again. When the process that hands out jobs ends, however that happens, the pipes
-close, and with them the workers end, in the middle of a job if need be.
+replaced, and what it had is done again. Ctrl-C is for the command alone. When the process that hands out jobs ends,
+however that happens, the pipes close, and with them the workers end, in the middle of a job if need be.
 """
 
 import multiprocessing
 import os
 import pickle
 import queue
+import signal
 import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from cvr_data.core.child_process import starting_children
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import keep_named, named_words
+
+
+@contextmanager
+def starting_children() -> Iterator[None]:
+    """Let processes that are started in the block never be told of Ctrl-C; this one is, when the block ends."""
+    resource_tracker.ensure_running()  # as it starts, it lets all signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with(descriptor: int) -> None:
+    """Let this process end when the other end of a pipe is closed: nothing is sent through it."""
+    threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
+
+
+def _end_with(descriptor: int) -> None:
+    wait([descriptor])
+    os._exit(1)
+
 
 Result = TypeVar("Result")
 ATTEMPTS = 3

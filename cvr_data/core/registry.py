@@ -25,8 +25,8 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.places import check_address, is_place, is_remote, place_of
-from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.ranges import check_ranges
+from cvr_data.core.reading import check_plain
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
 Options = Mapping[str, Any] | Sequence[str]

@@ -6,8 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.plain_paths import check_plain
-from cvr_data.core.reading import reading
+from cvr_data.core.reading import check_plain, reading
 
 FULL = ("full", "disk I/O error")
 """What SQLite says of a disk that takes no more."""

@@ -5,9 +5,11 @@ id,url            a CSV, TSV or Parquet file; also WebVid's videoid, contentUrl,
 videos/           an artifact of `cvr import`
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
@@ -15,7 +17,16 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import id_text, read_table
 from cvr_data.core.reading import read_text
-from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address
+
+MEDIA_SUFFIXES = frozenset(
+    ".mp4 .webm .mkv .avi .mov .m4v .mpg .mpeg .flv .3gp .ogv .gif .jpg .jpeg .png .webp .bmp .tif .tiff".split()
+)
+LONGEST = 120
+"""Bytes of one folder or file name: well below the 255 that file systems allow, with room for a suffix."""
+RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10))]
+)
+"""What Windows does not take as a name, with any suffix."""
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
 URL_COLUMNS = ("url", "contentUrl", "content_url", "image_url")
@@ -157,3 +168,38 @@ def _distinct_files(items: list[WantedFile], path: Path) -> list[WantedFile]:
     if clashes:
         raise CvrError(f"{path}: the ids {first_few(clashes)} would share a file with another id.")
     return items
+
+
+def file_name(item_id: str, suffix: str) -> str:
+    """Return the path of the item's file, safe on any disk: `112/1016` -> 112/1016.mp4, `../x` -> %2E%2E/x.mp4.
+
+    A slash makes a folder, as in WebVid's page_dir/videoid. Every other character that a file system or a shell may
+    take amiss is percent-encoded, so two ids never share a file. An id that ends in a media suffix gets no second one.
+    """
+    parts = [_safe_part(part) for part in item_id.split("/")]
+    has_suffix = any(parts[-1].lower().endswith(known) for known in MEDIA_SUFFIXES)
+    return "/".join(parts) + ("" if has_suffix else suffix)
+
+
+def suffix_of_address(url: str, default: str) -> str:
+    """Return the suffix of the address if it is one of a medium, else `default`."""
+    try:
+        name = urlsplit(url).path.rpartition("/")[2].lower()
+    except ValueError:  # brackets that are no address: whoever asks it is told so
+        name = ""
+    found = "." + name.rpartition(".")[2] if "." in name else ""
+    return found if found in MEDIA_SUFFIXES else default
+
+
+def _safe_part(part: str) -> str:
+    encoded = quote(part, safe=" ,=+@()[]", errors="surrogatepass").replace("~", "%7E")
+    if encoded[:1] in (".", " ", "-"):
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if encoded[-1:] in (".", " "):
+        encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
+    if encoded.partition(".")[0].upper() in RESERVED:
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if len(encoded) > LONGEST:
+        digest = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        encoded = f"{encoded[: LONGEST - 25]}~{digest}"
+    return encoded or "%"

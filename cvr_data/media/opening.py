@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvr_data.core.errors import first_line
-from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import check_plain
 from cvr_data.media.limits import FORMATS, Limits
 from cvr_data.media.verdict import UnreadableVideo
 

@@ -11,6 +11,7 @@ import numpy as np
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import PICTURES, Work
 from cvr_data.media.pictures import on_white
+from cvr_data.media.suffixes import IMAGE_SUFFIXES
 from cvr_data.media.timeline import sample_shown
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
@@ -25,13 +26,13 @@ FRAME_S = 0.1
 """How long a picture of an animation is shown that says nothing, or nothing above 0: what browsers do."""
 
 
-def is_picture(head: bytes, suffix: str, suffixes: frozenset[str]) -> bool:
+def is_picture(head: bytes, suffix: str) -> bool:
     """Return whether a file that begins so is an image, whatever it is called."""
     if suffix in (".mjpeg", ".mjpg"):
         return False
     is_known = head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or head[:4] + head[8:12] == b"RIFFWEBP"
     is_film = head.startswith((b"\x1a\x45\xdf\xa3", b"RIFF", b"GIF8")) or head[4:8] in (b"ftyp", b"moov", b"mdat")
-    return is_known or (suffix in suffixes and not is_film)
+    return is_known or (suffix in IMAGE_SUFFIXES and not is_film)
 
 
 def read_pictures(

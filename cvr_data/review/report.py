@@ -11,8 +11,7 @@ from statistics import median
 from typing import Any
 
 from cvr_data.core.reading import reading
-from cvr_data.review.export import reviewed_judgments
-from cvr_data.review.store import DECISIONS, KIND, ReviewStore
+from cvr_data.review.store import DECISIONS, KIND, ReviewStore, reviewed_judgments
 from cvr_data.triplets.judgments import KEPT, triplet_verdicts
 
 JudgmentRow = dict[str, Any]

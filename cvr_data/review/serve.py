@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
-from cvr_data.review.items import Reviewed, read_reviewed
+from cvr_data.review.items import Reviewed, TargetNeighbours, read_reviewed
 from cvr_data.review.media import media_to_review
-from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
 from cvr_data.triplets.dataset import read_dataset_videos

@@ -16,9 +16,8 @@ from typing import Any
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.language.words import clean_text
-from cvr_data.review.items import Reviewed, ReviewItem
+from cvr_data.review.items import Reviewed, ReviewItem, TargetNeighbours
 from cvr_data.review.media import Media
-from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.store import DECISIONS, REASONS, Judgment, ReviewStore
 
 MAX_TEXT = 2000

@@ -16,7 +16,7 @@ import numpy as np
 
 from cvr_data.language.exclusion import CLASH, EXCLUDES, FITS, UNRELATED
 from cvr_data.language.statements import AXES, ROLES, SLOTS
-from cvr_data.pairs.search.relations import Relations
+from cvr_data.pairs.search.statement_tables import Relations
 
 NOTHING = -1
 BLOCK = 65_536

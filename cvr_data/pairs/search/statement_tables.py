@@ -1,7 +1,7 @@
 """What the captions of videos state, as columns, and as rows of numbers."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -10,13 +10,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import Bucket, hashes_of, read_bucket
-from cvr_data.language.exclusion import is_specific
+from cvr_data.language.exclusion import FITS, UNRELATED, entails, is_specific, relation_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.parse import parse, sentences
 from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
-from cvr_data.pairs.search.relations import Relations
 from cvr_data.pairs.search.statement_pairs import NOTHING, Statements, Words
 from cvr_data.tables import PHRASE
+
+
+class Relations:
+    """Words of the form "noun guitar", asked by their numbers."""
+
+    def __init__(self, words: list[str]):
+        self._parts = [word.split(" ", 1) for word in words]
+        self._relation: dict[int, int] = {}
+        self._entails: dict[int, int] = {}
+
+    def between(self, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Return how each word stands to the other of its row, as `language.exclusion` says."""
+        return self._asked(self._relation, _relation, np.minimum(ones, others), np.maximum(ones, others))
+
+    def entail(self, said: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return whether each word that is said entails the value of its row."""
+        return self._asked(self._entails, _entails, said, values).astype(bool)
+
+    def _asked(
+        self, known: dict[int, int], ask: Callable[..., int], ones: np.ndarray, others: np.ndarray
+    ) -> np.ndarray:
+        keys, rows = np.unique(ones.astype(np.int64) * len(self._parts) + others, return_inverse=True)
+        found = np.empty(len(keys), np.int8)
+        for row, key in enumerate(keys.tolist()):
+            if key not in known:
+                known[key] = ask(*(self._parts[word] for word in divmod(key, len(self._parts))))
+            found[row] = known[key]
+        return found[rows.ravel()]
+
 
 FILLED = pa.struct([("slot", pa.string()), ("word", pa.string()), ("said", pa.string()), ("phrase", PHRASE)])
 STATED = pa.struct([("caption", pa.string()), ("filled", pa.list_(FILLED)), ("named", pa.list_(pa.string()))])
@@ -105,10 +133,10 @@ def load_words(bucket: Bucket) -> tuple[pa.Array, Words]:
     table = pa.concat_tables(read_bucket(bucket)).sort_by("word").combine_chunks()
     names, uses = table.column("word").combine_chunks(), table.column("uses").to_numpy()
     is_word = names.to_numpy(zero_copy_only=False) != VIDEOS
-    return words_of(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()))
+    return numbered_words(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()))
 
 
-def words_of(names: pa.Array, uses: np.ndarray, videos: int) -> tuple[pa.Array, Words]:
+def numbered_words(names: pa.Array, uses: np.ndarray, videos: int) -> tuple[pa.Array, Words]:
     """Return words with how rare each is among so many videos."""
     said = names.to_pylist()
     # One more at the end, for NOTHING: it weighs nothing.
@@ -153,3 +181,13 @@ def by_word(config: Any, counts: pa.Table) -> np.ndarray:
 def as_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:
     """Return lists of structs as a column."""
     return pa.array(list(rows), pa.list_(kind))
+
+
+def _relation(one: list[str], other: list[str]) -> int:
+    if one[0] != other[0]:
+        return FITS if one[1] == other[1] else UNRELATED
+    return relation_of(one[0], one[1], other[1])
+
+
+def _entails(said: list[str], value: list[str]) -> int:
+    return said[0] == value[0] and entails(value[0], said[1], value[1])

@@ -22,11 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import MappedRows, mapped
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.reading import read_text
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.language.words import words_of
 from cvr_data.pairs.columns import summed
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
 from cvr_data.pairs.search.pairs import with_video_columns
@@ -40,11 +43,10 @@ from cvr_data.pairs.search.statement_tables import (
     counted_words,
     load_words,
     numbered,
+    numbered_words,
     stated_by,
     told_by,
-    words_of,
 )  # fmt: skip
-from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.tables import pair_id
 
 VERSION = 4
@@ -55,7 +57,6 @@ CAPTIONS = 8192
 """Captions of a job that parses them."""
 FOUND = 100_000
 """Pairs of statements of a job that makes pairs of videos of them."""
-
 EXAMPLE = {
     "a red car drives by": ["a blue car drives by"],
     "a blue car drives by": ["a red car drives by"],
@@ -118,7 +119,7 @@ def explain(config: Config, reference: str, target: str) -> str:
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
-    words = words_of(names, np.ones(len(names)), 100)
+    words = numbered_words(names, np.ones(len(names)), 100)
     found = numbered(as_column(stated, STATED), *words)
     ones, others = (np.flatnonzero(found.video_N == side) for side in (0, 1))
     rows = np.repeat(ones, len(others)), np.tile(others, len(ones))
@@ -205,3 +206,22 @@ def _dropped(left_out: pa.Table) -> pa.Table:
     ]
     names = ("pair_id", "reference_id", "strategy", "drop_reason")
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
+
+
+def read_synonyms(path: Path | None) -> dict[str, str]:
+    """Return word -> first word of its line.
+
+    Raises:
+        CvrError: no such file, or a word in two groups.
+    """
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise CvrError(f"No file of synonyms at {path}; it has one group a line: big, large, huge")
+    stands_for: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        group = [said for word in line.split(",") if (said := " ".join(words_of(word)))]
+        for word in group:
+            if stands_for.setdefault(word, group[0]) != group[0]:
+                raise CvrError(f"{path}, line {number}: {word!r} is in two groups; a word stands for one other only.")
+    return stands_for

@@ -27,8 +27,8 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
-from cvr_data.features.encode_texts import Encode, encoded_slices
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.similarities import Encode, encoded_slices
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, captions_of_rows, read_captions, rows_of_captions

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from cvr_data.core import place_lock as locks
+from cvr_data.core import folder_lock as locks
 from cvr_data.core import places
 from cvr_data.core.artifacts import ArtifactWriter, verify
 from cvr_data.core.errors import CvrError
-from cvr_data.core.place_lock import place_lock
+from cvr_data.core.folder_lock import place_lock
 from cvr_data.core.places import create_exclusively, names_below, path_from, place_from, place_of
 from cvr_data.core.whole_files import whole_file, write_bytes
 from cvr_data.media.look import inside

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.download.items import WantedFile, choose, read_ids, read_items
-from cvr_data.download.names import file_name, suffix_of_address
+from cvr_data.download.items import WantedFile, choose, file_name, read_ids, read_items, suffix_of_address
 from cvr_data.tables import VIDEOS
 
 

@@ -12,9 +12,8 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.search import statement_search
-from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.pairs.strategies import concept
-from cvr_data.pairs.strategies.concept import Config, explain
+from cvr_data.pairs.strategies.concept import Config, explain, read_synonyms
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.mined_pairs import mined as mined_pairs
 
