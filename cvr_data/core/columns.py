@@ -86,3 +86,9 @@ def with_column(table: pa.Table, field: str | pa.Field, values: pa.Array | pa.Ch
     if name not in table.column_names:
         return table.append_column(field, values)
     return table.set_column(table.column_names.index(name), field, values)
+
+
+def whole_column(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the values as one array."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

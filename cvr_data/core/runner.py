@@ -50,13 +50,17 @@ class Flow:
     rows: int | None = None
     """Rows of the parts, where an earlier pass counted them."""
 
-    def then(self, step: Step) -> "Flow":
-        """Return the flow with one more step; a pass is run first if the step's rows have to meet."""
-        if isinstance(step, ClaimStep):
-            return self.run.claimed(self, step)
-        if isinstance(step, KeyedStep):
-            return self.run.meet([self], step)
-        return replace(self, steps=(*self.steps, step))
+    def then(self, *steps: Step) -> "Flow":
+        """Return the flow with more steps; a pass is run before one whose rows have to meet."""
+        flow = self
+        for step in steps:
+            if isinstance(step, ClaimStep):
+                flow = self.run.claimed(flow, step)
+            elif isinstance(step, KeyedStep):
+                flow = self.run.meet([flow], step)
+            else:
+                flow = replace(flow, steps=(*flow.steps, step))
+        return flow
 
 
 class StageRun(AbstractContextManager["StageRun"]):

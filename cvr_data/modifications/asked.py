@@ -11,16 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import column_names, hashes_of, parts_of, read_part
+from cvr_data.core.parts import column_names, parts_of, read_part
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.language.told_languages import check_languages
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT
 from cvr_data.modifications.generator import SEEDS, Config, prompt_of
@@ -181,20 +180,16 @@ def _with_given(run: StageRun, pairs: Path, chosen: Flow, config: Config) -> Flo
     open_artifact(config.given, stage=TEXTS)
     texts = run.read(config.given, [*_GIVEN, "pair_id", "status"])
     texts = texts.then(Step(name="accepted", run=_accepted, is_counted=False, makes_rows=True))
-    about: Any = {"key": _pair_key, "is_counted": False, "makes_rows": True}
+    about: Any = {"key": ByColumn("pair_id"), "is_counted": False, "makes_rows": True}
     rows = run.meet([texts, chosen], KeyedStep(name="given", run=_beside_pairs, **about))
     if prompt_of(config).task == "reverse":
         mined = run.read(pairs, ["pair_id"])
         rows = rows.then(Step(name="swapped", run=_swapped, is_counted=False))
         rows = run.meet([rows, mined], KeyedStep(name="mined", run=_with_mined, **about))
     most = SEEDS // (SEEDS_PER_TEXT * config.num_texts)
-    placed = KeyedStep(name="placed", run=_placed, config=(most, str(config.given)), key=_pair_key, is_counted=False,
-                       bucket_values=ROWS)  # fmt: skip
+    placed = KeyedStep(name="placed", run=_placed, config=(most, str(config.given)), key=ByColumn("pair_id"),
+                       is_counted=False, bucket_values=ROWS)  # fmt: skip
     return run.rested(rows.then(placed))
-
-
-def _pair_key(config: object, rows: pa.Table) -> np.ndarray:
-    return hashes_of(rows.column("pair_id"))
 
 
 def _accepted(config: None, texts: pa.Table) -> pa.Table:

@@ -24,7 +24,7 @@ from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.tables import PAIRS, pair_id
 
 STAGE, STRATEGY, VERSION = "mine-pairs", "chain", 1
@@ -66,7 +66,7 @@ def chain_pairs(
         chained = run.meet(sides, KeyedStep(name="chain", run=chains, key=_by_middle, config=config, **about_chains))
         mined = read.then(Step(name="mined", run=_mined, makes_rows=True, is_counted=False))
         flow = run.meet([chained, mined], KeyedStep(name="new", run=_new_pairs, key=_by_ends, makes_rows=True))
-        kept = flow.then(KeyedStep(name="best", run=_best, key=_by_reference, config=config.per_reference))
+        kept = flow.then(KeyedStep(name="best", run=_best, key=ByColumn("reference_id"), config=config.per_reference))
         kept = kept.then(Step(name="columns", run=_without_own, is_counted=False))
         return run.write(kept, PAIRS, sort_by=("reference_id", "target_id", "pair_id"))
 
@@ -138,10 +138,6 @@ def _new_pairs(config: Any, bucket: pa.Table) -> pa.Table:
     ids = order.column("pair_id").to_pylist()
     is_again = np.array([at > 0 and ids[at] == ids[at - 1] for at in range(len(ids))], bool)
     return mark(order, pa.array(is_again), "another_way")
-
-
-def _by_reference(config: int, pairs: pa.Table) -> np.ndarray:
-    return hashes_of(pairs.column("reference_id"))
 
 
 def _best(most: int, bucket: pa.Table) -> pa.Table:

@@ -33,7 +33,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, bucket_table, hashes_of
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.whole_files import parquet_bytes, read_parquet
 from cvr_data.language.stop_words import FUNCTION_WORDS
 from cvr_data.language.words import words_of
@@ -142,7 +142,12 @@ def _mined(
         is_counted=False,
     )
     best = KeyedStep(
-        name="best", run=best_candidates, key=_by_query, sides=(queries,), bucket_values=BUCKET_VALUES, **about
+        name="best",
+        run=best_candidates,
+        key=ByColumn("query_id"),
+        sides=(queries,),
+        bucket_values=BUCKET_VALUES,
+        **about,
     )
     met = stage.meet([found, pool.then(like)], best)
     last = Step(name=STAGE, run=judged, config=(config, embeddings), sides=(queries, recordings, used))
@@ -174,10 +179,6 @@ def load_hashes(bucket: Bucket) -> np.ndarray:
 
 def _recordings(config: Any, pool: pa.Table) -> pa.Table:
     return pool.select(["video_id", "recording_id"])
-
-
-def _by_query(config: Any, found: pa.Table) -> np.ndarray:
-    return hashes_of(found.column("query_id"))
 
 
 def gallery_videos(folders: Sequence[Path]) -> set[str]:

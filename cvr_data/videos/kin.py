@@ -20,7 +20,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, hashes_of, mixed, read_bucket
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.media.perceptual_hash import media_hashes
 from cvr_data.media.places import videos_of
 from cvr_data.tables import VIDEOS, content_id
@@ -79,7 +79,7 @@ def kin_of_videos(run: StageRun, videos: Path, embeddings: Path | None, threshol
     if embeddings is not None:
         flows.append(_similar_signs(read, about, store, threshold))
     edges = run.meet(
-        flows, KeyedStep(name="alike", run=video_kin_edges, key=_by_sign, makes_rows=True, is_counted=False)
+        flows, KeyedStep(name="alike", run=video_kin_edges, key=ByColumn("key"), makes_rows=True, is_counted=False)
     )
     return run.side(edges, _load_kin)
 
@@ -101,7 +101,7 @@ def shared_video_kin(run: StageRun, folders: Sequence[Path], embeddings: Path | 
         step = Step(name="signs", run=_stored_signs, config=_Source(folder, embeddings), sides=sides,
                     makes_rows=True, is_counted=False)  # fmt: skip
         flows.append(run.read(folder, _READ).then(step))
-    alike = KeyedStep(name="shared", run=video_kin_edges, key=_by_sign, makes_rows=True, is_counted=False)
+    alike = KeyedStep(name="shared", run=video_kin_edges, key=ByColumn("key"), makes_rows=True, is_counted=False)
     return run.side(run.meet(flows, alike), _load_kin)
 
 
@@ -162,10 +162,6 @@ def _open_store(embeddings: Path) -> "FeatureStore":
     from cvr_data.features.store import FeatureStore
 
     return FeatureStore.open(embeddings, space="raw")
-
-
-def _by_sign(config: None, signs: pa.Table) -> np.ndarray:
-    return signs.column("key").to_numpy()
 
 
 def _signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:

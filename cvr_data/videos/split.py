@@ -16,7 +16,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media, refuse_arrived, told_missing
 from cvr_data.tables import VIDEOS
@@ -72,7 +72,9 @@ def split_video_artifact(
         about = _Places(videos, out.resolve(), dealt, ignores_given=config.given == "ignore")
         sides = (kin, *(video_store_sides(embeddings) if config.need_features else ()))
         flows = [_placed_flow(run, about, sides), *([] if keep is None else [_kept_flow(run, keep, kin)])]
-        assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
+        assigned = KeyedStep(
+            name="split", run=_assigned, config=config, key=ByColumn(_KIN), makes_rows=keep is not None
+        )
         run.write_parts(run.meet(flows, assigned))
         return run.finish(
             **_counted(run, kin),
@@ -127,10 +129,6 @@ def _with_kin(videos: pa.Table, kin: Kin) -> pa.Table:
     for name, column in zip((_GROUP, _KIN), found, strict=True):
         videos = videos.append_column(name, pa.array(column))
     return videos
-
-
-def _by_kin(config: Config, videos: pa.Table) -> np.ndarray:
-    return videos.column(_KIN).to_numpy()
 
 
 def _assigned(config: Config, bucket: pa.Table) -> pa.Table:

@@ -79,6 +79,11 @@ class DroppedGroup:
     """Ordered pairs of videos that were not made; None where nobody knows."""
 
 
+def crowded_groups(captions: Captions) -> list[DroppedGroup]:
+    """Return the captions that too many videos share."""
+    return [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
+
+
 def pairs_table(captions: Captions, found: ChangedPairs, groups: Sequence[DroppedGroup], strategy: str) -> pa.Table:
     """Return the pairs, sorted by their ids, followed by one dropped row per group."""
     rows, reference, target = _video_pairs(captions, found)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.core.parts import Bucket, read_bucket
 from cvr_data.language.exclusion import FITS, UNRELATED, entails, is_specific, relation_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.parse import parse, sentences
@@ -171,11 +171,6 @@ def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
     starts = np.flatnonzero(np.append(True, np.diff(video) != 0))[: len(video)]
     place_N = np.arange(len(video)) - np.repeat(starts, np.diff(np.append(starts, len(video))))
     return Numbered(Statements(words_NS, np.round(mass_N, 4)), video, place_N)
-
-
-def by_word(config: Any, counts: pa.Table) -> np.ndarray:
-    """Return a number per word."""
-    return hashes_of(counts.column("word"))
 
 
 def as_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:

@@ -28,7 +28,7 @@ from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.reading import read_text
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.language.words import words_of
 from cvr_data.pairs.columns import summed
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
@@ -39,7 +39,6 @@ from cvr_data.pairs.search.statement_tables import (
     NAMED,
     STATED,
     as_column,
-    by_word,
     counted_words,
     load_words,
     numbered,
@@ -100,9 +99,11 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """
     run = videos.run
     about: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
-    rows = run.rested(videos.then(KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, **about)))
+    rows = run.rested(
+        videos.then(KeyedStep(name="parse", run=_told, key=ByColumn("video_id"), bucket_values=CAPTIONS, **about))
+    )
     counts = rows.then(Step(name="words", run=counted_words, **about))
-    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load_words)
+    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=ByColumn("word"), **about)), load_words)
     known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
     found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
@@ -142,10 +143,6 @@ def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
     return stated_by([caption], told_by([caption], read_synonyms(synonyms)), 0)
 
 
-def _by_id(config: Config, videos: pa.Table) -> np.ndarray:
-    return hashes_of(videos.column("video_id"))
-
-
 def _told(config: Config, videos: pa.Table) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
@@ -175,7 +172,7 @@ def _left_out(config: Config, videos: pa.Table) -> pa.Table:
 
 def _by_reference(config: Config, found: pa.Table) -> np.ndarray:
     if "reference" not in found.column_names:
-        return _by_id(config, found)
+        return hashes_of(found.column("video_id"))
     return mixed(found.column("reference").to_numpy().astype(np.uint64))
 
 

@@ -28,7 +28,7 @@ from cvr_data.core.files import Row, check_file, id_text, read_rows
 from cvr_data.core.parts import Bucket, bucket_table, hashes_of
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
-from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
@@ -104,7 +104,7 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
         bucket_values=CLAIMED, makes_rows=True, is_counted=False,
     )  # fmt: skip
     rows = videos.run.claimed(rows, joined, among=videos)
-    return rows.then(KeyedStep(name=NAME, run=_checked, key=_by_pair, sides=(has_phrases,), makes_rows=True))
+    return rows.then(KeyedStep(name=NAME, run=_checked, key=ByColumn("pair_id"), sides=(has_phrases,), makes_rows=True))
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -234,10 +234,6 @@ def _with_videos(config: None, rows: pa.Table, found: pa.Table) -> pa.Table:
         pc.fill_null(rows.column(f"{side}_{what}"), "").to_pylist() for what in ("id", "caption") for side in SIDES
     ]
     return rows.append_column("pair_id", pa.array(map(pair_id, *columns), pa.string()))
-
-
-def _by_pair(config: None, rows: pa.Table) -> np.ndarray:
-    return hashes_of(rows.column("pair_id"))
 
 
 def _checked(config: None, rows: pa.Table, has_phrases: bool) -> pa.Table:

@@ -23,16 +23,16 @@ import pyarrow.compute as pc
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.normalise import normalised
-from cvr_data.language.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
+from cvr_data.language.phrases import kind_of_phrase
 from cvr_data.language.tagging import tagged
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.halves import captions_with_halves, first_end, frame_ends, shared_halves, videos_of
 from cvr_data.pairs.search.pairs import (  # fmt: skip
     ChangedPairs,
-    DroppedGroup,
+    crowded_groups,
     group_rows,
     one_change_each,
     pairs_table,
@@ -54,11 +54,6 @@ FOUND = "found_reason"
 """Has their `drop_reason` until then."""
 
 PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
-
-_BEFORE_VERB = frozenset(("ADV", "PART"))
-_NEVER_FIRST = frozenset(("CCONJ", "SCONJ", "PUNCT"))
-_NEVER_LAST = frozenset(("DET", "CCONJ", "SCONJ", "ADP", "PUNCT"))
-_WITHIN_NOUN = MODIFIERS | THINGS | {"ADV", "CCONJ", "ADP", "PART"}
 
 EXAMPLE = {
     "a red car drives": ["a vintage motorcycle drives"],
@@ -98,7 +93,7 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
     found, templates = find_spans(captions, _limits(config))
-    pairs = pairs_table(captions, _spans(config, captions, found), [*templates, *_crowded(captions)], NAME)
+    pairs = pairs_table(captions, _spans(config, captions, found), [*templates, *crowded_groups(captions)], NAME)
     if config.phrases == "any":
         return pairs
     pairs = _undecided(pairs)
@@ -107,22 +102,28 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """Return the same rows of videos in parts."""
-    for step in steps(config):
-        videos = videos.then(step)
-    return videos
+    return videos.then(*steps(config))
 
 
 def steps(config: Config) -> list[Step]:
     """Return the steps that make the same rows of videos in parts."""
     about: dict[str, Any] = {"config": config, "makes_rows": True}
     shared = ClaimStep(
-        name="find ends", claims=_ends, settle=_shared_ends, run=_captions_with_ends,
+        name="find ends", claims=frame_ends, settle=shared_halves, run=captions_with_halves,
         per_value=2 * config.max_span, is_counted=False, **about,
     )  # fmt: skip
     if config.phrases == "any":
-        return [shared, KeyedStep(name=NAME, key=_end, run=pairs_in_bucket, bucket_values=BUCKET_VALUES, **about)]
+        return [
+            shared,
+            KeyedStep(name=NAME, key=ByColumn("half"), run=pairs_in_bucket, bucket_values=BUCKET_VALUES, **about),
+        ]
     spans = KeyedStep(
-        name="find spans", key=_end, run=_spans_in_bucket, bucket_values=BUCKET_VALUES, is_counted=False, **about
+        name="find spans",
+        key=ByColumn("half"),
+        run=_spans_in_bucket,
+        bucket_values=BUCKET_VALUES,
+        is_counted=False,
+        **about,
     )
     tagging = ClaimStep(
         name=NAME, claims=_span_claims, settle=_spans_to_drop, run=_decided, per_value=TAGGED_AS, **about
@@ -146,7 +147,10 @@ def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
         found, templates = find_spans(captions, _limits(config), only)
         pairs = pairs_table(captions, _spans(config, captions, found), [], NAME)
         tables.append(with_video_columns(pairs, videos.drop_columns(["captions"])))
-        groups += [*templates, *(each for each in _crowded(captions) if not is_last and each.text.count(" ") == shared)]
+        groups += [
+            *templates,
+            *(each for each in crowded_groups(captions) if not is_last and each.text.count(" ") == shared),
+        ]
     return pa.concat_tables([*tables, *group_rows(groups, NAME)], promote_options="permissive")
 
 
@@ -271,58 +275,9 @@ def _uses(pairs: pa.Table) -> _Uses:
     return _Uses(rows, said.dictionary, spans, of_row.ravel())
 
 
-def _crowded(captions: Captions) -> list[DroppedGroup]:
-    return [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-
-
-def _ends(config: Config, videos: pa.Table) -> pa.Table:
-    return frame_ends(config.min_shared_words, config.max_span, videos)
-
-
-def _shared_ends(config: Config, claims: pa.Table) -> pa.Table:
-    return shared_halves(claims)
-
-
-def _captions_with_ends(config: Config, videos: pa.Table, shared: pa.Table) -> pa.Table:
-    return captions_with_halves(videos, shared)
-
-
-def _end(config: Config, entries: pa.Table) -> np.ndarray:
-    return entries.column("half").to_numpy()
-
-
 def _frame(before: list[str], after: list[str]) -> tuple[int, int]:
     """Return (how many first words two captions have in common, and how many first and last), leaving one to each."""
     most = max(min(len(before), len(after)) - 1, 0)
     start = next((place for place in range(most) if before[place] != after[place]), most)
     shared = next((start + place for place in range(most - start) if before[-1 - place] != after[-1 - place]), most)
     return start, shared
-
-
-def kind_of_phrase(caption: Tagged, start: int, size: int) -> Literal["noun", "verb"] | None:
-    """Return what words start : start + size of a caption are.
-
-    A verb phrase begins with a verb, or an adverb before it; a noun phrase ends in a noun, an adjective or a number,
-    may begin with a preposition ("on the beach"), and may be a part of a longer one ("dark blue" of "dark blue car").
-    Neither begins with a conjunction or ends in a word that announces another: an article, a conjunction, an auxiliary
-    after other words, a preposition that is no verb's particle.
-    """
-    parts, tags = caption.parts[start : start + size], caption.tags[start : start + size]
-    is_cut = (parts[-1] in _NEVER_LAST and tags[-1] != "RP") or tags[-1] in ("TO", "POS")
-    if is_cut or parts[0] in _NEVER_FIRST or (size > 1 and parts[-1] == "AUX"):
-        return None
-    is_verb = [part in VERBS for part in parts]
-    if (
-        any(is_verb)
-        and all(part in _BEFORE_VERB for part in parts[: is_verb.index(True)])
-        and not _is_modified(caption, start, size)
-    ):
-        return "verb"
-    is_nominal = all(part in _WITHIN_NOUN or tag in PARTICIPLES for part, tag in zip(parts, tags, strict=True))
-    return "noun" if is_nominal and (parts[-1] in THINGS or parts[-1] in ("ADJ", "NUM")) else None
-
-
-def _is_modified(caption: Tagged, start: int, size: int) -> bool:
-    """Whether the first verb is a participle before a noun of the span: "striped cat", not "holding a cat"."""
-    following = caption.parts[start + 1 : start + size]
-    return caption.tags[start] in ("VBN", "VBD") and bool(following) and following[0] in (*THINGS, "ADJ")

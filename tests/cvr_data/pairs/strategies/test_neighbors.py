@@ -227,7 +227,7 @@ def test_an_empty_corpus_gives_an_empty_table():
 
 @pytest.mark.parametrize("options", [{"k": 0}, {"low": 0.9, "high": 0.5}, {"low": -2}])
 def test_options_that_make_no_sense_are_refused(options):
-    with pytest.raises(ValueError, match="at least|below high"):
+    with pytest.raises(ValueError, match=r"at least|below high"):
         Config(**options)
 
 
