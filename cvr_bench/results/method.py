@@ -56,11 +56,7 @@ def result_folders(path: Path) -> list[Path]:
 
 
 def read_method(path: Path) -> Method:
-    """Return the method of a folder.
-
-    Raises:
-        CvrError: no result is there, or its seeds are of several tasks.
-    """
+    """Return the method of a folder. Raises CvrError: no result is there, or its seeds are of several tasks."""
     results = [read_result(one) for one in result_folders(path)]
     if len({(result.model, result.task_key) for result in results}) > 1:
         raise CvrError(f"{path} holds results of several models or tasks; compare its seeds one by one.")

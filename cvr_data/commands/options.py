@@ -27,11 +27,7 @@ class PlainPath(click.Path):
         self.anywhere = anywhere
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path.
-
-        Raises:
-            CvrError: it is something else, or an address that is not known or not reached.
-        """
+        """Return the path. Raises CvrError: it is something else, or an address that is not known or not reached."""
         if "\0" in str(value):
             raise CvrError(f"{value!r} is no path: it holds a NUL.")
         check_address(str(value))

@@ -58,11 +58,7 @@ class _Marks(NamedTuple):
 
 
 def check_start(path: Path) -> None:
-    """Look at the first bytes of a file of text.
-
-    Raises:
-        CvrError: it is empty, in another encoding, or no text.
-    """
+    """Look at the first bytes of a file of text. Raises CvrError: it is empty, in another encoding, or no text."""
     with path.open("rb") as file:
         start = file.read(512)
     if not start:

@@ -36,11 +36,7 @@ def rows_with(artifact: Artifact, name: str, wanted: Mapping[str, Iterable[str]]
 
 
 def check_written(artifact: Artifact, schema: pa.Schema) -> None:
-    """Refuse parts that lack a column which the schema requires.
-
-    Raises:
-        CvrError: the first of them is named.
-    """
+    """Refuse parts that lack a column which the schema requires. Raises CvrError: the first of them is named."""
     names = pq.read_schema(artifact.part_paths[0]).names if artifact.part_paths else schema.names
     for field in schema:
         if not field.nullable and field.name not in names:

@@ -49,11 +49,7 @@ def input_names(artifact: Artifact, *kinds: str) -> list[str]:
 
 
 def input_paths(artifact: Artifact, *kinds: str) -> dict[str, Path]:
-    """Return where the inputs of these kinds lie, by name.
-
-    Raises:
-        CvrError: one has moved or changed since.
-    """
+    """Return where the inputs of these kinds lie, by name. Raises CvrError: one has moved or changed since."""
     return {name: artifact.input_path(name) for name in input_names(artifact, *kinds)}
 
 

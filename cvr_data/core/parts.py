@@ -122,20 +122,12 @@ def cut_rows(paths: Sequence[Path], rows: int) -> Parts:
 
 
 def column_names(path: Path) -> list[str]:
-    """Return the columns of a Parquet file.
-
-    Raises:
-        CvrError: it cannot be read as Parquet.
-    """
+    """Return the columns of a Parquet file. Raises CvrError: it cannot be read as Parquet."""
     return read_schema(path).names
 
 
 def read_schema(path: Path) -> pa.Schema:
-    """Return the columns of a Parquet file with their types.
-
-    Raises:
-        CvrError: it cannot be read as Parquet.
-    """
+    """Return the columns of a Parquet file with their types. Raises CvrError: it cannot be read as Parquet."""
     return _footer(path).schema.to_arrow_schema()
 
 
@@ -178,11 +170,7 @@ def read_part(
 
 
 def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
-    """Yield the rows of a bucket, a table for each file.
-
-    Raises:
-        CvrError: a file cannot be read.
-    """
+    """Yield the rows of a bucket, a table for each file. Raises CvrError: a file cannot be read."""
     for number in bucket.files:
         path = dealt_file(bucket.folder, number)
         try:
@@ -194,11 +182,7 @@ def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
 
 
 def bucket_table(bucket: Bucket) -> pa.Table:
-    """Return the rows of a bucket as one table.
-
-    Raises:
-        CvrError: a file cannot be read.
-    """
+    """Return the rows of a bucket as one table. Raises CvrError: a file cannot be read."""
     return pa.concat_tables(list(read_bucket(bucket)), promote_options="permissive")
 
 

@@ -105,11 +105,7 @@ def reason(error: BaseException) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file.
-
-    Raises:
-        CvrError: the file is missing or not UTF-8.
-    """
+    """Return the text of a UTF-8 file. Raises CvrError: the file is missing or not UTF-8."""
     with reading(path, "text"):
         return path.read_bytes().decode("utf-8")
 

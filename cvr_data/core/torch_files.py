@@ -49,11 +49,7 @@ def _reason(error: Exception) -> str:
 
 
 def check_zip(path: Path) -> None:
-    """Refuse an archive that unpacks to far more than it is.
-
-    Raises:
-        CvrError: it would.
-    """
+    """Refuse an archive that unpacks to far more than it is. Raises CvrError: it would."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             _check_size(path, sum(info.file_size for info in archive.infolist()))
@@ -90,11 +86,7 @@ def _tensors(content: Any) -> Iterator[Any]:
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:
-    """Return the tensors of a `.safetensors` file by name.
-
-    Raises:
-        CvrError: it is missing or damaged.
-    """
+    """Return the tensors of a `.safetensors` file by name. Raises CvrError: it is missing or damaged."""
     from safetensors.torch import load_file
 
     with reading(path, "safetensors"):

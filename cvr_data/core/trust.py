@@ -70,11 +70,7 @@ def is_stored() -> bool:
 
 
 def require_named(name: str, what: str) -> None:
-    """Refuse a name that no word of the user is.
-
-    Raises:
-        CvrError: it comes from a file alone.
-    """
+    """Refuse a name that no word of the user is. Raises CvrError: it comes from a file alone."""
     if name not in _NAMED.get():
         raise CvrError(
             f"{what} {name!r} is no part of cvr and was named by a file, not by you: data may not choose what runs. "

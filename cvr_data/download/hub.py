@@ -120,11 +120,7 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
 
 
 def parts_of(url: str) -> tuple[str, str, str, str]:
-    """Return (kind, repository, revision, path) of an hf:// address.
-
-    Raises:
-        CvrError: it is no such address.
-    """
+    """Return (kind, repository, revision, path) of an hf:// address. Raises CvrError: it is no such address."""
     found = _ADDRESS.fullmatch(url)
     if found is None:
         raise CvrError(f"{url!r} should look like hf://datasets/owner/name@revision/path.")

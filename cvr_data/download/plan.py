@@ -81,11 +81,7 @@ def make_plan(request: DownloadRequest, config: Config) -> Plan:
 
 
 def carry_out(plan: Plan, config: Config) -> Outcome:
-    """Fetch what is missing of a plan and unpack its archives.
-
-    Raises:
-        CvrError: an archive is damaged or not safe.
-    """
+    """Fetch what is missing of a plan and unpack its archives. Raises CvrError: an archive is damaged or not safe."""
     request = plan.request
     waiting = [item for item in plan.items if not marker(request.folder / item.file).exists()]
     waiting = at_one_commit(waiting, request.folder)

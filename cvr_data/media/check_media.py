@@ -127,11 +127,7 @@ def check_media(media: Sequence[Medium], out: Path, config: Config) -> pa.Table:
 
 
 def media_file(folder: Path) -> Path:
-    """Return media.parquet of a folder.
-
-    Raises:
-        CvrError: there is none.
-    """
+    """Return media.parquet of a folder. Raises CvrError: there is none."""
     if not (folder / MEDIA).is_file():
         raise CvrError(f"{folder} holds no {MEDIA}; run: cvr check-media ... -O {folder}")
     return folder / MEDIA

@@ -140,11 +140,7 @@ def read_medium(
 
 
 def look_at_medium(clip: Clip, work: Work) -> VideoInfo:
-    """Return what there is of a file, of which one frame at least is decoded.
-
-    Raises:
-        UnreadableVideo: there is none.
-    """
+    """Return what there is of a file, of which one frame at least is decoded. Raises UnreadableVideo: there is none."""
     with _faults_of_medium("cannot be opened ({})"):
         return (look_at_pictures if _is_picture(clip, work) else look_at_film)(clip, work)
 

@@ -144,11 +144,7 @@ class Decoders:
         return frames, answer["note"]
 
     def info(self, clip: Clip) -> VideoInfo:
-        """Return what there is of a clip.
-
-        Raises:
-            UnreadableVideo: it has no frame that can be decoded.
-        """
+        """Return what there is of a clip. Raises UnreadableVideo: it has no frame that can be decoded."""
         return VideoInfo(**self._answer(clip, {})[0]["info"])
 
     def header(self, file: RemoteFile) -> VideoInfo:

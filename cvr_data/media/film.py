@@ -57,11 +57,7 @@ class Film:
         return self.note or ("still: one frame" if len(self.numbers) == 1 else None)
 
     def sampled(self, count: int, sampler: str) -> list[int]:
-        """Return the numbers that a sampler takes, some perhaps twice.
-
-        Raises:
-            ValueError: there is no time to go by.
-        """
+        """Return the numbers that a sampler takes, some perhaps twice. Raises ValueError: there is no time to go by."""
         if sampler == "per-second" and not self.fps and not self.last_s:
             raise ValueError("the frame rate is unknown, so no frame can be taken per second")
         chosen = sample_shown(self.times_s, self.last_s, count, sampler, self.fps)

@@ -69,11 +69,7 @@ def media_files(folder: Path) -> list[str]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Return the file that a table names below a folder.
-
-    Raises:
-        CvrError: the name leads out of it.
-    """
+    """Return the file that a table names below a folder. Raises CvrError: the name leads out of it."""
     here, path = (_normal(place) for place in (folder, folder / name))
     if "\0" in name or not path.is_relative_to(here):
         raise CvrError(

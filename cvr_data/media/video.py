@@ -42,11 +42,7 @@ class Video:
 
     @property
     def clip(self) -> Clip:
-        """Its file, and the seconds of it that count.
-
-        Raises:
-            UnreadableVideo: it has no file.
-        """
+        """Its file, and the seconds of it that count. Raises UnreadableVideo: it has no file."""
         if self.path is None:
             raise UnreadableVideo(f"{self.video_id}: the video has no file.")
         return Clip(self.path, self.start_s, self.end_s)

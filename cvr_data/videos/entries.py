@@ -101,11 +101,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def one_video_split(video_id: str, splits: Iterable[str | None]) -> str | None:
-    """Return the one split that rows of an id give; None where they give none.
-
-    Raises:
-        CvrError: they give two.
-    """
+    """Return the one split that rows of an id give; None where they give none. Raises CvrError: they give two."""
     found = sorted({split for split in splits if split is not None}, key=SPLITS.index)
     if len(found) > 1:
         raise CvrError(f"{video_id} is in the splits {' and '.join(found)}; a video is in one.")

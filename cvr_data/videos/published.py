@@ -104,11 +104,7 @@ def corpus_files(path: Path, *suffixes: str) -> list[Path]:
 
 
 def corpus_table_files(path: Path) -> list[Path]:
-    """Return the table, or the partitions in a folder and those below it, sorted.
-
-    Raises:
-        CvrError: there is none.
-    """
+    """Return the table, or the partitions in a folder and those below it, sorted. Raises CvrError: there is none."""
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())

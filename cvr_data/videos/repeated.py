@@ -49,11 +49,7 @@ def repeated_videos_step(policy: str) -> ClaimStep:
 
 
 def refuse_repeated_videos(videos: Flow, where: str) -> None:
-    """Refuse ids that come again where that is a mistake.
-
-    Raises:
-        CvrError: the first three are named.
-    """
+    """Refuse ids that come again where that is a mistake. Raises CvrError: the first three are named."""
     if videos.steps[-1].config != "error":
         return
     found: dict[str, None] = {}

@@ -55,11 +55,7 @@ class InvertedFile:
 
 
 def check_installed(what: str, instead: str) -> None:
-    """Stop before the work begins.
-
-    Raises:
-        CvrError: FAISS is not installed.
-    """
+    """Stop before the work begins. Raises CvrError: FAISS is not installed."""
     if find_spec("faiss") is None:
         raise CvrError(f"{what} needs FAISS: pip install 'cvr[faiss]', or {instead}.")
 

@@ -206,11 +206,7 @@ def _dropped(left_out: pa.Table) -> pa.Table:
 
 
 def read_synonyms(path: Path | None) -> dict[str, str]:
-    """Return word -> first word of its line.
-
-    Raises:
-        CvrError: no such file, or a word in two groups.
-    """
+    """Return word -> first word of its line. Raises CvrError: no such file, or a word in two groups."""
     if path is None:
         return {}
     if not path.is_file():

@@ -70,11 +70,7 @@ TEXT_COLUMNS = {
 
 
 def inputs(config: Config) -> dict[str, Path]:
-    """Return the files it reads.
-
-    Raises:
-        CvrError: the file is missing, empty, of an unknown kind, or lacks a column.
-    """
+    """Return the files it reads. Raises CvrError: the file is missing, empty, of an unknown kind, or lacks a column."""
     check_file(config.path, _columns(config))
     for name in ("split", "recording"):  # what keeps videos apart later is not left out unseen
         if getattr(config, name) is None and name in column_names(config.path):

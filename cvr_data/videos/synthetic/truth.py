@@ -37,11 +37,7 @@ class Truth:
     splits: Mapping[str, str]
 
     def concept(self, video_id: str) -> Concept:
-        """Return what a clip shows.
-
-        Raises:
-            CvrError: the world has no such clip.
-        """
+        """Return what a clip shows. Raises CvrError: the world has no such clip."""
         if video_id not in self.concepts:
             raise CvrError(f"The truth has no clip {video_id!r} (it has {first_few(self.concepts)}).")
         return self.concepts[video_id]
