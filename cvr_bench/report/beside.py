@@ -1,6 +1,6 @@
 """What stands beside the metrics of a table: other metrics, the reference of each query, copies, and distractors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cvr_bench.results.method import result_labels
@@ -41,8 +41,7 @@ def beside_report_table(results: Sequence[Result]) -> str:
     parts = [result_text_table(beside_report_rows(results))]
     parts += beside_report_notes(results)
     parts += _symmetry_lines(results)
-    kinds = {name: one for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
-             if one["distractors"]}  # fmt: skip
+    kinds = {name: one for name, one in _beside_of_each(results) if one["distractors"]}
     if kinds:
         names = list(next(iter(kinds.values()))["distractors"])
         metric = f"R@{results[0].ks[0]}"
@@ -54,10 +53,13 @@ def beside_report_table(results: Sequence[Result]) -> str:
     return "\n".join(parts)
 
 
+def _beside_of_each(results: Sequence[Result]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return zip(result_labels(results), (result.beside for result in results), strict=True)
+
+
 def _symmetry_lines(results: Sequence[Result]) -> list[str]:
     """Return a table of how often a query and its way back are found; none where no query has one."""
-    found = {name: told for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
-             if (told := one.get("way_back"))}  # fmt: skip
+    found = {name: told for name, one in _beside_of_each(results) if (told := one.get("way_back"))}
     if not found:
         return []
     metric = f"R@{results[0].ks[min(2, len(results[0].ks) - 1)]}"

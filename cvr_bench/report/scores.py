@@ -110,7 +110,8 @@ def report_groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
         alike[result.record["task"]["name"], result.task_key].append(result)
-    return [_styled(_labelled(members)) for members in alike.values()]
+    named = (zip(members, result_labels(members), strict=True) for members in alike.values())
+    return [_styled([ScoredModel(result, label) for result, label in group]) for group in named]
 
 
 def report_recall_curves(entries: Sequence[ScoredModel]) -> list[Curve]:
@@ -156,10 +157,7 @@ def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:
 
 
 def _slice_title(name: str, value: str) -> str:
-    """Return how the page calls a value of a slice."""
-    if name == "backend" and value in LANGUAGE_MODELS:
-        return f"LLM ({value})"
-    return value
+    return f"LLM ({value})" if name == "backend" and value in LANGUAGE_MODELS else value
 
 
 def reported_differences(entries: Sequence[ScoredModel]) -> dict[str, list[Gain]]:
@@ -209,10 +207,6 @@ def reported_best_labels(entries: Sequence[ScoredModel]) -> dict[str, set[str]]:
         values = {entry.label: entry.result.record[metric] for entry in entries}
         best[metric] = {label for label, value in values.items() if value == min(values.values())}
     return best
-
-
-def _labelled(results: Sequence[Result]) -> list[ScoredModel]:
-    return [ScoredModel(result, label) for result, label in zip(results, result_labels(results), strict=True)]
 
 
 def _styled(entries: Sequence[ScoredModel]) -> list[ScoredModel]:

@@ -19,6 +19,8 @@ from cvr_data.media.places import ids_of_clips
 from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
 
 MARKS = ',"\r\n'
+STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""What rows hold of a video, as `datasets` stores it."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,14 @@ def files_by_split(path: Path, wanted: Mapping[str, Sequence[str]], split: str, 
     raise CvrError(f"{path} holds none of {first_few(listed, 6)}.")
 
 
+def triplets_of_files(
+    path: Path, wanted: Mapping[str, Sequence[str]], config: "OfSplits", read: Callable[[Any, Path, str], pa.Table]
+) -> pa.Table:
+    """Return the triplets that `read(config, file, split)` gives of a file, or of each split's file of a folder."""
+    files = files_by_split(path, wanted, config.split)
+    return concat_file_tables([read(config, file, split) for split, file in files.items()])
+
+
 def csv_cells(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
     """Return the cells of a column as values, None where a cell is empty.
 
@@ -233,6 +243,13 @@ def csv_texts(cell: Any) -> list[str]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ValueError("not a list of texts")
     return list(values)
+
+
+def write_csv_file(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> Path:
+    """Write a CSV file, with the folders above it; return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, csv_text(header, lines))
+    return path
 
 
 def csv_text(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:

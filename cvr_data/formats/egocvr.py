@@ -19,7 +19,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.core.files import read_columns
-from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
 from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
@@ -52,11 +51,9 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write the queries and clips of each split that has rows, and return the paths."""
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
-        folder = out / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        paths += [folder / egocvr_file("annotations", split), folder / egocvr_file("data", split)]
-        write_bytes(paths[-2], _rows.csv_text(QUERIES, _query_lines(rows)))
-        write_bytes(paths[-1], _rows.csv_text(CLIPS, _clip_lines(rows, videos, split)))
+        files = [out / FOLDER / egocvr_file(what, split) for what in ("annotations", "data")]
+        paths.append(_rows.write_csv_file(files[0], QUERIES, _query_lines(rows)))
+        paths.append(_rows.write_csv_file(files[1], CLIPS, _clip_lines(rows, videos, split)))
     return paths
 
 

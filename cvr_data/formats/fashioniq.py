@@ -33,8 +33,6 @@ FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
 class Config(OfSplits):
     category: str = ""
     """Read this category only; empty: all. Rows without one are written under it, or under `all`."""
-    split: str = ""
-    """Read this split only: train, val or test; empty: all."""
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
-    files = _rows.files_by_split(path, FILES, config.split)
-    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
+    return _rows.triplets_of_files(path, FILES, config, _read_file)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datasets import DatasetDict, Features
 
 VIDEO_COLUMNS = {"reference_video": "reference_id", "target_video": "target_id"}
-STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 @dataclass(frozen=True, kw_only=True)

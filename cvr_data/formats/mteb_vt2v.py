@@ -29,6 +29,7 @@ from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_statistics
 from cvr_data.formats._rows import (
+    STORED_VIDEO,
     file_rows_by_split,
     file_to_triplets,
     file_to_videos,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 CONFIGS = ("corpus", "queries", "qrels", "excluded_references")
 QRELS = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string()), ("score", pa.int32())])
 EXCLUDED = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string())])
-STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SHARD_ROWS = 128
 """Videos in one file: all bytes of a file are in memory at once."""
 TASK = """from mteb.abstasks.retrieval import AbsTaskRetrieval

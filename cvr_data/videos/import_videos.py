@@ -65,7 +65,10 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config={**config_dict(config), **({} if found is None else _about_media(*found))},
+        config={
+            **config_dict(config),
+            **({} if found is None else {"media_files": _listing(*found), "decoding": DECODING}),
+        },
         inputs=inputs,
         overwrite=overwrite,
     )
@@ -101,11 +104,6 @@ def _told(counts: Mapping[str, int]) -> dict[str, Any]:
     if left_out:
         logger.warning("%d addresses named a user and a password, which are not kept.", count)
     return {READ: told.pop(READ, 0), **left_out, "languages": told, **({"media": media} if media else {})}
-
-
-def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
-    """What makes another import of media: their names and sizes, and how they are decoded."""
-    return {"media_files": _listing(folder, names), "decoding": DECODING}
 
 
 def _listing(folder: Path, names: Iterable[str]) -> str:

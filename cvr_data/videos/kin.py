@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, hashes_of, mixed, read_bucket
+from cvr_data.core.parts import Bucket, bucket_table, hashes_of, mixed
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.media.perceptual_hash import media_hashes
@@ -112,7 +112,7 @@ def video_store_sides(embeddings: Path | None) -> tuple[Side, ...]:
 
 def _load_kin(bucket: Bucket) -> Kin:
     """Return the components of the edges that lie there."""
-    edges = pa.concat_tables(read_bucket(bucket))
+    edges = bucket_table(bucket)
     ends_E2 = np.stack([edges.column(name).to_numpy() for name in ("first", "second")], axis=1)
     ids, places = np.unique(ends_E2, return_inverse=True)
     places_E2 = places.reshape(ends_E2.shape)
@@ -214,7 +214,7 @@ def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshol
         raise CvrError(f"{about.embeddings} has no features of the videos of {about.videos}.")
     starts = range(0, known.values, BLOCK)
     blocks = run.made("blocks", lambda: (pa.table({"start": [start]}) for start in starts))
-    sides = (*store, run.side(known, _load_ids))
+    sides = (*store, run.side(known, bucket_table))
     return blocks.then(
         Step(name="similar", run=_similar, config=threshold, sides=sides, makes_rows=True, is_counted=False)
     )
@@ -223,11 +223,6 @@ def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshol
 def _known(config: None, videos: pa.Table, store: "FeatureStore") -> pa.Table:
     ids = videos.select(["video_id"])
     return ids.filter(pa.array(store.has_videos(ids.column(0).to_pylist())))
-
-
-def _load_ids(bucket: Bucket) -> pa.Table:
-    """Return the ids that lie there."""
-    return pa.concat_tables(read_bucket(bucket))
 
 
 def _similar(threshold: float, block: pa.Table, store: "FeatureStore", known: pa.Table) -> pa.Table:
