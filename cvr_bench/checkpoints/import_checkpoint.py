@@ -21,7 +21,8 @@ from torch import Tensor
 from cvr_bench.checkpoints.config import CLASSES, checkpoint_config
 from cvr_bench.checkpoints.names import Layout, renamed_checkpoint
 from cvr_bench.models.parts.weights import EXTRA, FROZEN, WEIGHTS, read_model_weights
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.whole_files import whole_file
 from cvr_data.features.encoders.networks.checkpoints import (

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.tables import TRIPLETS

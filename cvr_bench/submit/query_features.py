@@ -32,7 +32,8 @@ from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.tasks.task import Query, Task, part_of_task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import json_bytes, write_bytes

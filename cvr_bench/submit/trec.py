@@ -22,7 +22,7 @@ from torch import Tensor
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.scoring.evaluate import Ranks, evaluate
 from cvr_bench.tasks.task import Item, Query, Task, part_of_task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.reading import read_text

@@ -18,7 +18,7 @@ import httpx2
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.http_client import BAD_ADDRESS, http_client, innermost_cause
-from cvr_data.core.progress import Progress
+from cvr_data.core.progress import Megabytes
 from cvr_data.core.whole_files import file_sha256
 
 INDEX = "https://pypi.org/simple"
@@ -122,11 +122,9 @@ def _bring(client: httpx2.Client, link: str, folder: Path) -> Path:
         try:
             with client.stream("GET", link) as response, target.open("wb") as file:
                 response.raise_for_status()
-                megabytes = int(response.headers.get("Content-Length", 0)) // 1_000_000
-                with Progress(f"download {target.name}", megabytes, "MB") as progress:
+                with Megabytes(f"download {target.name}", int(response.headers.get("Content-Length", 0))) as progress:
                     for chunk in response.iter_bytes():
-                        file.write(chunk)
-                        progress.advance(file.tell() // 1_000_000 - progress.done)
+                        progress.advance_bytes(file.write(chunk))
             return target
         except httpx2.TransportError:
             if attempt == TRIES:

@@ -140,6 +140,19 @@ class Progress(AbstractContextManager["Progress"]):
         sys.stderr.flush()
 
 
+class Megabytes(Progress):
+    """A progress line in whole megabytes."""
+
+    def __init__(self, label: str, total_bytes: int):
+        super().__init__(label, total_bytes // 1_000_000, "MB")
+        self.bytes = 0
+
+    def advance_bytes(self, count: int, note: str = "") -> None:
+        """Add so many bytes."""
+        self.bytes += count
+        self.advance(self.bytes // 1_000_000 - self.done, note)
+
+
 def progress_line(count: str, left: int, elapsed_s: float, rate: float | None, unit: str, note: str) -> str:
     """Return `mine 120/400 rows, 31.2 rows/s, 9 s left, 3 dropped`; without a rate there is no estimate."""
     parts = [count] if rate is None else [count, f"{rate:{'.1f' if rate >= 0.95 else '.2g'}} {unit}/s"]

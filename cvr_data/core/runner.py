@@ -21,7 +21,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
+from cvr_data.core.artifact_writer import WORK, ArtifactWriter, Written
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.counts import Counts
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
@@ -100,13 +101,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.writer.__exit__(kind, error, trace)
 
     def read(
-        self,
-        folder: Path,
-        columns: Sequence[str] | None = None,
-        required: Sequence[str] = (),
-        part_values: int | None = None,
-        part_rows: int | None = None,
-    ) -> Flow:
+        self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = (),
+        part_values: int | None = None, part_rows: int | None = None,
+    ) -> Flow:  # fmt: skip
         """Return the rows of an artifact, with those of the columns that it has.
 
         Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed;
@@ -121,15 +118,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         return self.read_files(paths, columns, required, part_values, part_rows, where=folder)
 
     def read_files(
-        self,
-        paths: Sequence[Path],
-        columns: Sequence[str] | None = None,
-        required: Sequence[str] = (),
-        part_values: int | None = None,
-        part_rows: int | None = None,
-        *,
-        where: Path,
-    ) -> Flow:
+        self, paths: Sequence[Path], columns: Sequence[str] | None = None, required: Sequence[str] = (),
+        part_values: int | None = None, part_rows: int | None = None, *, where: Path,
+    ) -> Flow:  # fmt: skip
         """Return the rows of Parquet files of one schema, with those of the columns that they have.
 
         Raises:
@@ -218,8 +209,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             unit: of the progress.
         """
         _, done = self._pass(flow, self.stage, (total, unit), schema=schema, sort_by=tuple(sort_by), also=also)
-        self._remove_leftovers()
-        self.written = sum(each.rows for each in done)
+        self._note_written(done)
         paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
         return replace(self.read_files(paths, where=self.out), rows=self.written)
 
@@ -249,8 +239,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
         done = self.counts.done(make_job, list(parts.items()), (about, make), name, on_gpu=True)
         self.counts.add([Step(name=name, run=make)], done)
-        self._remove_leftovers()
-        self.written = sum(each.rows for each in done)
+        self._note_written(done)
         return [each.rows for each in done]
 
     def rested(self, flow: Flow, *, is_mapped: bool = False) -> Flow:
@@ -298,8 +287,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         make_folder(folder)
         return folder
 
-    def _remove_leftovers(self) -> None:
-        """Remove parts that a run cut another way left behind."""
+    def _note_written(self, done: Sequence[Done]) -> None:
+        """Count the rows of the parts, and remove those that a run cut another way left behind."""
+        self.written = sum(each.rows for each in done)
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if is_part and path.name not in self.counts.files and path.name not in self.writer.foreign:

@@ -184,7 +184,7 @@ def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
 def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     note = of.folder / f"{index:05d}.json"
     signed = hashlib.sha256(repr((of.key, about, of.buckets, [step.name for step in of.steps])).encode()).hexdigest()
-    if (done := _read_note(note, of.out, signed)) is not None:
+    if (done := _read_note(of, note, signed)) is not None:
         return done
     make_folder(of.folder)
     made = make()
@@ -196,11 +196,11 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     return made
 
 
-def _read_note(note: Path, out: Path, signed: str) -> Done | None:
+def _read_note(of: Pass, note: Path, signed: str) -> Done | None:
     """Return what an earlier run of the job said, if its files are still so."""
     try:
         said = json.loads(note.read_bytes())
-        if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
+        if said["job"] != signed or said["files"] != _said_of(of, [of.out / name for name in said["files"]]):
             return None
         if any(_size(place_of(name)) != size for name, size in said["without"].items()):
             return None
@@ -209,10 +209,6 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         return Done(counts, said["rows"], said["given"], said["files"], sizes, without, is_kept=True)
     except (OSError, ValueError, KeyError, TypeError):  # no note, or one that was cut off or edited
         return None
-
-
-def _is_as_said(path: Path, size: int, sha256: str) -> bool:
-    return path.stat().st_size == size and file_sha256(path) == sha256
 
 
 def _size(path: Path) -> int:
@@ -235,7 +231,7 @@ def _run(of: Pass, index: int, part: Part) -> Done:
             number = pa.array(np.full(dropped.num_rows, of.first_counted + len(counts), np.int32))
             lost += [dropped.append_column("drop_step", number)] if dropped.num_rows else []
             counts.append(count)
-    paths = [*_write_dropped(of, index, lost)]
+    paths = _write_dropped(of, index, lost)
     sizes: tuple[int, ...] = ()
     if of.deal_for is None:
         table, others = of.also(table, of.out, index) if of.also else (table, [])
@@ -265,11 +261,10 @@ def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table,
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
-    if not lost:
-        return []
     path = of.out / f"dropped-{of.first_dropped + index:05d}.parquet"
-    write_parquet(path, pa.concat_tables(lost, promote_options="permissive"))
-    return [path]
+    if lost:
+        write_parquet(path, pa.concat_tables(lost, promote_options="permissive"))
+    return [path] if lost else []
 
 
 def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) -> tuple[int, ...]:

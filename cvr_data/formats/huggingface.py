@@ -16,7 +16,13 @@ import pyarrow as pa
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
-from cvr_data.formats._rows import concat_file_tables, file_rows_by_split, refuse_clips_in_format, video_values_for_file
+from cvr_data.formats._rows import (
+    STORED_VIDEO,
+    concat_file_tables,
+    file_rows_by_split,
+    refuse_clips_in_format,
+    video_values_for_file,
+)
 from cvr_data.media.video import UnreadableVideo, probe
 from cvr_data.tables import SPLITS, TRIPLETS
 

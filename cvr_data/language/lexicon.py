@@ -268,7 +268,7 @@ class Lexicon:
         if first == second:
             return "same"
         ours, theirs = self.likely(first, part), self.likely(second, part)
-        if not {*ours}.isdisjoint(theirs) or self._is_grouped(ours, theirs):
+        if any(meaning in theirs or not self._grouped[meaning].isdisjoint(theirs) for meaning in ours):
             return "same"
         for one in ours:
             for other in theirs:
@@ -277,9 +277,6 @@ class Lexicon:
                 if other in self.ancestors(one):
                     return "below"
         return "sibling" if any(self._are_siblings(one, other) for one in ours for other in theirs) else "apart"
-
-    def _is_grouped(self, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-        return any(not self._grouped[meaning].isdisjoint(theirs) for meaning in ours)
 
     def _are_siblings(self, one: int, other: int) -> bool:
         ours, theirs = self.ancestors(one), self.ancestors(other)

@@ -149,8 +149,12 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
 
 def _files(config: Config) -> dict[str, Path]:
     """What the encoder reads."""
-    chosen = ENCODERS.config(config.encoder, config.encoder_options) if config.encoder else None
-    return {f"encoder_{name}": path for name, path in paths_in(chosen).items()} if chosen else {}
+    found = paths_in(_encoder_config(config)) if config.encoder else {}
+    return {f"encoder_{name}": path for name, path in found.items()}
+
+
+def _encoder_config(config: Config) -> Any:
+    return ENCODERS.config(config.encoder, config.encoder_options)
 
 
 def _describer(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":
@@ -187,7 +191,6 @@ class Describer:
     def identity(self) -> dict[str, Any]:
         """Return what the descriptions depend on, as JSON values."""
         config = self.config
-        encoder = config_dict(ENCODERS.config(config.encoder, config.encoder_options)) if config.encoder else {}
         return {
             **config_dict(replace(config, options=(), encoder_options=())),
             "prompt": self.prompt.name,
@@ -195,7 +198,7 @@ class Describer:
             "decoding": [dict(self.prompt.decoding), dict(self.prompt.retry)],
             "model": self.backend.model,
             "options": config_dict(self.options),
-            "encoder_options": encoder,
+            "encoder_options": config_dict(_encoder_config(config)) if config.encoder else {},
             "floor": config.lowest if config.encoder else None,
         }
 
@@ -206,13 +209,16 @@ class Describer:
         for attempt in range(self.config.attempts):
             self._attempt(todo, attempt)
             todo = [row for row in todo if row.status != "ok"]
-        texts = [row.text for row in rows]
-        described = with_column(videos, "description", pa.array(texts, pa.string()))
-        for name, column in zip(COLUMNS.names, self._columns(rows).columns, strict=True):
-            if name in described.column_names:
-                described = described.drop_columns([name])
-            described = described.append_column(COLUMNS.field(name), column)
+        described = with_column(videos, "description", pa.array([row.text for row in rows], pa.string()))
+        described = described.drop_columns([name for name in COLUMNS.names if name in described.column_names])
+        values = [(row.status, row.reasons, row.similarity, row.answer.text, self._model_of(row), row.attempts)
+                  for row in rows]  # fmt: skip
+        for place, column in enumerate(COLUMNS):
+            described = described.append_column(column, pa.array([each[place] for each in values], column.type))
         return described
+
+    def _model_of(self, row: Description) -> str:
+        return "" if row.status == "given" else self.backend.model
 
     def _is_shown(self, row: Description) -> bool:
         """Read the frames of a video that is to be described."""
@@ -231,24 +237,23 @@ class Describer:
         return True
 
     def _video(self, row: Description) -> Video:
-        video = row.video
-        path = resolve_media(self.folder, video["path"])
+        video, path = row.video, resolve_media(self.folder, row.video["path"])
         return Video(video["video_id"], path, start_s=video["start_s"], end_s=video["end_s"])
 
     def _attempt(self, rows: Sequence[Description], attempt: int) -> None:
         requests = [self._request(row, attempt) for row in rows]
         for row, answer in zip(rows, self.asker.answers(requests), strict=True):
             row.answer, row.attempts, row.similarity = answer, attempt + 1, None
-            if answer.text is None:
-                row.fail("error", answer.error or "no answer")
-                continue
             self._take(row, answer)
         self._check([row for row in rows if row.status == "ok"])
 
     def _take(self, row: Description, answer: Answer) -> None:
+        if answer.text is None:
+            row.fail("error", answer.error or "no answer")
+            return
         prompt = self.prompt
         found = read_answer(
-            answer.text or "", lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_cut_off=answer.is_cut,
+            answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_cut_off=answer.is_cut,
             is_paragraph=True,
         )  # fmt: skip
         row.lacked = found.lacks or row.lacked
@@ -272,15 +277,13 @@ class Describer:
 
     def _request(self, row: Description, attempt: int) -> Request:
         prompt = self.prompt
-        captions = row.video["captions"] or [""]
+        caption = (row.video["captions"] or [""])[0]
+        question = prompt.question({"frames": str(len(row.images)), "caption": caption})
         request = Request(
             pair_id=row.video["video_id"],
             style="describe",
             change=Change(kind="", slot="", before="", after=""),
-            messages=(
-                *prompt.introduction(attempt),
-                prompt.question({"frames": str(len(row.images)), "caption": captions[0]}),
-            ),
+            messages=(*prompt.introduction(attempt), question),
             images=row.images,
             lead=prompt.lead,
             one_line=False,
@@ -290,23 +293,9 @@ class Describer:
         )
         return with_more_room(request, row.lacked)
 
-    def _columns(self, rows: Sequence[Description]) -> pa.Table:
-        values = [
-            {
-                "description_status": row.status,
-                "description_reasons": row.reasons,
-                "description_similarity": row.similarity,
-                "description_raw": row.answer.text,
-                "description_model": "" if row.status == "given" else self.backend.model,
-                "description_attempts": row.attempts,
-            }
-            for row in rows
-        ]
-        return pa.Table.from_pylist(values, schema=COLUMNS)
-
 
 def _encoder(config: Config) -> Encoder:
-    encoder = ENCODERS.get(config.encoder).load(ENCODERS.config(config.encoder, config.encoder_options))
+    encoder = ENCODERS.get(config.encoder).load(_encoder_config(config))
     if not encoder.dim or encoder.dim != encoder.text_dim:
         raise CvrError(
             f"The encoder {config.encoder!r} has no space that images and texts share; take one such as blip."

@@ -23,16 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.http_client import whole_number
-from cvr_data.core.progress import Progress
+from cvr_data.core.progress import Megabytes
+from cvr_data.publish.hub_answers import hub_answer_text, hub_http_error
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi, RepoFile
 
 log = logging.getLogger(__name__)
 REVISION = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$))[A-Za-z0-9_][\w./-]*[\w-]|[A-Za-z0-9]")
-MEGABYTE = 1_000_000
 TREE = 10_000
 """Paths above which a whole tree is cheaper to ask for than each path."""
 
@@ -108,10 +108,10 @@ def push_publication(files: Mapping[str, Path], target: Target, config: Config, 
         except OfflineModeIsEnabled:
             raise CvrError("HF_HUB_OFFLINE is set, so nothing can be pushed; unset it.") from None
         except (HTTPError, RuntimeError, HfHubHTTPError) as error:
-            problem = _http_error(error)
+            problem = hub_http_error(error)
             failures = 1 if upload.committed > committed else failures + 1
             committed = upload.committed
-            text = publication_error(problem, api.endpoint, target, left=upload.left)
+            text = hub_answer_text(problem, api.endpoint, target.repo, target.revision, left=upload.left)
             response = getattr(problem, "response", None)
             may_pass = response is None or response.status_code in (408, 429) or response.status_code >= 500
             if not upload.is_met or not may_pass or failures >= config.attempts:
@@ -278,52 +278,3 @@ class Upload:
             size += more
         if chunk:
             yield chunk
-
-
-class Megabytes(Progress):
-    """A progress line in whole megabytes."""
-
-    def __init__(self, label: str, total_bytes: int):
-        super().__init__(label, total_bytes // MEGABYTE, "MB")
-        self.bytes = 0
-
-    def advance_bytes(self, count: int, note: str = "") -> None:
-        """Add so many bytes."""
-        self.bytes += count
-        self.advance(self.bytes // MEGABYTE - self.done, note)
-
-
-def _http_error(error: Exception) -> Exception:
-    """Return the HTTP error; huggingface_hub wraps that of a failed upload of one file."""
-    from huggingface_hub.errors import HTTPError
-
-    if isinstance(error, HTTPError):
-        return error
-    if isinstance(error.__cause__, HTTPError):
-        return error.__cause__
-    raise error
-
-
-def publication_error(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
-    """Return one line that says what the Hub answered, and what to do."""
-    response = getattr(error, "response", None)
-    state = f"{target.revision} is as it was" + ("" if left is None else f", {left} files are missing")
-    if response is None:
-        return f"Cannot reach {endpoint}: {_one_line(error)} {state}; run again to go on."
-    status = response.status_code
-    if status == 401:
-        return f"{endpoint} refused the token (401): run `hf auth login`, or set HF_TOKEN to a token that can write."
-    if status == 403:
-        owner = target.repo.split("/")[0]
-        return f"{endpoint}: the token may not write to {target.repo} (403); use one with write access to {owner}."
-    if status == 412:
-        return f"{target.repo} was changed by someone else meanwhile (412); run again."
-    if status == 429:
-        return f"{endpoint} limits the rate of requests (429). {state}; wait a few minutes and run again to go on."
-    return f"{endpoint} answered {status}: {_one_line(error)} {state}; run again to go on."
-
-
-def _one_line(error: Exception) -> str:
-    """The first line, without the signatures that addresses of uploads carry."""
-    line = re.sub(r"\?[^\s']+", "", first_line(error))
-    return line if line.endswith(".") else f"{line}."

@@ -19,7 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
 from cvr_data.core.sqlite_files import check_database

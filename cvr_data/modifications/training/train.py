@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.ranges import POSITIVE, SHARE, SIZE, Ranged, within
 from cvr_data.core.registry import config_dict

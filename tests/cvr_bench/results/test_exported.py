@@ -10,7 +10,7 @@ from cvr_bench.results.exported import MTEB_KS, mteb_result
 from cvr_bench.results.result import read_result, write_result
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.protocol import Protocol
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from tests.cvr_bench.scoring.test_beside import drawn_task, retriever
 
 MEASURES = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P", "hit_rate": "success"}

@@ -9,7 +9,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from cvr_data.core import folder_lock as locks
 from cvr_data.core import places
-from cvr_data.core.artifacts import ArtifactWriter, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import place_lock
 from cvr_data.core.places import create_exclusively, names_below, path_from, place_from, place_of

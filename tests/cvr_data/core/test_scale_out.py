@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core import parts, runner
-from cvr_data.core.artifacts import ArtifactWriter, identity_of, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.engine import Engine
 from cvr_data.core.stages import split_dropped

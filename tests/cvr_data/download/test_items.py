@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.download.items import WantedFile, choose, file_name, read_ids, read_items, suffix_of_address

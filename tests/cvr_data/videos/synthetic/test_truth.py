@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
 from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
