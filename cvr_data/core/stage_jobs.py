@@ -222,9 +222,7 @@ def _said_of(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
 def _run(of: Pass, index: int, part: Part) -> Done:
     first = of.steps[0] if of.steps else None
     table = read_part(part, of.columns, partial(first.key, first.config) if isinstance(first, KeyedStep) else None)
-    given = table.num_rows
-    counts: list[StepCount] = []
-    lost: list[pa.Table] = []
+    given, counts, lost = table.num_rows, list[StepCount](), list[pa.Table]()
     for step in of.steps:
         table, dropped, count = _apply(step, table, part, of.key)
         if step.is_counted:

@@ -90,8 +90,6 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
 NOT_PLACES = (("top", 3), ("side", 1), ("line", 1), ("point", 2), ("position", 1), ("surface", 1), ("layer", 3),
     ("conduit", 1))  # fmt: skip
 """Meanings under "location" and "way" that are parts of things."""
-
-
 AXES: dict[str, tuple[tuple[str, int], ...]] = {
     "size": (("size", 1), ("length", 1), ("width", 1), ("height", 1), ("thickness", 1), ("depth", 1)),
     "age": (("age", 1),),

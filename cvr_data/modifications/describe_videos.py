@@ -39,12 +39,10 @@ from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
-STAGE = "describe-videos"
-VERSION = 4
+STAGE, VERSION = "describe-videos", 4
 ROWS = 128
 """Videos of one part, whose frames are in memory together as JPEG."""
-BLIP_FLOOR = 0.4
-BLIP = ("blip", "blip2")
+BLIP, BLIP_FLOOR = ("blip", "blip2"), 0.4
 SEEDS = 1000
 MIN_WORDS = 8
 """A shorter answer is no dense description."""
@@ -137,18 +135,18 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
     engine = EngineOfJobs.of(config.backend, config.options, cache)
     side = Side(_describer, (config, out, engine))
     read = Step(name="videos", run=_moved, config=(videos, out), is_counted=False)
-    name = f"{describer.prompt.name} {config.backend}"
     with run, engine.jobs():
         required = [field.name for field in VIDEOS if not field.nullable]
         flow = run.read(videos, None, required, part_rows=ROWS).then(read)
-        flow = flow.then(Step(name=name, run=_described, sides=(side,), tells=True))
+        flow = flow.then(
+            Step(name=f"{describer.prompt.name} {config.backend}", run=_described, sides=(side,), tells=True)
+        )
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
         told = {**gathered(run.told, "status", "reasons"), **told_missing(videos)}
         return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
 
 
 def _files(config: Config) -> dict[str, Path]:
-    """What the encoder reads."""
     found = paths_in(_encoder_config(config)) if config.encoder else {}
     return {f"encoder_{name}": path for name, path in found.items()}
 
@@ -211,14 +209,13 @@ class Describer:
             todo = [row for row in todo if row.status != "ok"]
         described = with_column(videos, "description", pa.array([row.text for row in rows], pa.string()))
         described = described.drop_columns([name for name in COLUMNS.names if name in described.column_names])
-        values = [(row.status, row.reasons, row.similarity, row.answer.text, self._model_of(row), row.attempts)
-                  for row in rows]  # fmt: skip
+        values = [
+            (row.status, row.reasons, row.similarity, row.answer.text,
+             "" if row.status == "given" else self.backend.model, row.attempts) for row in rows
+        ]  # fmt: skip
         for place, column in enumerate(COLUMNS):
             described = described.append_column(column, pa.array([each[place] for each in values], column.type))
         return described
-
-    def _model_of(self, row: Description) -> str:
-        return "" if row.status == "given" else self.backend.model
 
     def _is_shown(self, row: Description) -> bool:
         """Read the frames of a video that is to be described."""

@@ -140,8 +140,8 @@ def find_pairs(
                 total, squares = int(videos[first + members].sum()), int((videos[first + members] ** 2).sum())
                 templates.append(DroppedGroup(text, "template_group", len(members), total, total**2 - squares))
             reference, target = ordered_pairs(groups.where(~is_large))
-            rows = ((first + entries // length).astype(np.int32) for entries in (reference, target))
-            parts.append(CaptionPairs(*rows, words[reference], words[target]))
+            rows = [(first + entries // length).astype(np.int32) for entries in (reference, target)]
+            parts.append(CaptionPairs(rows[0], rows[1], words[reference], words[target]))
     return CaptionPairs.concat(parts), templates
 
 
